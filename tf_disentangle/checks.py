@@ -1,0 +1,127 @@
+"""Argument and shape checks, with one format for every error of the library.
+
+Each message names the argument, the rule, the value received and, where there is
+one, the remedy:
+
+    nu must be greater than p - 1 = 9; received 5.0. Raise nu or lower num_latents.
+
+`ArgumentError` is a `ValueError` and `ArgumentTypeError` a `TypeError`, so that
+callers catch what they expect; the command line tells the user's mistakes (exit code
+2) from the library's own (exit code 1) by these two classes.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+
+class ArgumentError(ValueError):
+    """An argument has a value that its rule forbids."""
+
+
+class ArgumentTypeError(TypeError):
+    """An argument has a type that its rule forbids."""
+
+
+def message(argument: str, rule: str, received: Any, remedy: str = "") -> str:
+    """Returns the one sentence form of all errors."""
+    text = f"{argument} must {rule}; received {received!r}."
+    return f"{text} {remedy}" if remedy else text
+
+
+def require(
+    condition: Any, argument: str, rule: str, received: Any, remedy: str = ""
+) -> None:
+    """Raises `ArgumentError` unless `condition` holds."""
+    if not condition:
+        raise ArgumentError(message(argument, rule, received, remedy))
+
+
+def require_type(
+    value: Any, types: type | tuple[type, ...], argument: str, remedy: str = ""
+) -> None:
+    """Raises `ArgumentTypeError` unless `value` is of one of `types`.
+
+    A bool is not taken for an int, which it is for Python.
+    """
+    accepted = types if isinstance(types, tuple) else (types,)
+    is_bool = isinstance(value, bool) and bool not in accepted
+    if is_bool or not isinstance(value, accepted):
+        names = " or ".join(t.__name__ for t in accepted)
+        raise ArgumentTypeError(message(argument, f"be {names}", value, remedy))
+
+
+def integer(value: Any, argument: str, *, at_least: int, remedy: str = "") -> int:
+    """Returns `value` as an int that is at least `at_least`."""
+    require_type(value, (int, np.integer), argument, remedy)
+    require(value >= at_least, argument, f"be at least {at_least}", value, remedy)
+    return int(value)
+
+
+def real(
+    value: Any,
+    argument: str,
+    *,
+    at_least: float | None = None,
+    above: float | None = None,
+    at_most: float | None = None,
+    remedy: str = "",
+) -> float:
+    """Returns `value` as a finite float inside the given bounds."""
+    require_type(value, (int, float, np.integer, np.floating), argument, remedy)
+    require(np.isfinite(value), argument, "be finite", value, remedy)
+    if at_least is not None:
+        require(value >= at_least, argument, f"be at least {at_least}", value, remedy)
+    if above is not None:
+        require(value > above, argument, f"be greater than {above}", value, remedy)
+    if at_most is not None:
+        require(value <= at_most, argument, f"be at most {at_most}", value, remedy)
+    return float(value)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Returns "Did you mean ...?", or the known names when none is near."""
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    if close:
+        return f"Did you mean {' or '.join(close)}?"
+    return f"Known: {', '.join(known)}."
+
+
+def one_of(value: Any, choices: Sequence[Any], argument: str) -> Any:
+    """Returns `value` if it is one of `choices`, else suggests the nearest."""
+    shown = ", ".join(repr(choice) for choice in choices)
+    remedy = (
+        nearest(value, [c for c in choices if isinstance(c, str)])
+        if isinstance(value, str)
+        else ""
+    )
+    require(value in choices, argument, f"be one of {shown}", value, remedy)
+    return value
+
+
+def image_shape(shape: Sequence[int], argument: str = "image_shape") -> tuple:
+    """Returns `shape` as a tuple (H, W, C) of positive ints."""
+    rule = "be three positive integers (height, width, channels)"
+    ok = isinstance(shape, Sequence | np.ndarray) and len(shape) == 3
+    require(ok and all(int(s) == s and s > 0 for s in shape), argument, rule, shape)
+    return tuple(int(s) for s in shape)
+
+
+def uint8_images(images: Any, argument: str = "images") -> np.ndarray:
+    """Returns `images` as a uint8 array [B, H, W, C]."""
+    images = np.asarray(images)
+    remedy = ""
+    if images.ndim == 3:
+        remedy = "Add an axis: images[..., np.newaxis] or images[np.newaxis]."
+    require(images.ndim == 4, argument, "have shape [B, H, W, C]", images.shape, remedy)
+    if images.dtype != np.uint8:
+        remedy = "Floats in [0, 1] become uint8 by np.round(255 * x).astype(np.uint8)."
+        raise ArgumentTypeError(
+            message(argument, "be of dtype uint8", images.dtype.name, remedy)
+        )
+    return images

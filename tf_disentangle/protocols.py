@@ -1,0 +1,87 @@
+"""Interfaces and aliases that the rooms share.
+
+Shapes: B batch, N samples, L latents, K factors, H W C image.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+
+
+@runtime_checkable
+class Dataset(Protocol):
+    """Images with their ground-truth factors.
+
+    Attributes:
+        factor_names: Name of each of the K factors; empty if none is known.
+        factor_sizes: Number of values of each factor.
+        image_shape: (H, W, C).
+        exceptions: What the contract suite must not expect of this set, from
+            `DATASET_EXCEPTIONS`.
+    """
+
+    factor_names: tuple[str, ...]
+    factor_sizes: tuple[int, ...]
+    image_shape: tuple[int, int, int]
+    exceptions: frozenset[str]
+
+    def __len__(self) -> int:
+        """Number of training images."""
+
+    def images(self) -> np.ndarray:
+        """The training images, uint8 [len(self), H, W, C]; may be memory-mapped."""
+
+    def sample_factors(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Draws factors, int64 [n, K], factor k in [0, factor_sizes[k])."""
+
+    def render(
+        self, factors: np.ndarray, rng: np.random.Generator | None = None
+    ) -> np.ndarray:
+        """Renders factors [n, K] as uint8 [n, H, W, C].
+
+        Sets with noise or nuisance need `rng` and raise without it; the others
+        ignore it and give equal images for equal factors.
+        """
+
+
+#: What a data set may declare in `exceptions`.
+DATASET_EXCEPTIONS: dict[str, str] = {
+    "correlated_factors": "factors are not drawn independently",
+    "nonuniform_factors": "factor values are not drawn with equal probability",
+    "equal_images": "some different factors give the same image",
+    "stochastic_images": "render needs an rng",
+}
+
+
+class Represent(Protocol):
+    """An encoder as metrics and pictures see it."""
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Maps uint8 images [B, H, W, C] to codes [B, L]."""
+
+
+class Decode(Protocol):
+    """A decoder as pictures see it."""
+
+    def __call__(self, codes: np.ndarray) -> np.ndarray:
+        """Maps codes [B, L] to float32 images [B, H, W, C] in [0, 1]."""
+
+
+@dataclasses.dataclass(frozen=True)
+class CodeColumn:
+    """What one column of `codes` [N, L] holds.
+
+    Attributes:
+        name: Short label, such as "z3" or "c0".
+        kind: "continuous", or "categorical" (the column holds the argmax).
+        group: The latent group that the column belongs to.
+        num_values: Number of categories; None for a continuous column.
+    """
+
+    name: str
+    kind: Literal["continuous", "categorical"] = "continuous"
+    group: str = "z"
+    num_values: int | None = None
