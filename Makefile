@@ -1,0 +1,29 @@
+# `make train` and `make test` do all the set-up; a second call starts at once.
+.PHONY: train test lint clean
+PYTHON ?= python3.11
+VENV := .venv
+READY := $(VENV)/.ready
+STEPS ?= 5000
+OUTPUT ?= runs/chyvae
+
+# Trains CHyVAE's first steps, scores it, draws it and says how to go on.
+train: $(READY)
+	bin/train --gin_file=gin/chyvae.gin --output=$(OUTPUT) \
+	    --gin_param='train.steps=$(STEPS)'
+
+test: $(READY)
+	$(VENV)/bin/python -m pytest -n 2 --dist loadfile
+
+lint: $(READY)
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+
+# Made again when the requirements change.
+$(READY): setup.py
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --upgrade pip
+	$(VENV)/bin/python -m pip install --quiet --editable '.[test]'
+	touch $(READY)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache

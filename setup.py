@@ -1,0 +1,78 @@
+"""Packaging of tf_disentangle.
+
+The top-level folder gin/ holds configuration text. It must never get an
+`__init__.py`: that would hide the gin-config library. The build copies it into the
+package as tf_disentangle/gin_files, so that an installed `tf_disentangle train
+--gin_file=chyvae.gin` finds it.
+"""
+
+import pathlib
+import shutil
+
+from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
+
+ROOT = pathlib.Path(__file__).resolve().parent
+
+
+class BuildWithGinFiles(build_py):
+    """Copies gin/ into the built package."""
+
+    def run(self) -> None:
+        """Builds, then copies."""
+        super().run()
+        if self.editable_mode:
+            return  # an editable install reads gin/ where it is
+        target = pathlib.Path(self.build_lib) / "tf_disentangle" / "gin_files"
+        shutil.copytree(ROOT / "gin", target, dirs_exist_ok=True)
+
+
+setup(
+    name="tf_disentangle",
+    version="0.1.0",
+    description="Disentangled representations on TensorFlow 2: learn, measure, serve",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    # Tested on 3.11; 3.12 and 3.13 have all the wheels but are not tested.
+    python_requires=">=3.11,<3.14",
+    packages=find_packages(include=["tf_disentangle", "tf_disentangle.*"]),
+    cmdclass={"build_py": BuildWithGinFiles},
+    install_requires=[
+        "absl-py>=2.1",
+        "gin-config==0.5.0",
+        "importlib_resources",  # tensorflow-datasets needs it and does not say so
+        "keras>=3.15,<4",
+        "numpy>=2.0",
+        "opencv-python-headless>=4.10",
+        "pillow>=10.1",
+        "setuptools",  # TFP imports distutils, which Python 3.12 has only from here
+        "tensorboard>=2.20",  # tf.summary needs it; TensorFlow 2.21 left it out
+        "tensorflow>=2.21,<2.22",
+        "tensorflow-datasets>=4.9.10",
+        "tensorflow-probability>=0.25,<0.26",
+        "tf-keras>=2.21,<2.22",  # TFP imports it; we never do
+        "tqdm>=4.66",
+    ],
+    extras_require={
+        "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
+        "serving": ["tensorflow-serving-api>=2.21,<2.22"],
+        "study": ["ray>=2.50", "pandas>=2.2"],
+        "test": [
+            "build>=1.2",
+            "pytest>=8",
+            "pytest-xdist>=3.6",
+            "ruff>=0.9",
+            "scikit-learn>=1.5",
+            "scipy>=1.13",
+            "wheel",
+        ],
+    },
+    entry_points={
+        "console_scripts": ["tf_disentangle = tf_disentangle.cli.main:run"],
+    },
+    classifiers=[
+        "Programming Language :: Python :: 3.11",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)

@@ -1,0 +1,364 @@
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tests import representations as known
+from tf_disentangle.checks import ArgumentError, ArgumentTypeError
+from tf_disentangle.metrics import factor_vae_score
+from tf_disentangle.metrics.protocol import FACTOR_VAE_PROTOCOLS
+from tf_disentangle.metrics.sampling import Encoding
+from tf_disentangle.metrics.supervised.factor_vae import (
+    draw_votes,
+    stillest_latent,
+    vote_accuracy,
+)
+
+GOLDEN = pathlib.Path("/work/shared/golden")
+SMALL = {"num_variance_samples": 1_000, "num_train_votes": 400, "num_test_votes": 400}
+
+
+def slow_score(dataset, represent, seed, *, batch, variance, train, test, threshold):
+    """The published loop, vote by vote, as the study's code runs it."""
+    rng = np.random.RandomState(seed)
+    sizes = dataset.factor_sizes
+
+    def observe(n):
+        return np.stack([rng.randint(size, size=n) for size in sizes], axis=1)
+
+    overall = np.var(represent(dataset.render(observe(variance), rng)), axis=0, ddof=1)
+    active = np.flatnonzero(np.sqrt(overall) >= threshold)
+    if not active.size:
+        return 0.0, 0.0
+
+    def votes(count):
+        matrix = np.zeros((len(active), len(sizes)), int)
+        for _ in range(count):
+            k = rng.randint(len(sizes))
+            factors = observe(batch)
+            factors[:, k] = factors[0, k]
+            codes = represent(dataset.render(factors, rng))
+            local = np.var(codes, axis=0, ddof=1)
+            matrix[np.argmin(local[active] / overall[active]), k] += 1
+        return matrix
+
+    first, second = votes(train), votes(test)
+    classifier = [int(np.argmax(row)) for row in first]
+    return tuple(
+        sum(m[d, classifier[d]] for d in range(len(m))) / m.sum()
+        for m in (second, first)
+    )
+
+
+def middling(sizes, num_latents=6):
+    mixing = np.random.default_rng(1).normal(size=(len(sizes), num_latents))
+    mixing += 0.9 * np.eye(len(sizes), num_latents)
+    return lambda images: known.standardised(images, sizes) @ mixing
+
+
+class TestVotes:
+    """Cases small enough to do by hand."""
+
+    def test_stillest_latent(self):
+        # Batch 0: relative variances 2/4 and 0.5/0.5; batch 1: 2/4 and 0/0.5. Latent 2
+        # is still in both and pruned.
+        codes = np.array([[0, 0, 7], [2, 1, 7], [0, 3, 7], [2, 3, 7]], dtype=np.float32)
+        winner = stillest_latent(
+            Encoding(codes, np.arange(4)),
+            np.array([[0, 1], [2, 3]]),
+            np.array([4.0, 0.5, 0.0]),
+            np.array([True, True, False]),
+        )
+        assert winner.tolist() == [0, 1]
+
+    def test_accuracy(self):
+        train = np.array([[5, 1], [2, 2], [0, 0]])
+        test = np.array([[3, 1], [4, 2], [1, 7]])
+        # Classifier 0, 0 (tie), 0 (no votes): right in 3 + 4 + 1 of 18.
+        assert vote_accuracy(train, test) == 8 / 18
+        assert vote_accuracy(train, train) == 7 / 10
+        assert vote_accuracy(train, np.zeros_like(test)) == 0.0
+
+    def test_draws_fix_one_factor_to_the_first_draw(self):
+        dataset = known.GridDataset((3, 1, 5, 40))
+        fixed, batches = draw_votes(dataset, 300, 16, np.random.default_rng(0))
+        free = dataset.sample_factors  # The same stream, without the fixing.
+        rng = np.random.default_rng(0)
+        rng.choice([0, 2, 3], size=300)
+        drawn = free(300 * 16, rng).reshape(300, 16, 4)
+        for vote in range(300):
+            expected = drawn[vote].copy()
+            expected[:, fixed[vote]] = expected[0, fixed[vote]]
+            np.testing.assert_array_equal(batches[vote], expected)
+        # The one-valued factor is never fixed, the others equally often.
+        counts = np.bincount(fixed, minlength=4)
+        assert counts[1] == 0
+        assert np.all(np.abs(counts[[0, 2, 3]] - 100) < 4 * np.sqrt(300 * 2 / 9))
+
+    def test_vote_matrix_counts_every_vote_at_its_own_latent(self):
+        sizes = (4, 4, 4)
+        result = factor_vae_score(
+            known.GridDataset(sizes), known.dead_latent(sizes), **SMALL
+        )
+        # Latent 0 is dead, latent d + 1 shows factor d.
+        assert result.votes.shape == (4, 3)
+        assert result.votes.sum() == result.test_votes.sum() == 400
+        np.testing.assert_array_equal(np.nonzero(result.votes), [[1, 2, 3], [0, 1, 2]])
+        assert result.assignments.tolist() == [-1, 0, 1, 2]
+        assert result.factor_of_latent == ("", "factor0", "factor1", "factor2")
+        assert result.active.tolist() == [False, True, True, True]
+        assert result.num_active == 3
+
+
+class TestAgainstTheLoop:
+    SETTINGS = (
+        {"protocol": "dlib", "batch_size": 8},
+        {"protocol": "chyvae", "batch_size": 5},
+        {"protocol": "dlib", "batch_size": 8, "prune_threshold": 1.5},
+    )
+
+    @pytest.mark.parametrize("setting", SETTINGS)
+    def test_expectation(self, setting):
+        """Other draws, the same distribution: equal means within standard errors."""
+        dataset = known.GridDataset((4, 4, 4, 4))
+        represent = middling(dataset.factor_sizes)
+        threshold = setting.get(
+            "prune_threshold",
+            FACTOR_VAE_PROTOCOLS[setting["protocol"]].prune_threshold,
+        )
+        ours, loop = [], []
+        for seed in range(8):
+            result = factor_vae_score(dataset, represent, seed=seed, **setting, **SMALL)
+            ours.append((result.score, result.train_score))
+            loop.append(
+                slow_score(
+                    dataset,
+                    represent,
+                    seed,
+                    batch=setting["batch_size"],
+                    variance=1_000,
+                    train=400,
+                    test=400,
+                    threshold=threshold,
+                )
+            )
+        ours, loop = np.array(ours), np.array(loop)
+        assert np.all((ours.mean(axis=0) > 0.3) & (ours.mean(axis=0) < 0.99))
+        error = np.sqrt((ours.var(axis=0, ddof=1) + loop.var(axis=0, ddof=1)) / 8)
+        assert np.all(np.abs(ours.mean(axis=0) - loop.mean(axis=0)) < 4 * error)
+
+    def test_same_draws_same_winners(self):
+        dataset = known.GridDataset((4, 4, 4, 4))
+        represent = middling(dataset.factor_sizes)
+        rng = np.random.default_rng(3)
+        _, batches = draw_votes(dataset, 200, 8, rng)
+        flat = batches.reshape(-1, 4)
+        codes = represent(dataset.render(flat)).astype(np.float32)
+        variance = codes.var(axis=0, dtype=np.float64)
+        active = np.array([True, False, True, True, True, True])
+        winner = stillest_latent(
+            Encoding(codes, np.arange(len(codes))),
+            np.arange(len(codes)).reshape(200, 8),
+            variance,
+            active,
+        )
+        for vote, batch in enumerate(batches):
+            local = represent(dataset.render(batch)).astype(np.float32)
+            ratio = local.var(axis=0, ddof=1, dtype=np.float64) / variance
+            assert winner[vote] == min(np.flatnonzero(active), key=lambda d: ratio[d])
+
+    def test_golden_representation(self):
+        """The study's own code on a noisy mixture of ten latents."""
+        if not GOLDEN.exists():
+            pytest.skip("/work/shared/golden is not on this machine")
+        golden = json.loads((GOLDEN / "metrics_b.json").read_text())
+        sizes = golden["factor_sizes"]
+        represent = known.mixed(sizes, np.array(golden["mixing"]), 0.3)
+        results = [
+            factor_vae_score(
+                known.GridDataset(sizes),
+                represent,
+                seed=seed,
+                prune_threshold=0.0,
+                encode_once=False,
+                encode_batch_size=20_000,
+            )
+            for seed in range(2)
+        ]
+        theirs = golden["values"]["factor_vae"]
+        assert all(result.num_active == 10 for result in results)
+        for ours, key, votes in (
+            ([r.score for r in results], "eval_accuracy", 5_000),
+            ([r.train_score for r in results], "train_accuracy", 10_000),
+        ):
+            expected = np.mean([run[key] for run in theirs])
+            one = expected * (1 - expected) / votes
+            error = np.sqrt(one / len(ours) + one / len(theirs))
+            assert abs(np.mean(ours) - expected) < 4 * error
+
+
+class TestProtocols:
+    def test_published_numbers(self):
+        dlib, chyvae = FACTOR_VAE_PROTOCOLS["dlib"], FACTOR_VAE_PROTOCOLS["chyvae"]
+        assert (dlib.batch_size, dlib.num_variance_samples) == (64, 10_000)
+        assert (dlib.num_train_votes, dlib.num_test_votes) == (10_000, 5_000)
+        assert dlib.prune_threshold == 0.05
+        assert (chyvae.batch_size, chyvae.num_variance_samples) == (200, 5_000)
+        assert (chyvae.num_train_votes, chyvae.num_test_votes) == (800, 800)
+        assert chyvae.prune_threshold == 0.0
+
+    @pytest.mark.parametrize("name", FACTOR_VAE_PROTOCOLS)
+    def test_full_size_runs_on_a_small_grid(self, name):
+        sizes = (3, 4, 5)
+        dataset = known.GridDataset(sizes)
+        result = factor_vae_score(dataset, known.perfect(sizes), protocol=name)
+        assert result.score == result.train_score == 1.0
+        assert result.protocol == name
+        assert result.votes.sum() == FACTOR_VAE_PROTOCOLS[name].num_train_votes
+        assert dataset.num_rendered == 60
+
+    def test_an_override_shows_in_the_name(self):
+        sizes = (3, 4)
+        result = factor_vae_score(
+            known.GridDataset(sizes),
+            known.perfect(sizes),
+            protocol="chyvae",
+            batch_size=10,
+            num_train_votes=800,
+        )
+        assert result.protocol == "chyvae, batch_size=10"
+
+    def test_pruning_tells_the_protocols_apart(self):
+        sizes = (4, 4)
+
+        def represent(images):  # Latent 1 shows its factor faintly.
+            return known.standardised(images, sizes) * [1.0, 0.01]
+
+        dataset = known.GridDataset(sizes)
+        kept = factor_vae_score(dataset, represent, protocol="chyvae", **SMALL)
+        pruned = factor_vae_score(dataset, represent, protocol="dlib", **SMALL)
+        assert kept.score == 1.0
+        assert kept.num_active == 2
+        assert pruned.num_active == 1
+        assert 0.4 < pruned.score < 0.6
+
+    def test_seed_decides_all_draws(self):
+        dataset = known.GridDataset((3, 4, 8), stochastic=True)
+        represent = middling(dataset.factor_sizes)
+        results = [
+            factor_vae_score(dataset, represent, seed=seed, batch_size=6, **SMALL)
+            for seed in (0, 0, 1)
+        ]
+        np.testing.assert_array_equal(results[0].votes, results[1].votes)
+        assert np.any(results[0].votes != results[2].votes)
+
+
+class TestDegenerate:
+    def test_one_latent(self):
+        sizes = (4, 4)
+        result = factor_vae_score(
+            known.GridDataset(sizes),
+            lambda images: known.standardised(images, sizes)[:, :1],
+            **SMALL,
+        )
+        assert result.votes.shape == (1, 2)
+        assert 0.4 < result.score < 0.6
+
+    @pytest.mark.parametrize("protocol", FACTOR_VAE_PROTOCOLS)
+    def test_one_factor(self, protocol):
+        result = factor_vae_score(
+            known.GridDataset((9,)), known.perfect((9,)), protocol=protocol, **SMALL
+        )
+        assert result.score == 1.0
+        assert result.votes.tolist() == [[400]]
+
+    def test_one_latent_one_factor_constant(self):
+        result = factor_vae_score(
+            known.GridDataset((9,)), known.collapsed(1), protocol="chyvae", **SMALL
+        )
+        assert result.score == result.train_score == 0.0
+        assert result.num_active == 0
+        assert result.assignments.tolist() == [-1]
+        assert not result.votes.any()
+
+    def test_one_valued_factor_has_no_votes(self):
+        sizes = (4, 1, 4)
+        result = factor_vae_score(
+            known.GridDataset(sizes), known.perfect(sizes), **SMALL
+        )
+        assert result.score == 1.0
+        assert result.votes[:, 1].sum() == 0
+        assert result.active.tolist() == [True, False, True]
+
+    @pytest.mark.parametrize("dtype", [np.int64, np.float16, np.float64])
+    def test_any_number_is_a_code(self, dtype):
+        result = factor_vae_score(
+            known.GridDataset((4, 4)),
+            lambda images: known.factors_of(images).astype(dtype),
+            **SMALL,
+        )
+        assert result.score == 1.0
+
+
+class TestErrors:
+    DATASET = known.GridDataset((3, 4))
+
+    def score(self, represent, **options):
+        return factor_vae_score(self.DATASET, represent, **options, **SMALL)
+
+    def test_no_factors(self):
+        with pytest.raises(ArgumentError, match="must have ground-truth factors"):
+            factor_vae_score(known.GridDataset(()), known.collapsed(2))
+
+    def test_only_one_valued_factors(self):
+        with pytest.raises(ArgumentError, match=r"factor with two values.*\(1, 1\)"):
+            factor_vae_score(known.GridDataset((1, 1)), known.collapsed(2))
+
+    @pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
+    def test_codes_that_are_not_finite(self, value):
+        def represent(images):
+            codes = np.zeros((len(images), 5))
+            codes[-1, [1, 3]] = value
+            return codes
+
+        with pytest.raises(ArgumentError, match="NaN or infinity in z1, z3"):
+            self.score(represent)
+
+    def test_transposed_codes(self):
+        with pytest.raises(ArgumentError, match="Return the transpose"):
+            self.score(lambda images: known.perfect((3, 4))(images).T)
+
+    @pytest.mark.parametrize("shape", [(), (3,), (3, 2), (12, 2, 2), (12, 0)])
+    def test_codes_of_another_shape(self, shape):
+        with pytest.raises(ArgumentError, match=r"codes of shape \[12, L\]"):
+            self.score(lambda images: np.zeros(shape))
+
+    def test_codes_that_are_not_numbers(self):
+        with pytest.raises(ArgumentTypeError, match="return numbers"):
+            self.score(lambda images: np.full((len(images), 2), "a"))
+
+    @pytest.mark.parametrize(
+        ("options", "match"),
+        [
+            ({"protocol": "dlob"}, "Did you mean dlib"),
+            ({"batch_size": 1}, "batch_size must be at least 2"),
+            ({"prune_threshold": -0.1}, "prune_threshold must be at least 0"),
+            ({"seed": -1}, "seed must be at least 0"),
+            ({"encode_batch_size": 0}, "encode_batch_size must be at least 1"),
+        ],
+    )
+    def test_arguments(self, options, match):
+        with pytest.raises(ArgumentError, match=match):
+            self.score(known.perfect((3, 4)), **options)
+
+
+def test_import_leaves_tensorflow_alone():
+    code = (
+        "import sys, tf_disentangle.metrics\n"
+        "heavy = {'tensorflow', 'keras', 'torch', 'sklearn'} & set(sys.modules)\n"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

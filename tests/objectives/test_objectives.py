@@ -1,0 +1,110 @@
+"""The objectives' limits, in value and gradient, and their refusals."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_disentangle import checks
+from tf_disentangle.latents import GaussianLatents, InverseWishartPrior
+from tf_disentangle.objectives import Inference, beta_vae, chyvae, elbo
+
+IMAGES = np.random.default_rng(0).uniform(size=(6, 4, 4, 1)).astype("float32")
+WEIGHTS = np.random.default_rng(1).normal(size=(2, 16)).astype("float32")
+
+
+def terms_and_gradient(objective, latents=None):
+    """The objective of a linear decoder, and the gradient in encoder outputs."""
+    latents = latents or GaussianLatents(2)
+    rng = np.random.default_rng(2)
+    raw = tf.constant(rng.normal(size=(6, latents.num_parameters)), tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(raw)
+        posterior = latents.posterior(raw)
+        sample = posterior.sample(seed=[3, 4])
+        outputs = tf.reshape(sample @ WEIGHTS, IMAGES.shape)
+        step = tf.constant(0, tf.int64)
+        inference = Inference(latents, posterior, sample, step, tf.constant([5, 6]))
+        terms = objective(IMAGES, outputs, inference)
+        loss = terms.scalars()["loss"]
+    return terms, loss.numpy(), tape.gradient(loss, raw).numpy()
+
+
+def test_elbo_is_likelihood_minus_kl_by_hand():
+    terms, loss, _ = terms_and_gradient(elbo())
+    latents = GaussianLatents(2)
+    rng = np.random.default_rng(2)
+    raw = rng.normal(size=(6, 4))
+    mean, variance = raw[:, :2], np.exp(raw[:, 2:])
+    kl = 0.5 * (mean**2 + variance - 1 - np.log(variance)).sum(1)
+    sample = latents.posterior(raw.astype("float32")).sample(seed=[3, 4]).numpy()
+    probability = 1 / (1 + np.exp(-(sample @ WEIGHTS)))
+    x = IMAGES.reshape(6, 16)
+    log_p = (x * np.log(probability) + (1 - x) * np.log(1 - probability)).sum(1)
+    np.testing.assert_allclose(terms.elbo(), log_p - kl, rtol=1e-4)
+    np.testing.assert_allclose(loss, -(log_p - kl).mean(), rtol=1e-5)
+
+
+def test_beta_one_is_the_elbo_in_value_and_gradient():
+    _, loss, gradient = terms_and_gradient(beta_vae(1.0))
+    _, expected, expected_gradient = terms_and_gradient(elbo())
+    assert loss == expected
+    np.testing.assert_array_equal(gradient, expected_gradient)
+
+
+def test_beta_weighs_the_kl_alone():
+    terms, loss, _ = terms_and_gradient(beta_vae(6.0))
+    expected = -terms.log_likelihood + 6.0 * terms.kl["kl"]
+    np.testing.assert_allclose(loss, tf.reduce_mean(expected), rtol=1e-6)
+
+
+def test_beta_zero_leaves_the_reconstruction():
+    terms, loss, _ = terms_and_gradient(beta_vae(0.0))
+    np.testing.assert_allclose(loss, -tf.reduce_mean(terms.log_likelihood), rtol=1e-6)
+
+
+def test_chyvae_subtracts_both_kl_terms():
+    latents = GaussianLatents(2, "full", InverseWishartPrior(9.0))
+    terms, loss, gradient = terms_and_gradient(chyvae(), latents)
+    assert set(terms.kl) == {"kl_gaussian", "kl_covariance"}
+    total = terms.kl["kl_gaussian"] + terms.kl["kl_covariance"]
+    np.testing.assert_allclose(
+        loss, tf.reduce_mean(total - terms.log_likelihood), rtol=1e-6
+    )
+    # The upper triangle of the encoder's matrix is not used, all else is.
+    assert (gradient[:, [0, 1, 2, 4, 5]] != 0).all()
+    assert (gradient[:, 3] == 0).all()
+
+
+def test_penalties_per_example_and_per_batch_add_to_the_loss():
+    class Mean:
+        name = "mean_code"
+
+        def __call__(self, inference):
+            return 2.0 * tf.reduce_sum(inference.sample, axis=1)
+
+    class Constant:
+        name = "constant"
+
+        def __call__(self, inference):
+            return tf.constant(3.0)
+
+    objective = dataclasses.replace(elbo(), penalties=(Mean(), Constant()))
+    terms, loss, _ = terms_and_gradient(objective)
+    _, plain, _ = terms_and_gradient(elbo())
+    added = tf.reduce_mean(terms.penalties["mean_code"]) + 3.0
+    np.testing.assert_allclose(loss, plain + added, rtol=1e-6)
+    assert objective.term_names(GaussianLatents(2)) == tuple(terms.scalars())
+
+
+def test_chyvae_needs_a_hyperprior():
+    with pytest.raises(checks.ArgumentError, match="Give the latents a hyperprior"):
+        chyvae().check(GaussianLatents(2))
+    chyvae().check(GaussianLatents(2, "full", InverseWishartPrior(5.0)))
+
+
+@pytest.mark.parametrize("beta", [-1.0, float("inf"), "4"])
+def test_beta_out_of_range(beta):
+    with pytest.raises((checks.ArgumentError, checks.ArgumentTypeError), match="beta"):
+        beta_vae(beta)

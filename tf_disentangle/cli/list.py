@@ -1,0 +1,48 @@
+"""Lists what gin files can name: models, objectives, priors, networks, metrics, data.
+
+tf_disentangle list
+"""
+
+from __future__ import annotations
+
+import inspect
+
+from absl import flags
+
+FLAGS = flags.FlagValues()
+
+
+def main(values: flags.FlagValues) -> int:
+    """Runs the command."""
+    from tf_disentangle import (
+        configuration,
+        datasets,
+        latents,
+        metrics,
+        models,
+        networks,
+        objectives,
+    )
+
+    tables = {
+        "Models": models.MODELS,
+        "Objectives": objectives.OBJECTIVES,
+        "Latents": latents.LATENTS,
+        "Priors": latents.PRIORS,
+        "Networks": {**networks.ENCODERS, **networks.DECODERS},
+        "Data sets": datasets.DATASETS,
+        "Metrics": metrics.METRICS,
+    }
+    for title, table in tables.items():
+        print(title)
+        for name, item in sorted(table.items()):
+            print(f"  {name:22} {_first_line(item)}")
+    root = configuration.gin_root()
+    print(f"Gin files in {root}")
+    for file in sorted(root.glob("*.gin")):
+        print(f"  {file.name:22} {file.read_text().splitlines()[0].lstrip('# ')}")
+    return 0
+
+
+def _first_line(item: object) -> str:
+    return (inspect.getdoc(item) or "").splitlines()[0]

@@ -1,0 +1,111 @@
+"""Disentangled representations on TensorFlow 2: learn, measure, inspect, serve.
+
+Usage: tf_disentangle COMMAND [options]      (COMMAND --help describes each)
+
+Exit codes: 0 done; 1 a fault of the library, with a traceback; 2 a mistake in what
+was asked, with one message; 3 a loss term was not finite; 130 or 143 stopped by
+Ctrl-C or SIGTERM, resumable by the same command.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from absl import flags
+
+from tf_disentangle import checks
+
+COMMANDS = {
+    "train": "train a model, then score and draw it",
+    "evaluate": "score a trained run",
+    "visualize": "draw a trained run: reconstructions, traversals, samples",
+    "export": "write a trained run as a SavedModel for TensorFlow Serving",
+    "list": "models, objectives, priors, networks, metrics, data, gin files",
+    "doctor": "versions, devices, threads and cache of this installation",
+}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs one command and returns its exit code.
+
+    Args:
+        argv: The command's name and its options.
+    """
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        _print_help()
+        return 0 if argv else 2
+    name, *options = argv
+    try:
+        checks.require(
+            name in COMMANDS,
+            "COMMAND",
+            f"be one of {', '.join(COMMANDS)}",
+            name,
+            checks.nearest(name, COMMANDS),
+        )
+        command = importlib.import_module(f"tf_disentangle.cli.{name}")
+        if any(option in ("-h", "--help", "-help") for option in options):
+            print(f"{command.__doc__}\n{_described(command.FLAGS)}")
+            return 0
+        values = _parsed(command.FLAGS, name, options)
+        return command.main(values)
+    except (checks.ArgumentError, checks.ArgumentTypeError, flags.Error) as error:
+        print(f"tf_disentangle {name}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"tf_disentangle {name}: stopped.", file=sys.stderr)
+        return 130
+
+
+def run() -> None:
+    """Entry point of the console script and of bin/."""
+    # Before TensorFlow is imported: its start-up notes hide the first useful line.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        code = main(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader went away, as in `tf_disentangle list | head`.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)
+
+
+def _print_help() -> None:
+    print(f"{__doc__}\nCommands:")
+    for name, purpose in COMMANDS.items():
+        print(f"  {name:10} {purpose}")
+
+
+def _described(values: flags.FlagValues) -> str:
+    """Returns the options with their defaults, in the order of their names."""
+    lines = ["Options:"]
+    for name in sorted(values):
+        flag = values[name]
+        default = "" if flag.default in (None, []) else f" (default: {flag.default})"
+        lines.append(f"  --{name}\n      {flag.help}{default}")
+    return "\n".join(lines)
+
+
+def _parsed(
+    values: flags.FlagValues, name: str, options: Sequence[str]
+) -> flags.FlagValues:
+    """Returns the options' values; anything else left over goes to `values.RUN`."""
+    values.unparse_flags()
+    for flag in values:
+        values[flag].unparse()
+    rest = values([name, *options])[1:]
+    takes_run = "run" in values
+    if takes_run and len(rest) == 1 and values["run"].value is None:
+        values["run"].value = rest.pop()
+    checks.require(
+        not rest,
+        "options",
+        "start with --" + (", after one RUN" if takes_run else ""),
+        " ".join(rest),
+        f"tf_disentangle {name} --help shows them.",
+    )
+    return values

@@ -1,0 +1,39 @@
+"""What the commands on a trained run share: which run, which checkpoint."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from absl import flags
+
+from tf_disentangle import checks
+
+if TYPE_CHECKING:
+    from tf_disentangle.loading import LoadedRun
+
+
+def define(values: flags.FlagValues) -> None:
+    """Defines --run (also the one positional argument) and --checkpoint."""
+    flags.DEFINE_string(
+        "run", None, "The run folder; may stand alone.", flag_values=values
+    )
+    flags.DEFINE_enum(
+        "checkpoint",
+        "last",
+        ["last", "best"],
+        "Which weights; best is by validation ELBO.",
+        flag_values=values,
+    )
+
+
+def load(values: flags.FlagValues, bindings: Sequence[str] = ()) -> LoadedRun:
+    """Loads the run that the options name."""
+    checks.require(
+        values.run, "RUN", "be given", values.run, "For example: runs/chyvae"
+    )
+    print(f"Loading {values.run}", file=sys.stderr)
+    from tf_disentangle.loading import load as load_run
+
+    return load_run(values.run, values.checkpoint, bindings)

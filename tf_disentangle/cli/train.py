@@ -1,0 +1,100 @@
+"""Trains a model as gin files say, then scores and draws it.
+
+    bin/train --gin_file=gin/chyvae.gin
+    bin/train --gin_file=gin/chyvae.gin --gin_param='train.steps=5000' --output=runs/a
+    bin/train --gin_file=runs/a/config.gin --output=runs/again
+
+The run folder gets config.gin, run.json, metrics.jsonl, checkpoints, pictures and
+TensorBoard's files (tensorboard --logdir=runs). A run that was stopped goes on with
+the same command, and to more steps with a larger train.steps.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+
+from absl import flags
+
+from tf_disentangle import checks
+
+# Not the cache module's text by import: the help must not wait for OpenCV.
+_CACHE_NOTE = (
+    "Generated data sets are cached in $TF_DISENTANGLE_CACHE, by default "
+    "~/.cache/tf_disentangle; deleting that folder is safe."
+)
+__doc__ = f"{__doc__}\n{_CACHE_NOTE}\n"
+
+FLAGS = flags.FlagValues()
+flags.DEFINE_multi_string(
+    "gin_file",
+    [],
+    "A gin file: a path, or the name of one of the library's (tf_disentangle list). "
+    "May be given several times; later ones win.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_multi_string(
+    "gin_param",
+    [],
+    "A binding such as 'train.steps=5000', after all files. May be repeated.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_string(
+    "output",
+    None,
+    "The run folder; by default runs/ and the name of the first gin file.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_bool(
+    "check", False, "Build and check everything, then stop.", flag_values=FLAGS
+)
+
+
+def main(values: flags.FlagValues) -> int:
+    """Runs the command."""
+    files = values.gin_file
+    checks.require(
+        files,
+        "--gin_file",
+        "be given",
+        files,
+        "For example: bin/train --gin_file=gin/chyvae.gin",
+    )
+    output = values.output or str(pathlib.Path("runs") / pathlib.Path(files[0]).stem)
+    print(f"Run folder: {output}", file=sys.stderr)
+
+    from tf_disentangle import configuration
+    from tf_disentangle.training import NonFiniteError
+
+    configuration.parse(files, values.gin_param)
+    experiment = configuration.build("train", output=output)
+    if values.check:
+        print("The configuration is complete; nothing was run.")
+        return 0
+    try:
+        result = experiment.run(configuration.with_defaults())
+    except NonFiniteError as error:
+        print(f"tf_disentangle train: {error}", file=sys.stderr)
+        return 3
+    _print_summary(result, files)
+    return 0 if result.signal is None else 128 + result.signal
+
+
+def _print_summary(result: object, files: list[str]) -> None:
+    """Prints what came out, where it is, and how to go on."""
+    terms, folder = result.terms, result.folder
+    print(f"\n{result.step} steps, in nats per image:")
+    for name in result.model.statistics.names:
+        held_out = terms.get(f"validation/{name}")
+        extra = "" if held_out is None else f"   held out {held_out:10.2f}"
+        print(f"  {name:16} {terms[name]:10.2f}{extra}")
+    for name, score in result.scores.items():
+        print(f"  {name} = {score.score:.4f}  (protocol {score.protocol})")
+    print(f"Pictures:     {folder.pictures}")
+    print(f"TensorBoard:  tensorboard --logdir={folder.tensorboard}")
+    again = " ".join(f"--gin_file={file}" for file in files)
+    print(
+        f"More steps:   bin/train {again} --output={folder} "
+        f"--gin_param='train.steps={max(150_000, 2 * result.step)}'"
+    )
+    print(f"Export:       bin/export {folder}")

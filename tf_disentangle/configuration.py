@@ -1,0 +1,140 @@
+"""gin's one door into the library: nothing else in it imports gin.
+
+`register` offers the rooms' tables to gin files by name; `parse` reads files and
+bindings; `build` calls a configured function. The numerics stay free of gin: they
+are plain functions and classes, and a call from Python never sees a binding.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util  # gin's package look-up needs it imported
+import pathlib
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import gin
+
+from tf_disentangle import checks
+
+_PACKAGE = pathlib.Path(importlib.util.find_spec("tf_disentangle").origin).parent
+
+
+def gin_root() -> pathlib.Path:
+    """Returns the folder of the library's gin files, in a wheel or a checkout."""
+    installed = _PACKAGE / "gin_files"
+    return installed if installed.is_dir() else _PACKAGE.parent / "gin"
+
+
+@functools.cache
+def register() -> None:
+    """Makes everything in the rooms' tables known to gin files. Imports TensorFlow."""
+    import keras
+
+    from tf_disentangle import (
+        datasets,
+        distributions,
+        latents,
+        metrics,
+        models,
+        networks,
+        objectives,
+        training,
+    )
+
+    tables = [
+        datasets.DATASETS,
+        distributions.LIKELIHOODS,
+        latents.LATENTS,
+        latents.PRIORS,
+        metrics.METRICS,
+        models.MODELS,
+        networks.DECODERS,
+        networks.ENCODERS,
+        objectives.OBJECTIVES,
+        {"Cadence": training.Cadence, "Device": training.Device},
+    ]
+    for table in tables:
+        for name, function in table.items():
+            gin.external_configurable(function, name)
+    gin.external_configurable(training.prepare, "train")
+    for module in (keras.optimizers, keras.optimizers.schedules, keras.callbacks):
+        for name, item in sorted(vars(module).items()):
+            if isinstance(item, type):
+                gin.external_configurable(item, name, module=module.__name__)
+    # The root first, so that an include means the library's own file.
+    gin.config._LOCATION_PREFIXES.insert(0, str(gin_root()))
+
+
+def parse(files: Sequence[str], bindings: Sequence[str] = ()) -> None:
+    """Replaces gin's state by these files and then these bindings.
+
+    Args:
+        files: Paths, or names below `gin_root()` such as "chyvae.gin".
+        bindings: Such as "train.steps = 5000"; they win over the files.
+
+    Raises:
+        ArgumentError: For a file that is not there, or anything gin does not accept.
+    """
+    register()
+    gin.clear_config()
+    for file in files:
+        checks.require(
+            pathlib.Path(file).is_file() or (gin_root() / file).is_file(),
+            "gin_file",
+            f"be a file, or a name in {gin_root()}",
+            file,
+            checks.nearest(file, [p.name for p in gin_root().glob("*.gin")]),
+        )
+    try:
+        gin.parse_config_files_and_bindings(list(files), list(bindings))
+    except Exception as error:
+        raise checks.ArgumentError(f"{error}{_suggestion(str(error))}") from error
+
+
+def build(name: str, **arguments: Any) -> Any:
+    """Calls the configured function `name`; `arguments` win over the bindings.
+
+    Raises:
+        ArgumentError: If a value that must be configured is not.
+    """
+    try:
+        return gin.get_configurable(name)(**arguments)
+    except TypeError as error:
+        missing = re.search(r"missing \d+ required .*?argument.*?: (.*)", str(error))
+        if missing is None or isinstance(error, checks.ArgumentTypeError):
+            raise
+        raise checks.ArgumentError(
+            f"{name} needs a value for {missing[1].splitlines()[0]}. Bind it in a gin "
+            f"file or with --gin_param='{name}.NAME = VALUE'."
+        ) from error
+
+
+def with_defaults() -> str:
+    """Returns the configuration as text that `parse` reads again.
+
+    First what was bound, then, as comments, every value in use with its default.
+    """
+    operative = gin.operative_config_str().splitlines()
+    comments = "\n".join(f"# {line}".rstrip() for line in operative)
+    return (
+        f"{gin.config_str()}\n"
+        "# ------------------------------------------------------------------\n"
+        f"# All values in use when the run began, defaults included:\n{comments}\n"
+    )
+
+
+def described() -> dict[str, Callable[..., Any]]:
+    """Returns the functions and classes that gin files can name, by name."""
+    register()
+    return dict(gin.config._REGISTRY.items())
+
+
+def _suggestion(message: str) -> str:
+    """Returns the nearest known names for a name that gin did not know."""
+    unknown = re.search(r"No configurable matching '([^']+)'", message)
+    if unknown is None:
+        return ""
+    known = {selector.rsplit(".", 1)[-1] for selector in gin.config._REGISTRY}
+    return f"\n  {checks.nearest(unknown[1].rsplit('.', 1)[-1], known)}"

@@ -1,0 +1,20 @@
+"""Images with their ground-truth factors.
+
+Importing this package does not import TensorFlow; the batches of training are in
+`tf_disentangle.datasets.pipeline`, which does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tf_disentangle.datasets.cache import CACHE_HELP, cache_dir
+from tf_disentangle.datasets.correlated_ellipses import CorrelatedEllipses
+from tf_disentangle.protocols import Dataset
+
+#: Every data set by its name. A new one costs its file, its test and a line here.
+DATASETS: dict[str, Callable[..., Dataset]] = {
+    "CorrelatedEllipses": CorrelatedEllipses,
+}
+
+__all__ = ["CACHE_HELP", "DATASETS", "CorrelatedEllipses", "cache_dir"]

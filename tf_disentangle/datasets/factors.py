@@ -1,0 +1,42 @@
+"""Checks of factor tables, shared by the data sets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tf_disentangle import checks
+
+
+def check_factors(
+    factors: np.ndarray, names: Sequence[str], sizes: Sequence[int]
+) -> np.ndarray:
+    """Returns `factors` as int64 [n, K], each column inside its range.
+
+    Args:
+        factors: Integers [n, K], column k in [0, sizes[k]).
+        names: Names of the K factors, for the messages.
+        sizes: Number of values of each factor.
+
+    Raises:
+        ArgumentTypeError: if the factors are not integers.
+        ArgumentError: if the shape is not [n, K] or a value is out of its range.
+    """
+    factors = np.asarray(factors)
+    rule = f"have shape [n, {len(names)}] for the factors ({', '.join(names)})"
+    is_table = factors.ndim == 2 and factors.shape[1] == len(names)
+    checks.require(is_table, "factors", rule, factors.shape)
+    if not np.issubdtype(factors.dtype, np.integer):
+        remedy = "Factors are indices of values; use factors.astype(np.int64)."
+        raise checks.ArgumentTypeError(
+            checks.message("factors", "be integers", factors.dtype.name, remedy)
+        )
+    for k, (name, size) in enumerate(zip(names, sizes, strict=True)):
+        column = factors[:, k]
+        wrong = column[(column < 0) | (column >= size)]
+        if wrong.size:
+            argument = f"factors[:, {k}] ({name})"
+            rule = f"be in [0, {size})"
+            raise checks.ArgumentError(checks.message(argument, rule, wrong[0].item()))
+    return factors.astype(np.int64, copy=False)

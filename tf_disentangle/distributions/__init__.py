@@ -1,0 +1,18 @@
+"""Distributions, divergences and likelihoods that TFP lacks."""
+
+from tf_disentangle.distributions.divergences import kl_or_monte_carlo
+from tf_disentangle.distributions.hyperprior import (
+    expected_gaussian_kl,
+    marginal_student_t,
+)
+from tf_disentangle.distributions.inverse_wishart import InverseWishart
+from tf_disentangle.distributions.likelihoods import Bernoulli, Likelihood
+
+__all__ = [
+    "Bernoulli",
+    "InverseWishart",
+    "Likelihood",
+    "expected_gaussian_kl",
+    "kl_or_monte_carlo",
+    "marginal_student_t",
+]

@@ -1,0 +1,149 @@
+"""CHyVAE's prior: a normal whose covariance has an inverse-Wishart hyperprior.
+
+    Sigma ~ IW_p(Psi, nu),   z | Sigma ~ N(0, Sigma),   Psi = (nu - p - 1) Sigma_0
+
+(equations 8 and 9 of the paper). Sigma is integrated out with the structured
+posterior q(Sigma|z) = IW(Psi + z z^T, nu + 1), exact by conjugacy.
+
+References:
+    Ansari & Soh, "Hyperprior Induced Unsupervised Disentanglement of Latent
+    Representations", AAAI 2019, arXiv:1809.04497.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tf_disentangle import checks
+from tf_disentangle.distributions import (
+    InverseWishart,
+    expected_gaussian_kl,
+    marginal_student_t,
+)
+from tf_disentangle.latents.priors import Prior
+
+tfd = tfp.distributions
+
+
+class InverseWishartPrior(Prior):
+    """p(z) = integral of N(z | 0, Sigma) IW(Sigma | Psi, nu) over Sigma.
+
+    Psi = max(nu - p - 1, 1) Sigma_0, as in the authors' code. So for nu >= p + 2 the
+    mean of Sigma is Sigma_0. Below, Psi stays at Sigma_0: for p + 1 < nu < p + 2 the
+    mean is Sigma_0 / (nu - p - 1), and for nu <= p + 1 Sigma has no mean (its mode,
+    Sigma_0 / (nu + p + 1), always exists); all formulas hold down to nu > p - 1.
+
+    Args:
+        nu: Degrees of freedom, greater than p - 1. Larger asks for covariances nearer
+            to Sigma_0: independent latents where Sigma_0 = I.
+        sigma0: Desired covariance, [p, p] symmetric positive definite; None is I.
+    """
+
+    kl_names = ("kl_gaussian", "kl_covariance")
+
+    def __init__(
+        self, nu: float, sigma0: Sequence[Sequence[float]] | None = None, **kwargs: str
+    ) -> None:
+        super().__init__(**kwargs)
+        self.nu = checks.real(nu, "nu")
+        self.sigma0 = None if sigma0 is None else _covariance(sigma0)
+
+    def build(self, input_shape: tuple) -> None:
+        """Checks nu and Sigma_0 against the number of latents p."""
+        super().build(input_shape)
+        p = self.num_latents
+        checks.require(
+            self.nu > p - 1,
+            "nu",
+            f"be greater than p - 1 = {p - 1} for {p} latents",
+            self.nu,
+            "Raise nu or lower num_latents.",
+        )
+        if self.sigma0 is not None:
+            checks.require(
+                self.sigma0.shape == (p, p),
+                "sigma0",
+                f"have shape [{p}, {p}] for {p} latents",
+                self.sigma0.shape,
+            )
+
+    def inverse_wishart(self, nu: float | None = None) -> InverseWishart:
+        """Returns IW(Psi, nu) over Sigma, with this prior's Sigma_0.
+
+        Args:
+            nu: Other degrees of freedom than the prior's own, for comparisons.
+        """
+        nu = self.nu if nu is None else nu
+        p = self.num_latents
+        factor = max(nu - p - 1.0, 1.0)
+        if self.sigma0 is None:
+            psi = tf.linalg.LinearOperatorScaledIdentity(
+                p, tf.constant(factor, tf.float32), is_positive_definite=True
+            )
+            return InverseWishart(nu, scale_operator=psi)
+        tril = np.linalg.cholesky(factor * self.sigma0)
+        return InverseWishart(nu, scale_tril=tf.constant(tril, tf.float32))
+
+    def distribution(self) -> tfd.Distribution:
+        """Returns p(z): Student-t with nu - p + 1 degrees of freedom, event [p]."""
+        return marginal_student_t(self.inverse_wishart())
+
+    def marginals(self) -> tfd.Distribution:
+        """Returns the p univariate Student-t marginals of p(z)."""
+        df = self.nu - self.num_latents + 1.0
+        scale = self.inverse_wishart().scale_operator.diag_part() / df
+        return tfd.StudentT(df, tf.zeros(self.num_latents), tf.sqrt(scale))
+
+    def sample_covariance(
+        self, num_samples: int, seed: tf.Tensor, nu: float | None = None
+    ) -> tf.Tensor:
+        """Draws Sigma [num_samples, p, p] by Bartlett's decomposition."""
+        return self.inverse_wishart(nu).sample(num_samples, seed=seed)
+
+    def sample(self, num_samples: int, seed: tf.Tensor) -> tf.Tensor:
+        """Draws Sigma ~ IW(Psi, nu), then z ~ N(0, Sigma) (section 3.1)."""
+        sigma_seed, z_seed = tfp.random.split_seed(seed, n=2)
+        sigma = self.sample_covariance(num_samples, sigma_seed)
+        gaussian = tfd.MultivariateNormalTriL(scale_tril=tf.linalg.cholesky(sigma))
+        return gaussian.sample(seed=z_seed)
+
+    def kl(
+        self, posterior: tfd.Distribution, sample: tf.Tensor, seed: tf.Tensor
+    ) -> Mapping[str, tf.Tensor]:
+        """Returns the two KL terms of equation (13), each [B], in nats.
+
+            kl_gaussian   = E_{IW(Phi, lam)} KL(N(mu, S) || N(0, Sigma))
+            kl_covariance = KL(IW(Phi, lam) || IW(Psi, nu))
+
+        with Phi = Psi + z' z'^T, lam = nu + 1. As in the authors' code, z' is drawn
+        independently of the `sample` that is decoded.
+        """
+        del sample
+        z = posterior.sample(seed=seed)
+        hyperprior = self.inverse_wishart()
+        q_sigma = hyperprior.conditioned_on(z)
+        return {
+            "kl_gaussian": expected_gaussian_kl(
+                posterior.mean(), posterior.scale.to_dense(), q_sigma
+            ),
+            "kl_covariance": tfd.kl_divergence(q_sigma, hyperprior),
+        }
+
+
+def _covariance(sigma0: Sequence[Sequence[float]]) -> np.ndarray:
+    """Returns Sigma_0 as float64 [p, p] after checking that it is a covariance."""
+    sigma0 = np.asarray(sigma0, np.float64)
+    rule = "be a symmetric positive definite matrix"
+    square = sigma0.ndim == 2 and sigma0.shape[0] == sigma0.shape[1]
+    checks.require(square, "sigma0", rule, sigma0.shape)
+    checks.require(
+        np.allclose(sigma0, sigma0.T) and np.linalg.eigvalsh(sigma0)[0] > 0,
+        "sigma0",
+        rule,
+        sigma0.tolist(),
+    )
+    return sigma0

@@ -1,0 +1,89 @@
+"""Named protocols: the choices that make two metrics of one name comparable.
+
+A protocol is data, a frozen record of every number that the definition leaves open.
+Scores of different protocols are not interchangeable, so each result carries the name.
+What each protocol follows, and where it departs from it, stands in
+`docs/protocols.md`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from tf_disentangle.checks import integer, one_of, real
+
+
+@dataclasses.dataclass(frozen=True)
+class FactorVAEProtocol:
+    """The open choices of the FactorVAE score.
+
+    Attributes:
+        name: What the result reports as its protocol.
+        batch_size: Images per vote, at least 2.
+        num_variance_samples: Images behind the global variance, at least 2.
+        num_train_votes: Votes that fit the majority classifier, at least 1.
+        num_test_votes: Fresh votes that score it, at least 1.
+        prune_threshold: Latents whose standard deviation over the variance samples is
+            below it never win a vote; 0 prunes constant latents only.
+    """
+
+    name: str
+    batch_size: int
+    num_variance_samples: int
+    num_train_votes: int
+    num_test_votes: int
+    prune_threshold: float
+
+    def __post_init__(self) -> None:
+        remedy = "A variance needs two images."
+        integer(self.batch_size, "batch_size", at_least=2, remedy=remedy)
+        integer(
+            self.num_variance_samples,
+            "num_variance_samples",
+            at_least=2,
+            remedy=remedy,
+        )
+        integer(self.num_train_votes, "num_train_votes", at_least=1)
+        integer(self.num_test_votes, "num_test_votes", at_least=1)
+        real(self.prune_threshold, "prune_threshold", at_least=0.0)
+
+
+FACTOR_VAE_PROTOCOLS: dict[str, FactorVAEProtocol] = {
+    protocol.name: protocol
+    for protocol in (
+        # The study of Locatello et al. (2019).
+        FactorVAEProtocol("dlib", 64, 10_000, 10_000, 5_000, 0.05),
+        # The authors' code of CHyVAE, Ansari and Soh (2019).
+        FactorVAEProtocol("chyvae", 200, 5_000, 800, 800, 0.0),
+    )
+}
+
+_Protocol = TypeVar("_Protocol")
+
+
+def named_protocol(
+    protocols: Mapping[str, _Protocol], name: str, **overrides: Any
+) -> _Protocol:
+    """Returns the protocol `name` with the overrides that are not None.
+
+    An override that changes a value is written into the name, such as
+    "dlib, batch_size=32", so that no changed score passes for the published one.
+
+    Args:
+        protocols: The metric's table.
+        name: A key of the table.
+        **overrides: Fields of the protocol; None keeps the protocol's own value.
+
+    Raises:
+        ArgumentError: If the name is unknown or a value breaks its field's rule.
+    """
+    protocol: Any = protocols[one_of(name, list(protocols), "protocol")]
+    changed = {
+        field: value
+        for field, value in overrides.items()
+        if value is not None and value != getattr(protocol, field)
+    }
+    full_name = ", ".join([name, *(f"{f}={v}" for f, v in changed.items())])
+    return dataclasses.replace(protocol, name=full_name, **changed)

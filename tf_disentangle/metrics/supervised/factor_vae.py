@@ -1,0 +1,231 @@
+"""FactorVAE score: does fixing a factor still one latent, and always the same one?
+
+One vote: draw a factor k and B images that share its value and vary in the others; the
+latent whose variance, relative to its variance over the whole set, is smallest votes
+for k:
+
+    d* = argmin_d Var_B[z_d] / Var[z_d]                            (Kim & Mnih, fig. 2)
+
+A majority vote c(d) = argmax_k V[d, k] over the training votes is the classifier; its
+accuracy on fresh votes is the score.
+
+References:
+    Kim and Mnih (2018), Disentangling by Factorising, arXiv 1802.05983.
+    Locatello et al. (2019), Challenging Common Assumptions, arXiv 1811.12359.
+    Ansari and Soh (2019), Hyperprior Induced Unsupervised Disentanglement of Latent
+    Representations, arXiv 1809.04497.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from tf_disentangle.checks import integer, require
+from tf_disentangle.metrics.protocol import FACTOR_VAE_PROTOCOLS, named_protocol
+from tf_disentangle.metrics.sampling import (
+    Encoding,
+    encode_factors,
+    require_factors,
+    sample_factors,
+)
+from tf_disentangle.protocols import Dataset, Represent
+
+# Codes that are gathered at once when variances are taken; bounds the memory.
+_CODES_PER_BLOCK = 2**20
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class FactorVAEScore:
+    """Result of `factor_vae_score`.
+
+    Attributes:
+        score: Accuracy on the test votes of the classifier that the train votes give,
+            in [0, 1], higher is better; about 1/K for codes that know nothing and 0 if
+            no latent is active.
+        train_score: Accuracy of the same classifier on the votes that made it.
+        votes: int64 [L, K], train votes of each latent for each factor. Row d is latent
+            d of the codes, pruned or not.
+        test_votes: int64 [L, K], the same of the test votes.
+        assignments: int64 [L], the factor that each latent stands for in the
+            classifier; -1 for a latent that won no train vote.
+        active: bool [L], False for pruned and for constant latents.
+        num_active: Number of active latents.
+        factor_names: The K names.
+        protocol: Name of the protocol, with any value that was overridden.
+    """
+
+    score: float
+    train_score: float
+    votes: np.ndarray
+    test_votes: np.ndarray
+    assignments: np.ndarray
+    active: np.ndarray
+    num_active: int
+    factor_names: tuple[str, ...]
+    protocol: str
+
+    @property
+    def factor_of_latent(self) -> tuple[str, ...]:
+        """Per latent the name of its factor, "" without one: notes for traversals."""
+        return tuple(self.factor_names[k] if k >= 0 else "" for k in self.assignments)
+
+
+def factor_vae_score(
+    dataset: Dataset,
+    represent: Represent,
+    *,
+    seed: int = 0,
+    protocol: str = "dlib",
+    batch_size: int | None = None,
+    num_variance_samples: int | None = None,
+    num_train_votes: int | None = None,
+    num_test_votes: int | None = None,
+    prune_threshold: float | None = None,
+    encode_once: bool | None = None,
+    encode_batch_size: int = 256,
+    progress: bool | None = None,
+) -> FactorVAEScore:
+    """Scores how well single latents stand for single factors.
+
+    Conventions where the definition leaves a choice: a constant latent is never active
+    (its 0/0 would win every vote); a factor with one value is never voted on, for
+    fixing it says nothing; equal variances vote for the first latent and equal votes
+    for the first factor; a latent without train votes is read as factor 0 in the test
+    votes, as the study's code does. Every column of the codes is taken as continuous.
+
+    Args:
+        dataset: A set with known factors.
+        represent: Images uint8 [B, H, W, C] to codes [B, L]; float32 is kept of them.
+        seed: Of all draws, at least 0.
+        protocol: Key of `FACTOR_VAE_PROTOCOLS`: "dlib" or "chyvae".
+        batch_size: Images per vote, at least 2. This and the next four override the
+            protocol's value, and the result's protocol says so.
+        num_variance_samples: Images behind the global variance, at least 2.
+        num_train_votes: At least 1.
+        num_test_votes: At least 1.
+        prune_threshold: Standard deviation below which a latent is not active, at
+            least 0.
+        encode_once: None encodes each distinct image once, unless the set declares
+            "stochastic_images". Give False where `represent` is itself random.
+        encode_batch_size: Images per call of `represent`.
+        progress: Whether to show a bar on stderr; None shows it on a terminal only.
+
+    Returns:
+        The score, its vote matrices and the factor of each latent.
+
+    Raises:
+        ArgumentError: If the set has no factors, a number breaks its rule, the protocol
+            is unknown, or the codes are not [B, L] and finite.
+    """
+    choice = named_protocol(
+        FACTOR_VAE_PROTOCOLS,
+        protocol,
+        batch_size=batch_size,
+        num_variance_samples=num_variance_samples,
+        num_train_votes=num_train_votes,
+        num_test_votes=num_test_votes,
+        prune_threshold=prune_threshold,
+    )
+    require_factors(dataset)
+    rng = np.random.default_rng(integer(seed, "seed", at_least=0))
+    # All draws come before the first image, so that each image is encoded once.
+    num_train, num_votes = (
+        choice.num_train_votes,
+        choice.num_train_votes + choice.num_test_votes,
+    )
+    reference = sample_factors(dataset, choice.num_variance_samples, rng)
+    fixed, batches = draw_votes(dataset, num_votes, choice.batch_size, rng)
+    encoding = encode_factors(
+        dataset,
+        represent,
+        np.concatenate([reference, batches.reshape(-1, batches.shape[-1])]),
+        rng=rng,
+        encode_once=encode_once,
+        batch_size=encode_batch_size,
+        progress=progress,
+    )
+    variance = encoding[: len(reference)].var(axis=0, ddof=1, dtype=np.float64)
+    active = (np.sqrt(variance) >= choice.prune_threshold) & (variance > 0)
+    shape = (encoding.num_latents, len(dataset.factor_sizes))
+    votes, test_votes = np.zeros((2, *shape), np.int64)
+    if active.any():
+        draws = np.arange(len(reference), len(encoding.row)).reshape(num_votes, -1)
+        winner = stillest_latent(encoding, draws, variance, active)
+        np.add.at(votes, (winner[:num_train], fixed[:num_train]), 1)
+        np.add.at(test_votes, (winner[num_train:], fixed[num_train:]), 1)
+    return FactorVAEScore(
+        score=vote_accuracy(votes, test_votes),
+        train_score=vote_accuracy(votes, votes),
+        votes=votes,
+        test_votes=test_votes,
+        assignments=np.where(votes.any(axis=1), votes.argmax(axis=1), -1),
+        active=active,
+        num_active=int(active.sum()),
+        factor_names=tuple(dataset.factor_names),
+        protocol=choice.name,
+    )
+
+
+def draw_votes(
+    dataset: Dataset, num_votes: int, batch_size: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draws the factor that each vote fixes, and the factors of its batch.
+
+    The whole batch takes the fixed factor's value of its first draw, after the joint
+    draw: in a set with correlated factors the others are not conditioned on it.
+
+    Returns:
+        `fixed` int64 [V] and `batches` int64 [V, B, K], V votes of B images.
+    """
+    candidates = np.flatnonzero(np.asarray(dataset.factor_sizes) > 1)
+    require(
+        candidates.size > 0,
+        "dataset",
+        "have a factor with two values or more",
+        f"factor_sizes {tuple(dataset.factor_sizes)}",
+    )
+    fixed = rng.choice(candidates, size=num_votes)
+    factors = sample_factors(dataset, num_votes * batch_size, rng)
+    batches = factors.reshape(num_votes, batch_size, -1)
+    vote = np.arange(num_votes)
+    batches[vote, :, fixed] = batches[vote, 0, fixed][:, np.newaxis]
+    return fixed, batches
+
+
+def stillest_latent(
+    encoding: Encoding, draws: np.ndarray, variance: np.ndarray, active: np.ndarray
+) -> np.ndarray:
+    """Finds the active latent with the least relative variance in each batch.
+
+    Args:
+        encoding: Codes of all draws.
+        draws: int [V, B], the draws that make up each batch.
+        variance: float64 [L], over the whole set.
+        active: bool [L], at least one True; the others never win.
+
+    Returns:
+        int64 [V], the first of them where several are equal.
+    """
+    winner = np.empty(len(draws), np.int64)
+    block = max(1, _CODES_PER_BLOCK // (draws.shape[1] * encoding.num_latents))
+    scale = np.where(active, variance, 1.0)
+    for start in range(0, len(draws), block):
+        batches = encoding[draws[start : start + block]]
+        # float64 makes the variance of equal codes 0 exactly, not a rounding error.
+        within = batches.var(axis=1, ddof=1, dtype=np.float64) / scale
+        within[:, ~active] = np.inf
+        winner[start : start + block] = within.argmin(axis=1)
+    return winner
+
+
+def vote_accuracy(train_votes: np.ndarray, votes: np.ndarray) -> float:
+    """Accuracy on `votes` [L, K] of the majority classifier of `train_votes` [L, K].
+
+    0.0 where there are no votes, that is, where no latent is active.
+    """
+    if not votes.any():
+        return 0.0
+    factor = train_votes.argmax(axis=1)
+    return float(votes[np.arange(len(votes)), factor].sum() / votes.sum())

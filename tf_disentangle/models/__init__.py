@@ -1,0 +1,9 @@
+"""Models: the parts wired as Keras models, one train_step each."""
+
+from tf_disentangle.models.vae import VAE
+from tf_disentangle.models.zoo import vae
+
+#: Adding a model family is one entry here.
+MODELS = {"vae": vae}
+
+__all__ = ["MODELS", "VAE", "vae"]

@@ -1,0 +1,57 @@
+"""Running statistics of the loss terms, kept on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import keras
+import tensorflow as tf
+
+
+class TermStatistics(keras.metrics.Metric):
+    """Means of named terms since the last reset, and where one stopped being finite.
+
+    One metric for all terms, held as vectors: a step pays a handful of small kernels
+    instead of two per term.
+
+    Args:
+        names: The terms, in order.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(name="terms")
+        self.names = tuple(names)
+        shape = (len(self.names),)
+        self.total = self.add_variable(shape, "zeros", name="total")
+        self.finite = self.add_variable(shape, "zeros", name="finite")
+        self.count = self.add_variable((), "zeros", name="count")
+
+    def update_state(self, terms: Mapping[str, tf.Tensor]) -> None:
+        """Adds one step's scalars."""
+        values = tf.stack([terms[name] for name in self.names])
+        # Only an unbroken run of finite steps counts, so that `finite` stays at the
+        # position of the first bad one.
+        unbroken = tf.equal(self.finite.value, self.count.value)
+        good = tf.logical_and(tf.math.is_finite(values), unbroken)
+        self.total.assign_add(values)
+        self.finite.assign_add(tf.cast(good, tf.float32))
+        self.count.assign_add(1.0)
+
+    def result(self) -> dict[str, tf.Tensor]:
+        """Returns the mean of each term."""
+        means = tf.math.divide_no_nan(self.total.value, self.count.value)
+        return dict(zip(self.names, tf.unstack(means), strict=True))
+
+    def first_nonfinite(self, num_steps: int) -> tuple[int, tuple[str, ...]] | None:
+        """Returns which of `num_steps` steps was not finite first, and its terms.
+
+        Returns:
+            (offset of the step, names of its terms that were not finite), or None.
+        """
+        # A fraction, since under a strategy both are sums over the replicas.
+        fraction = self.finite.numpy() / max(self.count.numpy(), 1.0)
+        worst = float(fraction.min())
+        if worst >= 1.0:
+            return None
+        names = [n for n, f in zip(self.names, fraction, strict=True) if f == worst]
+        return int(worst * num_steps), tuple(names)

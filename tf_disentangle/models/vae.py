@@ -1,0 +1,181 @@
+"""The VAE: encoder, latents, decoder and an objective, wired as a Keras model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tf_disentangle import checks
+from tf_disentangle.latents import GaussianLatents
+from tf_disentangle.models.statistics import TermStatistics
+from tf_disentangle.objectives import Inference, Objective, Terms
+
+# Images per call when a whole array is encoded or decoded.
+_CHUNK = 250
+
+
+class VAE(keras.Model):
+    """Any latent space, prior and critic-free objective, trained by `fit`.
+
+    Batches are uint8 images [B, H, W, C], or int64 indices [B] into the images that
+    `load_images` gathers on the device.
+
+    Args:
+        encoder: Images [B, H, W, C] in [0, 1] -> [B, latents.num_parameters].
+        decoder: z [B, L] -> parameters of p(x|z), [B, H, W, C].
+        latents: The latent space with its prior.
+        objective: What to minimise.
+        seed: Seed of every draw in training: step t's are folded from (seed, t,
+            replica), so no generator's state needs saving.
+    """
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        latents: GaussianLatents,
+        objective: Objective,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        objective.check(latents)
+        checks.require(
+            encoder.output_shape[-1] == latents.num_parameters,
+            "encoder",
+            f"emit {latents.num_parameters} numbers per image for these latents",
+            encoder.output_shape[-1],
+        )
+        self.encoder = encoder
+        self.decoder = decoder
+        self.latents = latents
+        self.objective = objective
+        self.seed = checks.integer(seed, "seed", at_least=0)
+        self.statistics = TermStatistics(objective.term_names(latents))
+        self.load_images: Callable[[tf.Tensor], tf.Tensor] | None = None
+        self.image_shape = tuple(encoder.input_shape[1:])
+        self._as_functions()
+        self.built = True
+
+    def _as_functions(self) -> None:
+        """Compiles what metrics, pictures and the export call, one trace each."""
+        images = tf.TensorSpec([None, *self.image_shape], tf.uint8)
+        codes = tf.TensorSpec([None, self.latents.num_latents], tf.float32)
+        self._represent = tf.function(
+            lambda x: self.latents.code(self.posterior(x)), input_signature=[images]
+        )
+        self._decode = tf.function(self.decode_tensor, input_signature=[codes])
+
+    # ---- Tensors in, tensors out.
+
+    def posterior(
+        self, images: tf.Tensor, training: bool = False
+    ) -> tfp.distributions.Distribution:
+        """Returns q(z|x) for images, uint8 or float32 in [0, 1]."""
+        return self.latents.posterior(self.encoder(as_float(images), training=training))
+
+    def decode_tensor(self, codes: tf.Tensor) -> tf.Tensor:
+        """Returns the mean of p(x|z), float32 [B, H, W, C] in [0, 1]."""
+        return self.objective.likelihood.mean(self.decoder(codes, training=False))
+
+    def terms(
+        self,
+        images: tf.Tensor,
+        seed: tf.Tensor,
+        step: tf.Tensor | int = 0,
+        training: bool = False,
+    ) -> Terms:
+        """Returns the objective's terms for a batch of images.
+
+        Args:
+            images: [B, H, W, C], uint8 or float32 in [0, 1].
+            seed: int32 [2].
+            step: Number of steps done, for schedules.
+            training: Whether networks are in training mode.
+        """
+        images = as_float(images)
+        sample_seed, term_seed = tfp.random.split_seed(seed, n=2)
+        posterior = self.posterior(images, training)
+        sample = posterior.sample(seed=sample_seed)
+        outputs = self.decoder(sample, training=training)
+        inference = Inference(self.latents, posterior, sample, step, term_seed)
+        return self.objective(images, outputs, inference)
+
+    # ---- Keras.
+
+    def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Returns the reconstruction through the posterior mean."""
+        return self.decode_tensor(self.latents.code(self.posterior(images, training)))
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """The statistics that `fit` resets at the start of an epoch."""
+        return [self.statistics]
+
+    def train_step(self, batch: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Takes one optimiser step."""
+        images = batch if self.load_images is None else self.load_images(batch)
+        step = tf.cast(self.optimizer.iterations.value, tf.int64)
+        with tf.GradientTape() as tape:
+            terms = self.terms(images, step_seed(self.seed, step), step, training=True)
+            scalars = terms.scalars()
+            # Gradients are summed over replicas.
+            replicas = tf.distribute.get_strategy().num_replicas_in_sync
+            loss = scalars["loss"] / replicas
+        variables = self.trainable_variables
+        self.optimizer.apply(tape.gradient(loss, variables), variables)
+        self.statistics.update_state(scalars)
+        return self.get_metrics_result()
+
+    # ---- Arrays in, arrays out.
+
+    def represent(self, images: np.ndarray) -> np.ndarray:
+        """Maps uint8 images [N, H, W, C] to codes, float32 [N, L]."""
+        images = checks.uint8_images(images)
+        checks.require(
+            images.shape[1:] == self.image_shape,
+            "images",
+            f"have shape [N, {', '.join(map(str, self.image_shape))}]",
+            images.shape,
+        )
+        return _in_chunks(self._represent, images)
+
+    def decode(self, codes: np.ndarray) -> np.ndarray:
+        """Maps codes [N, L] to images, float32 [N, H, W, C] in [0, 1]."""
+        codes = np.asarray(codes, np.float32)
+        size = self.latents.num_latents
+        rule = f"have shape [N, {size}]"
+        ok = codes.ndim == 2 and codes.shape[1] == size
+        checks.require(ok, "codes", rule, codes.shape)
+        return _in_chunks(self._decode, codes)
+
+    def reconstruct(self, images: np.ndarray) -> np.ndarray:
+        """Maps uint8 images to float32 ones in [0, 1] through the posterior mean."""
+        return self.decode(self.represent(images))
+
+
+def as_float(images: tf.Tensor) -> tf.Tensor:
+    """Returns images as float32 in [0, 1]; uint8 is divided by 255 on the device."""
+    if images.dtype == tf.uint8:
+        return tf.cast(images, tf.float32) / 255.0
+    return images
+
+
+def step_seed(seed: int, step: tf.Tensor) -> tf.Tensor:
+    """Returns the int32 [2] seed of one training step on this replica."""
+    fold_in = tf.random.experimental.stateless_fold_in
+    context = tf.distribute.get_replica_context()
+    replica = 0 if context is None else context.replica_id_in_sync_group
+    per_step = fold_in(tf.constant([seed, 0], tf.int32), step)
+    return fold_in(per_step, replica)
+
+
+def _in_chunks(
+    function: Callable[[tf.Tensor], tf.Tensor], array: np.ndarray
+) -> np.ndarray:
+    """Applies a batched function to a long array, `_CHUNK` rows at a time."""
+    starts = range(0, max(len(array), 1), _CHUNK)
+    return np.concatenate([function(array[i : i + _CHUNK]).numpy() for i in starts])

@@ -1,0 +1,52 @@
+"""Named models, built from their parts for an image shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+
+from tf_disentangle import checks
+from tf_disentangle.latents import GaussianLatents
+from tf_disentangle.models.vae import VAE
+from tf_disentangle.networks import conv_decoder, conv_encoder
+from tf_disentangle.objectives import Objective, elbo
+
+PRECISIONS = ("float32", "mixed_bfloat16")
+
+
+def vae(
+    image_shape: tuple[int, int, int],
+    seed: int = 0,
+    *,
+    latents: GaussianLatents | None = None,
+    objective: Objective | None = None,
+    encoder: Callable[..., keras.Model] = conv_encoder,
+    decoder: Callable[..., keras.Model] = conv_decoder,
+    precision: str = "float32",
+) -> VAE:
+    """Builds a VAE for images of one shape.
+
+    Args:
+        image_shape: (H, W, C).
+        seed: Seed of the initial weights and of all draws in training.
+        latents: Latent space with its prior; None is 10 latents, diagonal, N(0, I).
+        objective: What to minimise; None is the ELBO.
+        encoder: Called as encoder(image_shape, num_outputs, dtype=, seed=).
+        decoder: Called as decoder(num_latents, image_shape, dtype=, seed=).
+        precision: "float32", or "mixed_bfloat16": networks compute in bfloat16 with
+            float32 weights; distributions and losses stay in float32.
+
+    Raises:
+        ArgumentError: If a part does not fit another, or the images no network.
+    """
+    image_shape = checks.image_shape(image_shape)
+    checks.one_of(precision, PRECISIONS, "precision")
+    latents = GaussianLatents() if latents is None else latents
+    return VAE(
+        encoder(image_shape, latents.num_parameters, dtype=precision, seed=seed),
+        decoder(latents.num_latents, image_shape, dtype=precision, seed=seed),
+        latents,
+        elbo() if objective is None else objective,
+        seed,
+    )

@@ -1,0 +1,32 @@
+"""CHyVAE: the ELBO of the model with an inverse-Wishart hyperprior.
+
+    L = E_q(z|x)[log p(x|z)]
+        - E_{p(Sigma|z)} KL(N(mu, S) || N(0, Sigma))
+        - E_q(z|x) KL(IW(Phi, lam) || IW(Psi, nu))
+    Phi = Psi + z z^T,  lam = nu + 1
+
+(equation 13). The hyperprior and its two KL terms, kl_gaussian and kl_covariance, are
+`latents.InverseWishartPrior`; their closed forms are in
+`distributions/inverse_wishart.py`.
+
+References:
+    Ansari & Soh, "Hyperprior Induced Unsupervised Disentanglement of Latent
+    Representations", AAAI 2019, arXiv:1809.04497.
+"""
+
+from tf_disentangle.distributions import Bernoulli, Likelihood
+from tf_disentangle.objectives.objective import Objective, WeightedKL
+
+
+def chyvae(likelihood: Likelihood | None = None) -> Objective:
+    """Returns CHyVAE's objective, for latents with a covariance hyperprior.
+
+    Args:
+        likelihood: p(x|z); None is Bernoulli on logits.
+    """
+    return Objective(
+        "chyvae",
+        likelihood or Bernoulli(),
+        WeightedKL(1.0),
+        requires=("kl_gaussian", "kl_covariance"),
+    )

@@ -1,0 +1,20 @@
+"""The evidence lower bound: the VAE.
+
+    ELBO = E_q(z|x)[log p(x|z)] - KL(q(z|x) || p(z))
+
+References:
+    Kingma & Welling, "Auto-Encoding Variational Bayes", ICLR 2014, arXiv:1312.6114,
+    equation (3).
+"""
+
+from tf_disentangle.distributions import Bernoulli, Likelihood
+from tf_disentangle.objectives.objective import Objective, WeightedKL
+
+
+def elbo(likelihood: Likelihood | None = None) -> Objective:
+    """Returns the negative ELBO as an objective to minimise.
+
+    Args:
+        likelihood: p(x|z); None is Bernoulli on logits.
+    """
+    return Objective("elbo", likelihood or Bernoulli(), WeightedKL(1.0))

@@ -1,0 +1,163 @@
+"""The one type that every objective is: likelihood + KL + penalties.
+
+    loss = mean_B[ -log p(x|z) ] + mean_B[ kl_cost ] + sum of penalties
+
+A paper's objective is data of this type, made by a factory in a file of its own, so
+that any latent space, prior and penalties combine. Terms are pure functions of
+tensors, in nats per image: sums over pixels and latents. Per-example terms have
+shape [B]; a term that exists only for a batch (a total correlation, |mean KL - C|) is
+a scalar. The mean over the batch is taken once, in `Terms.scalars`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import tensorflow as tf
+
+from tf_disentangle import checks
+from tf_disentangle.distributions import Bernoulli, Likelihood
+
+if TYPE_CHECKING:
+    import tensorflow_probability as tfp
+
+    from tf_disentangle.latents import GaussianLatents
+
+
+class Inference(NamedTuple):
+    """What is known of one batch after the encoder, before the decoder.
+
+    Attributes:
+        latents: The latent space, with its prior.
+        posterior: q(z|x), batch shape [B], event shape [L].
+        sample: z [B, L], drawn from the posterior and decoded.
+        step: int64 scalar, the number of steps done.
+        seed: int32 [2], for terms that draw on their own.
+    """
+
+    latents: GaussianLatents
+    posterior: tfp.distributions.Distribution
+    sample: tf.Tensor
+    step: tf.Tensor
+    seed: tf.Tensor
+
+
+class KLCost(Protocol):
+    """What the objective pays for the KL."""
+
+    def __call__(self, kl: Mapping[str, tf.Tensor], step: tf.Tensor) -> tf.Tensor:
+        """Maps the named parts of the KL, each [B], to a cost [B] or scalar."""
+
+
+class Penalty(Protocol):
+    """A further term that is minimised.
+
+    Attributes:
+        name: Its label in logs.
+    """
+
+    name: str
+
+    def __call__(self, inference: Inference) -> tf.Tensor:
+        """Returns the weighted penalty, [B] or scalar, in nats."""
+
+
+class Terms(NamedTuple):
+    """The terms of one batch.
+
+    Attributes:
+        log_likelihood: log p(x|z), [B].
+        kl: Named parts of KL(q(z|x) || p(z)), each [B], unweighted.
+        kl_cost: What the objective makes of them, [B] or scalar.
+        penalties: Weighted penalties by name, each [B] or scalar.
+    """
+
+    log_likelihood: tf.Tensor
+    kl: Mapping[str, tf.Tensor]
+    kl_cost: tf.Tensor
+    penalties: Mapping[str, tf.Tensor]
+
+    def elbo(self) -> tf.Tensor:
+        """Returns log p(x|z) - KL, [B]: the bound, whatever the objective weighs."""
+        return self.log_likelihood - tf.add_n(list(self.kl.values()))
+
+    def scalars(self) -> dict[str, tf.Tensor]:
+        """Returns the batch means by name; "loss" is what training minimises."""
+        reconstruction = -tf.reduce_mean(self.log_likelihood)
+        penalties = {k: tf.reduce_mean(v) for k, v in self.penalties.items()}
+        loss = reconstruction + tf.reduce_mean(self.kl_cost)
+        return {
+            "loss": tf.add_n([loss, *penalties.values()]),
+            "elbo": tf.reduce_mean(self.elbo()),
+            "reconstruction": reconstruction,
+            **{name: tf.reduce_mean(part) for name, part in self.kl.items()},
+            **penalties,
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class WeightedKL:
+    """beta times the sum of the KL's parts, [B]."""
+
+    beta: float = 1.0
+
+    def __call__(self, kl: Mapping[str, tf.Tensor], step: tf.Tensor) -> tf.Tensor:
+        """Returns beta * KL, [B]."""
+        del step
+        return self.beta * tf.add_n(list(kl.values()))
+
+
+@dataclasses.dataclass(frozen=True)
+class Objective:
+    """Likelihood + KL + penalties.
+
+    Attributes:
+        name: The paper's name for it.
+        likelihood: p(x|z).
+        kl_cost: What is paid for the KL.
+        penalties: Further terms.
+        requires: Names of KL parts without which it has no meaning.
+    """
+
+    name: str
+    likelihood: Likelihood = dataclasses.field(default_factory=Bernoulli)
+    kl_cost: KLCost = WeightedKL()
+    penalties: tuple[Penalty, ...] = ()
+    requires: tuple[str, ...] = ()
+
+    def check(self, latents: GaussianLatents) -> None:
+        """Raises `ArgumentError` if the latent space cannot serve this objective."""
+        checks.require(
+            set(self.requires) <= set(latents.kl_names),
+            "latents",
+            f"have a KL with the parts {', '.join(self.requires)} for the objective "
+            f"{self.name}",
+            f"{type(latents.prior).__name__} with {', '.join(latents.kl_names)}",
+            "Give the latents a hyperprior, such as InverseWishartPrior(nu=200).",
+        )
+
+    def term_names(self, latents: GaussianLatents) -> tuple[str, ...]:
+        """Returns the keys of `Terms.scalars` in their order."""
+        penalties = tuple(penalty.name for penalty in self.penalties)
+        return ("loss", "elbo", "reconstruction", *latents.kl_names, *penalties)
+
+    def __call__(
+        self, images: tf.Tensor, outputs: tf.Tensor, inference: Inference
+    ) -> Terms:
+        """Returns the terms of one batch.
+
+        Args:
+            images: float32 [B, H, W, C] in [0, 1].
+            outputs: What the decoder made of `inference.sample`, [B, H, W, C].
+            inference: Posterior, sample and prior of the same batch.
+        """
+        latents, posterior, sample, step, seed = inference
+        kl = latents.kl(posterior, sample, seed)
+        return Terms(
+            log_likelihood=self.likelihood.log_prob(images, outputs),
+            kl=kl,
+            kl_cost=self.kl_cost(kl, step),
+            penalties={p.name: p(inference) for p in self.penalties},
+        )

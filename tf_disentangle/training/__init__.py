@@ -1,0 +1,17 @@
+"""Training: one run, from data and model to a scored, inspected run folder."""
+
+from tf_disentangle.training.callbacks import NonFiniteError
+from tf_disentangle.training.experiment import Experiment, Result, prepare, train
+from tf_disentangle.training.options import Cadence, Device
+from tf_disentangle.training.run_folder import RunFolder
+
+__all__ = [
+    "Cadence",
+    "Device",
+    "Experiment",
+    "NonFiniteError",
+    "Result",
+    "RunFolder",
+    "prepare",
+    "train",
+]

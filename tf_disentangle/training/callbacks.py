@@ -1,0 +1,276 @@
+"""What happens at the end of each logging interval, one callback per duty.
+
+An epoch of `fit` is a logging interval. The order matters, and `experiment.py` keeps
+it: nothing is recorded or saved of an interval in which a term was not finite, and
+what the checkpoint holds is what the rows say.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+from tqdm import tqdm
+
+from tf_disentangle.training.checkpoints import Checkpoints, step_of
+from tf_disentangle.training.run_folder import RunFolder
+from tf_disentangle.training.validation import Validation
+
+
+class NonFiniteError(ArithmeticError):
+    """A loss term became NaN or infinite."""
+
+
+class IntervalCallback(keras.callbacks.Callback):
+    """A callback that acts every `every` steps, a multiple of the interval.
+
+    Args:
+        interval: Steps per epoch of `fit`.
+        every: Steps between two actions; 0 is never.
+    """
+
+    def __init__(self, interval: int, every: int | None = None) -> None:
+        super().__init__()
+        self.interval = interval
+        self.every = interval if every is None else every
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
+        """Calls `act` with the number of steps done."""
+        step = (epoch + 1) * self.interval
+        if self.every and step % self.every == 0:
+            self.act(step, logs)
+
+    def act(self, step: int, logs: dict[str, Any]) -> None:
+        """Does the duty; may add to `logs`, which the next callbacks see."""
+        raise NotImplementedError
+
+
+class FiniteGuard(IntervalCallback):
+    """Stops the run when a term was not finite, before anything is saved of it."""
+
+    def __init__(self, interval: int, checkpoints: Checkpoints) -> None:
+        super().__init__(interval)
+        self._checkpoints = checkpoints
+
+    def act(self, step: int, logs: dict[str, Any]) -> None:
+        """Raises `NonFiniteError` naming step, term and last good checkpoint."""
+        found = self.model.statistics.first_nonfinite(self.interval)
+        if found is None:
+            return
+        offset, names = found
+        last = self._checkpoints.latest
+        good = f"Last good checkpoint: {last} (step {step_of(last)})." if last else ""
+        raise NonFiniteError(
+            f"{', '.join(names)} not finite at step {step - self.interval + offset}. "
+            f"{good or 'There is no checkpoint yet.'} Remedies: a lower learning "
+            "rate, train.optimizer with global_clipnorm, float32."
+        )
+
+
+class Speed(IntervalCallback):
+    """Adds images_per_second of the interval, pauses for other duties left out."""
+
+    def __init__(self, interval: int, batch_size: int) -> None:
+        super().__init__(interval)
+        self._images = interval * batch_size
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Starts the clock."""
+        self._start = time.perf_counter()
+
+    def act(self, step: int, logs: dict[str, Any]) -> None:
+        """Reads the clock."""
+        logs["images_per_second"] = self._images / (time.perf_counter() - self._start)
+
+
+class Validate(IntervalCallback):
+    """Adds the terms on held-out images, and keeps the best checkpoint by their ELBO.
+
+    Args:
+        interval: Steps per epoch of `fit`.
+        every: Steps between two validations.
+        validation: The terms on held-out images.
+        checkpoints: Where the best is kept.
+        best: Best validation ELBO so far, of a resumed run.
+    """
+
+    def __init__(
+        self,
+        interval: int,
+        every: int,
+        validation: Validation,
+        checkpoints: Checkpoints,
+        best: float = -math.inf,
+    ) -> None:
+        super().__init__(interval, every)
+        self._validation = validation
+        self._checkpoints = checkpoints
+        self._best = best
+
+    def act(self, step: int, logs: dict[str, Any]) -> None:
+        """Validates, and saves if this is the best so far."""
+        terms, marginal_kl = self._validation()
+        logs.update({f"validation/{name}": value for name, value in terms.items()})
+        logs["kl_per_latent"] = [float(value) for value in marginal_kl]
+        if terms["elbo"] > self._best:
+            self._best = terms["elbo"]
+            self._checkpoints.save(step, best=True)
+
+
+class Save(IntervalCallback):
+    """Writes a checkpoint at its cadence and, however the run ends, at the end."""
+
+    def __init__(self, interval: int, every: int, checkpoints: Checkpoints) -> None:
+        super().__init__(interval, every)
+        self._checkpoints = checkpoints
+
+    def act(self, step: int, logs: dict[str, Any]) -> None:
+        """Saves."""
+        self._checkpoints.save(step)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Saves the last step, also of a run that was told to stop."""
+        step = int(self.model.optimizer.iterations.numpy())
+        latest = self._checkpoints.latest
+        if step and (latest is None or step_of(latest) != step):
+            self._checkpoints.save(step)
+
+
+class Record(IntervalCallback):
+    """Writes each interval's numbers to metrics.jsonl and TensorBoard."""
+
+    def __init__(
+        self, interval: int, folder: RunFolder, writer: tf.summary.SummaryWriter
+    ) -> None:
+        super().__init__(interval)
+        self._folder = folder
+        self._writer = writer
+
+    def act(self, step: int, logs: dict[str, Any]) -> None:
+        """Appends one row and its scalars."""
+        row = {"step": step, **{k: _plain(v) for k, v in logs.items()}}
+        self._folder.append({**row, "wall_time": round(time.time(), 3)})
+        with self._writer.as_default(step):
+            for name, value in row.items():
+                if name == "kl_per_latent":
+                    # Of q(z_i|x) to the prior's marginal: with a full covariance
+                    # they do not sum to the KL.
+                    for i, kl in enumerate(value):
+                        tf.summary.scalar(f"marginal_kl_per_latent/z{i}", kl)
+                elif name != "step":
+                    group = "" if "/" in name else "train/"
+                    tf.summary.scalar(f"{group}{name}", value)
+
+
+class Pictures(IntervalCallback):
+    """Puts pictures into TensorBoard at a cadence.
+
+    Args:
+        interval: Steps per epoch of `fit`.
+        every: Steps between two sets of pictures; 0 is never.
+        writer: TensorBoard writer.
+        draw: Returns pictures, uint8 [H, W, 3] by name.
+    """
+
+    def __init__(
+        self,
+        interval: int,
+        every: int,
+        writer: tf.summary.SummaryWriter,
+        draw: Callable[[], dict[str, Any]],
+    ) -> None:
+        super().__init__(interval, every)
+        self._writer = writer
+        self._draw = draw
+
+    def act(self, step: int, logs: dict[str, Any]) -> None:
+        """Draws and writes."""
+        with self._writer.as_default(step):
+            for name, picture in self._draw().items():
+                tf.summary.image(name, picture[None])
+
+
+class Progress(IntervalCallback):
+    """A bar on stderr: steps, steps/s, ETA, images/s and the loss terms."""
+
+    def __init__(self, interval: int, first_step: int, num_steps: int) -> None:
+        super().__init__(interval)
+        self._first, self._total = first_step, num_steps
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Shows the bar."""
+        self._bar = tqdm(
+            total=self._total,
+            initial=self._first,
+            unit="step",
+            dynamic_ncols=True,
+            smoothing=0.1,
+            mininterval=0.5 if sys.stderr.isatty() else 10.0,
+        )
+
+    def act(self, step: int, logs: dict[str, Any]) -> None:
+        """Moves the bar."""
+        shown = {"images/s": f"{logs['images_per_second']:.0f}"}
+        for name in self.model.statistics.names:
+            shown[name] = f"{logs[name]:.4g}"
+        self._bar.set_postfix(shown, refresh=False)
+        self._bar.update(self.interval)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Leaves the finished bar."""
+        self._bar.close()
+
+
+class StopOnSignal(IntervalCallback):
+    """Ctrl-C and SIGTERM end the run after the interval; a second one, at once.
+
+    Attributes:
+        received: The signal's number, None if none came.
+    """
+
+    def __init__(self, interval: int) -> None:
+        super().__init__(interval)
+        self.received: int | None = None
+        self._previous: dict[int, Any] = {}
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Takes over the two signals, where Python allows it: the main thread."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            try:
+                self._previous[number] = signal.signal(number, self._handle)
+            except ValueError:
+                return
+
+    def restore(self) -> None:
+        """Gives the signals back."""
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        self._previous = {}
+
+    def act(self, step: int, logs: dict[str, Any]) -> None:
+        """Asks `fit` to stop."""
+        if self.received is not None:
+            self.model.stop_training = True
+
+    def _handle(self, number: int, frame: Any) -> None:
+        if self.received is not None:
+            raise KeyboardInterrupt
+        self.received = number
+        print(
+            "\nStopping after this interval; the same command goes on from there. "
+            "Once more to stop at once.",
+            file=sys.stderr,
+        )
+
+
+def _plain(value: Any) -> Any:
+    """Returns `value` as JSON can hold it, floats with six digits."""
+    if isinstance(value, list):
+        return [_plain(v) for v in value]
+    return float(f"{float(value):.6g}")

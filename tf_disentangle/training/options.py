@@ -1,0 +1,107 @@
+"""How often, where and how: the settings of a run beside its model and data."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import tensorflow as tf
+
+from tf_disentangle import checks
+
+
+@dataclasses.dataclass(frozen=True)
+class Cadence:
+    """Steps between two doings of each kind; 0 is never, except for `log`.
+
+    Each is a multiple of `log`, the interval at whose end all of them happen.
+
+    Attributes:
+        log: Steps between two rows of numbers.
+        evaluate: Steps between two validations on held-out images.
+        save: Steps between two checkpoints.
+        pictures: Steps between two sets of pictures in TensorBoard.
+        keep: How many of the last checkpoints to keep.
+    """
+
+    log: int = 100
+    evaluate: int = 1000
+    save: int = 1000
+    pictures: int = 5000
+    keep: int = 2
+
+    def __post_init__(self) -> None:
+        """Checks each value by itself."""
+        checks.integer(self.log, "log", at_least=1)
+        checks.integer(self.keep, "keep", at_least=1)
+        for name in ("evaluate", "save", "pictures"):
+            checks.integer(getattr(self, name), name, at_least=0)
+
+    def fitted(self, steps: int, steps_per_execution: int = 1) -> Cadence:
+        """Returns the cadence for a run of `steps`, none of it longer than the run.
+
+        Raises:
+            ArgumentError: If a cadence is no multiple of the interval, or the interval
+                none of `steps_per_execution`.
+        """
+        log = min(self.log, steps)
+        rule = f"be a multiple of the logging interval of {log} steps"
+        checks.require(steps % log == 0, "steps", rule, steps, "Set Cadence.log.")
+        checks.require(
+            log % steps_per_execution == 0,
+            "steps_per_execution",
+            f"divide the logging interval of {log} steps",
+            steps_per_execution,
+        )
+        shortened = {}
+        for name in ("evaluate", "save", "pictures"):
+            value = min(getattr(self, name), steps)
+            checks.require(value % log == 0, name, rule, value)
+            shortened[name] = value
+        return dataclasses.replace(self, log=log, **shortened)
+
+
+@dataclasses.dataclass(frozen=True)
+class Device:
+    """Where and how the steps run.
+
+    Attributes:
+        strategy: "one" device, or "mirrored" over all GPUs (over the logical CPUs if
+            there is no GPU): the batch is split, gradients are summed.
+        jit_compile: Compile steps with XLA; None is yes on one GPU, no otherwise (on a
+            CPU it measured half the speed). The same seed draws other numbers under
+            jit.
+        steps_per_execution: Steps per call from Python.
+    """
+
+    strategy: str = "one"
+    jit_compile: bool | None = None
+    steps_per_execution: int = 1
+
+    def __post_init__(self) -> None:
+        """Checks each value by itself."""
+        checks.one_of(self.strategy, ("one", "mirrored"), "strategy")
+        checks.one_of(self.jit_compile, (None, True, False), "jit_compile")
+        checks.integer(self.steps_per_execution, "steps_per_execution", at_least=1)
+
+    @property
+    def jit(self) -> bool:
+        """`jit_compile`, resolved for this machine."""
+        if self.jit_compile is not None:
+            return self.jit_compile
+        has_gpu = bool(tf.config.list_physical_devices("GPU"))
+        return has_gpu and self.strategy == "one"
+
+    def make_strategy(self, batch_size: int) -> tf.distribute.Strategy:
+        """Returns the strategy, after checking that it can split the batch."""
+        if self.strategy == "one":
+            return tf.distribute.get_strategy()
+        kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
+        devices = [device.name for device in tf.config.list_logical_devices(kind)]
+        strategy = tf.distribute.MirroredStrategy(devices)
+        checks.require(
+            batch_size % strategy.num_replicas_in_sync == 0,
+            "batch_size",
+            f"be a multiple of the {strategy.num_replicas_in_sync} devices",
+            batch_size,
+        )
+        return strategy

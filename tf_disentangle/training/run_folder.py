@@ -1,0 +1,168 @@
+"""The run folder: where one run keeps its configuration, records and results.
+
+config.gin      the operative configuration (runs started through gin)
+run.json        versions, seed, device, threads, jit, commit, times, status
+metrics.jsonl   one JSON object per row, each with its "step"
+checkpoints/    tensorboard/    pictures/    export/<version>/
+"""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import subprocess
+from collections.abc import Mapping
+from typing import Any
+
+from tf_disentangle import checks, files
+
+SCHEMA_VERSION = 1
+
+_PACKAGES = (
+    "tf_disentangle",
+    "tensorflow",
+    "keras",
+    "tensorflow-probability",
+    "numpy",
+    "gin-config",
+    "opencv-python-headless",
+)
+
+
+class RunFolder:
+    """Paths and records of one run.
+
+    Args:
+        path: The folder; made by `create`.
+    """
+
+    def __init__(self, path: str | os.PathLike) -> None:
+        self.path = pathlib.Path(path)
+        self.config = self.path / "config.gin"
+        self.description = self.path / "run.json"
+        self.metrics = self.path / "metrics.jsonl"
+        self.checkpoints = self.path / "checkpoints"
+        self.tensorboard = self.path / "tensorboard"
+        self.pictures = self.path / "pictures"
+        self.export = self.path / "export"
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def create(self) -> None:
+        """Makes the folder, refusing one that holds something else.
+
+        Raises:
+            ArgumentError: If the path is a file, cannot be written, or is a folder
+                with content that is not a run.
+        """
+        remedy = "Choose another output folder."
+        rule = "be a new folder or a run of this library"
+        is_file = self.path.exists() and not self.path.is_dir()
+        checks.require(not is_file, "output", rule, f"{self}, a file", remedy)
+        if self.path.is_dir() and any(self.path.iterdir()):
+            known = self.description.exists()
+            checks.require(known, "output", rule, f"{self}, which is neither", remedy)
+            self._check_schema()
+        with files.explaining(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+
+    @classmethod
+    def existing(cls, path: str | os.PathLike) -> RunFolder:
+        """Returns the folder of a run that is there.
+
+        Raises:
+            ArgumentError: If `path` holds no run.
+        """
+        folder = cls(path)
+        checks.require(
+            folder.description.exists(),
+            "run",
+            "be the folder of a run (with run.json)",
+            str(path),
+            "Train one: bin/train --gin_file=gin/chyvae.gin --output=runs/chyvae",
+        )
+        folder._check_schema()
+        return folder
+
+    def _check_schema(self) -> None:
+        found = self.describe().get("schema_version")
+        checks.require(
+            found == SCHEMA_VERSION,
+            "run",
+            f"have schema_version {SCHEMA_VERSION} in {self.description}",
+            found,
+            "It was written by another version of tf_disentangle.",
+        )
+
+    def describe(self, **changes: Any) -> dict[str, Any]:
+        """Returns run.json, after writing `changes` into it if there are any."""
+        content = {}
+        if self.description.exists():
+            content = json.loads(self.description.read_text(encoding="utf-8"))
+        if changes:
+            content.update(changes)
+            files.write_json(self.description, content)
+        return content
+
+    def append(self, row: Mapping[str, Any]) -> None:
+        """Adds one row to metrics.jsonl."""
+        with files.explaining(self.metrics), open(self.metrics, "a") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Returns the rows of metrics.jsonl; a half line of a killed run is dropped."""
+        if not self.metrics.exists():
+            return []
+        lines = self.metrics.read_text(encoding="utf-8").split("\n")
+        return [json.loads(line) for line in lines[:-1]]
+
+    def cut(self, step: int) -> None:
+        """Drops the rows after `step`, which a resumed run will write again."""
+        kept = [row for row in self.rows() if row["step"] <= step]
+        files.write_text(self.metrics, "".join(json.dumps(row) + "\n" for row in kept))
+
+
+def environment() -> dict[str, Any]:
+    """Returns what a reader of run.json needs to run it again: versions and machine."""
+    versions = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = None
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "python": platform.python_version(),
+        "versions": versions,
+        "commit": _commit(),
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _commit() -> str | None:
+    """Returns the git commit of a source checkout, None for an installed package."""
+    source = pathlib.Path(__file__).resolve().parents[2]
+    if not (source / ".git").exists():
+        return None
+    command = [
+        "git",
+        "-C",
+        str(source),
+        "describe",
+        "--always",
+        "--dirty",
+        "--abbrev=40",
+    ]
+    try:
+        return subprocess.run(
+            command, capture_output=True, text=True, check=True, timeout=10
+        ).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None

@@ -1,0 +1,36 @@
+"""Scores of a model: each metric called on a data set and an encoder."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tf_disentangle.protocols import Dataset, Represent
+
+#: (dataset, represent) -> frozen dataclass whose first field is `score`.
+Metric = Callable[[Dataset, Represent], Any]
+
+
+def score(
+    dataset: Dataset, represent: Represent, metrics: Sequence[Metric]
+) -> dict[str, Any]:
+    """Returns each metric's result by the metric's name."""
+    return {metric.__name__: metric(dataset, represent) for metric in metrics}
+
+
+def as_row(results: dict[str, Any]) -> dict[str, Any]:
+    """Returns results as JSON can hold them: dataclasses as dicts, arrays as lists."""
+    return {name: _plain(dataclasses.asdict(r)) for name, r in results.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(v) for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    return value

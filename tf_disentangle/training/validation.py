@@ -1,0 +1,52 @@
+"""The objective's terms on held-out images."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tf_disentangle.models import VAE
+from tf_disentangle.models.vae import as_float
+
+_CHUNK = 250
+
+
+class Validation:
+    """Means of the terms over fixed images, with the same draws at every call.
+
+    Args:
+        model: The model, as it will be at the time of the call.
+        images: uint8 [N, H, W, C].
+        seed: Seed of the draws.
+    """
+
+    def __init__(self, model: VAE, images: np.ndarray, seed: int) -> None:
+        self._images = images
+        self._seed = seed
+
+        @tf.function(reduce_retracing=True)
+        def terms(batch: tf.Tensor, seed: tf.Tensor) -> tuple:
+            batch = as_float(batch)
+            term_seed, marginal_seed = tfp.random.split_seed(seed, n=2)
+            posterior = model.posterior(batch)
+            sample = posterior.sample(seed=marginal_seed)
+            marginal = model.latents.marginal_kl(posterior, sample)
+            scalars = model.terms(batch, term_seed).scalars()
+            return scalars, tf.reduce_mean(marginal, axis=0)
+
+        self._terms = terms
+
+    def __call__(self) -> tuple[dict[str, float], np.ndarray]:
+        """Returns (term means by name, marginal KL of each latent [L]), in nats."""
+        totals: dict[str, float] = {}
+        marginal = 0.0
+        for start in range(0, len(self._images), _CHUNK):
+            batch = np.asarray(self._images[start : start + _CHUNK])
+            seed = tf.constant([self._seed, start], tf.int32)
+            scalars, per_latent = self._terms(batch, seed)
+            weight = len(batch) / len(self._images)
+            for name, value in scalars.items():
+                totals[name] = totals.get(name, 0.0) + weight * float(value)
+            marginal = marginal + weight * per_latent.numpy()
+        return totals, marginal

@@ -1,0 +1,23 @@
+"""Pictures of what a model learned: arrays and callables in, uint8 RGB arrays out.
+
+Each function returns one picture [H, W, 3], or frames [T, H, W, 3]; `save_png` and
+`save_gif` write them. A model enters only as `decode(codes) -> images`.
+"""
+
+from tf_disentangle.visualization.covariances import covariances
+from tf_disentangle.visualization.grid import sheet
+from tf_disentangle.visualization.io import save_gif, save_png
+from tf_disentangle.visualization.reconstructions import reconstructions
+from tf_disentangle.visualization.samples import samples
+from tf_disentangle.visualization.traversals import traversal_frames, traversals
+
+__all__ = [
+    "covariances",
+    "reconstructions",
+    "samples",
+    "save_gif",
+    "save_png",
+    "sheet",
+    "traversal_frames",
+    "traversals",
+]

@@ -1,0 +1,116 @@
+"""What every picture needs: images as RGB, and text that fits."""
+
+from __future__ import annotations
+
+import functools
+import math
+import unicodedata
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from tf_disentangle.checks import require
+
+INK = (30, 30, 30)
+FRAME = (185, 185, 185)
+
+# Rounding in a float32 decoder may leave [0, 1] by this much.
+_RANGE_SLACK = 1e-4
+# The font that comes with pillow draws a box for these.
+_SPELLED_OUT = str.maketrans(
+    {
+        "\N{MINUS SIGN}": "-",
+        "\N{EN DASH}": "-",
+        "\N{EM DASH}": "-",
+        "\N{RIGHT SINGLE QUOTATION MARK}": "'",
+        "\N{HORIZONTAL ELLIPSIS}": "...",
+    }
+)
+
+
+def rgb(images: np.ndarray, argument: str = "images") -> np.ndarray:
+    """Returns images as uint8 [..., H, W, 3].
+
+    Args:
+        images: [..., H, W, C] with C 1 or 3, uint8 or float in [0, 1].
+        argument: Its name in errors.
+
+    Raises:
+        ArgumentError: If the shape, the type or the range is another.
+    """
+    images = np.asarray(images)
+    require(
+        images.ndim >= 3 and images.shape[-1] in (1, 3) and images.size > 0,
+        argument,
+        "have shape [..., H, W, C] with C 1 or 3 and no empty axis",
+        images.shape,
+    )
+    floating = np.issubdtype(images.dtype, np.floating)
+    require(
+        floating or images.dtype == np.uint8,
+        argument,
+        "be uint8, or float in [0, 1]",
+        images.dtype.name,
+    )
+    if floating:
+        low, high = float(images.min()), float(images.max())
+        require(
+            low >= -_RANGE_SLACK and high <= 1 + _RANGE_SLACK,  # False for NaN too.
+            argument,
+            "be uint8, or float in [0, 1]",
+            f"float from {low:.4g} to {high:.4g}",
+            "Give probabilities, not logits.",
+        )
+        images = np.round(255 * np.clip(images, 0, 1)).astype(np.uint8)
+    return np.broadcast_to(images, (*images.shape[:-1], 3))
+
+
+def legible(text: str) -> str:
+    """Spells out what the font lacks: the Greek letter nu becomes "nu"."""
+    return "".join(_legible_character(c) for c in text.translate(_SPELLED_OUT))
+
+
+def _legible_character(character: str) -> str:
+    if ord(character) < 256:
+        return character
+    name = unicodedata.name(character, "")
+    for case, change in (("CAPITAL", str.capitalize), ("SMALL", str.lower)):
+        prefix = f"GREEK {case} LETTER "
+        if name.startswith(prefix):
+            return change(name.removeprefix(prefix).split()[-1])
+    return "?"
+
+
+@functools.cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.load_default(size)
+
+
+def line_height(size: int) -> int:
+    """Pixels from one line to the next."""
+    return sum(_font(size).getmetrics())
+
+
+def text_size(text: str, size: int) -> tuple[int, int]:
+    """Width and height of text, in pixels; (0, 0) for none."""
+    if not text:
+        return 0, 0
+    lines = legible(text).split("\n")
+    width = max(max(_font(size).getbbox(line)[2] for line in lines), 0)
+    return math.ceil(width), line_height(size) * len(lines)
+
+
+def blank(height: int, width: int) -> Image.Image:
+    """A white page."""
+    return Image.new("RGB", (width, height), "white")
+
+
+def draw_text(
+    page: Image.Image, x: float, y: float, text: str, size: int, *, centre: bool = False
+) -> None:
+    """Writes lines from (x, y) downwards; x is their left edge, or their centre."""
+    draw = ImageDraw.Draw(page)
+    for number, line in enumerate(legible(text).split("\n")):
+        left = x - text_size(line, size)[0] / 2 if centre else x
+        position = (round(left), round(y) + number * line_height(size))
+        draw.text(position, line, fill=INK, font=_font(size))

@@ -1,0 +1,262 @@
+"""Labelled sheets of equal tiles, the form of nearly every picture here."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from tf_disentangle.checks import integer, require
+from tf_disentangle.visualization.canvas import (
+    FRAME,
+    blank,
+    draw_text,
+    line_height,
+    rgb,
+    text_size,
+)
+
+#: One label, or several cells that are aligned from row to row.
+RowLabel = str | Sequence[str]
+
+_MARGIN = 16
+_GAP = 6
+_GROUP_GAP = 22
+_LABEL_GAP = 10
+_READABLE_PIXELS = 96
+
+
+@dataclasses.dataclass(frozen=True)
+class Labels:
+    """The text of a sheet of R rows and C columns; all of it is optional.
+
+    Attributes:
+        title: Above everything.
+        rows: R labels at the left.
+        columns: C labels above the first row.
+        tiles: R x C labels, each above its tile.
+        column_groups: (label, number of columns) from left to right; groups stand
+            apart under their label.
+    """
+
+    title: str = ""
+    rows: Sequence[RowLabel] | None = None
+    columns: Sequence[str] | None = None
+    tiles: Sequence[Sequence[str]] | None = None
+    column_groups: Sequence[tuple[str, int]] | None = None
+
+    def check(self, num_rows: int, num_columns: int) -> None:
+        """Raises `ArgumentError` unless the labels fit the sheet."""
+        for labels, name, count in (
+            (self.rows, "row_labels", num_rows),
+            (self.columns, "column_labels", num_columns),
+            (self.tiles, "tile_labels", num_rows),
+        ):
+            if labels is not None:
+                rule = f"have one entry per tile of its axis, {count}"
+                require(len(labels) == count, name, rule, len(labels))
+        for labels in self.tiles or ():
+            rule = f"have {num_columns} labels in each row"
+            require(len(labels) == num_columns, "tile_labels", rule, len(labels))
+        if self.column_groups is not None:
+            total = sum(count for _, count in self.column_groups)
+            rule = f"add up to {num_columns} columns"
+            require(total == num_columns, "column_groups", rule, total)
+
+    def row_cells(self) -> list[list[str]]:
+        """Row labels as cells, each row with equally many."""
+        rows = [[row] if isinstance(row, str) else list(row) for row in self.rows or ()]
+        width = max(map(len, rows), default=0)
+        return [row + [""] * (width - len(row)) for row in rows]
+
+
+class Layout:
+    """Where everything on a sheet goes: one layout can draw many frames.
+
+    Args:
+        shape: (R, C), the number of rows and columns.
+        tile_shape: (height, width) of an unscaled tile.
+        labels: The text; a frame may replace the title by one that is no longer.
+        scale: Integer factor of the tiles; None makes small tiles readable.
+        rows_per_group: Rows between two wider gaps; None for even rows.
+        font_size: In pixels; the title is a little larger.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        tile_shape: tuple[int, int],
+        labels: Labels,
+        *,
+        scale: int | None = None,
+        rows_per_group: int | None = None,
+        font_size: int = 14,
+    ) -> None:
+        labels.check(*shape)
+        self._labels = labels
+        self._font_size = integer(font_size, "font_size", at_least=6)
+        self._title_size = font_size + 4
+        if scale is None:
+            scale = max(1, math.ceil(_READABLE_PIXELS / max(tile_shape)))
+        self.scale = integer(scale, "scale", at_least=1)
+        self._tile = (scale * tile_shape[0], scale * tile_shape[1])
+        if rows_per_group is not None:
+            integer(rows_per_group, "rows_per_group", at_least=1)
+        self._columns_across(shape[1])
+        self._rows_down(shape[0], rows_per_group or shape[0])
+
+    def tile(self, row: int, column: int) -> tuple[slice, slice]:
+        """The pixels of one tile, to index a sheet by."""
+        y, x = self._y[row], self._x[column]
+        return slice(y, y + self._tile[0]), slice(x, x + self._tile[1])
+
+    def draw(
+        self, tiles: np.ndarray, *, title: str | None = None, frame: bool = True
+    ) -> np.ndarray:
+        """Draws tiles [R, C, H, W, 3], uint8, as a sheet uint8 [height, width, 3]."""
+        page = blank(self._height, self._width)
+        self._draw_labels(page, self._labels.title if title is None else title)
+        pixels = np.array(page)
+        for row in range(len(self._y)):
+            for column in range(len(self._x)):
+                ys, xs = self.tile(row, column)
+                if frame:
+                    outer = (
+                        slice(ys.start - 1, ys.stop + 1),
+                        slice(xs.start - 1, xs.stop + 1),
+                    )
+                    pixels[outer] = FRAME
+                large = tiles[row, column].repeat(self.scale, axis=0)
+                pixels[ys, xs] = large.repeat(self.scale, axis=1)
+        return pixels
+
+    def _columns_across(self, num_columns: int) -> None:
+        """Sets the left edges of columns and labels, and the width."""
+        size, labels = self._font_size, self._labels
+        cells = labels.row_cells()
+        self._cell_x, x = [], _MARGIN
+        for column in zip(*cells, strict=True):
+            self._cell_x.append(x)
+            x += max(text_size(cell, size)[0] for cell in column) + _LABEL_GAP
+        above = [*(labels.columns or ()), *itertools.chain(*(labels.tiles or ()))]
+        widest = max((text_size(text, size)[0] for text in above), default=0)
+        pitch = max(self._tile[1], widest) + _GAP
+        self._x, self._group_x = [], []
+        for label, count in labels.column_groups or [("", num_columns)]:
+            inner = count * pitch - _GAP
+            width = max(inner, text_size(label, size)[0])
+            left = x + (width - inner) // 2 + (pitch - _GAP - self._tile[1]) // 2
+            self._x += [left + pitch * column for column in range(count)]
+            self._group_x.append(x + width / 2)
+            x += width + _GROUP_GAP
+        title = _MARGIN + text_size(labels.title, self._title_size)[0]
+        self._width = max(x - _GROUP_GAP, title) + _MARGIN
+
+    def _rows_down(self, num_rows: int, rows_per_group: int) -> None:
+        """Sets the top edges of rows and labels, and the height."""
+        size, labels = self._font_size, self._labels
+
+        def band(texts: Sequence[str]) -> int:
+            height = max((text_size(text, size)[1] for text in texts), default=0)
+            return height + 4 if height else 0
+
+        y = _MARGIN
+        if labels.title:
+            y += text_size(labels.title, self._title_size)[1] + _LABEL_GAP
+        self._group_y = y
+        y += band([label for label, _ in labels.column_groups or ()])
+        self._column_label_y = y
+        y += band(labels.columns or ())
+        cells = labels.row_cells() or [[]] * num_rows
+        rows = zip(labels.tiles or [()] * num_rows, cells, strict=True)
+        self._y, self._tile_label_y = [], []
+        for number, (tile_labels, row_cells) in enumerate(rows):
+            self._tile_label_y.append(y)
+            y += band(tile_labels)
+            height = max(self._tile[0], band(row_cells))
+            self._y.append(y + (height - self._tile[0]) // 2)
+            last = (number + 1) % rows_per_group == 0
+            y += height + (_GROUP_GAP if last else _GAP)
+        self._height = self._y[-1] + height + _MARGIN
+
+    def _draw_labels(self, page: Image.Image, title: str) -> None:
+        size, labels = self._font_size, self._labels
+        draw_text(page, _MARGIN, _MARGIN, title, self._title_size)
+        groups = zip(self._group_x, labels.column_groups or (), strict=False)
+        for x, (label, _) in groups:
+            draw_text(page, x, self._group_y, label, size, centre=True)
+        middle = [x + self._tile[1] / 2 for x in self._x]
+        for x, label in zip(middle, labels.columns or (), strict=False):
+            draw_text(page, x, self._column_label_y, label, size, centre=True)
+        for y, row in zip(self._tile_label_y, labels.tiles or (), strict=False):
+            for x, label in zip(middle, row, strict=True):
+                draw_text(page, x, y, label, size, centre=True)
+        for y, cells in zip(self._y, labels.row_cells(), strict=False):
+            for x, cell in zip(self._cell_x, cells, strict=True):
+                lines = cell.count("\n") + 1
+                top = y + (self._tile[0] - lines * line_height(size)) / 2
+                draw_text(page, x, top, cell, size)
+
+
+def sheet(
+    tiles: np.ndarray,
+    *,
+    title: str = "",
+    row_labels: Sequence[RowLabel] | None = None,
+    column_labels: Sequence[str] | None = None,
+    tile_labels: Sequence[Sequence[str]] | None = None,
+    column_groups: Sequence[tuple[str, int]] | None = None,
+    rows_per_group: int | None = None,
+    scale: int | None = None,
+    frame: bool = True,
+    font_size: int = 14,
+) -> np.ndarray:
+    """Tiles images into one labelled picture.
+
+    Small images are enlarged by an integer factor, each pixel a square, so that what is
+    seen is what the model gave. The page grows with its text; nothing is clipped.
+
+    Args:
+        tiles: [R, C, H, W, 1 or 3], uint8 or float in [0, 1].
+        title: Above everything.
+        row_labels: R labels; a sequence of strings is set as aligned cells.
+        column_labels: C labels.
+        tile_labels: R x C labels, each above its tile.
+        column_groups: (label, number of columns), from left to right.
+        rows_per_group: Rows between two wider gaps.
+        scale: Integer factor, at least 1; None enlarges to about 96 pixels.
+        frame: Whether each tile has a thin grey line around it.
+        font_size: In pixels, at least 6.
+
+    Returns:
+        uint8 [height, width, 3].
+
+    Raises:
+        ArgumentError: If the images are not images or the labels do not fit them.
+    """
+    tiles = np.asarray(tiles)
+    require(tiles.ndim == 5, "tiles", "have shape [R, C, H, W, channels]", tiles.shape)
+    tiles = rgb(tiles, "tiles")
+    labels = Labels(title, row_labels, column_labels, tile_labels, column_groups)
+    layout = Layout(
+        tiles.shape[:2],
+        tiles.shape[2:4],
+        labels,
+        scale=scale,
+        rows_per_group=rows_per_group,
+        font_size=font_size,
+    )
+    return layout.draw(tiles, frame=frame)
+
+
+def in_rows(images: np.ndarray, num_columns: int) -> np.ndarray:
+    """Folds uint8 images [N, H, W, 3] into [R, C, H, W, 3], the rest filled white."""
+    num_rows = math.ceil(len(images) / num_columns)
+    shape = (num_rows * num_columns, *images.shape[1:])
+    filled = np.full(shape, 255, np.uint8)
+    filled[: len(images)] = images
+    return filled.reshape(num_rows, num_columns, *images.shape[1:])

@@ -1,0 +1,53 @@
+"""Originals above their reconstructions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tf_disentangle.checks import integer, require
+from tf_disentangle.visualization.canvas import rgb
+from tf_disentangle.visualization.grid import in_rows, sheet
+
+
+def reconstructions(
+    images: np.ndarray,
+    reconstructed: np.ndarray,
+    *,
+    num_columns: int = 8,
+    title: str = "",
+    scale: int | None = None,
+) -> np.ndarray:
+    """Pictures each image with its reconstruction right below it.
+
+    Args:
+        images: The originals, [N, H, W, 1 or 3], uint8 or float in [0, 1].
+        reconstructed: Of equal shape, uint8 or float in [0, 1].
+        num_columns: Pairs side by side, at least 1; more wrap into further bands.
+        title: Above everything.
+        scale: Integer factor; None makes small images readable.
+
+    Returns:
+        uint8 [height, width, 3].
+
+    Raises:
+        ArgumentError: If the two are not images of equal shape.
+    """
+    images, reconstructed = np.asarray(images), np.asarray(reconstructed)
+    require(images.ndim == 4, "images", "have shape [N, H, W, C]", images.shape)
+    require(
+        images.shape == reconstructed.shape,
+        "reconstructed",
+        f"have the shape of images, {images.shape}",
+        reconstructed.shape,
+    )
+    num_columns = min(integer(num_columns, "num_columns", at_least=1), len(images))
+    above = in_rows(rgb(images, "images"), num_columns)
+    below = in_rows(rgb(reconstructed, "reconstructed"), num_columns)
+    pairs = np.stack([above, below], axis=1).reshape(-1, *above.shape[1:])
+    return sheet(
+        pairs,
+        title=title,
+        row_labels=["original", "reconstruction"] * len(above),
+        rows_per_group=2,
+        scale=scale,
+    )
