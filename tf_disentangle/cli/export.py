@@ -1,10 +1,10 @@
-"""Writes a trained run as a versioned SavedModel for TensorFlow Serving.
+r"""Writes a trained run as a versioned SavedModel for TensorFlow Serving.
 
     bin/export runs/chyvae
     bin/export runs/chyvae --output=/models/chyvae --version=3
 
 Endpoints: encode (the default), decode, reconstruct. Serve the folder with
-    docker run -p 8501:8501 -v $PWD/runs/chyvae/export:/models/chyvae \\
+    docker run -p 8501:8501 -v $PWD/runs/chyvae/export:/models/chyvae \
         -e MODEL_NAME=chyvae tensorflow/serving
 (not run in this project's tests, which have no Docker).
 """

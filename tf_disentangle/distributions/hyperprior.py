@@ -55,12 +55,15 @@ def expected_gaussian_kl(
 
     Returns:
         [...] nats, at least 0.
+
+    Raises:
+        ArgumentError: If the last dimensions of `loc` or `scale_tril` are not p.
     """
     phi, p = inverse_wishart.scale_operator, inverse_wishart.dimension
     loc = tf.convert_to_tensor(loc, inverse_wishart.dtype)
     scale_tril = tf.convert_to_tensor(scale_tril, inverse_wishart.dtype)
     rule = f"have shape [..., {p}]"
-    checks.require(loc.shape[-1] == p, "loc", rule, tuple(loc.shape))
+    checks.require(loc.shape[-1:] == [p], "loc", rule, tuple(loc.shape))
     rule = f"have shape [..., {p}, {p}]"
     shape = tuple(scale_tril.shape)
     checks.require(shape[-2:] == (p, p), "scale_tril", rule, shape)

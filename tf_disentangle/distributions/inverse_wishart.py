@@ -127,10 +127,13 @@ class InverseWishart(tfd.Distribution):
 
         Returns:
             The posterior, of batch shape [...].
+
+        Raises:
+            ArgumentError: If the last dimension of `z` is not p.
         """
         z = tf.convert_to_tensor(z, self.dtype)
         checks.require(
-            z.shape[-1] == self.dimension,
+            z.shape[-1:] == [self.dimension],
             "z",
             f"have shape [..., {self.dimension}]",
             tuple(z.shape),
@@ -141,7 +144,7 @@ class InverseWishart(tfd.Distribution):
             is_self_adjoint=True,  # Said again, because slicing forgets it otherwise.
             is_positive_definite=True,
         )
-        return InverseWishart(
+        return type(self)(
             df=self._df + 1,
             scale_operator=updated,
             validate_args=self.validate_args,
@@ -295,9 +298,8 @@ def _scale_operator(
     """Returns Psi as an operator, from the one of the three that is given."""
     given = {"scale": scale, "scale_tril": scale_tril, "scale_operator": operator}
     given = {name: value for name, value in given.items() if value is not None}
-    names = "scale, scale_tril and scale_operator"
-    rule = "be given exactly once"
-    checks.require(len(given) == 1, names, rule, list(given))
+    names = "exactly one of scale, scale_tril and scale_operator"
+    checks.require(len(given) == 1, names, "be given", list(given))
     ((name, value),) = given.items()
     if operator is not None:
         checks.require_type(operator, tf.linalg.LinearOperator, name)

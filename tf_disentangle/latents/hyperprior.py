@@ -28,6 +28,8 @@ from tf_disentangle.latents.priors import Prior
 
 tfd = tfp.distributions
 
+_FIGURE_1_NU = (10.0, 100.0, 1000.0)
+
 
 class InverseWishartPrior(Prior):
     """p(z) = integral of N(z | 0, Sigma) IW(Sigma | Psi, nu) over Sigma.
@@ -44,6 +46,7 @@ class InverseWishartPrior(Prior):
     """
 
     kl_names = ("kl_gaussian", "kl_covariance")
+    label = "Sigma ~ IW, z ~ N(0, Sigma)"
 
     def __init__(
         self, nu: float, sigma0: Sequence[Sequence[float]] | None = None, **kwargs: str
@@ -103,6 +106,17 @@ class InverseWishartPrior(Prior):
     ) -> tf.Tensor:
         """Draws Sigma [num_samples, p, p] by Bartlett's decomposition."""
         return self.inverse_wishart(nu).sample(num_samples, seed=seed)
+
+    def covariances(self, seed: tf.Tensor) -> Mapping[str, np.ndarray]:
+        """Returns the paper's figure 1: Sigma_0, and a draw for each of three nu."""
+        size = self.num_latents
+        matrices = {"Sigma_0": np.eye(size) if self.sigma0 is None else self.sigma0}
+        for nu in _FIGURE_1_NU:
+            if nu > size - 1:
+                matrices[f"nu = {nu:g}"] = self.sample_covariance(1, seed, nu)[
+                    0
+                ].numpy()
+        return matrices
 
     def sample(self, num_samples: int, seed: tf.Tensor) -> tf.Tensor:
         """Draws Sigma ~ IW(Psi, nu), then z ~ N(0, Sigma) (section 3.1)."""

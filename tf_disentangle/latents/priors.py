@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import keras
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -24,10 +25,12 @@ class Prior(keras.layers.Layer):
 
     Attributes:
         kl_names: The keys of what `kl` returns.
+        label: How z is drawn, for the heads of pictures.
         num_latents: L, once built.
     """
 
     kl_names: tuple[str, ...] = ("kl",)
+    label: str = "z ~ p(z)"
 
     def build(self, input_shape: tuple) -> None:
         """Learns L from the shape [B, L] of the latents."""
@@ -61,9 +64,16 @@ class Prior(keras.layers.Layer):
         del seed
         return {"kl": kl_or_monte_carlo(posterior, self.distribution(), sample)}
 
+    def covariances(self, seed: tf.Tensor) -> Mapping[str, np.ndarray]:
+        """Returns labelled covariances [L, L] to picture a hyperprior; none here."""
+        del seed
+        return {}
+
 
 class StandardNormalPrior(Prior):
     """p(z) = N(0, I), the prior of the VAE (Kingma & Welling, 2014)."""
+
+    label = "z ~ N(0, I)"
 
     def distribution(self) -> tfd.Distribution:
         """Returns N(0, I), event shape [L]."""

@@ -1,33 +1,27 @@
-"""One run, from data and model to a scored, inspected run folder.
-
-prepare(...) -> Experiment      everything built and checked, nothing written
-Experiment.run()                trains, scores, draws; resumes what it finds
-train(...)                      both
-"""
+"""One run, from data and model to a scored, inspected run folder."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
+import os
+import pathlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_disentangle import checks, files
-from tf_disentangle.datasets.pipeline import (
-    ResidentImages,
-    index_batches,
-    split_indices,
-)
+from tf_disentangle import files
+from tf_disentangle.datasets.pipeline import ResidentImages
 from tf_disentangle.models import VAE
 from tf_disentangle.protocols import Dataset
 from tf_disentangle.training import callbacks as duties
-from tf_disentangle.training.checkpoints import Checkpoints, find, restore_weights
-from tf_disentangle.training.options import Cadence, Device
+from tf_disentangle.training.batches import Batches
+from tf_disentangle.training.checkpoints import Checkpoints
+from tf_disentangle.training.options import Cadence
 from tf_disentangle.training.pictures import Painter
 from tf_disentangle.training.run_folder import RunFolder, environment
 from tf_disentangle.training.scores import Metric, as_row, score
@@ -57,46 +51,6 @@ class Result:
     def represent(self, images: np.ndarray) -> np.ndarray:
         """Maps uint8 images [N, H, W, C] to codes [N, L]."""
         return self.model.represent(images)
-
-
-@dataclasses.dataclass(frozen=True)
-class Batches:
-    """Which images a run sees, and when: a function of (seed, step).
-
-    Attributes:
-        training: Indices of the training images.
-        held_out: Indices of the validation images.
-        batch_size: Images per step.
-        seed: Seed of the order.
-        with_replacement: Whether images are drawn with replacement.
-    """
-
-    training: np.ndarray
-    held_out: np.ndarray
-    batch_size: int
-    seed: int
-    with_replacement: bool
-
-    def __post_init__(self) -> None:
-        """Checks the batch against the data."""
-        checks.integer(self.batch_size, "batch_size", at_least=1)
-        checks.require(
-            self.batch_size <= len(self.training),
-            "batch_size",
-            f"be at most the {len(self.training)} training images",
-            self.batch_size,
-        )
-
-    def starting_at(self, step: int, num_steps: int) -> tf.data.Dataset:
-        """Returns batches `step` to `num_steps` of indices, int64 [B]."""
-        return index_batches(
-            self.training,
-            self.batch_size,
-            self.seed,
-            first_step=step,
-            with_replacement=self.with_replacement,
-            num_steps=num_steps - step,
-        )
 
 
 @dataclasses.dataclass
@@ -206,14 +160,13 @@ class Experiment:
         """Returns the callbacks, in the order in which they must act."""
         cadence, interval = self.cadence, self.cadence.log
         images = self.dataset.images()
-        painter = Painter(self.model, images[np.sort(self.batches.held_out)[:8]])
         callbacks = [
             duties.FiniteGuard(interval, checkpoints),
             duties.Speed(interval, self.batches.batch_size),
             *self.extras,
             duties.Save(interval, cadence.save, checkpoints),
             duties.Record(interval, self.folder, writer),
-            duties.Pictures(interval, cadence.pictures, writer, painter.sheets),
+            duties.Pictures(interval, cadence.pictures, writer, self._painter().sheets),
             duties.Progress(interval, first, self.steps),
         ]
         if len(self.batches.held_out):
@@ -228,130 +181,33 @@ class Experiment:
             )
         return callbacks
 
+    def draw(self, folder: str | os.PathLike) -> list[pathlib.Path]:
+        """Writes the pictures of the model as it is; returns their paths.
+
+        Rows of the traversals carry the KL of the last validation and the factors of
+        the last score in the run folder, if there are any.
+        """
+        kl: Sequence[float] = ()
+        factors: Sequence[str] = ()
+        for row in self.folder.rows():
+            kl = row.get("kl_per_latent", kl)
+            for result in row.get("scores", {}).values():
+                factors = result.get("factor_of_latent", factors)
+        return self._painter().save(folder, kl, factors)
+
+    def _painter(self) -> Painter:
+        """Returns a painter of eight held-out images."""
+        shown = np.sort(self.batches.held_out)[:8]
+        indices = shown if len(shown) else self.batches.training[:8]
+        return Painter(self.model, self.dataset.images()[indices])
+
     def _finish(self) -> dict[str, Any]:
         """Scores the trained model and draws its pictures."""
         scores = score(self.dataset, self.model.represent, self.metrics)
         if scores:
             self.folder.append({"step": self.steps, "scores": as_row(scores)})
-        held_out = np.sort(self.batches.held_out)[:8]
-        indices = held_out if len(held_out) else np.arange(8)
-        painter = Painter(self.model, self.dataset.images()[indices])
-        painter.save(self.folder.pictures, notes(self.folder, self.dataset, scores))
+        self.draw(self.folder.pictures)
         return scores
-
-
-def train(model: VAE | Callable[..., VAE], dataset: Dataset, **options: Any) -> Result:
-    """Trains a model on a data set; `prepare` describes the options."""
-    return prepare(model, dataset, **options).run()
-
-
-def prepare(
-    model: VAE | Callable[..., VAE],
-    dataset: Dataset,
-    *,
-    output: str,
-    steps: int,
-    batch_size: int = 64,
-    optimizer: Callable[[], keras.optimizers.Optimizer] | None = None,
-    seed: int = 0,
-    validation_size: int = 2000,
-    with_replacement: bool = False,
-    cadence: Cadence | None = None,
-    device: Device | None = None,
-    metrics: Sequence[Metric] = (),
-    callbacks: Sequence[keras.callbacks.Callback] = (),
-    warm_start: str | None = None,
-) -> Experiment:
-    """Builds and checks everything that a run will use.
-
-    Args:
-        model: A model, or a function (image_shape, seed) -> model. A strategy of
-            several devices needs the function, to build the model in its scope.
-        dataset: What to train on.
-        output: The run folder. A run found there goes on from its last checkpoint.
-        steps: Number of optimiser steps in all, a multiple of the cadences' interval.
-        batch_size: Images per step, over all devices.
-        optimizer: A function that makes the optimiser; None is Adam at 1e-4. Keras's
-            optimisers carry schedules (learning_rate=) and clipping (global_clipnorm=).
-        seed: Seed of weights, batches and draws.
-        validation_size: Images held out for the validation ELBO.
-        with_replacement: Draw images with replacement, as the 2019 study did.
-        cadence: How often to log, evaluate and save.
-        device: Where and how to run.
-        metrics: Functions (dataset, represent) -> result, called after training.
-        callbacks: Further Keras callbacks.
-        warm_start: A run folder whose last weights to start from.
-
-    Raises:
-        ArgumentError: If a value has no meaning, or parts do not fit each other.
-    """
-    cadence = Cadence() if cadence is None else cadence
-    device = Device() if device is None else device
-    checks.require_type(dataset, Dataset, "dataset", "See protocols.Dataset.")
-    steps = checks.integer(steps, "steps", at_least=1)
-    training, held_out = split_indices(len(dataset), validation_size, seed)
-    batches = Batches(training, held_out, batch_size, seed, with_replacement)
-    strategy = device.make_strategy(batch_size)
-    with strategy.scope():
-        built = _built(model, dataset, seed, strategy)
-        built.compile(
-            optimizer=_optimizer(optimizer),
-            jit_compile=device.jit,
-            steps_per_execution=device.steps_per_execution,
-        )
-        built.optimizer.build(built.trainable_variables)
-        if warm_start is not None:
-            source = RunFolder.existing(warm_start)
-            restore_weights(built, find(source.checkpoints))
-    return Experiment(
-        model=built,
-        dataset=dataset,
-        batches=batches,
-        folder=RunFolder(output),
-        steps=steps,
-        cadence=cadence.fitted(steps, device.steps_per_execution),
-        extras=tuple(callbacks),
-        metrics=tuple(metrics),
-    )
-
-
-def _built(
-    model: VAE | Callable[..., VAE],
-    dataset: Dataset,
-    seed: int,
-    strategy: tf.distribute.Strategy,
-) -> VAE:
-    """Returns the model, built if a function was given, fit for the data."""
-    if isinstance(model, keras.Model):
-        checks.require(
-            strategy.num_replicas_in_sync == 1,
-            "model",
-            "be a function (image_shape, seed) -> model for several devices",
-            type(model).__name__,
-            "For example functools.partial(models.vae, objective=...).",
-        )
-    else:
-        model = model(dataset.image_shape, seed)
-    checks.require(
-        model.image_shape == tuple(dataset.image_shape),
-        "model",
-        f"take the data's images of shape {tuple(dataset.image_shape)}",
-        model.image_shape,
-    )
-    return model
-
-
-def _optimizer(
-    optimizer: Callable[[], keras.optimizers.Optimizer] | None,
-) -> keras.optimizers.Optimizer:
-    """Returns the optimiser; made here, so that its variables are in the scope."""
-    if optimizer is None:
-        return keras.optimizers.Adam(1e-4)
-    made = optimizer() if callable(optimizer) else optimizer
-    checks.require_type(
-        made, keras.optimizers.Optimizer, "optimizer", "Pass a function that makes one."
-    )
-    return made
 
 
 def _best_elbo(folder: RunFolder) -> float:

@@ -23,7 +23,12 @@ def score(
 
 def as_row(results: dict[str, Any]) -> dict[str, Any]:
     """Returns results as JSON can hold them: dataclasses as dicts, arrays as lists."""
-    return {name: _plain(dataclasses.asdict(r)) for name, r in results.items()}
+    rows = {}
+    for name, result in results.items():
+        rows[name] = _plain(dataclasses.asdict(result))
+        if hasattr(result, "factor_of_latent"):
+            rows[name]["factor_of_latent"] = list(result.factor_of_latent)
+    return rows
 
 
 def _plain(value: Any) -> Any:

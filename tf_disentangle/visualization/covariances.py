@@ -51,23 +51,18 @@ def covariances(
     sizes = {len(matrix) for matrix in checked.values()}
     require(len(sizes) == 1, "matrices", "be of one size", sizes)
     cell = max(1, _PANEL_PIXELS // sizes.pop())
-    panels = np.stack(
-        [
-            # An all-zero matrix has no range of its own: any will do.
-            heat_map(m, limit=limit or float(np.abs(m).max()) or 1.0, cell=cell)
-            for m in checked.values()
-        ]
-    )
-    num_columns = min(num_columns, len(panels))
-    tiles = in_rows(panels, num_columns)
-    labels = [*checked, *[""] * (tiles.shape[0] * num_columns - len(panels))]
-    return sheet(
-        tiles,
-        title=title,
-        tile_labels=np.reshape(labels, tiles.shape[:2]).tolist(),
-        scale=1,
-        frame=False,
-    )
+    panels = [
+        # An all-zero matrix has no range of its own: any will do.
+        heat_map(m, limit=limit or float(np.abs(m).max()) or 1.0, cell=cell, title=name)
+        for name, m in checked.items()
+    ]
+    size = np.max([panel.shape[:2] for panel in panels], axis=0)
+    page = np.full((len(panels), *size, 3), 255, np.uint8)
+    for place, panel in zip(page, panels, strict=True):
+        # From below, so that the cells stand in line under titles of several lines.
+        place[size[0] - panel.shape[0] :, : panel.shape[1]] = panel
+    tiles, present = in_rows(page, min(num_columns, len(panels)))
+    return sheet(tiles, title=title, scale=1, present=present, frame=False)
 
 
 def _covariance(label: str, matrix: np.ndarray) -> np.ndarray:

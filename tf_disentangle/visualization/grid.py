@@ -115,23 +115,26 @@ class Layout:
         return slice(y, y + self._tile[0]), slice(x, x + self._tile[1])
 
     def draw(
-        self, tiles: np.ndarray, *, title: str | None = None, frame: bool = True
+        self,
+        tiles: np.ndarray,
+        *,
+        title: str | None = None,
+        present: np.ndarray | None = None,
+        frame: bool = True,
     ) -> np.ndarray:
         """Draws tiles [R, C, H, W, 3], uint8, as a sheet uint8 [height, width, 3]."""
+        if present is None:
+            present = np.ones(tiles.shape[:2], bool)
         page = blank(self._height, self._width)
         self._draw_labels(page, self._labels.title if title is None else title)
         pixels = np.array(page)
-        for row in range(len(self._y)):
-            for column in range(len(self._x)):
-                ys, xs = self.tile(row, column)
-                if frame:
-                    outer = (
-                        slice(ys.start - 1, ys.stop + 1),
-                        slice(xs.start - 1, xs.stop + 1),
-                    )
-                    pixels[outer] = FRAME
-                large = tiles[row, column].repeat(self.scale, axis=0)
-                pixels[ys, xs] = large.repeat(self.scale, axis=1)
+        for row, column in np.argwhere(present):
+            ys, xs = self.tile(row, column)
+            if frame:
+                around = slice(ys.start - 1, ys.stop + 1)
+                pixels[around, xs.start - 1 : xs.stop + 1] = FRAME
+            large = tiles[row, column].repeat(self.scale, axis=0)
+            pixels[ys, xs] = large.repeat(self.scale, axis=1)
         return pixels
 
     def _columns_across(self, num_columns: int) -> None:
@@ -171,13 +174,13 @@ class Layout:
         y += band([label for label, _ in labels.column_groups or ()])
         self._column_label_y = y
         y += band(labels.columns or ())
-        cells = labels.row_cells() or [[]] * num_rows
-        rows = zip(labels.tiles or [()] * num_rows, cells, strict=True)
+        # One height for all rows, also where one label has more lines.
+        cells = list(itertools.chain(*labels.row_cells()))
+        height = max(self._tile[0], band(cells))
         self._y, self._tile_label_y = [], []
-        for number, (tile_labels, row_cells) in enumerate(rows):
-            self._tile_label_y.append(y)
+        for number, tile_labels in enumerate(labels.tiles or [()] * num_rows):
             y += band(tile_labels)
-            height = max(self._tile[0], band(row_cells))
+            self._tile_label_y.append(y - 4)
             self._y.append(y + (height - self._tile[0]) // 2)
             last = (number + 1) % rows_per_group == 0
             y += height + (_GROUP_GAP if last else _GAP)
@@ -192,8 +195,9 @@ class Layout:
         middle = [x + self._tile[1] / 2 for x in self._x]
         for x, label in zip(middle, labels.columns or (), strict=False):
             draw_text(page, x, self._column_label_y, label, size, centre=True)
-        for y, row in zip(self._tile_label_y, labels.tiles or (), strict=False):
+        for bottom, row in zip(self._tile_label_y, labels.tiles or (), strict=False):
             for x, label in zip(middle, row, strict=True):
+                y = bottom - text_size(label, size)[1]
                 draw_text(page, x, y, label, size, centre=True)
         for y, cells in zip(self._y, labels.row_cells(), strict=False):
             for x, cell in zip(self._cell_x, cells, strict=True):
@@ -212,6 +216,7 @@ def sheet(
     column_groups: Sequence[tuple[str, int]] | None = None,
     rows_per_group: int | None = None,
     scale: int | None = None,
+    present: np.ndarray | None = None,
     frame: bool = True,
     font_size: int = 14,
 ) -> np.ndarray:
@@ -229,6 +234,7 @@ def sheet(
         column_groups: (label, number of columns), from left to right.
         rows_per_group: Rows between two wider gaps.
         scale: Integer factor, at least 1; None enlarges to about 96 pixels.
+        present: bool [R, C], False where the sheet stays empty; None for all tiles.
         frame: Whether each tile has a thin grey line around it.
         font_size: In pixels, at least 6.
 
@@ -250,13 +256,15 @@ def sheet(
         rows_per_group=rows_per_group,
         font_size=font_size,
     )
-    return layout.draw(tiles, frame=frame)
+    return layout.draw(tiles, present=present, frame=frame)
 
 
-def in_rows(images: np.ndarray, num_columns: int) -> np.ndarray:
-    """Folds uint8 images [N, H, W, 3] into [R, C, H, W, 3], the rest filled white."""
+def in_rows(images: np.ndarray, num_columns: int) -> tuple[np.ndarray, np.ndarray]:
+    """Folds images [N, ...] into tiles [R, C, ...] and `present` bool [R, C]."""
     num_rows = math.ceil(len(images) / num_columns)
     shape = (num_rows * num_columns, *images.shape[1:])
-    filled = np.full(shape, 255, np.uint8)
+    filled = np.zeros(shape, images.dtype)
     filled[: len(images)] = images
-    return filled.reshape(num_rows, num_columns, *images.shape[1:])
+    tiles = filled.reshape(num_rows, num_columns, *images.shape[1:])
+    present = np.arange(num_rows * num_columns) < len(images)
+    return tiles, present.reshape(num_rows, num_columns)

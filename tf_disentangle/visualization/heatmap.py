@@ -42,7 +42,7 @@ def diverging(values: np.ndarray) -> np.ndarray:
 
 
 def heat_map(
-    matrix: np.ndarray, *, limit: float, cell: int, font_size: int = 12
+    matrix: np.ndarray, *, limit: float, cell: int, title: str = "", font_size: int = 14
 ) -> np.ndarray:
     """Pictures a matrix, colours from -limit to limit, beside a colour bar.
 
@@ -50,11 +50,12 @@ def heat_map(
         matrix: Finite [R, C]; entry (0, 0) is at the top left.
         limit: What the strongest colours stand for, greater than 0.
         cell: Pixels per entry, at least 1.
-        font_size: Of the three ticks of the bar.
+        title: Centred above the cells.
+        font_size: Of the title; the ticks of the bar are a little smaller.
 
     Returns:
-        uint8 [height, width, 3]. The cells begin one line of text / 2 from the top, at
-        the left edge; the width has room for ticks of any limit.
+        uint8 [height, width, 3], with half a line of text below the cells, and room for
+        ticks of any limit at the right.
 
     Raises:
         ArgumentError: If the matrix is not a finite matrix or a number breaks its rule.
@@ -64,19 +65,25 @@ def heat_map(
     require(good, "matrix", "be finite, of shape [R, C]", matrix)
     real(limit, "limit", above=0.0)
     integer(cell, "cell", at_least=1)
-    top = line_height(font_size) // 2
+    tick_size = font_size - 2
+    half = line_height(tick_size) // 2
+    title_width, title_height = text_size(title, font_size)
+    top = title_height + half
     inner = diverging(matrix / limit).repeat(cell, axis=0).repeat(cell, axis=1)
     height, width = inner.shape[:2]
-    bar_x = width + _BAR_GAP
+    bar_x = width + 2 + _BAR_GAP
     tick_x = bar_x + _BAR_WIDTH + _TICK_GAP
-    room = text_size("+0.0000001", font_size)[0]
-    page = blank(height + 2 * top + 1, tick_x + room)
+    # A title wider than the cells begins at the left edge, and widens the picture.
+    title_x = 1 + max(title_width, width) / 2
+    room = max(tick_x + text_size("+1.23e-05", tick_size)[0], title_width + 2)
+    page = blank(top + height + half + 1, room)
+    draw_text(page, title_x, 0, title, font_size, centre=True)
     for value, y in ((limit, 0), (0, height / 2), (-limit, height)):
         text = f"{value:+.3g}" if value else "0"
-        draw_text(page, tick_x, y, text, font_size)
+        draw_text(page, tick_x, top - half + y, text, tick_size)
     pixels = np.array(page)
-    pixels[top - 1 : top + height + 1, : width + 1] = FRAME
-    pixels[top : top + height, :width] = inner
+    pixels[top - 1 : top + height + 1, : width + 2] = FRAME
+    pixels[top : top + height, 1 : width + 1] = inner
     pixels[top - 1 : top + height + 1, bar_x - 1 : bar_x + _BAR_WIDTH + 1] = FRAME
     ramp = diverging(np.linspace(1, -1, height))[:, np.newaxis]
     pixels[top : top + height, bar_x : bar_x + _BAR_WIDTH] = ramp

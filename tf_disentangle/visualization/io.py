@@ -12,8 +12,11 @@ import numpy as np
 from PIL import Image
 
 from tf_disentangle.checks import real, require
+from tf_disentangle.visualization.canvas import FRAME, INK
 
 PathLike = str | os.PathLike
+
+_PAGE_COLOURS = ((255, 255, 255), (0, 0, 0), INK, FRAME)
 
 
 def save_png(image: np.ndarray, path: PathLike) -> None:
@@ -78,16 +81,36 @@ def _indexed(frames: np.ndarray) -> list[Image.Image]:
     """Frames with at most 256 colours."""
     if np.all(frames == frames[..., :1]):
         return [Image.fromarray(np.ascontiguousarray(f[..., 0])) for f in frames]
-    # The palette comes from all frames, thinned: a colour may appear late.
-    some = frames[:, ::2, ::2]
-    montage = Image.fromarray(np.ascontiguousarray(some).reshape(-1, *some.shape[2:]))
-    palette = montage.quantize(256, dither=Image.Dither.NONE)
-    return [
-        Image.fromarray(np.ascontiguousarray(frame)).quantize(
-            palette=palette, dither=Image.Dither.NONE
-        )
-        for frame in frames
-    ]
+    palette = _palette(frames)
+    return [_with_palette(frame, palette) for frame in frames]
+
+
+def _palette(frames: np.ndarray) -> Image.Image:
+    """A palette for all frames that ends with the colours of the page."""
+    # Each colour counts once: by area, black and white would take the palette.
+    some = frames[:, ::2, ::2].astype(np.uint32)
+    packed = np.unique(some[..., 0] << 16 | some[..., 1] << 8 | some[..., 2])
+    distinct = np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=-1)
+    num_free = 256 - len(_PAGE_COLOURS)
+    reduced = Image.fromarray(distinct[np.newaxis].astype(np.uint8)).quantize(num_free)
+    free = reduced.getpalette()[: 3 * num_free]
+    free += [0] * (3 * num_free - len(free))
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(free + [c for colour in _PAGE_COLOURS for c in colour])
+    return palette
+
+
+def _with_palette(frame: np.ndarray, palette: Image.Image) -> Image.Image:
+    """One frame in the palette's colours."""
+    picture = Image.fromarray(np.ascontiguousarray(frame))
+    indexed = picture.quantize(palette=palette, dither=Image.Dither.NONE)
+    # Pillow looks colours up coarsely, which would tint the white page.
+    pixels = np.array(indexed)
+    for place, colour in enumerate(_PAGE_COLOURS, 256 - len(_PAGE_COLOURS)):
+        pixels[np.all(frame == colour, axis=-1)] = place
+    exact = Image.fromarray(pixels)
+    exact.putpalette(palette.getpalette())
+    return exact
 
 
 def _write(path: PathLike, suffix: str, write: Callable[[BinaryIO], None]) -> None:

@@ -41,13 +41,14 @@ def reconstructions(
         reconstructed.shape,
     )
     num_columns = min(integer(num_columns, "num_columns", at_least=1), len(images))
-    above = in_rows(rgb(images, "images"), num_columns)
-    below = in_rows(rgb(reconstructed, "reconstructed"), num_columns)
+    above, present = in_rows(rgb(images, "images"), num_columns)
+    below, _ = in_rows(rgb(reconstructed, "reconstructed"), num_columns)
     pairs = np.stack([above, below], axis=1).reshape(-1, *above.shape[1:])
     return sheet(
         pairs,
         title=title,
         row_labels=["original", "reconstruction"] * len(above),
         rows_per_group=2,
+        present=present.repeat(2, axis=0),
         scale=scale,
     )

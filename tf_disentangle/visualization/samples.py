@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -52,16 +52,25 @@ def samples(
         in_rows(rgb(group, f"groups[{label!r}]"), min(num_columns, len(group)))
         for label, group in images.items()
     ]
-    num_rows = max(map(len, blocks))
-    filled = [
-        np.pad(b, [(0, num_rows - len(b))] + [(0, 0)] * 4, constant_values=255)
-        for b in blocks
-    ]
+    num_rows = max(len(tiles) for tiles, _ in blocks)
+
+    def beside(arrays: Iterable[np.ndarray]) -> np.ndarray:
+        """Joins blocks of unequal numbers of rows."""
+        return np.concatenate(
+            [
+                np.pad(a, [(0, num_rows - len(a))] + [(0, 0)] * (a.ndim - 1))
+                for a in arrays
+            ],
+            axis=1,
+        )
+
     return sheet(
-        np.concatenate(filled, axis=1),
+        beside(tiles for tiles, _ in blocks),
         title=title,
         column_groups=[
-            (label, block.shape[1]) for label, block in zip(images, blocks, strict=True)
+            (label, tiles.shape[1])
+            for label, (tiles, _) in zip(images, blocks, strict=True)
         ],
+        present=beside(present for _, present in blocks),
         scale=scale,
     )

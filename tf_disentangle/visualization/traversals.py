@@ -127,7 +127,7 @@ def traversal_frames(
     num_columns = integer(num_columns, "num_columns", at_least=1)
     num_columns = min(num_columns, len(plan.latents))
     num_rows = math.ceil(len(plan.latents) / num_columns)
-    names = ["\n".join(label) for label in plan.labels]
+    names = ["\n".join(filter(None, label)) for label in plan.labels]
     names += [""] * (num_rows * num_columns - len(names))
     titles = [f"value {number}" for number in _numbers(plan.values)]
     labels = Labels(
@@ -137,8 +137,9 @@ def traversal_frames(
     layout = Layout(
         (num_rows, num_columns), plan.images.shape[2:4], labels, scale=scale
     )
+    tiles, present = in_rows(plan.images, num_columns)
     there = [
-        layout.draw(in_rows(plan.images[:, step], num_columns), title=title)
+        layout.draw(tiles[:, :, step], title=title, present=present)
         for step, title in enumerate(titles)
     ]
     return np.stack(there + there[-2:0:-1])

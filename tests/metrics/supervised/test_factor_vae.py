@@ -112,6 +112,22 @@ class TestVotes:
         assert result.active.tolist() == [False, True, True, True]
         assert result.num_active == 3
 
+    def test_the_train_votes_make_the_classifier_of_the_score(self):
+        """Few votes of codes that know nothing: any fit to the test votes shows."""
+        result = factor_vae_score(
+            known.GridDataset((4, 4, 4, 4)),
+            known.unrelated(8),
+            encode_once=False,
+            batch_size=4,
+            num_train_votes=40,
+            num_test_votes=60,
+        )
+        classifier = result.votes.argmax(axis=1)
+        right = sum(result.test_votes[d, k] for d, k in enumerate(classifier))
+        assert result.score == right / 60
+        assert result.train_score == result.votes.max(axis=1).sum() / 40
+        assert result.score < result.test_votes.max(axis=1).sum() / 60
+
 
 class TestAgainstTheLoop:
     SETTINGS = (

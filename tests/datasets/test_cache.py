@@ -1,0 +1,358 @@
+"""Arrays generated once: what survives faults, and what is built again."""
+
+import errno
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+from tf_disentangle import checks
+from tf_disentangle.datasets import CACHE_HELP, cache, cache_dir
+
+SHAPE = (1000, 8)
+PREAMBLE = """
+import os, signal, sys, time
+from tf_disentangle.datasets import cache
+
+def build(generate):
+    return cache.cached_array("a", (1000, 8), "int32", generate, directory=sys.argv[1])
+"""
+
+
+class Generator:
+    """Fills with 0, 1, ... and counts its calls."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self, out, progress):
+        self.calls += 1
+        out[...] = np.arange(out.size).reshape(out.shape)
+        progress(len(out))
+
+
+@pytest.fixture
+def generate():
+    return Generator()
+
+
+@pytest.fixture
+def array(tmp_path, generate):
+    """Opens the array called "a" below tmp_path."""
+
+    def open_array(**changes):
+        arguments = {
+            "key": "a",
+            "shape": SHAPE,
+            "dtype": np.int32,
+            "generate": generate,
+            "directory": tmp_path,
+        }
+        return cache.cached_array(**arguments | changes)
+
+    return open_array
+
+
+def expected():
+    return np.arange(8000, dtype=np.int32).reshape(SHAPE)
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def child(code, folder, **options):
+    """Starts a process that runs `code` after the preamble."""
+    root = pathlib.Path(__file__).parents[2]
+    command = [sys.executable, "-c", PREAMBLE + textwrap.dedent(code), str(folder)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, cwd=root, **pipes, **options)
+
+
+def test_built_once_and_read_only(array, generate, tmp_path, capsys):
+    first, second = array(), array()
+    assert generate.calls == 1
+    assert isinstance(first, np.memmap)
+    assert not first.flags.writeable
+    np.testing.assert_array_equal(first, expected())
+    np.testing.assert_array_equal(second, expected())
+    assert names(tmp_path) == ["a.npy", "a.npy.json"]
+    # A plain .npy file for everybody else; a quick one shows no bar.
+    np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), expected())
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_slow_generation_shows_progress_on_stderr(array, capsys, monkeypatch):
+    real = cache.tqdm.tqdm
+    shown = {"delay": 0, "mininterval": 0}
+    monkeypatch.setattr(cache.tqdm, "tqdm", lambda **kw: real(**kw | shown))
+    array()
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "a: 100%" in err
+    assert "1000/1000" in err
+
+
+def damage_flipped(path, sidecar):
+    content = bytearray(path.read_bytes())
+    content[5000] ^= 1
+    path.write_bytes(content)
+
+
+def damage_header(path, sidecar):
+    path.write_bytes(b"\0" * 64 + path.read_bytes()[64:])
+
+
+def damage_truncated(path, sidecar):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def damage_empty(path, sidecar):
+    path.write_bytes(b"")
+
+
+def damage_no_sidecar(path, sidecar):
+    sidecar.unlink()
+
+
+def damage_half_sidecar(path, sidecar):
+    sidecar.write_text(sidecar.read_text()[:30])
+
+
+def damage_list_sidecar(path, sidecar):
+    sidecar.write_text("[]")
+
+
+def damage_sidecar_key(path, sidecar):
+    record = json.loads(sidecar.read_text())
+    del record["crc32"]
+    sidecar.write_text(json.dumps(record))
+
+
+def damage_version(path, sidecar):
+    record = json.loads(sidecar.read_text())
+    record["schema_version"] += 1
+    sidecar.write_text(json.dumps(record))
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (damage_flipped, "checksum is wrong"),
+        (damage_header, "checksum is wrong"),
+        (damage_truncated, "bytes, not"),
+        (damage_empty, "it has 0 bytes"),
+        (damage_no_sidecar, "a.npy.json is missing"),
+        (damage_half_sidecar, "a.npy.json is damaged"),
+        (damage_list_sidecar, "a.npy.json is damaged"),
+        (damage_sidecar_key, "a.npy.json is damaged"),
+        (damage_version, "schema_version is 2, not 1"),
+    ],
+)
+def test_damage_is_told_and_built_again(
+    array, generate, tmp_path, caplog, damage, reason
+):
+    array()
+    damage(tmp_path / "a.npy", tmp_path / "a.npy.json")
+    np.testing.assert_array_equal(array(), expected())
+    assert generate.calls == 2
+    assert str(tmp_path / "a.npy") in caplog.text
+    assert reason in caplog.text
+    caplog.clear()
+    array()
+    assert generate.calls == 2
+    assert not caplog.text
+
+
+def test_the_message_reaches_stderr_without_any_logging_set_up(array, tmp_path):
+    array()
+    damage_flipped(tmp_path / "a.npy", None)
+    process = child("build(lambda out, progress: None)", tmp_path)
+    _, err = process.communicate()
+    assert process.returncode == 0
+    assert "a.npy: its checksum is wrong" in err
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"shape": (500, 8)}, "shape is"),
+        ({"dtype": np.uint8}, "dtype is"),
+        ({"description": {"seed": 1}}, "description is"),
+    ],
+)
+def test_another_array_under_the_same_name_is_built_again(
+    array, generate, caplog, changes, reason
+):
+    array()
+    again = array(**changes)
+    assert generate.calls == 2
+    assert reason in caplog.text
+    assert again.shape == changes.get("shape", SHAPE)
+    assert again.dtype == changes.get("dtype", np.int32)
+
+
+def test_missing_array_beside_its_sidecar_is_built(array, generate, tmp_path):
+    array()
+    (tmp_path / "a.npy").unlink()
+    np.testing.assert_array_equal(array(), expected())
+
+
+def test_an_open_map_outlives_the_rebuilding(array, tmp_path):
+    first = array()
+    (tmp_path / "a.npy.json").unlink()
+    array()
+    np.testing.assert_array_equal(first, expected())
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, OSError])
+def test_a_failing_generator_leaves_nothing(array, tmp_path, error):
+    def fail(out, progress):
+        out[0] = 1
+        raise error("mine")
+
+    with pytest.raises(error, match="mine"):
+        array(generate=fail)
+    assert names(tmp_path) == []
+    np.testing.assert_array_equal(array(), expected())
+
+
+def test_a_killed_process_leaves_no_final_name_and_is_cleaned_up(array, tmp_path):
+    code = "build(lambda out, progress: os.kill(os.getpid(), signal.SIGKILL))"
+    process = child(code, tmp_path)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    (left,) = names(tmp_path)
+    assert left.startswith(".a.")
+    assert left.endswith(".building")
+    array()
+    assert names(tmp_path) == ["a.npy", "a.npy.json"]
+
+
+def test_two_processes_at_once_both_succeed(tmp_path):
+    code = """
+    def generate(out, progress):
+        print("generating", flush=True)
+        sys.stdin.readline()
+        out[...] = 7
+    print(build(generate).sum())
+    """
+    both = [child(code, tmp_path, stdin=subprocess.PIPE) for _ in range(2)]
+    for process in both:
+        assert process.stdout.readline() == "generating\n"
+    # Both are inside: the file of the living is not taken for a dead one's.
+    assert len(names(tmp_path)) == 2
+    for process in both:
+        out, err = process.communicate("\n")
+        assert (process.returncode, err) == (0, "")
+        assert int(out) == 7 * 8000
+    assert names(tmp_path) == ["a.npy", "a.npy.json"]
+
+
+def assert_refused(array, folder, reason):
+    with pytest.raises(checks.ArgumentError) as caught:
+        array(directory=folder)
+    text = str(caught.value)
+    assert f"the cache folder {folder} must be writable and have" in text
+    assert "3.2e-05 GB free for a" in text
+    assert reason in text
+    assert "$TF_DISENTANGLE_CACHE" in text
+
+
+def test_too_little_space_is_refused_before_starting(
+    array, generate, tmp_path, monkeypatch
+):
+    usage = cache.shutil.disk_usage(tmp_path)._replace(free=100)
+    monkeypatch.setattr(cache.shutil, "disk_usage", lambda _: usage)
+    assert_refused(array, tmp_path, "No space left")
+    assert generate.calls == 0
+    assert names(tmp_path) == []
+
+
+def test_full_disk_while_reserving_leaves_nothing(array, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(cache.os, "posix_fallocate", full)
+    assert_refused(array, tmp_path, "No space left")
+    assert names(tmp_path) == []
+
+
+def test_file_size_limit_of_the_system(tmp_path):
+    code = """
+    import resource
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+    try:
+        build(lambda out, progress: None)
+    except ValueError as error:
+        print(error)
+    """
+    out, err = child(code, tmp_path).communicate()
+    assert "the cache folder" in out, err
+    assert "File too large" in out
+    assert names(tmp_path) == []
+
+
+def test_file_systems_without_reservation(array, generate, monkeypatch):
+    def unsupported(*_):
+        raise OSError(errno.EOPNOTSUPP, "not here")
+
+    monkeypatch.setattr(cache.os, "posix_fallocate", unsupported)
+    np.testing.assert_array_equal(array(), expected())
+    array()
+    assert generate.calls == 1
+
+
+def test_file_systems_without_locks(array, generate, monkeypatch):
+    monkeypatch.setattr(cache, "fcntl", None)
+    np.testing.assert_array_equal(array(), expected())
+
+
+def test_a_folder_that_cannot_be_made(array, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert_refused(array, tmp_path / "file" / "below", "Not a directory")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_permission(array, tmp_path):
+    folder = tmp_path / "closed"
+    folder.mkdir(mode=0o500)
+    assert_refused(array, folder, "Permission denied")
+
+
+@pytest.mark.parametrize("key", ["", "../a", "a/b", ".a"])
+def test_wrong_key(array, key):
+    with pytest.raises(checks.ArgumentError, match="key must"):
+        array(key=key)
+
+
+def test_empty_arrays_are_refused(array):
+    with pytest.raises(checks.ArgumentError, match="shape must be at least 1"):
+        array(shape=(0, 3))
+
+
+def test_cache_dir(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("TF_DISENTANGLE_CACHE", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    assert cache_dir() == tmp_path / ".cache" / "tf_disentangle"
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
+    assert cache_dir() == tmp_path / ".cache" / "tf_disentangle"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert cache_dir() == tmp_path / "xdg" / "tf_disentangle"
+    monkeypatch.setenv("TF_DISENTANGLE_CACHE", "~/mine")
+    assert cache_dir() == tmp_path / "mine"
+    for name in ("$TF_DISENTANGLE_CACHE", "$XDG_CACHE_HOME", "~/.cache"):
+        assert name in CACHE_HELP
+
+
+def test_default_folder_is_made(array, tmp_path, monkeypatch):
+    monkeypatch.setenv("TF_DISENTANGLE_CACHE", str(tmp_path / "new" / "cache"))
+    array(directory=None)
+    assert names(tmp_path / "new" / "cache") == ["a.npy", "a.npy.json"]

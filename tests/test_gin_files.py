@@ -1,0 +1,75 @@
+"""Every gin file parses, builds what it names, and tells its reader what it is."""
+
+import re
+
+import pytest
+
+from tf_disentangle import configuration
+
+ROOT = configuration.gin_root()
+RUNNABLE = sorted(ROOT.glob("*.gin"))
+ALL = sorted(ROOT.rglob("*.gin"))
+
+
+def test_there_are_gin_files():
+    assert {"chyvae.gin", "vae.gin", "beta_vae.gin"} <= {f.name for f in RUNNABLE}
+
+
+@pytest.mark.parametrize("file", ALL, ids=lambda f: str(f.relative_to(ROOT)))
+def test_starts_with_a_comment(file):
+    assert file.read_text().startswith("# ")
+
+
+@pytest.mark.parametrize("file", RUNNABLE, ids=lambda f: f.stem)
+def test_header_gives_paper_command_and_expectation(file):
+    header = file.read_text().split("\n\n")[0]
+    for word in ("Paper:", "Command:", "Expected:"):
+        assert word in header
+    assert f"--gin_file=gin/{file.name}" in header
+
+
+@pytest.mark.parametrize("file", RUNNABLE, ids=lambda f: f.stem)
+def test_builds_and_every_binding_is_consumed(file, tmp_path):
+    configuration.parse([str(file)], ["CorrelatedEllipses.num_images = 2500"])
+    experiment = configuration.build("train", output=str(tmp_path))
+    for metric in experiment.metrics:
+        assert re.fullmatch(r"[a-z_]+", metric.__name__)
+    assert not (tmp_path / "run.json").exists(), "prepare writes nothing"
+
+
+def test_found_by_name_and_includes_mean_the_librarys_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    decoy = tmp_path / "datasets" / "correlated_ellipses.gin"
+    decoy.parent.mkdir()
+    decoy.write_text("train.steps = 'decoy'\n")
+    configuration.parse(["chyvae.gin"])
+    assert "decoy" not in configuration.with_defaults()
+
+
+def test_config_reads_again_as_the_same(tmp_path):
+    configuration.parse(["chyvae.gin"], ["train.steps = 7"])
+    text = configuration.with_defaults().split("# All values")[0]
+    saved = tmp_path / "config.gin"
+    saved.write_text(text)
+    configuration.parse([str(saved)])
+    assert configuration.with_defaults().split("# All values")[0] == text
+
+
+@pytest.mark.parametrize(
+    ("files", "bindings", "words"),
+    [
+        (["chyvea.gin"], [], "Did you mean chyvae.gin"),
+        (["chyvae.gin"], ["beta_va.beta = 3"], "Did you mean beta_vae"),
+        (["chyvae.gin"], ["train.stepz = 3"], "stepz"),
+        (["chyvae.gin"], ["train.steps = 2 * 3"], "line"),
+    ],
+)
+def test_mistakes_are_named(files, bindings, words):
+    with pytest.raises(ValueError, match=words):
+        configuration.parse(files, bindings)
+
+
+def test_missing_value_is_named(tmp_path):
+    configuration.parse([], ["train.model = @vae", "train.steps = 3"])
+    with pytest.raises(ValueError, match=r"train needs a value for .*dataset"):
+        configuration.build("train", output=str(tmp_path))

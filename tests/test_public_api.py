@@ -1,0 +1,51 @@
+"""The names that users rely on, and that each says what it is."""
+
+import importlib
+import inspect
+
+import pytest
+
+import tf_disentangle
+
+NAMES = {
+    "datasets": ["CorrelatedEllipses"],
+    "distributions": ["InverseWishart"],
+    "latents": ["GaussianLatents", "InverseWishartPrior", "StandardNormalPrior"],
+    "metrics": ["factor_vae_score"],
+    "models": ["VAE", "vae"],
+    "networks": ["conv_decoder", "conv_encoder"],
+    "objectives": ["beta_vae", "chyvae", "elbo"],
+    "serving": ["export"],
+    "training": ["train"],
+    "visualization": ["reconstructions", "traversals"],
+}
+
+
+@pytest.mark.parametrize("room", NAMES)
+def test_promised_names_are_there(room):
+    module = getattr(tf_disentangle, room)
+    for name in NAMES[room]:
+        assert name in module.__all__
+
+
+@pytest.mark.parametrize("room", [r for r in tf_disentangle.__all__ if r in NAMES])
+def test_everything_public_is_described(room):
+    module = importlib.import_module(f"tf_disentangle.{room}")
+    for name in module.__all__:
+        item = getattr(module, name)
+        if not inspect.isclass(item) and not inspect.isfunction(item):
+            continue
+        assert inspect.getdoc(item), f"{room}.{name}"
+        if inspect.isfunction(item) and inspect.signature(item).parameters:
+            doc = inspect.getdoc(item)
+            assert "Args:" in doc or len(inspect.signature(item).parameters) < 3, name
+
+
+def test_load_is_public():
+    assert callable(tf_disentangle.load)
+    assert tf_disentangle.__version__
+
+
+def test_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        tf_disentangle.nothing  # noqa: B018

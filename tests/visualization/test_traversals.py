@@ -1,0 +1,163 @@
+import numpy as np
+import pytest
+
+from tests.visualization.pixels import enlarged, margins_are_white, place, places
+from tf_disentangle.checks import ArgumentError
+from tf_disentangle.protocols import CodeColumn
+from tf_disentangle.visualization import traversal_frames, traversals
+
+CODE = np.array([0.3, -0.7, 1.1])
+
+
+class Recorder:
+    """Decodes each code into an image that belongs to it alone."""
+
+    def __init__(self, shape=(6, 6, 1)):
+        self.shape, self.codes = shape, []
+
+    def __call__(self, codes):
+        assert codes.dtype == np.float32
+        self.codes.extend(codes)
+        return np.stack([self.image(code) for code in codes])
+
+    def image(self, code):
+        seed = np.round(1e3 * np.asarray(code, np.float64) + 1e5).astype(int)
+        return np.random.default_rng(seed).random(self.shape, np.float32)
+
+    def tile(self, code, scale):
+        image = np.round(255 * self.image(code)).astype(np.uint8)
+        return enlarged(image, scale)
+
+
+def moved(latent, value):
+    code = CODE.copy()
+    code[latent] = value
+    return code
+
+
+class TestTraversals:
+    def test_only_the_rows_latent_moves(self):
+        decode = Recorder()
+        picture = traversals(decode, CODE, num_steps=5, scale=2, title="T")
+        values = [-2.0, -1.0, 0.0, 1.0, 2.0]
+        expected = np.array([[moved(d, v) for v in values] for d in range(3)])
+        seen = np.array(decode.codes).reshape(3, 5, 3)
+        np.testing.assert_allclose(seen, expected, rtol=1e-6)
+        at = np.array(
+            [[place(picture, decode.tile(c, 2)) for c in row] for row in expected]
+        )
+        assert np.all(at[:, :, 0] == at[:, :1, 0]) and np.all(np.diff(at[:, 0, 0]) > 0)
+        assert np.all(at[:, :, 1] == at[:1, :, 1]) and np.all(np.diff(at[0, :, 1]) > 0)
+        assert margins_are_white(picture)
+
+    def test_order_limits_and_colour(self):
+        decode = Recorder((5, 4, 3))
+        picture = traversals(
+            decode, CODE, limits=(-3, 3), num_steps=2, order=[2, 0], scale=1
+        )
+        top, bottom = (place(picture, decode.tile(moved(d, -3), 1)) for d in (2, 0))
+        assert top[0] < bottom[0]
+        assert not places(picture, decode.tile(moved(1, -3), 1))
+
+    def test_values(self):
+        decode = Recorder()
+        traversals(decode, CODE, values=[0.25, 4.0], order=[1])
+        np.testing.assert_allclose(np.array(decode.codes)[:, 1], [0.25, 4.0])
+
+    def test_notes_belong_to_latents_not_rows(self):
+        """Moving a note to another latent changes only the labels of those rows."""
+        notes = ["", ("KL 2.31", "x"), ""]
+        order = [1, 2]
+        with_notes = traversals(Recorder(), CODE, notes=notes, order=order)
+        without = traversals(Recorder(), CODE, order=order)
+        first = traversals(Recorder(), CODE, notes=["unseen", "", ""], order=order)
+        assert with_notes.shape[1] > without.shape[1]
+        assert np.array_equal(first[:, -500:], without[:, -500:])
+        other = traversals(Recorder(), CODE, notes=["", "", notes[1]], order=order)
+        rows = np.flatnonzero((with_notes != other).any(axis=(1, 2)))
+        assert rows.size and with_notes.shape == other.shape
+
+    def test_many_codes_are_decoded_in_batches(self):
+        sizes = []
+
+        def decode(codes):
+            sizes.append(len(codes))
+            return np.zeros((len(codes), 2, 2, 1), np.float32)
+
+        traversals(decode, np.zeros(60), num_steps=9, scale=1)
+        assert sum(sizes) == 540 and max(sizes) <= 256
+
+    def test_code_is_left_as_it_was(self):
+        code = CODE.astype(np.float32)
+        traversals(Recorder(), code)
+        np.testing.assert_array_equal(code, CODE.astype(np.float32))
+
+    @pytest.mark.parametrize(
+        ("options", "match"),
+        [
+            ({"code": np.zeros((2, 3))}, r"codes\[i\]"),
+            ({"code": np.zeros(0)}, r"code must have shape \[L\]"),
+            ({"notes": ["a"]}, "notes must have one entry per latent, 3"),
+            ({"columns": [CodeColumn("z0")]}, "columns must have one entry"),
+            ({"order": [3]}, r"order must hold latents in \[0, 3\)"),
+            ({"order": []}, "order must hold latents"),
+            ({"values": [1.0]}, "values must be a sequence of at least 2"),
+            ({"values": [1.0, np.nan]}, "finite"),
+            ({"num_steps": 1}, "num_steps must be at least 2"),
+            ({"limits": (0.0, np.inf)}, "limits must be finite"),
+            ({"decode": lambda codes: np.zeros((1, 2, 2, 1))}, r"shape \[27, H, W, C"),
+            ({"decode": lambda c: np.full((len(c), 2, 2, 1), 9.0)}, "not logits"),
+        ],
+    )
+    def test_errors(self, options, match):
+        arguments = {"decode": Recorder(), "code": CODE, **options}
+        with pytest.raises(ArgumentError, match=match):
+            traversals(**arguments)
+
+    def test_categorical_columns(self):
+        columns = [
+            CodeColumn("z0"),
+            CodeColumn("z1"),
+            CodeColumn("c0", kind="categorical", group="c", num_values=10),
+        ]
+        with pytest.raises(ArgumentError, match="Leave the latent out of order"):
+            traversals(Recorder(), CODE, columns=columns)
+        traversals(Recorder(), CODE, columns=columns, order=[0, 1])
+
+
+class TestTraversalFrames:
+    def test_there_and_back_without_a_jump(self):
+        decode = Recorder()
+        frames = traversal_frames(decode, CODE, num_steps=4, num_columns=2, scale=2)
+        values = np.linspace(-2, 2, 4)
+        steps = [0, 1, 2, 3, 2, 1]
+        assert frames.dtype == np.uint8
+        assert len(frames) == len(steps)
+        places_of = []
+        for frame, step in zip(frames, steps, strict=True):
+            tiles = [decode.tile(moved(d, values[step]), 2) for d in range(3)]
+            places_of.append([place(frame, tile) for tile in tiles])
+            assert margins_are_white(frame)
+        # No tile moves from frame to frame; the third wraps under the first.
+        assert all(place == places_of[0] for place in places_of)
+        first, second, third = places_of[0]
+        assert first[0] == second[0] < third[0]
+        assert first[1] == third[1] < second[1]
+
+    def test_the_way_back_shows_the_same_frames(self):
+        frames = traversal_frames(Recorder(), CODE, num_steps=5)
+        for step in range(1, 4):
+            np.testing.assert_array_equal(frames[step], frames[-step])
+
+    def test_notes_and_order(self):
+        decode = Recorder()
+        frames = traversal_frames(
+            decode, CODE, num_steps=2, order=[2], notes=["", "", ("KL 1", "x")], scale=2
+        )
+        assert len(frames) == 2
+        place(frames[0], decode.tile(moved(2, -2.0), 2))
+        assert not places(frames[0], decode.tile(moved(0, -2.0), 2))
+
+    def test_errors(self):
+        with pytest.raises(ArgumentError, match="num_columns must be at least 1"):
+            traversal_frames(Recorder(), CODE, num_columns=0)

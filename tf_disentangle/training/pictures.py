@@ -1,0 +1,98 @@
+"""The pictures of a run: reconstructions, traversals, samples, the hyperprior."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from tf_disentangle import visualization as pictures
+from tf_disentangle.models import VAE
+
+_STANDARD_NORMAL = "z ~ N(0, I)"
+
+
+class Painter:
+    """Draws a model on a few fixed images.
+
+    Args:
+        model: The model, as it will be when a picture is asked for.
+        images: uint8 [N, H, W, C]; the first is where traversals start.
+        seed: Seed of the samples.
+    """
+
+    def __init__(self, model: VAE, images: np.ndarray, seed: int = 0) -> None:
+        self._model = model
+        self._images = np.array(images)
+        self._seed = tf.constant([seed, 0], tf.int32)
+
+    def sheets(
+        self,
+        kl_per_latent: Sequence[float] = (),
+        factor_of_latent: Sequence[str] = (),
+    ) -> dict[str, np.ndarray]:
+        """Returns pictures by name, uint8 [H, W, 3].
+
+        Args:
+            kl_per_latent: KL of each latent's marginal, to order and annotate rows.
+            factor_of_latent: The factor that a score assigned to each latent, or "".
+        """
+        model = self._model
+        return {
+            "reconstructions": pictures.reconstructions(
+                self._images, model.reconstruct(self._images)
+            ),
+            "traversals": pictures.traversals(
+                model.decode, **self._rows(kl_per_latent, factor_of_latent)
+            ),
+            "samples": pictures.samples(self._samples(12)),
+            **self._hyperprior(),
+        }
+
+    def save(
+        self,
+        folder: str | os.PathLike,
+        kl_per_latent: Sequence[float] = (),
+        factor_of_latent: Sequence[str] = (),
+    ) -> list[pathlib.Path]:
+        """Writes the pictures as PNG, and the traversals as GIF too."""
+        folder = pathlib.Path(folder)
+        paths = []
+        for name, sheet in self.sheets(kl_per_latent, factor_of_latent).items():
+            paths.append(folder / f"{name}.png")
+            pictures.save_png(sheet, paths[-1])
+        frames = pictures.traversal_frames(
+            self._model.decode, **self._rows(kl_per_latent, factor_of_latent)
+        )
+        paths.append(folder / "traversals.gif")
+        pictures.save_gif(frames, paths[-1])
+        return paths
+
+    def _rows(self, kl: Sequence[float], factors: Sequence[str]) -> Mapping:
+        """Returns code, labels and order of the rows: the most informative first."""
+        columns = self._model.latents.columns
+        kl_cells = [f"KL {value:.2f}" for value in kl] or [""] * len(columns)
+        factor_cells = list(factors) or [""] * len(columns)
+        return {
+            "code": self._model.represent(self._images[:1])[0],
+            "columns": columns,
+            "notes": list(zip(kl_cells, factor_cells, strict=True)),
+            "order": np.argsort(-np.asarray(kl), kind="stable") if len(kl) else None,
+        }
+
+    def _samples(self, count: int) -> dict[str, np.ndarray]:
+        """Returns decoded samples of the prior, beside those of N(0, I)."""
+        prior = self._model.latents.prior
+        shape = (count, self._model.latents.num_latents)
+        normal = tf.random.stateless_normal(shape, self._seed)
+        codes = {prior.label: prior.sample(count, self._seed)}
+        codes.setdefault(_STANDARD_NORMAL, normal)
+        return {label: self._model.decode(z) for label, z in codes.items()}
+
+    def _hyperprior(self) -> dict[str, np.ndarray]:
+        """Returns the covariances of a hyperprior, if there is one."""
+        matrices = self._model.latents.prior.covariances(self._seed)
+        return {"hyperprior": pictures.covariances(matrices)} if matrices else {}

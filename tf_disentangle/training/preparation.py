@@ -1,0 +1,134 @@
+"""Builds and checks a run: everything that can fail does so before the first step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tf_disentangle import checks
+from tf_disentangle.datasets.pipeline import split_indices
+from tf_disentangle.models import VAE
+from tf_disentangle.protocols import Dataset
+from tf_disentangle.training.batches import Batches
+from tf_disentangle.training.checkpoints import find, restore_weights
+from tf_disentangle.training.experiment import Experiment, Result
+from tf_disentangle.training.options import Cadence, Device
+from tf_disentangle.training.run_folder import RunFolder
+from tf_disentangle.training.scores import Metric
+
+
+def train(model: VAE | Callable[..., VAE], dataset: Dataset, **options: Any) -> Result:
+    """Trains a model on a data set; `prepare` describes the options."""
+    return prepare(model, dataset, **options).run()
+
+
+def prepare(
+    model: VAE | Callable[..., VAE],
+    dataset: Dataset,
+    *,
+    output: str,
+    steps: int,
+    batch_size: int = 64,
+    optimizer: Callable[[], keras.optimizers.Optimizer] | None = None,
+    seed: int = 0,
+    validation_size: int = 2000,
+    with_replacement: bool = False,
+    cadence: Cadence | None = None,
+    device: Device | None = None,
+    metrics: Sequence[Metric] = (),
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    warm_start: str | None = None,
+) -> Experiment:
+    """Builds and checks everything that a run will use.
+
+    Args:
+        model: A model, or a function (image_shape, seed) -> model. A strategy of
+            several devices needs the function, to build the model in its scope.
+        dataset: What to train on.
+        output: The run folder. A run found there goes on from its last checkpoint.
+        steps: Number of optimiser steps in all, a multiple of the cadences' interval.
+        batch_size: Images per step, over all devices.
+        optimizer: A function that makes the optimiser; None is Adam at 1e-4. Keras's
+            optimisers carry schedules (learning_rate=) and clipping (global_clipnorm=).
+        seed: Seed of weights, batches and draws.
+        validation_size: Images held out for the validation ELBO.
+        with_replacement: Draw images with replacement, as the 2019 study did.
+        cadence: How often to log, evaluate and save.
+        device: Where and how to run.
+        metrics: Functions (dataset, represent) -> result, called after training.
+        callbacks: Further Keras callbacks.
+        warm_start: A run folder whose last weights to start from.
+
+    Raises:
+        ArgumentError: If a value has no meaning, or parts do not fit each other.
+    """
+    cadence = Cadence() if cadence is None else cadence
+    device = Device() if device is None else device
+    checks.require_type(dataset, Dataset, "dataset", "See protocols.Dataset.")
+    steps = checks.integer(steps, "steps", at_least=1)
+    training, held_out = split_indices(len(dataset), validation_size, seed)
+    batches = Batches(training, held_out, batch_size, seed, with_replacement)
+    strategy = device.make_strategy(batch_size)
+    with strategy.scope():
+        built = _built(model, dataset, seed, strategy)
+        built.compile(
+            optimizer=_optimizer(optimizer),
+            jit_compile=device.jit,
+            steps_per_execution=device.steps_per_execution,
+        )
+        built.optimizer.build(built.trainable_variables)
+        if warm_start is not None:
+            source = RunFolder.existing(warm_start)
+            restore_weights(built, find(source.checkpoints))
+    return Experiment(
+        model=built,
+        dataset=dataset,
+        batches=batches,
+        folder=RunFolder(output),
+        steps=steps,
+        cadence=cadence.fitted(steps, device.steps_per_execution),
+        extras=tuple(callbacks),
+        metrics=tuple(metrics),
+    )
+
+
+def _built(
+    model: VAE | Callable[..., VAE],
+    dataset: Dataset,
+    seed: int,
+    strategy: tf.distribute.Strategy,
+) -> VAE:
+    """Returns the model, built if a function was given, fit for the data."""
+    if isinstance(model, keras.Model):
+        checks.require(
+            strategy.num_replicas_in_sync == 1,
+            "model",
+            "be a function (image_shape, seed) -> model for several devices",
+            type(model).__name__,
+            "For example functools.partial(models.vae, objective=...).",
+        )
+    else:
+        model = model(dataset.image_shape, seed)
+    checks.require(
+        model.image_shape == tuple(dataset.image_shape),
+        "model",
+        f"take the data's images of shape {tuple(dataset.image_shape)}",
+        model.image_shape,
+    )
+    return model
+
+
+def _optimizer(
+    optimizer: Callable[[], keras.optimizers.Optimizer] | None,
+) -> keras.optimizers.Optimizer:
+    """Returns the optimiser; made here, so that its variables are in the scope."""
+    if optimizer is None:
+        return keras.optimizers.Adam(1e-4)
+    made = optimizer() if callable(optimizer) else optimizer
+    checks.require_type(
+        made, keras.optimizers.Optimizer, "optimizer", "Pass a function that makes one."
+    )
+    return made
