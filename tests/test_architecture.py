@@ -68,7 +68,7 @@ RULES = {
             "visualization",
         }
         | BASE,
-        {"absl", "gin", "tensorflow"},
+        {"absl", "gin"} | TFP,
     ),
     "__main__": ({"cli"}, set()),
     "__init__": ({"loading"}, set()),
@@ -145,7 +145,7 @@ def test_light_rooms_do_not_load_tensorflow(room):
 
 
 def test_budgets():
-    """400 lines a file, 60 a function without its docstring, 7 constructor arguments."""
+    """400 lines a file, 60 a function less docstring, 7 constructor arguments."""
     over = []
     for path in MODULES:
         text = path.read_text()
@@ -155,7 +155,7 @@ def test_budgets():
             if not isinstance(node, ast.FunctionDef):
                 continue
             doc = ast.get_docstring(node) or ""
-            size = node.end_lineno - node.lineno - doc.count("\n")
+            size = node.end_lineno - node.lineno - (doc.count("\n") + 1 if doc else 0)
             if size > 60:
                 over.append(f"{path}:{node.lineno} {node.name}: {size} lines")
             arguments = len(node.args.args) + len(node.args.kwonlyargs) - 1

@@ -60,7 +60,7 @@ def test_config_reads_again_as_the_same(tmp_path):
     [
         (["chyvea.gin"], [], "Did you mean chyvae.gin"),
         (["chyvae.gin"], ["beta_va.beta = 3"], "Did you mean beta_vae"),
-        (["chyvae.gin"], ["train.stepz = 3"], "stepz"),
+        (["chyvae.gin"], ["train.stepz = 3"], "Did you mean steps"),
         (["chyvae.gin"], ["train.steps = 2 * 3"], "line"),
     ],
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util  # gin's package look-up needs it imported
+import inspect
 import pathlib
 import re
 from collections.abc import Callable, Sequence
@@ -28,8 +29,12 @@ def gin_root() -> pathlib.Path:
 
 
 @functools.cache
-def register() -> None:
-    """Makes everything in the rooms' tables known to gin files. Imports TensorFlow."""
+def register() -> dict[str, Callable[..., Any]]:
+    """Makes everything in the rooms' tables known to gin files. Imports TensorFlow.
+
+    Returns:
+        What gin files can name, by name.
+    """
     import keras
 
     from tf_disentangle import (
@@ -55,16 +60,19 @@ def register() -> None:
         objectives.OBJECTIVES,
         {"Cadence": training.Cadence, "Device": training.Device},
     ]
+    known = {"train": training.prepare}
     for table in tables:
-        for name, function in table.items():
-            gin.external_configurable(function, name)
-    gin.external_configurable(training.prepare, "train")
+        known.update(table)
+    for name, function in known.items():
+        gin.external_configurable(function, name)
     for module in (keras.optimizers, keras.optimizers.schedules, keras.callbacks):
         for name, item in sorted(vars(module).items()):
             if isinstance(item, type):
+                known[name] = item
                 gin.external_configurable(item, name, module=module.__name__)
     # The root first, so that an include means the library's own file.
     gin.config._LOCATION_PREFIXES.insert(0, str(gin_root()))
+    return known
 
 
 def parse(files: Sequence[str], bindings: Sequence[str] = ()) -> None:
@@ -125,16 +133,16 @@ def with_defaults() -> str:
     )
 
 
-def described() -> dict[str, Callable[..., Any]]:
-    """Returns the functions and classes that gin files can name, by name."""
-    register()
-    return dict(gin.config._REGISTRY.items())
-
-
 def _suggestion(message: str) -> str:
     """Returns the nearest known names for a name that gin did not know."""
-    unknown = re.search(r"No configurable matching '([^']+)'", message)
-    if unknown is None:
+    function = re.search(r"No configurable matching '([^']+)'", message)
+    if function:
+        name = function[1].rsplit(".", 1)[-1]
+        return f"\n  {checks.nearest(name, register())}"
+    parameter = re.search(
+        r"'([^']+)' doesn't have a parameter named '([^']+)'", message
+    )
+    owner = register().get(parameter[1].rsplit(".", 1)[-1]) if parameter else None
+    if owner is None:
         return ""
-    known = {selector.rsplit(".", 1)[-1] for selector in gin.config._REGISTRY}
-    return f"\n  {checks.nearest(unknown[1].rsplit('.', 1)[-1], known)}"
+    return f"\n  {checks.nearest(parameter[2], inspect.signature(owner).parameters)}"

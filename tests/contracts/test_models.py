@@ -36,7 +36,7 @@ def file(request):
 
 
 def weights(model):
-    return [np.array(v) for v in (*model.variables, *model.optimizer.variables)]
+    return [v.numpy() for v in (*model.variables, *model.optimizer.variables)]
 
 
 def test_trains_resumes_exports(file, tmp_path):
@@ -50,11 +50,10 @@ def test_trains_resumes_exports(file, tmp_path):
     assert all(np.array_equal(a, b) for a, b in pairs)
 
     # Loaded again: the same codes.
-    images = result.folder and resumed.model.represent
     frames = np.random.default_rng(0).integers(
         0, 256, (5, *result.model.image_shape), dtype=np.uint8
     )
-    codes = images(frames)
+    codes = resumed.represent(frames)
     loaded = load(tmp_path / "b")
     assert loaded.step == 4
     np.testing.assert_array_equal(loaded.represent(frames), codes)

@@ -76,6 +76,13 @@ class TestAtomic:
             save_gif(grey(2), tmp_path / "a.gif")
         assert not list(tmp_path.iterdir())
 
+    def test_a_picture_is_renamed_into_place(self, tmp_path):
+        """Who has the former file open goes on seeing all of it."""
+        (tmp_path / "a.png").write_bytes(b"former")
+        with (tmp_path / "a.png").open("rb") as reader:
+            save_png(noise(4, 4, 3), tmp_path / "a.png")
+            assert reader.read() == b"former"
+
     def test_a_failure_leaves_the_former_picture(self, failing, tmp_path):
         (tmp_path / "a.png").write_bytes(b"former")
         with pytest.raises(OSError, match="disk full"):

@@ -22,6 +22,7 @@ class TestReconstructions:
         below = np.array([place(picture, enlarged(x, 2)) for x in reconstructed])
         np.testing.assert_array_equal(above[:, 1], below[:, 1])
         gap = below[0, 0] - above[0, 0]
+        assert gap >= 12
         assert np.all(below[:, 0] - above[:, 0] == gap)
         # Three pairs, then two in the next band, farther away than a pair's halves.
         assert len(set(above[:3, 0])) == len(set(above[3:, 0])) == 1

@@ -9,11 +9,14 @@ import inspect
 
 from absl import flags
 
+from tf_disentangle.cli import quiet
+
 FLAGS = flags.FlagValues()
 
 
 def main(values: flags.FlagValues) -> int:
     """Runs the command."""
+    quiet.import_tensorflow()
     from tf_disentangle import (
         configuration,
         datasets,

@@ -62,8 +62,6 @@ def main(argv: Sequence[str]) -> int:
 
 def run() -> None:
     """Entry point of the console script and of bin/."""
-    # Before TensorFlow is imported: its start-up notes hide the first useful line.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         code = main(sys.argv[1:])
         sys.stdout.flush()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from tf_disentangle import checks
+from tf_disentangle.cli import quiet
 
 if TYPE_CHECKING:
     from tf_disentangle.loading import LoadedRun
@@ -34,6 +35,7 @@ def load(values: flags.FlagValues, bindings: Sequence[str] = ()) -> LoadedRun:
         values.run, "RUN", "be given", values.run, "For example: runs/chyvae"
     )
     print(f"Loading {values.run}", file=sys.stderr)
+    quiet.import_tensorflow()
     from tf_disentangle.loading import load as load_run
 
     return load_run(values.run, values.checkpoint, bindings)

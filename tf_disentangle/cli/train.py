@@ -17,6 +17,7 @@ import sys
 from absl import flags
 
 from tf_disentangle import checks
+from tf_disentangle.cli import quiet
 
 # Not the cache module's text by import: the help must not wait for OpenCV.
 _CACHE_NOTE = (
@@ -63,6 +64,7 @@ def main(values: flags.FlagValues) -> int:
     output = values.output or str(pathlib.Path("runs") / pathlib.Path(files[0]).stem)
     print(f"Run folder: {output}", file=sys.stderr)
 
+    quiet.import_tensorflow()
     from tf_disentangle import configuration
     from tf_disentangle.training import NonFiniteError
 

@@ -8,7 +8,11 @@ from tf_disentangle.distributions.hyperprior import (
 from tf_disentangle.distributions.inverse_wishart import InverseWishart
 from tf_disentangle.distributions.likelihoods import Bernoulli, Likelihood
 
+#: Adding a likelihood is one entry here.
+LIKELIHOODS = {"Bernoulli": Bernoulli}
+
 __all__ = [
+    "LIKELIHOODS",
     "Bernoulli",
     "InverseWishart",
     "Likelihood",

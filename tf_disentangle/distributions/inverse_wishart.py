@@ -151,15 +151,20 @@ class InverseWishart(tfd.Distribution):
             allow_nan_stats=self.allow_nan_stats,
         )
 
-    def _event_shape(self) -> tf.TensorShape:
-        return tf.TensorShape([self.dimension, self.dimension])
+    def sample_factor(self, n: Any, seed: Any = None) -> tf.Tensor:
+        """Draws factors B of Sigma = B B^T, by Bartlett's decomposition.
 
-    def _event_shape_tensor(self) -> tf.Tensor:
-        return tf.constant([self.dimension, self.dimension], tf.int32)
+        A A^T ~ Wishart(I, nu) and Psi = C C^T give Sigma = C (A A^T)^-1 C^T, so that
+        B = C A^-T: no matrix is inverted. With eps ~ N(0, I), B eps ~ N(0, Sigma);
+        for nu near p - 1 that works in float32 where Sigma has no Cholesky factor.
 
-    def _sample_n(self, n: Any, seed: Any = None) -> tf.Tensor:
-        # A A^T ~ Wishart(I, nu) by Bartlett's decomposition and Psi = C C^T give
-        # Sigma = C (A A^T)^-1 C^T = B B^T with B = C A^-T: no matrix is inverted.
+        Args:
+            n: Number of draws.
+            seed: int32 [2].
+
+        Returns:
+            [n, ..., p, p], in general not triangular.
+        """
         p = self.dimension
         wishart = _Wishart(
             df=tf.broadcast_to(self._df, self.batch_shape_tensor()),
@@ -169,8 +174,17 @@ class InverseWishart(tfd.Distribution):
         bartlett = wishart.sample(n, seed=seed)
         identity = tf.eye(p, batch_shape=tf.shape(bartlett)[:-2], dtype=self.dtype)
         inverse = tf.linalg.triangular_solve(bartlett, identity, adjoint=True)
-        b = rank_one.factor(self._scale_operator).matmul(inverse)
-        return tf.linalg.matmul(b, b, transpose_b=True)
+        return rank_one.factor(self._scale_operator).matmul(inverse)
+
+    def _event_shape(self) -> tf.TensorShape:
+        return tf.TensorShape([self.dimension, self.dimension])
+
+    def _event_shape_tensor(self) -> tf.Tensor:
+        return tf.constant([self.dimension, self.dimension], tf.int32)
+
+    def _sample_n(self, n: Any, seed: Any = None) -> tf.Tensor:
+        factor = self.sample_factor(n, seed)
+        return tf.linalg.matmul(factor, factor, transpose_b=True)
 
     def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
         nu, p = tf.convert_to_tensor(self._df), self.dimension

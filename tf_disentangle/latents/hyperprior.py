@@ -121,9 +121,9 @@ class InverseWishartPrior(Prior):
     def sample(self, num_samples: int, seed: tf.Tensor) -> tf.Tensor:
         """Draws Sigma ~ IW(Psi, nu), then z ~ N(0, Sigma) (section 3.1)."""
         sigma_seed, z_seed = tfp.random.split_seed(seed, n=2)
-        sigma = self.sample_covariance(num_samples, sigma_seed)
-        gaussian = tfd.MultivariateNormalTriL(scale_tril=tf.linalg.cholesky(sigma))
-        return gaussian.sample(seed=z_seed)
+        factor = self.inverse_wishart().sample_factor(num_samples, sigma_seed)
+        normal = tf.random.stateless_normal([num_samples, self.num_latents], z_seed)
+        return tf.linalg.matvec(factor, normal)
 
     def kl(
         self, posterior: tfd.Distribution, sample: tf.Tensor, seed: tf.Tensor

@@ -121,7 +121,8 @@ class Experiment:
             "batch_size": self.batches.batch_size,
             "devices": [d.name for d in tf.config.list_logical_devices()],
             "replicas": self.model.distribute_strategy.num_replicas_in_sync,
-            "threads": tf.config.threading.get_intra_op_parallelism_threads(),
+            "threads": tf.config.threading.get_intra_op_parallelism_threads()
+            or os.cpu_count(),
             "jit_compile": bool(self.model.jit_compile),
             "objective": self.model.objective.name,
             "dataset": type(self.dataset).__name__,
@@ -146,6 +147,7 @@ class Experiment:
                 initial_epoch=first // interval,
                 steps_per_epoch=interval,
                 callbacks=[*self._duties(first, checkpoints, writer), stop],
+                shuffle=False,
                 verbose=0,
             )
         finally:

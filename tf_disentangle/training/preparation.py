@@ -21,7 +21,20 @@ from tf_disentangle.training.scores import Metric
 
 
 def train(model: VAE | Callable[..., VAE], dataset: Dataset, **options: Any) -> Result:
-    """Trains a model on a data set; `prepare` describes the options."""
+    """Trains a model on a data set, scores it and draws it.
+
+    Args:
+        model: A model, or a function (image_shape, seed) -> model.
+        dataset: What to train on.
+        **options: `output` and `steps` at least; `prepare` describes them all.
+
+    Returns:
+        The trained model with its run folder, last terms and scores.
+
+    Raises:
+        ArgumentError: If a value has no meaning, or parts do not fit each other.
+        NonFiniteError: If a loss term became NaN or infinite.
+    """
     return prepare(model, dataset, **options).run()
 
 

@@ -23,7 +23,11 @@ import dataclasses
 import numpy as np
 
 from tf_disentangle.checks import integer, require
-from tf_disentangle.metrics.protocol import FACTOR_VAE_PROTOCOLS, named_protocol
+from tf_disentangle.metrics.protocol import (
+    FACTOR_VAE_PROTOCOLS,
+    FactorVAEProtocol,
+    named_protocol,
+)
 from tf_disentangle.metrics.sampling import (
     Encoding,
     encode_factors,
@@ -131,11 +135,8 @@ def factor_vae_score(
     require_factors(dataset)
     rng = np.random.default_rng(integer(seed, "seed", at_least=0))
     # All draws come before the first image, so that each image is encoded once.
-    num_train, num_votes = (
-        choice.num_train_votes,
-        choice.num_train_votes + choice.num_test_votes,
-    )
     reference = sample_factors(dataset, choice.num_variance_samples, rng)
+    num_votes = choice.num_train_votes + choice.num_test_votes
     fixed, batches = draw_votes(dataset, num_votes, choice.batch_size, rng)
     encoding = encode_factors(
         dataset,
@@ -146,12 +147,23 @@ def factor_vae_score(
         batch_size=encode_batch_size,
         progress=progress,
     )
-    variance = encoding[: len(reference)].var(axis=0, ddof=1, dtype=np.float64)
+    return _score(encoding, fixed, tuple(dataset.factor_names), choice)
+
+
+def _score(
+    encoding: Encoding,
+    fixed: np.ndarray,
+    factor_names: tuple[str, ...],
+    choice: FactorVAEProtocol,
+) -> FactorVAEScore:
+    """Counts the votes of codes that come in the order of `factor_vae_score`."""
+    num_train, num_reference = choice.num_train_votes, choice.num_variance_samples
+    variance = encoding[:num_reference].var(axis=0, ddof=1, dtype=np.float64)
     active = (np.sqrt(variance) >= choice.prune_threshold) & (variance > 0)
-    shape = (encoding.num_latents, len(dataset.factor_sizes))
+    shape = (encoding.num_latents, len(factor_names))
     votes, test_votes = np.zeros((2, *shape), np.int64)
     if active.any():
-        draws = np.arange(len(reference), len(encoding.row)).reshape(num_votes, -1)
+        draws = np.arange(num_reference, len(encoding.row)).reshape(len(fixed), -1)
         winner = stillest_latent(encoding, draws, variance, active)
         np.add.at(votes, (winner[:num_train], fixed[:num_train]), 1)
         np.add.at(test_votes, (winner[num_train:], fixed[num_train:]), 1)
@@ -163,7 +175,7 @@ def factor_vae_score(
         assignments=np.where(votes.any(axis=1), votes.argmax(axis=1), -1),
         active=active,
         num_active=int(active.sum()),
-        factor_names=tuple(dataset.factor_names),
+        factor_names=factor_names,
         protocol=choice.name,
     )
 

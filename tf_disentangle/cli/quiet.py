@@ -1,0 +1,42 @@
+"""TensorFlow's import without its notes on stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+
+
+def import_tensorflow() -> None:
+    """Imports TensorFlow, keeping its start-up notes from the terminal.
+
+    TensorFlow 2.21 writes them to file descriptor 2 before its log levels apply
+    (TF_CPP_MIN_LOG_LEVEL does not hold them back). If the import fails they are
+    shown, since then they may say why.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with _held_back_stderr():
+        import tensorflow as tf
+        import tensorflow_probability  # noqa: F401
+    tf.get_logger().setLevel("ERROR")
+
+
+@contextlib.contextmanager
+def _held_back_stderr() -> Iterator[None]:
+    """Collects what is written to file descriptor 2; shows it only on an error."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(kept, held.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)

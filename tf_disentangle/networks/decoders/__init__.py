@@ -1,0 +1,5 @@
+"""Decoders: latents -> logits of the image."""
+
+from tf_disentangle.networks.decoders.conv import conv_decoder
+
+__all__ = ["conv_decoder"]

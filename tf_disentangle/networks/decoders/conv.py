@@ -1,0 +1,77 @@
+"""The convolutional decoder of the field, for 64 x 64 and 32 x 32 images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+
+from tf_disentangle import checks
+from tf_disentangle.networks import blocks
+
+CHANNELS = (64, 32, 32)  # before the last layer, which gives the image's channels
+
+
+def conv_decoder(
+    num_latents: int,
+    image_shape: Sequence[int],
+    *,
+    seed: int,
+    width: int = 256,
+    dtype: str = "float32",
+) -> keras.Model:
+    """Builds latents [B, num_latents] -> logits float32 [B, H, W, C].
+
+    Dense layers of `width` and 4 * 4 * 64 units with ReLU, transposed convolutions
+    4 x 4, stride 2 with 64, 32, 32 channels and ReLU (32 x 32 images: the first one
+    removed), and a last one that gives the C logits of each pixel. Under
+    "mixed_bfloat16" the logits are computed in bfloat16 (8 bits) and then cast.
+
+    Args:
+        num_latents: Number of latents L, at least 1.
+        image_shape: (H, W, C) with H = W = 64 or 32.
+        seed: Seed of the initial weights, at least 0.
+        width: Units of the hidden dense layer, at least 1.
+        dtype: "float32" or "mixed_bfloat16" (float32 weights, bfloat16 arithmetic).
+
+    Returns:
+        A built Keras model.
+
+    Raises:
+        ArgumentError: If an argument breaks its rule.
+        ArgumentTypeError: If an argument has another type.
+
+    References:
+        Burgess et al., Understanding disentangling in beta-VAE (2018), appendix.
+    """
+    blocks.check_network(num_latents, "num_latents", width, dtype, seed)
+    image_channels = checks.image_shape(image_shape)[2]
+    channels = (*CHANNELS, image_channels)[-blocks.num_halvings(image_shape) :]
+    latents = keras.Input((num_latents,), name="latents")
+    h = latents
+    for i, units in enumerate((width, blocks.SMALLEST**2 * CHANNELS[0])):
+        h = keras.layers.Dense(
+            units,
+            activation="relu",
+            kernel_initializer=blocks.glorot(seed, i),
+            dtype=dtype,
+            name=f"dense_{i + 1}",
+        )(h)
+    small = (blocks.SMALLEST, blocks.SMALLEST, CHANNELS[0])
+    h = keras.layers.Reshape(small, dtype=dtype)(h)
+    for i, filters in enumerate(channels):
+        last = i == len(channels) - 1
+        h = keras.layers.Conv2DTranspose(
+            filters,
+            blocks.KERNEL,
+            strides=blocks.STRIDE,
+            padding="same",
+            activation=None if last else "relu",
+            data_format="channels_last",
+            kernel_initializer=blocks.glorot(seed, i + 2),
+            dtype=dtype,
+            name="logits" if last else f"conv_transpose_{i + 1}",
+        )(h)
+    # An identity that casts; it costs nothing under float32.
+    logits = keras.layers.Activation("linear", dtype="float32", name="float32")(h)
+    return keras.Model(latents, logits, name="conv_decoder")

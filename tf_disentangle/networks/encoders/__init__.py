@@ -1,0 +1,5 @@
+"""Encoders: images in [0, 1] -> parameters of the posterior."""
+
+from tf_disentangle.networks.encoders.conv import conv_encoder
+
+__all__ = ["conv_encoder"]

@@ -1,0 +1,76 @@
+"""The convolutional encoder of the field, for 64 x 64 and 32 x 32 images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+
+from tf_disentangle import checks
+from tf_disentangle.networks import blocks
+
+CHANNELS = (32, 32, 64, 64)
+
+
+def conv_encoder(
+    image_shape: Sequence[int],
+    num_outputs: int,
+    *,
+    seed: int,
+    width: int = 256,
+    dtype: str = "float32",
+) -> keras.Model:
+    """Builds images [B, H, W, C] in [0, 1] -> parameters float32 [B, num_outputs].
+
+    Convolutions 4 x 4, stride 2, ReLU with 32, 32, 64, 64 channels (32 x 32 images: the
+    last one removed), a dense layer of `width` units with ReLU, a linear head. The
+    head computes in float32 under either `dtype`.
+
+    Args:
+        image_shape: (H, W, C) with H = W = 64 or 32.
+        num_outputs: Numbers per image that the latent space asks for, at least 1.
+        seed: Seed of the initial weights, at least 0.
+        width: Units of the hidden dense layer, at least 1.
+        dtype: "float32" or "mixed_bfloat16" (float32 weights, bfloat16 arithmetic).
+
+    Returns:
+        A built Keras model.
+
+    Raises:
+        ArgumentError: If an argument breaks its rule.
+        ArgumentTypeError: If an argument has another type.
+
+    References:
+        Burgess et al., Understanding disentangling in beta-VAE (2018), appendix.
+    """
+    blocks.check_network(num_outputs, "num_outputs", width, dtype, seed)
+    channels = CHANNELS[: blocks.num_halvings(image_shape)]
+    images = keras.Input(checks.image_shape(image_shape), name="images")
+    h = images
+    for i, filters in enumerate(channels):
+        h = keras.layers.Conv2D(
+            filters,
+            blocks.KERNEL,
+            strides=blocks.STRIDE,
+            padding="same",
+            activation="relu",
+            data_format="channels_last",
+            kernel_initializer=blocks.glorot(seed, i),
+            dtype=dtype,
+            name=f"conv_{i + 1}",
+        )(h)
+    h = keras.layers.Flatten(data_format="channels_last", dtype=dtype)(h)
+    h = keras.layers.Dense(
+        width,
+        activation="relu",
+        kernel_initializer=blocks.glorot(seed, len(channels)),
+        dtype=dtype,
+        name="dense",
+    )(h)
+    outputs = keras.layers.Dense(
+        num_outputs,
+        kernel_initializer=blocks.glorot(seed, len(channels) + 1),
+        dtype="float32",
+        name="head",
+    )(h)
+    return keras.Model(images, outputs, name="conv_encoder")
