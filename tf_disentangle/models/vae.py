@@ -177,5 +177,8 @@ def _in_chunks(
     function: Callable[[tf.Tensor], tf.Tensor], array: np.ndarray
 ) -> np.ndarray:
     """Applies a batched function to a long array, `_CHUNK` rows at a time."""
-    starts = range(0, max(len(array), 1), _CHUNK)
+    if not len(array):
+        # oneDNN's convolutions refuse an empty batch.
+        return function(np.zeros((1, *array.shape[1:]), array.dtype)).numpy()[:0]
+    starts = range(0, len(array), _CHUNK)
     return np.concatenate([function(array[i : i + _CHUNK]).numpy() for i in starts])

@@ -43,9 +43,10 @@ def vae(
     image_shape = checks.image_shape(image_shape)
     checks.one_of(precision, PRECISIONS, "precision")
     latents = GaussianLatents() if latents is None else latents
+    # Two seeds: with one, the layers of both networks would share their streams.
     return VAE(
-        encoder(image_shape, latents.num_parameters, dtype=precision, seed=seed),
-        decoder(latents.num_latents, image_shape, dtype=precision, seed=seed),
+        encoder(image_shape, latents.num_parameters, dtype=precision, seed=2 * seed),
+        decoder(latents.num_latents, image_shape, dtype=precision, seed=2 * seed + 1),
         latents,
         elbo() if objective is None else objective,
         seed,

@@ -42,7 +42,8 @@ def conv_decoder(
         ArgumentTypeError: If an argument has another type.
 
     References:
-        Burgess et al., Understanding disentangling in beta-VAE (2018), appendix.
+        Higgins et al., beta-VAE (2017), width 256; Kim and Mnih, Disentangling by
+        Factorising (2018), width 128: the tables in their appendices.
     """
     blocks.check_network(num_latents, "num_latents", width, dtype, seed)
     image_channels = checks.image_shape(image_shape)[2]

@@ -41,7 +41,8 @@ def conv_encoder(
         ArgumentTypeError: If an argument has another type.
 
     References:
-        Burgess et al., Understanding disentangling in beta-VAE (2018), appendix.
+        Higgins et al., beta-VAE (2017), width 256; Kim and Mnih, Disentangling by
+        Factorising (2018), width 128: the tables in their appendices.
     """
     blocks.check_network(num_outputs, "num_outputs", width, dtype, seed)
     channels = CHANNELS[: blocks.num_halvings(image_shape)]

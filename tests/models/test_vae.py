@@ -1,0 +1,112 @@
+"""The VAE's wiring: what represent, decode and reconstruct promise."""
+
+import functools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_disentangle import checks
+from tf_disentangle.latents import GaussianLatents
+from tf_disentangle.models import VAE, vae
+from tf_disentangle.models.vae import step_seed
+from tf_disentangle.networks import conv_decoder, conv_encoder
+from tf_disentangle.objectives import chyvae, elbo
+
+SHAPE = (32, 32, 1)
+narrow = functools.partial(
+    vae,
+    encoder=functools.partial(conv_encoder, width=8),
+    decoder=functools.partial(conv_decoder, width=8),
+)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return narrow(SHAPE, latents=GaussianLatents(4, covariance="full"))
+
+
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(0).integers(0, 256, (7, *SHAPE), dtype=np.uint8)
+
+
+def test_represent_is_the_posterior_mean_of_images_over_255(model, images):
+    scaled = (images / 255.0).astype("float32")
+    expected = model.encoder(scaled).numpy()[:, :4]
+    np.testing.assert_allclose(model.represent(images), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_reconstruct_decodes_the_mean_and_lies_in_the_unit_interval(model, images):
+    out = model.reconstruct(images)
+    assert out.dtype == np.float32 and out.min() >= 0 and out.max() <= 1
+    np.testing.assert_array_equal(out, model.decode(model.represent(images)))
+    np.testing.assert_allclose(model(images), out, rtol=1e-5)
+
+
+def test_long_arrays_go_through_in_chunks(model):
+    images = np.random.default_rng(1).integers(0, 256, (601, *SHAPE), dtype=np.uint8)
+    codes = model.represent(images)
+    assert codes.shape == (601, 4)
+    np.testing.assert_allclose(
+        codes[300:303], model.represent(images[300:303]), atol=1e-5
+    )
+
+
+def test_empty_array(model):
+    assert model.represent(np.zeros((0, *SHAPE), np.uint8)).shape == (0, 4)
+
+
+def test_terms_do_not_depend_on_how_images_are_given(model, images):
+    seed = tf.constant([1, 2])
+    a = model.terms(images, seed).scalars()
+    b = model.terms((images / 255.0).astype("float32"), seed).scalars()
+    for name in a:
+        np.testing.assert_allclose(a[name], b[name], rtol=1e-5)
+
+
+def test_step_seeds_differ_by_step_and_seed():
+    steps = [tuple(step_seed(0, tf.constant(t, tf.int64)).numpy()) for t in range(200)]
+    assert len(set(steps)) == 200
+    assert tuple(step_seed(1, tf.constant(0, tf.int64)).numpy()) not in steps
+
+
+def test_same_seed_same_weights():
+    a, b, c = narrow(SHAPE, 3), narrow(SHAPE, 3), narrow(SHAPE, 4)
+    for x, y in zip(a.weights, b.weights, strict=True):
+        np.testing.assert_array_equal(x.numpy(), y.numpy())
+    assert any(
+        not np.array_equal(x.numpy(), z.numpy())
+        for x, z in zip(a.weights, c.weights, strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("images", "words"),
+    [
+        (np.zeros((2, 64, 64, 1), np.uint8), r"have shape \[N, 32, 32, 1\]"),
+        (np.zeros((32, 32, 1), np.uint8), "Add an axis"),
+        (np.zeros((2, *SHAPE), np.float32), "be of dtype uint8"),
+    ],
+)
+def test_represent_refuses_other_images(model, images, words):
+    with pytest.raises((checks.ArgumentError, checks.ArgumentTypeError), match=words):
+        model.represent(images)
+
+
+def test_decode_refuses_other_codes(model):
+    with pytest.raises(checks.ArgumentError, match=r"codes must have shape \[N, 4\]"):
+        model.decode(np.zeros((2, 5)))
+
+
+def test_parts_that_do_not_fit():
+    encoder = conv_encoder(SHAPE, 7, seed=0, width=8)
+    decoder = conv_decoder(4, SHAPE, seed=0, width=8)
+    with pytest.raises(checks.ArgumentError, match="emit 8 numbers per image"):
+        VAE(encoder, decoder, GaussianLatents(4), elbo())
+    with pytest.raises(checks.ArgumentError, match="hyperprior"):
+        narrow(SHAPE, objective=chyvae())
+    with pytest.raises(checks.ArgumentError, match="precision must be one of"):
+        narrow(SHAPE, precision="float16")
+    with pytest.raises(checks.ArgumentError, match="image_shape"):
+        narrow((48, 48, 1))

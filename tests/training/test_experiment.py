@@ -1,0 +1,351 @@
+"""Runs: resuming, stopping, refusing, recording, several devices."""
+
+import functools
+import json
+import os
+import signal
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_disentangle import checks
+from tf_disentangle.datasets import CorrelatedEllipses
+from tf_disentangle.latents import GaussianLatents, InverseWishartPrior
+from tf_disentangle.models import vae
+from tf_disentangle.networks import conv_decoder, conv_encoder
+from tf_disentangle.objectives import chyvae
+from tf_disentangle.training import Cadence, Device, NonFiniteError, prepare, train
+from tf_disentangle.training.checkpoints import Checkpoints, find, step_of
+
+
+@pytest.fixture(scope="module")
+def data():
+    return CorrelatedEllipses(num_images=80)
+
+
+narrow = functools.partial(
+    vae,
+    encoder=functools.partial(conv_encoder, width=8),
+    decoder=functools.partial(conv_decoder, width=8),
+)
+OPTIONS = {"batch_size": 8, "validation_size": 16}
+EVERY_2 = Cadence(log=2, evaluate=2, save=2, pictures=0)
+
+
+def run(data, output, steps=4, model=narrow, cadence=EVERY_2, **options):
+    options = {**OPTIONS, **options}
+    return train(
+        model, data, output=str(output), steps=steps, cadence=cadence, **options
+    )
+
+
+def weights(result):
+    return [v.numpy() for v in result.model.variables]
+
+
+def same(a, b):
+    return all(map(np.array_equal, weights(a), weights(b)))
+
+
+def test_same_seed_same_run_and_other_seed_other_run(data, tmp_path):
+    first = run(data, tmp_path / "a")
+    assert same(first, run(data, tmp_path / "b"))
+    assert not same(first, run(data, tmp_path / "c", seed=1))
+
+
+def test_resumed_rows_are_the_uninterrupted_runs(data, tmp_path):
+    whole = run(data, tmp_path / "a", 6)
+    run(data, tmp_path / "b", 4)
+    resumed = run(data, tmp_path / "b", 6)
+    assert same(whole, resumed)
+
+    def rows(result):
+        clock = ("wall_time", "images_per_second")
+        return [
+            {k: v for k, v in row.items() if k not in clock}
+            for row in result.folder.rows()
+        ]
+
+    assert rows(whole) == rows(resumed)
+    assert [row["step"] for row in rows(whole)] == [2, 4, 6]
+
+
+def test_rows_after_the_last_checkpoint_are_cut(data, tmp_path):
+    result = run(data, tmp_path / "a", 4)
+    result.folder.append({"step": 6, "loss": 0.0})
+    with open(result.folder.metrics, "a") as file:
+        file.write('{"step": 8, "lo')  # a killed process's half line
+    run(data, tmp_path / "a", 6)
+    assert [row["step"] for row in result.folder.rows()] == [2, 4, 6]
+
+
+def test_records_and_keeps_the_best_checkpoint(data, tmp_path):
+    result = run(data, tmp_path, 6)
+    rows = result.folder.rows()
+    names = ("loss", "elbo", "reconstruction", "kl")
+    for row in rows:
+        assert all(np.isfinite(row[name]) for name in names)
+        assert row["elbo"] == pytest.approx(
+            -row["reconstruction"] - row["kl"], rel=1e-4
+        )
+        assert len(row["kl_per_latent"]) == 10
+    best = max(rows, key=lambda row: row["validation/elbo"])
+    assert step_of(find(result.folder.checkpoints, "best")) == best["step"]
+    assert step_of(find(result.folder.checkpoints)) == 6
+    told = json.loads(result.folder.description.read_text())
+    assert told["status"] == "finished"
+    assert told["jit_compile"] is False and told["seed"] == 0
+    made = {path.name for path in result.folder.pictures.iterdir()}
+    assert {"reconstructions.png", "traversals.png", "traversals.gif"} <= made
+
+
+def test_validation_is_the_elbo_of_the_held_out_images(data, tmp_path):
+    """Against the objective on the same images with draws of its own."""
+    result = run(data, tmp_path, 40, cadence=Cadence(log=40))
+    held_out = prepare(
+        narrow, data, output=str(tmp_path), steps=4, cadence=EVERY_2, **OPTIONS
+    ).batches.held_out
+    images = data.images()[np.sort(held_out)]
+    draws = [
+        result.model.terms(images, tf.constant([7, i])).scalars()["elbo"].numpy()
+        for i in range(20)
+    ]
+    error = np.std(draws) * np.sqrt(1 + 1 / len(draws))
+    recorded = result.folder.rows()[-1]["validation/elbo"]
+    assert abs(recorded - np.mean(draws)) < 4.5 * error
+
+
+def test_nan_stops_the_run_and_names_step_term_and_checkpoint(data, tmp_path):
+    class Poison(keras.callbacks.Callback):
+        """Makes the decoder's bias NaN after step 5."""
+
+        def on_train_batch_end(self, batch, logs=None):
+            if int(self.model.optimizer.iterations.numpy()) == 5:
+                variable = self.model.decoder.trainable_variables[-1]
+                variable.assign(np.nan * variable.value)
+
+    with pytest.raises(NonFiniteError) as caught:
+        run(data, tmp_path, 8, callbacks=[Poison()])
+    text = str(caught.value)
+    assert "reconstruction" in text and "kl " not in text
+    assert "at step 5." in text
+    assert "step-4 (step 4)" in text
+    assert step_of(find(tmp_path / "checkpoints")) == 4, "nothing bad was saved"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_stops_after_the_interval_and_the_run_goes_on(data, tmp_path, number):
+    class Signal(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if int(self.model.optimizer.iterations.numpy()) == 3:
+                os.kill(os.getpid(), number)
+
+    stopped = run(data, tmp_path / "a", 8, callbacks=[Signal()])
+    assert stopped.signal == number and stopped.step == 4
+    assert signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL)
+    assert stopped.folder.describe()["status"] == "stopped"
+    assert same(run(data, tmp_path / "a", 8), run(data, tmp_path / "b", 8))
+
+
+def test_two_virtual_devices_train_and_learn(tmp_path):
+    """In a process of its own: devices are set before TensorFlow starts."""
+    code = f"""
+import functools, numpy as np, tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(
+    cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from tf_disentangle import datasets, models, networks, training, objectives, latents
+narrow = functools.partial(models.vae,
+    objective=objectives.chyvae(),
+    encoder=functools.partial(networks.conv_encoder, width=8),
+    decoder=functools.partial(networks.conv_decoder, width=8))
+def build(shape, seed):
+    prior = latents.InverseWishartPrior(nu=20.0)
+    return narrow(shape, seed, latents=latents.GaussianLatents(4, "full", prior))
+data = datasets.CorrelatedEllipses(num_images=80)
+def run(output, steps):
+    return training.train(build, data, output=output, steps=steps,
+        batch_size=8, validation_size=16,
+        device=training.Device(strategy="mirrored"),
+        cadence=training.Cadence(log=4, save=4, evaluate=4, pictures=0))
+result = run({str(tmp_path / "a")!r}, 8)
+assert result.folder.describe()["replicas"] == 2
+assert result.step == 8
+rows = result.folder.rows()
+assert rows[-1]["loss"] < rows[0]["loss"]
+assert rows[-1]["loss"] > 500, "the mean over images, not divided by the replicas"
+run({str(tmp_path / "b")!r}, 4)
+resumed = run({str(tmp_path / "b")!r}, 8)
+for a, b in zip(result.model.variables, resumed.model.variables):
+    np.testing.assert_array_equal(a.numpy(), b.numpy())
+"""
+    in_own_process(code)
+
+
+def in_own_process(code):
+    import subprocess
+    import sys
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-4000:]
+
+
+def test_replicas_sum_to_the_gradient_of_the_whole_batch(tmp_path):
+    """With no sampling noise: a plain autoencoder's first step, one device or two."""
+    code = """
+import functools, numpy as np, tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(
+    cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+import keras, tensorflow_probability as tfp
+from tf_disentangle import datasets, models, networks, training, latents
+class Sure(latents.GaussianLatents):
+    def posterior(self, parameters):
+        loc = parameters[:, :self.num_latents]
+        return tfp.distributions.MultivariateNormalDiag(loc, 1e-20 + 0 * loc)
+    def kl(self, posterior, sample, seed):
+        return {"kl": 0 * sample[:, 0]}
+    def marginal_kl(self, posterior, sample):
+        return 0 * sample
+def build(shape, seed):
+    return models.vae(shape, seed, latents=Sure(4),
+        encoder=functools.partial(networks.conv_encoder, width=8),
+        decoder=functools.partial(networks.conv_decoder, width=8))
+data = datasets.CorrelatedEllipses(num_images=80)
+def weights(strategy, output):
+    result = training.train(build, data, output=output, steps=1, batch_size=8,
+        validation_size=16, device=training.Device(strategy=strategy),
+        optimizer=lambda: keras.optimizers.SGD(1e-3))
+    return [v.numpy() for v in result.model.trainable_variables]
+for a, b in zip(weights("one", "OUT/a"), weights("mirrored", "OUT/b")):
+    np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+"""
+    in_own_process(code.replace("OUT", str(tmp_path)))
+
+
+def test_mixed_bfloat16_keeps_weights_and_losses_in_float32(data, tmp_path):
+    model = narrow(
+        data.image_shape,
+        latents=GaussianLatents(4, "full", InverseWishartPrior(nu=20.0)),
+        objective=chyvae(),
+        precision="mixed_bfloat16",
+    )
+    assert {v.dtype for v in model.trainable_variables} == {"float32"}
+    reference = narrow(
+        data.image_shape,
+        latents=GaussianLatents(4, "full", InverseWishartPrior(nu=20.0)),
+        objective=chyvae(),
+    )
+    images, seed = data.images()[:8], tf.constant([0, 1])
+    ours = model.terms(images, seed).scalars()
+    theirs = reference.terms(images, seed).scalars()
+    for name, value in theirs.items():
+        assert ours[name].dtype == tf.float32
+        np.testing.assert_allclose(ours[name], value, rtol=2e-2, atol=1e-2)
+    result = run(data, tmp_path, 4, model=model)
+    assert np.isfinite(result.terms["loss"])
+
+
+def test_options_reach_the_run(data, tmp_path):
+    def optimizer():
+        schedule = keras.optimizers.schedules.CosineDecay(1e-3, 10)
+        return keras.optimizers.Adam(schedule, global_clipnorm=1.0)
+
+    seen = []
+
+    class Watch(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append(logs["loss"])
+
+    result = run(
+        data,
+        tmp_path,
+        4,
+        optimizer=optimizer,
+        callbacks=[Watch()],
+        device=Device(steps_per_execution=2, jit_compile=True),
+        with_replacement=True,
+    )
+    assert len(seen) == 2
+    assert result.model.optimizer.global_clipnorm == 1.0
+    assert result.folder.describe()["jit_compile"] is True
+    assert result.step == 4
+
+
+def test_steps_per_execution_changes_nothing(data, tmp_path):
+    a = run(data, tmp_path / "a", 4)
+    b = run(data, tmp_path / "b", 4, device=Device(steps_per_execution=2))
+    assert same(a, b)
+
+
+def test_warm_start_takes_the_weights_and_starts_at_step_zero(data, tmp_path):
+    source = run(data, tmp_path / "a", 4)
+    warm = prepare(
+        narrow,
+        data,
+        output=str(tmp_path / "b"),
+        steps=4,
+        cadence=EVERY_2,
+        warm_start=str(tmp_path / "a"),
+        seed=3,
+        **OPTIONS,
+    )
+    assert int(warm.model.optimizer.iterations.numpy()) == 0
+    ours, theirs = warm.model.trainable_variables, source.model.trainable_variables
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+
+
+def test_checkpoint_of_another_model_is_refused(data, tmp_path):
+    run(data, tmp_path / "a", 2)
+    other = functools.partial(narrow, latents=GaussianLatents(3))
+    with pytest.raises(checks.ArgumentError, match="hold the weights of this model"):
+        run(data, tmp_path / "b", 2, model=other, warm_start=str(tmp_path / "a"))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"steps": 0}, "steps must be at least 1"),
+        ({"steps": 5}, "steps must be a multiple of the logging interval of 2"),
+        ({"batch_size": 65}, "batch_size must be at most the 64 training images"),
+        ({"batch_size": 0}, "batch_size must be at least 1"),
+        ({"validation_size": 80}, "validation_size"),
+        ({"device": Device(steps_per_execution=3)}, "steps_per_execution must divide"),
+        ({"optimizer": lambda: "adam"}, "optimizer must be Optimizer"),
+        ({"warm_start": "/nowhere"}, "run must be the folder of a run"),
+        ({"cadence": Cadence(log=2, evaluate=3)}, "evaluate must be a multiple"),
+    ],
+)
+def test_errors_come_before_the_first_step(data, tmp_path, options, words):
+    output = tmp_path / "never"
+    with pytest.raises((checks.ArgumentError, checks.ArgumentTypeError), match=words):
+        run(data, output, **options)
+    assert not output.exists()
+
+
+def test_output_that_holds_something_else_is_refused(data, tmp_path):
+    (tmp_path / "thesis.tex").write_text("precious")
+    with pytest.raises(checks.ArgumentError, match="a run of this library"):
+        run(data, tmp_path)
+    file = tmp_path / "thesis.tex"
+    with pytest.raises(checks.ArgumentError, match="a file"):
+        run(data, file)
+    assert file.read_text() == "precious"
+
+
+def test_checkpoints_hold_no_data(data, tmp_path):
+    run(data, tmp_path, 2)
+    names = [n for n, _ in tf.train.list_variables(find(tmp_path / "checkpoints"))]
+    assert not [n for n in names if "image" in n.lower()]
+    size = sum(p.stat().st_size for p in (tmp_path / "checkpoints").glob("step-2*"))
+    assert size < 5e6
+
+
+def test_keeps_the_last_checkpoints_only(data, tmp_path):
+    run(data, tmp_path, 8)
+    kept = sorted(p.stem for p in (tmp_path / "checkpoints").glob("step-*.index"))
+    assert kept == ["step-6", "step-8"]
+    assert Checkpoints.__doc__
