@@ -40,8 +40,8 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     finally:
         if temporary.is_dir():
             shutil.rmtree(temporary, ignore_errors=True)
-        else:
-            temporary.unlink(missing_ok=True)
+        elif temporary.exists():
+            temporary.unlink()
 
 
 @contextlib.contextmanager

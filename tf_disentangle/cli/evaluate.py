@@ -41,5 +41,5 @@ def main(values: flags.FlagValues) -> int:
     run.folder.append({"step": run.step, "scores": as_row(results)})
     for name, result in results.items():
         print(f"{name} = {result.score:.4f}  (protocol {result.protocol})")
-        print(result.table(run.dataset.factor_names))
+        print(result.table())
     return 0

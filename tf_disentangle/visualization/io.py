@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import pathlib
-import uuid
 from collections.abc import Callable
 from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
 
+from tf_disentangle import files
 from tf_disentangle.checks import real, require
 from tf_disentangle.visualization.canvas import FRAME, INK
 
@@ -117,11 +117,5 @@ def _write(path: PathLike, suffix: str, write: Callable[[BinaryIO], None]) -> No
     """Writes beside `path` and renames, so that `path` is never half a file."""
     path = pathlib.Path(path)
     require(path.suffix.lower() == suffix, "path", f"end in {suffix}", str(path))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            write(file)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with files.replacing(path) as temporary, temporary.open("xb") as file:
+        write(file)

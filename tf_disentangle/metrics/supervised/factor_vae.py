@@ -75,6 +75,19 @@ class FactorVAEScore:
         """Per latent the name of its factor, "" without one: notes for traversals."""
         return tuple(self.factor_names[k] if k >= 0 else "" for k in self.assignments)
 
+    def table(self) -> str:
+        """Returns the train votes as text, one row per latent."""
+        width = max(8, *map(len, self.factor_names)) + 2
+        head = "latent" + "".join(f"{name:>{width}}" for name in self.factor_names)
+        lines = [f"{head}  stands for"]
+        for latent, votes in enumerate(self.votes):
+            cells = "".join(f"{count:>{width}}" for count in votes)
+            name = (
+                self.factor_of_latent[latent] if self.active[latent] else "(inactive)"
+            )
+            lines.append(f"z{latent:<5}{cells}  {name}")
+        return "\n".join(lines)
+
 
 def factor_vae_score(
     dataset: Dataset,

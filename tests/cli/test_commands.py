@@ -1,0 +1,197 @@
+"""The commands as a user types them: in processes of their own."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+SMALL = """
+include '{name}'
+CorrelatedEllipses.num_images = 80
+conv_encoder.width = 8
+conv_decoder.width = 8
+train.steps = 4
+train.batch_size = 8
+train.validation_size = 16
+Cadence.log = 2
+Cadence.evaluate = 2
+Cadence.save = 2
+Cadence.pictures = 4
+factor_vae_score.num_train_votes = 20
+factor_vae_score.num_test_votes = 20
+"""
+
+
+def command(*arguments, cwd=ROOT, launcher=None):
+    start = [launcher] if launcher else [sys.executable, "-m", "tf_disentangle"]
+    # The launcher finds the checkout by itself, `python -m` finds the installed one.
+    return subprocess.run(
+        [*start, *map(str, arguments)], capture_output=True, text=True, cwd=cwd
+    )
+
+
+def rows_of(folder):
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("work")
+    gin_file = folder / "small.gin"
+    gin_file.write_text(SMALL.format(name="chyvae.gin"))
+    done = command(
+        f"--gin_file={gin_file}",
+        f"--output={folder / 'run'}",
+        launcher=str(ROOT / "bin" / "train"),
+        cwd=folder,
+    )
+    return folder / "run", done
+
+
+def test_train_prints_score_pictures_and_how_to_go_on(trained):
+    folder, done = trained
+    assert done.returncode == 0, done.stderr
+    for words in ("factor_vae_score = 0.", "reconstruction", "held out", "bin/export"):
+        assert words in done.stdout
+    assert "--gin_param='train.steps=150000'" in done.stdout
+    rows = rows_of(folder)
+    assert [row["step"] for row in rows] == [2, 4, 4]
+    assert "scores" in rows[-1]
+
+
+def test_no_tensorflow_noise(trained):
+    _, done = trained
+    assert done.stderr.startswith("Run folder: ")
+    for noise in ("oneDNN", "cuda", "absl::InitializeLog", "Warning", "I0000"):
+        assert noise not in done.stderr, done.stderr
+
+
+def test_tensorboard_files_hold_scalars_pictures_and_the_configuration(trained):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(trained[0] / "tensorboard"))
+    events.Reload()
+    tags = set(events.Tags()["tensors"])
+    assert {
+        "config.gin",
+        "train/loss",
+        "train/images_per_second",
+        "validation/elbo",
+        "marginal_kl_per_latent/z9",
+        "reconstructions",
+        "traversals",
+        "samples",
+    } <= tags
+    text = events.Tensors("config.gin")[0].tensor_proto.string_val[0].decode()
+    assert "    InverseWishartPrior.nu = 200" in text
+
+
+def test_run_again_from_its_config(trained, tmp_path):
+    done = command(
+        "train", f"--gin_file={trained[0] / 'config.gin'}", f"--output={tmp_path / 'b'}"
+    )
+    assert done.returncode == 0, done.stderr
+
+    def losses(folder):
+        return [row["loss"] for row in rows_of(folder) if "loss" in row]
+
+    assert losses(tmp_path / "b") == losses(trained[0])
+
+
+def test_evaluate_prints_and_records(trained):
+    done = command(
+        "evaluate", trained[0], "--gin_param=factor_vae_score.num_test_votes = 30"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "num_test_votes=30" in done.stdout
+    assert "rotation" in done.stdout, "the vote table names the factors"
+
+
+def test_visualize_writes_pictures(trained, tmp_path):
+    done = command("visualize", trained[0], f"--output={tmp_path}", "--checkpoint=best")
+    assert done.returncode == 0, done.stderr
+    names = {"reconstructions", "traversals", "samples", "hyperprior"}
+    made = {path.stem for path in tmp_path.glob("*.png")}
+    assert made == names
+    assert (tmp_path / "traversals.gif").exists()
+
+
+def test_export_writes_the_next_version(trained, tmp_path):
+    done = command("export", f"--run={trained[0]}", f"--output={tmp_path}")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(tmp_path / "1")
+    assert (tmp_path / "1" / "saved_model.pb").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "Usage"),
+        (["trian"], "Did you mean train"),
+        (["train"], "--gin_file must be given"),
+        (["train", "--gin_fil=x"], "Did you mean: gin_file"),
+        (["train", "--gin_file=chyvea.gin"], "Did you mean chyvae.gin"),
+        (["train", "chyvae.gin"], "options must start with --"),
+        (
+            ["train", "--gin_file=chyvae.gin", "--gin_param=train.stepz=3"],
+            "Did you mean steps",
+        ),
+        (
+            ["train", "--gin_file=chyvae.gin", "--gin_param=InverseWishartPrior.nu=9"],
+            "nu must be greater than p - 1 = 9",
+        ),
+        (["evaluate", "/nowhere"], "run must be the folder of a run"),
+        (["export", "/tmp", "--version=x"], "version"),
+        (["visualize"], "RUN must be given"),
+    ],
+)
+def test_mistakes_end_with_code_2_and_one_message(arguments, words):
+    done = command(*arguments)
+    assert done.returncode == 2
+    assert words in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_check_builds_and_writes_nothing(tmp_path):
+    done = command(
+        "train", "--gin_file=vae.gin", f"--output={tmp_path / 'x'}", "--check"
+    )
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["train", "evaluate", "visualize", "export", "list", "doctor"]
+)
+def test_help_has_an_example_and_needs_no_tensorflow(name):
+    code = (
+        "import sys; from tf_disentangle.cli.main import main; "
+        f"code = main(['{name}', '--help']); "
+        "sys.exit(code or int('tensorflow' in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert f"bin/{name}" in done.stdout or f"tf_disentangle {name}" in done.stdout
+
+
+def test_train_help_says_where_the_cache_is_and_how_to_clean_it():
+    done = command("train", "--help")
+    assert "TF_DISENTANGLE_CACHE" in done.stdout
+    assert "deleting" in done.stdout
+
+
+def test_list_and_doctor():
+    done = command("list")
+    assert done.returncode == 0, done.stderr
+    for name in ("chyvae.gin", "InverseWishartPrior", "factor_vae_score", "beta_vae"):
+        assert name in done.stdout
+    done = command("doctor")
+    assert done.returncode == 0, done.stderr
+    for words in ("tensorflow", "2.21", "CPU", "Data cache", os.environ["HOME"][:1]):
+        assert words in done.stdout

@@ -1,0 +1,64 @@
+"""Files appear whole or not at all."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tf_disentangle import checks, files
+
+
+def test_replaces_at_once(tmp_path):
+    path = tmp_path / "new" / "a.json"
+    files.write_json(path, {"a": 1})
+    files.write_json(path, {"a": 2})
+    assert path.read_text() == '{\n  "a": 2\n}\n'
+    assert os.listdir(path.parent) == ["a.json"]
+
+
+def test_a_failing_block_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "a.txt"
+    files.write_text(path, "old")
+    with pytest.raises(RuntimeError), files.replacing(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_a_folder_is_replaced_at_once(tmp_path):
+    with files.replacing(tmp_path / "1") as temporary:
+        temporary.mkdir()
+        (temporary / "x").write_text("x")
+        assert not (tmp_path / "1").exists()
+    assert (tmp_path / "1" / "x").read_text() == "x"
+
+
+def test_a_killed_process_leaves_nothing_under_the_final_name(tmp_path):
+    code = (
+        "import os, signal; from tf_disentangle import files\n"
+        f"with files.replacing({str(tmp_path / 'a')!r}) as t:\n"
+        "    t.write_text('half'); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", code])
+    assert not (tmp_path / "a").exists()
+
+
+def test_full_disk_is_explained(tmp_path):
+    code = (
+        "import resource, signal; from tf_disentangle import files\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        f"files.write_text({str(tmp_path / 'a')!r}, 'x' * 5000)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "ArgumentError: output must be writable" in done.stderr
+    assert "ulimit -f" in done.stderr
+    assert os.listdir(tmp_path) == []
+
+
+def test_path_through_a_file_is_explained(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(checks.ArgumentError, match="part of the path is a file"):
+        files.write_text(tmp_path / "file" / "a", "x")
