@@ -75,7 +75,7 @@ def heat_map(
     tick_x = bar_x + _BAR_WIDTH + _TICK_GAP
     # A title wider than the cells begins at the left edge, and widens the picture.
     title_x = 1 + max(title_width, width) / 2
-    room = max(tick_x + text_size("+1.23e-05", tick_size)[0], title_width + 2)
+    room = max(tick_x + text_size("+8.88e+88", tick_size)[0], title_width + 2)
     page = blank(top + height + half + 1, room)
     draw_text(page, title_x, 0, title, font_size, centre=True)
     for value, y in ((limit, 0), (0, height / 2), (-limit, height)):
