@@ -81,6 +81,18 @@ def test_rows_after_the_last_checkpoint_are_cut(data, tmp_path):
     assert [row["step"] for row in result.folder.rows()] == [2, 4, 6]
 
 
+def test_fewer_steps_than_done_changes_nothing(data, tmp_path):
+    long = run(data, tmp_path, 6)
+    again = run(data, tmp_path, 4)
+    assert again.step == 6 and same(long, again)
+
+
+def test_another_interval_that_does_not_fit_is_refused(data, tmp_path):
+    run(data, tmp_path, 4)
+    with pytest.raises(checks.ArgumentError, match="divide the 4 steps"):
+        run(data, tmp_path, 9, cadence=Cadence(log=3, evaluate=3, save=3, pictures=0))
+
+
 def test_records_and_keeps_the_best_checkpoint(data, tmp_path):
     result = run(data, tmp_path, 6)
     rows = result.folder.rows()

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_disentangle import files
+from tf_disentangle import checks, files
 from tf_disentangle.datasets.pipeline import ResidentImages
 from tf_disentangle.models import VAE
 from tf_disentangle.protocols import Dataset
@@ -95,6 +95,12 @@ class Experiment:
             self.model, self.folder.checkpoints, self.cadence.keep
         )
         first = checkpoints.restore_latest() or 0
+        checks.require(
+            first % self.cadence.log == 0,
+            "Cadence.log",
+            f"divide the {first} steps that the run in {self.folder} has done",
+            self.cadence.log,
+        )
         self.folder.cut(first)
         signal = self._fit(first, checkpoints, config) if first < self.steps else None
         finished = signal is None
@@ -107,11 +113,16 @@ class Experiment:
         return Result(
             folder=self.folder,
             model=self.model,
-            step=int(self.model.optimizer.iterations.numpy()),
+            step=self.step,
             terms=_last_terms(self.folder),
             scores=scores,
             signal=signal,
         )
+
+    @property
+    def step(self) -> int:
+        """Number of steps that the weights have seen."""
+        return int(self.model.optimizer.iterations.numpy())
 
     def _settings(self) -> dict[str, Any]:
         """Returns what run.json says of this run."""
@@ -207,7 +218,7 @@ class Experiment:
         """Scores the trained model and draws its pictures."""
         scores = score(self.dataset, self.model.represent, self.metrics)
         if scores:
-            self.folder.append({"step": self.steps, "scores": as_row(scores)})
+            self.folder.append({"step": self.step, "scores": as_row(scores)})
         self.draw(self.folder.pictures)
         return scores
 
