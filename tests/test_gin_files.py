@@ -69,6 +69,74 @@ def test_mistakes_are_named(files, bindings, words):
         configuration.parse(files, bindings)
 
 
+def test_schedule_clipping_and_callbacks_are_bound_in_gin(tmp_path):
+    configuration.parse(
+        ["vae.gin"],
+        [
+            "CorrelatedEllipses.num_images = 2500",
+            "train.optimizer = @keras.optimizers.Adam",
+            "Adam.learning_rate = @CosineDecay()",
+            "CosineDecay.initial_learning_rate = 0.5",
+            "CosineDecay.decay_steps = 10",
+            "Adam.global_clipnorm = 2.0",
+            "train.callbacks = [@EarlyStopping()]",
+            "EarlyStopping.monitor = 'validation/elbo'",
+        ],
+    )
+    experiment = configuration.build("train", output=str(tmp_path))
+    optimizer = experiment.model.optimizer
+    assert optimizer.global_clipnorm == 2.0
+    assert float(optimizer.learning_rate) == pytest.approx(0.5)
+    assert experiment.extras[0].monitor == "validation/elbo"
+
+
+MINE = """
+import gin
+import tensorflow as tf
+import tensorflow_probability as tfp
+from tf_disentangle.latents import Prior
+
+@gin.register
+class WideNormal(Prior):
+    'p(z) = N(0, s^2 I).'
+    def __init__(self, scale, **kwargs):
+        super().__init__(**kwargs)
+        self.scale = scale
+    def distribution(self):
+        zeros = tf.zeros(self.num_latents)
+        return tfp.distributions.MultivariateNormalDiag(zeros, self.scale + zeros)
+    def marginals(self):
+        return tfp.distributions.Normal(tf.zeros(self.num_latents), self.scale)
+
+@gin.register
+def answer(dataset, represent):
+    return 42
+"""
+
+
+def test_a_users_own_prior_and_metric_from_outside(tmp_path, monkeypatch):
+    (tmp_path / "my_module.py").write_text(MINE)
+    mine = tmp_path / "mine.gin"
+    mine.write_text(
+        "import my_module\n"
+        "include 'vae.gin'\n"
+        "GaussianLatents.prior = @WideNormal()\n"
+        "WideNormal.scale = 3.0\n"
+        "train.metrics = [@answer]\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    configuration.parse([str(mine)], ["CorrelatedEllipses.num_images = 2500"])
+    experiment = configuration.build("train", output=str(tmp_path / "run"))
+    assert experiment.model.latents.prior.scale == 3.0
+    assert experiment.metrics[0](None, None) == 42
+    # What config.gin will hold reads again, the import included.
+    saved = tmp_path / "config.gin"
+    saved.write_text(configuration.with_defaults())
+    configuration.parse([str(saved)])
+    again = configuration.build("train", output=str(tmp_path / "run"))
+    assert again.model.latents.prior.scale == 3.0
+
+
 def test_missing_value_is_named(tmp_path):
     configuration.parse([], ["train.model = @vae", "train.steps = 3"])
     with pytest.raises(ValueError, match=r"train needs a value for .*dataset"):

@@ -62,6 +62,8 @@ def main(argv: Sequence[str]) -> int:
 
 def run() -> None:
     """Entry point of the console script and of bin/."""
+    # A gin file may import a module of the user's; last, so that it hides nothing.
+    sys.path.append(os.getcwd())
     try:
         code = main(sys.argv[1:])
         sys.stdout.flush()
