@@ -69,6 +69,35 @@ def test_mistakes_are_named(files, bindings, words):
         configuration.parse(files, bindings)
 
 
+def test_a_run_goes_on_to_more_steps_but_not_as_another_run(tmp_path):
+    saved = tmp_path / "config.gin"
+    configuration.parse(["chyvae.gin"], ["train.steps = 100"])
+    configuration.require_same_run(saved)  # not there yet
+    saved.write_text(configuration.with_defaults())
+    configuration.require_same_run(saved)
+    allowed = [
+        "train.steps = 200",
+        "Cadence.save = 100",
+        "Device.strategy = 'mirrored'",
+    ]
+    configuration.parse(["chyvae.gin"], allowed)
+    configuration.require_same_run(saved)
+    configuration.parse(["chyvae.gin"], ["InverseWishartPrior.nu = 13"])
+    with pytest.raises(ValueError, match=r"InverseWishartPrior.nu: 200 -> 13"):
+        configuration.require_same_run(saved)
+    matrix = [[float(i == j) + 1e-3 * i * j for i in range(10)] for j in range(10)]
+    configuration.parse(["chyvae.gin"], [f"InverseWishartPrior.sigma0 = {matrix}"])
+    saved.write_text(configuration.with_defaults())
+    configuration.require_same_run(saved)
+    matrix[-1][-1] += 1.0
+    configuration.parse(["chyvae.gin"], [f"InverseWishartPrior.sigma0 = {matrix}"])
+    with pytest.raises(ValueError, match=r"sigma0: .* -> .*2.081"):
+        configuration.require_same_run(saved)
+    configuration.parse(["chyvae.gin"], ["Device.jit_compile = True"])
+    with pytest.raises(ValueError, match=r"Device.jit_compile: not set -> True"):
+        configuration.require_same_run(saved)
+
+
 def test_schedule_clipping_and_callbacks_are_bound_in_gin(tmp_path):
     configuration.parse(
         ["vae.gin"],

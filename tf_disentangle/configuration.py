@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import importlib.util  # gin's package look-up needs it imported
 import inspect
+import os
 import pathlib
 import re
 from collections.abc import Callable, Sequence
@@ -18,6 +19,9 @@ from typing import Any
 import gin
 
 from tf_disentangle import checks
+
+# Names whose change leaves a run the same run; jit changes the random draws.
+_MAY_CHANGE = ("train.steps", "Cadence.", "Device.strategy", "Device.steps_per")
 
 _PACKAGE = pathlib.Path(importlib.util.find_spec("tf_disentangle").origin).parent
 
@@ -131,6 +135,44 @@ def with_defaults() -> str:
         "# ------------------------------------------------------------------\n"
         f"# All values in use when the run began, defaults included:\n{comments}\n"
     )
+
+
+def require_same_run(config: str | os.PathLike) -> None:
+    """Checks that the present configuration goes on with the run of `config`.
+
+    Steps, cadences and devices may change on the way; anything else would make the
+    run another one under the same name.
+
+    Args:
+        config: Path of the run's config.gin; nothing is checked if it is not there.
+
+    Raises:
+        ArgumentError: If other values differ, naming them.
+    """
+    path = pathlib.Path(config)
+    if not path.exists():
+        return
+    before, now = _bound(path.read_text(encoding="utf-8")), _bound(gin.config_str())
+    changed = [
+        f"{name}: {before.get(name, 'not set')} -> {now.get(name, 'not set')}"
+        for name in sorted({*before, *now})
+        if before.get(name) != now.get(name) and not name.startswith(_MAY_CHANGE)
+    ]
+    checks.require(
+        not changed,
+        "configuration",
+        f"be that of the run in {path.parent}",
+        changed,
+        "Choose another --output for another run.",
+    )
+
+
+def _bound(text: str) -> dict[str, str]:
+    """Returns the bindings of a file that `with_defaults` or gin wrote, by name."""
+    # A long value goes on in indented lines.
+    lines = re.sub(r"\\?\n +", " ", text).splitlines()
+    pairs = (line.split("=", 1) for line in lines if re.match(r"[\w./]+ *=", line))
+    return {name.strip(): " ".join(value.split()) for name, value in pairs}
 
 
 def _suggestion(message: str) -> str:

@@ -69,6 +69,7 @@ def main(values: flags.FlagValues) -> int:
     from tf_disentangle.training import NonFiniteError
 
     configuration.parse(files, values.gin_param)
+    configuration.require_same_run(pathlib.Path(output) / "config.gin")
     experiment = configuration.build("train", output=output)
     if values.check:
         print("The configuration is complete; nothing was run.")

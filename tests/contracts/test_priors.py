@@ -1,0 +1,108 @@
+"""What every prior must do; one that has no row here fails."""
+
+import numpy as np
+import pytest
+import scipy.stats
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tf_disentangle.latents import PRIORS, GaussianLatents, Prior
+
+SIZE = 3
+ROWS = {
+    "StandardNormalPrior": [{}],
+    "InverseWishartPrior": [
+        {"nu": 6.0},
+        {"nu": 40.0, "sigma0": [[1.0, 0.4, 0.0], [0.4, 2.0, 0.1], [0.0, 0.1, 0.5]]},
+    ],
+}
+CASES = [(name, options) for name in ROWS for options in ROWS[name]]
+SEED = tf.constant([3, 1])
+
+
+def test_every_prior_has_a_row():
+    assert set(ROWS) == set(PRIORS)
+
+
+@pytest.fixture(params=CASES, ids=lambda case: f"{case[0]}-{len(case[1])}")
+def latents(request):
+    name, options = request.param
+    return GaussianLatents(SIZE, "full", PRIORS[name](**options))
+
+
+def posterior_of(latents, batch=4):
+    rng = np.random.default_rng(1)
+    raw = rng.normal(size=(batch, latents.num_parameters)).astype("float32")
+    return latents.posterior(raw)
+
+
+def test_samples_are_seeded_and_follow_the_marginals(latents):
+    prior = latents.prior
+    assert isinstance(prior, Prior) and prior.label
+    z = prior.sample(4000, SEED)
+    np.testing.assert_array_equal(z, prior.sample(4000, SEED))
+    assert not np.array_equal(z, prior.sample(4000, SEED + 1))
+    marginals = prior.marginals()
+    assert marginals.batch_shape == [SIZE] and marginals.event_shape == []
+    uniform = marginals.cdf(z).numpy()
+    for i in range(SIZE):
+        assert scipy.stats.kstest(uniform[:, i], "uniform").pvalue > 1e-3
+
+
+def test_samples_follow_the_joint_density(latents):
+    """E_p[g(z) / p(z)] over a known g is 1, with g inside the prior's support."""
+    prior = latents.prior
+    assert prior.distribution().event_shape == [SIZE]
+    z = prior.sample(40_000, SEED)
+    g = tfp.distributions.MultivariateNormalDiag(tf.zeros(SIZE), 0.5 * tf.ones(SIZE))
+    ratio = tf.exp(g.log_prob(z) - prior.distribution().log_prob(z)).numpy()
+    error = ratio.std() / np.sqrt(len(ratio))
+    assert abs(ratio.mean() - 1) < 4.5 * error and error < 0.05
+
+
+def test_kl_parts_bound_the_kl(latents):
+    """Their sum is KL(q || p), or more where a bound is what the paper optimises."""
+    posterior = posterior_of(latents)
+    sample = posterior.sample(6000, seed=SEED)
+    log_ratio = posterior.log_prob(sample) - latents.prior.distribution().log_prob(
+        sample
+    )
+    log_ratio = log_ratio.numpy()
+
+    @tf.function
+    def total(seed):
+        parts = latents.kl(posterior, posterior.sample(seed=seed), seed)
+        assert set(parts) == set(latents.kl_names)
+        return tf.add_n(list(parts.values()))
+
+    totals = np.array([total(seed) for seed in tfp.random.split_seed(SEED, 300)])
+    assert totals.shape == (300, 4)
+    error = np.hypot(
+        log_ratio.std(0) / np.sqrt(len(log_ratio)), totals.std(0) / np.sqrt(300)
+    )
+    assert (totals.mean(0) > log_ratio.mean(0) - 4.5 * error).all()
+
+
+def test_kl_is_seeded_has_gradients_and_a_graph(latents):
+    def total(raw):
+        posterior = latents.posterior(raw)
+        sample = posterior.sample(seed=SEED)
+        return tf.add_n(list(latents.kl(posterior, sample, SEED + 2).values()))
+
+    rng = np.random.default_rng(2)
+    raw = tf.constant(rng.normal(size=(4, latents.num_parameters)), tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(raw)
+        value = total(raw)
+    gradient = tape.gradient(value, raw).numpy()
+    assert np.isfinite(gradient).all() and (gradient[:, : 2 * SIZE] != 0).any()
+    np.testing.assert_allclose(tf.function(total)(raw), value, rtol=1e-5)
+    compiled = tf.function(total, jit_compile=True)(raw)  # other draws, still finite
+    assert np.isfinite(compiled).all()
+
+
+def test_covariances_can_be_pictured(latents):
+    for label, matrix in latents.prior.covariances(SEED).items():
+        assert isinstance(label, str)
+        assert np.allclose(matrix, np.transpose(matrix), rtol=1e-3)
+        assert np.linalg.eigvalsh(matrix).min() > -1e-3 * np.abs(matrix).max()
