@@ -51,7 +51,9 @@ def require_type(
     accepted = types if isinstance(types, tuple) else (types,)
     is_bool = isinstance(value, bool) and bool not in accepted
     if is_bool or not isinstance(value, accepted):
-        names = " or ".join(t.__name__ for t in accepted)
+        # numpy's own scalars are taken too, and go without saying.
+        named = [t.__name__ for t in accepted if not issubclass(t, np.generic)]
+        names = " or ".join(named or [t.__name__ for t in accepted])
         raise ArgumentTypeError(message(argument, f"be {names}", value, remedy))
 
 

@@ -1,0 +1,53 @@
+"""Every error says argument, rule, value and remedy, in one form."""
+
+import numpy as np
+import pytest
+
+from tf_disentangle import checks
+
+
+def test_message_has_one_form():
+    with pytest.raises(ValueError) as caught:
+        checks.require(False, "nu", "be greater than 9", 5.0, "Raise nu.")
+    assert str(caught.value) == "nu must be greater than 9; received 5.0. Raise nu."
+    checks.require(True, "nu", "be greater than 9", 10.0)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (
+            lambda: checks.integer(0, "n", at_least=1),
+            "n must be at least 1; received 0",
+        ),
+        (lambda: checks.integer(1.5, "n", at_least=1), "n must be int; received 1.5"),
+        (lambda: checks.integer(True, "n", at_least=0), "received True"),
+        (lambda: checks.real(float("inf"), "x"), "x must be finite"),
+        (lambda: checks.real(0, "x", above=0.0), "x must be greater than 0.0"),
+        (lambda: checks.real(2.0, "x", at_most=1.0), "x must be at most 1.0"),
+        (lambda: checks.real(-1.0, "x", at_least=0.0), "x must be at least 0.0"),
+        (lambda: checks.real("1", "x"), "x must be int or float"),
+        (lambda: checks.one_of("ful", ("full", "diagonal"), "c"), "Did you mean full?"),
+        (lambda: checks.one_of(3, ("full",), "c"), "c must be one of 'full'"),
+        (lambda: checks.image_shape((64, 64)), "three positive integers"),
+        (lambda: checks.image_shape((64, 0, 1)), "three positive integers"),
+        (lambda: checks.uint8_images(np.zeros((4, 4, 1))), "Add an axis"),
+        (lambda: checks.uint8_images(np.zeros((1, 4, 4, 1))), "np.round"),
+    ],
+)
+def test_errors(call, words):
+    with pytest.raises((checks.ArgumentError, checks.ArgumentTypeError)) as caught:
+        call()
+    assert words in str(caught.value)
+
+
+def test_values_that_fit_come_back_as_plain_python():
+    assert type(checks.integer(np.int64(3), "n", at_least=1)) is int
+    assert type(checks.real(np.float32(0.5), "x")) is float
+    assert checks.image_shape(np.array([4, 4, 1])) == (4, 4, 1)
+    assert checks.uint8_images(np.zeros((1, 2, 2, 1), np.uint8)).shape == (1, 2, 2, 1)
+
+
+def test_nearest_suggests_or_lists():
+    assert checks.nearest("stepz", ["steps", "seed"]) == "Did you mean steps?"
+    assert checks.nearest("qqq", ["b", "a"]) == "Known: a, b."
