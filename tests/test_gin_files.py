@@ -46,6 +46,21 @@ def test_found_by_name_and_includes_mean_the_librarys_files(tmp_path, monkeypatc
     assert "decoy" not in configuration.with_defaults()
 
 
+def test_a_users_file_wins_over_the_librarys_of_that_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "vae.gin").write_text("train.steps = 123\n")
+    configuration.parse(["vae.gin"])
+    assert "train.steps = 123" in configuration.with_defaults()
+    assert "GaussianLatents" not in configuration.with_defaults()
+
+
+def test_includes_beside_the_including_file_are_found(tmp_path):
+    (tmp_path / "common.gin").write_text("train.steps = 123\n")
+    (tmp_path / "mine.gin").write_text("include 'common.gin'\n")
+    configuration.parse([str(tmp_path / "mine.gin")])
+    assert "train.steps = 123" in configuration.with_defaults()
+
+
 def test_config_reads_again_as_the_same(tmp_path):
     configuration.parse(["chyvae.gin"], ["train.steps = 7"])
     text = configuration.with_defaults().split("# All values")[0]
@@ -61,6 +76,8 @@ def test_config_reads_again_as_the_same(tmp_path):
         (["chyvea.gin"], [], "Did you mean chyvae.gin"),
         (["chyvae.gin"], ["beta_va.beta = 3"], "Did you mean beta_vae"),
         (["chyvae.gin"], ["train.stepz = 3"], "Did you mean steps"),
+        (["chyvae.gin"], ["InverseWishartPrior.sgima0 = 3"], "Did you mean sigma0"),
+        (["chyvae.gin"], ["train.optimizer = @Adma"], "Did you mean Adam"),
         (["chyvae.gin"], ["train.steps = 2 * 3"], "line"),
     ],
 )
@@ -128,8 +145,8 @@ from tf_disentangle.latents import Prior
 @gin.register
 class WideNormal(Prior):
     'p(z) = N(0, s^2 I).'
-    def __init__(self, scale, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(self, scale):
+        super().__init__()
         self.scale = scale
     def distribution(self):
         zeros = tf.zeros(self.num_latents)
@@ -164,6 +181,12 @@ def test_a_users_own_prior_and_metric_from_outside(tmp_path, monkeypatch):
     configuration.parse([str(saved)])
     again = configuration.build("train", output=str(tmp_path / "run"))
     assert again.model.latents.prior.scale == 3.0
+
+
+def test_missing_value_of_an_inner_function_names_that_function(tmp_path):
+    configuration.parse(["vae.gin"], ["train.callbacks = [@CSVLogger()]"])
+    with pytest.raises(ValueError, match="CSVLogger needs a value for 'filename'"):
+        configuration.build("train", output=str(tmp_path))
 
 
 def test_missing_value_is_named(tmp_path):

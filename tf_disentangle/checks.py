@@ -91,17 +91,16 @@ def nearest(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     if close:
         return f"Did you mean {' or '.join(close)}?"
-    return f"Known: {', '.join(known)}."
+    return f"Known: {', '.join(known)}." if known else ""
 
 
 def one_of(value: Any, choices: Sequence[Any], argument: str) -> Any:
     """Returns `value` if it is one of `choices`, else suggests the nearest."""
     shown = ", ".join(repr(choice) for choice in choices)
-    remedy = (
-        nearest(value, [c for c in choices if isinstance(c, str)])
-        if isinstance(value, str)
-        else ""
-    )
+    remedy = ""
+    if isinstance(value, str):
+        remedy = nearest(value, [c for c in choices if isinstance(c, str)])
+        remedy = remedy if remedy.startswith("Did") else ""
     require(value in choices, argument, f"be one of {shown}", value, remedy)
     return value
 

@@ -74,8 +74,6 @@ def register() -> dict[str, Callable[..., Any]]:
             if isinstance(item, type):
                 known[name] = item
                 gin.external_configurable(item, name, module=module.__name__)
-    # The root first, so that an include means the library's own file.
-    gin.config._LOCATION_PREFIXES.insert(0, str(gin_root()))
     return known
 
 
@@ -90,19 +88,31 @@ def parse(files: Sequence[str], bindings: Sequence[str] = ()) -> None:
         ArgumentError: For a file that is not there, or anything gin does not accept.
     """
     register()
+    paths = [_resolved(file) for file in files]
     gin.clear_config()
-    for file in files:
-        checks.require(
-            pathlib.Path(file).is_file() or (gin_root() / file).is_file(),
+    # Where includes are looked for. The root first: there "datasets/x.gin" means the
+    # library's file, whatever lies beside the user's. gin has no public way to say so.
+    folders = [gin_root(), *(path.parent for path in paths), pathlib.Path.cwd()]
+    gin.config._LOCATION_PREFIXES[:] = dict.fromkeys(map(str, folders))
+    try:
+        gin.parse_config_files_and_bindings(list(map(str, paths)), list(bindings))
+    except Exception as error:
+        raise checks.ArgumentError(f"{error}{_suggestion(str(error))}") from error
+
+
+def _resolved(file: str) -> pathlib.Path:
+    """Returns the absolute path of a user's file, or else of one of the library's."""
+    for path in (pathlib.Path(file), gin_root() / file):
+        if path.is_file():
+            return path.absolute()
+    raise checks.ArgumentError(
+        checks.message(
             "gin_file",
             f"be a file, or a name in {gin_root()}",
             file,
             checks.nearest(file, [p.name for p in gin_root().glob("*.gin")]),
         )
-    try:
-        gin.parse_config_files_and_bindings(list(files), list(bindings))
-    except Exception as error:
-        raise checks.ArgumentError(f"{error}{_suggestion(str(error))}") from error
+    )
 
 
 def build(name: str, **arguments: Any) -> Any:
@@ -117,6 +127,9 @@ def build(name: str, **arguments: Any) -> Any:
         missing = re.search(r"missing \d+ required .*?argument.*?: (.*)", str(error))
         if missing is None or isinstance(error, checks.ArgumentTypeError):
             raise
+        # gin says which function it was calling, the innermost first.
+        inner = re.search(r"In call to configurable '([^']+)'", str(error))
+        name = inner[1] if inner else name
         raise checks.ArgumentError(
             f"{name} needs a value for {missing[1].splitlines()[0]}. Bind it in a gin "
             f"file or with --gin_param='{name}.NAME = VALUE'."
@@ -177,7 +190,9 @@ def _bound(text: str) -> dict[str, str]:
 
 def _suggestion(message: str) -> str:
     """Returns the nearest known names for a name that gin did not know."""
-    function = re.search(r"No configurable matching '([^']+)'", message)
+    function = re.search(
+        r"No configurable matching (?:reference )?'@?([^'()]+)", message
+    )
     if function:
         name = function[1].rsplit(".", 1)[-1]
         return f"\n  {checks.nearest(name, register())}"

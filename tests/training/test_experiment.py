@@ -16,7 +16,14 @@ from tf_disentangle.latents import GaussianLatents, InverseWishartPrior
 from tf_disentangle.models import vae
 from tf_disentangle.networks import conv_decoder, conv_encoder
 from tf_disentangle.objectives import chyvae
-from tf_disentangle.training import Cadence, Device, NonFiniteError, prepare, train
+from tf_disentangle.training import (
+    Cadence,
+    Device,
+    NonFiniteError,
+    RunFolder,
+    prepare,
+    train,
+)
 from tf_disentangle.training.checkpoints import Checkpoints, find, step_of
 
 
@@ -81,10 +88,74 @@ def test_rows_after_the_last_checkpoint_are_cut(data, tmp_path):
     assert [row["step"] for row in result.folder.rows()] == [2, 4, 6]
 
 
-def test_fewer_steps_than_done_changes_nothing(data, tmp_path):
+def test_fewer_steps_than_done_are_refused_and_nothing_changes(data, tmp_path):
     long = run(data, tmp_path, 6)
-    again = run(data, tmp_path, 4)
-    assert again.step == 6 and same(long, again)
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    with pytest.raises(checks.ArgumentError, match="be at least the 6 steps"):
+        run(data, tmp_path, 4)
+    assert before == {p: p.read_bytes() for p in before}
+    assert same(long, run(data, tmp_path, 6)), "the same command again is fine"
+
+
+def test_a_failed_run_says_so_and_a_half_line_is_dropped(data, tmp_path):
+    class Fail(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            raise OSError("gone")
+
+    with pytest.raises(OSError, match="gone"):
+        run(data, tmp_path, 4, callbacks=[Fail()])
+    folder = RunFolder(tmp_path)
+    assert folder.describe()["status"] == "failed: OSError"
+    folder.append({"step": 2})
+    with open(folder.metrics, "a") as file:
+        file.write('{"st')
+    folder.append({"step": 4})
+    assert [row["step"] for row in folder.rows()] == [2, 4]
+
+
+def test_a_second_process_in_the_same_folder_is_refused(data, tmp_path):
+    experiment = prepare(
+        narrow, data, output=str(tmp_path), steps=2, cadence=EVERY_2, **OPTIONS
+    )
+    with (
+        RunFolder(tmp_path).locked(),
+        pytest.raises(checks.ArgumentError, match="in use by another process"),
+    ):
+        experiment.run()
+    experiment.run()
+
+
+def test_truncated_checkpoint_is_named_and_the_run_left_alone(data, tmp_path):
+    result = run(data, tmp_path, 4)
+    (part,) = (tmp_path / "checkpoints").glob("step-4.data*")
+    part.write_bytes(part.read_bytes()[:1000])
+    described = result.folder.description.read_text()
+    with pytest.raises(checks.ArgumentError, match="step-4"):
+        run(data, tmp_path, 6)
+    assert result.folder.description.read_text() == described
+
+
+def test_the_same_metric_twice_is_told_apart_by_its_protocol(data, tmp_path):
+    from tf_disentangle.metrics import factor_vae_score
+
+    quick = {"num_train_votes": 10, "num_test_votes": 10, "num_variance_samples": 20}
+    metrics = [
+        functools.partial(factor_vae_score, protocol=protocol, **quick)
+        for protocol in ("chyvae", "dlib")
+    ]
+    result = run(data, tmp_path, 2, metrics=metrics)
+    first, second = result.scores
+    assert first == "factor_vae_score" and "dlib" in second
+    # The same command again scores again, and does not pile up rows.
+    run(data, tmp_path, 2, metrics=metrics)
+    assert len([row for row in result.folder.rows() if "scores" in row]) == 1
+
+
+def test_a_warm_started_run_goes_on_without_its_source(data, tmp_path):
+    run(data, tmp_path / "a", 2)
+    run(data, tmp_path / "b", 2, warm_start=str(tmp_path / "a"))
+    (tmp_path / "a").rename(tmp_path / "moved")
+    run(data, tmp_path / "b", 4, warm_start=str(tmp_path / "a"))
 
 
 def test_another_interval_that_does_not_fit_is_refused(data, tmp_path):
@@ -120,10 +191,10 @@ def test_validation_is_the_elbo_of_the_held_out_images(data, tmp_path):
         narrow, data, output=str(tmp_path), steps=4, cadence=EVERY_2, **OPTIONS
     ).batches.held_out
     images = data.images()[np.sort(held_out)]
-    draws = [
-        result.model.terms(images, tf.constant([7, i])).scalars()["elbo"].numpy()
-        for i in range(20)
-    ]
+    model, draws = result.model, []
+    for i in range(20):
+        inference = model.infer(images, tf.constant([7, i]))
+        draws.append(model.terms(images, inference).scalars()["elbo"].numpy())
     error = np.std(draws) * np.sqrt(1 + 1 / len(draws))
     recorded = result.folder.rows()[-1]["validation/elbo"]
     assert abs(recorded - np.mean(draws)) < 4.5 * error
@@ -142,7 +213,7 @@ def test_nan_stops_the_run_and_names_step_term_and_checkpoint(data, tmp_path):
         run(data, tmp_path, 8, callbacks=[Poison()])
     text = str(caught.value)
     assert "reconstruction" in text and "kl " not in text
-    assert "at step 5." in text
+    assert "at step 6." in text
     assert "step-4 (step 4)" in text
     assert step_of(find(tmp_path / "checkpoints")) == 4, "nothing bad was saved"
 
@@ -251,8 +322,8 @@ def test_mixed_bfloat16_keeps_weights_and_losses_in_float32(data, tmp_path):
         objective=chyvae(),
     )
     images, seed = data.images()[:8], tf.constant([0, 1])
-    ours = model.terms(images, seed).scalars()
-    theirs = reference.terms(images, seed).scalars()
+    ours = model.terms(images, model.infer(images, seed)).scalars()
+    theirs = reference.terms(images, reference.infer(images, seed)).scalars()
     for name, value in theirs.items():
         assert ours[name].dtype == tf.float32
         np.testing.assert_allclose(ours[name], value, rtol=2e-2, atol=1e-2)
@@ -327,6 +398,11 @@ def test_checkpoint_of_another_model_is_refused(data, tmp_path):
         ({"validation_size": 80}, "validation_size"),
         ({"device": Device(steps_per_execution=3)}, "steps_per_execution must divide"),
         ({"optimizer": lambda: "adam"}, "optimizer must be Optimizer"),
+        ({"metrics": len}, "metrics must be list or tuple"),
+        ({"metrics": ["score"]}, "metrics must be functions"),
+        ({"callbacks": [keras.callbacks.Callback]}, "with its parentheses"),
+        ({"cadence": Cadence}, "with its parentheses"),
+        ({"model": "vae"}, "model must be a model or a function"),
         ({"warm_start": "/nowhere"}, "run must be the folder of a run"),
         ({"cadence": Cadence(log=2, evaluate=3)}, "evaluate must be a multiple"),
     ],
@@ -336,6 +412,11 @@ def test_errors_come_before_the_first_step(data, tmp_path, options, words):
     with pytest.raises((checks.ArgumentError, checks.ArgumentTypeError), match=words):
         run(data, output, **options)
     assert not output.exists()
+
+
+def test_a_class_for_a_data_set_is_refused(tmp_path):
+    with pytest.raises(checks.ArgumentError, match="with its parentheses"):
+        run(CorrelatedEllipses, tmp_path)
 
 
 def test_output_that_holds_something_else_is_refused(data, tmp_path):

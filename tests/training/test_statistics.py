@@ -27,9 +27,17 @@ def test_means():
 def test_first_bad_step_and_its_term(bad, position):
     rows = [(1.0, 1.0)] * 7
     rows[position] = (1.0, float(bad))
-    assert fed(rows).first_nonfinite(7) == (position, ("b",))
+    assert fed(rows).first_nonfinite(7) == (position + 1, ("b",))
+
+
+@pytest.mark.parametrize("good", range(0, 100, 7))
+def test_the_step_is_exact_in_long_intervals(good):
+    statistics = TermStatistics(["a"])
+    statistics.finite.assign([float(good)])
+    statistics.count.assign(100.0)
+    assert statistics.first_nonfinite(100) == (good + 1, ("a",))
 
 
 def test_a_later_recovery_does_not_hide_it():
     rows = [(1.0, 1.0), (float("nan"), 1.0), (1.0, 1.0), (1.0, float("nan"))]
-    assert fed(rows).first_nonfinite(4) == (1, ("a",))
+    assert fed(rows).first_nonfinite(4) == (2, ("a",))

@@ -27,7 +27,7 @@ def main(values: flags.FlagValues) -> int:
     """Runs the command."""
     run = run_flags.load(values, values.gin_param)
     from tf_disentangle import checks
-    from tf_disentangle.training.scores import as_row, score
+    from tf_disentangle.training.scores import as_row, described, score
 
     metrics = run.experiment.metrics
     checks.require(
@@ -40,6 +40,7 @@ def main(values: flags.FlagValues) -> int:
     results = score(run.dataset, run.represent, metrics)
     run.folder.append({"step": run.step, "scores": as_row(results)})
     for name, result in results.items():
-        print(f"{name} = {result.score:.4f}  (protocol {result.protocol})")
-        print(result.table())
+        print(f"{name} = {result.score:.4f}{described(result)}")
+        if hasattr(result, "table"):
+            print(result.table())
     return 0

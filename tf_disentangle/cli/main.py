@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import sys
 from collections.abc import Sequence
 
@@ -53,7 +54,9 @@ def main(argv: Sequence[str]) -> int:
         values = _parsed(command.FLAGS, name, options)
         return command.main(values)
     except (checks.ArgumentError, checks.ArgumentTypeError, flags.Error) as error:
-        print(f"tf_disentangle {name}: {error}", file=sys.stderr)
+        # gin adds which function it was calling, with its address.
+        text = re.sub(r" \(<[^>]*>\)", "", str(error))
+        print(f"tf_disentangle {name}: {text}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"tf_disentangle {name}: stopped.", file=sys.stderr)
@@ -82,11 +85,12 @@ def _print_help() -> None:
 
 def _described(values: flags.FlagValues) -> str:
     """Returns the options with their defaults, in the order of their names."""
-    lines = ["Options:"]
+    lines = ["Options:"] if len(values) else []
     for name in sorted(values):
         flag = values[name]
         default = "" if flag.default in (None, []) else f" (default: {flag.default})"
-        lines.append(f"  --{name}\n      {flag.help}{default}")
+        text = flag.help.split(";\n", 1)[0]  # absl adds a line on repeating
+        lines.append(f"  --{name}\n      {text}{default}")
     return "\n".join(lines)
 
 

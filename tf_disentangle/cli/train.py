@@ -13,18 +13,18 @@ from __future__ import annotations
 
 import pathlib
 import sys
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from tf_disentangle import checks
 from tf_disentangle.cli import quiet
+from tf_disentangle.datasets import CACHE_HELP
 
-# Not the cache module's text by import: the help must not wait for OpenCV.
-_CACHE_NOTE = (
-    "Generated data sets are cached in $TF_DISENTANGLE_CACHE, by default "
-    "~/.cache/tf_disentangle; deleting that folder is safe."
-)
-__doc__ = f"{__doc__}\n{_CACHE_NOTE}\n"
+if TYPE_CHECKING:
+    from tf_disentangle.training import Result
+
+__doc__ = f"{__doc__}\n{CACHE_HELP}\n"
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_multi_string(
@@ -79,25 +79,28 @@ def main(values: flags.FlagValues) -> int:
     except NonFiniteError as error:
         print(f"tf_disentangle train: {error}", file=sys.stderr)
         return 3
-    _print_summary(result, files)
+    _print_summary(result, experiment.steps)
     return 0 if result.signal is None else 128 + result.signal
 
 
-def _print_summary(result: object, files: list[str]) -> None:
+def _print_summary(result: Result, steps: int) -> None:
     """Prints what came out, where it is, and how to go on."""
+    from tf_disentangle.training.scores import described
+
     terms, folder = result.terms, result.folder
+    again = f"bin/train --gin_file={folder}/config.gin --output={folder}"
     print(f"\n{result.step} steps, in nats per image:")
     for name in result.model.statistics.names:
         held_out = terms.get(f"validation/{name}")
         extra = "" if held_out is None else f"   held out {held_out:10.2f}"
         print(f"  {name:16} {terms[name]:10.2f}{extra}")
     for name, score in result.scores.items():
-        print(f"  {name} = {score.score:.4f}  (protocol {score.protocol})")
+        print(f"  {name} = {score.score:.4f}{described(score)}")
+    if result.signal is not None:
+        print(f"Stopped at step {result.step} of {steps}. Go on: {again}")
+        return
     print(f"Pictures:     {folder.pictures}")
     print(f"TensorBoard:  tensorboard --logdir={folder.tensorboard}")
-    again = " ".join(f"--gin_file={file}" for file in files)
-    print(
-        f"More steps:   bin/train {again} --output={folder} "
-        f"--gin_param='train.steps={max(150_000, 2 * result.step)}'"
-    )
+    more = max(150_000, 2 * result.step)
+    print(f"More steps:   {again} --gin_param='train.steps={more}'")
     print(f"Export:       bin/export {folder}")

@@ -23,6 +23,6 @@ flags.DEFINE_string(
 def main(values: flags.FlagValues) -> int:
     """Runs the command."""
     run = run_flags.load(values)
-    for path in run.experiment.draw(values.output or run.folder.pictures):
+    for path in run.experiment.draw(values.output or run.folder.pictures, run.step):
         print(path)
     return 0

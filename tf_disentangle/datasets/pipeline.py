@@ -41,7 +41,8 @@ def split_indices(
     num_images = checks.integer(num_images, "num_images", at_least=1)
     size = checks.integer(validation_size, "validation_size", at_least=0)
     rule = f"be less than num_images = {num_images}"
-    checks.require(size < num_images, "validation_size", rule, validation_size)
+    remedy = "Lower validation_size; 0 holds nothing out."
+    checks.require(size < num_images, "validation_size", rule, validation_size, remedy)
     seed = checks.integer(seed, "seed", at_least=0)
     rng = np.random.default_rng([_SPLIT_STREAM, seed])
     order = rng.permutation(num_images).astype(np.int64, copy=False)

@@ -32,6 +32,7 @@ class GaussianLatents(keras.layers.Layer):
         num_latents: L, at least 1.
         covariance: "diagonal" or "full".
         prior: p(z); None is the standard normal.
+        name: Of the Keras layer.
     """
 
     def __init__(
@@ -39,9 +40,9 @@ class GaussianLatents(keras.layers.Layer):
         num_latents: int = 10,
         covariance: str = "diagonal",
         prior: Prior | None = None,
-        **kwargs: str,
+        name: str | None = None,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(name=name)
         self.num_latents = checks.integer(num_latents, "num_latents", at_least=1)
         self.covariance = checks.one_of(covariance, ("diagonal", "full"), "covariance")
         self.prior = StandardNormalPrior() if prior is None else prior

@@ -43,15 +43,19 @@ class InverseWishartPrior(Prior):
         nu: Degrees of freedom, greater than p - 1. Larger asks for covariances nearer
             to Sigma_0: independent latents where Sigma_0 = I.
         sigma0: Desired covariance, [p, p] symmetric positive definite; None is I.
+        name: Of the Keras layer.
     """
 
     kl_names = ("kl_gaussian", "kl_covariance")
     label = "Sigma ~ IW, z ~ N(0, Sigma)"
 
     def __init__(
-        self, nu: float, sigma0: Sequence[Sequence[float]] | None = None, **kwargs: str
+        self,
+        nu: float,
+        sigma0: Sequence[Sequence[float]] | None = None,
+        name: str | None = None,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(name=name)
         self.nu = checks.real(nu, "nu")
         self.sigma0 = None if sigma0 is None else _covariance(sigma0)
 
@@ -113,10 +117,10 @@ class InverseWishartPrior(Prior):
         matrices = {"Sigma_0": np.eye(size) if self.sigma0 is None else self.sigma0}
         for nu in _FIGURE_1_NU:
             if nu > size - 1:
-                matrices[f"nu = {nu:g}"] = self.sample_covariance(1, seed, nu)[
-                    0
-                ].numpy()
-        return matrices
+                draw = self.sample_covariance(1, seed, nu)[0].numpy()
+                matrices[f"nu = {nu:g}"] = draw
+        # Near p - 1 degrees of freedom a draw can overflow.
+        return {k: m for k, m in matrices.items() if np.isfinite(m).all()}
 
     def sample(self, num_samples: int, seed: tf.Tensor) -> tf.Tensor:
         """Draws Sigma ~ IW(Psi, nu), then z ~ N(0, Sigma) (section 3.1)."""
@@ -150,8 +154,11 @@ class InverseWishartPrior(Prior):
 
 def _covariance(sigma0: Sequence[Sequence[float]]) -> np.ndarray:
     """Returns Sigma_0 as float64 [p, p] after checking that it is a covariance."""
-    sigma0 = np.asarray(sigma0, np.float64)
     rule = "be a symmetric positive definite matrix"
+    try:
+        sigma0 = np.asarray(sigma0, np.float64)
+    except (TypeError, ValueError) as error:
+        raise checks.ArgumentError(checks.message("sigma0", rule, sigma0)) from error
     square = sigma0.ndim == 2 and sigma0.shape[0] == sigma0.shape[1]
     checks.require(square, "sigma0", rule, sigma0.shape)
     checks.require(

@@ -32,6 +32,9 @@ class Prior(keras.layers.Layer):
     kl_names: tuple[str, ...] = ("kl",)
     label: str = "z ~ p(z)"
 
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(name=name)
+
     def build(self, input_shape: tuple) -> None:
         """Learns L from the shape [B, L] of the latents."""
         self.num_latents = checks.integer(input_shape[-1], "num_latents", at_least=1)

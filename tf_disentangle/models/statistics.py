@@ -46,7 +46,8 @@ class TermStatistics(keras.metrics.Metric):
         """Returns which of `num_steps` steps was not finite first, and its terms.
 
         Returns:
-            (offset of the step, names of its terms that were not finite), or None.
+            (the step, from 1 to `num_steps`; names of its terms that were not finite),
+            or None.
         """
         # A fraction, since under a strategy both are sums over the replicas.
         fraction = self.finite.numpy() / max(self.count.numpy(), 1.0)
@@ -54,4 +55,4 @@ class TermStatistics(keras.metrics.Metric):
         if worst >= 1.0:
             return None
         names = [n for n, f in zip(self.names, fraction, strict=True) if f == worst]
-        return int(worst * num_steps), tuple(names)
+        return round(worst * num_steps) + 1, tuple(names)

@@ -81,14 +81,14 @@ class VAE(keras.Model):
         """Returns the mean of p(x|z), float32 [B, H, W, C] in [0, 1]."""
         return self.objective.likelihood.mean(self.decoder(codes, training=False))
 
-    def terms(
+    def infer(
         self,
         images: tf.Tensor,
         seed: tf.Tensor,
         step: tf.Tensor | int = 0,
         training: bool = False,
-    ) -> Terms:
-        """Returns the objective's terms for a batch of images.
+    ) -> Inference:
+        """Returns posterior and sample for a batch of images.
 
         Args:
             images: [B, H, W, C], uint8 or float32 in [0, 1].
@@ -96,13 +96,17 @@ class VAE(keras.Model):
             step: Number of steps done, for schedules.
             training: Whether networks are in training mode.
         """
-        images = as_float(images)
         sample_seed, term_seed = tfp.random.split_seed(seed, n=2)
         posterior = self.posterior(images, training)
         sample = posterior.sample(seed=sample_seed)
-        outputs = self.decoder(sample, training=training)
-        inference = Inference(self.latents, posterior, sample, step, term_seed)
-        return self.objective(images, outputs, inference)
+        return Inference(self.latents, posterior, sample, step, term_seed)
+
+    def terms(
+        self, images: tf.Tensor, inference: Inference, training: bool = False
+    ) -> Terms:
+        """Returns the objective's terms for the images of an inference, decoded."""
+        outputs = self.decoder(inference.sample, training=training)
+        return self.objective(as_float(images), outputs, inference)
 
     # ---- Keras.
 
@@ -120,8 +124,8 @@ class VAE(keras.Model):
         images = batch if self.load_images is None else self.load_images(batch)
         step = tf.cast(self.optimizer.iterations.value, tf.int64)
         with tf.GradientTape() as tape:
-            terms = self.terms(images, step_seed(self.seed, step), step, training=True)
-            scalars = terms.scalars()
+            inference = self.infer(images, step_seed(self.seed, step), step, True)
+            scalars = self.terms(images, inference, training=True).scalars()
             # Gradients are summed over replicas.
             replicas = tf.distribute.get_strategy().num_replicas_in_sync
             loss = scalars["loss"] / replicas

@@ -43,11 +43,15 @@ def vae(
     image_shape = checks.image_shape(image_shape)
     checks.one_of(precision, PRECISIONS, "precision")
     latents = GaussianLatents() if latents is None else latents
+    objective = elbo() if objective is None else objective
+    remedy = "In gin, write @Name() with its parentheses."
+    checks.require_type(latents, GaussianLatents, "latents", remedy)
+    checks.require_type(objective, Objective, "objective", remedy)
     # Two seeds: with one, the layers of both networks would share their streams.
     return VAE(
         encoder(image_shape, latents.num_parameters, dtype=precision, seed=2 * seed),
         decoder(latents.num_latents, image_shape, dtype=precision, seed=2 * seed + 1),
         latents,
-        elbo() if objective is None else objective,
+        objective,
         seed,
     )

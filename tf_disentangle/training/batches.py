@@ -37,6 +37,7 @@ class Batches:
             "batch_size",
             f"be at most the {len(self.training)} training images",
             self.batch_size,
+            "Lower batch_size, or validation_size, or take more images.",
         )
 
     def starting_at(self, step: int, num_steps: int) -> tf.data.Dataset:

@@ -63,11 +63,11 @@ class FiniteGuard(IntervalCallback):
         found = self.model.statistics.first_nonfinite(self.interval)
         if found is None:
             return
-        offset, names = found
+        position, names = found
         last = self._checkpoints.latest
         good = f"Last good checkpoint: {last} (step {step_of(last)})." if last else ""
         raise NonFiniteError(
-            f"{', '.join(names)} not finite at step {step - self.interval + offset}. "
+            f"{', '.join(names)} not finite at step {step - self.interval + position}. "
             f"{good or 'There is no checkpoint yet.'} Remedies: a lower learning "
             "rate, train.optimizer with global_clipnorm, float32."
         )

@@ -51,14 +51,17 @@ class Checkpoints:
         with files.explaining(self.folder):
             try:
                 return manager.save(checkpoint_number=step)
-            except tf.errors.ResourceExhaustedError as error:
-                raise OSError(28, str(error)) from error
+            except tf.errors.OpError as error:
+                rule = "have room for a checkpoint"
+                raise checks.ArgumentError(
+                    checks.message(str(self.folder), rule, error.message)
+                ) from error
 
     def restore_latest(self) -> int | None:
         """Restores the newest checkpoint; returns its step, None if there is none."""
         if self.latest is None:
             return None
-        self._checkpoint.restore(self.latest).assert_existing_objects_matched()
+        _restore(self._checkpoint, self.latest)
         return step_of(self.latest)
 
 
@@ -96,16 +99,20 @@ def restore_weights(model: keras.Model, checkpoint: str) -> None:
     """
     parts = {"encoder": model.encoder, "decoder": model.decoder}
     parts["latents"] = model.latents
-    holder = tf.train.Checkpoint(model=tf.train.Checkpoint(**parts))
+    _restore(tf.train.Checkpoint(model=tf.train.Checkpoint(**parts)), checkpoint)
+
+
+def _restore(holder: tf.train.Checkpoint, path: str) -> None:
+    """Restores all that `holder` holds, or says why it cannot."""
     try:
-        status = holder.restore(checkpoint)
+        status = holder.restore(path)
         status.assert_existing_objects_matched().expect_partial()
-    except (AssertionError, ValueError) as error:
+    except (AssertionError, ValueError, IndexError, tf.errors.OpError) as error:
         raise checks.ArgumentError(
             checks.message(
                 "checkpoint",
-                "hold the weights of this model",
-                checkpoint,
+                "be whole and hold the weights of this model",
+                path,
                 f"Are networks and latents those of the run? ({error})",
             )
         ) from error

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import os
 import pathlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -86,30 +87,22 @@ class Experiment:
         Raises:
             NonFiniteError: If a loss term became NaN or infinite.
         """
-        started = time.time()
         self.folder.create()
-        self.folder.describe(**environment(), **self._settings(), status="running")
-        if config:
-            files.write_text(self.folder.config, config)
-        checkpoints = Checkpoints(
-            self.model, self.folder.checkpoints, self.cadence.keep
-        )
-        first = checkpoints.restore_latest() or 0
-        checks.require(
-            first % self.cadence.log == 0,
-            "Cadence.log",
-            f"divide the {first} steps that the run in {self.folder} has done",
-            self.cadence.log,
-        )
-        self.folder.cut(first)
-        signal = self._fit(first, checkpoints, config) if first < self.steps else None
-        finished = signal is None
-        scores = self._finish() if finished else {}
-        seconds = self.folder.describe().get("wall_seconds", 0.0)
-        self.folder.describe(
-            status="finished" if finished else "stopped",
-            wall_seconds=round(seconds + time.time() - started, 1),
-        )
+        with self.folder.locked():
+            checkpoints = Checkpoints(
+                self.model, self.folder.checkpoints, self.cadence.keep
+            )
+            # Before anything is written: a run that cannot go on stays as it is.
+            first = checkpoints.restore_latest() or 0
+            self._require_goes_on(first)
+            self.folder.describe(**environment(), **self._settings())
+            if config:
+                files.write_text(self.folder.config, config)
+            self.folder.cut(first, keep_scores=first < self.steps)
+            with self._status():
+                fits = first < self.steps
+                signal = self._fit(first, checkpoints, config) if fits else None
+                scores = self._finish() if signal is None else {}
         return Result(
             folder=self.folder,
             model=self.model,
@@ -118,6 +111,29 @@ class Experiment:
             scores=scores,
             signal=signal,
         )
+
+    def _require_goes_on(self, first: int) -> None:
+        """Checks steps and interval against the `first` steps that are done."""
+        done = f"the {first} steps that the run in {self.folder} has done"
+        checks.require(self.steps >= first, "steps", f"be at least {done}", self.steps)
+        log = self.cadence.log
+        checks.require(first % log == 0, "Cadence.log", f"divide {done}", log)
+
+    @contextlib.contextmanager
+    def _status(self) -> Iterator[None]:
+        """Keeps run.json's status and wall time true, also when the run fails."""
+        started, status = time.time(), "failed"
+        self.folder.describe(status="running")
+        try:
+            yield
+            status = "finished" if self.step == self.steps else "stopped"
+        except BaseException as error:
+            status = f"failed: {type(error).__name__}"
+            raise
+        finally:
+            seconds = self.folder.describe().get("wall_seconds", 0.0)
+            seconds = round(seconds + time.time() - started, 1)
+            self.folder.describe(status=status, wall_seconds=seconds, step=self.step)
 
     @property
     def step(self) -> int:
@@ -177,8 +193,9 @@ class Experiment:
             duties.FiniteGuard(interval, checkpoints),
             duties.Speed(interval, self.batches.batch_size),
             *self.extras,
-            duties.Save(interval, cadence.save, checkpoints),
+            # Records first: a row past the checkpoint is cut, a lost one stays lost.
             duties.Record(interval, self.folder, writer),
+            duties.Save(interval, cadence.save, checkpoints),
             duties.Pictures(interval, cadence.pictures, writer, self._painter().sheets),
             duties.Progress(interval, first, self.steps),
         ]
@@ -194,15 +211,19 @@ class Experiment:
             )
         return callbacks
 
-    def draw(self, folder: str | os.PathLike) -> list[pathlib.Path]:
+    def draw(self, folder: str | os.PathLike, step: int) -> list[pathlib.Path]:
         """Writes the pictures of the model as it is; returns their paths.
 
-        Rows of the traversals carry the KL of the last validation and the factors of
-        the last score in the run folder, if there are any.
+        Args:
+            folder: Where to.
+            step: Of the weights. Rows of the traversals carry the KL of the validation
+                and the factors of the last score at that step, if there are any.
         """
         kl: Sequence[float] = ()
         factors: Sequence[str] = ()
         for row in self.folder.rows():
+            if row["step"] != step:
+                continue
             kl = row.get("kl_per_latent", kl)
             for result in row.get("scores", {}).values():
                 factors = result.get("factor_of_latent", factors)
@@ -219,7 +240,7 @@ class Experiment:
         scores = score(self.dataset, self.model.represent, self.metrics)
         if scores:
             self.folder.append({"step": self.step, "scores": as_row(scores)})
-        self.draw(self.folder.pictures)
+        self.draw(self.folder.pictures, self.step)
         return scores
 
 

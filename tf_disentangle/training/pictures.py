@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from tf_disentangle import visualization as pictures
+from tf_disentangle import visualization
 from tf_disentangle.models import VAE
 
 _STANDARD_NORMAL = "z ~ N(0, I)"
@@ -42,13 +42,13 @@ class Painter:
         """
         model = self._model
         return {
-            "reconstructions": pictures.reconstructions(
+            "reconstructions": visualization.reconstructions(
                 self._images, model.reconstruct(self._images)
             ),
-            "traversals": pictures.traversals(
+            "traversals": visualization.traversals(
                 model.decode, **self._rows(kl_per_latent, factor_of_latent)
             ),
-            "samples": pictures.samples(self._samples(12)),
+            "samples": visualization.samples(self._samples(12)),
             **self._hyperprior(),
         }
 
@@ -63,12 +63,12 @@ class Painter:
         paths = []
         for name, sheet in self.sheets(kl_per_latent, factor_of_latent).items():
             paths.append(folder / f"{name}.png")
-            pictures.save_png(sheet, paths[-1])
-        frames = pictures.traversal_frames(
+            visualization.save_png(sheet, paths[-1])
+        frames = visualization.traversal_frames(
             self._model.decode, **self._rows(kl_per_latent, factor_of_latent)
         )
         paths.append(folder / "traversals.gif")
-        pictures.save_gif(frames, paths[-1])
+        visualization.save_gif(frames, paths[-1])
         return paths
 
     def _rows(self, kl: Sequence[float], factors: Sequence[str]) -> Mapping:
@@ -90,9 +90,12 @@ class Painter:
         normal = tf.random.stateless_normal(shape, self._seed)
         codes = {prior.label: prior.sample(count, self._seed)}
         codes.setdefault(_STANDARD_NORMAL, normal)
-        return {label: self._model.decode(z) for label, z in codes.items()}
+        images = {label: self._model.decode(z) for label, z in codes.items()}
+        # A draw from a heavy-tailed prior can overflow the decoder.
+        finite = {k: x[np.isfinite(x).all(axis=(1, 2, 3))] for k, x in images.items()}
+        return {label: x for label, x in finite.items() if len(x)}
 
     def _hyperprior(self) -> dict[str, np.ndarray]:
         """Returns the covariances of a hyperprior, if there is one."""
         matrices = self._model.latents.prior.covariances(self._seed)
-        return {"hyperprior": pictures.covariances(matrices)} if matrices else {}
+        return {"hyperprior": visualization.covariances(matrices)} if matrices else {}

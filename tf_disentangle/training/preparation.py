@@ -19,6 +19,8 @@ from tf_disentangle.training.options import Cadence, Device
 from tf_disentangle.training.run_folder import RunFolder
 from tf_disentangle.training.scores import Metric
 
+_PARENTHESES = "In gin, write @Name() with its parentheses."
+
 
 def train(model: VAE | Callable[..., VAE], dataset: Dataset, **options: Any) -> Result:
     """Trains a model on a data set, scores it and draws it.
@@ -59,7 +61,8 @@ def prepare(
 
     Args:
         model: A model, or a function (image_shape, seed) -> model. A strategy of
-            several devices needs the function, to build the model in its scope.
+            several devices needs the function, to build the model in its scope. A
+            model that was trained before starts from the weights it has.
         dataset: What to train on.
         output: The run folder. A run found there goes on from its last checkpoint.
         steps: Number of optimiser steps in all, a multiple of the cadences' interval.
@@ -80,7 +83,16 @@ def prepare(
     """
     cadence = Cadence() if cadence is None else cadence
     device = Device() if device is None else device
-    checks.require_type(dataset, Dataset, "dataset", "See protocols.Dataset.")
+    _check_types(model, dataset, cadence, device)
+    metrics, callbacks = _listed(metrics, "metrics"), _listed(callbacks, "callbacks")
+    for callback in callbacks:
+        checks.require_type(
+            callback, keras.callbacks.Callback, "callbacks", _PARENTHESES
+        )
+    for metric in metrics:
+        checks.require(
+            callable(metric), "metrics", "be functions (dataset, represent)", metric
+        )
     steps = checks.integer(steps, "steps", at_least=1)
     training, held_out = split_indices(len(dataset), validation_size, seed)
     batches = Batches(training, held_out, batch_size, seed, with_replacement)
@@ -93,7 +105,8 @@ def prepare(
             steps_per_execution=device.steps_per_execution,
         )
         built.optimizer.build(built.trainable_variables)
-        if warm_start is not None:
+        # A run that goes on has weights of its own, and its source may be gone.
+        if warm_start is not None and not RunFolder(output).checkpoints.exists():
             source = RunFolder.existing(warm_start)
             restore_weights(built, find(source.checkpoints))
     return Experiment(
@@ -103,9 +116,26 @@ def prepare(
         folder=RunFolder(output),
         steps=steps,
         cadence=cadence.fitted(steps, device.steps_per_execution),
-        extras=tuple(callbacks),
-        metrics=tuple(metrics),
+        extras=callbacks,
+        metrics=metrics,
     )
+
+
+def _check_types(model: Any, dataset: Any, cadence: Any, device: Any) -> None:
+    """Checks what a gin file binds by reference: parentheses are easily forgotten."""
+    rule = "be a data set (protocols.Dataset)"
+    is_set = isinstance(dataset, Dataset) and not isinstance(dataset, type)
+    checks.require(is_set, "dataset", rule, dataset, _PARENTHESES)
+    checks.require_type(cadence, Cadence, "cadence", _PARENTHESES)
+    checks.require_type(device, Device, "device", _PARENTHESES)
+    rule = "be a model or a function (image_shape, seed) -> model"
+    checks.require(callable(model), "model", rule, model, "In gin: @vae")
+
+
+def _listed(items: Any, argument: str) -> tuple:
+    """Returns `items` as a tuple, refusing a lone one."""
+    checks.require_type(items, (list, tuple), argument, "Put it in a list: [...]")
+    return tuple(items)
 
 
 def _built(

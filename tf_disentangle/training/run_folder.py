@@ -8,6 +8,7 @@ checkpoints/    tensorboard/    pictures/    export/<version>/
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import importlib.metadata
 import json
@@ -15,10 +16,15 @@ import os
 import pathlib
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tf_disentangle import checks, files
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such lock.
+    fcntl = None
 
 SCHEMA_VERSION = 1
 
@@ -64,7 +70,8 @@ class RunFolder:
         rule = "be a new folder or a run of this library"
         is_file = self.path.exists() and not self.path.is_dir()
         checks.require(not is_file, "output", rule, f"{self}, a file", remedy)
-        if self.path.is_dir() and any(self.path.iterdir()):
+        held = list(self.path.glob("[!.]*")) if self.path.is_dir() else []
+        if held:
             known = self.description.exists()
             checks.require(known, "output", rule, f"{self}, which is neither", remedy)
             self._check_schema()
@@ -103,16 +110,45 @@ class RunFolder:
         """Returns run.json, after writing `changes` into it if there are any."""
         content = {}
         if self.description.exists():
-            content = json.loads(self.description.read_text(encoding="utf-8"))
+            text = self.description.read_text(encoding="utf-8")
+            try:
+                content = json.loads(text)
+            except json.JSONDecodeError as error:
+                raise checks.ArgumentError(
+                    checks.message(str(self.description), "be JSON", str(error))
+                ) from error
         if changes:
             content.update(changes)
             files.write_json(self.description, content)
         return content
 
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other processes from training in this folder.
+
+        The system drops the lock with the process, however that ends.
+
+        Raises:
+            ArgumentError: If another process has it.
+        """
+        with open(self.path / ".lock", "w") as file:
+            if fcntl is not None:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError as error:
+                    rule = "not be in use by another process"
+                    raise checks.ArgumentError(
+                        checks.message("output", rule, str(self))
+                    ) from error
+            yield
+
     def append(self, row: Mapping[str, Any]) -> None:
-        """Adds one row to metrics.jsonl."""
-        with files.explaining(self.metrics), open(self.metrics, "a") as file:
-            file.write(json.dumps(row) + "\n")
+        """Adds one row to metrics.jsonl, after dropping a killed run's half line."""
+        with files.explaining(self.metrics), open(self.metrics, "ab+") as file:
+            file.seek(0)
+            content = file.read()
+            file.truncate(content.rfind(b"\n") + 1)
+            file.write(json.dumps(row).encode() + b"\n")
 
     def rows(self) -> list[dict[str, Any]]:
         """Returns the rows of metrics.jsonl; a half line of a killed run is dropped."""
@@ -121,9 +157,19 @@ class RunFolder:
         lines = self.metrics.read_text(encoding="utf-8").split("\n")
         return [json.loads(line) for line in lines[:-1]]
 
-    def cut(self, step: int) -> None:
-        """Drops the rows after `step`, which a resumed run will write again."""
-        kept = [row for row in self.rows() if row["step"] <= step]
+    def cut(self, step: int, keep_scores: bool = True) -> None:
+        """Drops the rows after `step`, which a resumed run will write again.
+
+        Args:
+            step: Of the checkpoint that the run goes on from.
+            keep_scores: Whether the scores at `step` stay; no if they come again.
+        """
+        kept = [
+            row
+            for row in self.rows()
+            if row["step"] < step
+            or (row["step"] == step and (keep_scores or "scores" not in row))
+        ]
         files.write_text(self.metrics, "".join(json.dumps(row) + "\n" for row in kept))
 
 

@@ -17,8 +17,28 @@ Metric = Callable[[Dataset, Represent], Any]
 def score(
     dataset: Dataset, represent: Represent, metrics: Sequence[Metric]
 ) -> dict[str, Any]:
-    """Returns each metric's result by the metric's name."""
-    return {metric.__name__: metric(dataset, represent) for metric in metrics}
+    """Returns each metric's result by the metric's name.
+
+    A metric that comes twice, under two protocols, is told apart by the protocol.
+    """
+    results: dict[str, Any] = {}
+    for metric in metrics:
+        result, name = metric(dataset, represent), name_of(metric)
+        if name in results:
+            name = f"{name} ({getattr(result, 'protocol', len(results))})"
+        results[name] = result
+    return results
+
+
+def name_of(metric: Metric) -> str:
+    """Returns a metric's name, also of a `functools.partial` of it."""
+    return getattr(metric, "func", metric).__name__
+
+
+def described(result: Any) -> str:
+    """Returns the protocol of a result in brackets, "" if it has none."""
+    protocol = getattr(result, "protocol", "")
+    return f"  (protocol {protocol})" if protocol else ""
 
 
 def as_row(results: dict[str, Any]) -> dict[str, Any]:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from tf_disentangle.models import VAE
-from tf_disentangle.models.vae import as_float
 
 _CHUNK = 250
 
@@ -27,12 +25,10 @@ class Validation:
 
         @tf.function(reduce_retracing=True)
         def terms(batch: tf.Tensor, seed: tf.Tensor) -> tuple:
-            batch = as_float(batch)
-            term_seed, marginal_seed = tfp.random.split_seed(seed, n=2)
-            posterior = model.posterior(batch)
-            sample = posterior.sample(seed=marginal_seed)
-            marginal = model.latents.marginal_kl(posterior, sample)
-            scalars = model.terms(batch, term_seed).scalars()
+            step = tf.cast(model.optimizer.iterations.value, tf.int64)
+            inference = model.infer(batch, seed, step)
+            marginal = model.latents.marginal_kl(inference.posterior, inference.sample)
+            scalars = model.terms(batch, inference).scalars()
             return scalars, tf.reduce_mean(marginal, axis=0)
 
         self._terms = terms
