@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tf_disentangle import configuration
+from tf_disentangle import checks, configuration
 
 ROOT = configuration.gin_root()
 RUNNABLE = sorted(ROOT.glob("*.gin"))
@@ -78,6 +78,7 @@ def test_config_reads_again_as_the_same(tmp_path):
         (["chyvae.gin"], ["train.stepz = 3"], "Did you mean steps"),
         (["chyvae.gin"], ["InverseWishartPrior.sgima0 = 3"], "Did you mean sigma0"),
         (["chyvae.gin"], ["train.optimizer = @Adma"], "Did you mean Adam"),
+        (["chyvae.gin"], ["train.steps = %nope"], r"for 'nope/gin.macro'$"),
         (["chyvae.gin"], ["train.steps = 2 * 3"], "line"),
     ],
 )
@@ -181,6 +182,25 @@ def test_a_users_own_prior_and_metric_from_outside(tmp_path, monkeypatch):
     configuration.parse([str(saved)])
     again = configuration.build("train", output=str(tmp_path / "run"))
     assert again.model.latents.prior.scale == 3.0
+
+
+@pytest.mark.parametrize(
+    ("binding", "words"),
+    [
+        ("Adam.learnin_rate = 0.1", "not recognized: {'learnin_rate'"),
+        ("Adam.learning_rate = @CosineDecay", "with its parentheses"),
+        ("Adam.learning_rate = -1.0", "learning_rate must be at least 0.0"),
+        ("Adam.learning_rate = -1", "Received instead: learning_rate=-1"),
+        ("vae.objective = @elbo", "with its parentheses"),
+        ("vae.latents = 'x'", "latents must be GaussianLatents"),
+        ("InverseWishartPrior.sigma0 = 'I'", "sigma0 must be a symmetric"),
+    ],
+)
+def test_values_that_do_not_fit_are_the_users_mistakes(binding, words, tmp_path):
+    small = "CorrelatedEllipses.num_images = 2500"
+    configuration.parse(["chyvae.gin"], [small, binding])
+    with pytest.raises((checks.ArgumentError, checks.ArgumentTypeError), match=words):
+        configuration.build("train", output=str(tmp_path))
 
 
 def test_missing_value_of_an_inner_function_names_that_function(tmp_path):

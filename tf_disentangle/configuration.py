@@ -97,7 +97,9 @@ def parse(files: Sequence[str], bindings: Sequence[str] = ()) -> None:
     try:
         gin.parse_config_files_and_bindings(list(map(str, paths)), list(bindings))
     except Exception as error:
-        raise checks.ArgumentError(f"{error}{_suggestion(str(error))}") from error
+        # gin adds the whole configuration to some messages.
+        text = str(error).split(" in config string:")[0]
+        raise checks.ArgumentError(f"{text}{_suggestion(text)}") from error
 
 
 def _resolved(file: str) -> pathlib.Path:
@@ -123,6 +125,11 @@ def build(name: str, **arguments: Any) -> Any:
     """
     try:
         return gin.get_configurable(name)(**arguments)
+    except checks.ArgumentError:
+        raise
+    except ValueError as error:
+        # While parts are built, it is Keras that refuses a configured value.
+        raise checks.ArgumentError(str(error)) from error
     except TypeError as error:
         missing = re.search(r"missing \d+ required .*?argument.*?: (.*)", str(error))
         if missing is None or isinstance(error, checks.ArgumentTypeError):

@@ -146,6 +146,14 @@ def test_export_writes_the_next_version(trained, tmp_path):
             ["train", "--gin_file=chyvae.gin", "--gin_param=InverseWishartPrior.nu=9"],
             "nu must be greater than p - 1 = 9",
         ),
+        (
+            [
+                "train",
+                "--gin_file=vae.gin",
+                "--gin_param=factor_vae_score.protocol='x'",
+            ],
+            "protocol must be one of",
+        ),
         (["evaluate", "/nowhere"], "run must be the folder of a run"),
         (["export", "/tmp", "--version=x"], "version"),
         (["visualize"], "RUN must be given"),

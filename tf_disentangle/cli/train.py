@@ -72,6 +72,7 @@ def main(values: flags.FlagValues) -> int:
     configuration.require_same_run(pathlib.Path(output) / "config.gin")
     experiment = configuration.build("train", output=output)
     if values.check:
+        experiment.rehearse()
         print("The configuration is complete; nothing was run.")
         return 0
     try:

@@ -25,7 +25,7 @@ from tf_disentangle.training.checkpoints import Checkpoints
 from tf_disentangle.training.options import Cadence
 from tf_disentangle.training.pictures import Painter
 from tf_disentangle.training.run_folder import RunFolder, environment
-from tf_disentangle.training.scores import Metric, as_row, score
+from tf_disentangle.training.scores import Metric, as_row, rehearse, score
 from tf_disentangle.training.validation import Validation
 
 
@@ -87,6 +87,7 @@ class Experiment:
         Raises:
             NonFiniteError: If a loss term became NaN or infinite.
         """
+        self.rehearse()
         self.folder.create()
         with self.folder.locked():
             checkpoints = Checkpoints(
@@ -111,6 +112,10 @@ class Experiment:
             scores=scores,
             signal=signal,
         )
+
+    def rehearse(self) -> None:
+        """Checks the arguments of the metrics, which are called only at the end."""
+        rehearse(self.dataset, self.metrics)
 
     def _require_goes_on(self, first: int) -> None:
         """Checks steps and interval against the `first` steps that are done."""

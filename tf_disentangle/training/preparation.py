@@ -174,4 +174,12 @@ def _optimizer(
     checks.require_type(
         made, keras.optimizers.Optimizer, "optimizer", "Pass a function that makes one."
     )
+    try:
+        rate = float(made.learning_rate)
+    except TypeError as error:
+        raise checks.ArgumentError(
+            checks.message("learning_rate", "be a number or a schedule", str(error))
+            + f" {_PARENTHESES}"
+        ) from error
+    checks.real(rate, "learning_rate", at_least=0.0)
     return made

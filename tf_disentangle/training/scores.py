@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -28,6 +29,27 @@ def score(
             name = f"{name} ({getattr(result, 'protocol', len(results))})"
         results[name] = result
     return results
+
+
+class _Reached(Exception):
+    """A metric came as far as its first image."""
+
+
+def rehearse(dataset: Dataset, metrics: Sequence[Metric]) -> None:
+    """Calls each metric up to its first image, so that its arguments are checked.
+
+    A misspelt protocol is then an error before the first step, not after the last.
+
+    Raises:
+        Whatever a metric raises for its arguments.
+    """
+
+    def represent(images: np.ndarray) -> np.ndarray:
+        raise _Reached
+
+    for metric in metrics:
+        with contextlib.suppress(_Reached):
+            metric(dataset, represent)
 
 
 def name_of(metric: Metric) -> str:
