@@ -1,6 +1,6 @@
 # `make train` and `make test` do all the set-up; a second call starts at once.
 .PHONY: train test lint clean
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 READY := $(VENV)/.ready
 STEPS ?= 5000
