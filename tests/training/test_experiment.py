@@ -158,6 +158,13 @@ def test_a_warm_started_run_goes_on_without_its_source(data, tmp_path):
     run(data, tmp_path / "b", 4, warm_start=str(tmp_path / "a"))
 
 
+@pytest.mark.parametrize("change", [{"batch_size": 4}, {"seed": 1}])
+def test_going_on_with_other_settings_is_refused(data, tmp_path, change):
+    run(data, tmp_path, 4)
+    with pytest.raises(checks.ArgumentError, match=f"{next(iter(change))}.*->"):
+        run(data, tmp_path, 6, **change)
+
+
 def test_another_interval_that_does_not_fit_is_refused(data, tmp_path):
     run(data, tmp_path, 4)
     with pytest.raises(checks.ArgumentError, match="divide the 4 steps"):
@@ -218,6 +225,24 @@ def test_nan_stops_the_run_and_names_step_term_and_checkpoint(data, tmp_path):
     assert step_of(find(tmp_path / "checkpoints")) == 4, "nothing bad was saved"
 
 
+def test_nan_of_an_intervals_last_update_is_never_saved(data, tmp_path):
+    class Poison(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if int(self.model.optimizer.iterations.numpy()) == 6:
+                variable = self.model.decoder.trainable_variables[-1]
+                variable.assign(np.nan * variable.value)
+
+    with pytest.raises(NonFiniteError, match=r"weights after the update .* step 6\."):
+        run(data, tmp_path, 6, callbacks=[Poison()])
+    for which in ("last", "best"):
+        path = find(tmp_path / "checkpoints", which)
+        assert step_of(path) <= 4
+        for name, _ in tf.train.list_variables(path):
+            value = np.asarray(tf.train.load_variable(path, name))
+            if value.dtype.kind == "f":
+                assert np.isfinite(value).all(), name
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_stops_after_the_interval_and_the_run_goes_on(data, tmp_path, number):
     class Signal(keras.callbacks.Callback):
@@ -235,7 +260,7 @@ def test_signal_stops_after_the_interval_and_the_run_goes_on(data, tmp_path, num
 def test_two_virtual_devices_train_and_learn(tmp_path):
     """In a process of its own: devices are set before TensorFlow starts."""
     code = f"""
-import functools, numpy as np, tensorflow as tf
+import functools, keras, numpy as np, tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(
     cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
@@ -252,6 +277,7 @@ def run(output, steps):
     return training.train(build, data, output=output, steps=steps,
         batch_size=8, validation_size=16,
         device=training.Device(strategy="mirrored"),
+        optimizer=lambda: keras.optimizers.Adam(1e-4),
         cadence=training.Cadence(log=4, save=4, evaluate=4, pictures=0))
 result = run({str(tmp_path / "a")!r}, 8)
 assert result.folder.describe()["replicas"] == 2

@@ -38,6 +38,14 @@ def test_the_step_is_exact_in_long_intervals(good):
     assert statistics.first_nonfinite(100) == (good + 1, ("a",))
 
 
+@pytest.mark.parametrize("good", range(0, 10))
+def test_one_bad_replica_of_two_is_the_one_that_counts(good):
+    statistics = TermStatistics(["a"])
+    statistics.finite.assign([good + (good + 1.0)])  # the other one step longer
+    statistics.count.assign(20.0)
+    assert statistics.first_nonfinite(10) == (good + 1, ("a",))
+
+
 def test_a_later_recovery_does_not_hide_it():
     rows = [(1.0, 1.0), (float("nan"), 1.0), (1.0, 1.0), (1.0, float("nan"))]
     assert fed(rows).first_nonfinite(4) == (2, ("a",))

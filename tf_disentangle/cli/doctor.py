@@ -31,7 +31,13 @@ def main(values: flags.FlagValues) -> int:
         print(f"Device           {device.device_type} {device.name}")
     if not tf.config.list_physical_devices("GPU"):
         print("                 no GPU: pip install 'tf_disentangle[gpu]' where one is")
+    threading = tf.config.threading
     print(f"Cores            {os.cpu_count()}")
+    for kind, number in (
+        ("within an operation", threading.get_intra_op_parallelism_threads()),
+        ("between operations", threading.get_inter_op_parallelism_threads()),
+    ):
+        print(f"Threads          {number or 'one per core (default)'} {kind}")
     print(f"oneDNN           {os.environ.get('TF_ENABLE_ONEDNN_OPTS', 'on (default)')}")
     cache = datasets.cache_dir()
     existing = next(p for p in (cache, *cache.parents) if p.exists())

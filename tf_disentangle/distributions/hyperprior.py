@@ -12,7 +12,9 @@ which reads here
     posterior = prior.conditioned_on(z)
     expected_gaussian_kl(mu, L, posterior) + tfd.kl_divergence(posterior, prior)
 
-In this form values and gradients are accurate in float32 for nu from p + 1 to 100,000.
+In this form values and gradients are accurate in float32 for nu from p + 1.5 to 100,000
+and |z| up to about 3 sqrt(p); the ranges and what lies beyond are in
+docs/reproduction.md.
 With a dense matrix in place of the update they are not and cannot be: rounding the sum
 Psi + z z^T already loses z.
 

@@ -120,7 +120,9 @@ class InverseWishart(tfd.Distribution):
 
         Its scale operator is a rank-one update of *this* object's operator. By that
         identity `tfd.kl_divergence(posterior, prior)` finds its accurate form, so
-        hand it this very prior: not an equal one, a copy or a slice.
+        hand it this very prior: not an equal one, a slice, or an update made by hand
+        with `v=`. The dense form that serves those is off by 0.2 nats in float32 at
+        nu = 100,000.
 
         Args:
             z: Observations [..., p], one for each member of the posterior's batch.

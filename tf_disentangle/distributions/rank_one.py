@@ -68,6 +68,6 @@ def inverse_quadratic(operator: LinearOperator, x: tf.Tensor) -> tf.Tensor:
 def log_determinant(operator: LinearOperator) -> tf.Tensor:
     """Returns log|`operator`| [...]."""
     if not is_rank_one_update(operator):
-        return operator.log_abs_determinant()
+        return 2 * factor(operator).log_abs_determinant()
     base, u = operator.base_operator, operator.u
     return log_determinant(base) + tf.math.log1p(inverse_quadratic(base, u))

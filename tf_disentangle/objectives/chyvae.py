@@ -7,7 +7,7 @@
 
 (equation 13). The hyperprior and its two KL terms, kl_gaussian and kl_covariance, are
 `latents.InverseWishartPrior`; their closed forms are in
-`distributions/inverse_wishart.py`.
+`distributions/hyperprior.py` and `distributions/inverse_wishart.py`.
 
 References:
     Ansari & Soh, "Hyperprior Induced Unsupervised Disentanglement of Latent

@@ -22,6 +22,11 @@ from tf_disentangle.training.checkpoints import Checkpoints, step_of
 from tf_disentangle.training.run_folder import RunFolder
 from tf_disentangle.training.validation import Validation
 
+_MARGINAL = (
+    "KL of q(z_i|x) to the prior's marginal p(z_i), in nats, mean over held-out "
+    "images. With a full covariance these do not sum to the KL."
+)
+
 
 class NonFiniteError(ArithmeticError):
     """A loss term became NaN or infinite."""
@@ -60,10 +65,9 @@ class FiniteGuard(IntervalCallback):
 
     def act(self, step: int, logs: dict[str, Any]) -> None:
         """Raises `NonFiniteError` naming step, term and last good checkpoint."""
-        found = self.model.statistics.first_nonfinite(self.interval)
-        if found is None:
+        position, names = self._first_bad() or (None, ())
+        if position is None:
             return
-        position, names = found
         last = self._checkpoints.latest
         good = f"Last good checkpoint: {last} (step {step_of(last)})." if last else ""
         raise NonFiniteError(
@@ -71,6 +75,17 @@ class FiniteGuard(IntervalCallback):
             f"{good or 'There is no checkpoint yet.'} Remedies: a lower learning "
             "rate, train.optimizer with global_clipnorm, float32."
         )
+
+    def _first_bad(self) -> tuple[int, tuple[str, ...]] | None:
+        """Returns the first bad step of the interval and what was bad there."""
+        found = self.model.statistics.first_nonfinite(self.interval)
+        if found is not None:
+            return found
+        # A step's terms are those before its update: the last one's shows here only.
+        weights = self.model.trainable_variables
+        if all(bool(tf.reduce_all(tf.math.is_finite(w.value))) for w in weights):
+            return None
+        return self.interval, ("weights after the update",)
 
 
 class Speed(IntervalCallback):
@@ -159,10 +174,10 @@ class Record(IntervalCallback):
         with self._writer.as_default(step):
             for name, value in row.items():
                 if name == "kl_per_latent":
-                    # Of q(z_i|x) to the prior's marginal: with a full covariance
-                    # they do not sum to the KL.
                     for i, kl in enumerate(value):
-                        tf.summary.scalar(f"marginal_kl_per_latent/z{i}", kl)
+                        tf.summary.scalar(
+                            f"marginal_kl_per_latent/z{i}", kl, description=_MARGINAL
+                        )
                 elif name != "step":
                     group = "" if "/" in name else "train/"
                     tf.summary.scalar(f"{group}{name}", value)

@@ -28,6 +28,17 @@ from tf_disentangle.training.run_folder import RunFolder, environment
 from tf_disentangle.training.scores import Metric, as_row, rehearse, score
 from tf_disentangle.training.validation import Validation
 
+# What of run.json may not change on the way; gin runs compare all their bindings.
+_IDENTITY = (
+    "seed",
+    "batch_size",
+    "with_replacement",
+    "jit_compile",
+    "objective",
+    "prior",
+    "dataset",
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Result:
@@ -121,6 +132,14 @@ class Experiment:
         """Checks steps and interval against the `first` steps that are done."""
         done = f"the {first} steps that the run in {self.folder} has done"
         checks.require(self.steps >= first, "steps", f"be at least {done}", self.steps)
+        before, now = self.folder.describe(), self._settings()
+        changed = {
+            name: f"{before[name]} -> {now[name]}"
+            for name in _IDENTITY
+            if first and before.get(name) != now[name]
+        }
+        rule, remedy = f"be those of the run in {self.folder}", "Choose another output."
+        checks.require(not changed, "settings", rule, changed, remedy)
         log = self.cadence.log
         checks.require(first % log == 0, "Cadence.log", f"divide {done}", log)
 
@@ -156,7 +175,9 @@ class Experiment:
             "threads": tf.config.threading.get_intra_op_parallelism_threads()
             or os.cpu_count(),
             "jit_compile": bool(self.model.jit_compile),
+            "with_replacement": self.batches.with_replacement,
             "objective": self.model.objective.name,
+            "prior": type(self.model.latents.prior).__name__,
             "dataset": type(self.dataset).__name__,
         }
 

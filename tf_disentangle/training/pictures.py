@@ -74,7 +74,7 @@ class Painter:
     def _rows(self, kl: Sequence[float], factors: Sequence[str]) -> Mapping:
         """Returns code, labels and order of the rows: the most informative first."""
         columns = self._model.latents.columns
-        kl_cells = [f"KL {value:.2f}" for value in kl] or [""] * len(columns)
+        kl_cells = [f"marginal KL {value:.2f}" for value in kl] or [""] * len(columns)
         factor_cells = list(factors) or [""] * len(columns)
         return {
             "code": self._model.represent(self._images[:1])[0],

@@ -175,7 +175,8 @@ def _optimizer(
         made, keras.optimizers.Optimizer, "optimizer", "Pass a function that makes one."
     )
     try:
-        rate = float(made.learning_rate)
+        # A strategy has a variable of its own kind here, which float() refuses.
+        rate = float(tf.convert_to_tensor(made.learning_rate))
     except TypeError as error:
         raise checks.ArgumentError(
             checks.message("learning_rate", "be a number or a schedule", str(error))
