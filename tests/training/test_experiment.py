@@ -151,6 +151,16 @@ def test_the_same_metric_twice_is_told_apart_by_its_protocol(data, tmp_path):
     assert len([row for row in result.folder.rows() if "scores" in row]) == 1
 
 
+def test_warm_start_holds_where_a_run_died_before_its_first_checkpoint(data, tmp_path):
+    source = run(data, tmp_path / "a", 2)
+    (tmp_path / "b" / "checkpoints").mkdir(parents=True)
+    options = {"cadence": EVERY_2, "warm_start": str(tmp_path / "a"), **OPTIONS}
+    warm = prepare(narrow, data, output=str(tmp_path / "b"), steps=2, **options)
+    ours, theirs = warm.model.trainable_variables, source.model.trainable_variables
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+
+
 def test_a_warm_started_run_goes_on_without_its_source(data, tmp_path):
     run(data, tmp_path / "a", 2)
     run(data, tmp_path / "b", 2, warm_start=str(tmp_path / "a"))

@@ -65,9 +65,10 @@ class FiniteGuard(IntervalCallback):
 
     def act(self, step: int, logs: dict[str, Any]) -> None:
         """Raises `NonFiniteError` naming step, term and last good checkpoint."""
-        position, names = self._first_bad() or (None, ())
-        if position is None:
+        found = self._first_bad()
+        if found is None:
             return
+        position, names = found
         last = self._checkpoints.latest
         good = f"Last good checkpoint: {last} (step {step_of(last)})." if last else ""
         raise NonFiniteError(

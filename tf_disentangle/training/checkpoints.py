@@ -70,6 +70,11 @@ def step_of(checkpoint: str) -> int:
     return int(checkpoint.rsplit("-", 1)[1])
 
 
+def has_any(folder: str | os.PathLike) -> bool:
+    """Whether a run that finds `folder` goes on from a checkpoint in it."""
+    return tf.train.latest_checkpoint(str(folder)) is not None
+
+
 def find(folder: str | os.PathLike, which: str = "last") -> str:
     """Returns the path of a run's "last" or "best" checkpoint.
 

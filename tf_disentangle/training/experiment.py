@@ -146,7 +146,7 @@ class Experiment:
     @contextlib.contextmanager
     def _status(self) -> Iterator[None]:
         """Keeps run.json's status and wall time true, also when the run fails."""
-        started, status = time.time(), "failed"
+        started = time.time()
         self.folder.describe(status="running")
         try:
             yield

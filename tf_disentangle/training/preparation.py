@@ -13,7 +13,7 @@ from tf_disentangle.datasets.pipeline import split_indices
 from tf_disentangle.models import VAE
 from tf_disentangle.protocols import Dataset
 from tf_disentangle.training.batches import Batches
-from tf_disentangle.training.checkpoints import find, restore_weights
+from tf_disentangle.training.checkpoints import find, has_any, restore_weights
 from tf_disentangle.training.experiment import Experiment, Result
 from tf_disentangle.training.options import Cadence, Device
 from tf_disentangle.training.run_folder import RunFolder
@@ -106,7 +106,7 @@ def prepare(
         )
         built.optimizer.build(built.trainable_variables)
         # A run that goes on has weights of its own, and its source may be gone.
-        if warm_start is not None and not RunFolder(output).checkpoints.exists():
+        if warm_start is not None and not has_any(RunFolder(output).checkpoints):
             source = RunFolder.existing(warm_start)
             restore_weights(built, find(source.checkpoints))
     return Experiment(
