@@ -35,6 +35,25 @@ def test_a_folder_is_replaced_at_once(tmp_path):
     assert (tmp_path / "1" / "x").read_text() == "x"
 
 
+def test_a_folder_takes_the_place_of_another(tmp_path):
+    for content in ("old", "new"):
+        with files.replacing(tmp_path / "1") as temporary:
+            temporary.mkdir()
+            (temporary / content).write_text(content)
+    assert os.listdir(tmp_path) == ["1"]
+    assert os.listdir(tmp_path / "1") == ["new"]
+
+
+def test_remove_and_remove_temporaries(tmp_path):
+    for name in (".a.7.tmp", ".step-2.7.old.tmp", "keep", ".hidden"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x").write_text("x")
+    files.write_text(tmp_path / "gone", "x")
+    files.remove(tmp_path / "gone")
+    files.remove_temporaries(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == [".hidden", "keep"]
+
+
 def test_a_killed_process_leaves_nothing_under_the_final_name(tmp_path):
     code = (
         "import os, signal; from tf_disentangle import files\n"

@@ -17,6 +17,8 @@ from typing import Any
 
 from tf_disentangle import checks
 
+_MARK = ".tmp"
+
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
@@ -28,20 +30,37 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
         ArgumentError: If the disk is full or the folder cannot be written.
     """
     path = pathlib.Path(path)
-    # The suffix stays, for writers that choose a format by it.
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    temporary = _temporary(path)
     try:
         with explaining(path):
             path.parent.mkdir(parents=True, exist_ok=True)
+            _delete(temporary)  # Of a killed process that had this number.
             yield temporary
-            if temporary.is_file():
-                _sync(temporary)
+            for part in [temporary, *temporary.rglob("*")]:
+                _sync(part)
+            if path.is_dir():
+                remove(path)  # A folder that holds something cannot be renamed over.
             os.replace(temporary, path)
+            _sync(path.parent)
     finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary, ignore_errors=True)
-        elif temporary.exists():
-            temporary.unlink()
+        _delete(temporary)
+
+
+def remove(path: str | os.PathLike) -> None:
+    """Removes a file or folder; it loses its name before it loses its content."""
+    path = pathlib.Path(path)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.old{_MARK}")
+    os.replace(path, aside)
+    _delete(aside)
+
+
+def remove_temporaries(folder: str | os.PathLike) -> None:
+    """Removes what killed processes left in `folder`, not looking into its folders.
+
+    Only for a folder in which no other process writes.
+    """
+    for path in pathlib.Path(folder).glob(f".*{_MARK}*"):
+        _delete(path)
 
 
 @contextlib.contextmanager
@@ -78,7 +97,25 @@ def write_json(path: str | os.PathLike, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
+def _temporary(path: pathlib.Path) -> pathlib.Path:
+    """Returns the name beside `path` that its content has before and after its life."""
+    # The suffix stays, for writers that choose a format by it.
+    return path.with_name(f".{path.stem}.{os.getpid()}{_MARK}{path.suffix}")
+
+
+def _delete(path: pathlib.Path) -> None:
+    """Deletes a file or a folder, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    elif path.exists():
+        path.unlink(missing_ok=True)
+
+
 def _sync(path: pathlib.Path) -> None:
-    """Forces a file's content to disk, so that the rename cannot overtake it."""
-    with open(path, "rb") as file:
-        os.fsync(file.fileno())
+    """Forces a file or folder to disk, so that a rename cannot overtake its content."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError if path.is_dir() else ()):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -64,7 +64,8 @@ def expected():
 
 
 def names(folder):
-    return sorted(path.name for path in folder.iterdir())
+    """All but the lock, which is empty and stays."""
+    return sorted(p.name for p in folder.iterdir() if p.name != ".a.lock")
 
 
 def child(code, folder, **options):
@@ -235,24 +236,58 @@ def test_a_killed_process_leaves_no_final_name_and_is_cleaned_up(array, tmp_path
     assert names(tmp_path) == ["a.npy", "a.npy.json"]
 
 
-def test_two_processes_at_once_both_succeed(tmp_path):
-    code = """
-    def generate(out, progress):
-        print("generating", flush=True)
-        sys.stdin.readline()
-        out[...] = 7
-    print(build(generate).sum())
-    """
-    both = [child(code, tmp_path, stdin=subprocess.PIPE) for _ in range(2)]
-    for process in both:
-        assert process.stdout.readline() == "generating\n"
-    # Both are inside: the file of the living is not taken for a dead one's.
-    assert len(names(tmp_path)) == 2
-    for process in both:
+BUILD = """
+def generate(out, progress):
+    print("generating", flush=True)
+    sys.stdin.readline()
+    out[...] = 7
+print(build(generate).sum())
+"""
+
+
+def waiting(process):
+    """Waits until a process says that it waits for another."""
+    return "is being built by another process" in process.stderr.readline()
+
+
+def test_of_two_processes_one_builds_and_the_other_waits_and_shares(tmp_path):
+    first = child(BUILD, tmp_path, stdin=subprocess.PIPE)
+    assert first.stdout.readline() == "generating\n"
+    second = child(BUILD, tmp_path, stdin=subprocess.PIPE)
+    assert waiting(second)
+    assert len(names(tmp_path)) == 1
+    for process in (first, second):
         out, err = process.communicate("\n")
         assert (process.returncode, err) == (0, "")
-        assert int(out) == 7 * 8000
+        assert int(out) == 7 * 8000, "the second has not generated"
     assert names(tmp_path) == ["a.npy", "a.npy.json"]
+
+
+def test_who_waits_for_a_killed_builder_builds(tmp_path):
+    first = child(BUILD, tmp_path, stdin=subprocess.PIPE)
+    assert first.stdout.readline() == "generating\n"
+    second = child(BUILD, tmp_path, stdin=subprocess.PIPE)
+    assert waiting(second)
+    first.kill()
+    first.communicate()
+    out, err = second.communicate("\n")
+    assert (second.returncode, out, err) == (0, "generating\n56000\n", "")
+    assert names(tmp_path) == ["a.npy", "a.npy.json"]
+
+
+def test_ctrl_c_ends_the_waiting(tmp_path):
+    first = child(BUILD, tmp_path, stdin=subprocess.PIPE)
+    assert first.stdout.readline() == "generating\n"
+    second = child(BUILD, tmp_path, stdin=subprocess.PIPE)
+    assert waiting(second)
+    second.send_signal(signal.SIGINT)
+    assert "KeyboardInterrupt" in second.communicate()[1]
+    assert first.communicate("\n")[0] == "56000\n"
+
+
+def test_the_file_is_read_only_for_it_must_not_shrink_under_a_map(array, tmp_path):
+    array()
+    assert (tmp_path / "a.npy").stat().st_mode & 0o777 == 0o444
 
 
 def assert_refused(array, folder, reason):

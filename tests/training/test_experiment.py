@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import signal
+import time
 
 import keras
 import numpy as np
@@ -24,7 +25,7 @@ from tf_disentangle.training import (
     prepare,
     train,
 )
-from tf_disentangle.training.checkpoints import Checkpoints, find, step_of
+from tf_disentangle.training.checkpoints import find, step_of
 
 
 @pytest.fixture(scope="module")
@@ -125,14 +126,67 @@ def test_a_second_process_in_the_same_folder_is_refused(data, tmp_path):
     experiment.run()
 
 
-def test_truncated_checkpoint_is_named_and_the_run_left_alone(data, tmp_path):
-    result = run(data, tmp_path, 4)
-    (part,) = (tmp_path / "checkpoints").glob("step-4.data*")
+def truncate(checkpoint):
+    (part,) = checkpoint.glob("state.data*")
     part.write_bytes(part.read_bytes()[:1000])
-    described = result.folder.description.read_text()
-    with pytest.raises(checks.ArgumentError, match="step-4"):
+
+
+def flip(checkpoint):
+    (part,) = checkpoint.glob("state.data*")
+    data = bytearray(part.read_bytes())
+    data[len(data) // 2] ^= 1
+    part.write_bytes(data)
+
+
+def lose(checkpoint):
+    (checkpoint / "state.index").unlink()
+
+
+def unrecord(checkpoint):
+    (checkpoint / "checkpoint.json").unlink()
+
+
+def garble(checkpoint):
+    (checkpoint / "checkpoint.json").write_text('{"files": 3')
+
+
+@pytest.mark.parametrize("damage", [truncate, flip, lose, unrecord, garble])
+def test_a_damaged_checkpoint_is_named_and_the_previous_one_used(
+    data, tmp_path, damage, caplog
+):
+    run(data, tmp_path / "a", 4)
+    folder = tmp_path / "a" / "checkpoints"
+    damage(folder / "step-4")
+    again = run(data, tmp_path / "a", 6)
+    assert "step-4: " in caplog.text and "before it" in caplog.text
+    assert same(again, run(data, tmp_path / "b", 6))
+    assert [row["step"] for row in again.folder.rows()] == [2, 4, 6]
+    assert {p.name for p in folder.iterdir()} == {
+        "best",
+        "damaged-step-4",
+        "step-4",
+        "step-6",
+    }
+
+
+def test_when_all_checkpoints_are_damaged_the_run_is_left_alone(data, tmp_path):
+    result = run(data, tmp_path, 4)
+    for step in (2, 4):
+        truncate(tmp_path / "checkpoints" / f"step-{step}")
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    with pytest.raises(checks.ArgumentError, match=r"step-4.*step-2.*None is left"):
         run(data, tmp_path, 6)
-    assert result.folder.description.read_text() == described
+    assert before == {p: p.read_bytes() for p in before}
+    assert result.folder.describe()["status"] == "finished"
+
+
+def test_what_killed_processes_left_is_cleaned_up(data, tmp_path):
+    run(data, tmp_path, 2)
+    left = [".metrics.9.tmp.jsonl", "checkpoints/.step-4.9.tmp"]
+    for name in left:
+        (tmp_path / name).mkdir()
+    run(data, tmp_path, 4)
+    assert not any((tmp_path / name).exists() for name in left)
 
 
 def test_the_same_metric_twice_is_told_apart_by_its_protocol(data, tmp_path):
@@ -245,7 +299,7 @@ def test_nan_of_an_intervals_last_update_is_never_saved(data, tmp_path):
     with pytest.raises(NonFiniteError, match=r"weights after the update .* step 6\."):
         run(data, tmp_path, 6, callbacks=[Poison()])
     for which in ("last", "best"):
-        path = find(tmp_path / "checkpoints", which)
+        path = str(find(tmp_path / "checkpoints", which) / "state")
         assert step_of(path) <= 4
         for name, _ in tf.train.list_variables(path):
             value = np.asarray(tf.train.load_variable(path, name))
@@ -265,6 +319,68 @@ def test_signal_stops_after_the_interval_and_the_run_goes_on(data, tmp_path, num
     assert signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL)
     assert stopped.folder.describe()["status"] == "stopped"
     assert same(run(data, tmp_path / "a", 8), run(data, tmp_path / "b", 8))
+
+
+@pytest.mark.parametrize("at", [1, 2, 7, 8])
+def test_second_signal_stops_after_the_step_and_the_run_goes_on(data, tmp_path, at):
+    """Inside an interval, at its end, in the first and in the second."""
+
+    class Twice(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if int(self.model.optimizer.iterations.numpy()) == at:
+                os.kill(os.getpid(), signal.SIGTERM)
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    every_6 = Cadence(log=6, evaluate=6, save=12, pictures=0)
+    whole = run(data, tmp_path / "b", 12, cadence=every_6)
+    stopped = run(data, tmp_path / "a", 12, cadence=every_6, callbacks=[Twice()])
+    assert stopped.signal == signal.SIGTERM and stopped.step == at
+    assert step_of(find(tmp_path / "a" / "checkpoints")) == at
+    with pytest.raises(checks.ArgumentError, match=r"Cadence\.log must divide"):
+        run(data, tmp_path / "a", 12, cadence=Cadence(log=12, save=12, evaluate=12))
+    resumed = run(data, tmp_path / "a", 12, cadence=every_6)
+    assert same(resumed, whole)
+    clock = ("wall_time", "images_per_second")
+    rows = [
+        [{k: v for k, v in row.items() if k not in clock} for row in r.folder.rows()]
+        for r in (resumed, whole)
+    ]
+    assert rows[0] == rows[1]
+
+
+def test_nan_in_an_interval_that_is_cut_short_is_never_saved(data, tmp_path):
+    class Spoil(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if int(self.model.optimizer.iterations.numpy()) == 3:
+                weight = self.model.trainable_variables[0]
+                weight.assign(weight * np.nan)
+                os.kill(os.getpid(), signal.SIGTERM)
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(NonFiniteError, match="at step 3"):
+        run(data, tmp_path, 12, callbacks=[Spoil()], cadence=Cadence(log=6))
+    assert not list((tmp_path / "checkpoints").glob("step-*"))
+
+
+def test_a_clock_that_jumps_back_changes_nothing_but_times(data, tmp_path, monkeypatch):
+    times = iter(range(10**9, 0, -10_000))
+    monkeypatch.setattr(time, "time", lambda: float(next(times)))
+    back = run(data, tmp_path / "a", 6)
+    monkeypatch.undo()
+    assert same(back, run(data, tmp_path / "b", 6))
+    assert back.folder.describe()["wall_seconds"] > 0
+    assert [row["step"] for row in back.folder.rows()] == [2, 4, 6]
+
+
+def test_out_of_memory_says_what_to_lower(data, tmp_path):
+    class Greedy(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
+
+    words = "batch_size must leave room.*received 8.*Lower train.batch_size.*OOM"
+    with pytest.raises(checks.ArgumentError, match=words):
+        run(data, tmp_path, callbacks=[Greedy()])
+    assert "OutOfMemory" in RunFolder(tmp_path).describe()["status"]
 
 
 def test_two_virtual_devices_train_and_learn(tmp_path):
@@ -467,14 +583,15 @@ def test_output_that_holds_something_else_is_refused(data, tmp_path):
 
 def test_checkpoints_hold_no_data(data, tmp_path):
     run(data, tmp_path, 2)
-    names = [n for n, _ in tf.train.list_variables(find(tmp_path / "checkpoints"))]
+    newest = find(tmp_path / "checkpoints")
+    names = [n for n, _ in tf.train.list_variables(str(newest / "state"))]
     assert not [n for n in names if "image" in n.lower()]
-    size = sum(p.stat().st_size for p in (tmp_path / "checkpoints").glob("step-2*"))
+    size = sum(p.stat().st_size for p in newest.iterdir())
     assert size < 5e6
 
 
 def test_keeps_the_last_checkpoints_only(data, tmp_path):
     run(data, tmp_path, 8)
-    kept = sorted(p.stem for p in (tmp_path / "checkpoints").glob("step-*.index"))
-    assert kept == ["step-6", "step-8"]
-    assert Checkpoints.__doc__
+    kept = sorted(p.name for p in (tmp_path / "checkpoints").iterdir())
+    assert kept == ["best", "step-6", "step-8"]
+    assert len(list((tmp_path / "checkpoints" / "best").iterdir())) == 1

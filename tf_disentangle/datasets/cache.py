@@ -110,9 +110,10 @@ def cached_array(
 ) -> np.ndarray:
     """Returns the array called `key`, generating it if it is missing or damaged.
 
-    Two processes may build the same array at once: each writes its own temporary
-    file and the last to finish gives its name to it, so `generate` must give equal
-    arrays for equal arguments.
+    Of two processes that want the same array at once, one builds it and the other
+    waits for it, with a message. Where the file system has no locks both build, and
+    the last to finish gives its name to its own: `generate` must give equal arrays
+    for equal arguments.
 
     Args:
         key: File name without suffix: letters, digits, "_", "-" and ".".
@@ -139,13 +140,22 @@ def cached_array(
     description = json.loads(json.dumps(dict(description or {})))
     entry = _Entry(folder / f"{key}.npy", shape, np.dtype(dtype), description)
 
-    if entry.path.exists():
-        damage = _damage(entry)
-        if damage is None:
-            return np.load(entry.path, mmap_mode="r")
-        _logger.warning("%s: %s. Building it again.", entry.path, damage)
-    _build(entry, generate)
+    if not _is_whole(entry, _logger.debug):
+        with _only_builder(entry) as is_alone:
+            # Another process may have built it while this one waited.
+            if not _is_whole(entry, _logger.warning):
+                _build(entry, generate, is_alone)
     return np.load(entry.path, mmap_mode="r")
+
+
+def _is_whole(entry: _Entry, tell: Callable[..., None]) -> bool:
+    """Whether the array is there and undamaged; tells of damage."""
+    if not entry.path.exists():
+        return False
+    damage = _damage(entry)
+    if damage is not None:
+        tell("%s: %s. Building it again.", entry.path, damage)
+    return damage is None
 
 
 def _damage(entry: _Entry) -> str | None:
@@ -179,12 +189,11 @@ def _checksum(path: pathlib.Path) -> int:
     return value
 
 
-def _build(entry: _Entry, generate: Generate) -> None:
+def _build(entry: _Entry, generate: Generate, is_alone: bool) -> None:
     """Generates the array of `entry` under a temporary name and renames it."""
-    folder = entry.path.parent
     with _file_errors(entry):
-        folder.mkdir(parents=True, exist_ok=True)
-        _remove_stale(folder)
+        if is_alone:
+            _remove_stale(entry)
         _require_space(entry)
     with _temporary(entry) as file:
         with _file_errors(entry):
@@ -234,6 +243,8 @@ def _publish(entry: _Entry, file: IO[bytes]) -> None:
         os.replace(sidecar, entry.sidecar)
     finally:
         sidecar.unlink(missing_ok=True)
+    # Shortening a file kills whoever has it mapped: no one writes to it by accident.
+    os.chmod(temporary, 0o444)
     os.replace(temporary, entry.path)
     _sync_folder(entry.path.parent)
 
@@ -250,17 +261,11 @@ def _sync_folder(folder: pathlib.Path) -> None:
 
 @contextlib.contextmanager
 def _temporary(entry: _Entry) -> Iterator[IO[bytes]]:
-    """Opens a locked temporary file beside the final one and removes it at the end."""
+    """Opens a temporary file beside the final one and removes it at the end."""
+    name = f".{entry.path.stem}.{secrets.token_hex(4)}{_TEMPORARY}"
+    path = entry.path.with_name(name)
     with _file_errors(entry):
-        while True:
-            name = f".{entry.path.stem}.{secrets.token_hex(4)}{_TEMPORARY}"
-            path = entry.path.with_name(name)
-            file = open(path, "x+b")  # noqa: SIM115 closed below, by the context
-            locked = _lock(file)
-            # Another process may have cleaned it up before it was locked.
-            if locked is None or (locked and path.exists()):
-                break
-            file.close()
+        file = open(path, "x+b")  # noqa: SIM115 closed below, by the context
     try:
         yield file
     finally:
@@ -268,16 +273,34 @@ def _temporary(entry: _Entry) -> Iterator[IO[bytes]]:
         file.close()
 
 
-def _lock(file: IO[bytes]) -> bool | None:
-    """Locks a file: True if done, False if another has it, None if that cannot be.
+@contextlib.contextmanager
+def _only_builder(entry: _Entry) -> Iterator[bool]:
+    """Waits until no other process builds this array; yields whether that is sure.
 
-    The system drops the lock with the process, which tells the temporary file of a
-    killed process from a living one's.
+    The system drops the lock with the process, however that ends, so that a killed
+    builder keeps no one waiting. The empty lock file stays: removing it would let two
+    processes hold locks on two files of one name.
     """
+    path = entry.path.with_name(f".{entry.path.stem}.lock")
+    with _file_errors(entry):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = open(path, "ab")  # noqa: SIM115 closed below, with the lock
+    with file:
+        locked = _lock(file, wait=False)
+        if locked is False:
+            _logger.warning(
+                "%s is being built by another process; waiting for it.", entry.path
+            )
+            locked = _lock(file, wait=True)
+        yield bool(locked)
+
+
+def _lock(file: IO[bytes], wait: bool) -> bool | None:
+    """Locks a file: True if done, False if another has it, None if that cannot be."""
     if fcntl is None:
         return None
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:
         return False
     except OSError:
@@ -285,14 +308,10 @@ def _lock(file: IO[bytes]) -> bool | None:
     return True
 
 
-def _remove_stale(folder: pathlib.Path) -> None:
-    """Removes the temporary files of processes that are dead."""
-    for path in folder.glob(f".*{_TEMPORARY}"):
-        # It may vanish meanwhile, or belong to another user.
-        with contextlib.suppress(OSError), open(path, "rb") as file:
-            if _lock(file):
-                path.unlink(missing_ok=True)
-                path.with_name(path.name + ".json").unlink(missing_ok=True)
+def _remove_stale(entry: _Entry) -> None:
+    """Removes the temporary files that dead builders of this array left."""
+    for path in entry.path.parent.glob(f".{entry.path.stem}.????????{_TEMPORARY}*"):
+        path.unlink(missing_ok=True)
 
 
 def _require_space(entry: _Entry) -> None:

@@ -35,6 +35,9 @@ class NonFiniteError(ArithmeticError):
 class IntervalCallback(keras.callbacks.Callback):
     """A callback that acts every `every` steps, a multiple of the interval.
 
+    Not at the end of an interval that a second signal cut short: its numbers come
+    when the run has gone on to its end.
+
     Args:
         interval: Steps per epoch of `fit`.
         every: Steps between two actions; 0 is never.
@@ -48,8 +51,12 @@ class IntervalCallback(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
         """Calls `act` with the number of steps done."""
         step = (epoch + 1) * self.interval
-        if self.every and step % self.every == 0:
+        if self.every and step % self.every == 0 and self.steps_done() == step:
             self.act(step, logs)
+
+    def steps_done(self) -> int:
+        """Returns the number of steps that the weights have seen."""
+        return int(self.model.optimizer.iterations.numpy())
 
     def act(self, step: int, logs: dict[str, Any]) -> None:
         """Does the duty; may add to `logs`, which the next callbacks see."""
@@ -63,30 +70,35 @@ class FiniteGuard(IntervalCallback):
         super().__init__(interval)
         self._checkpoints = checkpoints
 
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
+        """Looks also at an interval that was cut short, which is saved too."""
+        self.act(self.steps_done(), logs)
+
     def act(self, step: int, logs: dict[str, Any]) -> None:
         """Raises `NonFiniteError` naming step, term and last good checkpoint."""
-        found = self._first_bad()
+        num_steps = (step - 1) % self.interval + 1
+        found = self._first_bad(num_steps)
         if found is None:
             return
         position, names = found
         last = self._checkpoints.latest
         good = f"Last good checkpoint: {last} (step {step_of(last)})." if last else ""
         raise NonFiniteError(
-            f"{', '.join(names)} not finite at step {step - self.interval + position}. "
+            f"{', '.join(names)} not finite at step {step - num_steps + position}. "
             f"{good or 'There is no checkpoint yet.'} Remedies: a lower learning "
             "rate, train.optimizer with global_clipnorm, float32."
         )
 
-    def _first_bad(self) -> tuple[int, tuple[str, ...]] | None:
+    def _first_bad(self, num_steps: int) -> tuple[int, tuple[str, ...]] | None:
         """Returns the first bad step of the interval and what was bad there."""
-        found = self.model.statistics.first_nonfinite(self.interval)
+        found = self.model.statistics.first_nonfinite(num_steps)
         if found is not None:
             return found
         # A step's terms are those before its update: the last one's shows here only.
         weights = self.model.trainable_variables
         if all(bool(tf.reduce_all(tf.math.is_finite(w.value))) for w in weights):
             return None
-        return self.interval, ("weights after the update",)
+        return num_steps, ("weights after the update",)
 
 
 class Speed(IntervalCallback):
@@ -94,15 +106,16 @@ class Speed(IntervalCallback):
 
     def __init__(self, interval: int, batch_size: int) -> None:
         super().__init__(interval)
-        self._images = interval * batch_size
+        self._batch_size = batch_size
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Starts the clock."""
-        self._start = time.perf_counter()
+        self._first, self._start = self.steps_done(), time.perf_counter()
 
     def act(self, step: int, logs: dict[str, Any]) -> None:
         """Reads the clock."""
-        logs["images_per_second"] = self._images / (time.perf_counter() - self._start)
+        images = (step - self._first) * self._batch_size
+        logs["images_per_second"] = images / (time.perf_counter() - self._start)
 
 
 class Validate(IntervalCallback):
@@ -152,8 +165,7 @@ class Save(IntervalCallback):
 
     def on_train_end(self, logs: Any = None) -> None:
         """Saves the last step, also of a run that was told to stop."""
-        step = int(self.model.optimizer.iterations.numpy())
-        latest = self._checkpoints.latest
+        step, latest = self.steps_done(), self._checkpoints.latest
         if step and (latest is None or step_of(latest) != step):
             self._checkpoints.save(step)
 
@@ -215,15 +227,15 @@ class Pictures(IntervalCallback):
 class Progress(IntervalCallback):
     """A bar on stderr: steps, steps/s, ETA, images/s and the loss terms."""
 
-    def __init__(self, interval: int, first_step: int, num_steps: int) -> None:
+    def __init__(self, interval: int, num_steps: int) -> None:
         super().__init__(interval)
-        self._first, self._total = first_step, num_steps
+        self._total = num_steps
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Shows the bar."""
         self._bar = tqdm(
             total=self._total,
-            initial=self._first,
+            initial=self.steps_done(),
             unit="step",
             dynamic_ncols=True,
             smoothing=0.1,
@@ -236,15 +248,33 @@ class Progress(IntervalCallback):
         for name in self.model.statistics.names:
             shown[name] = f"{logs[name]:.4g}"
         self._bar.set_postfix(shown, refresh=False)
-        self._bar.update(self.interval)
+        self._bar.update(step - self._bar.n)
 
     def on_train_end(self, logs: Any = None) -> None:
         """Leaves the finished bar."""
         self._bar.close()
 
 
+class ContinueInterval(keras.callbacks.Callback):
+    """Gives the first interval the running means that it had when it was cut short.
+
+    `fit` clears them at the start of an epoch. To stand first among the callbacks.
+    """
+
+    def __init__(self, statistics: keras.metrics.Metric) -> None:
+        super().__init__()
+        self._values = [(v.value, v.numpy()) for v in statistics.variables]
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Restores them."""
+        for variable, value in self._values:
+            variable.assign(value)
+
+
 class StopOnSignal(IntervalCallback):
-    """Ctrl-C and SIGTERM end the run after the interval; a second one, at once.
+    """Ctrl-C and SIGTERM end the run after the interval; a second one, after the step.
+
+    Either way a checkpoint is written. A third one interrupts at once, without.
 
     Attributes:
         received: The signal's number, None if none came.
@@ -253,15 +283,17 @@ class StopOnSignal(IntervalCallback):
     def __init__(self, interval: int) -> None:
         super().__init__(interval)
         self.received: int | None = None
+        self._times = 0
         self._previous: dict[int, Any] = {}
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Takes over the two signals, where Python allows it: the main thread."""
         for number in (signal.SIGINT, signal.SIGTERM):
             try:
-                self._previous[number] = signal.signal(number, self._handle)
+                previous = signal.signal(number, self._handle)
             except ValueError:
                 return
+            self._previous.setdefault(number, previous)
 
     def restore(self) -> None:
         """Gives the signals back."""
@@ -275,14 +307,16 @@ class StopOnSignal(IntervalCallback):
             self.model.stop_training = True
 
     def _handle(self, number: int, frame: Any) -> None:
-        if self.received is not None:
+        self._times += 1
+        if self._times == 1:
+            self.received = number
+            text = "after this interval; once more to stop after this step"
+        elif self._times == 2:
+            self.model.stop_training = True
+            text = "after this step"
+        else:
             raise KeyboardInterrupt
-        self.received = number
-        print(
-            "\nStopping after this interval; the same command goes on from there. "
-            "Once more to stop at once.",
-            file=sys.stderr,
-        )
+        print(f"\nStopping {text}. The same command goes on.", file=sys.stderr)
 
 
 def _plain(value: Any) -> Any:

@@ -1,91 +1,157 @@
-"""Checkpoints of a run: the last few, and the best by validation ELBO."""
+"""Checkpoints of a run: the last few, and the best by validation ELBO.
+
+checkpoints/step-1200/            one folder each, renamed into place when whole
+    state.index  state.data-...   what TensorFlow wrote
+    checkpoint.json               step, size and CRC-32 of each file
+checkpoints/best/step-800/
+checkpoints/damaged-step-1200/    set aside: its files are not what was written
+"""
 
 from __future__ import annotations
 
+import json
+import logging
 import os
 import pathlib
+import shutil
+import zlib
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from tf_disentangle import checks, files
 
+_STATE = "state"
+_RECORD = "checkpoint.json"
+_logger = logging.getLogger(__name__)
+
 
 class Checkpoints:
     """Saves and restores a compiled model with its optimiser.
 
     The step is `model.optimizer.iterations`, so weights, optimiser state and position
-    in the data are one thing: batches and draws are functions of (seed, step).
+    in the data are one thing: batches and draws are functions of (seed, step). The
+    running means of the interval are saved too: a run that was stopped inside one goes
+    on inside it.
 
     Args:
         model: A model with a built optimiser.
         folder: Where to keep them; the best goes to `folder/best`.
         keep: How many of the last to keep.
+        interval: Steps between two rows, recorded with each checkpoint.
+
+    Attributes:
+        latest: The newest whole checkpoint that was saved or restored, or None.
     """
 
     def __init__(
-        self, model: keras.Model, folder: str | os.PathLike, keep: int = 2
+        self,
+        model: keras.Model,
+        folder: str | os.PathLike,
+        keep: int = 2,
+        interval: int = 1,
     ) -> None:
         self.folder = pathlib.Path(folder)
-        self._checkpoint = tf.train.Checkpoint(model=model)
-        self._last = self._manager(self.folder, keep)
-        self._best = self._manager(self.folder / "best", 1)
+        self.latest: pathlib.Path | None = None
+        self._keep, self._interval = keep, interval
+        statistics = [v.value for v in model.statistics.variables]
+        self._state = tf.train.Checkpoint(model=model, statistics=statistics)
 
-    def _manager(self, folder: pathlib.Path, keep: int) -> tf.train.CheckpointManager:
-        return tf.train.CheckpointManager(
-            self._checkpoint, str(folder), max_to_keep=keep, checkpoint_name="step"
-        )
-
-    @property
-    def latest(self) -> str | None:
-        """Path of the newest checkpoint, None if there is none."""
-        return self._last.latest_checkpoint
-
-    def save(self, step: int, best: bool = False) -> str:
-        """Writes a checkpoint and returns its path.
-
-        TensorFlow writes the parts under temporary names and renames them; the index
-        that makes a checkpoint visible comes last.
-        """
-        manager = self._best if best else self._last
-        with files.explaining(self.folder):
+    def save(self, step: int, best: bool = False) -> pathlib.Path:
+        """Writes a checkpoint, removes those it replaces, and returns its path."""
+        folder = self.folder / "best" if best else self.folder
+        path = folder / f"step-{step}"
+        with files.replacing(path) as temporary:
+            temporary.mkdir()
             try:
-                return manager.save(checkpoint_number=step)
+                self._state.write(str(temporary / _STATE))
             except tf.errors.OpError as error:
                 rule = "have room for a checkpoint"
                 raise checks.ArgumentError(
                     checks.message(str(self.folder), rule, error.message)
                 ) from error
+            record = {"step": step, "interval": self._interval}
+            record["files"] = _contents(temporary)
+            (temporary / _RECORD).write_text(json.dumps(record, indent=2))
+        if best:
+            others = [other for other in _saved(folder) if other != path]
+        else:
+            self.latest, others = path, _saved(folder)[: -self._keep]
+        for other in others:
+            files.remove(other)
+        return path
 
-    def restore_latest(self) -> int | None:
-        """Restores the newest checkpoint; returns its step, None if there is none."""
+    def restore_latest(self) -> int:
+        """Restores the newest whole checkpoint; returns its step, 0 if there is none.
+
+        Raises:
+            ArgumentError: If there are checkpoints and all are damaged, or they are
+                those of another model.
+        """
+        self.latest = newest(self.folder)
         if self.latest is None:
-            return None
-        _restore(self._checkpoint, self.latest)
+            return 0
+        _restore(self._state, self.latest)
         return step_of(self.latest)
 
+    def interval_of_latest(self) -> int:
+        """Returns the steps between two rows of the run that wrote `latest`."""
+        return json.loads((self.latest / _RECORD).read_text())["interval"]
 
-def step_of(checkpoint: str) -> int:
-    """Returns the step in a checkpoint's name, "…/step-1200" -> 1200."""
-    return int(checkpoint.rsplit("-", 1)[1])
+    def set_aside_damaged(self) -> None:
+        """Renames those after `latest`, which are damaged, out of the way."""
+        for path in _saved(self.folder):
+            if self.latest is not None and step_of(path) > step_of(self.latest):
+                aside = path.with_name(f"damaged-{path.name}")
+                shutil.rmtree(aside, ignore_errors=True)
+                path.rename(aside)
+
+
+def step_of(checkpoint: str | os.PathLike) -> int:
+    """Returns the step in a checkpoint's name, ".../step-1200" -> 1200."""
+    return int(pathlib.Path(checkpoint).name.rsplit("-", 1)[1])
 
 
 def has_any(folder: str | os.PathLike) -> bool:
     """Whether a run that finds `folder` goes on from a checkpoint in it."""
-    return tf.train.latest_checkpoint(str(folder)) is not None
+    return bool(_saved(pathlib.Path(folder)))
 
 
-def find(folder: str | os.PathLike, which: str = "last") -> str:
+def newest(folder: str | os.PathLike) -> pathlib.Path | None:
+    """Returns the newest whole checkpoint in `folder`, None if there is none at all.
+
+    A damaged one is named in a warning and the one before it taken.
+
+    Raises:
+        ArgumentError: If there are some and all are damaged.
+    """
+    found = ""
+    for path in reversed(_saved(pathlib.Path(folder))):
+        damage = _damage(path)
+        if damage is None:
+            return path
+        found += f"{path}: {damage}. "
+        _logger.warning("%s: %s. Trying the checkpoint before it.", path, damage)
+    checks.require(
+        not found,
+        "checkpoint",
+        "be whole",
+        found,
+        "None is left to go on from. Delete the run folder to start anew.",
+    )
+    return None
+
+
+def find(folder: str | os.PathLike, which: str = "last") -> pathlib.Path:
     """Returns the path of a run's "last" or "best" checkpoint.
 
     Raises:
-        ArgumentError: If there is none.
+        ArgumentError: If there is none, or none that is whole.
     """
     checks.one_of(which, ("last", "best"), "checkpoint")
     folder = pathlib.Path(folder)
-    path = tf.train.latest_checkpoint(
-        str(folder / "best" if which == "best" else folder)
-    )
+    path = newest(folder / "best" if which == "best" else folder)
     checks.require(
         path is not None,
         "run",
@@ -96,28 +162,68 @@ def find(folder: str | os.PathLike, which: str = "last") -> str:
     return path
 
 
-def restore_weights(model: keras.Model, checkpoint: str) -> None:
+def restore_weights(model: keras.Model, checkpoint: str | os.PathLike) -> None:
     """Restores a model's weights, leaving any optimiser as it is.
+
+    Args:
+        model: Of the same parts as the one that was saved.
+        checkpoint: As `find` returns it.
 
     Raises:
         ArgumentError: If the weights in the checkpoint are not those of the model.
     """
     parts = {"encoder": model.encoder, "decoder": model.decoder}
     parts["latents"] = model.latents
-    _restore(tf.train.Checkpoint(model=tf.train.Checkpoint(**parts)), checkpoint)
+    holder = tf.train.Checkpoint(model=tf.train.Checkpoint(**parts))
+    _restore(holder, pathlib.Path(checkpoint))
 
 
-def _restore(holder: tf.train.Checkpoint, path: str) -> None:
+def _saved(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Returns the checkpoints in a folder, whole or not, the oldest first."""
+    found = [p for p in folder.glob("step-*") if p.name.removeprefix("step-").isdigit()]
+    return sorted(found, key=step_of)
+
+
+def _contents(folder: pathlib.Path) -> dict[str, dict[str, int]]:
+    """Returns size and CRC-32 of each file in a checkpoint, but for the record."""
+    contents = {}
+    for path in sorted(folder.iterdir()):
+        if path.name != _RECORD:
+            data = path.read_bytes()
+            contents[path.name] = {"size": len(data), "crc32": zlib.crc32(data)}
+    return contents
+
+
+def _damage(path: pathlib.Path) -> str | None:
+    """Returns why a checkpoint cannot be used, None if it can."""
+    try:
+        expected: dict[str, Any] = json.loads((path / _RECORD).read_text())["files"]
+        found = _contents(path)
+    except FileNotFoundError:
+        return f"{_RECORD} is missing"
+    except OSError as error:
+        return f"it cannot be read ({error.strerror})"
+    except (ValueError, KeyError, TypeError) as error:
+        return f"{_RECORD} is damaged ({error})"
+    for name in sorted({*expected, *found}):
+        if name not in found:
+            return f"{name} is missing"
+        if expected.get(name) != found[name]:
+            return f"{name} is not what was written (checksum)"
+    return None
+
+
+def _restore(holder: tf.train.Checkpoint, path: pathlib.Path) -> None:
     """Restores all that `holder` holds, or says why it cannot."""
     try:
-        status = holder.restore(path)
+        status = holder.read(str(path / _STATE))
         status.assert_existing_objects_matched().expect_partial()
     except (AssertionError, ValueError, IndexError, tf.errors.OpError) as error:
         raise checks.ArgumentError(
             checks.message(
                 "checkpoint",
-                "be whole and hold the weights of this model",
-                path,
+                "hold the weights of this model",
+                str(path),
                 f"Are networks and latents those of the run? ({error})",
             )
         ) from error

@@ -102,11 +102,16 @@ class Experiment:
         self.folder.create()
         with self.folder.locked():
             checkpoints = Checkpoints(
-                self.model, self.folder.checkpoints, self.cadence.keep
+                self.model,
+                self.folder.checkpoints,
+                self.cadence.keep,
+                self.cadence.log,
             )
             # Before anything is written: a run that cannot go on stays as it is.
-            first = checkpoints.restore_latest() or 0
-            self._require_goes_on(first)
+            first = checkpoints.restore_latest()
+            self._require_goes_on(first, checkpoints)
+            self.folder.clean()
+            checkpoints.set_aside_damaged()
             self.folder.describe(**environment(), **self._settings())
             if config:
                 files.write_text(self.folder.config, config)
@@ -128,7 +133,7 @@ class Experiment:
         """Checks the arguments of the metrics, which are called only at the end."""
         rehearse(self.dataset, self.metrics)
 
-    def _require_goes_on(self, first: int) -> None:
+    def _require_goes_on(self, first: int, checkpoints: Checkpoints) -> None:
         """Checks steps and interval against the `first` steps that are done."""
         done = f"the {first} steps that the run in {self.folder} has done"
         checks.require(self.steps >= first, "steps", f"be at least {done}", self.steps)
@@ -141,12 +146,14 @@ class Experiment:
         rule, remedy = f"be those of the run in {self.folder}", "Choose another output."
         checks.require(not changed, "settings", rule, changed, remedy)
         log = self.cadence.log
-        checks.require(first % log == 0, "Cadence.log", f"divide {done}", log)
+        # A run that was stopped inside an interval goes on inside that interval.
+        fits = first % log == 0 or log == checkpoints.interval_of_latest()
+        checks.require(fits, "Cadence.log", f"divide {done}", log)
 
     @contextlib.contextmanager
     def _status(self) -> Iterator[None]:
         """Keeps run.json's status and wall time true, also when the run fails."""
-        started = time.time()
+        started = time.monotonic()  # The clock may jump.
         self.folder.describe(status="running")
         try:
             yield
@@ -156,7 +163,7 @@ class Experiment:
             raise
         finally:
             seconds = self.folder.describe().get("wall_seconds", 0.0)
-            seconds = round(seconds + time.time() - started, 1)
+            seconds = round(seconds + time.monotonic() - started, 1)
             self.folder.describe(status=status, wall_seconds=seconds, step=self.step)
 
     @property
@@ -190,27 +197,40 @@ class Experiment:
                 # Indented by four, Markdown shows it as code.
                 text = "\n".join("    " + line for line in config.splitlines())
                 tf.summary.text("config.gin", text)
-        with self.model.distribute_strategy.scope():
-            self.model.load_images = ResidentImages(self.dataset.images())
         stop = duties.StopOnSignal(interval)
+        callbacks = [*self._duties(checkpoints, writer), stop]
         try:
-            self.model.fit(
-                self.batches.starting_at(first, self.steps),
-                epochs=self.steps // interval,
-                initial_epoch=first // interval,
-                steps_per_epoch=interval,
-                callbacks=[*self._duties(first, checkpoints, writer), stop],
-                shuffle=False,
-                verbose=0,
-            )
+            with _out_of_memory(self.batches.batch_size):
+                with self.model.distribute_strategy.scope():
+                    self.model.load_images = ResidentImages(self.dataset.images())
+                for start, end in _stretches(first, self.steps, interval):
+                    if stop.received is None:
+                        self._fit_stretch(start, end, callbacks)
         finally:
             stop.restore()
             writer.close()
             self.model.load_images = None
         return stop.received
 
+    def _fit_stretch(
+        self, start: int, end: int, callbacks: list[keras.callbacks.Callback]
+    ) -> None:
+        """Trains from step `start` to `end`: whole intervals, or the rest of one."""
+        interval = self.cadence.log
+        within = start % interval
+        extra = [duties.ContinueInterval(self.model.statistics)] if within else []
+        self.model.fit(
+            self.batches.starting_at(start, end),
+            epochs=end // interval,
+            initial_epoch=start // interval,
+            steps_per_epoch=interval - within,
+            callbacks=[*extra, *callbacks],
+            shuffle=False,
+            verbose=0,
+        )
+
     def _duties(
-        self, first: int, checkpoints: Checkpoints, writer: tf.summary.SummaryWriter
+        self, checkpoints: Checkpoints, writer: tf.summary.SummaryWriter
     ) -> list[keras.callbacks.Callback]:
         """Returns the callbacks, in the order in which they must act."""
         cadence, interval = self.cadence, self.cadence.log
@@ -223,7 +243,7 @@ class Experiment:
             duties.Record(interval, self.folder, writer),
             duties.Save(interval, cadence.save, checkpoints),
             duties.Pictures(interval, cadence.pictures, writer, self._painter().sheets),
-            duties.Progress(interval, first, self.steps),
+            duties.Progress(interval, self.steps),
         ]
         if len(self.batches.held_out):
             held_out = images[np.sort(self.batches.held_out)]
@@ -268,6 +288,34 @@ class Experiment:
             self.folder.append({"step": self.step, "scores": as_row(scores)})
         self.draw(self.folder.pictures, self.step)
         return scores
+
+
+class OutOfMemoryError(checks.ArgumentError):
+    """The device has not the memory for a step of this size."""
+
+
+@contextlib.contextmanager
+def _out_of_memory(batch_size: int) -> Iterator[None]:
+    """Turns TensorFlow's exhausted memory into an error that says what to lower."""
+    try:
+        yield
+    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+        rule = "leave room for a step in the device's memory"
+        remedy = "Lower train.batch_size or the networks' width."
+        reason = str(error).strip().splitlines()[:1]
+        raise OutOfMemoryError(
+            checks.message("batch_size", rule, batch_size, f"{remedy} {reason}")
+        ) from error
+
+
+def _stretches(first: int, steps: int, interval: int) -> list[tuple[int, int]]:
+    """Returns [first, steps] in calls of `fit`: the rest of an interval stands apart.
+
+    Only a run that was stopped inside an interval has such a rest.
+    """
+    whole = -(-first // interval) * interval
+    ends = [(first, whole), (whole, steps)]
+    return [(start, end) for start, end in ends if start < end]
 
 
 def _best_elbo(folder: RunFolder) -> float:

@@ -26,7 +26,7 @@ try:
 except ImportError:  # Windows has no such lock.
     fcntl = None
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _PACKAGES = (
     "tf_disentangle",
@@ -121,6 +121,11 @@ class RunFolder:
             content.update(changes)
             files.write_json(self.description, content)
         return content
+
+    def clean(self) -> None:
+        """Removes what killed processes left half-written; needs the lock."""
+        for folder in (self.path, self.checkpoints, self.checkpoints / "best"):
+            files.remove_temporaries(folder)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

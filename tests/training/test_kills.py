@@ -1,0 +1,221 @@
+"""Runs killed with SIGKILL and started again end as if they had not been.
+
+Each is a process of its own, started through the command line.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_disentangle.training.checkpoints import find
+
+SMALL = """
+include 'chyvae.gin'
+CorrelatedEllipses.num_images = 500
+conv_encoder.width = 8
+conv_decoder.width = 8
+train.steps = {steps}
+train.batch_size = 8
+train.validation_size = 16
+train.seed = {seed}
+Cadence.log = {log}
+Cadence.evaluate = {log}
+Cadence.save = {save}
+Cadence.pictures = {save}
+factor_vae_score.num_train_votes = 20
+factor_vae_score.num_test_votes = 20
+"""
+
+# What each process does before it trains: let itself be killed at a moment.
+KILL = """
+import os, signal, sys, threading
+from tf_disentangle.cli import main, quiet
+quiet.import_tensorflow()
+from tf_disentangle import files
+from tf_disentangle.datasets import CorrelatedEllipses
+from tf_disentangle.training import callbacks, checkpoints, experiment, run_folder
+
+def die(*arguments, **options):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def at_call(number, owner, name, kill=die):
+    "Has `kill` called in place of the `number`-th call of `owner.name`."
+    original, calls = getattr(owner, name), []
+    def counted(*arguments, **options):
+        calls.append(name)
+        function = kill if len(calls) == number else original
+        return function(*arguments, **options)
+    setattr(owner, name, counted)
+
+MOMENT
+main.main(sys.argv[1:])
+"""
+
+MOMENTS = {
+    "while the data cache is written": """
+def half(self, out, progress):
+    out[:250] = 1
+    die()
+CorrelatedEllipses._generate = half
+""",
+    "in the middle of a step": """
+def begin(self, epoch, logs=None):
+    self._first, self._start = self.steps_done(), 0.0
+    if epoch == 3:
+        threading.Timer(0.01, die).start()
+callbacks.Speed.on_epoch_begin = begin
+""",
+    "while a row is written": """
+def half(self, row):
+    with open(self.metrics, "a") as file:
+        file.write('{"step": 6, "lo')
+    die()
+at_call(3, run_folder.RunFolder, "append", half)
+""",
+    "while a checkpoint is written": """
+at_call(4, checkpoints, "_contents")
+""",
+    "while an old checkpoint is removed": """
+def aside(path):
+    path.rename(path.with_name(f".{path.name}.1.old.tmp"))
+    die()
+at_call(3, files, "remove", aside)
+""",
+    "while scores are computed": """
+at_call(1, experiment, "score")
+""",
+}
+
+
+class Runs:
+    """Starts training commands of one configuration."""
+
+    def __init__(self, folder, **settings):
+        self.folder = folder
+        self.gin_file = folder / "small.gin"
+        settings = {"steps": 12, "log": 2, "save": 4, "seed": 0, **settings}
+        self.gin_file.write_text(SMALL.format(**settings))
+
+    def start(self, output, moment=None, cache=None):
+        python = ["-m", "tf_disentangle"]
+        if moment is not None:
+            python = ["-c", KILL.replace("MOMENT", MOMENTS[moment])]
+        options = ["train", f"--gin_file={self.gin_file}", f"--output={output}"]
+        environment = dict(os.environ)
+        if cache is not None:
+            environment["TF_DISENTANGLE_CACHE"] = str(cache)
+        return subprocess.Popen(
+            [sys.executable, *python, *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=environment,
+        )
+
+    def finish(self, output, **options):
+        process = self.start(output, **options)
+        text = process.communicate()[0]
+        assert process.returncode == 0, text
+        return text
+
+
+def state(output):
+    """Everything in the last checkpoint: weights, optimiser, step, running means."""
+    reader = tf.train.load_checkpoint(str(find(output / "checkpoints") / "state"))
+    names = sorted(reader.get_variable_to_shape_map())
+    # Names of objects, and a count of saves: not the run's state.
+    skipped = ("_CHECKPOINTABLE_OBJECT_GRAPH", "save_counter")
+    return {
+        n: np.asarray(reader.get_tensor(n)).tobytes()
+        for n in names
+        if not n.startswith(skipped)
+    }
+
+
+def rows(output):
+    lines = (output / "metrics.jsonl").read_text().splitlines()
+    clock = ("wall_time", "images_per_second")
+    return [
+        {k: v for k, v in json.loads(line).items() if k not in clock} for line in lines
+    ]
+
+
+def assert_same(output, whole):
+    assert state(output) == state(whole)
+    assert rows(output) == rows(whole)
+    assert json.loads((output / "run.json").read_text())["status"] == "finished"
+    left = [p for p in output.rglob(".*") if p.name != ".lock"]
+    assert left == [], "nothing half-written is left"
+    pictures = [
+        sorted(p.name for p in (o / "pictures").iterdir()) for o in (output, whole)
+    ]
+    assert pictures[0] == pictures[1]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    runs = Runs(tmp_path_factory.mktemp("kills"))
+    runs.finish(runs.folder / "whole")
+    assert len(state(runs.folder / "whole")) > 50
+    assert [row["step"] for row in rows(runs.folder / "whole")] == [
+        *range(2, 13, 2),
+        12,
+    ]
+    return runs
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_killed_run_goes_on_to_the_same_end(runs, moment, tmp_path):
+    options = {"cache": tmp_path / "cache"} if "cache" in moment else {}
+    killed = runs.start(tmp_path / "run", moment=moment, **options)
+    text = killed.communicate()[0]
+    assert killed.returncode == -signal.SIGKILL, text
+    final = [p for p in tmp_path.rglob("*") if p.suffix == ".npy"]
+    assert not final, "no half-written array has its final name"
+    runs.finish(tmp_path / "run", **options)
+    assert_same(tmp_path / "run", runs.folder / "whole")
+
+
+@pytest.mark.slow
+def test_a_loop_over_seeds_killed_twenty_times_at_random(tmp_path):
+    """Prints a line for the ledger."""
+    rng, kills, seed = np.random.default_rng(0), 0, 0
+    reached = []
+    while kills < 20:
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        runs = Runs(folder, steps=600, log=20, save=100, seed=seed)
+        started = time.monotonic()
+        runs.finish(folder / "whole")
+        seconds = time.monotonic() - started
+        for _ in range(7):
+            if kills == 20:
+                break
+            process = runs.start(folder / "run")
+            try:
+                process.communicate(timeout=rng.uniform(0.2, 1.0) * seconds)
+                break
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+                kills += 1
+                found = (folder / "run" / "metrics.jsonl").exists()
+                done = rows_done(folder / "run") if found else 0
+                reached.append(done)
+        runs.finish(folder / "run")
+        assert_same(folder / "run", folder / "whole")
+        seed += 1
+    print(f"\n{kills} kills over {seed} runs, at rows of steps {reached}: all equal")
+
+
+def rows_done(output):
+    """Step of the last whole row."""
+    lines = (output / "metrics.jsonl").read_text().split("\n")[:-1]
+    return json.loads(lines[-1])["step"] if lines else 0
