@@ -54,7 +54,7 @@ def at_call(number, owner, name, kill=die):
         return function(*arguments, **options)
     setattr(owner, name, counted)
 
-MOMENT
+CODE
 main.main(sys.argv[1:])
 """
 
@@ -103,10 +103,10 @@ class Runs:
         settings = {"steps": 12, "log": 2, "save": 4, "seed": 0, **settings}
         self.gin_file.write_text(SMALL.format(**settings))
 
-    def start(self, output, moment=None, cache=None):
+    def start(self, output, code=None, cache=None):
         python = ["-m", "tf_disentangle"]
-        if moment is not None:
-            python = ["-c", KILL.replace("MOMENT", MOMENTS[moment])]
+        if code is not None:
+            python = ["-c", KILL.replace("CODE", code)]
         options = ["train", f"--gin_file={self.gin_file}", f"--output={output}"]
         environment = dict(os.environ)
         if cache is not None:
@@ -174,7 +174,7 @@ def runs(tmp_path_factory):
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_killed_run_goes_on_to_the_same_end(runs, moment, tmp_path):
     options = {"cache": tmp_path / "cache"} if "cache" in moment else {}
-    killed = runs.start(tmp_path / "run", moment=moment, **options)
+    killed = runs.start(tmp_path / "run", code=MOMENTS[moment], **options)
     text = killed.communicate()[0]
     assert killed.returncode == -signal.SIGKILL, text
     final = [p for p in tmp_path.rglob("*") if p.suffix == ".npy"]
@@ -219,3 +219,24 @@ def rows_done(output):
     """Step of the last whole row."""
     lines = (output / "metrics.jsonl").read_text().split("\n")[:-1]
     return json.loads(lines[-1])["step"] if lines else 0
+
+
+def test_a_cache_cut_short_while_mapped_is_explained_and_made_again(runs, tmp_path):
+    """The system kills whoever reads a page that is gone."""
+    cut = tmp_path / "cache"
+    code = f"""
+import pathlib
+def begin(self, epoch, logs=None):
+    self._first, self._start = self.steps_done(), 0.0
+    if epoch == 3:
+        for path in pathlib.Path({str(cut)!r}).glob("*.npy"):
+            os.truncate(path, 4096)
+callbacks.Speed.on_epoch_begin = begin
+main.process.explain_sudden_death()
+"""
+    died = runs.start(tmp_path / "run", code=code, cache=cut)
+    text = died.communicate()[0]
+    assert died.returncode == -signal.SIGBUS, text
+    assert "cut short while in use" in text and "the same command goes on" in text
+    assert "Building it again" in runs.finish(tmp_path / "run", cache=cut)
+    assert_same(tmp_path / "run", runs.folder / "whole")

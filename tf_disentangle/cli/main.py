@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from tf_disentangle import checks
+from tf_disentangle.cli import process
 
 COMMANDS = {
     "train": "train a model, then score and draw it",
@@ -65,6 +66,9 @@ def main(argv: Sequence[str]) -> int:
 
 def run() -> None:
     """Entry point of the console script and of bin/."""
+    process.require_utf8()
+    if sys.argv[1:2] == ["train"]:
+        process.explain_sudden_death()
     # A gin file may import a module of the user's; last, so that it hides nothing.
     sys.path.append(os.getcwd())
     try:

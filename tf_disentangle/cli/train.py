@@ -66,10 +66,13 @@ def main(values: flags.FlagValues) -> int:
 
     quiet.import_tensorflow()
     from tf_disentangle import configuration
-    from tf_disentangle.training import NonFiniteError
+    from tf_disentangle.training import NonFiniteError, RunFolder
+    from tf_disentangle.training.checkpoints import has_any
 
     configuration.parse(files, values.gin_param)
-    configuration.require_same_run(pathlib.Path(output) / "config.gin")
+    folder = RunFolder(output)
+    if has_any(folder.checkpoints):  # Otherwise there is nothing to go on from.
+        configuration.require_same_run(folder.config)
     experiment = configuration.build("train", output=output)
     if values.check:
         experiment.rehearse()
@@ -90,8 +93,9 @@ def _print_summary(result: Result, steps: int) -> None:
 
     terms, folder = result.terms, result.folder
     again = f"bin/train --gin_file={folder}/config.gin --output={folder}"
-    print(f"\n{result.step} steps, in nats per image:")
-    for name in result.model.statistics.names:
+    # A run that was stopped at once may have no row yet.
+    print(f"\n{result.step} steps" + (", in nats per image:" if terms else "."))
+    for name in result.model.statistics.names if terms else ():
         held_out = terms.get(f"validation/{name}")
         extra = "" if held_out is None else f"   held out {held_out:10.2f}"
         print(f"  {name:16} {terms[name]:10.2f}{extra}")

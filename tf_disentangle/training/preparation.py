@@ -15,6 +15,7 @@ from tf_disentangle.protocols import Dataset
 from tf_disentangle.training.batches import Batches
 from tf_disentangle.training.checkpoints import find, has_any, restore_weights
 from tf_disentangle.training.experiment import Experiment, Result
+from tf_disentangle.training.memory import require_memory
 from tf_disentangle.training.options import Cadence, Device
 from tf_disentangle.training.run_folder import RunFolder
 from tf_disentangle.training.scores import Metric
@@ -105,6 +106,8 @@ def prepare(
             steps_per_execution=device.steps_per_execution,
         )
         built.optimizer.build(built.trainable_variables)
+        if not tf.config.list_physical_devices("GPU"):
+            require_memory(built, batch_size)
         # A run that goes on has weights of its own, and its source may be gone.
         if warm_start is not None and not has_any(RunFolder(output).checkpoints):
             source = RunFolder.existing(warm_start)
