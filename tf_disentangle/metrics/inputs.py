@@ -143,6 +143,23 @@ def categorical_columns(
     return np.array([column.kind == "categorical" for column in columns])
 
 
+def varied_factors(samples: Samples) -> np.ndarray:
+    """Returns which of the K factors take two values or more in the samples, bool [K].
+
+    Raises:
+        ArgumentError: If none does.
+    """
+    first = samples.factors[:1]
+    varied = np.any(samples.factors != first, axis=0)
+    require(
+        varied.any(),
+        "factors",
+        "have a factor with two values or more",
+        f"the one row {first[0].tolist()} for all {len(samples.factors)} images",
+    )
+    return varied
+
+
 def one_hot(samples: Samples) -> tuple[np.ndarray, np.ndarray]:
     """Writes each categorical column as one 0/1 column per category.
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
+
+import numpy as np
 
 from tf_disentangle.checks import integer, one_of, real
 
@@ -60,7 +62,66 @@ FACTOR_VAE_PROTOCOLS: dict[str, FactorVAEProtocol] = {
     )
 }
 
+
+@dataclasses.dataclass(frozen=True)
+class ArrayProtocol:
+    """The open choices of the metrics that take codes and factors as arrays.
+
+    Attributes:
+        name: What the result reports as its protocol.
+        solvers: Whose default solvers are spelled out: "sklearn-0.20", with which the
+            study of Locatello et al. (2019) ran, or "sklearn-1.9".
+        verbatim: Whether degenerate input is treated as the study's code treats it,
+            with its NaN, its errors and its inflated scores.
+        num_bins: Bins of equal width per continuous column, at least 1.
+        diff_quantile: Quantile that stands for the largest deviation (IRS), in [0, 1].
+        continuous_factors: Whether factors are quantities (SAP), not labels.
+        categorical: How categorical columns entered; "" without any.
+    """
+
+    name: str
+    solvers: Literal["sklearn-0.20", "sklearn-1.9"]
+    verbatim: bool = False
+    num_bins: int = 20
+    diff_quantile: float = 0.99
+    continuous_factors: bool = False
+    categorical: str = ""
+
+    def __post_init__(self) -> None:
+        integer(self.num_bins, "num_bins", at_least=1)
+        real(self.diff_quantile, "diff_quantile", at_least=0.0, at_most=1.0)
+
+
+ARRAY_PROTOCOLS: dict[str, ArrayProtocol] = {
+    protocol.name: protocol
+    for protocol in (
+        ArrayProtocol("dlib", "sklearn-0.20"),
+        ArrayProtocol("dlib-sklearn1.9", "sklearn-1.9"),
+        ArrayProtocol("dlib-verbatim", "sklearn-0.20", verbatim=True),
+        ArrayProtocol("dlib-sklearn1.9-verbatim", "sklearn-1.9", verbatim=True),
+    )
+}
+
 _Protocol = TypeVar("_Protocol")
+
+
+def array_protocol(
+    name: str, rule: str, categorical: np.ndarray, **overrides: Any
+) -> ArrayProtocol:
+    """Returns the protocol `name` of `ARRAY_PROTOCOLS` with overrides.
+
+    Args:
+        name: A key of the table.
+        rule: How the metric takes categorical columns; written into the protocol's
+            name if there is one.
+        categorical: bool [L], the categorical columns.
+        **overrides: As in `named_protocol`.
+
+    Raises:
+        ArgumentError: As `named_protocol`.
+    """
+    used = rule if np.any(categorical) else None
+    return named_protocol(ARRAY_PROTOCOLS, name, categorical=used, **overrides)
 
 
 def named_protocol(
