@@ -1,0 +1,184 @@
+"""Metrics of arrays, made metrics of a data set and an encoder.
+
+A metric of arrays says by its first parameters what it needs:
+
+    (codes)                                                    one draw, codes only
+    (codes, factors)                                           one draw
+    (train_codes, train_factors, test_codes, test_factors)     two successive draws
+
+`on_dataset` wraps it into a function (dataset, represent, ...) that draws the factors,
+encodes each distinct image once and calls it. Draws are functions of the seed alone, so
+metrics of one seed and one size see the same images: the 10,000 of MIG are the train
+part of DCI.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tf_disentangle.checks import ArgumentError, integer, message, nearest, require
+from tf_disentangle.metrics.sampling import (
+    encode_factors,
+    require_factors,
+    sample_factors,
+)
+from tf_disentangle.protocols import Dataset, Represent
+
+#: Sizes of the draws in the study of Locatello et al. (2019).
+NUM_TRAIN, NUM_TEST = 10_000, 5_000
+
+_SPLIT = ("train_codes", "train_factors", "test_codes", "test_factors")
+_KINDS = (("codes",), ("codes", "factors"), _SPLIT)
+
+
+def _sampling(
+    dataset: Dataset,
+    represent: Represent,
+    *,
+    seed: int = 0,
+    num_train: int = NUM_TRAIN,
+    num_test: int = NUM_TEST,
+    factors: Sequence[str] | None = None,
+    encode_once: bool | None = None,
+    encode_batch_size: int = 256,
+    progress: bool | None = None,
+) -> None:
+    """On a data set the arrays are drawn: (dataset, represent, ...).
+
+    Args:
+        dataset: A set with known factors.
+        represent: Images uint8 [B, H, W, C] to codes [B, L].
+        seed: Of the draws, and of the metric where it has one; at least 0.
+        num_train: Images of the first draw, at least 2.
+        num_test: Images of the second draw, at least 2, for a metric with a test part.
+        factors: Names of the factors to score; the others still vary, and the result's
+            protocol says so. None is all that have more than one value.
+        encode_once: None encodes each distinct image once, unless the set declares
+            "stochastic_images". Give False where `represent` is itself random.
+        encode_batch_size: Images per call of `represent`.
+        progress: Whether to show a bar on stderr; None shows it on a terminal only.
+    """
+
+
+def needs(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Names of the arrays that a metric takes; () if it does not take arrays."""
+    parameters = inspect.signature(function).parameters.values()
+    names = tuple(p.name for p in parameters if p.kind is not p.KEYWORD_ONLY)
+    return names if names in _KINDS else ()
+
+
+def on_dataset(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Returns the metric of a data set that calls a metric of arrays.
+
+    It takes the options of both, and the result's protocol names sizes and factors that
+    are not the usual ones.
+
+    Args:
+        function: A metric of arrays; its options are keyword-only.
+    """
+    arrays, signature = needs(function), _signature(function)
+    own = set(inspect.signature(function).parameters)
+
+    def metric(*args: Any, **options: Any) -> Any:
+        bound = signature.bind(*args, **options)
+        bound.apply_defaults()
+        values = bound.arguments
+        given, notes = _drawn(arrays, values)
+        result = function(*given, **{k: v for k, v in values.items() if k in own})
+        protocol = ", ".join([result.protocol, *notes])
+        return dataclasses.replace(result, protocol=protocol)
+
+    # Not functools.wraps: gin would look through `__wrapped__` for the parameters.
+    metric.__name__ = function.__name__
+    metric.__doc__ = f"{inspect.getdoc(function)}\n\n{inspect.getdoc(_sampling)}"
+    metric.__signature__ = signature
+    return metric
+
+
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    """The signature of a metric of arrays on a data set."""
+    parameters = dict(inspect.signature(_sampling).parameters)
+    if needs(function) != _SPLIT:
+        del parameters["num_test"]
+    if needs(function) == ("codes",):
+        del parameters["factors"]
+    options = inspect.signature(function).parameters.values()
+    own = {p.name: p for p in options if p.kind is p.KEYWORD_ONLY}
+    return inspect.Signature([*parameters.values(), *_without(own, parameters)])
+
+
+def _without(own: Mapping[str, Any], others: Mapping[str, Any]) -> list[Any]:
+    return [parameter for name, parameter in own.items() if name not in others]
+
+
+def _drawn(
+    arrays: Sequence[str], values: Mapping[str, Any]
+) -> tuple[list[np.ndarray], list[str]]:
+    """Draws and encodes what a metric needs.
+
+    Returns:
+        The arrays, and what its protocol must say of them.
+    """
+    dataset = values["dataset"]
+    require_factors(dataset)
+    rng = np.random.default_rng(integer(values["seed"], "seed", at_least=0))
+    chosen = factor_columns(dataset, values.get("factors"))
+    usual = {"num_train": NUM_TRAIN, "num_test": NUM_TEST}
+    sizes = {k: integer(values[k], k, at_least=2) for k in usual if k in values}
+    drawn = [sample_factors(dataset, size, rng) for size in sizes.values()]
+    encoding = encode_factors(
+        dataset,
+        values["represent"],
+        np.concatenate(drawn),
+        rng=rng,
+        encode_once=values["encode_once"],
+        batch_size=values["encode_batch_size"],
+        progress=values["progress"],
+    )
+    given, start = [], 0
+    for part in drawn:
+        given += [encoding[start : start + len(part)], part[:, chosen]]
+        start += len(part)
+    notes = [f"{k}={size}" for k, size in sizes.items() if size != usual[k]]
+    if values.get("factors") is not None:
+        notes.append(f"factors={'+'.join(chosen_names(dataset, values['factors']))}")
+    return given[: len(arrays)], notes
+
+
+def factor_columns(dataset: Dataset, factors: Sequence[str] | None) -> list[int]:
+    """Columns of the factors to score, in the order of `factors`.
+
+    Args:
+        dataset: A set with known factors.
+        factors: Their names; None is all with more than one value.
+
+    Raises:
+        ArgumentError: If a name is unknown or comes twice, or none is left.
+    """
+    names = tuple(dataset.factor_names)
+    if factors is None:
+        chosen = [k for k, size in enumerate(dataset.factor_sizes) if size > 1]
+        rule = "have a factor with two values or more"
+        sizes = f"factor_sizes {tuple(dataset.factor_sizes)}"
+        require(chosen, "dataset", rule, sizes)
+        return chosen
+    factors = [factors] if isinstance(factors, str) else list(factors)
+    require(factors, "factors", f"name one of {', '.join(names)}", factors)
+    require(len(set(factors)) == len(factors), "factors", "name each once", factors)
+    for name in factors:
+        if name not in names:
+            rule = "be names of the set's factors"
+            raise ArgumentError(message("factors", rule, name, nearest(name, names)))
+    return [names.index(name) for name in factors]
+
+
+def chosen_names(
+    dataset: Dataset, factors: Sequence[str] | None = None
+) -> tuple[str, ...]:
+    """Names of the factors that are scored; see `factor_columns`."""
+    return tuple(dataset.factor_names[k] for k in factor_columns(dataset, factors))
