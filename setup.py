@@ -43,6 +43,7 @@ setup(
         "gin-config==0.5.0",
         "importlib_resources",  # tensorflow-datasets needs it and does not say so
         "keras>=3.15,<4",
+        "numba>=0.61",
         "numpy>=2.0",
         "opencv-python-headless>=4.10",
         "pillow>=10.1",
