@@ -10,6 +10,7 @@ To add a metric: its file, its test, and one entry in `ARRAY_METRICS` or
 the metric's properties.
 """
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -20,12 +21,30 @@ from tf_disentangle.metrics.intervals import (
     bootstrap_interval,
     mean_interval,
 )
-from tf_disentangle.metrics.on_dataset import on_dataset
+from tf_disentangle.metrics.on_dataset import chosen_names, needs, on_dataset
+from tf_disentangle.metrics.protocol import (
+    ARRAY_PROTOCOLS,
+    BETA_VAE_PROTOCOLS,
+    FACTOR_VAE_PROTOCOLS,
+)
+from tf_disentangle.metrics.sampling import EncodedFactors
 from tf_disentangle.metrics.selection.udr import UDRScore, udr_score
+from tf_disentangle.metrics.supervised.beta_vae import BetaVAEScore, beta_vae_score
+from tf_disentangle.metrics.supervised.explicitness import (
+    ExplicitnessScore,
+    explicitness_score,
+)
 from tf_disentangle.metrics.supervised.factor_vae import (
     FactorVAEScore,
     factor_vae_score,
 )
+from tf_disentangle.metrics.supervised.irs import IRSScore, irs_score
+from tf_disentangle.metrics.supervised.mig import MIGScore, mig_score
+from tf_disentangle.metrics.supervised.modularity import (
+    ModularityScore,
+    modularity_score,
+)
+from tf_disentangle.metrics.supervised.sap import SAPScore, sap_score
 from tf_disentangle.metrics.unsupervised.activity import ActiveUnits, active_units
 from tf_disentangle.metrics.unsupervised.aggregate import (
     AggregatePosteriorScores,
@@ -39,11 +58,17 @@ from tf_disentangle.metrics.unsupervised.correlation import (
 #: Metrics of arrays by name; `on_dataset` makes metrics of a data set of them.
 ARRAY_METRICS: dict[str, Callable[..., Any]] = {
     "active_units": active_units,
+    "explicitness_score": explicitness_score,
+    "irs_score": irs_score,
+    "mig_score": mig_score,
+    "modularity_score": modularity_score,
+    "sap_score": sap_score,
     "unsupervised_scores": unsupervised_scores,
 }
 
 #: Metrics that draw batches of their own: (dataset, represent, ...).
 SAMPLING_METRICS: dict[str, Callable[..., Any]] = {
+    "beta_vae_score": beta_vae_score,
     "factor_vae_score": factor_vae_score,
 }
 
@@ -55,26 +80,53 @@ METRICS: dict[str, Callable[..., Any]] = {
     **{name: on_dataset(metric) for name, metric in ARRAY_METRICS.items()},
 }
 
+#: Names of the protocols of each metric that has several.
+PROTOCOLS: dict[str, tuple[str, ...]] = {
+    "beta_vae_score": tuple(BETA_VAE_PROTOCOLS),
+    "factor_vae_score": tuple(FACTOR_VAE_PROTOCOLS),
+    **{
+        name: tuple(ARRAY_PROTOCOLS)
+        for name, metric in ARRAY_METRICS.items()
+        if "protocol" in inspect.signature(metric).parameters
+    },
+}
+
 __all__ = [
     "ARRAY_METRICS",
     "METRICS",
+    "PROTOCOLS",
     "SAMPLING_METRICS",
     "ActiveUnits",
     "AggregatePosteriorScores",
+    "BetaVAEScore",
+    "EncodedFactors",
     "Evaluation",
+    "ExplicitnessScore",
     "FactorVAEScore",
+    "IRSScore",
     "Interval",
+    "MIGScore",
+    "ModularityScore",
+    "SAPScore",
     "UDRScore",
     "UnsupervisedScores",
     "accuracy_interval",
     "active_units",
     "aggregate_posterior_scores",
+    "beta_vae_score",
     "bootstrap_interval",
+    "chosen_names",
     "evaluate",
     "evaluate_arrays",
+    "explicitness_score",
     "factor_vae_score",
+    "irs_score",
     "mean_interval",
+    "mig_score",
+    "modularity_score",
+    "needs",
     "on_dataset",
+    "sap_score",
     "udr_score",
     "unsupervised_scores",
 ]

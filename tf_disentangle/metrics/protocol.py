@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
-from tf_disentangle.checks import integer, one_of, real
+from tf_disentangle.checks import integer, one_of, real, require_type
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +59,43 @@ FACTOR_VAE_PROTOCOLS: dict[str, FactorVAEProtocol] = {
         FactorVAEProtocol("dlib", 64, 10_000, 10_000, 5_000, 0.05),
         # The authors' code of CHyVAE, Ansari and Soh (2019).
         FactorVAEProtocol("chyvae", 200, 5_000, 800, 800, 0.0),
+    )
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class BetaVAEProtocol:
+    """The open choices of the BetaVAE score.
+
+    Attributes:
+        name: What the result reports as its protocol.
+        solvers: Whose default solver is spelled out, as in `ArrayProtocol`.
+        batch_size: Pairs of images per vote, at least 1.
+        num_train_votes: Votes that fit the classifier, at least 1.
+        num_test_votes: Fresh votes that score it, at least 1.
+        scale_codes: Whether differences are divided by each latent's standard
+            deviation before the classifier sees them.
+    """
+
+    name: str
+    solvers: Literal["sklearn-0.20", "sklearn-1.9"]
+    batch_size: int = 64
+    num_train_votes: int = 10_000
+    num_test_votes: int = 5_000
+    scale_codes: bool = False
+
+    def __post_init__(self) -> None:
+        integer(self.batch_size, "batch_size", at_least=1)
+        integer(self.num_train_votes, "num_train_votes", at_least=1)
+        integer(self.num_test_votes, "num_test_votes", at_least=1)
+        require_type(self.scale_codes, bool, "scale_codes")
+
+
+BETA_VAE_PROTOCOLS: dict[str, BetaVAEProtocol] = {
+    protocol.name: protocol
+    for protocol in (
+        BetaVAEProtocol("dlib", "sklearn-0.20"),
+        BetaVAEProtocol("dlib-sklearn1.9", "sklearn-1.9"),
     )
 }
 
