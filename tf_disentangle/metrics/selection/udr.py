@@ -23,7 +23,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy import stats
-from sklearn.linear_model import Lasso
 from tqdm import tqdm
 
 from tf_disentangle.checks import one_of, real, require
@@ -171,6 +170,8 @@ def lasso_similarity(first: np.ndarray, second: np.ndarray, alpha: float) -> np.
     Returns:
         float64 [A, B].
     """
+    from sklearn.linear_model import Lasso  # takes a second to import
+
     model = Lasso(alpha=alpha, max_iter=10_000)
     weights = model.fit(first, second).coef_
     return np.abs(weights).reshape(second.shape[1], first.shape[1]).T
