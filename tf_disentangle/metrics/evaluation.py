@@ -17,7 +17,8 @@ from tf_disentangle.metrics.intervals import (
     mean_interval,
 )
 from tf_disentangle.metrics.on_dataset import needs
-from tf_disentangle.protocols import Dataset, Represent
+from tf_disentangle.metrics.sampling import EncodedFactors
+from tf_disentangle.protocols import CodeColumn, Dataset, Represent
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -27,7 +28,8 @@ class Evaluation:
     Attributes:
         score: Mean score of the seeds.
         name: Of the metric.
-        seeds: As many as results; one for a metric that takes no seed.
+        seeds: Of the results; empty for one result with the metric's own seed, or
+            without any.
         results: Of each seed.
         interval: Of the score: over the seeds (t), or of one seed's test accuracy
             (Wilson); None where one seed says nothing of its error.
@@ -47,7 +49,8 @@ def evaluate(
     represent: Represent,
     metrics: Mapping[str, Callable[..., Any]],
     *,
-    seeds: Sequence[int] = (0,),
+    seeds: Sequence[int] | None = None,
+    columns: Sequence[CodeColumn] | None = None,
     confidence: float = 0.95,
     progress: bool | None = None,
     **options: Any,
@@ -61,7 +64,9 @@ def evaluate(
         dataset: A set with known factors.
         represent: Images uint8 [B, H, W, C] to codes [B, L].
         metrics: Functions (dataset, represent, ...) by name, such as `METRICS`.
-        seeds: At least one, each at least 0, given to the metrics that take a seed.
+        seeds: At least one, each at least 0, given to the metrics that take a seed;
+            None leaves each metric its own.
+        columns: What the columns of the codes hold, for the metrics that ask.
         confidence: Of the intervals, in (0, 1).
         progress: Whether to show bars on stderr; None shows them on a terminal only.
         **options: Such as `factors` and `encode_once`, given to each metric that has a
@@ -71,11 +76,13 @@ def evaluate(
         ArgumentError: If there is no seed or no metric takes an option, and whatever
             the metrics raise.
     """
-    shared = {name: v for name, v in options.items() if v is not None}
-    _require_known(shared, metrics)
+    shared = _shared(options, metrics, columns)
+
+    # Each image is encoded once for all metrics and seeds.
+    encoder = EncodedFactors(dataset, represent)
 
     def call(metric: Callable[..., Any], **values: Any) -> Any:
-        return metric(dataset, represent, **values)
+        return metric(dataset, encoder, **values)
 
     return _over_seeds(call, metrics, seeds, confidence, progress, shared)
 
@@ -84,7 +91,8 @@ def evaluate_arrays(
     arrays: Mapping[str, np.ndarray],
     metrics: Mapping[str, Callable[..., Any]],
     *,
-    seeds: Sequence[int] = (0,),
+    seeds: Sequence[int] | None = None,
+    columns: Sequence[CodeColumn] | None = None,
     confidence: float = 0.95,
     progress: bool | None = None,
     **options: Any,
@@ -97,6 +105,7 @@ def evaluate_arrays(
             random third of the rows, by its seed, and its protocol says so.
         metrics: Functions of arrays by name, such as `ARRAY_METRICS`.
         seeds: As in `evaluate`. A metric of one draw that takes no seed is called once.
+        columns: As in `evaluate`.
         confidence: As in `evaluate`.
         progress: As in `evaluate`.
         **options: As in `evaluate`.
@@ -104,8 +113,7 @@ def evaluate_arrays(
     Raises:
         ArgumentError: If an array that a metric needs is missing.
     """
-    shared = {name: v for name, v in options.items() if v is not None}
-    _require_known(shared, metrics)
+    shared = _shared(options, metrics, columns)
     for name in ("codes", "factors"):
         wanted = any(name in "".join(needs(metric)) for metric in metrics.values())
         require(
@@ -143,14 +151,22 @@ def _held_out_third(arrays: Mapping[str, np.ndarray], seed: int) -> list[np.ndar
     return [codes[train], factors[train], codes[test], factors[test]]
 
 
-def _require_known(
-    options: Mapping[str, Any], metrics: Mapping[str, Callable[..., Any]]
-) -> None:
-    """Raises unless each option is a parameter of at least one metric."""
-    for option in options:
+def _shared(
+    options: Mapping[str, Any],
+    metrics: Mapping[str, Callable[..., Any]],
+    columns: Sequence[CodeColumn] | None,
+) -> dict[str, Any]:
+    """Returns what every metric gets that has a parameter for it.
+
+    Raises:
+        ArgumentError: If an option is no parameter of any of the metrics.
+    """
+    shared = {name: v for name, v in options.items() if v is not None}
+    for option in shared:
         takes = [m for m in metrics.values() if _takes(m, option)]
         rule = "be an option of one of the metrics"
         require(takes, option, rule, ", ".join(metrics))
+    return shared if columns is None else {**shared, "columns": columns}
 
 
 def _takes(metric: Callable[..., Any], option: str) -> bool:
@@ -160,40 +176,49 @@ def _takes(metric: Callable[..., Any], option: str) -> bool:
 def _over_seeds(
     call: Callable[..., Any],
     metrics: Mapping[str, Callable[..., Any]],
-    seeds: Sequence[int],
+    seeds: Sequence[int] | None,
     confidence: float,
     progress: bool | None,
     shared: Mapping[str, Any],
 ) -> dict[str, Evaluation]:
     """Calls each metric with each seed."""
-    seeds = tuple(integer(seed, "seeds", at_least=0) for seed in seeds)
-    require(seeds, "seeds", "have at least one seed", seeds)
-    found: dict[str, Evaluation] = {}
+    seeds = (None,) if seeds is None else _checked_seeds(seeds)
+    results: dict[str, list[Any]] = {name: [] for name in metrics}
     disable = None if progress is None else not progress
-    # Seeds outside: metrics of one seed share their draws.
-    with tqdm(
-        total=len(metrics) * len(seeds), unit="score", disable=disable, leave=False
-    ) as bar:
-        results: dict[str, list[Any]] = {name: [] for name in metrics}
+    total = len(metrics) * len(seeds)
+    with tqdm(total=total, unit="score", disable=disable, leave=False) as bar:
+        # Seeds outside: metrics of one seed share their draws.
         for seed in seeds:
             for name, metric in metrics.items():
-                bar.set_description(f"{name}, seed {seed}")
+                bar.set_description(name if seed is None else f"{name}, seed {seed}")
                 values = {k: v for k, v in shared.items() if _takes(metric, k)}
-                if _takes(metric, "progress"):
+                if _takes(metric, "progress") and progress is not None:
                     values["progress"] = progress
-                if _seeded(metric):
+                if _seeded(metric) and seed is not None:
                     results[name].append(call(metric, seed=seed, **values))
                 elif not results[name]:
                     results[name].append(call(metric, **values))
                 bar.update()
-    for name, each in results.items():
-        used = seeds[: len(each)]
-        found[name] = _summary(name, used, tuple(each), confidence)
-    return found
+    return {
+        name: _summary(
+            name,
+            seeds if _seeded(metrics[name]) and seeds[0] is not None else (),
+            tuple(each),
+            confidence,
+        )
+        for name, each in results.items()
+    }
+
+
+def _checked_seeds(seeds: Sequence[int]) -> tuple[int, ...]:
+    seeds = tuple(integer(seed, "seeds", at_least=0) for seed in seeds)
+    require(seeds, "seeds", "have at least one seed", seeds)
+    require(len(set(seeds)) == len(seeds), "seeds", "differ", seeds)
+    return seeds
 
 
 def _seeded(metric: Callable[..., Any]) -> bool:
-    """Whether another seed gives another result."""
+    """Whether another seed may give another result."""
     return _takes(metric, "seed") or needs(metric)[:1] == ("train_codes",)
 
 

@@ -21,11 +21,12 @@ from typing import Any
 
 import numpy as np
 
-from tf_disentangle.checks import ArgumentError, integer, message, nearest, require
+from tf_disentangle.checks import integer
 from tf_disentangle.metrics.sampling import (
     encode_factors,
     require_factors,
     sample_factors,
+    scored_factors,
 )
 from tf_disentangle.protocols import Dataset, Represent
 
@@ -57,7 +58,7 @@ def _sampling(
         num_train: Images of the first draw, at least 2.
         num_test: Images of the second draw, at least 2, for a metric with a test part.
         factors: Names of the factors to score; the others still vary, and the result's
-            protocol says so. None is all that have more than one value.
+            protocol says so. None is all.
         encode_once: None encodes each distinct image once, unless the set declares
             "stochastic_images". Give False where `represent` is itself random.
         encode_batch_size: Images per call of `represent`.
@@ -82,16 +83,15 @@ def on_dataset(function: Callable[..., Any]) -> Callable[..., Any]:
         function: A metric of arrays; its options are keyword-only.
     """
     arrays, signature = needs(function), _signature(function)
-    own = set(inspect.signature(function).parameters)
+    own = set(inspect.signature(function).parameters) - set(arrays)
 
     def metric(*args: Any, **options: Any) -> Any:
         bound = signature.bind(*args, **options)
         bound.apply_defaults()
         values = bound.arguments
-        given, notes = _drawn(arrays, values)
+        given, note = _drawn(arrays, values)
         result = function(*given, **{k: v for k, v in values.items() if k in own})
-        protocol = ", ".join([result.protocol, *notes])
-        return dataclasses.replace(result, protocol=protocol)
+        return dataclasses.replace(result, protocol=f"{result.protocol}{note}")
 
     # Not functools.wraps: gin would look through `__wrapped__` for the parameters.
     metric.__name__ = function.__name__
@@ -118,16 +118,16 @@ def _without(own: Mapping[str, Any], others: Mapping[str, Any]) -> list[Any]:
 
 def _drawn(
     arrays: Sequence[str], values: Mapping[str, Any]
-) -> tuple[list[np.ndarray], list[str]]:
+) -> tuple[list[np.ndarray], str]:
     """Draws and encodes what a metric needs.
 
     Returns:
-        The arrays, and what its protocol must say of them.
+        The arrays, and what the protocol's name must add.
     """
     dataset = values["dataset"]
     require_factors(dataset)
     rng = np.random.default_rng(integer(values["seed"], "seed", at_least=0))
-    chosen = factor_columns(dataset, values.get("factors"))
+    chosen, factors_note = scored_factors(dataset, values.get("factors"))
     usual = {"num_train": NUM_TRAIN, "num_test": NUM_TEST}
     sizes = {k: integer(values[k], k, at_least=2) for k in usual if k in values}
     drawn = [sample_factors(dataset, size, rng) for size in sizes.values()]
@@ -144,41 +144,20 @@ def _drawn(
     for part in drawn:
         given += [encoding[start : start + len(part)], part[:, chosen]]
         start += len(part)
-    notes = [f"{k}={size}" for k, size in sizes.items() if size != usual[k]]
-    if values.get("factors") is not None:
-        notes.append(f"factors={'+'.join(chosen_names(dataset, values['factors']))}")
-    return given[: len(arrays)], notes
-
-
-def factor_columns(dataset: Dataset, factors: Sequence[str] | None) -> list[int]:
-    """Columns of the factors to score, in the order of `factors`.
-
-    Args:
-        dataset: A set with known factors.
-        factors: Their names; None is all with more than one value.
-
-    Raises:
-        ArgumentError: If a name is unknown or comes twice, or none is left.
-    """
-    names = tuple(dataset.factor_names)
-    if factors is None:
-        chosen = [k for k, size in enumerate(dataset.factor_sizes) if size > 1]
-        rule = "have a factor with two values or more"
-        sizes = f"factor_sizes {tuple(dataset.factor_sizes)}"
-        require(chosen, "dataset", rule, sizes)
-        return chosen
-    factors = [factors] if isinstance(factors, str) else list(factors)
-    require(factors, "factors", f"name one of {', '.join(names)}", factors)
-    require(len(set(factors)) == len(factors), "factors", "name each once", factors)
-    for name in factors:
-        if name not in names:
-            rule = "be names of the set's factors"
-            raise ArgumentError(message("factors", rule, name, nearest(name, names)))
-    return [names.index(name) for name in factors]
+    notes = [f", {k}={size}" for k, size in sizes.items() if size != usual[k]]
+    return given[: len(arrays)], "".join([*notes, factors_note])
 
 
 def chosen_names(
     dataset: Dataset, factors: Sequence[str] | None = None
 ) -> tuple[str, ...]:
-    """Names of the factors that are scored; see `factor_columns`."""
-    return tuple(dataset.factor_names[k] for k in factor_columns(dataset, factors))
+    """Names of the factors that are scored, in the order of the matrices' columns.
+
+    Args:
+        dataset: A set with known factors.
+        factors: Names of some of them; None is all.
+
+    Raises:
+        ArgumentError: If a name is unknown or comes twice.
+    """
+    return tuple(dataset.factor_names[k] for k in scored_factors(dataset, factors)[0])

@@ -27,7 +27,10 @@ from tf_disentangle.checks import (
     one_of,
     require,
 )
-from tf_disentangle.protocols import Dataset, Represent
+from tf_disentangle.protocols import Dataset, RandomRepresent, Represent
+
+# Codes that are drawn at once from posteriors; bounds the memory.
+_ROWS_PER_DRAW = 2**14
 
 #: Factors [M, K], distinct rows, to codes float32 [M, L].
 _Encode = Callable[[np.ndarray], np.ndarray]
@@ -223,7 +226,8 @@ def encode_factors(
         rng: Drives `render` where the set is stochastic; unused otherwise.
         encode_once: False renders and encodes every draw anew, which a random
             `represent` (codes sampled from the posterior) needs. None: once, unless
-            the set declares "stochastic_images".
+            the set declares "stochastic_images". A `protocols.RandomRepresent` is
+            always asked once, and its codes are drawn anew for each draw.
         batch_size: Images per call of `represent`; the last call may be shorter.
         progress: Whether to show a bar on stderr; None shows it on a terminal only.
 
@@ -245,14 +249,42 @@ def encode_factors(
     def encode(rows: np.ndarray) -> np.ndarray:
         return _encode_rows(dataset, represent, rows, rng, batch_size, progress)
 
-    if encode_once is False or (encode_once is None and stochastic):
-        return Encoding(encode(factors), np.arange(len(factors)))
-    if cache is not None and not stochastic:
+    is_random = isinstance(represent, RandomRepresent)
+    if encode_once is None or is_random:
+        encode_once = not stochastic
+    if not encode_once:
+        encoding = Encoding(encode(factors), np.arange(len(factors)))
+    else:
+        encoding = _encoded_once(
+            dataset, None if stochastic else cache, factors, encode
+        )
+    return _draw_codes(encoding, represent, rng) if is_random else encoding
+
+
+def _encoded_once(
+    dataset: Dataset,
+    cache: EncodedFactors | None,
+    factors: np.ndarray,
+    encode: _Encode,
+) -> Encoding:
+    """Codes of all draws, each distinct row encoded once, or never if it is known."""
+    if cache is not None:
         encoding = cache._look_up(factors, encode)
         if encoding is not None:
             return encoding
     first, row = distinct_rows(factors, dataset.factor_sizes)
     return Encoding(encode(factors[first]), row)
+
+
+def _draw_codes(
+    known: Encoding, represent: RandomRepresent, rng: np.random.Generator
+) -> Encoding:
+    """Draws a code for each draw from what is known of its image."""
+    count = len(known.row)
+    starts = range(0, count, _ROWS_PER_DRAW)
+    parts = [represent.draw(known[i : i + _ROWS_PER_DRAW], rng) for i in starts]
+    codes = np.concatenate(parts)
+    return Encoding(_finite_codes(codes, count), np.arange(count))
 
 
 def _encode_rows(

@@ -136,7 +136,7 @@ def test_a_categorical_column_enters_by_its_categories():
     )
     np.testing.assert_allclose(numbers(result), numbers(other), rtol=1e-12)
     assert result.score == unsupervised_scores(codes[:, :2]).score
-    entropy = result.mutual_information[2, 2]
+    entropy = result.latent_information[2, 2]
     assert entropy == pytest.approx(mutual_info_score(category, category))
 
 

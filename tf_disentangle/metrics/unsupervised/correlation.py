@@ -43,7 +43,7 @@ class UnsupervisedScores:
         gaussian_wasserstein_normalised: W / tr S, in [0, 2); 0 if all are constant.
         mutual_information_score: Mean mutual information of two latents, in nats; 0
             for one latent.
-        mutual_information: float64 [L, L], of each pair, in nats.
+        latent_information: float64 [L, L], mutual information of each pair, in nats.
         constant: bool [L], latents with one value only.
         protocol: Name of the protocol, with any value that was overridden.
     """
@@ -52,7 +52,7 @@ class UnsupervisedScores:
     gaussian_wasserstein: float
     gaussian_wasserstein_normalised: float
     mutual_information_score: float
-    mutual_information: np.ndarray
+    latent_information: np.ndarray
     constant: np.ndarray
     protocol: str
 
@@ -102,7 +102,7 @@ def unsupervised_scores(
         gaussian_wasserstein=wasserstein,
         gaussian_wasserstein_normalised=wasserstein / trace if trace > 0 else 0.0,
         mutual_information_score=off_diagonal_mean(information),
-        mutual_information=information,
+        latent_information=information,
         constant=constant,
         protocol=choice.name,
     )
