@@ -29,6 +29,9 @@ class FactorVAEProtocol:
         num_test_votes: Fresh votes that score it, at least 1.
         prune_threshold: Latents whose standard deviation over the variance samples is
             below it never win a vote; 0 prunes constant latents only.
+        verbatim: Whether to do as the reference does with factors of one value (they
+            are drawn), constant latents (not pruned by 0, they win every vote) and the
+            number of active latents (all of them).
     """
 
     name: str
@@ -37,6 +40,7 @@ class FactorVAEProtocol:
     num_train_votes: int
     num_test_votes: int
     prune_threshold: float
+    verbatim: bool = False
 
     def __post_init__(self) -> None:
         remedy = "A variance needs two images."
@@ -57,8 +61,10 @@ FACTOR_VAE_PROTOCOLS: dict[str, FactorVAEProtocol] = {
     for protocol in (
         # The study of Locatello et al. (2019).
         FactorVAEProtocol("dlib", 64, 10_000, 10_000, 5_000, 0.05),
+        FactorVAEProtocol("dlib-verbatim", 64, 10_000, 10_000, 5_000, 0.05, True),
         # The authors' code of CHyVAE, Ansari and Soh (2019).
         FactorVAEProtocol("chyvae", 200, 5_000, 800, 800, 0.0),
+        FactorVAEProtocol("chyvae-verbatim", 200, 5_000, 800, 800, 0.0, True),
     )
 }
 
@@ -75,6 +81,7 @@ class BetaVAEProtocol:
         num_test_votes: Fresh votes that score it, at least 1.
         scale_codes: Whether differences are divided by each latent's standard
             deviation before the classifier sees them.
+        verbatim: Whether factors with one value are drawn, as in the study's code.
     """
 
     name: str
@@ -83,6 +90,7 @@ class BetaVAEProtocol:
     num_train_votes: int = 10_000
     num_test_votes: int = 5_000
     scale_codes: bool = False
+    verbatim: bool = False
 
     def __post_init__(self) -> None:
         integer(self.batch_size, "batch_size", at_least=1)
@@ -96,6 +104,8 @@ BETA_VAE_PROTOCOLS: dict[str, BetaVAEProtocol] = {
     for protocol in (
         BetaVAEProtocol("dlib", "sklearn-0.20"),
         BetaVAEProtocol("dlib-sklearn1.9", "sklearn-1.9"),
+        BetaVAEProtocol("dlib-verbatim", "sklearn-0.20", verbatim=True),
+        BetaVAEProtocol("dlib-sklearn1.9-verbatim", "sklearn-1.9", verbatim=True),
     )
 }
 

@@ -101,6 +101,30 @@ def scored_factors(
     return chosen, f", factors={'+'.join(names[k] for k in chosen)}"
 
 
+def fixable_factors(
+    dataset: Dataset, chosen: np.ndarray, one_valued: bool = False
+) -> np.ndarray:
+    """Returns those of the chosen factors that a vote may fix, int64 positions.
+
+    Args:
+        dataset: A set with known factors.
+        chosen: int64, positions of factors.
+        one_valued: Whether to keep factors with one value, fixing which says nothing.
+
+    Raises:
+        ArgumentError: If none is left.
+    """
+    sizes = np.asarray(dataset.factor_sizes)
+    fixable = chosen if one_valued else chosen[sizes[chosen] > 1]
+    require(
+        fixable.size > 0,
+        "dataset",
+        "have a factor with two values or more",
+        f"factor_sizes {tuple(dataset.factor_sizes)}",
+    )
+    return fixable
+
+
 def sample_factors(dataset: Dataset, n: int, rng: np.random.Generator) -> np.ndarray:
     """Draws factors, int64 [n, K], and checks what the set returned.
 

@@ -47,7 +47,7 @@ class TestVotes:
     def test_pairs_share_one_factor_and_no_more(self):
         dataset = known.GridDataset((3, 1, 50, 40))
         shared, pairs = draw_pairs(
-            dataset, 300, 16, np.random.default_rng(0), np.arange(4)
+            dataset, 300, 16, np.random.default_rng(0), np.array([0, 2, 3])
         )
         rng = np.random.default_rng(0)
         rng.choice([0, 2, 3], size=300)
@@ -248,6 +248,16 @@ class TestDegenerate:
         result = beta_vae_score(known.GridDataset(sizes), known.perfect(sizes), **SMALL)
         assert result.test_votes[:, 1].sum() == 0
         assert result.score == 1
+
+    def test_one_valued_factor_is_drawn_by_name(self):
+        sizes = (4, 1, 4)
+        result = beta_vae_score(
+            known.GridDataset(sizes),
+            known.perfect(sizes),
+            protocol="dlib-verbatim",
+            **SMALL,
+        )
+        assert result.test_votes[:, 1].sum() > 80
 
     def test_categories_differ_or_do_not(self):
         """Names of categories with far too many units between them."""

@@ -84,7 +84,9 @@ class TestVotes:
 
     def test_draws_fix_one_factor_to_the_first_draw(self):
         dataset = known.GridDataset((3, 1, 5, 40))
-        fixed, batches = draw_votes(dataset, 300, 16, np.random.default_rng(0))
+        fixed, batches = draw_votes(
+            dataset, 300, 16, np.random.default_rng(0), np.array([0, 2, 3])
+        )
         free = dataset.sample_factors  # The same stream, without the fixing.
         rng = np.random.default_rng(0)
         rng.choice([0, 2, 3], size=300)
@@ -170,7 +172,7 @@ class TestAgainstTheLoop:
         dataset = known.GridDataset((4, 4, 4, 4))
         represent = middling(dataset.factor_sizes)
         rng = np.random.default_rng(3)
-        _, batches = draw_votes(dataset, 200, 8, rng)
+        _, batches = draw_votes(dataset, 200, 8, rng, np.arange(4))
         flat = batches.reshape(-1, 4)
         codes = represent(dataset.render(flat)).astype(np.float32)
         variance = codes.var(axis=0, dtype=np.float64)
@@ -349,6 +351,51 @@ class TestCategories:
         variance = _variance(encoding[:], 0, starts)
         gini = 1 - (3 / 4) ** 2 - (1 / 4) ** 2
         np.testing.assert_allclose(variance, [gini * 4 / 3, codes[:, 1].var(ddof=1)])
+
+
+class TestVerbatim:
+    """What the references do with degenerate input, by name."""
+
+    def test_a_constant_latent_wins_every_vote(self):
+        sizes = (4, 4, 4)
+        dataset, represent = known.GridDataset(sizes), known.dead_latent(sizes)
+        fixed = factor_vae_score(dataset, represent, protocol="chyvae", **SMALL)
+        verbatim = factor_vae_score(
+            dataset, represent, protocol="chyvae-verbatim", **SMALL
+        )
+        assert fixed.score == 1
+        assert verbatim.votes[0].sum() == 400
+        assert 0.2 < verbatim.score < 0.5  # one guess for three factors
+        # The study prunes it by its size.
+        study = factor_vae_score(dataset, represent, protocol="dlib-verbatim", **SMALL)
+        assert study.score == 1
+
+    def test_all_latents_count_as_active(self):
+        sizes = (4, 4)
+        dataset, represent = known.GridDataset(sizes), known.dead_latent(sizes)
+        for protocol, expected in (("dlib", 2), ("dlib-verbatim", 3)):
+            result = factor_vae_score(dataset, represent, protocol=protocol, **SMALL)
+            assert result.num_active == expected
+
+    def test_factors_with_one_value_are_drawn(self):
+        sizes = (4, 1, 4)
+        result = factor_vae_score(
+            known.GridDataset(sizes),
+            known.perfect(sizes),
+            protocol="dlib-verbatim",
+            **SMALL,
+        )
+        assert result.votes[:, 1].sum() > 80
+        assert result.score < 0.9
+
+    @pytest.mark.parametrize("name", ["dlib", "chyvae"])
+    def test_otherwise_the_same(self, name):
+        dataset = known.GridDataset((4, 4, 4))
+        results = [
+            factor_vae_score(dataset, middling((4, 4, 4)), protocol=p, **SMALL)
+            for p in (name, f"{name}-verbatim")
+        ]
+        np.testing.assert_array_equal(results[0].votes, results[1].votes)
 
 
 class TestDegenerate:

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tf_disentangle.checks import integer, require
+from tf_disentangle.checks import integer
 from tf_disentangle.metrics.inputs import categorical_columns
 from tf_disentangle.metrics.logistic import fit_logistic
 from tf_disentangle.metrics.protocol import (
@@ -30,6 +30,7 @@ from tf_disentangle.metrics.protocol import (
 from tf_disentangle.metrics.sampling import (
     Encoding,
     encode_factors,
+    fixable_factors,
     require_factors,
     sample_factors,
     scored_factors,
@@ -95,7 +96,8 @@ def beta_vae_score(
         seed: Of all draws, at least 0.
         protocol: Key of `BETA_VAE_PROTOCOLS`: "dlib-sklearn1.9" classifies by
             multinomial logistic regression, as the study's code does today, "dlib"
-            factor against the rest by liblinear, as it did in 2018.
+            factor against the rest by liblinear, as it did in 2018; in the "verbatim"
+            ones factors with one value are drawn too.
         batch_size: Pairs per vote, at least 1. This and the next three override the
             protocol's value, and the result's protocol says so.
         num_train_votes: At least 1.
@@ -130,7 +132,8 @@ def beta_vae_score(
     rng = np.random.default_rng(integer(seed, "seed", at_least=0))
     # All draws come before the first image, so that each image is encoded once.
     num_votes = choice.num_train_votes + choice.num_test_votes
-    shared, pairs = draw_pairs(dataset, num_votes, choice.batch_size, rng, chosen)
+    candidates = fixable_factors(dataset, chosen, choice.verbatim)
+    shared, pairs = draw_pairs(dataset, num_votes, choice.batch_size, rng, candidates)
     encoding = encode_factors(
         dataset,
         represent,
@@ -166,13 +169,6 @@ def draw_pairs(
     Returns:
         `shared` int64 [V] and `pairs` int64 [2, V, B, K].
     """
-    candidates = candidates[np.asarray(dataset.factor_sizes)[candidates] > 1]
-    require(
-        candidates.size > 0,
-        "dataset",
-        "have a factor with two values or more",
-        f"factor_sizes {tuple(dataset.factor_sizes)}",
-    )
     shared = rng.choice(candidates, size=num_votes)
     factors = sample_factors(dataset, 2 * num_votes * batch_size, rng)
     pairs = factors.reshape(2, num_votes, batch_size, -1)

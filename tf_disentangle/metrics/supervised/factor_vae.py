@@ -23,7 +23,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tf_disentangle.checks import integer, require
+from tf_disentangle.checks import integer
 from tf_disentangle.metrics.inputs import Samples, check_codes, one_hot
 from tf_disentangle.metrics.protocol import (
     FACTOR_VAE_PROTOCOLS,
@@ -33,6 +33,7 @@ from tf_disentangle.metrics.protocol import (
 from tf_disentangle.metrics.sampling import (
     Encoding,
     encode_factors,
+    fixable_factors,
     require_factors,
     sample_factors,
     scored_factors,
@@ -123,7 +124,9 @@ def factor_vae_score(
         represent: Images uint8 [B, H, W, C] to codes [B, L]; float32 is kept of them.
             An `EncodedFactors` shares codes between metrics.
         seed: Of all draws, at least 0.
-        protocol: Key of `FACTOR_VAE_PROTOCOLS`: "dlib" or "chyvae".
+        protocol: Key of `FACTOR_VAE_PROTOCOLS`: "dlib" or "chyvae", and the same with
+            "-verbatim" for what their code does with constant latents and factors of
+            one value.
         batch_size: Images per vote, at least 2. This and the next four override the
             protocol's value, and the result's protocol says so.
         num_variance_samples: Images behind the global variance, at least 2.
@@ -162,9 +165,8 @@ def factor_vae_score(
     # All draws come before the first image, so that each image is encoded once.
     reference = sample_factors(dataset, choice.num_variance_samples, rng)
     num_votes = choice.num_train_votes + choice.num_test_votes
-    fixed, batches = draw_votes(
-        dataset, num_votes, choice.batch_size, rng, candidates=chosen
-    )
+    candidates = fixable_factors(dataset, chosen, choice.verbatim)
+    fixed, batches = draw_votes(dataset, num_votes, choice.batch_size, rng, candidates)
     encoding = encode_factors(
         dataset,
         represent,
@@ -194,7 +196,9 @@ def _score(
         if encoding.num_latents > len(starts):
             name += ", categorical=gini"
     variance = _variance(encoding[:num_reference], 0, starts)
-    active = (np.sqrt(variance) >= choice.prune_threshold) & (variance > 0)
+    active = np.sqrt(variance) >= choice.prune_threshold
+    if not choice.verbatim:
+        active &= variance > 0
     shape = (len(variance), len(factor_names))
     votes, test_votes = np.zeros((2, *shape), np.int64)
     if active.any():
@@ -209,7 +213,7 @@ def _score(
         test_votes=test_votes,
         assignments=np.where(votes.any(axis=1), votes.argmax(axis=1), -1),
         active=active,
-        num_active=int(active.sum()),
+        num_active=len(active) if choice.verbatim else int(active.sum()),
         factor_names=factor_names,
         protocol=name,
     )
@@ -243,7 +247,7 @@ def draw_votes(
     num_votes: int,
     batch_size: int,
     rng: np.random.Generator,
-    candidates: np.ndarray | None = None,
+    candidates: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draws the factor that each vote fixes, and the factors of its batch.
 
@@ -255,21 +259,11 @@ def draw_votes(
         num_votes: V.
         batch_size: B.
         rng: Of all draws.
-        candidates: Factors that may be fixed, those with one value excepted; None is
-            all.
+        candidates: Factors that may be fixed.
 
     Returns:
         `fixed` int64 [V] and `batches` int64 [V, B, K], V votes of B images.
     """
-    sizes = np.asarray(dataset.factor_sizes)
-    candidates = np.arange(len(sizes)) if candidates is None else candidates
-    candidates = candidates[sizes[candidates] > 1]
-    require(
-        candidates.size > 0,
-        "dataset",
-        "have a factor with two values or more",
-        f"factor_sizes {tuple(dataset.factor_sizes)}",
-    )
     fixed = rng.choice(candidates, size=num_votes)
     factors = sample_factors(dataset, num_votes * batch_size, rng)
     batches = factors.reshape(num_votes, batch_size, -1)
@@ -303,7 +297,9 @@ def stillest_latent(
     scale = np.where(active, variance, 1.0)
     for start in range(0, len(draws), block):
         batches = encoding[draws[start : start + block]]
-        within = _variance(batches, 1, starts) / scale
+        with np.errstate(divide="ignore", invalid="ignore"):
+            # An active constant latent, only in "verbatim": 0/0, which argmin takes.
+            within = _variance(batches, 1, starts) / scale
         within[:, ~active] = np.inf
         winner[start : start + block] = within.argmin(axis=1)
     return winner
