@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -139,6 +141,25 @@ class TestWhyTheFactorVAEScoreExists:
         factor = factor_vae_score(encoded.dataset, encoded)
         assert beta.score > 0.995
         assert factor.score < 0.85
+
+
+class TestMemory:
+    def test_a_set_as_large_as_dsprites(self):
+        """1,920,000 draws of 737,280 images, ten latents: the largest draw of all."""
+        golden = known.golden()
+        sizes, mixing = golden["factor_sizes"], np.array(golden["mixing"])
+        dataset = known.GridDataset(sizes)
+        encoded = EncodedFactors(
+            dataset, lambda images: known.standardised(images, sizes) @ mixing
+        )
+        tracemalloc.start()
+        try:
+            beta_vae_score(dataset, encoded, encode_batch_size=8_192)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert 650_000 < encoded.num_encoded < 737_280
+        assert peak < 0.5e9  # of the 1 GB that a metric may hold; 154 MB when written
 
 
 class TestProtocols:
