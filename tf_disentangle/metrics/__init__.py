@@ -30,6 +30,13 @@ from tf_disentangle.metrics.protocol import (
 from tf_disentangle.metrics.sampling import EncodedFactors
 from tf_disentangle.metrics.selection.udr import UDRScore, udr_score
 from tf_disentangle.metrics.supervised.beta_vae import BetaVAEScore, beta_vae_score
+from tf_disentangle.metrics.supervised.dci import DCIScore, dci_score
+from tf_disentangle.metrics.supervised.downstream import (
+    DownstreamScores,
+    StatisticalEfficiency,
+    downstream_scores,
+    statistical_efficiency,
+)
 from tf_disentangle.metrics.supervised.explicitness import (
     ExplicitnessScore,
     explicitness_score,
@@ -45,6 +52,11 @@ from tf_disentangle.metrics.supervised.modularity import (
     modularity_score,
 )
 from tf_disentangle.metrics.supervised.sap import SAPScore, sap_score
+from tf_disentangle.metrics.supervised.strong_downstream import (
+    StrongDownstreamScore,
+    strong_downstream_score,
+)
+from tf_disentangle.metrics.supervised.unified import UnifiedScores, unified_scores
 from tf_disentangle.metrics.unsupervised.activity import ActiveUnits, active_units
 from tf_disentangle.metrics.unsupervised.aggregate import (
     AggregatePosteriorScores,
@@ -58,11 +70,15 @@ from tf_disentangle.metrics.unsupervised.correlation import (
 #: Metrics of arrays by name; `on_dataset` makes metrics of a data set of them.
 ARRAY_METRICS: dict[str, Callable[..., Any]] = {
     "active_units": active_units,
+    "dci_score": dci_score,
+    "downstream_scores": downstream_scores,
     "explicitness_score": explicitness_score,
     "irs_score": irs_score,
     "mig_score": mig_score,
     "modularity_score": modularity_score,
     "sap_score": sap_score,
+    "statistical_efficiency": statistical_efficiency,
+    "unified_scores": unified_scores,
     "unsupervised_scores": unsupervised_scores,
 }
 
@@ -70,6 +86,7 @@ ARRAY_METRICS: dict[str, Callable[..., Any]] = {
 SAMPLING_METRICS: dict[str, Callable[..., Any]] = {
     "beta_vae_score": beta_vae_score,
     "factor_vae_score": factor_vae_score,
+    "strong_downstream_score": strong_downstream_score,
 }
 
 #: Every metric as (dataset, represent, ...) -> result, by the name that configuration
@@ -99,6 +116,8 @@ __all__ = [
     "ActiveUnits",
     "AggregatePosteriorScores",
     "BetaVAEScore",
+    "DCIScore",
+    "DownstreamScores",
     "EncodedFactors",
     "Evaluation",
     "ExplicitnessScore",
@@ -108,7 +127,10 @@ __all__ = [
     "MIGScore",
     "ModularityScore",
     "SAPScore",
+    "StatisticalEfficiency",
+    "StrongDownstreamScore",
     "UDRScore",
+    "UnifiedScores",
     "UnsupervisedScores",
     "accuracy_interval",
     "active_units",
@@ -116,6 +138,8 @@ __all__ = [
     "beta_vae_score",
     "bootstrap_interval",
     "chosen_names",
+    "dci_score",
+    "downstream_scores",
     "evaluate",
     "evaluate_arrays",
     "explicitness_score",
@@ -127,6 +151,9 @@ __all__ = [
     "needs",
     "on_dataset",
     "sap_score",
+    "statistical_efficiency",
+    "strong_downstream_score",
     "udr_score",
+    "unified_scores",
     "unsupervised_scores",
 ]
