@@ -78,11 +78,14 @@ def read(path: str | os.PathLike) -> CodesFile:
     except OSError as error:
         reason = f"{path}: {error.strerror or error}"
         raise checks.ArgumentError(checks.message("--codes", rule, reason)) from error
+    except checks.ArgumentError:
+        raise
     except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        if isinstance(error, checks.ArgumentError):
-            raise
-        reason = f"{path}: {error}"
-        raise checks.ArgumentError(checks.message("--codes", rule, reason)) from error
+        # numpy takes any other file for a pickle, and says how to load it unsafely.
+        remedy = "Arrays of numbers and of text only; objects are refused."
+        raise checks.ArgumentError(
+            checks.message("--codes", rule, str(path), remedy)
+        ) from error
     remedy = "numpy.savez(path, codes=codes, factors=factors)"
     checks.require("codes" in found, str(path), "hold codes", sorted(found), remedy)
     arrays = {name: found[name] for name in _NUMBERS if name in found}

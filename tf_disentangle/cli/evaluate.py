@@ -24,6 +24,7 @@ from absl import flags
 
 from tf_disentangle import checks
 from tf_disentangle.cli import codes_file, run_flags
+from tf_disentangle.metrics.results import short_name
 
 __doc__ = f"{__doc__}--codes scores without TensorFlow. {codes_file.HELP}\n"
 
@@ -199,13 +200,9 @@ def choose(
             rule = "name known metrics"
             if any(form in elsewhere for form in forms):
                 rule = "name metrics for which the file has the arrays"
-            remedy = checks.nearest(name, ["all", *map(_short, known)])
+            remedy = checks.nearest(name, ["all", *map(short_name, known)])
             raise checks.ArgumentError(checks.message("--metrics", rule, name, remedy))
     return chosen
-
-
-def _short(name: str) -> str:
-    return name.removesuffix("s").removesuffix("_score")
 
 
 def with_protocol(

@@ -11,7 +11,13 @@ import numpy as np
 
 from tf_disentangle import files
 from tf_disentangle.metrics import Evaluation
-from tf_disentangle.metrics.results import MATRICES, as_row, matrices, numbers
+from tf_disentangle.metrics.results import (
+    MATRICES,
+    as_row,
+    matrices,
+    numbers,
+    short_name,
+)
 
 
 def text(evaluations: Mapping[str, Evaluation]) -> str:
@@ -102,8 +108,7 @@ def save_pictures(
                 latent_names=latent_names,
                 title=f"{name}: {MATRICES[field]}",
             )
-            short = name.removesuffix("s").removesuffix("_score")
-            paths.append(folder / f"{short}_{field}.png")
+            paths.append(folder / f"{short_name(name)}_{field}.png")
             visualization.save_png(picture, paths[-1])
     return paths
 

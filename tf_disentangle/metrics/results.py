@@ -18,6 +18,11 @@ MATRICES = {
 }
 
 
+def short_name(name: str) -> str:
+    """Returns what a metric is called in a hurry: "mig" for "mig_score"."""
+    return name.removesuffix("_scores").removesuffix("_score")
+
+
 def numbers(result: Any) -> dict[str, float]:
     """Returns the single numbers of a result, `score` first.
 

@@ -69,8 +69,8 @@ def latent_factor_matrix(
     line = line_height(_FONT)
     top = _MARGIN + (text_size(title, _FONT)[1] + _GAP if title else 0) + line + _GAP
     height, width = _CELL_HEIGHT * len(rows), cell * matrix.shape[1]
-    room = max(left + width, _MARGIN + text_size(title, _FONT)[0])
-    pixels = np.array(blank(top + height + _MARGIN, room + _MARGIN))
+    room = max(left + width + 1, _MARGIN + text_size(title, _FONT)[0])
+    pixels = np.array(blank(top + height + 1 + _MARGIN, room + _MARGIN))
     pixels[top - 1 : top + height + 1, left - 1 : left + width + 1] = FRAME
     colours = cell_colours(matrix)
     pixels[top : top + height, left : left + width] = colours.repeat(
