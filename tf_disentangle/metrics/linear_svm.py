@@ -8,8 +8,8 @@ This is liblinear's L2-regularised squared-hinge problem (the intercept is regul
 too), which `sklearn.svm.LinearSVC` solves to a tolerance, by random coordinate steps on
 the dual or by a trust region on the primal. It has two unknowns, and the samples inside
 the margin are an interval of the sorted feature, so that running sums give value,
-gradient and Hessian in O(log N): Newton's method finds the minimum to rounding, for all
-classes at once, without a random order and without a failure to converge.
+gradient and Hessian in O(log N): Newton's method finds the minimum to rounding, in four
+steps or so, for all classes at once, and without a random order.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ import dataclasses
 import numpy as np
 
 _MAX_STEPS = 100
-_CLASSES_AT_ONCE = 64  # bounds the running sums: 64 x N x 3 doubles
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -63,43 +62,77 @@ def fit_balanced(
     feature = feature.astype(np.float64)
     classes, labels, counts = np.unique(labels, return_inverse=True, return_counts=True)
     weights = regularisation * len(labels) / (len(classes) * counts)
-    order = np.argsort(feature, kind="stable")
-    problem = _Problem.of(feature[order], labels[order])
+    problem = _Problem.of(feature, labels)
     if len(classes) == 2:
-        parts = [_minimise(problem, np.array([1]), weights[1:], weights[0])]
+        theta = _minimise(problem, np.array([1]), weights[1:], weights[0])
     else:
-        parts = [
-            _minimise(problem, chosen, weights[chosen], regularisation)
-            for chosen in np.split(
-                np.arange(len(classes)),
-                np.arange(_CLASSES_AT_ONCE, len(classes), _CLASSES_AT_ONCE),
-            )
-        ]
-    slope, shifted = np.concatenate(parts).T
-    return LinearClassifier(classes, slope, shifted - slope * problem.mean)
+        every = np.arange(len(classes))
+        theta = _minimise(problem, every, weights, regularisation)
+    slope, level = theta.T
+    return LinearClassifier(classes, slope, level - slope * problem.mean)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Segments:
+    """Values in ascending order within each segment, with running sums.
+
+    Attributes:
+        values: float64 [N].
+        sums: float64 [N + 1, 3], running sums of (1, u, u^2) over all segments.
+        starts: int64 [S + 1], where each segment begins, and N.
+    """
+
+    values: np.ndarray
+    sums: np.ndarray
+    starts: np.ndarray
+
+    @classmethod
+    def of(cls, values: np.ndarray, starts: np.ndarray) -> _Segments:
+        sums = np.zeros((len(values) + 1, 3))
+        powers = np.stack([np.ones_like(values), values, values**2], axis=-1)
+        np.cumsum(powers, axis=0, out=sums[1:])
+        return cls(values, sums, starts)
+
+    def below(self, edge: np.ndarray, segment: np.ndarray) -> np.ndarray:
+        """Sums [C, 3] over the values of segment c that are less than edge c."""
+        if len(self.starts) == 2:
+            return self.sums[np.searchsorted(self.values, edge)]
+        low, high = self.starts[segment], self.starts[segment + 1]
+        first = low
+        while np.any(low < high):  # searchsorted, in all segments at once
+            middle = (low + high) // 2
+            # A segment that is done reads a value, perhaps the next one's, for naught.
+            less = self.values[np.minimum(middle, len(self.values) - 1)] < edge
+            open_ = low < high
+            low = np.where(open_ & less, middle + 1, low)
+            high = np.where(open_ & ~less, middle, high)
+        return self.sums[low] - self.sums[first]
+
+    def total(self, segment: np.ndarray) -> np.ndarray:
+        """Sums [C, 3] over whole segments."""
+        return self.sums[self.starts[segment + 1]] - self.sums[self.starts[segment]]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Problem:
-    """The sorted feature, centred: u = x - mean, so that sums of u^2 keep digits."""
+    """The feature, centred: u = x - mean, so that sums of u^2 keep their digits."""
 
     mean: float
-    feature: np.ndarray  # [N], ascending
-    labels: np.ndarray  # [N]
-    sums: np.ndarray  # [N + 1, 3], running sums of (1, u, u^2)
+    together: _Segments  # one segment
+    by_class: _Segments  # one segment per class
 
     @classmethod
     def of(cls, feature: np.ndarray, labels: np.ndarray) -> _Problem:
         mean = float(feature.mean())
-        feature = feature - mean
-        powers = np.stack([np.ones_like(feature), feature, feature**2], axis=-1)
-        return cls(mean, feature, labels, _running(powers))
-
-
-def _running(values: np.ndarray) -> np.ndarray:
-    """Running sums along the last axis but one, with a zero in front."""
-    sums = np.cumsum(values, axis=-2)
-    return np.concatenate([np.zeros_like(sums[..., :1, :]), sums], axis=-2)
+        order = np.argsort(feature, kind="stable")
+        centred, labels = feature[order] - mean, labels[order]
+        counts = np.bincount(labels)
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        return cls(
+            mean,
+            _Segments.of(centred, np.array([0, len(centred)])),
+            _Segments.of(centred[np.argsort(labels, kind="stable")], starts),
+        )
 
 
 class _Objective:
@@ -108,39 +141,31 @@ class _Objective:
     def __init__(
         self, problem: _Problem, classes: np.ndarray, inside: np.ndarray, outside: float
     ) -> None:
-        self.problem, self.inside, self.outside = problem, inside, outside
-        member = problem.labels == classes[:, np.newaxis]
-        powers = np.diff(problem.sums, axis=0)
-        self.sums = _running(member[..., np.newaxis] * powers)
+        self.problem, self.classes = problem, classes
+        self.inside, self.outside = inside, outside
         mean = problem.mean
         # (w^2 + b^2) / 2 in terms of w and the decision at the mean, b + w mean.
         self.penalty = np.array([[1 + mean**2, -mean], [-mean, 1.0]])
-
-    def _below(self, sums: np.ndarray, position: np.ndarray) -> np.ndarray:
-        if sums.ndim == 2:
-            return sums[position]
-        return sums[np.arange(len(sums)), position]
 
     def _active(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Sums [C, 3] of (1, u, u^2) over members, and others, inside the margin."""
         slope, level = theta.T
         flat = slope == 0
         safe = np.where(flat, 1.0, slope)
+        everyone = np.zeros_like(self.classes)
+        members, together = self.problem.by_class, self.problem.together
         result = []
         for side in (1.0, -1.0):
-            # Inside: side (w u + level) < 1, an interval that ends at `edge`.
+            # Inside: side (w u + level) < 1, all u on one side of `edge`.
             edge = (side - level) / safe
-            position = np.searchsorted(self.problem.feature, edge)
-            every = len(self.problem.feature)
-            position = np.where(flat, np.where(side * level < 1, every, 0), position)
-            below = side * slope >= 0
-            sums = self._below(self.sums, position)
-            total = self.sums[:, -1]
+            edge = np.where(flat, np.where(side * level < 1, np.inf, -np.inf), edge)
+            sums = members.below(edge, self.classes)
+            total = members.total(self.classes)
             if side < 0:
-                sums = self._below(self.problem.sums, position) - sums
-                total = self.problem.sums[-1] - total
-            keep = (below | flat)[:, np.newaxis]
-            result.append(np.where(keep, sums, total - sums))
+                sums = together.below(edge, everyone) - sums
+                total = together.total(everyone) - total
+            below = flat | (side * slope >= 0)
+            result.append(np.where(below[:, np.newaxis], sums, total - sums))
         return result[0], result[1]
 
     def value(self, theta: np.ndarray) -> np.ndarray:
