@@ -45,7 +45,10 @@ def text(evaluations: Mapping[str, Evaluation]) -> str:
 def _means(evaluation: Evaluation) -> dict[str, float]:
     """Returns the numbers of the results, means over the seeds."""
     each = [numbers(result) for result in evaluation.results]
-    return {name: float(np.mean([e[name] for e in each])) for name in each[0]}
+    names = list(each[0])
+    if hasattr(evaluation.results[0], "table"):  # It shows the numbers by name.
+        names = [name for name in names if ": " not in name]
+    return {name: float(np.mean([e[name] for e in each])) for name in names}
 
 
 def _cell(value: float) -> str:

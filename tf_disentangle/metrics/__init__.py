@@ -101,6 +101,7 @@ METRICS: dict[str, Callable[..., Any]] = {
 PROTOCOLS: dict[str, tuple[str, ...]] = {
     "beta_vae_score": tuple(BETA_VAE_PROTOCOLS),
     "factor_vae_score": tuple(FACTOR_VAE_PROTOCOLS),
+    "strong_downstream_score": tuple(ARRAY_PROTOCOLS),
     **{
         name: tuple(ARRAY_PROTOCOLS)
         for name, metric in ARRAY_METRICS.items()

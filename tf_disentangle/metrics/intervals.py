@@ -114,8 +114,8 @@ def bootstrap_interval(
     """Percentile interval of a statistic over resampled rows.
 
     For statistics that are close to unbiased (means, accuracies, correlations). Not for
-    scores of counted mutual information, such as MIG: repeated rows look like
-    information, and the interval lies beside the value.
+    scores of counted mutual information, such as modularity: repeated rows look like
+    information, and the interval may lie beside the value.
 
     Args:
         statistic: Called with the arrays, resampled alike; returns a number.

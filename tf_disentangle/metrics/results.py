@@ -50,7 +50,8 @@ def matrices(result: Any, num_factors: int) -> dict[str, np.ndarray]:
         is_matrix = isinstance(value, np.ndarray) and value.ndim == 2
         if is_matrix and value.shape[1] == num_factors:
             found[name] = value
-    return found
+    inner = getattr(result, "matrices", {})
+    return found | {name: m for name, m in inner.items() if m.shape[1] == num_factors}
 
 
 def as_row(results: dict[str, Any]) -> dict[str, Any]:
