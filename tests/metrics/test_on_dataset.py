@@ -145,6 +145,37 @@ def test_random_codes_are_drawn_anew_and_known_once(shared):
     np.testing.assert_array_equal(again.arrays[0], codes)
 
 
+class Unlabelled(known.GridDataset):
+    """Images without known factors."""
+
+    def __init__(self):
+        super().__init__(SIZES)
+        self.all = super().images()
+        self.factor_names = self.factor_sizes = ()
+
+    def __len__(self):
+        return len(self.all)
+
+    def images(self):
+        return self.all
+
+
+def test_codes_of_a_set_without_factors_are_of_its_images():
+    represent = known.perfect(SIZES)
+    result = on_dataset(of_codes)(Unlabelled(), represent, num_train=500)
+    rows = np.random.default_rng(0).integers(24, size=500)
+    np.testing.assert_array_equal(
+        result.arrays[0], represent(Unlabelled().images())[rows]
+    )
+    assert result.protocol == "mine, option=3, training images, num_train=500"
+    with pytest.raises(ArgumentError, match="have ground-truth factors"):
+        on_dataset(of_pairs)(Unlabelled(), represent)
+    dataset, random = Unlabelled(), Noisy()
+    for encoder in (random, EncodedFactors(dataset, random)):
+        codes = on_dataset(of_codes)(dataset, encoder, num_train=500).arrays[0]
+        assert len(np.unique(codes)) == 1_500
+
+
 def test_random_codes_of_stochastic_images():
     dataset = known.GridDataset(SIZES, stochastic=True)
     represent = Noisy()

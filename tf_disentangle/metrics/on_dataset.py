@@ -23,12 +23,13 @@ import numpy as np
 
 from tf_disentangle.checks import integer
 from tf_disentangle.metrics.sampling import (
+    EncodedFactors,
     encode_factors,
     require_factors,
     sample_factors,
     scored_factors,
 )
-from tf_disentangle.protocols import Dataset, Represent
+from tf_disentangle.protocols import Dataset, RandomRepresent, Represent
 
 #: Sizes of the draws in the study of Locatello et al. (2019).
 NUM_TRAIN, NUM_TEST = 10_000, 5_000
@@ -52,7 +53,8 @@ def _sampling(
     """On a data set the arrays are drawn: (dataset, represent, ...).
 
     Args:
-        dataset: A set with known factors.
+        dataset: A set with known factors, or, for a metric of codes alone, any set: one
+            without factors gives training images.
         represent: Images uint8 [B, H, W, C] to codes [B, L].
         seed: Of the draws, and of the metric where it has one; at least 0.
         num_train: Images of the first draw, at least 2.
@@ -125,8 +127,10 @@ def _drawn(
         The arrays, and what the protocol's name must add.
     """
     dataset = values["dataset"]
-    require_factors(dataset)
     rng = np.random.default_rng(integer(values["seed"], "seed", at_least=0))
+    if tuple(arrays) == ("codes",) and not dataset.factor_names:
+        return _of_images(values, rng)
+    require_factors(dataset)
     chosen, factors_note = scored_factors(dataset, values.get("factors"))
     usual = {"num_train": NUM_TRAIN, "num_test": NUM_TEST}
     sizes = {k: integer(values[k], k, at_least=2) for k in usual if k in values}
@@ -146,6 +150,27 @@ def _drawn(
         start += len(part)
     notes = [f", {k}={size}" for k, size in sizes.items() if size != usual[k]]
     return given[: len(arrays)], "".join([*notes, factors_note])
+
+
+def _of_images(
+    values: Mapping[str, Any], rng: np.random.Generator
+) -> tuple[list[np.ndarray], str]:
+    """Codes of training images, drawn with replacement as factors are.
+
+    For a set without known factors, whose images are all there is to draw from.
+    """
+    dataset, represent = values["dataset"], values["represent"]
+    if isinstance(represent, EncodedFactors):
+        represent = represent.represent  # Without factors it has nothing to look up.
+    size = integer(values["num_train"], "num_train", at_least=2)
+    step = integer(values["encode_batch_size"], "encode_batch_size", at_least=1)
+    images, rows = dataset.images(), rng.integers(len(dataset), size=size)
+    parts = [represent(images[rows[i : i + step]]) for i in range(0, size, step)]
+    codes = np.concatenate(parts)
+    if isinstance(represent, RandomRepresent):
+        codes = represent.draw(codes, rng)
+    note = "" if size == NUM_TRAIN else f", num_train={size}"
+    return [codes], f", training images{note}"
 
 
 def chosen_names(

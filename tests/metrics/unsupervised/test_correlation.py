@@ -1,15 +1,12 @@
-import pathlib
-
 import numpy as np
 import pytest
 from scipy import linalg
 from sklearn.metrics import mutual_info_score
 
+from tests import representations as known
 from tf_disentangle.checks import ArgumentError
 from tf_disentangle.metrics import unsupervised_scores
 from tf_disentangle.protocols import CodeColumn
-
-GOLDEN = pathlib.Path("/work/shared/golden/metrics_b.npz")
 
 
 def published(codes, num_bins=20):
@@ -59,19 +56,17 @@ def test_equals_the_published_formulas():
         )
 
 
-@pytest.mark.skipif(not GOLDEN.exists(), reason="the golden codes lie in ../shared")
-def test_equals_the_reference_libraries_values():
-    # disentanglement_lib 86a644d on these codes: /work/shared/golden/metrics_b.json.
-    codes = np.load(GOLDEN)["train_codes"]
-    expected = (
-        3.799548482081365,
-        2.782554467788966,
-        0.20418415280314736,
-        0.10431724221299035,
-    )
-    np.testing.assert_allclose(
-        numbers(unsupervised_scores(codes)), expected, atol=1e-6, rtol=0
-    )
+def test_equals_the_reference_librarys_values():
+    values = known.golden()["values"]
+    names = ("gaussian_tc", "gaussian_wasserstein", "gaussian_wasserstein_norm")
+    expected = [values[name] for name in (*names, "mi_score")]
+    codes = known.golden_samples()[0]
+    found = numbers(unsupervised_scores(codes))
+    np.testing.assert_allclose(found, expected, atol=1e-6, rtol=0)
+    # What docs/protocols.md says of a constant latent.
+    after = unsupervised_scores(np.insert(codes, 0, 0.0, axis=1))
+    assert after.score == pytest.approx(found[0])
+    assert after.mutual_information_score == pytest.approx(0.0854, abs=5e-5)
 
 
 def test_total_correlation_of_a_known_gaussian():
