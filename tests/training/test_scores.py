@@ -11,13 +11,11 @@ from tf_disentangle.datasets import CorrelatedEllipses
 from tf_disentangle.latents import GaussianLatents, InverseWishartPrior
 from tf_disentangle.metrics import METRICS
 from tf_disentangle.models import vae
+from tf_disentangle.models.posterior_samples import PosteriorSamples
 from tf_disentangle.networks import conv_decoder, conv_encoder
 from tf_disentangle.objectives import chyvae
 from tf_disentangle.training import Cadence, train
-from tf_disentangle.training.posterior_samples import (
-    PosteriorSamples,
-    aggregate_posterior_of,
-)
+from tf_disentangle.training.aggregate_posterior import aggregate_posterior_of
 
 EVERY_2 = Cadence(log=2, evaluate=2, save=2, pictures=0, score=2)
 narrow = functools.partial(

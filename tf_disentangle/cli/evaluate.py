@@ -125,16 +125,16 @@ def _evaluate_run(values: flags.FlagValues) -> int:
     run = run_flags.load(values, values.gin_param)
     from tf_disentangle import configuration, metrics
     from tf_disentangle.cli import score_table
-    from tf_disentangle.training.posterior_samples import (
+    from tf_disentangle.models.posterior_samples import (
         PosteriorSamples,
-        aggregate_posterior_of,
-        has_aggregate_posterior,
+        has_usual_latents,
     )
+    from tf_disentangle.training.aggregate_posterior import aggregate_posterior_of
     from tf_disentangle.training.scores import name_of
 
     if values.metrics:
         known = {name: configuration.configured(name) for name in metrics.METRICS}
-        if has_aggregate_posterior(run.model):
+        if has_usual_latents(run.model):
             known["aggregate_posterior"] = aggregate_posterior_of(run.model)
         chosen = choose(values.metrics, known)
     else:
