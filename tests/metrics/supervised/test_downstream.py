@@ -167,6 +167,11 @@ class TestEfficiency:
         assert result.protocol == "dlib, predictor=gradient_boosting"
         assert result.score == 1.0
 
+    def test_fewer_samples_keep_the_ratio(self):
+        arrays = samples(known.noisy(SIZES, 0.4), num_train=1_300)
+        result = statistical_efficiency(*arrays)
+        assert "sizes=13+1300" in result.protocol
+
     def test_sizes_in_order(self):
         with pytest.raises(ArgumentError, match="large"):
             statistical_efficiency(*samples(known.perfect(SIZES)), small=20, large=20)

@@ -160,8 +160,8 @@ def statistical_efficiency(
     test_codes: np.ndarray,
     test_factors: np.ndarray,
     *,
-    small: int = 100,
-    large: int = 10_000,
+    small: int | None = None,
+    large: int | None = None,
     predictor: str = "gradient_boosting",
     seed: int = 0,
     protocol: str = "dlib",
@@ -177,8 +177,10 @@ def statistical_efficiency(
         train_factors: Labels [N, K].
         test_codes: Numbers [M, L].
         test_factors: Labels [M, K].
-        small: Train samples of the numerator, at least 2.
-        large: Train samples of the denominator, above `small`, at most N.
+        small: Train samples of the numerator, at least 2; None is a hundredth of
+            `large`, and 2 if that is less.
+        large: Train samples of the denominator, above `small`, at most N. None is
+            10,000, or N if that is less.
         predictor: As in `downstream_scores`.
         seed: Of the classifiers, in [0, 2^32).
         protocol: Key of `ARRAY_PROTOCOLS`.
@@ -190,6 +192,10 @@ def statistical_efficiency(
     Raises:
         ArgumentError: As `downstream_scores`, and if `large` is not above `small`.
     """
+    if large is None:
+        large = min(SIZES[-1], len(np.atleast_1d(train_codes)))
+    if small is None:
+        small = max(2, large // 100)
     integer(small, "small", at_least=2)
     integer(large, "large", at_least=small + 1)
     scores = downstream_scores(
