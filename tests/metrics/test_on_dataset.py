@@ -115,6 +115,22 @@ def test_errors(options, words):
         call(of_split, **options)
 
 
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("mig_score", {"protocol": "dlbi"}),
+        ("mig_score", {"num_bins": 0}),
+        ("dci_score", {"predictor": "boosting"}),
+    ],
+)
+def test_choices_are_checked_before_the_first_image(name, options):
+    def represent(images):
+        raise AssertionError("an image was encoded")
+
+    with pytest.raises(ArgumentError, match=next(iter(options))):
+        METRICS[name](known.GridDataset(SIZES), represent, **options)
+
+
 class Noisy:
     """Knows the factors of an image; its codes are those and noise."""
 

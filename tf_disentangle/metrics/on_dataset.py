@@ -21,7 +21,12 @@ from typing import Any
 
 import numpy as np
 
-from tf_disentangle.checks import integer
+from tf_disentangle.checks import integer, one_of
+from tf_disentangle.metrics.protocol import (
+    ARRAY_PROTOCOLS,
+    ArrayProtocol,
+    named_protocol,
+)
 from tf_disentangle.metrics.sampling import (
     EncodedFactors,
     encode_factors,
@@ -29,6 +34,7 @@ from tf_disentangle.metrics.sampling import (
     sample_factors,
     scored_factors,
 )
+from tf_disentangle.metrics.supervised.predictors import PREDICTORS
 from tf_disentangle.protocols import Dataset, RandomRepresent, Represent
 
 #: Sizes of the draws in the study of Locatello et al. (2019).
@@ -91,6 +97,7 @@ def on_dataset(function: Callable[..., Any]) -> Callable[..., Any]:
         bound = signature.bind(*args, **options)
         bound.apply_defaults()
         values = bound.arguments
+        _check_choices({name: values[name] for name in own})
         given, note = _drawn(arrays, values)
         result = function(*given, **{k: v for k, v in values.items() if k in own})
         return dataclasses.replace(result, protocol=f"{result.protocol}{note}")
@@ -100,6 +107,21 @@ def on_dataset(function: Callable[..., Any]) -> Callable[..., Any]:
     metric.__doc__ = f"{inspect.getdoc(function)}\n\n{inspect.getdoc(_sampling)}"
     metric.__signature__ = signature
     return metric
+
+
+def _check_choices(options: Mapping[str, Any]) -> None:
+    """Checks protocol, overrides and predictor before the first image is encoded.
+
+    A run rehearses its metrics so far: a misspelt protocol is then an error before the
+    first step of training, not after the last.
+    """
+    if "predictor" in options:
+        one_of(options["predictor"], list(PREDICTORS), "predictor")
+    if "protocol" not in options:
+        return
+    fields = {field.name for field in dataclasses.fields(ArrayProtocol)} - {"name"}
+    given = {name: v for name, v in options.items() if name in fields}
+    named_protocol(ARRAY_PROTOCOLS, options["protocol"], **given)
 
 
 def _signature(function: Callable[..., Any]) -> inspect.Signature:
