@@ -155,6 +155,8 @@ def test_names_of_metrics():
         "mig_score": 1,
     }
     assert evaluate.choose(["all"], table) == table
+    study = {"mig_score": 1, "unsupervised_scores": 2}
+    assert evaluate.choose(["study"], table) == study
     with pytest.raises(checks.ArgumentError, match="Did you mean active_units"):
         evaluate.choose(["active_unit"], table)
 

@@ -12,7 +12,7 @@ from tf_disentangle import checks
 from tf_disentangle.protocols import CodeColumn
 
 HELP = """\
-The file is one of numpy.savez(path, codes=..., factors=..., ...), with the arrays
+Its file is one of numpy.savez(path, codes=..., factors=..., ...), with the arrays
     codes [N, L]          numbers, one row per image
     factors [N, K]        whole numbers, the values of the ground-truth factors
 and if you have them

@@ -2,10 +2,10 @@
 
     bin/evaluate runs/chyvae
     bin/evaluate runs/chyvae --metrics=mig,dci,sap --seeds=3
-    bin/evaluate runs/chyvae --metrics=all --sampled --checkpoint=best
+    bin/evaluate runs/chyvae --metrics=study --sampled --checkpoint=best
     bin/evaluate runs/chyvae --metrics=factor_vae --protocol=dlib --factors=x,y
     bin/evaluate runs/chyvae --gin_param='dci_score.num_train = 1000'
-    bin/evaluate --codes=codes.npz --metrics=all --output=/tmp/scores
+    bin/evaluate --codes=codes.npz --metrics=study,active_units --output=/tmp/scores
 
 A run's results are printed and added to its metrics.jsonl, and pictures of the matrices
 of latents and factors to its pictures/. Seeds are those of the metrics' draws: their
@@ -26,15 +26,17 @@ from tf_disentangle import checks
 from tf_disentangle.cli import codes_file, run_flags
 from tf_disentangle.metrics.results import short_name
 
-__doc__ = f"{__doc__}--codes scores without TensorFlow. {codes_file.HELP}\n"
+__doc__ = f"{__doc__}--codes scores without TensorFlow.\n{codes_file.HELP}\n"
 
 FLAGS = flags.FlagValues()
 run_flags.define(FLAGS)
 flags.DEFINE_list(
     "metrics",
     [],
-    "Names such as mig or mig_score, separated by commas, or all (tf_disentangle list "
-    "shows them); by default those of the run's configuration.",
+    "Names such as mig or mig_score, separated by commas (tf_disentangle list shows "
+    "them); study: those of Locatello et al. (2019); all: these and others, some "
+    "of which fit many classifiers and take long. By default those of the run's configuration, and "
+    "study for --codes.",
     flag_values=FLAGS,
 )
 flags.DEFINE_string(
@@ -100,7 +102,7 @@ def _evaluate_file(values: flags.FlagValues) -> int:
     known = metrics.ARRAY_METRICS
     if "factors" not in file.arrays:
         known = {k: m for k, m in known.items() if metrics.needs(m) == ("codes",)}
-    chosen = choose(values.metrics or ["all"], known, metrics.METRICS)
+    chosen = choose(values.metrics or ["study"], known, metrics.METRICS)
     evaluations = metrics.evaluate_arrays(
         file.arrays,
         with_protocol(chosen, values.protocol, metrics.PROTOCOLS),
@@ -179,17 +181,20 @@ def choose(
     """Returns the metrics of these names; "mig" is "mig_score" too.
 
     Args:
-        names: Of metrics, or "all".
+        names: Of metrics, "study" or "all".
         known: What can be named.
         elsewhere: Names that need a data set and so a run.
 
     Raises:
         ArgumentError: If a name is unknown.
     """
+    from tf_disentangle.metrics import STUDY
+
+    groups = {"all": known, "study": {k: m for k, m in known.items() if k in STUDY}}
     chosen: dict[str, Callable[..., Any]] = {}
     for name in names:
-        if name == "all":
-            chosen |= known
+        if name in groups:
+            chosen |= groups[name]
             continue
         forms = (name, f"{name}_score", f"{name}_scores")
         for form in forms:
@@ -200,7 +205,7 @@ def choose(
             rule = "name known metrics"
             if any(form in elsewhere for form in forms):
                 rule = "name metrics for which the file has the arrays"
-            remedy = checks.nearest(name, ["all", *map(short_name, known)])
+            remedy = checks.nearest(name, [*groups, *map(short_name, known)])
             raise checks.ArgumentError(checks.message("--metrics", rule, name, remedy))
     return chosen
 

@@ -97,6 +97,20 @@ METRICS: dict[str, Callable[..., Any]] = {
     **{name: on_dataset(metric) for name, metric in ARRAY_METRICS.items()},
 }
 
+#: The scores of the representations in the study of Locatello et al. (2019), and IRS of
+#: its library: what a model is usually compared by. The others fit many classifiers.
+STUDY: tuple[str, ...] = (
+    "beta_vae_score",
+    "dci_score",
+    "explicitness_score",
+    "factor_vae_score",
+    "irs_score",
+    "mig_score",
+    "modularity_score",
+    "sap_score",
+    "unsupervised_scores",
+)
+
 #: Names of the protocols of each metric that has several.
 PROTOCOLS: dict[str, tuple[str, ...]] = {
     "beta_vae_score": tuple(BETA_VAE_PROTOCOLS),
@@ -114,6 +128,7 @@ __all__ = [
     "METRICS",
     "PROTOCOLS",
     "SAMPLING_METRICS",
+    "STUDY",
     "ActiveUnits",
     "AggregatePosteriorScores",
     "BetaVAEScore",
