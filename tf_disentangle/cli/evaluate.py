@@ -34,9 +34,9 @@ flags.DEFINE_list(
     "metrics",
     [],
     "Names such as mig or mig_score, separated by commas (tf_disentangle list shows "
-    "them); study: those of Locatello et al. (2019); all: these and others, some "
-    "of which fit many classifiers and take long. By default those of the run's configuration, and "
-    "study for --codes.",
+    "them); study: those of Locatello et al. (2019); all: these and others, some of "
+    "which fit many classifiers and take long. By default those of the run's "
+    "configuration, and study for --codes.",
     flag_values=FLAGS,
 )
 flags.DEFINE_string(
