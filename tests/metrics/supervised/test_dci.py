@@ -206,8 +206,9 @@ class TestDegenerate:
         arrays = samples(known.perfect((3, 4)), (3, 4))
         with pytest.raises(ArgumentError, match="gradient_boosting"):
             dci_score(*arrays, predictor="gradient_bosting")
-        with pytest.raises(ArgumentError, match="seed"):
-            dci_score(*arrays, seed=-1)
+        for seed in (-1, 2**32):
+            with pytest.raises(ArgumentError, match="seed"):
+                dci_score(*arrays, seed=seed)
 
     def test_categorical_column(self):
         """A code that holds the factor as an unordered category."""

@@ -113,6 +113,7 @@ def fit_boosted_trees(
             rule.
     """
     integer(seed, "seed", at_least=0)
+    require(seed < 2**32, "seed", "be below 2^32", seed)
     threads = _num_threads(num_threads)
     with np.errstate(over="ignore"):  # What overflows float32 is reported below.
         codes = np.ascontiguousarray(codes, np.float32)

@@ -2,9 +2,9 @@
 
 - "gradient_boosting": 100 stages of boosted trees of depth 3, scikit-learn's defaults;
   ours, with scikit-learn's results (`metrics.boosting`).
-- "sklearn": the same by scikit-learn's own code, some ten to thirty times slower.
+- "sklearn": the same by scikit-learn's own code, some twenty times slower.
 - "hist_gradient_boosting": scikit-learn's trees from 255 bins per latent with second
-  derivatives in the gain; other trees, other importances, for very large samples.
+  derivatives in the gain: other trees, other importances.
 - "random_forest": 100 trees of unlimited depth, in the spirit of Eastwood and Williams.
 - "logistic_regression": all values at once, the best of ten regularisations
   1e-4 ... 1e4 by the accuracy in five folds, unshuffled. It has no importances.
@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from tf_disentangle.checks import one_of
+from tf_disentangle.checks import one_of, require
 
 _STAGES, _DEPTH, _RATE = 100, 3, 0.1
 _FOLDS, _NUM_REGULARISATIONS = 5, 10
@@ -61,8 +61,9 @@ def fit_predictor(
         seed: Of the classifier's own draws, in [0, 2^32).
 
     Raises:
-        ArgumentError: If the name is unknown.
+        ArgumentError: If the name is unknown or the seed is out of range.
     """
+    require(0 <= seed < 2**32, "seed", "lie in [0, 2^32)", seed)
     fit = PREDICTORS[one_of(name, list(PREDICTORS), "predictor")]
     if np.all(labels == labels[0]):
         zeros = np.zeros(features.shape[1]) if name in WITH_IMPORTANCES else None
