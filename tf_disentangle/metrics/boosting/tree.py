@@ -51,21 +51,23 @@ def part_samples(work, depth, feature, last, start, position, end):
 @compiled
 def part_orders(work, depth, start, position, end):
     """Parts every feature's order, each side staying sorted, for the next depth."""
-    left = work.left
+    left, first_right = work.left, np.uint64(position - start)
     for feature in range(work.order.shape[1]):
-        order, values = work.order[depth, feature], work.values[depth, feature]
-        next_order = work.order[depth + 1, feature]
-        next_values = work.values[depth + 1, feature]
-        to_left, to_right = start, position
-        for p in range(start, end):
+        order = work.order[depth, feature, start:end]
+        values = work.values[depth, feature, start:end]
+        next_order = work.order[depth + 1, feature, start:end]
+        next_values = work.values[depth + 1, feature, start:end]
+        # Unsigned, so that no index is tested for being negative; and the choice of a
+        # side is a move, not a branch that would be mispredicted half the time.
+        to_left, to_right = np.uint64(0), first_right
+        for p in range(len(order)):
             sample = order[p]
-            goes_left = np.int64(left[sample])
-            # Without a branch, which would be mispredicted half the time.
-            target = to_right + goes_left * (to_left - to_right)
+            goes_left = np.uint64(left[sample])
+            target = to_left if goes_left else to_right
             next_order[target] = sample
             next_values[target] = values[p]
             to_left += goes_left
-            to_right += 1 - goes_left
+            to_right += np.uint64(1) - goes_left
 
 
 @compiled
