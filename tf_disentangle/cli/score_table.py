@@ -35,11 +35,16 @@ def text(evaluations: Mapping[str, Evaluation]) -> str:
         for part, value in means.items():
             lines.append(f"  {part:<{width - 2}} {_cell(value)}")
     tables = [
-        f"\n{name}\n{e.results[0].table()}"
+        f"\n{name}{_which(e)}\n{e.results[0].table()}"
         for name, e in evaluations.items()
         if hasattr(e.results[0], "table")
     ]
     return "\n".join([*lines, *tables])
+
+
+def _which(evaluation: Evaluation) -> str:
+    """Says which of several results a table is of: the first."""
+    return f", seed {evaluation.seeds[0]}" if len(evaluation.results) > 1 else ""
 
 
 def _means(evaluation: Evaluation) -> dict[str, float]:
