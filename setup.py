@@ -43,9 +43,12 @@ setup(
         "gin-config==0.5.0",
         "importlib_resources",  # tensorflow-datasets needs it and does not say so
         "keras>=3.15,<4",
+        "numba>=0.61",
         "numpy>=2.0",
         "opencv-python-headless>=4.10",
         "pillow>=10.1",
+        "scikit-learn>=1.5",
+        "scipy>=1.13",
         "setuptools",  # TFP imports distutils, which Python 3.12 has only from here
         "tensorboard>=2.20",  # tf.summary needs it; TensorFlow 2.21 left it out
         "tensorflow>=2.21,<2.22",
@@ -63,8 +66,6 @@ setup(
             "pytest>=8",
             "pytest-xdist>=3.6",
             "ruff>=0.9",
-            "scikit-learn>=1.5",
-            "scipy>=1.13",
             "wheel",
         ],
     },

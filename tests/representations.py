@@ -6,8 +6,13 @@ nuisance of a stochastic set. A representation is a function from images to code
 
 from __future__ import annotations
 
+import json
+import pathlib
+
 import numpy as np
 from scipy import stats
+
+_GOLDEN = pathlib.Path(__file__).parent / "golden" / "metrics_b.json"
 
 
 class GridDataset:
@@ -159,3 +164,35 @@ def unrelated(num_latents, seed=0):
     """Codes that know nothing of the image."""
     rng = np.random.default_rng(seed)
     return lambda images: rng.standard_normal((len(images), num_latents))
+
+
+def drawn(represent, sizes, n, seed=0):
+    """Codes [n, L] and factors [n, K] of n draws: what metrics of arrays take."""
+    dataset = GridDataset(sizes)
+    factors = dataset.sample_factors(n, np.random.default_rng(seed))
+    return represent(dataset.render(factors)), factors
+
+
+def golden():
+    """What disentanglement_lib's own code gives for `golden_samples`."""
+    return json.loads(_GOLDEN.read_text(encoding="utf-8"))
+
+
+def golden_samples():
+    """Train codes and factors, test codes and factors of the golden values.
+
+    The codes are a noisy mixture of five factors in ten latents; see the file.
+    """
+    described = golden()
+    sizes, mixing = described["factor_sizes"], np.array(described["mixing"])
+    rng = np.random.RandomState(2)  # The legacy stream, which numpy keeps as it is.
+    factors = [
+        np.stack([rng.randint(size, size=n) for size in sizes], axis=1)
+        for n in (10_000, 5_000)
+    ]
+    arrays = []
+    for part in factors:
+        scaled = (part - (np.array(sizes) - 1) / 2) / (sizes / np.sqrt(12))
+        codes = scaled @ mixing + 0.3 * rng.standard_normal((len(part), 10))
+        arrays += [codes.astype(np.float32), part]
+    return tuple(arrays)

@@ -57,6 +57,7 @@ RULES = {
         {
             "configuration",
             "datasets",
+            "files",
             "latents",
             "loading",
             "metrics",

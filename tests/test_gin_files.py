@@ -37,6 +37,15 @@ def test_builds_and_every_binding_is_consumed(file, tmp_path):
     assert not (tmp_path / "run.json").exists(), "prepare writes nothing"
 
 
+@pytest.mark.parametrize("file", sorted((ROOT / "metrics").glob("*.gin")))
+def test_files_of_metrics_build_their_metrics(file, tmp_path):
+    small = "CorrelatedEllipses.num_images = 2500"
+    configuration.parse(["vae.gin", str(file)], [small])
+    experiment = configuration.build("train", output=str(tmp_path))
+    asked = re.findall(r"@(\w+)", file.read_text())
+    assert [metric.__name__ for metric in experiment.metrics] == asked
+
+
 def test_found_by_name_and_includes_mean_the_librarys_files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     decoy = tmp_path / "datasets" / "correlated_ellipses.gin"

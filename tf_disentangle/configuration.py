@@ -143,6 +143,11 @@ def build(name: str, **arguments: Any) -> Any:
         ) from error
 
 
+def configured(name: str) -> Callable[..., Any]:
+    """Returns what gin knows as `name`, with its bindings as defaults."""
+    return gin.get_configurable(name)
+
+
 def with_defaults() -> str:
     """Returns the configuration as text that `parse` reads again.
 

@@ -63,6 +63,21 @@ class Represent(Protocol):
         """Maps uint8 images [B, H, W, C] to codes [B, L]."""
 
 
+@runtime_checkable
+class RandomRepresent(Protocol):
+    """An encoder with random codes, in two steps: what it knows of an image, a draw.
+
+    The first step depends on the image alone, so that metrics take it once for each
+    image and draw as many codes as they need.
+    """
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Maps uint8 images [B, H, W, C] to what is known of them, [B, P]."""
+
+    def draw(self, known: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Draws a code for each row of [B, P], [B, L]."""
+
+
 class Decode(Protocol):
     """A decoder as pictures see it."""
 

@@ -113,6 +113,32 @@ def test_evaluate_prints_and_records(trained):
     assert "rotation" in done.stdout, "the vote table names the factors"
 
 
+def test_evaluate_names_metrics_seeds_factors_and_sampled_codes(trained, tmp_path):
+    before = len(rows_of(trained[0]))
+    done = command(
+        "evaluate",
+        trained[0],
+        "--metrics=mig,factor_vae",
+        "--seeds=2",
+        "--factors=x,scale",
+        "--sampled",
+        "--protocol=chyvae",
+        f"--output={tmp_path}",
+        "--gin_param=mig_score.num_train = 300",
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Held out at step 4" in done.stdout
+    assert "sampled codes" in done.stdout
+    assert "dlib, num_train=300, factors=x+scale" in done.stdout
+    assert "chyvae, num_train_votes=20, num_test_votes=20, factors=x+" in done.stdout
+    rows = rows_of(trained[0])[before:]
+    assert [row.get("seed") for row in rows] == [0, 1, None]
+    assert all(row["codes"] == "sampled" and row["step"] == 4 for row in rows)
+    assert {"mean", "low", "high"} <= set(rows[-1]["intervals"]["mig_score"])
+    names = {path.name for path in tmp_path.glob("*.png")}
+    assert names == {"mig_mutual_information.png", "factor_vae_votes.png"}
+
+
 def test_visualize_writes_pictures(trained, tmp_path):
     done = command("visualize", trained[0], f"--output={tmp_path}", "--checkpoint=best")
     assert done.returncode == 0, done.stderr
@@ -155,6 +181,7 @@ def test_export_writes_the_next_version(trained, tmp_path):
             "protocol must be one of",
         ),
         (["evaluate", "/nowhere"], "run must be the folder of a run"),
+        (["evaluate", "--codes=/nowhere.npz"], "No such file"),
         (["export", "/tmp", "--version=x"], "version"),
         (["visualize"], "RUN must be given"),
     ],

@@ -1,13 +1,18 @@
+from types import MappingProxyType
+
 import numpy as np
 import pytest
 
 from tests import representations as known
 from tf_disentangle.checks import ArgumentError
+from tf_disentangle.metrics import beta_vae_score, factor_vae_score
 from tf_disentangle.metrics.protocol import FACTOR_VAE_PROTOCOLS, named_protocol
 from tf_disentangle.metrics.sampling import (
+    EncodedFactors,
     distinct_rows,
     encode_factors,
     sample_factors,
+    scored_factors,
 )
 
 SIZES = (3, 4, 5)
@@ -91,6 +96,143 @@ class TestEncodeFactors:
         captured = capsys.readouterr()
         assert captured.out == ""
         assert ("60/60" in captured.err) == (progress is True)
+
+
+class TestEncodedFactors:
+    VOTES = MappingProxyType(
+        {"num_train_votes": 300, "num_test_votes": 200, "batch_size": 5}
+    )
+
+    def encode(self, encoded, factors, **options):
+        rng = np.random.default_rng(0)
+        return encode_factors(encoded.dataset, encoded, factors, rng=rng, **options)
+
+    def test_each_image_is_encoded_once_for_all_metrics(self):
+        dataset = known.GridDataset(SIZES)
+        encoded = EncodedFactors(dataset, known.perfect(SIZES))
+        factor_vae_score(dataset, encoded, num_variance_samples=50, **self.VOTES)
+        seen = dataset.num_rendered
+        beta_vae_score(dataset, encoded, **self.VOTES)
+        beta_vae_score(dataset, encoded, seed=1, **self.VOTES)
+        assert seen <= dataset.num_rendered == encoded.num_encoded == 60
+
+    @pytest.mark.parametrize("seed", [0, 1])
+    def test_scores_are_those_of_the_encoder(self, seed):
+        represent = known.rotated((4, 4, 4, 4))
+        for metric in (factor_vae_score, beta_vae_score):
+            results = []
+            dataset = known.GridDataset((4, 4, 4, 4))
+            encoded = EncodedFactors(dataset, represent)
+            # Codes that are there already, in another order, change nothing.
+            self.encode(encoded, dataset.sample_factors(90, np.random.default_rng(7)))
+            for model, once in ((encoded, None), (represent, None), (represent, False)):
+                result = metric(
+                    dataset, model, seed=seed, encode_once=once, **self.VOTES
+                )
+                results.append(result.test_votes)
+            np.testing.assert_array_equal(results[0], results[1])
+            np.testing.assert_array_equal(results[0], results[2])
+
+    def test_only_what_is_missing_is_encoded(self):
+        dataset = known.GridDataset(SIZES)
+        encoded = EncodedFactors(dataset, known.factors_of)
+        first = np.array([[2, 3, 4], [0, 0, 0], [2, 3, 4]])
+        np.testing.assert_array_equal(self.encode(encoded, first)[:], first)
+        assert dataset.num_rendered == 2
+        second = np.array([[0, 0, 0], [1, 2, 3], [2, 3, 4], [0, 0, 1]])
+        np.testing.assert_array_equal(self.encode(encoded, second)[:], second)
+        assert dataset.num_rendered == encoded.num_encoded == 4
+        np.testing.assert_array_equal(self.encode(encoded, first)[:], first)
+        assert dataset.num_rendered == 4
+
+    @pytest.mark.parametrize("room", [0, 4 * 60, 4 * (60 + 3 * 59)])
+    def test_nothing_is_kept_beyond_the_limit(self, room):
+        dataset = known.GridDataset(SIZES)
+        encoded = EncodedFactors(dataset, known.factors_of, max_bytes=room)
+        factors = draws(dataset)  # all 60 images
+        for _ in range(2):
+            np.testing.assert_array_equal(self.encode(encoded, factors)[:], factors)
+        assert dataset.num_rendered == 120
+        assert encoded.num_encoded == 0
+
+    def test_what_fits_is_kept(self):
+        dataset = known.GridDataset(SIZES)
+        room = 4 * (60 + 3 * 60)
+        encoded = EncodedFactors(dataset, known.factors_of, max_bytes=room)
+        for _ in range(2):
+            self.encode(encoded, draws(dataset))
+        assert dataset.num_rendered == encoded.num_encoded == 60
+
+    def test_what_no_longer_fits_is_encoded_anew(self):
+        dataset = known.GridDataset(SIZES)
+        encoded = EncodedFactors(dataset, known.factors_of, max_bytes=4 * (60 + 6))
+        some = np.array([[0, 0, 0], [2, 3, 4]])
+        self.encode(encoded, some)
+        factors = draws(dataset)
+        np.testing.assert_array_equal(self.encode(encoded, factors)[:], factors)
+        np.testing.assert_array_equal(self.encode(encoded, some)[:], some)
+        assert encoded.num_encoded == 2
+        assert dataset.num_rendered == 62
+
+    def test_grid_too_large_to_index(self):
+        dataset = known.GridDataset((250,) * 12)
+        encoded = EncodedFactors(dataset, known.factors_of)
+        factors = draws(dataset, 20)
+        np.testing.assert_array_equal(self.encode(encoded, factors)[:], factors)
+        assert encoded.num_encoded == 0
+
+    @pytest.mark.parametrize(
+        ("stochastic", "encode_once"), [(True, None), (False, False), (True, True)]
+    )
+    def test_random_codes_are_not_kept(self, stochastic, encode_once):
+        dataset = known.GridDataset(SIZES, stochastic=stochastic)
+        encoded = EncodedFactors(dataset, known.factors_of)
+        factors = draws(dataset)
+        encoding = self.encode(encoded, factors, encode_once=encode_once)
+        np.testing.assert_array_equal(encoding[:], factors)
+        assert encoded.num_encoded == 0
+
+    def test_is_an_encoder_itself(self):
+        dataset = known.GridDataset(SIZES)
+        encoded = EncodedFactors(dataset, known.factors_of)
+        factors = draws(dataset, 5)
+        np.testing.assert_array_equal(encoded(dataset.render(factors)), factors)
+
+    def test_errors(self):
+        dataset = known.GridDataset(SIZES)
+        encoded = EncodedFactors(dataset, known.factors_of)
+        with pytest.raises(ArgumentError, match="not another EncodedFactors"):
+            EncodedFactors(dataset, encoded)
+        with pytest.raises(ArgumentError, match="the set that the EncodedFactors"):
+            beta_vae_score(known.GridDataset(SIZES), encoded)
+        with pytest.raises(ArgumentError, match="max_bytes must be at least 0"):
+            EncodedFactors(dataset, known.factors_of, max_bytes=-1)
+
+    def test_width_may_not_change(self):
+        dataset = known.GridDataset(SIZES)
+        widths = iter([3, 2])
+        encoded = EncodedFactors(
+            dataset, lambda images: np.zeros((len(images), next(widths)))
+        )
+        self.encode(encoded, np.zeros((1, 3), np.int64))
+        with pytest.raises(ArgumentError, match="return 3 latents as in its first"):
+            self.encode(encoded, np.ones((1, 3), np.int64))
+
+
+class TestScoredFactors:
+    DATASET = known.GridDataset(SIZES)
+
+    def test_positions_and_note(self):
+        chosen, note = scored_factors(self.DATASET, ["factor2", "factor0"])
+        assert chosen.tolist() == [0, 2]
+        assert note == ", factors=factor0+factor2"
+        assert scored_factors(self.DATASET, "factor1")[1] == ", factors=factor1"
+
+    @pytest.mark.parametrize("factors", [None, ("factor1", "factor0", "factor2")])
+    def test_all_need_no_note(self, factors):
+        chosen, note = scored_factors(self.DATASET, factors)
+        assert chosen.tolist() == [0, 1, 2]
+        assert note == ""
 
 
 class TestDistinctRows:

@@ -1,20 +1,79 @@
-"""Scores a trained run with the metrics that its configuration names.
+"""Scores a trained run, or any codes with their factors, with named metrics.
 
     bin/evaluate runs/chyvae
-    bin/evaluate runs/chyvae --checkpoint=best
-    bin/evaluate runs/chyvae --gin_param='factor_vae_score.protocol="dlib"'
+    bin/evaluate runs/chyvae --metrics=mig,dci,sap --seeds=3
+    bin/evaluate runs/chyvae --metrics=study --sampled --checkpoint=best
+    bin/evaluate runs/chyvae --metrics=factor_vae --protocol=dlib --factors=x,y
+    bin/evaluate runs/chyvae --gin_param='dci_score.num_train = 1000'
+    bin/evaluate --codes=codes.npz --metrics=study,active_units --output=/tmp/scores
 
-The results are printed and added to the run's metrics.jsonl.
+A run's results are printed and added to its metrics.jsonl, and pictures of the matrices
+of latents and factors to its pictures/. Seeds are those of the metrics' draws: their
+interval is the error of measuring this one model, not the spread over trainings.
+
 """
 
 from __future__ import annotations
 
+import functools
+import pathlib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
 from absl import flags
 
-from tf_disentangle.cli import run_flags
+from tf_disentangle import checks
+from tf_disentangle.cli import codes_file, run_flags
+from tf_disentangle.metrics.results import short_name
+
+__doc__ = f"{__doc__}--codes scores without TensorFlow.\n{codes_file.HELP}\n"
 
 FLAGS = flags.FlagValues()
 run_flags.define(FLAGS)
+flags.DEFINE_list(
+    "metrics",
+    [],
+    "Names such as mig or mig_score, separated by commas (tf_disentangle list shows "
+    "them); study: those of Locatello et al. (2019); all: these and others, some of "
+    "which fit many classifiers and take long. By default those of the run's "
+    "configuration, and study for --codes.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_string(
+    "protocol",
+    None,
+    "For the metrics that know it; the others keep their own, as the table says.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_integer(
+    "seeds",
+    None,
+    "Score with the seeds 0 to SEEDS - 1 and give mean and interval; by default "
+    "once, with each metric's own seed.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_list(
+    "factors",
+    [],
+    "Names of the factors to score; the others still vary. All by default.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_bool(
+    "sampled",
+    False,
+    "Score codes sampled from q(z|x) instead of its means.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_string(
+    "codes", None, "An .npz file to score instead of a run.", flag_values=FLAGS
+)
+flags.DEFINE_string(
+    "output",
+    None,
+    "Folder for pictures and, with --codes, metrics.jsonl; by default RUN/pictures, "
+    "and none for --codes.",
+    flag_values=FLAGS,
+)
 flags.DEFINE_multi_string(
     "gin_param",
     [],
@@ -25,22 +84,157 @@ flags.DEFINE_multi_string(
 
 def main(values: flags.FlagValues) -> int:
     """Runs the command."""
-    run = run_flags.load(values, values.gin_param)
-    from tf_disentangle import checks
-    from tf_disentangle.training.scores import as_row, described, score
+    if values.codes is None:
+        return _evaluate_run(values)
+    for name, value in (("RUN", values.run), ("--gin_param", values.gin_param)):
+        checks.require(not value, name, "not be given beside --codes", value)
+    checks.require(not values.sampled, "--sampled", "come with a RUN", True)
+    return _evaluate_file(values)
 
-    metrics = run.experiment.metrics
-    checks.require(
-        metrics,
-        "train.metrics",
-        "name at least one metric in the run's config.gin",
-        metrics,
-        "Bind one: --gin_param='train.metrics=[@factor_vae_score]'",
+
+def _evaluate_file(values: flags.FlagValues) -> int:
+    from tf_disentangle import metrics
+    from tf_disentangle.cli import score_table
+
+    file = codes_file.read(values.codes)
+    if values.factors:
+        file = file.with_factors(values.factors)
+    known = metrics.ARRAY_METRICS
+    if "factors" not in file.arrays:
+        known = {k: m for k, m in known.items() if metrics.needs(m) == ("codes",)}
+    chosen = choose(values.metrics or ["study"], known, metrics.METRICS)
+    evaluations = metrics.evaluate_arrays(
+        file.arrays,
+        with_protocol(chosen, values.protocol, metrics.PROTOCOLS),
+        seeds=_seeds(values.seeds),
+        columns=file.columns,
     )
-    results = score(run.dataset, run.represent, metrics)
-    run.folder.append({"step": run.step, "scores": as_row(results)})
-    for name, result in results.items():
-        print(f"{name} = {result.score:.4f}{described(result)}")
-        if hasattr(result, "table"):
-            print(result.table())
+    print(score_table.text(evaluations))
+    if values.output:
+        folder = pathlib.Path(values.output)
+        latents = [f"z{d}" for d in range(file.arrays["codes"].shape[1])]
+        paths = score_table.save_pictures(
+            evaluations, file.factor_names, latents, folder
+        )
+        rows = score_table.rows(evaluations, file=str(values.codes))
+        paths.append(folder / "metrics.jsonl")
+        score_table.append_rows(rows, paths[-1])
+        print("", *paths, sep="\n")
     return 0
+
+
+def _evaluate_run(values: flags.FlagValues) -> int:
+    run = run_flags.load(values, values.gin_param)
+    from tf_disentangle import configuration, metrics
+    from tf_disentangle.cli import score_table
+    from tf_disentangle.models.posterior_samples import (
+        PosteriorSamples,
+        has_usual_latents,
+    )
+    from tf_disentangle.training.aggregate_posterior import aggregate_posterior_of
+    from tf_disentangle.training.scores import name_of
+
+    if values.metrics:
+        known = {name: configuration.configured(name) for name in metrics.METRICS}
+        if has_usual_latents(run.model):
+            known["aggregate_posterior"] = aggregate_posterior_of(run.model)
+        chosen = choose(values.metrics, known)
+    else:
+        chosen = {name_of(metric): metric for metric in run.experiment.metrics}
+    checks.require(
+        chosen,
+        "--metrics",
+        "name at least one metric, as train.metrics of this run does not",
+        "none",
+        "For example --metrics=factor_vae,mig, or --metrics=all",
+    )
+    factors = values.factors or None
+    names = metrics.chosen_names(run.dataset, factors)
+    evaluations = metrics.evaluate(
+        run.dataset,
+        PosteriorSamples(run.model) if values.sampled else run.represent,
+        with_protocol(chosen, values.protocol, metrics.PROTOCOLS),
+        seeds=_seeds(values.seeds),
+        factors=factors,
+        columns=run.model.latents.columns,
+    )
+    kind = "sampled" if values.sampled else "mean"
+    for row in score_table.rows(evaluations, step=run.step, codes=kind):
+        run.folder.append(row)
+    print(score_table.terms(run.folder.rows(), run.step))
+    print(f"\nStep {run.step}, {kind} codes\n{score_table.text(evaluations)}")
+    paths = score_table.save_pictures(
+        evaluations,
+        names,
+        [column.name for column in run.model.latents.columns],
+        pathlib.Path(values.output or run.folder.pictures),
+    )
+    print("", *paths, sep="\n")
+    return 0
+
+
+def choose(
+    names: Sequence[str],
+    known: Mapping[str, Callable[..., Any]],
+    elsewhere: Collection[str] = (),
+) -> dict[str, Callable[..., Any]]:
+    """Returns the metrics of these names; "mig" is "mig_score" too.
+
+    Args:
+        names: Of metrics, "study" or "all".
+        known: What can be named.
+        elsewhere: Names that need a data set and so a run.
+
+    Raises:
+        ArgumentError: If a name is unknown.
+    """
+    from tf_disentangle.metrics import STUDY
+
+    groups = {"all": known, "study": {k: m for k, m in known.items() if k in STUDY}}
+    chosen: dict[str, Callable[..., Any]] = {}
+    for name in names:
+        if name in groups:
+            chosen |= groups[name]
+            continue
+        forms = (name, f"{name}_score", f"{name}_scores")
+        for form in forms:
+            if form in known:
+                chosen[form] = known[form]
+                break
+        else:
+            rule = "name known metrics"
+            if any(form in elsewhere for form in forms):
+                rule = "name metrics for which the file has the arrays"
+            remedy = checks.nearest(name, [*groups, *map(short_name, known)])
+            raise checks.ArgumentError(checks.message("--metrics", rule, name, remedy))
+    return chosen
+
+
+def with_protocol(
+    chosen: Mapping[str, Callable[..., Any]],
+    protocol: str | None,
+    protocols: Mapping[str, Collection[str]],
+) -> dict[str, Callable[..., Any]]:
+    """Returns the metrics, those that know the protocol bound to it.
+
+    Raises:
+        ArgumentError: If none of them knows it.
+    """
+    if protocol is None:
+        return dict(chosen)
+    knowing = {k for k in chosen if protocol in protocols.get(k, ())}
+    names = sorted({name for k in chosen for name in protocols.get(k, ())})
+    if not knowing:
+        checks.one_of(protocol, names, "--protocol")
+    bound = {}
+    for name, metric in chosen.items():
+        bound[name] = metric
+        if name in knowing:
+            bound[name] = functools.partial(metric, protocol=protocol)
+    return bound
+
+
+def _seeds(count: int | None) -> range | None:
+    return (
+        None if count is None else range(checks.integer(count, "--seeds", at_least=1))
+    )

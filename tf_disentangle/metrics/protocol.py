@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
-from tf_disentangle.checks import integer, one_of, real
+import numpy as np
+
+from tf_disentangle.checks import integer, one_of, real, require_type
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +29,9 @@ class FactorVAEProtocol:
         num_test_votes: Fresh votes that score it, at least 1.
         prune_threshold: Latents whose standard deviation over the variance samples is
             below it never win a vote; 0 prunes constant latents only.
+        verbatim: Whether to do as the reference does with factors of one value (they
+            are drawn), constant latents (not pruned by 0, they win every vote) and the
+            number of active latents (all of them).
     """
 
     name: str
@@ -35,6 +40,7 @@ class FactorVAEProtocol:
     num_train_votes: int
     num_test_votes: int
     prune_threshold: float
+    verbatim: bool = False
 
     def __post_init__(self) -> None:
         remedy = "A variance needs two images."
@@ -55,12 +61,114 @@ FACTOR_VAE_PROTOCOLS: dict[str, FactorVAEProtocol] = {
     for protocol in (
         # The study of Locatello et al. (2019).
         FactorVAEProtocol("dlib", 64, 10_000, 10_000, 5_000, 0.05),
+        FactorVAEProtocol("dlib-verbatim", 64, 10_000, 10_000, 5_000, 0.05, True),
         # The authors' code of CHyVAE, Ansari and Soh (2019).
         FactorVAEProtocol("chyvae", 200, 5_000, 800, 800, 0.0),
+        FactorVAEProtocol("chyvae-verbatim", 200, 5_000, 800, 800, 0.0, True),
+    )
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class BetaVAEProtocol:
+    """The open choices of the BetaVAE score.
+
+    Attributes:
+        name: What the result reports as its protocol.
+        solvers: Whose default solver is spelled out, as in `ArrayProtocol`.
+        batch_size: Pairs of images per vote, at least 1.
+        num_train_votes: Votes that fit the classifier, at least 1.
+        num_test_votes: Fresh votes that score it, at least 1.
+        scale_codes: Whether differences are divided by each latent's standard
+            deviation before the classifier sees them.
+        verbatim: Whether factors with one value are drawn, as in the study's code.
+    """
+
+    name: str
+    solvers: Literal["sklearn-0.20", "sklearn-1.9"]
+    batch_size: int = 64
+    num_train_votes: int = 10_000
+    num_test_votes: int = 5_000
+    scale_codes: bool = False
+    verbatim: bool = False
+
+    def __post_init__(self) -> None:
+        integer(self.batch_size, "batch_size", at_least=1)
+        integer(self.num_train_votes, "num_train_votes", at_least=1)
+        integer(self.num_test_votes, "num_test_votes", at_least=1)
+        require_type(self.scale_codes, bool, "scale_codes")
+
+
+BETA_VAE_PROTOCOLS: dict[str, BetaVAEProtocol] = {
+    protocol.name: protocol
+    for protocol in (
+        BetaVAEProtocol("dlib", "sklearn-0.20"),
+        BetaVAEProtocol("dlib-sklearn1.9", "sklearn-1.9"),
+        BetaVAEProtocol("dlib-verbatim", "sklearn-0.20", verbatim=True),
+        BetaVAEProtocol("dlib-sklearn1.9-verbatim", "sklearn-1.9", verbatim=True),
+    )
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class ArrayProtocol:
+    """The open choices of the metrics that take codes and factors as arrays.
+
+    Attributes:
+        name: What the result reports as its protocol.
+        solvers: Whose default solvers are spelled out: "sklearn-0.20", with which the
+            study of Locatello et al. (2019) ran, or "sklearn-1.9".
+        verbatim: Whether degenerate input is treated as the study's code treats it,
+            with its NaN, its errors and its inflated scores.
+        num_bins: Bins of equal width per continuous column, at least 1.
+        diff_quantile: Quantile that stands for the largest deviation (IRS), in [0, 1].
+        continuous_factors: Whether factors are quantities (SAP), not labels.
+        categorical: How categorical columns entered; "" without any.
+    """
+
+    name: str
+    solvers: Literal["sklearn-0.20", "sklearn-1.9"]
+    verbatim: bool = False
+    num_bins: int = 20
+    diff_quantile: float = 0.99
+    continuous_factors: bool = False
+    categorical: str = ""
+
+    def __post_init__(self) -> None:
+        integer(self.num_bins, "num_bins", at_least=1)
+        real(self.diff_quantile, "diff_quantile", at_least=0.0, at_most=1.0)
+
+
+ARRAY_PROTOCOLS: dict[str, ArrayProtocol] = {
+    protocol.name: protocol
+    for protocol in (
+        ArrayProtocol("dlib", "sklearn-0.20"),
+        ArrayProtocol("dlib-sklearn1.9", "sklearn-1.9"),
+        ArrayProtocol("dlib-verbatim", "sklearn-0.20", verbatim=True),
+        ArrayProtocol("dlib-sklearn1.9-verbatim", "sklearn-1.9", verbatim=True),
     )
 }
 
 _Protocol = TypeVar("_Protocol")
+
+
+def array_protocol(
+    name: str, rule: str, categorical: np.ndarray, **overrides: Any
+) -> ArrayProtocol:
+    """Returns the protocol `name` of `ARRAY_PROTOCOLS` with overrides.
+
+    Args:
+        name: A key of the table.
+        rule: How the metric takes categorical columns; written into the protocol's
+            name if there is one.
+        categorical: bool [L], the categorical columns.
+        **overrides: As in `named_protocol`.
+
+    Raises:
+        ArgumentError: As `named_protocol`.
+    """
+    used = rule if np.any(categorical) else None
+    return named_protocol(ARRAY_PROTOCOLS, name, categorical=used, **overrides)
 
 
 def named_protocol(

@@ -25,7 +25,13 @@ from tf_disentangle.training.checkpoints import Checkpoints
 from tf_disentangle.training.options import Cadence
 from tf_disentangle.training.pictures import Painter
 from tf_disentangle.training.run_folder import RunFolder, environment
-from tf_disentangle.training.scores import Metric, as_row, rehearse, score
+from tf_disentangle.training.scores import (
+    Metric,
+    Score,
+    record_scores,
+    rehearse,
+    score,
+)
 from tf_disentangle.training.validation import Validation
 
 # What of run.json may not change on the way; gin runs compare all their bindings.
@@ -241,6 +247,9 @@ class Experiment:
             *self.extras,
             # Records first: a row past the checkpoint is cut, a lost one stays lost.
             duties.Record(interval, self.folder, writer),
+            Score(
+                interval, cadence.score, self.steps, self.folder, writer, self._scores
+            ),
             duties.Save(interval, cadence.save, checkpoints),
             duties.Pictures(interval, cadence.pictures, writer, self._painter().sheets),
             duties.Progress(interval, self.steps),
@@ -283,11 +292,20 @@ class Experiment:
 
     def _finish(self) -> dict[str, Any]:
         """Scores the trained model and draws its pictures."""
-        scores = score(self.dataset, self.model.represent, self.metrics)
-        if scores:
-            self.folder.append({"step": self.step, "scores": as_row(scores)})
+        scores = self._scores()
+        with contextlib.ExitStack() as stack:
+            writer = None
+            if self.cadence.score:
+                folder = str(self.folder.tensorboard)
+                writer = tf.summary.create_file_writer(folder)
+                stack.callback(writer.close)
+            record_scores(self.folder, self.step, scores, writer)
         self.draw(self.folder.pictures, self.step)
         return scores
+
+    def _scores(self) -> dict[str, Any]:
+        """Returns the results of the metrics for the model as it is."""
+        return score(self.dataset, self.model.represent, self.metrics)
 
 
 class OutOfMemoryError(checks.ArgumentError):

@@ -20,6 +20,8 @@ class Cadence:
         evaluate: Steps between two validations on held-out images.
         save: Steps between two checkpoints.
         pictures: Steps between two sets of pictures in TensorBoard.
+        score: Steps between two scorings by the run's metrics on the way; they score
+            at the end in any case.
         keep: How many of the last checkpoints to keep.
     """
 
@@ -27,13 +29,14 @@ class Cadence:
     evaluate: int = 1000
     save: int = 1000
     pictures: int = 5000
+    score: int = 0
     keep: int = 2
 
     def __post_init__(self) -> None:
         """Checks each value by itself."""
         checks.integer(self.log, "log", at_least=1)
         checks.integer(self.keep, "keep", at_least=1)
-        for name in ("evaluate", "save", "pictures"):
+        for name in ("evaluate", "save", "pictures", "score"):
             checks.integer(getattr(self, name), name, at_least=0)
 
     def fitted(self, steps: int, steps_per_execution: int = 1) -> Cadence:
@@ -53,7 +56,7 @@ class Cadence:
             steps_per_execution,
         )
         shortened = {}
-        for name in ("evaluate", "save", "pictures"):
+        for name in ("evaluate", "save", "pictures", "score"):
             value = min(getattr(self, name), steps)
             checks.require(value % log == 0, name, rule, value)
             shortened[name] = value

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
+from tf_disentangle.metrics import EncodedFactors
+from tf_disentangle.metrics.results import as_row, numbers
 from tf_disentangle.protocols import Dataset, Represent
+from tf_disentangle.training.callbacks import IntervalCallback
+from tf_disentangle.training.run_folder import RunFolder
 
 #: (dataset, represent) -> frozen dataclass whose first field is `score`.
 Metric = Callable[[Dataset, Represent], Any]
@@ -23,6 +27,8 @@ def score(
     A metric that comes twice, under two protocols, is told apart by the protocol.
     """
     results: dict[str, Any] = {}
+    if len(metrics) > 1:  # They share the codes of the images that both ask for.
+        represent = EncodedFactors(dataset, represent)
     for metric in metrics:
         result, name = metric(dataset, represent), name_of(metric)
         if name in results:
@@ -63,21 +69,59 @@ def described(result: Any) -> str:
     return f"  (protocol {protocol})" if protocol else ""
 
 
-def as_row(results: dict[str, Any]) -> dict[str, Any]:
-    """Returns results as JSON can hold them: dataclasses as dicts, arrays as lists."""
-    rows = {}
-    for name, result in results.items():
-        rows[name] = _plain(dataclasses.asdict(result))
-        if hasattr(result, "factor_of_latent"):
-            rows[name]["factor_of_latent"] = list(result.factor_of_latent)
-    return rows
+class Score(IntervalCallback):
+    """Scores the model at a cadence: a row of metrics.jsonl and TensorBoard scalars.
+
+    The last step is left to the end of the run, which scores in any case.
+
+    Args:
+        interval: Steps per epoch of `fit`.
+        every: Steps between two scorings; 0 is never.
+        last: The run's last step.
+        folder: Where the rows go.
+        writer: TensorBoard writer.
+        call: Returns the results of the model as it is, by name.
+    """
+
+    def __init__(
+        self,
+        interval: int,
+        every: int,
+        last: int,
+        folder: RunFolder,
+        writer: tf.summary.SummaryWriter,
+        call: Callable[[], dict[str, Any]],
+    ) -> None:
+        super().__init__(interval, every)
+        self._last, self._folder, self._writer = last, folder, writer
+        self._call = call
+
+    def act(self, step: int, logs: dict[str, Any]) -> None:
+        """Scores, unless this is the last step."""
+        if step < self._last:
+            record_scores(self._folder, step, self._call(), self._writer)
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(v) for key, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
-    return value
+def record_scores(
+    folder: RunFolder,
+    step: int,
+    results: dict[str, Any],
+    writer: tf.summary.SummaryWriter | None = None,
+) -> None:
+    """Appends a row of scores and, with a writer, TensorBoard scalars.
+
+    Args:
+        folder: Of the run.
+        step: Of the weights.
+        results: By the metric's name; nothing is written if there are none.
+        writer: TensorBoard writer.
+    """
+    if not results:
+        return
+    folder.append({"step": step, "scores": as_row(results)})
+    if writer is None:
+        return
+    with writer.as_default(step):
+        for name, result in results.items():
+            for part, value in numbers(result).items():
+                tf.summary.scalar(f"{name}/{part}", value)

@@ -7,12 +7,14 @@ Each function returns one picture [H, W, 3], or frames [T, H, W, 3]; `save_png` 
 from tf_disentangle.visualization.covariances import covariances
 from tf_disentangle.visualization.grid import sheet
 from tf_disentangle.visualization.io import save_gif, save_png
+from tf_disentangle.visualization.matrices import latent_factor_matrix
 from tf_disentangle.visualization.reconstructions import reconstructions
 from tf_disentangle.visualization.samples import samples
 from tf_disentangle.visualization.traversals import traversal_frames, traversals
 
 __all__ = [
     "covariances",
+    "latent_factor_matrix",
     "reconstructions",
     "samples",
     "save_gif",

@@ -1,5 +1,3 @@
-import json
-import pathlib
 import subprocess
 import sys
 
@@ -12,12 +10,14 @@ from tf_disentangle.metrics import factor_vae_score
 from tf_disentangle.metrics.protocol import FACTOR_VAE_PROTOCOLS
 from tf_disentangle.metrics.sampling import Encoding
 from tf_disentangle.metrics.supervised.factor_vae import (
+    _one_hot_encoding,
+    _variance,
     draw_votes,
     stillest_latent,
     vote_accuracy,
 )
+from tf_disentangle.protocols import CodeColumn
 
-GOLDEN = pathlib.Path("/work/shared/golden")
 SMALL = {"num_variance_samples": 1_000, "num_train_votes": 400, "num_test_votes": 400}
 
 
@@ -84,7 +84,9 @@ class TestVotes:
 
     def test_draws_fix_one_factor_to_the_first_draw(self):
         dataset = known.GridDataset((3, 1, 5, 40))
-        fixed, batches = draw_votes(dataset, 300, 16, np.random.default_rng(0))
+        fixed, batches = draw_votes(
+            dataset, 300, 16, np.random.default_rng(0), np.array([0, 2, 3])
+        )
         free = dataset.sample_factors  # The same stream, without the fixing.
         rng = np.random.default_rng(0)
         rng.choice([0, 2, 3], size=300)
@@ -170,7 +172,7 @@ class TestAgainstTheLoop:
         dataset = known.GridDataset((4, 4, 4, 4))
         represent = middling(dataset.factor_sizes)
         rng = np.random.default_rng(3)
-        _, batches = draw_votes(dataset, 200, 8, rng)
+        _, batches = draw_votes(dataset, 200, 8, rng, np.arange(4))
         flat = batches.reshape(-1, 4)
         codes = represent(dataset.render(flat)).astype(np.float32)
         variance = codes.var(axis=0, dtype=np.float64)
@@ -188,9 +190,7 @@ class TestAgainstTheLoop:
 
     def test_golden_representation(self):
         """The study's own code on a noisy mixture of ten latents."""
-        if not GOLDEN.exists():
-            pytest.skip("/work/shared/golden is not on this machine")
-        golden = json.loads((GOLDEN / "metrics_b.json").read_text())
+        golden = known.golden()
         sizes = golden["factor_sizes"]
         represent = known.mixed(sizes, np.array(golden["mixing"]), 0.3)
         results = [
@@ -270,6 +270,132 @@ class TestProtocols:
         ]
         np.testing.assert_array_equal(results[0].votes, results[1].votes)
         assert np.any(results[0].votes != results[2].votes)
+
+
+class TestFactorsToScore:
+    SIZES = (4, 4, 4)
+
+    def test_the_others_vary_and_are_not_scored(self):
+        """The code shows factors 0 and 2: perfect for these, 2/3 for all three."""
+
+        def represent(images):
+            return known.standardised(images, self.SIZES)[:, [0, 2]]
+
+        dataset = known.GridDataset(self.SIZES)
+        some = factor_vae_score(
+            dataset, represent, factors=["factor2", "factor0"], **SMALL
+        )
+        assert some.score == 1
+        assert some.factor_names == ("factor0", "factor2")
+        assert some.factor_of_latent == ("factor0", "factor2")
+        assert some.votes.shape == (2, 2)
+        assert some.protocol.endswith(", factors=factor0+factor2")
+        assert dataset.num_rendered == 64
+        assert factor_vae_score(dataset, represent, **SMALL).score < 0.9
+
+    def test_all_factors_by_name_are_all_factors(self):
+        dataset = known.GridDataset(self.SIZES)
+        names = list(dataset.factor_names)
+        represent = middling(self.SIZES)
+        plain = factor_vae_score(dataset, represent, **SMALL)
+        named = factor_vae_score(dataset, represent, factors=names, **SMALL)
+        np.testing.assert_array_equal(plain.votes, named.votes)
+        assert plain.protocol == named.protocol
+
+    def test_unknown_name(self):
+        with pytest.raises(ArgumentError, match="Did you mean factor0"):
+            factor_vae_score(
+                known.GridDataset(self.SIZES), known.collapsed(2), factors=["factr0"]
+            )
+
+
+class TestCategories:
+    COLUMNS = (CodeColumn("c0", "categorical"), CodeColumn("z0"))
+
+    def test_the_names_of_the_categories_do_not_matter(self):
+        """Category 9,000 beside 0: as a number, it would decide the variance."""
+        sizes = (4, 4)
+        names = np.array([0, 9_000, 3, 70])
+        noise = np.random.default_rng(0).integers(2, size=(4, 4))
+
+        def codes(values):
+            def represent(images):
+                factors = known.factors_of(images)
+                mixed = (factors[:, 0] + noise[factors[:, 0], factors[:, 1]]) % 4
+                return np.stack([values[mixed], factors[:, 1] / 4], axis=1)
+
+            return represent
+
+        results = [
+            factor_vae_score(
+                known.GridDataset(sizes),
+                codes(values),
+                columns=self.COLUMNS,
+                batch_size=6,
+                num_train_votes=400,
+                num_test_votes=400,
+            )
+            for values in (np.arange(4), names)
+        ]
+        np.testing.assert_array_equal(results[0].votes, results[1].votes)
+        assert 0.7 < results[0].score < 1
+        assert results[0].protocol.endswith(", categorical=gini")
+
+    def test_variance_by_hand(self):
+        """1 - sum of squared shares, times B / (B - 1): the one-hot variances' sum."""
+        codes = np.array([[1, 0], [1, 2], [7, 4], [1, 6]], np.float32)
+        encoding, starts = _one_hot_encoding(
+            Encoding(codes, np.arange(4)), self.COLUMNS
+        )
+        assert starts.tolist() == [0, 2]
+        variance = _variance(encoding[:], 0, starts)
+        gini = 1 - (3 / 4) ** 2 - (1 / 4) ** 2
+        np.testing.assert_allclose(variance, [gini * 4 / 3, codes[:, 1].var(ddof=1)])
+
+
+class TestVerbatim:
+    """What the references do with degenerate input, by name."""
+
+    def test_a_constant_latent_wins_every_vote(self):
+        sizes = (4, 4, 4)
+        dataset, represent = known.GridDataset(sizes), known.dead_latent(sizes)
+        fixed = factor_vae_score(dataset, represent, protocol="chyvae", **SMALL)
+        verbatim = factor_vae_score(
+            dataset, represent, protocol="chyvae-verbatim", **SMALL
+        )
+        assert fixed.score == 1
+        assert verbatim.votes[0].sum() == 400
+        assert 0.2 < verbatim.score < 0.5  # one guess for three factors
+        # The study prunes it by its size.
+        study = factor_vae_score(dataset, represent, protocol="dlib-verbatim", **SMALL)
+        assert study.score == 1
+
+    def test_all_latents_count_as_active(self):
+        sizes = (4, 4)
+        dataset, represent = known.GridDataset(sizes), known.dead_latent(sizes)
+        for protocol, expected in (("dlib", 2), ("dlib-verbatim", 3)):
+            result = factor_vae_score(dataset, represent, protocol=protocol, **SMALL)
+            assert result.num_active == expected
+
+    def test_factors_with_one_value_are_drawn(self):
+        sizes = (4, 1, 4)
+        result = factor_vae_score(
+            known.GridDataset(sizes),
+            known.perfect(sizes),
+            protocol="dlib-verbatim",
+            **SMALL,
+        )
+        assert result.votes[:, 1].sum() > 80
+        assert result.score < 0.9
+
+    @pytest.mark.parametrize("name", ["dlib", "chyvae"])
+    def test_otherwise_the_same(self, name):
+        dataset = known.GridDataset((4, 4, 4))
+        results = [
+            factor_vae_score(dataset, middling((4, 4, 4)), protocol=p, **SMALL)
+            for p in (name, f"{name}-verbatim")
+        ]
+        np.testing.assert_array_equal(results[0].votes, results[1].votes)
 
 
 class TestDegenerate:

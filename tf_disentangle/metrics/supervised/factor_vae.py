@@ -19,10 +19,12 @@ References:
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
-from tf_disentangle.checks import integer, require
+from tf_disentangle.checks import integer
+from tf_disentangle.metrics.inputs import Samples, check_codes, one_hot
 from tf_disentangle.metrics.protocol import (
     FACTOR_VAE_PROTOCOLS,
     FactorVAEProtocol,
@@ -31,10 +33,12 @@ from tf_disentangle.metrics.protocol import (
 from tf_disentangle.metrics.sampling import (
     Encoding,
     encode_factors,
+    fixable_factors,
     require_factors,
     sample_factors,
+    scored_factors,
 )
-from tf_disentangle.protocols import Dataset, Represent
+from tf_disentangle.protocols import CodeColumn, Dataset, Represent
 
 # Codes that are gathered at once when variances are taken; bounds the memory.
 _CODES_PER_BLOCK = 2**20
@@ -56,7 +60,7 @@ class FactorVAEScore:
             classifier; -1 for a latent that won no train vote.
         active: bool [L], False for pruned and for constant latents.
         num_active: Number of active latents.
-        factor_names: The K names.
+        factor_names: Names of the K factors that were scored.
         protocol: Name of the protocol, with any value that was overridden.
     """
 
@@ -100,6 +104,8 @@ def factor_vae_score(
     num_train_votes: int | None = None,
     num_test_votes: int | None = None,
     prune_threshold: float | None = None,
+    factors: Sequence[str] | None = None,
+    columns: Sequence[CodeColumn] | None = None,
     encode_once: bool | None = None,
     encode_batch_size: int = 256,
     progress: bool | None = None,
@@ -110,13 +116,17 @@ def factor_vae_score(
     (its 0/0 would win every vote); a factor with one value is never voted on, for
     fixing it says nothing; equal variances vote for the first latent and equal votes
     for the first factor; a latent without train votes is read as factor 0 in the test
-    votes, as the study's code does. Every column of the codes is taken as continuous.
+    votes, as the study's code does. The variance of a categorical column is that of its
+    one-hot vector, 1 - sum of squared shares ("gini").
 
     Args:
         dataset: A set with known factors.
         represent: Images uint8 [B, H, W, C] to codes [B, L]; float32 is kept of them.
+            An `EncodedFactors` shares codes between metrics.
         seed: Of all draws, at least 0.
-        protocol: Key of `FACTOR_VAE_PROTOCOLS`: "dlib" or "chyvae".
+        protocol: Key of `FACTOR_VAE_PROTOCOLS`: "dlib" or "chyvae", and the same with
+            "-verbatim" for what their code does with constant latents and factors of
+            one value.
         batch_size: Images per vote, at least 2. This and the next four override the
             protocol's value, and the result's protocol says so.
         num_variance_samples: Images behind the global variance, at least 2.
@@ -124,6 +134,9 @@ def factor_vae_score(
         num_test_votes: At least 1.
         prune_threshold: Standard deviation below which a latent is not active, at
             least 0.
+        factors: Names of the factors to fix and to score; the others still vary, and
+            the result's protocol says so. None is all.
+        columns: What the L columns hold; None takes all as continuous.
         encode_once: None encodes each distinct image once, unless the set declares
             "stochastic_images". Give False where `represent` is itself random.
         encode_batch_size: Images per call of `represent`.
@@ -134,7 +147,7 @@ def factor_vae_score(
 
     Raises:
         ArgumentError: If the set has no factors, a number breaks its rule, the protocol
-            is unknown, or the codes are not [B, L] and finite.
+            or a factor is unknown, or the codes are not [B, L] and finite.
     """
     choice = named_protocol(
         FACTOR_VAE_PROTOCOLS,
@@ -146,11 +159,14 @@ def factor_vae_score(
         prune_threshold=prune_threshold,
     )
     require_factors(dataset)
+    chosen, note = scored_factors(dataset, factors)
+    choice = dataclasses.replace(choice, name=choice.name + note)
     rng = np.random.default_rng(integer(seed, "seed", at_least=0))
     # All draws come before the first image, so that each image is encoded once.
     reference = sample_factors(dataset, choice.num_variance_samples, rng)
     num_votes = choice.num_train_votes + choice.num_test_votes
-    fixed, batches = draw_votes(dataset, num_votes, choice.batch_size, rng)
+    candidates = fixable_factors(dataset, chosen, choice.verbatim)
+    fixed, batches = draw_votes(dataset, num_votes, choice.batch_size, rng, candidates)
     encoding = encode_factors(
         dataset,
         represent,
@@ -160,7 +176,8 @@ def factor_vae_score(
         batch_size=encode_batch_size,
         progress=progress,
     )
-    return _score(encoding, fixed, tuple(dataset.factor_names), choice)
+    names = tuple(dataset.factor_names[k] for k in chosen)
+    return _score(encoding, np.searchsorted(chosen, fixed), names, choice, columns)
 
 
 def _score(
@@ -168,16 +185,25 @@ def _score(
     fixed: np.ndarray,
     factor_names: tuple[str, ...],
     choice: FactorVAEProtocol,
+    columns: Sequence[CodeColumn] | None,
 ) -> FactorVAEScore:
     """Counts the votes of codes that come in the order of `factor_vae_score`."""
     num_train, num_reference = choice.num_train_votes, choice.num_variance_samples
-    variance = encoding[:num_reference].var(axis=0, ddof=1, dtype=np.float64)
-    active = (np.sqrt(variance) >= choice.prune_threshold) & (variance > 0)
-    shape = (encoding.num_latents, len(factor_names))
+    name = choice.name
+    starts: np.ndarray | None = None
+    if columns is not None:
+        encoding, starts = _one_hot_encoding(encoding, columns)
+        if encoding.num_latents > len(starts):
+            name += ", categorical=gini"
+    variance = _variance(encoding[:num_reference], 0, starts)
+    active = np.sqrt(variance) >= choice.prune_threshold
+    if not choice.verbatim:
+        active &= variance > 0
+    shape = (len(variance), len(factor_names))
     votes, test_votes = np.zeros((2, *shape), np.int64)
     if active.any():
         draws = np.arange(num_reference, len(encoding.row)).reshape(len(fixed), -1)
-        winner = stillest_latent(encoding, draws, variance, active)
+        winner = stillest_latent(encoding, draws, variance, active, starts)
         np.add.at(votes, (winner[:num_train], fixed[:num_train]), 1)
         np.add.at(test_votes, (winner[num_train:], fixed[num_train:]), 1)
     return FactorVAEScore(
@@ -187,30 +213,57 @@ def _score(
         test_votes=test_votes,
         assignments=np.where(votes.any(axis=1), votes.argmax(axis=1), -1),
         active=active,
-        num_active=int(active.sum()),
+        num_active=len(active) if choice.verbatim else int(active.sum()),
         factor_names=factor_names,
-        protocol=choice.name,
+        protocol=name,
     )
 
 
+def _one_hot_encoding(
+    encoding: Encoding, columns: Sequence[CodeColumn]
+) -> tuple[Encoding, np.ndarray]:
+    """Categorical columns as one column per category.
+
+    Returns:
+        The encoding, and `starts` int64 [L], the first of each latent's columns.
+    """
+    codes, num_categories = check_codes(encoding.codes, columns=columns)
+    features, latent = one_hot(Samples(codes, codes, (), num_categories))
+    starts = np.searchsorted(latent, np.arange(codes.shape[1]))
+    return Encoding(features, encoding.row), starts
+
+
+def _variance(codes: np.ndarray, axis: int, starts: np.ndarray | None) -> np.ndarray:
+    """Variance along an axis, that of a latent's columns added up.
+
+    float64 makes the variance of equal codes 0 exactly, not a rounding error.
+    """
+    variance = codes.var(axis=axis, ddof=1, dtype=np.float64)
+    return variance if starts is None else np.add.reduceat(variance, starts, axis=-1)
+
+
 def draw_votes(
-    dataset: Dataset, num_votes: int, batch_size: int, rng: np.random.Generator
+    dataset: Dataset,
+    num_votes: int,
+    batch_size: int,
+    rng: np.random.Generator,
+    candidates: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draws the factor that each vote fixes, and the factors of its batch.
 
     The whole batch takes the fixed factor's value of its first draw, after the joint
     draw: in a set with correlated factors the others are not conditioned on it.
 
+    Args:
+        dataset: A set with known factors.
+        num_votes: V.
+        batch_size: B.
+        rng: Of all draws.
+        candidates: Factors that may be fixed.
+
     Returns:
         `fixed` int64 [V] and `batches` int64 [V, B, K], V votes of B images.
     """
-    candidates = np.flatnonzero(np.asarray(dataset.factor_sizes) > 1)
-    require(
-        candidates.size > 0,
-        "dataset",
-        "have a factor with two values or more",
-        f"factor_sizes {tuple(dataset.factor_sizes)}",
-    )
     fixed = rng.choice(candidates, size=num_votes)
     factors = sample_factors(dataset, num_votes * batch_size, rng)
     batches = factors.reshape(num_votes, batch_size, -1)
@@ -220,7 +273,11 @@ def draw_votes(
 
 
 def stillest_latent(
-    encoding: Encoding, draws: np.ndarray, variance: np.ndarray, active: np.ndarray
+    encoding: Encoding,
+    draws: np.ndarray,
+    variance: np.ndarray,
+    active: np.ndarray,
+    starts: np.ndarray | None = None,
 ) -> np.ndarray:
     """Finds the active latent with the least relative variance in each batch.
 
@@ -229,6 +286,8 @@ def stillest_latent(
         draws: int [V, B], the draws that make up each batch.
         variance: float64 [L], over the whole set.
         active: bool [L], at least one True; the others never win.
+        starts: int64 [L], the first column of the codes of each latent; None where
+            each latent has one.
 
     Returns:
         int64 [V], the first of them where several are equal.
@@ -238,8 +297,9 @@ def stillest_latent(
     scale = np.where(active, variance, 1.0)
     for start in range(0, len(draws), block):
         batches = encoding[draws[start : start + block]]
-        # float64 makes the variance of equal codes 0 exactly, not a rounding error.
-        within = batches.var(axis=1, ddof=1, dtype=np.float64) / scale
+        with np.errstate(divide="ignore", invalid="ignore"):
+            # An active constant latent, only in "verbatim": 0/0, which argmin takes.
+            within = _variance(batches, 1, starts) / scale
         within[:, ~active] = np.inf
         winner[start : start + block] = within.argmin(axis=1)
     return winner

@@ -1,0 +1,190 @@
+"""bin/evaluate: on files of codes, without TensorFlow, and on runs."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tests import representations as known
+from tf_disentangle import checks, metrics
+from tf_disentangle.cli import codes_file, evaluate, main, score_table
+
+SIZES = (4, 4, 3)
+
+
+def codes_of(n, seed):
+    factors = np.random.default_rng(seed).integers(SIZES, size=(n, 3))
+    images = known.GridDataset(SIZES).render(factors)
+    return known.perfect(SIZES)(images), factors
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    path = tmp_path_factory.mktemp("codes") / "codes.npz"
+    codes, factors = codes_of(600, 0)
+    test_codes, test_factors = codes_of(300, 1)
+    np.savez(
+        path,
+        codes=codes,
+        factors=factors,
+        test_codes=test_codes,
+        test_factors=test_factors,
+        factor_names=["shape", "scale", "x"],
+    )
+    return path
+
+
+def run(*arguments):
+    return main.main(["evaluate", *map(str, arguments)])
+
+
+def test_scores_a_file_without_tensorflow(path, tmp_path):
+    code = (
+        "import sys; from tf_disentangle.cli.main import main; "
+        f"code = main(['evaluate', '--codes={path}', '--metrics=mig,sap', "
+        f"'--output={tmp_path}']); sys.exit(code or int('tensorflow' in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files if "names" not in name}
+    expected = metrics.sap_score(*arrays.values()).score
+    assert f"{expected:.4f}" in done.stdout
+    assert (tmp_path / "mig_mutual_information.png").exists()
+    (row,) = map(json.loads, (tmp_path / "metrics.jsonl").read_text().splitlines())
+    assert row["scores"]["sap_score"]["score"] == expected
+    assert row["file"] == str(path)
+
+
+def test_seeds_factors_and_protocol(path, tmp_path, capsys):
+    options = ["--metrics=sap,mig", "--factors=x,scale", "--protocol=dlib-verbatim"]
+    assert run(f"--codes={path}", *options) == 0
+    text = capsys.readouterr().out
+    assert "dlib-verbatim" in text
+    assert not list(tmp_path.iterdir())
+    plain = tmp_path / "plain.npz"
+    codes, factors = codes_of(600, 0)
+    np.savez(plain, codes=codes + 0.3 * np.sin(99 * codes[::-1]), factors=factors)
+    assert run(f"--codes={plain}", "--metrics=sap", "--seeds=3") == 0
+    text = capsys.readouterr().out
+    assert "test=random third" in text
+    assert "[" in text.splitlines()[1], "an interval"
+
+
+def test_codes_without_factors_have_unsupervised_scores_only(tmp_path, capsys):
+    path = tmp_path / "codes.npz"
+    np.savez(path, codes=np.random.default_rng(0).normal(size=(100, 3)))
+    assert run(f"--codes={path}") == 0
+    text = capsys.readouterr().out
+    assert "unsupervised_scores" in text
+    assert "mig" not in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--metrics=mgi"], "Did you mean mig"),
+        (["--metrics=factor_vae"], "for which the file has the arrays"),
+        (["--metrics=mig", "--protocol=dlbi"], "Did you mean dlib"),
+        (["--metrics=mig", "--factors=shpe"], "Did you mean shape"),
+        (["--metrics=mig", "--seeds=0"], "--seeds must be at least 1"),
+        (["--sampled"], "--sampled must come with a RUN"),
+        (["--gin_param=x=1"], "--gin_param must not be given beside --codes"),
+        (["runs/x"], "RUN must not be given beside --codes"),
+    ],
+)
+def test_mistakes(path, arguments, words, capsys):
+    assert run(f"--codes={path}", *arguments) == 2
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "No such file"),
+        (b"hello", "must be an .npz file of numpy.savez"),
+        ({"factors": np.zeros((3, 2))}, "must hold codes"),
+        ({"code": np.zeros((3, 2))}, "Did you mean codes"),
+        ({"codes": np.zeros(3)}, "codes must have shape [N, L]"),
+        (
+            {"codes": np.zeros((9, 2)), "factors": np.zeros((3, 9), int)},
+            "factors look transposed",
+        ),
+        (
+            {
+                "codes": np.zeros((9, 2)),
+                "factors": np.zeros((9, 3), int),
+                "factor_names": ["a", "b"],
+            },
+            "factor_names must name each of the 3",
+        ),
+        (
+            {"codes": np.zeros((9, 2)), "column_kinds": ["continuous", "discrete"]},
+            "column_kinds must be one of",
+        ),
+        ({"codes": np.full((9, 2), np.nan)}, "NaN or infinity in z0, z1"),
+    ],
+)
+def test_files_that_are_something_else(tmp_path, content, words, capsys):
+    path = tmp_path / "codes.npz"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content is not None:
+        np.savez(path, **content)
+    assert run(f"--codes={path}") == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert "Traceback" not in error
+
+
+def test_categorical_columns_are_read(tmp_path):
+    path = tmp_path / "codes.npz"
+    np.savez(path, codes=np.zeros((9, 2)), column_kinds=["continuous", "categorical"])
+    kinds = [column.kind for column in codes_file.read(path).columns]
+    assert kinds == ["continuous", "categorical"]
+
+
+def test_names_of_metrics():
+    table = {"mig_score": 1, "unsupervised_scores": 2, "active_units": 3}
+    assert evaluate.choose(["mig"], table) == {"mig_score": 1}
+    assert evaluate.choose(["unsupervised"], table) == {"unsupervised_scores": 2}
+    assert evaluate.choose(["active_units", "mig_score"], table) == {
+        "active_units": 3,
+        "mig_score": 1,
+    }
+    assert evaluate.choose(["all"], table) == table
+    study = {"mig_score": 1, "unsupervised_scores": 2}
+    assert evaluate.choose(["study"], table) == study
+    with pytest.raises(checks.ArgumentError, match="Did you mean active_units"):
+        evaluate.choose(["active_unit"], table)
+
+
+def test_rows_of_seeds_and_intervals():
+    codes, factors = codes_of(300, 0)
+    found = metrics.evaluate_arrays(
+        {"codes": codes, "factors": factors},
+        {name: metrics.ARRAY_METRICS[name] for name in ("mig_score", "sap_score")},
+        seeds=(0, 1),
+        progress=False,
+    )
+    rows = score_table.rows(found, step=7)
+    assert [row["step"] for row in rows] == [7] * len(rows)
+    by_seed = {row.get("seed"): set(row["scores"]) for row in rows if "scores" in row}
+    assert by_seed == {None: {"mig_score"}, 0: {"sap_score"}, 1: {"sap_score"}}
+    assert rows[-1]["intervals"]["sap_score"]["num"] == 2
+    json.dumps(rows, allow_nan=False)
+
+
+def test_terms_are_those_up_to_the_step():
+    rows = [
+        {"step": 2, "validation/elbo": -9.0, "validation/kl": 4.0},
+        {"step": 4, "loss": 3.0},
+        {"step": 6, "validation/elbo": -5.0, "validation/kl": 2.0},
+    ]
+    assert "Held out at step 2, nats per image: elbo -9, kl 4" in score_table.terms(
+        rows, 4
+    )
+    assert "elbo -5" in score_table.terms(rows, 6)
+    assert "No held-out terms" in score_table.terms(rows, 1)

@@ -1,0 +1,118 @@
+"""Reads codes and factors that another program wrote: an .npz file."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import zipfile
+
+import numpy as np
+
+from tf_disentangle import checks
+from tf_disentangle.protocols import CodeColumn
+
+HELP = """\
+Its file is one of numpy.savez(path, codes=..., factors=..., ...), with the arrays
+    codes [N, L]          numbers, one row per image
+    factors [N, K]        whole numbers, the values of the ground-truth factors
+and if you have them
+    test_codes, test_factors      a test part; without it a third is held out
+    factor_names [K]              such as shape, scale; factor0, factor1, ... otherwise
+    column_kinds [L]              continuous (default) or categorical, of each latent"""
+
+_NUMBERS = ("codes", "factors", "test_codes", "test_factors")
+_TEXTS = ("factor_names", "column_kinds")
+
+
+@dataclasses.dataclass(frozen=True)
+class CodesFile:
+    """What an .npz file of codes holds.
+
+    Attributes:
+        arrays: Of "codes", "factors", "test_codes", "test_factors" those in the file.
+        factor_names: One for each column of the factors.
+        columns: What the columns of the codes hold, None if the file does not say.
+    """
+
+    arrays: dict[str, np.ndarray]
+    factor_names: tuple[str, ...]
+    columns: tuple[CodeColumn, ...] | None
+
+    def with_factors(self, names: list[str]) -> CodesFile:
+        """Returns the file with these factors only, in this order."""
+        for name in names:
+            checks.require(
+                name in self.factor_names,
+                "--factors",
+                "be names of the file's factors",
+                name,
+                checks.nearest(name, self.factor_names),
+            )
+        chosen = [self.factor_names.index(name) for name in names]
+        arrays = {
+            name: array[:, chosen] if name.endswith("factors") else array
+            for name, array in self.arrays.items()
+        }
+        return dataclasses.replace(self, arrays=arrays, factor_names=tuple(names))
+
+
+def read(path: str | os.PathLike) -> CodesFile:
+    """Reads a file as `HELP` describes it.
+
+    Raises:
+        ArgumentError: If there is no such file, or it holds something else.
+    """
+    rule = "be an .npz file of numpy.savez"
+    try:
+        # Pickles are refused: they can run any code.
+        with np.load(path, allow_pickle=False) as file:
+            is_archive = isinstance(file, np.lib.npyio.NpzFile)
+            checks.require(is_archive, "--codes", rule, str(path), "Name the arrays.")
+            known = [*_NUMBERS, *_TEXTS]
+            for name in file.files:
+                suggestion = checks.nearest(name, known)
+                checks.require(
+                    name in known, f"{path}", "hold known arrays", name, suggestion
+                )
+            found = {name: file[name] for name in file.files}
+    except OSError as error:
+        reason = f"{path}: {error.strerror or error}"
+        raise checks.ArgumentError(checks.message("--codes", rule, reason)) from error
+    except checks.ArgumentError:
+        raise
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        # numpy takes any other file for a pickle, and says how to load it unsafely.
+        remedy = "Arrays of numbers and of text only; objects are refused."
+        raise checks.ArgumentError(
+            checks.message("--codes", rule, str(path), remedy)
+        ) from error
+    remedy = "numpy.savez(path, codes=codes, factors=factors)"
+    checks.require("codes" in found, str(path), "hold codes", sorted(found), remedy)
+    arrays = {name: found[name] for name in _NUMBERS if name in found}
+    for name, array in arrays.items():
+        rule = "have shape [N, K]" if name.endswith("factors") else "have shape [N, L]"
+        checks.require(array.ndim == 2, name, rule, array.shape)
+    return CodesFile(arrays, _factor_names(found), _columns(found))
+
+
+def _factor_names(found: dict[str, np.ndarray]) -> tuple[str, ...]:
+    count = found["factors"].shape[1] if "factors" in found else 0
+    if "factor_names" not in found:
+        return tuple(f"factor{k}" for k in range(count))
+    names = tuple(str(name) for name in np.atleast_1d(found["factor_names"]))
+    rule = f"name each of the {count} factors once"
+    good = len(set(names)) == len(names) == count
+    checks.require(good, "factor_names", rule, names)
+    return names
+
+
+def _columns(found: dict[str, np.ndarray]) -> tuple[CodeColumn, ...] | None:
+    if "column_kinds" not in found:
+        return None
+    kinds = [str(kind) for kind in np.atleast_1d(found["column_kinds"])]
+    count = found["codes"].shape[1]
+    rule = f"have one entry for each of the {count} latents"
+    checks.require(len(kinds) == count, "column_kinds", rule, len(kinds))
+    for kind in kinds:
+        checks.one_of(kind, ("continuous", "categorical"), "column_kinds")
+    return tuple(CodeColumn(f"z{i}", kind) for i, kind in enumerate(kinds))

@@ -1,0 +1,264 @@
+"""Several metrics over several seeds: of a data set and an encoder, or of arrays."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from tf_disentangle.checks import integer, require
+from tf_disentangle.metrics.intervals import (
+    Interval,
+    accuracy_interval,
+    mean_interval,
+)
+from tf_disentangle.metrics.on_dataset import needs
+from tf_disentangle.metrics.sampling import EncodedFactors
+from tf_disentangle.protocols import CodeColumn, Dataset, Represent
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Evaluation:
+    """One metric over several seeds.
+
+    Attributes:
+        score: Mean score of the seeds.
+        name: Of the metric.
+        seeds: Of the results; empty for one result with the metric's own seed, or
+            without any.
+        results: Of each seed.
+        interval: Of the score: over the seeds (t), or of one seed's test accuracy
+            (Wilson); None where one seed says nothing of its error.
+        protocol: Of the results.
+    """
+
+    score: float
+    name: str
+    seeds: tuple[int, ...]
+    results: tuple[Any, ...]
+    interval: Interval | None
+    protocol: str
+
+
+def evaluate(
+    dataset: Dataset,
+    represent: Represent,
+    metrics: Mapping[str, Callable[..., Any]],
+    *,
+    seeds: Sequence[int] | None = None,
+    columns: Sequence[CodeColumn] | None = None,
+    confidence: float = 0.95,
+    progress: bool | None = None,
+    **options: Any,
+) -> dict[str, Evaluation]:
+    """Scores an encoder with several metrics.
+
+    Seeds are of the metrics' draws: the interval is the error of the measurement of
+    this one encoder, not the spread of a method over seeds of training.
+
+    Args:
+        dataset: A set with known factors.
+        represent: Images uint8 [B, H, W, C] to codes [B, L].
+        metrics: Functions (dataset, represent, ...) by name, such as `METRICS`.
+        seeds: At least one, each at least 0, given to the metrics that take a seed;
+            None leaves each metric its own.
+        columns: What the columns of the codes hold, for the metrics that ask.
+        confidence: Of the intervals, in (0, 1).
+        progress: Whether to show bars on stderr; None shows them on a terminal only.
+        **options: Such as `factors` and `encode_once`, given to each metric that has a
+            parameter of that name; None leaves a metric's own value.
+
+    Raises:
+        ArgumentError: If there is no seed or no metric takes an option, and whatever
+            the metrics raise.
+    """
+    shared = _shared(options, metrics, columns)
+
+    # Each image is encoded once for all metrics and seeds.
+    encoder = EncodedFactors(dataset, represent)
+
+    def call(metric: Callable[..., Any], **values: Any) -> Any:
+        return metric(dataset, encoder, **values)
+
+    return _over_seeds(call, metrics, seeds, confidence, progress, shared)
+
+
+def evaluate_arrays(
+    arrays: Mapping[str, np.ndarray],
+    metrics: Mapping[str, Callable[..., Any]],
+    *,
+    seeds: Sequence[int] | None = None,
+    columns: Sequence[CodeColumn] | None = None,
+    confidence: float = 0.95,
+    progress: bool | None = None,
+    **options: Any,
+) -> dict[str, Evaluation]:
+    """Scores codes with several metrics of arrays.
+
+    Args:
+        arrays: "codes" [N, L] and "factors" [N, K], "test_codes" and "test_factors" for
+            metrics with a test part. Without a test part each such metric holds out a
+            random third of the rows, by its seed, and its protocol says so.
+        metrics: Functions of arrays by name, such as `ARRAY_METRICS`.
+        seeds: As in `evaluate`. A metric of one draw that takes no seed is called once.
+        columns: As in `evaluate`.
+        confidence: As in `evaluate`.
+        progress: As in `evaluate`.
+        **options: As in `evaluate`.
+
+    Raises:
+        ArgumentError: If an array that a metric needs is missing.
+    """
+    shared = _shared(options, metrics, columns)
+    for name in ("codes", "factors"):
+        wanted = any(name in "".join(needs(metric)) for metric in metrics.values())
+        require(
+            name in arrays or not wanted,
+            "arrays",
+            f"have {name!r} for these metrics",
+            sorted(arrays),
+        )
+    pair = ("test_codes" in arrays, "test_factors" in arrays)
+    require(len(set(pair)) == 1, "arrays", "have both parts of a test", sorted(arrays))
+
+    def call(metric: Callable[..., Any], seed: int = 0, **values: Any) -> Any:
+        takes_seed = "seed" in inspect.signature(metric).parameters
+        own = {"seed": seed} if takes_seed else {}
+        if needs(metric)[0] != "train_codes":
+            return metric(*(arrays[n] for n in needs(metric)), **values, **own)
+        if any(pair):
+            parts = [arrays["codes"], arrays["factors"]]
+            parts += [arrays["test_codes"], arrays["test_factors"]]
+            return metric(*parts, **values, **own)
+        result = metric(*_held_out_third(arrays, seed), **values, **own)
+        protocol = f"{result.protocol}, test=random third"
+        return dataclasses.replace(result, protocol=protocol)
+
+    return _over_seeds(call, metrics, seeds, confidence, progress, shared)
+
+
+def _held_out_third(arrays: Mapping[str, np.ndarray], seed: int) -> list[np.ndarray]:
+    """Train and test part of codes and factors: two thirds and one of the rows."""
+    codes, factors = np.asarray(arrays["codes"]), np.asarray(arrays["factors"])
+    order = np.random.default_rng(seed).permutation(len(codes))
+    test, train = np.split(order, [len(codes) // 3])
+    if len(factors) != len(codes):
+        return [codes, factors, codes, factors]  # The metric says what is wrong.
+    return [codes[train], factors[train], codes[test], factors[test]]
+
+
+def _shared(
+    options: Mapping[str, Any],
+    metrics: Mapping[str, Callable[..., Any]],
+    columns: Sequence[CodeColumn] | None,
+) -> dict[str, Any]:
+    """Returns what every metric gets that has a parameter for it.
+
+    Raises:
+        ArgumentError: If an option is no parameter of any of the metrics.
+    """
+    shared = {name: v for name, v in options.items() if v is not None}
+    for option in shared:
+        takes = [m for m in metrics.values() if _takes(m, option)]
+        rule = "be an option of one of the metrics"
+        require(takes, option, rule, ", ".join(metrics))
+    return shared if columns is None else {**shared, "columns": columns}
+
+
+def _takes(metric: Callable[..., Any], option: str) -> bool:
+    return option in inspect.signature(metric).parameters
+
+
+def _over_seeds(
+    call: Callable[..., Any],
+    metrics: Mapping[str, Callable[..., Any]],
+    seeds: Sequence[int] | None,
+    confidence: float,
+    progress: bool | None,
+    shared: Mapping[str, Any],
+) -> dict[str, Evaluation]:
+    """Calls each metric with each seed."""
+    seeds = (None,) if seeds is None else _checked_seeds(seeds)
+    results: dict[str, list[Any]] = {name: [] for name in metrics}
+    disable = None if progress is None else not progress
+    total = len(metrics) * len(seeds)
+    with tqdm(total=total, unit="score", disable=disable, leave=False) as bar:
+        # Seeds outside: metrics of one seed share their draws.
+        for seed in seeds:
+            for name, metric in metrics.items():
+                bar.set_description(name if seed is None else f"{name}, seed {seed}")
+                values = {k: v for k, v in shared.items() if _takes(metric, k)}
+                if _takes(metric, "progress") and progress is not None:
+                    values["progress"] = progress
+                if _seeded(metric) and seed is not None:
+                    results[name].append(call(metric, seed=seed, **values))
+                elif not results[name]:
+                    results[name].append(call(metric, **values))
+                bar.update()
+    return {
+        name: _summary(
+            name,
+            seeds if _seeded(metrics[name]) and seeds[0] is not None else (),
+            tuple(each),
+            confidence,
+        )
+        for name, each in results.items()
+    }
+
+
+def _checked_seeds(seeds: Sequence[int]) -> tuple[int, ...]:
+    seeds = tuple(integer(seed, "seeds", at_least=0) for seed in seeds)
+    require(seeds, "seeds", "have at least one seed", seeds)
+    require(len(set(seeds)) == len(seeds), "seeds", "differ", seeds)
+    return seeds
+
+
+def _seeded(metric: Callable[..., Any]) -> bool:
+    """Whether another seed may give another result."""
+    return _takes(metric, "seed") or needs(metric)[:1] == ("train_codes",)
+
+
+def _summary(
+    name: str, seeds: tuple[int, ...], results: tuple[Any, ...], confidence: float
+) -> Evaluation:
+    scores = [float(result.score) for result in results]
+    return Evaluation(
+        score=float(np.mean(scores)),
+        name=name,
+        seeds=seeds,
+        results=results,
+        interval=score_interval(results, confidence),
+        protocol=getattr(results[0], "protocol", ""),
+    )
+
+
+def score_interval(results: Sequence[Any], confidence: float = 0.95) -> Interval | None:
+    """Interval of a score, from results that differ in their seed only.
+
+    Args:
+        results: Of one metric, at least 1.
+        confidence: In (0, 1).
+
+    Returns:
+        Student's interval of the mean for several finite scores; Wilson's for a single
+        score that is an accuracy on `num_test_trials`; else None.
+    """
+    scores = [float(result.score) for result in results]
+    if not np.all(np.isfinite(scores)):
+        return None
+    if len(scores) > 1:
+        return mean_interval(scores, confidence=confidence)
+    trials = num_test_trials(results[0])
+    if not trials:
+        return None
+    return accuracy_interval(round(scores[0] * trials), trials, confidence=confidence)
+
+
+def num_test_trials(result: Any) -> int:
+    """Test trials of which the score is the share that was right; 0 if it is not."""
+    votes = getattr(result, "test_votes", None)
+    return 0 if votes is None else int(np.sum(votes))

@@ -1,0 +1,1 @@
+"""Scores that choose among models without ground-truth factors."""
