@@ -192,7 +192,7 @@ def test_a_users_own_prior_and_metric_from_outside(tmp_path, monkeypatch):
         ("Adam.learning_rate = -1.0", "learning_rate must be at least 0.0"),
         ("Adam.learning_rate = -1", "Received instead: learning_rate=-1"),
         ("vae.objective = @elbo", "with its parentheses"),
-        ("vae.latents = 'x'", "latents must be GaussianLatents"),
+        ("vae.latents = 'x'", "latents must be Latents"),
         ("InverseWishartPrior.sigma0 = 'I'", "sigma0 must be a symmetric"),
     ],
 )

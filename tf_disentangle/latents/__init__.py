@@ -1,5 +1,6 @@
 """Latent spaces and priors: encoder outputs -> q(z|x), p(z), samples, codes."""
 
+from tf_disentangle.latents.base import Latents
 from tf_disentangle.latents.gaussian import GaussianLatents
 from tf_disentangle.latents.hyperprior import InverseWishartPrior
 from tf_disentangle.latents.priors import Prior, StandardNormalPrior
@@ -16,6 +17,7 @@ __all__ = [
     "PRIORS",
     "GaussianLatents",
     "InverseWishartPrior",
+    "Latents",
     "Prior",
     "StandardNormalPrior",
 ]

@@ -10,7 +10,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tf_disentangle import checks
-from tf_disentangle.latents import GaussianLatents
+from tf_disentangle.latents import Latents
 from tf_disentangle.models.statistics import TermStatistics
 from tf_disentangle.objectives import Inference, Objective, Terms
 
@@ -37,7 +37,7 @@ class VAE(keras.Model):
         self,
         encoder: keras.Model,
         decoder: keras.Model,
-        latents: GaussianLatents,
+        latents: Latents,
         objective: Objective,
         seed: int = 0,
     ) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import keras
 
 from tf_disentangle import checks
-from tf_disentangle.latents import GaussianLatents
+from tf_disentangle.latents import GaussianLatents, Latents
 from tf_disentangle.models.vae import VAE
 from tf_disentangle.networks import conv_decoder, conv_encoder
 from tf_disentangle.objectives import Objective, elbo
@@ -19,7 +19,7 @@ def vae(
     image_shape: tuple[int, int, int],
     seed: int = 0,
     *,
-    latents: GaussianLatents | None = None,
+    latents: Latents | None = None,
     objective: Objective | None = None,
     encoder: Callable[..., keras.Model] = conv_encoder,
     decoder: Callable[..., keras.Model] = conv_decoder,
@@ -45,7 +45,7 @@ def vae(
     latents = GaussianLatents() if latents is None else latents
     objective = elbo() if objective is None else objective
     remedy = "In gin, write @Name() with its parentheses."
-    checks.require_type(latents, GaussianLatents, "latents", remedy)
+    checks.require_type(latents, Latents, "latents", remedy)
     checks.require_type(objective, Objective, "objective", remedy)
     # Two seeds: with one, the layers of both networks would share their streams.
     return VAE(

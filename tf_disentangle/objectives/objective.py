@@ -23,7 +23,7 @@ from tf_disentangle.distributions import Bernoulli, Likelihood
 if TYPE_CHECKING:
     import tensorflow_probability as tfp
 
-    from tf_disentangle.latents import GaussianLatents
+    from tf_disentangle.latents import Latents
 
 
 class Inference(NamedTuple):
@@ -37,7 +37,7 @@ class Inference(NamedTuple):
         seed: int32 [2], for terms that draw on their own.
     """
 
-    latents: GaussianLatents
+    latents: Latents
     posterior: tfp.distributions.Distribution
     sample: tf.Tensor
     step: tf.Tensor
@@ -127,7 +127,7 @@ class Objective:
     penalties: tuple[Penalty, ...] = ()
     requires: tuple[str, ...] = ()
 
-    def check(self, latents: GaussianLatents) -> None:
+    def check(self, latents: Latents) -> None:
         """Raises `ArgumentError` if the latent space cannot serve this objective."""
         checks.require(
             set(self.requires) <= set(latents.kl_names),
@@ -138,7 +138,7 @@ class Objective:
             "Give the latents a hyperprior, such as InverseWishartPrior(nu=200).",
         )
 
-    def term_names(self, latents: GaussianLatents) -> tuple[str, ...]:
+    def term_names(self, latents: Latents) -> tuple[str, ...]:
         """Returns the keys of `Terms.scalars` in their order."""
         penalties = tuple(penalty.name for penalty in self.penalties)
         return ("loss", "elbo", "reconstruction", *latents.kl_names, *penalties)
