@@ -5,6 +5,7 @@ from tf_disentangle.distributions.hyperprior import (
     expected_gaussian_kl,
     marginal_student_t,
 )
+from tf_disentangle.distributions.inverse_gamma import expected_product_normal_kl
 from tf_disentangle.distributions.inverse_wishart import InverseWishart
 from tf_disentangle.distributions.likelihoods import Bernoulli, Likelihood
 
@@ -17,6 +18,7 @@ __all__ = [
     "InverseWishart",
     "Likelihood",
     "expected_gaussian_kl",
+    "expected_product_normal_kl",
     "kl_or_monte_carlo",
     "marginal_student_t",
 ]

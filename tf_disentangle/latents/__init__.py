@@ -2,22 +2,46 @@
 
 from tf_disentangle.latents.base import Latents
 from tf_disentangle.latents.gaussian import GaussianLatents
-from tf_disentangle.latents.hyperprior import InverseWishartPrior
+from tf_disentangle.latents.hyperprior import (
+    InverseWishartPrior,
+    MarginalInverseWishartPrior,
+)
+from tf_disentangle.latents.inverse_gamma import InverseGammaPrior
+from tf_disentangle.latents.laplace import LaplacePrior
+from tf_disentangle.latents.location_scale import LocationScaleLatents
+from tf_disentangle.latents.mean_field import (
+    MeanFieldInverseWishartPrior,
+    MeanFieldLatents,
+)
 from tf_disentangle.latents.priors import Prior, StandardNormalPrior
 
 #: Adding a latent space or a prior is one entry here.
-LATENTS = {"GaussianLatents": GaussianLatents}
+LATENTS = {
+    "GaussianLatents": GaussianLatents,
+    "LocationScaleLatents": LocationScaleLatents,
+    "MeanFieldLatents": MeanFieldLatents,
+}
 PRIORS = {
     "StandardNormalPrior": StandardNormalPrior,
     "InverseWishartPrior": InverseWishartPrior,
+    "MarginalInverseWishartPrior": MarginalInverseWishartPrior,
+    "MeanFieldInverseWishartPrior": MeanFieldInverseWishartPrior,
+    "InverseGammaPrior": InverseGammaPrior,
+    "LaplacePrior": LaplacePrior,
 }
 
 __all__ = [
     "LATENTS",
     "PRIORS",
     "GaussianLatents",
+    "InverseGammaPrior",
     "InverseWishartPrior",
+    "LaplacePrior",
     "Latents",
+    "LocationScaleLatents",
+    "MarginalInverseWishartPrior",
+    "MeanFieldInverseWishartPrior",
+    "MeanFieldLatents",
     "Prior",
     "StandardNormalPrior",
 ]
