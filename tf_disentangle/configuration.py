@@ -61,7 +61,10 @@ def register() -> dict[str, Callable[..., Any]]:
         models.MODELS,
         networks.DECODERS,
         networks.ENCODERS,
+        objectives.KL_COSTS,
         objectives.OBJECTIVES,
+        objectives.PENALTIES,
+        objectives.SCHEDULES,
         {"Cadence": training.Cadence, "Device": training.Device},
     ]
     known = {"train": training.prepare}

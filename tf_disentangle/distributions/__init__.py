@@ -1,5 +1,9 @@
 """Distributions, divergences and likelihoods that TFP lacks."""
 
+from tf_disentangle.distributions.aggregate_posterior import (
+    ESTIMATORS,
+    log_aggregate_posterior,
+)
 from tf_disentangle.distributions.divergences import kl_or_monte_carlo
 from tf_disentangle.distributions.hyperprior import (
     expected_gaussian_kl,
@@ -13,6 +17,7 @@ from tf_disentangle.distributions.likelihoods import Bernoulli, Likelihood
 LIKELIHOODS = {"Bernoulli": Bernoulli}
 
 __all__ = [
+    "ESTIMATORS",
     "LIKELIHOODS",
     "Bernoulli",
     "InverseWishart",
@@ -20,5 +25,6 @@ __all__ = [
     "expected_gaussian_kl",
     "expected_product_normal_kl",
     "kl_or_monte_carlo",
+    "log_aggregate_posterior",
     "marginal_student_t",
 ]

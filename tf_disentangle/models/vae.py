@@ -12,7 +12,7 @@ import tensorflow_probability as tfp
 from tf_disentangle import checks
 from tf_disentangle.latents import Latents
 from tf_disentangle.models.statistics import TermStatistics
-from tf_disentangle.objectives import Inference, Objective, Terms
+from tf_disentangle.objectives import Inference, Objective, Terms, monitors
 
 # Images per call when a whole array is encoded or decoded.
 _CHUNK = 250
@@ -31,6 +31,10 @@ class VAE(keras.Model):
         objective: What to minimise.
         seed: Seed of every draw in training: step t's are folded from (seed, t,
             replica), so no generator's state needs saving.
+
+    Attributes:
+        num_examples: Number of training images, for terms about the aggregate
+            posterior; `training.prepare` sets it.
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class VAE(keras.Model):
         self.seed = checks.integer(seed, "seed", at_least=0)
         self.statistics = TermStatistics(objective.term_names(latents))
         self.load_images: Callable[[tf.Tensor], tf.Tensor] | None = None
+        self.num_examples: int | None = None
         self.image_shape = tuple(encoder.input_shape[1:])
         self._as_functions()
         self.built = True
@@ -99,7 +104,9 @@ class VAE(keras.Model):
         sample_seed, term_seed = tfp.random.split_seed(seed, n=2)
         posterior = self.posterior(images, training)
         sample = posterior.sample(seed=sample_seed)
-        return Inference(self.latents, posterior, sample, step, term_seed)
+        return Inference(
+            self.latents, posterior, sample, step, term_seed, self.num_examples
+        )
 
     def terms(
         self, images: tf.Tensor, inference: Inference, training: bool = False
@@ -107,6 +114,10 @@ class VAE(keras.Model):
         """Returns the objective's terms for the images of an inference, decoded."""
         outputs = self.decoder(inference.sample, training=training)
         return self.objective(as_float(images), outputs, inference)
+
+    def monitors(self, inference: Inference) -> dict[str, tf.Tensor]:
+        """Returns what `objectives.monitors` says of a batch, scalars in nats."""
+        return monitors(inference)
 
     # ---- Keras.
 

@@ -7,6 +7,9 @@ that any latent space, prior and penalties combine. Terms are pure functions of
 tensors, in nats per image: sums over pixels and latents. Per-example terms have
 shape [B]; a term that exists only for a batch (a total correlation, |mean KL - C|) is
 a scalar. The mean over the batch is taken once, in `Terms.scalars`.
+
+A penalty may also be what replaces the KL: beta-TCVAE pays 0 for the KL and three
+weighted parts of it instead.
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ class Inference(NamedTuple):
         sample: z [B, L], drawn from the posterior and decoded.
         step: int64 scalar, the number of steps done.
         seed: int32 [2], for terms that draw on their own.
+        num_examples: N, the number of training images; None if it is not known.
     """
 
     latents: Latents
@@ -42,6 +46,23 @@ class Inference(NamedTuple):
     sample: tf.Tensor
     step: tf.Tensor
     seed: tf.Tensor
+    num_examples: int | None = None
+
+    def known_examples(self) -> int:
+        """Returns N, for terms that need it.
+
+        Raises:
+            ArgumentError: If it is not known.
+        """
+        checks.require(
+            self.num_examples is not None,
+            "num_examples",
+            "be known to estimate the aggregate posterior",
+            self.num_examples,
+            "Training sets it; elsewhere set model.num_examples to the number of "
+            "training images.",
+        )
+        return self.num_examples
 
 
 class KLCost(Protocol):
@@ -103,6 +124,10 @@ class WeightedKL:
 
     beta: float = 1.0
 
+    def __post_init__(self) -> None:
+        """Checks the argument."""
+        checks.real(self.beta, "beta", at_least=0.0)
+
     def __call__(self, kl: Mapping[str, tf.Tensor], step: tf.Tensor) -> tf.Tensor:
         """Returns beta * KL, [B]."""
         del step
@@ -137,6 +162,35 @@ class Objective:
             f"{type(latents.prior).__name__} with {', '.join(latents.kl_names)}",
             "Give the latents a hyperprior, such as InverseWishartPrior(nu=200).",
         )
+        names = self.term_names(latents)
+        checks.require(
+            len(set(names)) == len(names),
+            "penalties",
+            "have names of their own, for each is a column of the records",
+            names,
+            "A penalty's name is an argument of it.",
+        )
+        self._rehearse(latents)
+
+    def _rehearse(self, latents: Latents) -> None:
+        """Calls the penalties on a batch of two, to see what the latents lack."""
+        seed = tf.zeros([2], tf.int32)
+        posterior = latents.posterior(tf.zeros([2, latents.num_parameters]))
+        sample = posterior.sample(seed=seed)
+        step = tf.zeros([], tf.int64)
+        inference = Inference(latents, posterior, sample, step, seed, num_examples=2)
+        for penalty in self.penalties:
+            try:
+                penalty(inference)
+            except NotImplementedError as error:
+                raise checks.ArgumentError(
+                    checks.message(
+                        "latents",
+                        f"have the densities that {type(penalty).__name__} needs",
+                        f"{type(latents).__name__} with {type(latents.prior).__name__}",
+                        str(error),
+                    )
+                ) from error
 
     def term_names(self, latents: Latents) -> tuple[str, ...]:
         """Returns the keys of `Terms.scalars` in their order."""
@@ -153,11 +207,10 @@ class Objective:
             outputs: What the decoder made of `inference.sample`, [B, H, W, C].
             inference: Posterior, sample and prior of the same batch.
         """
-        latents, posterior, sample, step, seed = inference
-        kl = latents.kl(posterior, sample, seed)
+        kl = inference.latents.kl(inference.posterior, inference.sample, inference.seed)
         return Terms(
             log_likelihood=self.likelihood.log_prob(images, outputs),
             kl=kl,
-            kl_cost=self.kl_cost(kl, step),
+            kl_cost=self.kl_cost(kl, inference.step),
             penalties={p.name: p(inference) for p in self.penalties},
         )
