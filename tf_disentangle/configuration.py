@@ -67,7 +67,7 @@ def register() -> dict[str, Callable[..., Any]]:
         objectives.SCHEDULES,
         {"Cadence": training.Cadence, "Device": training.Device},
     ]
-    known = {"train": training.prepare}
+    known = {"train": training.prepare, "principal_shares": datasets.principal_shares}
     for table in tables:
         known.update(table)
     for name, function in known.items():

@@ -22,6 +22,21 @@ ROWS = {
         {"concentration": 3.0, "scale": [1.0, 2.0, 6.0]},
     ],
     "LaplacePrior": [{"scale": 0.7}],
+    "NormalPrior": [
+        {},
+        {"variance": 1.5, "proportions": [4.0, 2.0, 1.0]},
+        {"variance": 1.5, "proportions": [4.0, 2.0, 1.0], "trainable": True},
+    ],
+    "NormalMixturePrior": [
+        {"locs": [[0.0, -1.0, 0.0], [0.0, 1.0, 0.5]], "variances": 0.6},
+        {
+            "locs": [[0.0, -0.5, 0.0], [0.0, 1.0, 0.5]],
+            "variances": [[0.5, 1.0, 2.0], [1.0, 0.4, 0.6]],
+            "weights": [0.7, 0.3],
+        },
+    ],
+    "SparsePrior": [{"gamma": 0.5}, {"gamma": 0.0}],
+    "StudentTProductPrior": [{"df": 3.0}],
 }
 # The latents that a prior asks for, where not the Gaussian ones.
 SPACES = {"MeanFieldInverseWishartPrior": MeanFieldLatents}

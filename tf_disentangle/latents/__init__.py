@@ -13,7 +13,10 @@ from tf_disentangle.latents.mean_field import (
     MeanFieldInverseWishartPrior,
     MeanFieldLatents,
 )
+from tf_disentangle.latents.mixtures import NormalMixturePrior, SparsePrior
+from tf_disentangle.latents.normal import NormalPrior
 from tf_disentangle.latents.priors import Prior, StandardNormalPrior
+from tf_disentangle.latents.student_t import StudentTProductPrior
 
 #: Adding a latent space or a prior is one entry here.
 LATENTS = {
@@ -28,6 +31,10 @@ PRIORS = {
     "MeanFieldInverseWishartPrior": MeanFieldInverseWishartPrior,
     "InverseGammaPrior": InverseGammaPrior,
     "LaplacePrior": LaplacePrior,
+    "NormalPrior": NormalPrior,
+    "NormalMixturePrior": NormalMixturePrior,
+    "SparsePrior": SparsePrior,
+    "StudentTProductPrior": StudentTProductPrior,
 }
 
 __all__ = [
@@ -42,6 +49,10 @@ __all__ = [
     "MarginalInverseWishartPrior",
     "MeanFieldInverseWishartPrior",
     "MeanFieldLatents",
+    "NormalMixturePrior",
+    "NormalPrior",
     "Prior",
+    "SparsePrior",
     "StandardNormalPrior",
+    "StudentTProductPrior",
 ]

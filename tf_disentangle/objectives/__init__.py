@@ -9,6 +9,11 @@ from tf_disentangle.objectives.beta_tcvae import (
 )
 from tf_disentangle.objectives.beta_vae import beta_vae
 from tf_disentangle.objectives.chyvae import chyvae
+from tf_disentangle.objectives.decomposition import (
+    AggregateDivergence,
+    decomposition_vae,
+    prior_to_aggregate_kl,
+)
 from tf_disentangle.objectives.dip_vae import CovariancePenalty, dip_vae_i, dip_vae_ii
 from tf_disentangle.objectives.elbo import elbo
 from tf_disentangle.objectives.monitors import monitors
@@ -34,6 +39,7 @@ OBJECTIVES = {
     "beta_tcvae": beta_tcvae,
     "beta_vae": beta_vae,
     "chyvae": chyvae,
+    "decomposition_vae": decomposition_vae,
     "dip_vae_i": dip_vae_i,
     "dip_vae_ii": dip_vae_ii,
     "elbo": elbo,
@@ -43,6 +49,7 @@ OBJECTIVES = {
 #: that change with the step. Adding one is one entry here.
 KL_COSTS = {"CapacityKL": CapacityKL, "WeightedKL": WeightedKL}
 PENALTIES = {
+    "AggregateDivergence": AggregateDivergence,
     "CovariancePenalty": CovariancePenalty,
     "DimensionKL": DimensionKL,
     "MutualInformation": MutualInformation,
@@ -60,6 +67,7 @@ __all__ = [
     "OBJECTIVES",
     "PENALTIES",
     "SCHEDULES",
+    "AggregateDivergence",
     "CapacityKL",
     "ConstantSchedule",
     "CosineSchedule",
@@ -80,8 +88,10 @@ __all__ = [
     "beta_tcvae",
     "beta_vae",
     "chyvae",
+    "decomposition_vae",
     "dip_vae_i",
     "dip_vae_ii",
     "elbo",
     "monitors",
+    "prior_to_aggregate_kl",
 ]
