@@ -66,6 +66,7 @@ def register() -> dict[str, Callable[..., Any]]:
         objectives.PENALTIES,
         objectives.SCHEDULES,
         {"Cadence": training.Cadence, "Device": training.Device},
+        {"Objective": objectives.Objective},
     ]
     known = {"train": training.prepare, "principal_shares": datasets.principal_shares}
     for table in tables:

@@ -10,11 +10,11 @@ With B posteriors of the N and one sample z_i of each, log q(z_i) is estimated a
 
 *Weighted* is an offset estimate: its weights sum to 1/N, not to 1. Where all
 posteriors overlap it is log N too low, where all are far apart log B. The constant
-part of that does no harm to gradients, but a total correlation by it is too high by
-(L - 1) log N to L log N - log B. *Stratified* keeps the own posterior at its true
-weight and lets the other B - 1 stand for the other N - 1. Its q(z_i) is unbiased over
-random batches, the logarithm of it too low on average (Jensen), and with B = N it is
-exact.
+part of that does no harm to gradients, but a total correlation of codes whose marginals
+overlap is too high by (L - 1) log N to L log N - log B. *Stratified* keeps the own
+posterior at its true weight and lets the other B - 1 stand for the other N - 1. Its
+q(z_i) is unbiased over random batches, the logarithm of it too low on average (Jensen),
+and with B = N it is exact.
 
 The matrix of stratified weights in the authors' code, and in those that copied it,
 has 1/N in the first column of every row instead of on the diagonal; the weights here

@@ -93,7 +93,7 @@ class _Part:
 class MutualInformation(_Part):
     """weight I(x; z), the index-code mutual information, [B]."""
 
-    name: str = "weighted_mutual_information"
+    name: str = "weighted_mi"
 
     def __call__(self, inference: Inference) -> tf.Tensor:
         """Returns the weighted estimate, [B]."""
@@ -104,7 +104,7 @@ class MutualInformation(_Part):
 class TotalCorrelation(_Part):
     """weight KL(q(z) || prod_j q(z_j)), [B]; needs no critic."""
 
-    name: str = "weighted_total_correlation"
+    name: str = "weighted_tc"
 
     def __call__(self, inference: Inference) -> tf.Tensor:
         """Returns the weighted estimate, [B]."""
@@ -115,7 +115,7 @@ class TotalCorrelation(_Part):
 class DimensionKL(_Part):
     """weight sum_j KL(q(z_j) || p(z_j)), [B]."""
 
-    name: str = "weighted_dimension_kl"
+    name: str = "weighted_dim_kl"
 
     def __call__(self, inference: Inference) -> tf.Tensor:
         """Returns the weighted estimate, [B]."""

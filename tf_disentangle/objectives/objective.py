@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import tensorflow as tf
 
@@ -152,6 +152,21 @@ class Objective:
     penalties: tuple[Penalty, ...] = ()
     requires: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Checks what a gin file binds; it has lists where tuples are meant."""
+        remedy = "In gin, write @Name() with its parentheses."
+        checks.require_type(self.name, str, "name")
+        checks.require(
+            _is_part(self.kl_cost), "kl_cost", "be a KLCost", self.kl_cost, remedy
+        )
+        checks.require_type(
+            self.penalties, (list, tuple), "penalties", "Put it in a list: [...]"
+        )
+        for penalty in self.penalties:
+            named = _is_part(penalty) and hasattr(penalty, "name")
+            checks.require(named, "penalties", "be Penalties", penalty, remedy)
+        object.__setattr__(self, "penalties", tuple(self.penalties))
+
     def check(self, latents: Latents) -> None:
         """Raises `ArgumentError` if the latent space cannot serve this objective."""
         checks.require(
@@ -214,3 +229,8 @@ class Objective:
             kl_cost=self.kl_cost(kl, inference.step),
             penalties={p.name: p(inference) for p in self.penalties},
         )
+
+
+def _is_part(value: Any) -> bool:
+    """Whether `value` can be called and is no class whose parentheses are missing."""
+    return callable(value) and not isinstance(value, type)
