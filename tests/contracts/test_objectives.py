@@ -126,6 +126,8 @@ def test_penalty_in_any_latent_space_has_value_gradient_and_graph(penalty, laten
     assert found.shape in ([6], []) and np.isfinite(found).all()
     assert np.isfinite(gradient).all() and gradient.any()
     np.testing.assert_allclose(tf.function(value)(raw), found, rtol=1e-5, atol=1e-6)
+    compiled = tf.function(value, jit_compile=True)(raw)  # other draws, still finite
+    assert np.isfinite(compiled).all()
 
 
 def test_penalty_adds_its_weight_times_a_term_under_its_own_name(penalty):
