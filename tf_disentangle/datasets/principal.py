@@ -32,7 +32,7 @@ def principal_shares(
         num_images: How many images to take, drawn without replacement; all if the set
             has fewer.
         centred: Whether the mean image is taken off first. The authors' code does not,
-            so that the first axis is nearly the mean and has most of the variance.
+            so that the mean counts as variance.
         seed: Of the draw.
 
     Returns:
@@ -51,8 +51,10 @@ def principal_shares(
     rows = np.asarray(dataset.images()[chosen], np.float64).reshape(count, -1)
     if centred:
         rows -= rows.mean(axis=0)
-    squares = np.linalg.svd(rows, compute_uv=False) ** 2
-    rank = int((squares > squares.max(initial=0.0) * 1e-12).sum())
+    # s^2 are the eigenvalues of X X^T and of X^T X: the smaller one costs least.
+    gram = rows @ rows.T if len(rows) <= rows.shape[1] else rows.T @ rows
+    squares = np.linalg.eigvalsh(gram)[::-1]
+    rank = int((squares > squares[0] * 1e-10).sum())
     checks.require(
         num_latents <= rank,
         "num_latents",
