@@ -1,4 +1,4 @@
-"""Any latent space x any prior x any objective of the tables.
+"""Any latent space x any prior x any objective or penalty of the tables.
 
 Each combination takes a step of training, or refuses before the first one with an
 `ArgumentError` that says what to do instead. To stay fast the objectives of one latent
@@ -15,7 +15,13 @@ from tests.contracts.test_priors import ROWS, SIZE
 from tf_disentangle import checks
 from tf_disentangle.latents import LATENTS, PRIORS
 from tf_disentangle.models import VAE
-from tf_disentangle.objectives import OBJECTIVES
+from tf_disentangle.objectives import (
+    KL_COSTS,
+    OBJECTIVES,
+    PENALTIES,
+    ConstantSchedule,
+    Objective,
+)
 
 SPACES = {
     "GaussianLatents": {"covariance": "full"},
@@ -39,6 +45,11 @@ HYPERPRIORS = {
     "MeanFieldInverseWishartPrior",
     "InverseGammaPrior",
 }
+#: Of costs and penalties that have arguments without default.
+ARGUMENTS = {
+    "CapacityKL": {"gamma": 2.0, "capacity": ConstantSchedule(1.0)},
+    "CovariancePenalty": {"lambda_od": 2.0, "lambda_d": 1.0},
+}
 SHAPE = (4, 4, 1)
 CASES = [(space, SPACES[space], prior) for space in SPACES for prior in sorted(PRIORS)]
 CASES += [(*case, p) for case in FURTHER for p in ("InverseGammaPrior", "LaplacePrior")]
@@ -61,6 +72,16 @@ def model_of(latents, objective):
     raw = keras.layers.Dense(latents.num_parameters, kernel_initializer=start)(flat)
     logits = keras.layers.Reshape(SHAPE)(keras.layers.Dense(16)(code))
     return VAE(keras.Model(image, raw), keras.Model(code, logits), latents, objective)
+
+
+def assembled():
+    """An objective for each cost of the KL, with all penalties at once."""
+    penalties = (PENALTIES[name](**ARGUMENTS.get(name, {})) for name in PENALTIES)
+    penalties = tuple(penalties)
+    for name in KL_COSTS:
+        cost = KL_COSTS[name](**ARGUMENTS.get(name, {}))
+        yield Objective(name, kl_cost=cost, penalties=penalties)
+        penalties = ()  # Once is enough: terms are added to each other.
 
 
 def losses_and_gradients(model, objectives, monkeypatch):
@@ -98,6 +119,9 @@ def test_trains_or_refuses_with_a_remedy(case, monkeypatch):
         else:
             objective.check(latents)
             objectives.append(objective)
+    for objective in assembled():
+        objective.check(latents)
+        objectives.append(objective)
 
     model = model_of(latents, objectives[0])
     before = [v.numpy() for v in model.trainable_variables]
