@@ -114,6 +114,23 @@ def test_gradients_reach_location_and_scale(family):
     assert np.isfinite(gradient).all() and (gradient != 0).all()
 
 
+@pytest.mark.parametrize("family", LAWS)
+def test_samples_and_kl_compile(family):
+    """Under XLA the draws differ, and stay finite with finite gradients."""
+    latents = space(family)
+
+    @tf.function(jit_compile=True)
+    def kl_and_gradient(raw):
+        with tf.GradientTape() as tape:
+            tape.watch(raw)
+            posterior = latents.posterior(raw)
+            kl = latents.kl(posterior, posterior.sample(seed=SEED), SEED)["kl"]
+        return kl, tape.gradient(kl, raw)
+
+    for values in kl_and_gradient(tf.constant(raw_of(latents))):
+        assert np.isfinite(values).all()
+
+
 def test_bfloat16_parameters_become_a_float32_distribution():
     latents = space("laplace")
     posterior = latents.posterior(tf.cast(raw_of(latents), tf.bfloat16))

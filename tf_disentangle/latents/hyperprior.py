@@ -12,9 +12,9 @@ stands for the posterior of Sigma:
 - `mean_field.MeanFieldInverseWishartPrior`: q(Sigma|x) from the encoder; the form that
   the paper tried first and gave up.
 
-For every z' the two terms of (13) are a mean-field bound with q(Sigma|z') for its
-q(Sigma|x), so (13) is never below the best mean-field bound, and that never below the
-marginal one: docs/free_combination.md.
+For every z' the two terms of (13) are those of a mean-field bound with q(Sigma|z') for
+its q(Sigma|x). So what (13) subtracts is never less than the best mean-field form's,
+nor that less than the marginal form's: docs/free_combination.md.
 
 References:
     Ansari & Soh, "Hyperprior Induced Unsupervised Disentanglement of Latent
