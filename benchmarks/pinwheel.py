@@ -9,7 +9,7 @@ the 400 held-out points the encoder's mean variance, the two divergences D betwe
 aggregate posterior and prior, the reconstruction and log p(x) by 1,000 importance
 samples.
 
-Paper: Mathieu et al., ICML 2019, arXiv:1812.02833, section 6.2.
+Paper: Mathieu et al., ICML 2019, arXiv:1812.02833, the experiments.
 """
 
 import argparse

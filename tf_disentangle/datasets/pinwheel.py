@@ -8,7 +8,7 @@ so the further out a point lies, the further its arm has turned.
 
 References:
     Johnson et al., Composing graphical models with neural networks (NIPS 2016),
-    section 6, arXiv:1603.06277. Mathieu et al., Disentangling Disentanglement in
+    arXiv:1603.06277. Mathieu et al., Disentangling Disentanglement in
     Variational Autoencoders (ICML 2019), arXiv:1812.02833: 4 arms of 100 points for
     training and as many for testing. Their code takes the two deviations in the other
     order, so that its 0.1 and 0.3 are 0.3 along and 0.1 across the arms, as here.

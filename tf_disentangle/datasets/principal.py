@@ -4,7 +4,7 @@
 
 References:
     Mathieu et al., Disentangling Disentanglement in Variational Autoencoders (ICML
-    2019), arXiv:1812.02833, section 6.1: the variances of an anisotropic prior.
+    2019), arXiv:1812.02833, the experiments: the variances of an anisotropic prior.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ either nearly off (the spike) or at work (the slab).
 
 References:
     Mathieu et al., Disentangling Disentanglement in Variational Autoencoders (ICML
-    2019), arXiv:1812.02833, sections 6.2 and 6.3; numbers from its authors' code.
+    2019), arXiv:1812.02833, the experiments; numbers from its authors' code.
 """
 
 from __future__ import annotations

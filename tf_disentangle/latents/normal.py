@@ -8,7 +8,7 @@ what it was (the KL does not fix the scale of z, which the decoder can undo).
 
 References:
     Mathieu et al., Disentangling Disentanglement in Variational Autoencoders (ICML
-    2019), arXiv:1812.02833, section 6.1; the softmax is its authors' code.
+    2019), arXiv:1812.02833, the experiments; the softmax is its authors' code.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ one common radial variable, is invariant to rotations and is another thing.
 
 References:
     Mathieu et al., Disentangling Disentanglement in Variational Autoencoders (ICML
-    2019), arXiv:1812.02833, section 6.1: df = 9 in its authors' code.
+    2019), arXiv:1812.02833, the experiments: df = 9 in its authors' code.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ so that latents that collapsed to a small range do not pass for sparsity.
 References:
     Hurley and Rickard, Comparing Measures of Sparsity (2009), after Hoyer (2004).
     Mathieu et al., Disentangling Disentanglement in Variational Autoencoders (ICML
-    2019), arXiv:1812.02833, section 6.3: the division by the standard deviation.
+    2019), arXiv:1812.02833, the experiments: the division by the standard deviation.
 """
 
 from __future__ import annotations
