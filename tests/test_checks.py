@@ -5,6 +5,8 @@ import pytest
 
 from tf_disentangle import checks
 
+VECTORS = np.ones((3, 1, 1, 4), np.float32)
+
 
 def test_message_has_one_form():
     with pytest.raises(ValueError) as caught:
@@ -33,6 +35,12 @@ def test_message_has_one_form():
         (lambda: checks.image_shape((64, 0, 1)), "three positive integers"),
         (lambda: checks.uint8_images(np.zeros((4, 4, 1))), "Add an axis"),
         (lambda: checks.uint8_images(np.zeros((1, 4, 4, 1))), "np.round"),
+        (lambda: checks.images_or_vectors(np.zeros((1, 4, 4, 1))), "np.round"),
+        (
+            lambda: checks.images_or_vectors(np.zeros((3, 1, 1, 4))),
+            "astype(np.float32)",
+        ),
+        (lambda: checks.images_or_vectors(VECTORS * np.inf), "images must be finite"),
     ],
 )
 def test_errors(call, words):
@@ -46,6 +54,13 @@ def test_values_that_fit_come_back_as_plain_python():
     assert type(checks.real(np.float32(0.5), "x")) is float
     assert checks.image_shape(np.array([4, 4, 1])) == (4, 4, 1)
     assert checks.uint8_images(np.zeros((1, 2, 2, 1), np.uint8)).shape == (1, 2, 2, 1)
+
+
+def test_images_of_one_pixel_are_vectors():
+    assert checks.is_vector((1, 1, 5)) and not checks.is_vector((1, 2, 5))
+    assert checks.images_or_vectors(VECTORS) is VECTORS
+    images = np.zeros((2, 4, 4, 1), np.uint8)
+    assert checks.images_or_vectors(images) is images
 
 
 def test_nearest_suggests_or_lists():

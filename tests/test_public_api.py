@@ -8,16 +8,60 @@ import pytest
 import tf_disentangle
 
 NAMES = {
-    "datasets": ["CorrelatedEllipses"],
-    "distributions": ["InverseWishart"],
-    "latents": ["GaussianLatents", "InverseWishartPrior", "StandardNormalPrior"],
+    "datasets": [
+        "CorrelatedEllipses",
+        "Pinwheel",
+        "principal_shares",
+    ],
+    "distributions": [
+        "Bernoulli",
+        "InverseWishart",
+        "mmd_per_dimension",
+        "Normal",
+    ],
+    "latents": [
+        "GaussianLatents",
+        "InverseGammaPrior",
+        "InverseWishartPrior",
+        "LaplacePrior",
+        "Latents",
+        "LocationScaleLatents",
+        "MarginalInverseWishartPrior",
+        "NormalMixturePrior",
+        "NormalPrior",
+        "SparsePrior",
+        "StandardNormalPrior",
+        "StudentTProductPrior",
+    ],
     "metrics": ["factor_vae_score"],
-    "models": ["VAE", "vae"],
-    "networks": ["conv_decoder", "conv_encoder"],
-    "objectives": ["beta_vae", "chyvae", "elbo"],
+    "models": [
+        "log_evidence",
+        "vae",
+        "VAE",
+    ],
+    "networks": [
+        "conv_decoder",
+        "conv_encoder",
+        "mlp_decoder",
+        "mlp_encoder",
+    ],
+    "objectives": [
+        "annealed_vae",
+        "beta_tcvae",
+        "beta_vae",
+        "chyvae",
+        "decomposition_vae",
+        "dip_vae_i",
+        "dip_vae_ii",
+        "elbo",
+    ],
     "serving": ["export"],
     "training": ["train"],
-    "visualization": ["reconstructions", "traversals"],
+    "visualization": [
+        "reconstructions",
+        "scatters",
+        "traversals",
+    ],
 }
 
 

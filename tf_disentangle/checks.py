@@ -96,13 +96,14 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def one_of(value: Any, choices: Sequence[Any], argument: str) -> Any:
     """Returns `value` if it is one of `choices`, else suggests the nearest."""
+    if value in choices:
+        return value
     shown = ", ".join(repr(choice) for choice in choices)
     remedy = ""
     if isinstance(value, str):
         remedy = nearest(value, [c for c in choices if isinstance(c, str)])
         remedy = remedy if remedy.startswith("Did") else ""
-    require(value in choices, argument, f"be one of {shown}", value, remedy)
-    return value
+    raise ArgumentError(message(argument, f"be one of {shown}", value, remedy))
 
 
 def image_shape(shape: Sequence[int], argument: str = "image_shape") -> tuple:
@@ -125,4 +126,24 @@ def uint8_images(images: Any, argument: str = "images") -> np.ndarray:
         raise ArgumentTypeError(
             message(argument, "be of dtype uint8", images.dtype.name, remedy)
         )
+    return images
+
+
+def is_vector(shape: Sequence[int]) -> bool:
+    """Whether data of `shape` (H, W, C) are vectors: one pixel that holds C numbers."""
+    return tuple(shape[:2]) == (1, 1)
+
+
+def images_or_vectors(images: Any, argument: str = "images") -> np.ndarray:
+    """Returns uint8 images [B, H, W, C], or finite float32 vectors [B, 1, 1, C]."""
+    images = np.asarray(images)
+    if images.ndim != 4 or not is_vector(images.shape[1:]):
+        return uint8_images(images, argument)
+    if images.dtype != np.float32:
+        remedy = "Data of one pixel are vectors, not images: x.astype(np.float32)."
+        text = message(argument, "be of dtype float32", images.dtype.name, remedy)
+        raise ArgumentTypeError(text)
+    wrong = images[~np.isfinite(images)]
+    first = wrong[0].item() if wrong.size else None
+    require(not wrong.size, argument, "be finite", first)
     return images

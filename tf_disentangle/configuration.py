@@ -61,10 +61,14 @@ def register() -> dict[str, Callable[..., Any]]:
         models.MODELS,
         networks.DECODERS,
         networks.ENCODERS,
+        objectives.KL_COSTS,
         objectives.OBJECTIVES,
+        objectives.PENALTIES,
+        objectives.SCHEDULES,
         {"Cadence": training.Cadence, "Device": training.Device},
+        {"Objective": objectives.Objective},
     ]
-    known = {"train": training.prepare}
+    known = {"train": training.prepare, "principal_shares": datasets.principal_shares}
     for table in tables:
         known.update(table)
     for name, function in known.items():

@@ -32,7 +32,10 @@ class Dataset(Protocol):
         """Number of training images."""
 
     def images(self) -> np.ndarray:
-        """The training images, uint8 [len(self), H, W, C]; may be memory-mapped."""
+        """The training images, uint8 [len(self), H, W, C]; may be memory-mapped.
+
+        A set that declares "vectors" gives float32 [len(self), 1, 1, C] instead.
+        """
 
     def sample_factors(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draws factors, int64 [n, K], factor k in [0, factor_sizes[k])."""
@@ -40,7 +43,7 @@ class Dataset(Protocol):
     def render(
         self, factors: np.ndarray, rng: np.random.Generator | None = None
     ) -> np.ndarray:
-        """Renders factors [n, K] as uint8 [n, H, W, C].
+        """Renders factors [n, K] as uint8 [n, H, W, C], or as `images` are.
 
         Sets with noise or nuisance need `rng` and raise without it; the others
         ignore it and give equal images for equal factors.
@@ -53,6 +56,7 @@ DATASET_EXCEPTIONS: dict[str, str] = {
     "nonuniform_factors": "factor values are not drawn with equal probability",
     "equal_images": "some different factors give the same image",
     "stochastic_images": "render needs an rng",
+    "vectors": "data are float32 [n, 1, 1, C] without bounds, not uint8 images",
 }
 
 
@@ -60,7 +64,7 @@ class Represent(Protocol):
     """An encoder as metrics and pictures see it."""
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Maps uint8 images [B, H, W, C] to codes [B, L]."""
+        """Maps uint8 images [B, H, W, C], or vectors, to codes [B, L]."""
 
 
 @runtime_checkable
@@ -82,7 +86,7 @@ class Decode(Protocol):
     """A decoder as pictures see it."""
 
     def __call__(self, codes: np.ndarray) -> np.ndarray:
-        """Maps codes [B, L] to float32 images [B, H, W, C] in [0, 1]."""
+        """Maps codes [B, L] to float32 images [B, H, W, C] in [0, 1], or vectors."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,7 +15,7 @@ from tf_disentangle import checks
 from tf_disentangle.datasets import DATASETS
 from tf_disentangle.protocols import DATASET_EXCEPTIONS, Dataset
 
-SMALL = {"CorrelatedEllipses": {"num_images": 100}}
+SMALL = {"CorrelatedEllipses": {"num_images": 100}, "Pinwheel": {"num_points": 100}}
 
 
 @pytest.fixture(params=sorted(DATASETS))
@@ -40,6 +40,10 @@ def render(data, factors, seed=0):
     return data.render(factors, np.random.default_rng(seed))
 
 
+def dtype_of(data):
+    return np.float32 if "vectors" in data.exceptions else np.uint8
+
+
 def test_importing_the_room_does_not_import_tensorflow():
     code = "import sys, tf_disentangle.datasets; sys.exit('tensorflow' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -54,13 +58,14 @@ def test_declarations(data):
     assert checks.image_shape(data.image_shape) == data.image_shape
     assert isinstance(data.exceptions, frozenset)
     assert data.exceptions <= set(DATASET_EXCEPTIONS)
+    assert ("vectors" in data.exceptions) == checks.is_vector(data.image_shape)
 
 
 def test_images(data):
     images = data.images()
     assert len(images) == len(data)
     assert images.shape == (len(data), *data.image_shape)
-    assert images.dtype == np.uint8
+    assert images.dtype == dtype_of(data)
     assert not images.flags.writeable
     assert len(np.unique(images[:100], axis=0)) > 1
     np.testing.assert_array_equal(data.images(), images)
@@ -89,7 +94,7 @@ def test_factors_are_uniform(grid):
 def test_factors_are_independent(grid):
     if "correlated_factors" in grid.exceptions:
         pytest.skip("declared correlated_factors")
-    correlations = np.corrcoef(draw(grid, 20_000).T)
+    correlations = np.atleast_2d(np.corrcoef(draw(grid, 20_000).T))
     off_diagonal = correlations[~np.eye(len(correlations), dtype=bool)]
     np.testing.assert_allclose(off_diagonal, 0, atol=5 / np.sqrt(20_000))
 
@@ -98,7 +103,7 @@ def test_render(grid):
     factors = draw(grid, 50)
     images = render(grid, factors)
     assert images.shape == (50, *grid.image_shape)
-    assert images.dtype == np.uint8
+    assert images.dtype == dtype_of(grid)
     np.testing.assert_array_equal(render(grid, factors.astype(np.int32)), images)
     assert render(grid, factors[:0]).shape == (0, *grid.image_shape)
 

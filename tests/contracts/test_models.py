@@ -13,8 +13,11 @@ FILES = sorted(configuration.gin_root().glob("*.gin"))
 # Narrow networks, few images, few steps: the suite stays fast.
 SMALL = [
     "CorrelatedEllipses.num_images = 64",
+    "Pinwheel.num_points = 64",
     "conv_encoder.width = 8",
     "conv_decoder.width = 8",
+    "mlp_encoder.width = 8",
+    "mlp_decoder.width = 8",
     "train.batch_size = 8",
     "train.validation_size = 16",
     "train.metrics = []",
@@ -35,6 +38,14 @@ def file(request):
     return request.param
 
 
+def data_for(model, count):
+    """Random images, or vectors, that the model takes."""
+    rng, shape = np.random.default_rng(0), (count, *model.image_shape)
+    if model.is_vector:
+        return rng.normal(size=shape).astype(np.float32)
+    return rng.integers(0, 256, shape, dtype=np.uint8)
+
+
 def weights(model):
     return [v.numpy() for v in (*model.variables, *model.optimizer.variables)]
 
@@ -50,9 +61,7 @@ def test_trains_resumes_exports(file, tmp_path):
     assert all(np.array_equal(a, b) for a, b in pairs)
 
     # Loaded again: the same codes.
-    frames = np.random.default_rng(0).integers(
-        0, 256, (5, *result.model.image_shape), dtype=np.uint8
-    )
+    frames = data_for(result.model, 5)
     codes = resumed.represent(frames)
     loaded = load(tmp_path / "b")
     assert loaded.step == 4
@@ -66,9 +75,7 @@ def test_trains_resumes_exports(file, tmp_path):
 
 def test_graph_equals_eager_and_every_variable_gets_a_gradient(file, tmp_path):
     model = prepared(file, tmp_path, 2).model
-    frames = tf.cast(
-        tf.random.stateless_uniform((8, *model.image_shape), [1, 2]) * 255, tf.uint8
-    )
+    frames = tf.constant(data_for(model, 8))
     seed, step = step_seed(0, tf.constant(0, tf.int64)), tf.constant(0, tf.int64)
 
     def loss():

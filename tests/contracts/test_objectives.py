@@ -1,19 +1,56 @@
-"""What every objective must do; one that has no row here fails."""
+"""What every objective, and every part for one, must do; without a row it fails."""
+
+import dataclasses
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_disentangle.latents import GaussianLatents, InverseWishartPrior
-from tf_disentangle.objectives import OBJECTIVES, Inference, Objective
+from tf_disentangle.latents import (
+    GaussianLatents,
+    InverseWishartPrior,
+    LocationScaleLatents,
+)
+from tf_disentangle.objectives import (
+    KL_COSTS,
+    OBJECTIVES,
+    PENALTIES,
+    ConstantSchedule,
+    Inference,
+    Objective,
+    elbo,
+)
 
 PLAIN = GaussianLatents(2)
 HIERARCHICAL = GaussianLatents(2, "full", InverseWishartPrior(9.0))
-ROWS = {"elbo": PLAIN, "beta_vae": PLAIN, "chyvae": HIERARCHICAL}
+LAPLACE = LocationScaleLatents(2, "laplace")
+ROWS = {
+    "annealed_vae": PLAIN,
+    "beta_tcvae": LAPLACE,
+    "beta_vae": PLAIN,
+    "chyvae": HIERARCHICAL,
+    "decomposition_vae": LAPLACE,
+    "dip_vae_i": PLAIN,
+    "dip_vae_ii": HIERARCHICAL,
+    "elbo": PLAIN,
+}
+PENALTY_ROWS = {
+    "AggregateDivergence": {},
+    "CovariancePenalty": {"lambda_od": 2.0, "lambda_d": 3.0, "of": "samples"},
+    "DimensionKL": {},
+    "MutualInformation": {},
+    "TotalCorrelation": {},
+}
+KL_COST_ROWS = {
+    "CapacityKL": {"capacity": ConstantSchedule(3.0)},
+    "WeightedKL": {"beta": 2.0},
+}
 
 
-def test_every_objective_has_a_row():
+def test_every_objective_and_part_has_a_row():
     assert set(ROWS) == set(OBJECTIVES)
+    assert set(PENALTY_ROWS) == set(PENALTIES)
+    assert set(KL_COST_ROWS) == set(KL_COSTS)
 
 
 @pytest.fixture(params=ROWS)
@@ -29,7 +66,7 @@ def terms(objective, latents, rows=slice(None)):
     posterior = latents.posterior(raw[rows])
     sample = posterior.sample(seed=[1, 2])
     step, seed = tf.constant(0, tf.int64), tf.constant([3, 4])
-    inference = Inference(latents, posterior, sample, step, seed)
+    inference = Inference(latents, posterior, sample, step, seed, num_examples=30)
     return objective(images[rows], outputs[rows], inference)
 
 
@@ -64,3 +101,50 @@ def test_elbo_is_a_bound_and_not_what_is_weighed(case):
     found = terms(objective, latents)
     total = sum(part.numpy() for part in found.kl.values())
     np.testing.assert_allclose(found.elbo(), found.log_likelihood - total, rtol=1e-5)
+
+
+@pytest.fixture(params=PENALTY_ROWS)
+def penalty(request):
+    return PENALTIES[request.param](**PENALTY_ROWS[request.param])
+
+
+@pytest.mark.parametrize("latents", [PLAIN, HIERARCHICAL, LAPLACE], ids=repr)
+def test_penalty_in_any_latent_space_has_value_gradient_and_graph(penalty, latents):
+    def value(raw):
+        posterior = latents.posterior(raw)
+        sample = posterior.sample(seed=[1, 2])
+        step, seed = tf.constant(0, tf.int64), tf.constant([3, 4])
+        inference = Inference(latents, posterior, sample, step, seed, num_examples=30)
+        return penalty(inference)
+
+    rng = np.random.default_rng(0)
+    raw = tf.constant(rng.normal(size=(6, latents.num_parameters)), tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(raw)
+        found = value(raw)
+    gradient = tape.gradient(found, raw).numpy()
+    assert found.shape in ([6], []) and np.isfinite(found).all()
+    assert np.isfinite(gradient).all() and gradient.any()
+    np.testing.assert_allclose(tf.function(value)(raw), found, rtol=1e-5, atol=1e-6)
+    compiled = tf.function(value, jit_compile=True)(raw)  # other draws, still finite
+    assert np.isfinite(compiled).all()
+
+
+def test_penalty_adds_its_weight_times_a_term_under_its_own_name(penalty):
+    objective = dataclasses.replace(elbo(), penalties=(penalty,))
+    objective.check(PLAIN)
+    plain, found = terms(elbo(), PLAIN).scalars(), terms(objective, PLAIN).scalars()
+    assert tuple(found) == (*plain, penalty.name)
+    np.testing.assert_allclose(
+        found["loss"], plain["loss"] + found[penalty.name], rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize("name", KL_COST_ROWS)
+def test_kl_cost_takes_any_named_parts(name):
+    cost = KL_COSTS[name](**KL_COST_ROWS[name])
+    step = tf.constant(5, tf.int64)
+    for kl in ({"kl": tf.constant([2.0, 6.0])}, {"a": tf.ones(2), "b": tf.ones(2)}):
+        found = cost(kl, step)
+        assert found.shape in ([2], []) and np.isfinite(found).all()
+        np.testing.assert_array_equal(tf.function(cost.__call__)(kl, step), found)

@@ -6,7 +6,7 @@ import scipy.stats
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tf_disentangle.latents import PRIORS, GaussianLatents, Prior
+from tf_disentangle.latents import PRIORS, GaussianLatents, MeanFieldLatents, Prior
 
 SIZE = 3
 ROWS = {
@@ -15,7 +15,31 @@ ROWS = {
         {"nu": 6.0},
         {"nu": 40.0, "sigma0": [[1.0, 0.4, 0.0], [0.4, 2.0, 0.1], [0.0, 0.1, 0.5]]},
     ],
+    "MarginalInverseWishartPrior": [{"nu": 6.0}],
+    "MeanFieldInverseWishartPrior": [{"nu": 6.0}],
+    "InverseGammaPrior": [
+        {"concentration": 2.0},
+        {"concentration": 3.0, "scale": [1.0, 2.0, 6.0]},
+    ],
+    "LaplacePrior": [{"scale": 0.7}],
+    "NormalPrior": [
+        {},
+        {"variance": 1.5, "proportions": [4.0, 2.0, 1.0]},
+        {"variance": 1.5, "proportions": [4.0, 2.0, 1.0], "trainable": True},
+    ],
+    "NormalMixturePrior": [
+        {"locs": [[0.0, -1.0, 0.0], [0.0, 1.0, 0.5]], "variances": 0.6},
+        {
+            "locs": [[0.0, -0.5, 0.0], [0.0, 1.0, 0.5]],
+            "variances": [[0.5, 1.0, 2.0], [1.0, 0.4, 0.6]],
+            "weights": [0.7, 0.3],
+        },
+    ],
+    "SparsePrior": [{"gamma": 0.5}, {"gamma": 0.0}],
+    "StudentTProductPrior": [{"df": 3.0}],
 }
+# The latents that a prior asks for, where not the Gaussian ones.
+SPACES = {"MeanFieldInverseWishartPrior": MeanFieldLatents}
 CASES = [(name, options) for name in ROWS for options in ROWS[name]]
 SEED = tf.constant([3, 1])
 
@@ -27,7 +51,8 @@ def test_every_prior_has_a_row():
 @pytest.fixture(params=CASES, ids=lambda case: f"{case[0]}-{len(case[1])}")
 def latents(request):
     name, options = request.param
-    return GaussianLatents(SIZE, "full", PRIORS[name](**options))
+    space = SPACES.get(name, GaussianLatents)
+    return space(SIZE, "full", PRIORS[name](**options))
 
 
 def posterior_of(latents, batch=4):

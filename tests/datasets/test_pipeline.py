@@ -223,6 +223,16 @@ def test_wrong_images(images, error):
         pipeline.ResidentImages(images)
 
 
+def test_vectors_are_gathered_as_they_are():
+    vectors = np.random.default_rng(0).normal(size=(50, 1, 1, 3)).astype(np.float32)
+    resident = pipeline.ResidentImages(vectors)
+    gathered = resident(tf.constant([3, 0, 49], tf.int64))
+    assert gathered.dtype == tf.float32
+    np.testing.assert_array_equal(gathered, vectors[[3, 0, 49]])
+    with pytest.raises(checks.ArgumentTypeError, match="dtype float32"):
+        pipeline.ResidentImages(vectors.astype(np.float64))
+
+
 def test_wrong_devices():
     with pytest.raises(checks.ArgumentError, match="devices must"):
         pipeline.ResidentImages(IMAGES, devices=[])

@@ -9,7 +9,7 @@ import scipy.stats
 import tensorflow as tf
 
 from tf_disentangle.checks import ArgumentError, ArgumentTypeError
-from tf_disentangle.distributions import Bernoulli, Likelihood
+from tf_disentangle.distributions import Bernoulli, Likelihood, Normal
 
 SHAPE = (5, 4, 3, 2)
 
@@ -80,3 +80,57 @@ def test_errors_name_the_remedy():
     text = r"outputs must have the images' shape \(5, 4, 3, 1\); received"
     with pytest.raises(ArgumentError, match=text):
         Bernoulli().log_prob(np.zeros([5, 4, 3, 1], np.float32), logits())
+
+
+class TestNormal:
+    def data(self):
+        rng = np.random.default_rng(4)
+        return rng.normal(size=SHAPE).astype(np.float32), rng
+
+    def test_fixed_scale_has_the_density_of_scipy(self):
+        x, _ = self.data()
+        expected = scipy.stats.norm(logits(), 0.3).logpdf(x).sum((1, 2, 3))
+        np.testing.assert_allclose(
+            Normal(0.3).log_prob(x, logits()), expected, rtol=1e-5
+        )
+        np.testing.assert_array_equal(Normal(0.3).mean(logits()), logits())
+        assert Normal(0.3).outputs_per_value == 1
+
+    def test_decoded_scales_have_the_density_of_scipy(self):
+        x, rng = self.data()
+        raw = rng.normal(size=SHAPE).astype(np.float32)
+        outputs = np.concatenate([logits(), raw], axis=-1)
+        scale = np.log1p(np.exp(raw.astype(np.float64))) + 1e-6
+        expected = scipy.stats.norm(logits(), scale).logpdf(x).sum((1, 2, 3))
+        likelihood = Normal(scale=None)
+        np.testing.assert_allclose(likelihood.log_prob(x, outputs), expected, rtol=1e-5)
+        np.testing.assert_array_equal(likelihood.mean(outputs), logits())
+        assert likelihood.outputs_per_value == 2
+
+    def test_small_decoded_scales_stay_finite(self):
+        outputs = tf.constant([[[[0.5, -200.0]]]])
+        with tf.GradientTape() as tape:
+            tape.watch(outputs)
+            log_prob = Normal(scale=None).log_prob(tf.fill([1, 1, 1, 1], 0.5), outputs)
+        peak = scipy.stats.norm(0, 1e-6).logpdf(0)
+        np.testing.assert_allclose(log_prob, [peak], rtol=1e-5)
+        assert np.isfinite(tape.gradient(log_prob, outputs)).all()
+
+    def test_it_is_a_likelihood_of_real_values(self):
+        assert isinstance(Normal(), Likelihood)
+        assert Normal().real_valued and not Bernoulli().real_valued
+        assert Normal(0.5) == Normal(0.5) != Normal(0.4)
+
+    @pytest.mark.parametrize("scale", [0.0, -1.0, float("nan")])
+    def test_scale_out_of_range(self, scale):
+        with pytest.raises(ArgumentError, match="scale must be"):
+            Normal(scale)
+
+    def test_outputs_that_do_not_fit(self):
+        x, _ = self.data()
+        with pytest.raises(ArgumentError, match="outputs must have two numbers"):
+            Normal(None).log_prob(x, x[..., :1])
+        with pytest.raises(ArgumentError, match="outputs must have the images' shape"):
+            Normal(None).log_prob(x, x)
+        with pytest.raises(ArgumentTypeError, match="uint8"):
+            Normal().log_prob(np.zeros(SHAPE, np.uint8), x)

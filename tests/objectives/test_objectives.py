@@ -5,30 +5,19 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
+from one_batch import IMAGES, WEIGHTS, terms_and_gradient
 
 from tf_disentangle import checks
 from tf_disentangle.latents import GaussianLatents, InverseWishartPrior
-from tf_disentangle.objectives import Inference, beta_vae, chyvae, elbo
-
-IMAGES = np.random.default_rng(0).uniform(size=(6, 4, 4, 1)).astype("float32")
-WEIGHTS = np.random.default_rng(1).normal(size=(2, 16)).astype("float32")
-
-
-def terms_and_gradient(objective, latents=None):
-    """The objective of a linear decoder, and the gradient in encoder outputs."""
-    latents = latents or GaussianLatents(2)
-    rng = np.random.default_rng(2)
-    raw = tf.constant(rng.normal(size=(6, latents.num_parameters)), tf.float32)
-    with tf.GradientTape() as tape:
-        tape.watch(raw)
-        posterior = latents.posterior(raw)
-        sample = posterior.sample(seed=[3, 4])
-        outputs = tf.reshape(sample @ WEIGHTS, IMAGES.shape)
-        step = tf.constant(0, tf.int64)
-        inference = Inference(latents, posterior, sample, step, tf.constant([5, 6]))
-        terms = objective(IMAGES, outputs, inference)
-        loss = terms.scalars()["loss"]
-    return terms, loss.numpy(), tape.gradient(loss, raw).numpy()
+from tf_disentangle.objectives import (
+    CovariancePenalty,
+    Objective,
+    WeightedKL,
+    beta_tcvae,
+    beta_vae,
+    chyvae,
+    elbo,
+)
 
 
 def test_elbo_is_likelihood_minus_kl_by_hand():
@@ -98,6 +87,28 @@ def test_penalties_per_example_and_per_batch_add_to_the_loss():
     assert objective.term_names(GaussianLatents(2)) == tuple(terms.scalars())
 
 
+def test_two_penalties_cannot_share_a_column():
+    twice = (CovariancePenalty(1.0, 1.0), CovariancePenalty(2.0, 0.0, "samples"))
+    objective = dataclasses.replace(elbo(), penalties=twice)
+    with pytest.raises(checks.ArgumentError, match="have names of their own"):
+        objective.check(GaussianLatents(2))
+    renamed = dataclasses.replace(twice[1], name="other")
+    dataclasses.replace(elbo(), penalties=(twice[0], renamed)).check(GaussianLatents(2))
+
+
+def test_what_a_penalty_lacks_in_the_latents_shows_at_the_check():
+    class NoMarginals(GaussianLatents):
+        def marginal_posterior(self, posterior):
+            raise NotImplementedError("no marginals here")
+
+    latents = NoMarginals(2)
+    elbo().check(latents)
+    with pytest.raises(
+        checks.ArgumentError, match=r"densities that TotalCorrelation needs.*no marg"
+    ):
+        beta_tcvae().check(latents)
+
+
 def test_chyvae_needs_a_hyperprior():
     with pytest.raises(checks.ArgumentError, match="Give the latents a hyperprior"):
         chyvae().check(GaussianLatents(2))
@@ -108,3 +119,29 @@ def test_chyvae_needs_a_hyperprior():
 def test_beta_out_of_range(beta):
     with pytest.raises((checks.ArgumentError, checks.ArgumentTypeError), match="beta"):
         beta_vae(beta)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"name": 3}, "name must be str"),
+        ({"penalties": CovariancePenalty(1.0, 1.0)}, "Put it in a list"),
+        ({"penalties": [CovariancePenalty]}, r"penalties must be Penalties.*@Name\(\)"),
+        ({"penalties": [lambda inference: 0.0]}, "penalties must be Penalties"),
+        ({"kl_cost": WeightedKL}, r"kl_cost must be a KLCost.*@Name\(\)"),
+        ({"kl_cost": 4.0}, "kl_cost must be a KLCost"),
+    ],
+)
+def test_an_objective_of_parts_that_are_none(options, words):
+    with pytest.raises((checks.ArgumentError, checks.ArgumentTypeError), match=words):
+        Objective(**{"name": "mine", **options})
+
+
+def test_a_list_of_penalties_is_as_good_as_a_tuple():
+    penalty = CovariancePenalty(1.0, 1.0)
+    assert Objective("a", penalties=[penalty]) == Objective("a", penalties=(penalty,))
+
+
+def test_weighted_kl_checks_its_weight():
+    with pytest.raises(checks.ArgumentError, match=r"beta must be at least 0\.0"):
+        WeightedKL(-1.0)

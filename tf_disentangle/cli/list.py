@@ -30,6 +30,9 @@ def main(values: flags.FlagValues) -> int:
     tables = {
         "Models": models.MODELS,
         "Objectives": objectives.OBJECTIVES,
+        "KL costs": objectives.KL_COSTS,
+        "Penalties": objectives.PENALTIES,
+        "Schedules": objectives.SCHEDULES,
         "Latents": latents.LATENTS,
         "Priors": latents.PRIORS,
         "Networks": {**networks.ENCODERS, **networks.DECODERS},

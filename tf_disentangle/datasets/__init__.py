@@ -10,11 +10,21 @@ from collections.abc import Callable
 
 from tf_disentangle.datasets.cache import CACHE_HELP, cache_dir
 from tf_disentangle.datasets.correlated_ellipses import CorrelatedEllipses
+from tf_disentangle.datasets.pinwheel import Pinwheel
+from tf_disentangle.datasets.principal import principal_shares
 from tf_disentangle.protocols import Dataset
 
 #: Every data set by its name. A new one costs its file, its test and a line here.
 DATASETS: dict[str, Callable[..., Dataset]] = {
     "CorrelatedEllipses": CorrelatedEllipses,
+    "Pinwheel": Pinwheel,
 }
 
-__all__ = ["CACHE_HELP", "DATASETS", "CorrelatedEllipses", "cache_dir"]
+__all__ = [
+    "CACHE_HELP",
+    "DATASETS",
+    "CorrelatedEllipses",
+    "Pinwheel",
+    "cache_dir",
+    "principal_shares",
+]

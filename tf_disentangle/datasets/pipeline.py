@@ -114,7 +114,7 @@ class ResidentImages:
     own copy; make the object inside `strategy.scope()` for more than one.
 
     Args:
-        images: uint8 [n, H, W, C].
+        images: uint8 [n, H, W, C], or vectors, float32 [n, 1, 1, C].
         devices: Of the replicas, in their order; if None those of the current
             `tf.distribute` strategy, or else the first GPU, or else the CPU.
     """
@@ -122,7 +122,7 @@ class ResidentImages:
     def __init__(
         self, images: np.ndarray, devices: Sequence[str] | None = None
     ) -> None:
-        images = checks.uint8_images(images)
+        images = checks.images_or_vectors(images)
         checks.require(images.size, "images", "not be empty", images.shape)
         devices = _default_devices() if devices is None else tuple(devices)
         checks.require(devices, "devices", "name one device or more", devices)
@@ -135,7 +135,7 @@ class ResidentImages:
         return self.shape[0]
 
     def __call__(self, indices: tf.Tensor) -> tf.Tensor:
-        """Gathers the images of `indices` [B] as uint8 [B, H, W, C]."""
+        """Gathers the images of `indices` [B], as they were given."""
         return tf.gather(self._copies[_replica() % len(self._copies)], indices)
 
 
@@ -218,7 +218,8 @@ def _aligned(images: np.ndarray) -> np.ndarray:
         return images
     buffer = np.empty(images.nbytes + _ALIGNMENT, np.uint8)
     first = -buffer.ctypes.data % _ALIGNMENT
-    copy = buffer[first : first + images.nbytes].reshape(images.shape)
+    copy = buffer[first : first + images.nbytes].view(images.dtype)
+    copy = copy.reshape(images.shape)
     copy[...] = images
     return copy
 

@@ -1,22 +1,33 @@
 """Distributions, divergences and likelihoods that TFP lacks."""
 
+from tf_disentangle.distributions.aggregate_posterior import (
+    ESTIMATORS,
+    log_aggregate_posterior,
+)
 from tf_disentangle.distributions.divergences import kl_or_monte_carlo
 from tf_disentangle.distributions.hyperprior import (
     expected_gaussian_kl,
     marginal_student_t,
 )
+from tf_disentangle.distributions.inverse_gamma import expected_product_normal_kl
 from tf_disentangle.distributions.inverse_wishart import InverseWishart
-from tf_disentangle.distributions.likelihoods import Bernoulli, Likelihood
+from tf_disentangle.distributions.likelihoods import Bernoulli, Likelihood, Normal
+from tf_disentangle.distributions.mmd import mmd_per_dimension
 
 #: Adding a likelihood is one entry here.
-LIKELIHOODS = {"Bernoulli": Bernoulli}
+LIKELIHOODS = {"Bernoulli": Bernoulli, "Normal": Normal}
 
 __all__ = [
+    "ESTIMATORS",
     "LIKELIHOODS",
     "Bernoulli",
     "InverseWishart",
     "Likelihood",
+    "Normal",
     "expected_gaussian_kl",
+    "expected_product_normal_kl",
     "kl_or_monte_carlo",
+    "log_aggregate_posterior",
     "marginal_student_t",
+    "mmd_per_dimension",
 ]

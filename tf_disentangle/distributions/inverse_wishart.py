@@ -15,6 +15,7 @@ import tensorflow_probability as tfp
 
 from tf_disentangle import checks
 from tf_disentangle.distributions import rank_one
+from tf_disentangle.distributions.log1p import log1p_minus_share
 from tf_disentangle.distributions.multivariate_gamma import digamma_p, log_gamma_p
 
 tfb = tfp.bijectors
@@ -271,25 +272,11 @@ def _kl_inverse_wishart(
         )
         if rank_one.is_rank_one_update(phi) and phi.base_operator is psi:
             s = rank_one.inverse_quadratic(psi, phi.u)
-            return constant + nu / 2 * _h(s) - half_excess * s / (1 + s)
+            return constant + nu / 2 * log1p_minus_share(s) - half_excess * s / (1 + s)
         log_ratio = rank_one.log_determinant(phi) - rank_one.log_determinant(psi)
         root = rank_one.factor(psi).to_dense()
         trace = rank_one.inverse_quadratic(phi, root)
         return constant + nu / 2 * log_ratio + lam / 2 * (trace - p)
-
-
-@tf.custom_gradient
-def _h(s: tf.Tensor) -> tuple[tf.Tensor, Any]:
-    """Returns h(s) = log1p(s) - s/(1 + s), with h'(s) = s/(1 + s)^2.
-
-    For small s the two terms' derivatives cancel to the rounding of 1: times nu/2
-    at nu = 1e5 autodiff's gradient would be lost in float32.
-    """
-
-    def gradient(upstream: tf.Tensor) -> tf.Tensor:
-        return upstream * s / tf.square(1 + s)
-
-    return tf.math.log1p(s) - s / (1 + s), gradient
 
 
 class _Wishart(tfd.WishartLinearOperator):

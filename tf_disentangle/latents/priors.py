@@ -40,6 +40,10 @@ class Prior(keras.layers.Layer):
         self.num_latents = checks.integer(input_shape[-1], "num_latents", at_least=1)
         self.built = True
 
+    def check_posterior(self, posterior_type: type[tfd.Distribution]) -> None:
+        """Raises `ArgumentError` if `kl` has no form for this class of q(z|x)."""
+        del posterior_type  # The default `kl` takes any.
+
     def distribution(self) -> tfd.Distribution:
         """Returns p(z), event shape [L]."""
         raise NotImplementedError

@@ -10,9 +10,9 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tf_disentangle import checks
-from tf_disentangle.latents import GaussianLatents
+from tf_disentangle.latents import Latents
 from tf_disentangle.models.statistics import TermStatistics
-from tf_disentangle.objectives import Inference, Objective, Terms
+from tf_disentangle.objectives import Inference, Objective, Terms, monitors
 
 # Images per call when a whole array is encoded or decoded.
 _CHUNK = 250
@@ -22,7 +22,8 @@ class VAE(keras.Model):
     """Any latent space, prior and critic-free objective, trained by `fit`.
 
     Batches are uint8 images [B, H, W, C], or int64 indices [B] into the images that
-    `load_images` gathers on the device.
+    `load_images` gathers on the device. Images of one pixel are vectors: float32
+    [B, 1, 1, C], without bounds, and taken as they are.
 
     Args:
         encoder: Images [B, H, W, C] in [0, 1] -> [B, latents.num_parameters].
@@ -31,13 +32,17 @@ class VAE(keras.Model):
         objective: What to minimise.
         seed: Seed of every draw in training: step t's are folded from (seed, t,
             replica), so no generator's state needs saving.
+
+    Attributes:
+        num_examples: Number of training images, for terms about the aggregate
+            posterior; `training.prepare` sets it.
     """
 
     def __init__(
         self,
         encoder: keras.Model,
         decoder: keras.Model,
-        latents: GaussianLatents,
+        latents: Latents,
         objective: Objective,
         seed: int = 0,
     ) -> None:
@@ -49,6 +54,9 @@ class VAE(keras.Model):
             f"emit {latents.num_parameters} numbers per image for these latents",
             encoder.output_shape[-1],
         )
+        self.image_shape = tuple(encoder.input_shape[1:])
+        self.is_vector = checks.is_vector(self.image_shape)
+        _check_likelihood(objective, self.image_shape, decoder)
         self.encoder = encoder
         self.decoder = decoder
         self.latents = latents
@@ -56,18 +64,23 @@ class VAE(keras.Model):
         self.seed = checks.integer(seed, "seed", at_least=0)
         self.statistics = TermStatistics(objective.term_names(latents))
         self.load_images: Callable[[tf.Tensor], tf.Tensor] | None = None
-        self.image_shape = tuple(encoder.input_shape[1:])
+        self.num_examples: int | None = None
         self._as_functions()
         self.built = True
 
     def _as_functions(self) -> None:
         """Compiles what metrics, pictures and the export call, one trace each."""
-        images = tf.TensorSpec([None, *self.image_shape], tf.uint8)
+        images = tf.TensorSpec([None, *self.image_shape], self.data_type)
         codes = tf.TensorSpec([None, self.latents.num_latents], tf.float32)
         self._represent = tf.function(
             lambda x: self.latents.code(self.posterior(x)), input_signature=[images]
         )
         self._decode = tf.function(self.decode_tensor, input_signature=[codes])
+
+    @property
+    def data_type(self) -> tf.DType:
+        """Of the data: uint8 for images, float32 for vectors."""
+        return tf.float32 if self.is_vector else tf.uint8
 
     # ---- Tensors in, tensors out.
 
@@ -78,8 +91,12 @@ class VAE(keras.Model):
         return self.latents.posterior(self.encoder(as_float(images), training=training))
 
     def decode_tensor(self, codes: tf.Tensor) -> tf.Tensor:
-        """Returns the mean of p(x|z), float32 [B, H, W, C] in [0, 1]."""
-        return self.objective.likelihood.mean(self.decoder(codes, training=False))
+        """Returns the mean of p(x|z), float32 [B, H, W, C].
+
+        That of images is in [0, 1]: a normal likelihood's mean is cut off there.
+        """
+        mean = self.objective.likelihood.mean(self.decoder(codes, training=False))
+        return mean if self.is_vector else tf.clip_by_value(mean, 0.0, 1.0)
 
     def infer(
         self,
@@ -99,7 +116,9 @@ class VAE(keras.Model):
         sample_seed, term_seed = tfp.random.split_seed(seed, n=2)
         posterior = self.posterior(images, training)
         sample = posterior.sample(seed=sample_seed)
-        return Inference(self.latents, posterior, sample, step, term_seed)
+        return Inference(
+            self.latents, posterior, sample, step, term_seed, self.num_examples
+        )
 
     def terms(
         self, images: tf.Tensor, inference: Inference, training: bool = False
@@ -107,6 +126,10 @@ class VAE(keras.Model):
         """Returns the objective's terms for the images of an inference, decoded."""
         outputs = self.decoder(inference.sample, training=training)
         return self.objective(as_float(images), outputs, inference)
+
+    def monitors(self, inference: Inference) -> dict[str, tf.Tensor]:
+        """Returns what `objectives.monitors` says of a batch, scalars in nats."""
+        return monitors(inference)
 
     # ---- Keras.
 
@@ -137,18 +160,23 @@ class VAE(keras.Model):
     # ---- Arrays in, arrays out.
 
     def represent(self, images: np.ndarray) -> np.ndarray:
-        """Maps uint8 images [N, H, W, C] to codes, float32 [N, L]."""
-        images = checks.uint8_images(images)
+        """Maps uint8 images [N, H, W, C], or vectors, to codes, float32 [N, L]."""
+        images = self.checked(images)
+        return _in_chunks(self._represent, images)
+
+    def checked(self, images: np.ndarray) -> np.ndarray:
+        """Returns images [N, H, W, C], or vectors, after checking that they fit."""
+        images = checks.images_or_vectors(images)
         checks.require(
             images.shape[1:] == self.image_shape,
             "images",
             f"have shape [N, {', '.join(map(str, self.image_shape))}]",
             images.shape,
         )
-        return _in_chunks(self._represent, images)
+        return images
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
-        """Maps codes [N, L] to images, float32 [N, H, W, C] in [0, 1]."""
+        """Maps codes [N, L] to images, float32 [N, H, W, C] in [0, 1], or vectors."""
         codes = np.asarray(codes, np.float32)
         size = self.latents.num_latents
         rule = f"have shape [N, {size}]"
@@ -157,12 +185,36 @@ class VAE(keras.Model):
         return _in_chunks(self._decode, codes)
 
     def reconstruct(self, images: np.ndarray) -> np.ndarray:
-        """Maps uint8 images to float32 ones in [0, 1] through the posterior mean."""
+        """Maps images to float32 ones in [0, 1], or vectors, through the mean code."""
         return self.decode(self.represent(images))
 
 
+def _check_likelihood(
+    objective: Objective, image_shape: tuple[int, int, int], decoder: keras.Model
+) -> None:
+    """Raises `ArgumentError` unless the likelihood fits data and decoder."""
+    likelihood = objective.likelihood
+    checks.require(
+        likelihood.real_valued or not checks.is_vector(image_shape),
+        "likelihood",
+        "be one of real values for vectors",
+        type(likelihood).__name__,
+        "Give the objective likelihood=Normal().",
+    )
+    channels = image_shape[-1] * likelihood.outputs_per_value
+    checks.require(
+        decoder.output_shape[-1] == channels,
+        "decoder",
+        f"emit {channels} channels for this likelihood",
+        decoder.output_shape[-1],
+    )
+
+
 def as_float(images: tf.Tensor) -> tf.Tensor:
-    """Returns images as float32 in [0, 1]; uint8 is divided by 255 on the device."""
+    """Returns images as float32 in [0, 1]; uint8 is divided by 255 on the device.
+
+    Vectors are float32 and stay as they are.
+    """
     if images.dtype == tf.uint8:
         return tf.cast(images, tf.float32) / 255.0
     return images

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import keras
 
 from tf_disentangle import checks
-from tf_disentangle.latents import GaussianLatents
+from tf_disentangle.latents import GaussianLatents, Latents
 from tf_disentangle.models.vae import VAE
 from tf_disentangle.networks import conv_decoder, conv_encoder
 from tf_disentangle.objectives import Objective, elbo
@@ -19,13 +19,13 @@ def vae(
     image_shape: tuple[int, int, int],
     seed: int = 0,
     *,
-    latents: GaussianLatents | None = None,
+    latents: Latents | None = None,
     objective: Objective | None = None,
     encoder: Callable[..., keras.Model] = conv_encoder,
     decoder: Callable[..., keras.Model] = conv_decoder,
     precision: str = "float32",
 ) -> VAE:
-    """Builds a VAE for images of one shape.
+    """Builds a VAE for images of one shape, or vectors (1, 1, C).
 
     Args:
         image_shape: (H, W, C).
@@ -33,7 +33,8 @@ def vae(
         latents: Latent space with its prior; None is 10 latents, diagonal, N(0, I).
         objective: What to minimise; None is the ELBO.
         encoder: Called as encoder(image_shape, num_outputs, dtype=, seed=).
-        decoder: Called as decoder(num_latents, image_shape, dtype=, seed=).
+        decoder: Called as decoder(num_latents, image_shape, dtype=, seed=), with as
+            many times the image's channels as the likelihood asks for.
         precision: "float32", or "mixed_bfloat16": networks compute in bfloat16 with
             float32 weights; distributions and losses stay in float32.
 
@@ -45,12 +46,14 @@ def vae(
     latents = GaussianLatents() if latents is None else latents
     objective = elbo() if objective is None else objective
     remedy = "In gin, write @Name() with its parentheses."
-    checks.require_type(latents, GaussianLatents, "latents", remedy)
+    checks.require_type(latents, Latents, "latents", remedy)
     checks.require_type(objective, Objective, "objective", remedy)
+    *sides, channels = image_shape
+    decoded = (*sides, channels * objective.likelihood.outputs_per_value)
     # Two seeds: with one, the layers of both networks would share their streams.
     return VAE(
         encoder(image_shape, latents.num_parameters, dtype=precision, seed=2 * seed),
-        decoder(latents.num_latents, image_shape, dtype=precision, seed=2 * seed + 1),
+        decoder(latents.num_latents, decoded, dtype=precision, seed=2 * seed + 1),
         latents,
         objective,
         seed,

@@ -37,6 +37,21 @@ def check_network(size: Any, argument: str, width: Any, dtype: Any, seed: Any) -
     checks.integer(seed, "seed", at_least=0)
 
 
+def hidden_layers(
+    h: keras.KerasTensor, num_layers: Any, width: int, dtype: str, seed: int
+) -> keras.KerasTensor:
+    """Applies `num_layers` dense layers of `width` units with ReLU to h [B, n]."""
+    for i in range(checks.integer(num_layers, "num_layers", at_least=0)):
+        h = keras.layers.Dense(
+            width,
+            activation="relu",
+            kernel_initializer=glorot(seed, i),
+            dtype=dtype,
+            name=f"dense_{i + 1}",
+        )(h)
+    return h
+
+
 def num_halvings(image_shape: Any) -> int:
     """Returns how many stride-2 layers lie between `image_shape` and 4 x 4.
 

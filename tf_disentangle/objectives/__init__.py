@@ -1,8 +1,22 @@
 """Objectives: one paper per file, its equation on top."""
 
+from tf_disentangle.objectives.annealed_vae import CapacityKL, annealed_vae
+from tf_disentangle.objectives.beta_tcvae import (
+    DimensionKL,
+    MutualInformation,
+    TotalCorrelation,
+    beta_tcvae,
+)
 from tf_disentangle.objectives.beta_vae import beta_vae
 from tf_disentangle.objectives.chyvae import chyvae
+from tf_disentangle.objectives.decomposition import (
+    AggregateDivergence,
+    decomposition_vae,
+    prior_to_aggregate_kl,
+)
+from tf_disentangle.objectives.dip_vae import CovariancePenalty, dip_vae_i, dip_vae_ii
 from tf_disentangle.objectives.elbo import elbo
+from tf_disentangle.objectives.monitors import monitors
 from tf_disentangle.objectives.objective import (
     Inference,
     KLCost,
@@ -11,19 +25,73 @@ from tf_disentangle.objectives.objective import (
     Terms,
     WeightedKL,
 )
+from tf_disentangle.objectives.schedules import (
+    ConstantSchedule,
+    CosineSchedule,
+    CyclicSchedule,
+    LinearSchedule,
+    Schedule,
+)
 
 #: Adding an objective is one entry here.
-OBJECTIVES = {"beta_vae": beta_vae, "chyvae": chyvae, "elbo": elbo}
+OBJECTIVES = {
+    "annealed_vae": annealed_vae,
+    "beta_tcvae": beta_tcvae,
+    "beta_vae": beta_vae,
+    "chyvae": chyvae,
+    "decomposition_vae": decomposition_vae,
+    "dip_vae_i": dip_vae_i,
+    "dip_vae_ii": dip_vae_ii,
+    "elbo": elbo,
+}
+
+#: What any objective can be given: what it pays for the KL, further terms, and values
+#: that change with the step. Adding one is one entry here.
+KL_COSTS = {"CapacityKL": CapacityKL, "WeightedKL": WeightedKL}
+PENALTIES = {
+    "AggregateDivergence": AggregateDivergence,
+    "CovariancePenalty": CovariancePenalty,
+    "DimensionKL": DimensionKL,
+    "MutualInformation": MutualInformation,
+    "TotalCorrelation": TotalCorrelation,
+}
+SCHEDULES = {
+    "ConstantSchedule": ConstantSchedule,
+    "CosineSchedule": CosineSchedule,
+    "CyclicSchedule": CyclicSchedule,
+    "LinearSchedule": LinearSchedule,
+}
 
 __all__ = [
+    "KL_COSTS",
     "OBJECTIVES",
+    "PENALTIES",
+    "SCHEDULES",
+    "AggregateDivergence",
+    "CapacityKL",
+    "ConstantSchedule",
+    "CosineSchedule",
+    "CovariancePenalty",
+    "CyclicSchedule",
+    "DimensionKL",
     "Inference",
     "KLCost",
+    "LinearSchedule",
+    "MutualInformation",
     "Objective",
     "Penalty",
+    "Schedule",
     "Terms",
+    "TotalCorrelation",
     "WeightedKL",
+    "annealed_vae",
+    "beta_tcvae",
     "beta_vae",
     "chyvae",
+    "decomposition_vae",
+    "dip_vae_i",
+    "dip_vae_ii",
     "elbo",
+    "monitors",
+    "prior_to_aggregate_kl",
 ]

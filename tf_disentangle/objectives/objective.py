@@ -7,13 +7,16 @@ that any latent space, prior and penalties combine. Terms are pure functions of
 tensors, in nats per image: sums over pixels and latents. Per-example terms have
 shape [B]; a term that exists only for a batch (a total correlation, |mean KL - C|) is
 a scalar. The mean over the batch is taken once, in `Terms.scalars`.
+
+A penalty may also be what replaces the KL: beta-TCVAE pays 0 for the KL and three
+weighted parts of it instead.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import tensorflow as tf
 
@@ -23,7 +26,7 @@ from tf_disentangle.distributions import Bernoulli, Likelihood
 if TYPE_CHECKING:
     import tensorflow_probability as tfp
 
-    from tf_disentangle.latents import GaussianLatents
+    from tf_disentangle.latents import Latents
 
 
 class Inference(NamedTuple):
@@ -35,13 +38,31 @@ class Inference(NamedTuple):
         sample: z [B, L], drawn from the posterior and decoded.
         step: int64 scalar, the number of steps done.
         seed: int32 [2], for terms that draw on their own.
+        num_examples: N, the number of training images; None if it is not known.
     """
 
-    latents: GaussianLatents
+    latents: Latents
     posterior: tfp.distributions.Distribution
     sample: tf.Tensor
     step: tf.Tensor
     seed: tf.Tensor
+    num_examples: int | None = None
+
+    def known_examples(self) -> int:
+        """Returns N, for terms that need it.
+
+        Raises:
+            ArgumentError: If it is not known.
+        """
+        checks.require(
+            self.num_examples is not None,
+            "num_examples",
+            "be known to estimate the aggregate posterior",
+            self.num_examples,
+            "Training sets it; elsewhere set model.num_examples to the number of "
+            "training images.",
+        )
+        return self.num_examples
 
 
 class KLCost(Protocol):
@@ -103,6 +124,10 @@ class WeightedKL:
 
     beta: float = 1.0
 
+    def __post_init__(self) -> None:
+        """Checks the argument."""
+        checks.real(self.beta, "beta", at_least=0.0)
+
     def __call__(self, kl: Mapping[str, tf.Tensor], step: tf.Tensor) -> tf.Tensor:
         """Returns beta * KL, [B]."""
         del step
@@ -127,7 +152,22 @@ class Objective:
     penalties: tuple[Penalty, ...] = ()
     requires: tuple[str, ...] = ()
 
-    def check(self, latents: GaussianLatents) -> None:
+    def __post_init__(self) -> None:
+        """Checks what a gin file binds; it has lists where tuples are meant."""
+        remedy = "In gin, write @Name() with its parentheses."
+        checks.require_type(self.name, str, "name")
+        checks.require(
+            _is_part(self.kl_cost), "kl_cost", "be a KLCost", self.kl_cost, remedy
+        )
+        checks.require_type(
+            self.penalties, (list, tuple), "penalties", "Put it in a list: [...]"
+        )
+        for penalty in self.penalties:
+            named = _is_part(penalty) and hasattr(penalty, "name")
+            checks.require(named, "penalties", "be Penalties", penalty, remedy)
+        object.__setattr__(self, "penalties", tuple(self.penalties))
+
+    def check(self, latents: Latents) -> None:
         """Raises `ArgumentError` if the latent space cannot serve this objective."""
         checks.require(
             set(self.requires) <= set(latents.kl_names),
@@ -137,8 +177,37 @@ class Objective:
             f"{type(latents.prior).__name__} with {', '.join(latents.kl_names)}",
             "Give the latents a hyperprior, such as InverseWishartPrior(nu=200).",
         )
+        names = self.term_names(latents)
+        checks.require(
+            len(set(names)) == len(names),
+            "penalties",
+            "have names of their own, for each is a column of the records",
+            names,
+            "A penalty's name is an argument of it.",
+        )
+        self._rehearse(latents)
 
-    def term_names(self, latents: GaussianLatents) -> tuple[str, ...]:
+    def _rehearse(self, latents: Latents) -> None:
+        """Calls the penalties on a batch of two, to see what the latents lack."""
+        seed = tf.zeros([2], tf.int32)
+        posterior = latents.posterior(tf.zeros([2, latents.num_parameters]))
+        sample = posterior.sample(seed=seed)
+        step = tf.zeros([], tf.int64)
+        inference = Inference(latents, posterior, sample, step, seed, num_examples=2)
+        for penalty in self.penalties:
+            try:
+                penalty(inference)
+            except NotImplementedError as error:
+                raise checks.ArgumentError(
+                    checks.message(
+                        "latents",
+                        f"have the densities that {type(penalty).__name__} needs",
+                        f"{type(latents).__name__} with {type(latents.prior).__name__}",
+                        str(error),
+                    )
+                ) from error
+
+    def term_names(self, latents: Latents) -> tuple[str, ...]:
         """Returns the keys of `Terms.scalars` in their order."""
         penalties = tuple(penalty.name for penalty in self.penalties)
         return ("loss", "elbo", "reconstruction", *latents.kl_names, *penalties)
@@ -153,11 +222,15 @@ class Objective:
             outputs: What the decoder made of `inference.sample`, [B, H, W, C].
             inference: Posterior, sample and prior of the same batch.
         """
-        latents, posterior, sample, step, seed = inference
-        kl = latents.kl(posterior, sample, seed)
+        kl = inference.latents.kl(inference.posterior, inference.sample, inference.seed)
         return Terms(
             log_likelihood=self.likelihood.log_prob(images, outputs),
             kl=kl,
-            kl_cost=self.kl_cost(kl, step),
+            kl_cost=self.kl_cost(kl, inference.step),
             penalties={p.name: p(inference) for p in self.penalties},
         )
+
+
+def _is_part(value: Any) -> bool:
+    """Whether `value` can be called and is no class whose parentheses are missing."""
+    return callable(value) and not isinstance(value, type)

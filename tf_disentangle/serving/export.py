@@ -7,6 +7,8 @@ Endpoints, each with a batch of any size:
     encode (also serving_default)   images uint8 [B, H, W, C] -> codes, stddev [B, L]
     decode                          codes float32 [B, L] -> images float32 [B, H, W, C]
     reconstruct                     images uint8 -> images float32 in [0, 1]
+
+Where the data are vectors, "images" are float32 [B, 1, 1, C] throughout.
 """
 
 from __future__ import annotations
@@ -50,7 +52,7 @@ def export(model: VAE, base: str | os.PathLike, version: int | None = None) -> s
         "Leave it out to take the next.",
     )
     target = base / str(version)
-    images = tf.TensorSpec([None, *model.image_shape], tf.uint8, name="images")
+    images = tf.TensorSpec([None, *model.image_shape], model.data_type, name="images")
     codes = tf.TensorSpec([None, model.latents.num_latents], tf.float32, name="codes")
 
     def encode(images: tf.Tensor) -> dict[str, tf.Tensor]:

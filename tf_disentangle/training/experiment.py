@@ -33,6 +33,7 @@ from tf_disentangle.training.scores import (
     score,
 )
 from tf_disentangle.training.validation import Validation
+from tf_disentangle.training.vector_pictures import MAX_POINTS, VectorPainter
 
 # What of run.json may not change on the way; gin runs compare all their bindings.
 _IDENTITY = (
@@ -284,11 +285,14 @@ class Experiment:
                 factors = result.get("factor_of_latent", factors)
         return self._painter().save(folder, kl, factors)
 
-    def _painter(self) -> Painter:
-        """Returns a painter of eight held-out images."""
-        shown = np.sort(self.batches.held_out)[:8]
-        indices = shown if len(shown) else self.batches.training[:8]
-        return Painter(self.model, self.dataset.images()[indices])
+    def _painter(self) -> Painter | VectorPainter:
+        """Returns a painter of eight held-out images, or of many vectors."""
+        vectors = self.model.is_vector
+        count = MAX_POINTS if vectors else 8
+        shown = np.sort(self.batches.held_out)[:count]
+        indices = shown if len(shown) else self.batches.training[:count]
+        images = self.dataset.images()[indices]
+        return (VectorPainter if vectors else Painter)(self.model, images)
 
     def _finish(self) -> dict[str, Any]:
         """Scores the trained model and draws its pictures."""

@@ -100,6 +100,7 @@ def prepare(
     strategy = device.make_strategy(batch_size)
     with strategy.scope():
         built = _built(model, dataset, seed, strategy)
+        built.num_examples = len(training)
         built.compile(
             optimizer=_optimizer(optimizer),
             jit_compile=device.jit,

@@ -1,4 +1,4 @@
-"""The objective's terms on held-out images."""
+"""The objective's terms, and monitors of the code, on held-out images."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ _CHUNK = 250
 
 class Validation:
     """Means of the terms over fixed images, with the same draws at every call.
+
+    The monitors (`objectives.monitors`) are those of the first 250 images alone: what
+    they estimate depends on the size of the batch, so a mean over unequal batches would
+    be nothing in particular. Those that are not finite are left out.
 
     Args:
         model: The model, as it will be at the time of the call.
@@ -31,10 +35,14 @@ class Validation:
             scalars = model.terms(batch, inference).scalars()
             return scalars, tf.reduce_mean(marginal, axis=0)
 
-        self._terms = terms
+        @tf.function
+        def monitors(batch: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
+            return model.monitors(model.infer(batch, seed))
+
+        self._terms, self._monitors = terms, monitors
 
     def __call__(self) -> tuple[dict[str, float], np.ndarray]:
-        """Returns (term means by name, marginal KL of each latent [L]), in nats."""
+        """Returns (terms and monitors by name, marginal KL of each latent), in nats."""
         totals: dict[str, float] = {}
         marginal = 0.0
         for start in range(0, len(self._images), _CHUNK):
@@ -45,4 +53,11 @@ class Validation:
             for name, value in scalars.items():
                 totals[name] = totals.get(name, 0.0) + weight * float(value)
             marginal = marginal + weight * per_latent.numpy()
-        return totals, marginal
+        return totals | self._finite_monitors(), marginal
+
+    def _finite_monitors(self) -> dict[str, float]:
+        """Returns the monitors of the first chunk."""
+        batch = np.asarray(self._images[:_CHUNK])
+        found = self._monitors(batch, tf.constant([self._seed, 0], tf.int32))
+        values = {name: float(value) for name, value in found.items()}
+        return {name: v for name, v in values.items() if np.isfinite(v)}

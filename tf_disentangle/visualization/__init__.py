@@ -10,6 +10,7 @@ from tf_disentangle.visualization.io import save_gif, save_png
 from tf_disentangle.visualization.matrices import latent_factor_matrix
 from tf_disentangle.visualization.reconstructions import reconstructions
 from tf_disentangle.visualization.samples import samples
+from tf_disentangle.visualization.scatter import scatter, scatters
 from tf_disentangle.visualization.traversals import traversal_frames, traversals
 
 __all__ = [
@@ -19,6 +20,8 @@ __all__ = [
     "samples",
     "save_gif",
     "save_png",
+    "scatter",
+    "scatters",
     "sheet",
     "traversal_frames",
     "traversals",

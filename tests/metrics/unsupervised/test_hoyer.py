@@ -1,0 +1,98 @@
+"""Hoyer sparsity: its ends, its invariances, its conventions, a slow loop."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tf_disentangle.checks import ArgumentError, ArgumentTypeError
+from tf_disentangle.metrics.unsupervised.hoyer import hoyer_sparsity
+
+RNG = np.random.default_rng(0)
+CODES = RNG.laplace(size=(500, 6)) + 0.3
+
+
+def by_hand(codes, normalise=True):
+    total = 0.0
+    for code in codes:
+        scaled = [
+            z / np.std(codes[:, i], ddof=1) if normalise else z
+            for i, z in enumerate(code)
+        ]
+        l1 = sum(abs(z) for z in scaled)
+        l2 = sum(z * z for z in scaled) ** 0.5
+        root = len(code) ** 0.5
+        total += (root - l1 / l2) / (root - 1)
+    return total / len(codes)
+
+
+@pytest.mark.parametrize("normalise", [True, False])
+def test_equals_a_slow_loop(normalise):
+    result = hoyer_sparsity(CODES * [1, 2, 5, 1, 1, 9], normalise=normalise)
+    expected = by_hand(CODES * [1, 2, 5, 1, 1, 9], normalise)
+    assert result.score == pytest.approx(expected, rel=1e-12)
+    assert result.score == pytest.approx(result.per_example.mean())
+
+
+def test_one_entry_is_one_and_equal_entries_are_zero():
+    one_hot = np.eye(4)[RNG.integers(4, size=200)] * RNG.normal(size=(200, 1))
+    assert hoyer_sparsity(one_hot).score == pytest.approx(1.0)
+    signs = RNG.choice([-1.0, 1.0], size=(200, 4))
+    assert hoyer_sparsity(signs, normalise=False).score == pytest.approx(0.0)
+
+
+def test_a_sparse_code_scores_above_a_dense_one():
+    dense = RNG.normal(size=(2000, 10))
+    sparse = dense * np.where(RNG.uniform(size=dense.shape) < 0.8, 0.05, 1.0)
+    assert hoyer_sparsity(sparse).score > hoyer_sparsity(dense).score + 0.2
+
+
+def test_a_collapsed_latent_does_not_pass_for_sparsity():
+    codes = RNG.normal(size=(2000, 6))
+    small = codes * [1, 1, 1, 1e-3, 1e-3, 1e-3]
+    assert hoyer_sparsity(small).score == pytest.approx(hoyer_sparsity(codes).score)
+    raw = hoyer_sparsity(small, normalise=False).score
+    assert raw > hoyer_sparsity(codes).score + 0.2
+
+
+def test_order_sign_and_scale_of_the_latents_do_not_matter():
+    score = hoyer_sparsity(CODES).score
+    changed = CODES[:, [3, 0, 5, 1, 4, 2]] * [2, -0.5, 64, 1, -0.25, 8]
+    assert hoyer_sparsity(changed).score == pytest.approx(score, rel=1e-12)
+
+
+def test_constant_latents_are_left_out():
+    padded = np.column_stack([CODES, np.zeros(500), np.full(500, 0.1)])
+    result = hoyer_sparsity(padded)
+    assert result.score == pytest.approx(hoyer_sparsity(CODES).score)
+    assert result.active.tolist() == [True] * 6 + [False] * 2 and result.num_active == 6
+
+
+def test_a_code_of_zeros_counts_as_zero():
+    codes = np.concatenate([CODES, np.zeros((1, 6))])
+    assert hoyer_sparsity(codes).per_example[-1] == 0.0
+
+
+def test_result_is_frozen_with_the_score_first():
+    result = hoyer_sparsity(CODES)
+    assert dataclasses.fields(result)[0].name == "score"
+    assert result.protocol == "mathieu2019"
+    assert "normalise" in hoyer_sparsity(CODES, normalise=False).protocol
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        result.score = 1.0
+
+
+@pytest.mark.parametrize(
+    ("codes", "words"),
+    [
+        (CODES[:1], "codes must have shape"),
+        (CODES[0], "codes must have shape"),
+        (np.where(CODES > 2, np.nan, CODES), "codes must be finite"),
+        (CODES[:, :1], "at least two latents that vary; received '1 of 1'"),
+        (np.ones((9, 4)), "received '0 of 4'"),
+        (np.full((9, 4), "a"), "codes must be numbers"),
+    ],
+)
+def test_codes_that_have_no_score(codes, words):
+    with pytest.raises((ArgumentError, ArgumentTypeError), match=words):
+        hoyer_sparsity(codes)

@@ -1,0 +1,103 @@
+"""The base of every latent space: encoder outputs -> q(z|x), with a prior p(z)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import keras
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tf_disentangle import checks
+from tf_disentangle.distributions import kl_or_monte_carlo
+from tf_disentangle.latents.priors import Prior, StandardNormalPrior
+from tf_disentangle.protocols import CodeColumn
+
+tfd = tfp.distributions
+
+
+class Latents(keras.layers.Layer):
+    """L continuous latents: a family of posteriors and any prior that fits it.
+
+    A subclass says how many numbers the encoder emits and what q(z|x) they make:
+    `num_parameters`, `posterior`, `marginal_posterior`, `posterior_type`. The rest
+    follows. Posteriors are TFP distributions of batch shape [B] and event shape [L],
+    in float32 and reparameterised.
+
+    Args:
+        num_latents: L, at least 1.
+        prior: p(z); None is the standard normal.
+        name: Of the Keras layer.
+
+    Attributes:
+        posterior_type: The class of q(z|x), by which a prior whose KL has a closed
+            form for one family alone refuses others before the first step.
+
+    Raises:
+        ArgumentError: If the prior does not fit L or the family of posteriors.
+    """
+
+    posterior_type: ClassVar[type[tfd.Distribution]] = tfd.Distribution
+
+    def __init__(
+        self, num_latents: int, prior: Prior | None = None, name: str | None = None
+    ) -> None:
+        super().__init__(name=name)
+        self.num_latents = checks.integer(num_latents, "num_latents", at_least=1)
+        self.prior = StandardNormalPrior() if prior is None else prior
+        checks.require_type(self.prior, Prior, "prior", "Pass a latents.Prior.")
+        self.prior.check_posterior(self.posterior_type)
+        self.prior.build((None, self.num_latents))
+        self.built = True
+
+    @property
+    def num_parameters(self) -> int:
+        """How many numbers the encoder emits per image."""
+        raise NotImplementedError
+
+    @property
+    def kl_names(self) -> tuple[str, ...]:
+        """The keys of what `kl` returns."""
+        return self.prior.kl_names
+
+    @property
+    def columns(self) -> tuple[CodeColumn, ...]:
+        """What each column of the code is."""
+        return tuple(CodeColumn(f"z{i}") for i in range(self.num_latents))
+
+    def posterior(self, parameters: tf.Tensor) -> tfd.Distribution:
+        """Turns the encoder's output [B, num_parameters] into q(z|x).
+
+        The distribution is float32 whatever the encoder's precision: bfloat16 has no
+        Cholesky, and a KL in it is wrong in the third digit.
+        """
+        raise NotImplementedError
+
+    def marginal_posterior(self, posterior: tfd.Distribution) -> tfd.Distribution:
+        """Returns q(z_i|x) of each latent, batch shape [B, L], scalar events."""
+        raise NotImplementedError
+
+    def posterior_covariance(self, posterior: tfd.Distribution) -> tf.Tensor:
+        """Returns the covariance S(x) of q(z|x), [B, L, L]."""
+        return posterior.covariance()
+
+    def code(self, posterior: tfd.Distribution) -> tf.Tensor:
+        """Returns the deterministic code [B, L] that metrics use: the mean."""
+        return posterior.mean()
+
+    def kl(
+        self, posterior: tfd.Distribution, sample: tf.Tensor, seed: tf.Tensor
+    ) -> Mapping[str, tf.Tensor]:
+        """Returns the named parts of KL(q(z|x) || p(z)), each [B], in nats."""
+        return self.prior.kl(posterior, sample, seed)
+
+    def marginal_kl(self, posterior: tfd.Distribution, sample: tf.Tensor) -> tf.Tensor:
+        """Returns KL(q(z_i|x) || p(z_i)) of each latent, [B, L], in nats.
+
+        Where q(z|x) and p(z) are products over the latents the sum over i is the KL;
+        elsewhere it is not. Where TFP has no closed form (a Student-t marginal) it is
+        the one-sample estimate, to be averaged over many images.
+        """
+        marginals = self.marginal_posterior(posterior)
+        return kl_or_monte_carlo(marginals, self.prior.marginals(), sample)

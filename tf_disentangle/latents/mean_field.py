@@ -1,0 +1,169 @@
+"""CHyVAE's mean-field form, q(z|x) q(Sigma|x): an experiment that the paper gave up.
+
+    q(Sigma|x) = IW(Phi(x), lam(x)),   Phi and lam from the encoder
+    KL = E_{q(Sigma|x)} KL(N(mu, S) || N(0, Sigma)) + KL(IW(Phi, lam) || IW(Psi, nu))
+
+Section 3.1 reports that "training was unstable and results were poor", and gives no
+parameterisation. The one here starts from the prior: encoder outputs of zero make
+Phi = Psi and lam = nu, the second KL being 0. docs/free_combination.md says what came
+of it.
+
+The best q(Sigma|x) is known, IW(Psi + S + mu mu^T, nu + 1), so the encoder learns what
+a formula gives; it is here to be compared with.
+
+References:
+    Ansari & Soh, "Hyperprior Induced Unsupervised Disentanglement of Latent
+    Representations", AAAI 2019, arXiv:1809.04497, section 3.1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tf_disentangle import checks
+from tf_disentangle.distributions import (
+    InverseWishart,
+    expected_gaussian_kl,
+    rank_one,
+)
+from tf_disentangle.latents.gaussian import GaussianLatents
+from tf_disentangle.latents.hyperprior import InverseWishartPrior
+
+tfd = tfp.distributions
+
+# softplus(_UNIT) = 1.
+_UNIT = math.log(math.e - 1)
+# Least diagonal of T and least lam - (p - 1): at 0 the density of Sigma has no form.
+_FLOOR = 1e-3
+
+
+class MeanFieldGaussian(tfd.MultivariateNormalTriL):
+    """q(z|x), which carries the q(Sigma|x) of the same image beside it.
+
+    Args:
+        loc: mu [B, p].
+        scale_tril: Factor of S, [B, p, p].
+        covariance_posterior: q(Sigma|x), batch shape [B].
+        name: Prefix of the operations' names.
+    """
+
+    def __init__(
+        self,
+        loc: tf.Tensor,
+        scale_tril: tf.Tensor,
+        covariance_posterior: InverseWishart,
+        name: str = "MeanFieldGaussian",
+    ) -> None:
+        parameters = dict(locals())
+        self.covariance_posterior = covariance_posterior
+        super().__init__(loc, scale_tril, name=name)
+        self._parameters = parameters
+
+    @classmethod
+    def _parameter_properties(
+        cls, dtype: tf.DType | None, num_classes: int | None = None
+    ) -> dict[str, Any]:
+        return {
+            **super()._parameter_properties(dtype, num_classes),
+            "covariance_posterior": tfp.util.BatchedComponentProperties(),
+        }
+
+
+class MeanFieldInverseWishartPrior(InverseWishartPrior):
+    """CHyVAE's prior, its KL taken with the encoder's own q(Sigma|x).
+
+    Args:
+        nu: As `InverseWishartPrior`.
+        sigma0: As `InverseWishartPrior`.
+        name: Of the Keras layer.
+    """
+
+    def check_posterior(self, posterior_type: type[tfd.Distribution]) -> None:
+        """Checks that the latents give a q(Sigma|x)."""
+        checks.require(
+            issubclass(posterior_type, MeanFieldGaussian),
+            "prior",
+            f"fit the latents' posterior, {posterior_type.__name__}",
+            f"{type(self).__name__}, which needs a q(Sigma|x)",
+            "Use MeanFieldLatents, or InverseWishartPrior.",
+        )
+
+    def kl(
+        self, posterior: MeanFieldGaussian, sample: tf.Tensor, seed: tf.Tensor
+    ) -> Mapping[str, tf.Tensor]:
+        """Returns the two KL terms above, each [B], in nats; nothing is drawn."""
+        del sample, seed
+        q_sigma = posterior.covariance_posterior
+        return {
+            "kl_gaussian": expected_gaussian_kl(
+                posterior.mean(), posterior.scale.to_dense(), q_sigma
+            ),
+            "kl_covariance": tfd.kl_divergence(q_sigma, self.inverse_wishart()),
+        }
+
+
+class MeanFieldLatents(GaussianLatents):
+    """Gaussian latents whose encoder also emits a posterior of their covariance.
+
+    Beyond the numbers of `GaussianLatents` the encoder emits one for lam and a p x p
+    matrix whose lower triangle is T, with C C^T = Psi:
+
+        lam = p - 1 + (nu - p + 1) softplus(.),   Phi = C T T^T C^T
+
+    Args:
+        num_latents: p, at least 1.
+        covariance: Of q(z|x), "full" or "diagonal".
+        prior: A `MeanFieldInverseWishartPrior`.
+        name: Of the Keras layer.
+    """
+
+    posterior_type = MeanFieldGaussian
+
+    def __init__(
+        self,
+        num_latents: int = 10,
+        covariance: str = "full",
+        prior: MeanFieldInverseWishartPrior | None = None,
+        name: str | None = None,
+    ) -> None:
+        checks.require(
+            isinstance(prior, MeanFieldInverseWishartPrior),
+            "prior",
+            "be a MeanFieldInverseWishartPrior, the one that reads q(Sigma|x)",
+            type(prior).__name__,
+            "Use GaussianLatents with other priors.",
+        )
+        super().__init__(num_latents, covariance, prior, name)
+
+    @property
+    def num_parameters(self) -> int:
+        """How many numbers the encoder emits per image."""
+        return super().num_parameters + 1 + self.num_latents**2
+
+    def posterior(self, parameters: tf.Tensor) -> MeanFieldGaussian:
+        """Turns the encoder's output [B, num_parameters] into q(z|x), q(Sigma|x)."""
+        count = super().num_parameters
+        gaussian = super().posterior(parameters[:, :count])
+        rest = tf.cast(parameters[:, count:], tf.float32)
+        return MeanFieldGaussian(
+            gaussian.loc,
+            gaussian.scale.to_dense(),
+            self._covariance_posterior(rest[:, 0], rest[:, 1:]),
+        )
+
+    def _covariance_posterior(
+        self, raw_df: tf.Tensor, raw: tf.Tensor
+    ) -> InverseWishart:
+        """Returns q(Sigma|x), batch shape [B], from raw_df [B] and raw [B, p^2]."""
+        p, hyperprior = self.num_latents, self.prior.inverse_wishart()
+        excess = (self.prior.nu - p + 1) * tf.nn.softplus(raw_df + _UNIT)
+        tril = tf.linalg.band_part(tf.reshape(raw, [-1, p, p]), -1, 0)
+        diagonal = tf.nn.softplus(tf.linalg.diag_part(tril) + _UNIT) + _FLOOR
+        tril = tf.linalg.set_diag(tril, diagonal)
+        root = rank_one.factor(hyperprior.scale_operator)
+        return InverseWishart(p - 1 + _FLOOR + excess, scale_tril=root.matmul(tril))

@@ -1,0 +1,86 @@
+"""AnnealedVAE, or beta-VAE with controlled capacity: the KL is held at C(t).
+
+    L = E_q(z|x)[log p(x|z)] - gamma | mean_B KL(q(z|x) || p(z)) - C(t) |
+
+The absolute value is of the batch's mean: images may differ in how many nats they
+need, as long as the batch has C(t) on average. With C = 0 it is beta-VAE with
+beta = gamma (a KL in closed form is not negative), and with gamma = 0 an autoencoder
+with noise in the code.
+
+References:
+    Burgess et al., "Understanding disentangling in beta-VAE", 2018, arXiv:1804.03599,
+    equation (8). "AnnealedVAE" is the name in Locatello et al., ICML 2019,
+    arXiv:1811.12359, whose settings are the defaults.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import tensorflow as tf
+
+from tf_disentangle import checks
+from tf_disentangle.distributions import Bernoulli, Likelihood
+from tf_disentangle.objectives.objective import Objective
+from tf_disentangle.objectives.schedules import LinearSchedule, Schedule, at_least_zero
+
+
+def capacity_cost(kl: tf.Tensor, capacity: tf.Tensor, gamma: float) -> tf.Tensor:
+    """Returns gamma |mean_B KL - C|, a scalar in nats.
+
+    Args:
+        kl: [B] nats: of all latents, or of one group of them.
+        capacity: C, scalar nats.
+        gamma: Nats paid per nat of difference.
+    """
+    return gamma * tf.abs(tf.reduce_mean(kl) - capacity)
+
+
+@dataclasses.dataclass(frozen=True)
+class CapacityKL:
+    """gamma |mean_B KL - C(t)| over the sum of the KL's parts.
+
+    With several devices the mean is over each device's share of the batch.
+
+    Attributes:
+        capacity: C(t) in nats, never negative.
+        gamma: At least 0.
+    """
+
+    capacity: Schedule
+    gamma: float = 1000.0
+
+    def __post_init__(self) -> None:
+        """Checks the arguments."""
+        checks.real(self.gamma, "gamma", at_least=0.0)
+        at_least_zero(self.capacity, "capacity")
+
+    def __call__(self, kl: Mapping[str, tf.Tensor], step: tf.Tensor) -> tf.Tensor:
+        """Returns the cost, a scalar."""
+        return capacity_cost(
+            tf.add_n(list(kl.values())), self.capacity(step), self.gamma
+        )
+
+
+def annealed_vae(
+    gamma: float = 1000.0,
+    capacity: Schedule | None = None,
+    likelihood: Likelihood | None = None,
+) -> Objective:
+    """Returns AnnealedVAE's objective.
+
+    Args:
+        gamma: What a nat of difference between KL and capacity costs, at least 0.
+        capacity: C(t) in nats, never negative; None is linear from 0 to 25 over
+            100,000 steps.
+        likelihood: p(x|z); None is Bernoulli on logits.
+
+    Raises:
+        ArgumentError: If gamma or the capacity is negative.
+        ArgumentTypeError: If the capacity is no Schedule.
+    """
+    capacity = LinearSchedule(0.0, 25.0, 100_000) if capacity is None else capacity
+    return Objective(
+        "annealed_vae", likelihood or Bernoulli(), CapacityKL(capacity, gamma)
+    )

@@ -1,0 +1,67 @@
+"""What any model's code is like, whatever its objective pays for.
+
+    mutual_information          I(x; z)                         at most log N
+    total_correlation           KL(q(z) || prod_j q(z_j))
+    dimension_kl                E_q(z)[sum_j log q(z_j) - log p(z)]
+    gaussian_total_correlation  1/2 (sum_j log C_jj - log |C|), C = Cov[z]
+
+in nats. The first three, stratified estimates, sum to the mean KL at the batch's
+samples. Of the N posteriors that overlap with one a batch holds few: where posteriors
+are narrow, log q(z) comes out too low and I(x; z) too high, up to log N. Compare models
+by them, at equal N and batch, rather than read them as exact. The fourth is the total
+correlation of a normal with the sampled codes' covariance; zero for uncorrelated
+codes, however dependent.
+
+References:
+    Chen et al., "Isolating Sources of Disentanglement in Variational Autoencoders",
+    NeurIPS 2018, arXiv:1802.04942 (the first three).
+    Locatello et al., "Challenging Common Assumptions in the Unsupervised Learning of
+    Disentangled Representations", ICML 2019, arXiv:1811.12359 (the fourth).
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from tf_disentangle.objectives.beta_tcvae import (
+    dimension_kl,
+    mutual_information,
+    total_correlation,
+)
+from tf_disentangle.objectives.objective import Inference
+
+
+def monitors(inference: Inference) -> dict[str, tf.Tensor]:
+    """Returns the monitors of one batch by name, scalars in nats.
+
+    The first three are absent where N is unknown, or where the latent space or the
+    prior has no density for them.
+
+    Args:
+        inference: A batch of more images than latents.
+    """
+    found = {"gaussian_total_correlation": gaussian_total_correlation(inference.sample)}
+    if inference.num_examples is None:
+        return found
+    try:
+        parts = {
+            "mutual_information": mutual_information(inference),
+            "total_correlation": total_correlation(inference),
+            "dimension_kl": dimension_kl(inference),
+        }
+    except NotImplementedError:
+        return found
+    return {k: tf.reduce_mean(v) for k, v in parts.items()} | found
+
+
+def gaussian_total_correlation(codes: tf.Tensor) -> tf.Tensor:
+    """Returns 1/2 (sum_j log C_jj - log |C|) of codes [N, L], a scalar in nats.
+
+    Not finite where C is singular: a constant latent, a duplicated one, N <= L.
+    """
+    # float64: nearly dependent codes have a covariance near to singular.
+    codes = tf.cast(codes, tf.float64)
+    centred = codes - tf.reduce_mean(codes, axis=0)
+    correlation = tf.math.l2_normalize(centred, axis=0, epsilon=0.0)
+    correlation = tf.matmul(correlation, correlation, transpose_a=True)
+    return tf.cast(-0.5 * tf.linalg.slogdet(correlation)[1], tf.float32)
