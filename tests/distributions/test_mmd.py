@@ -15,7 +15,7 @@ SEED = tf.constant([3, 5])
 
 
 def expected_kernel(mean, deviation):
-    """E k(d) for d ~ N(mean, deviation^2): C / (C + d^2) smoothed is Voigt's profile."""
+    """E k(d) for d ~ N(mean, deviation^2): C / (C + d^2) smoothed, Voigt's profile."""
     widths = np.sqrt([2 * s for s in SCALES])
     profiles = scipy.special.voigt_profile(mean, deviation, widths)
     return np.sum(np.pi * widths * profiles)
