@@ -26,7 +26,7 @@ flags.DEFINE_multi_string(
 def main(values: flags.FlagValues) -> int:
     """Runs the command."""
     run = run_flags.load(values, values.gin_param)
-    from tf_disentangle import checks
+    from tf_disentangle import checks, configuration
     from tf_disentangle.training.scores import as_row, described, score
 
     metrics = run.experiment.metrics
@@ -37,6 +37,8 @@ def main(values: flags.FlagValues) -> int:
         metrics,
         "Bind one: --gin_param='train.metrics=[@factor_vae_score]'",
     )
+    with configuration.explained("train"):
+        run.experiment.rehearse()
     results = score(run.dataset, run.represent, metrics)
     run.folder.append({"step": run.step, "scores": as_row(results)})
     for name, result in results.items():

@@ -54,8 +54,8 @@ def main(argv: Sequence[str]) -> int:
         values = _parsed(command.FLAGS, name, options)
         return command.main(values)
     except (checks.ArgumentError, checks.ArgumentTypeError, flags.Error) as error:
-        # gin adds which function it was calling, with its address.
-        text = re.sub(r" \(<[^>]*>\)", "", str(error))
+        # gin adds which function it was calling.
+        text = re.sub(r"\n  In call to configurable .*", "", str(error))
         print(f"tf_disentangle {name}: {text}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -94,6 +94,18 @@ def _described(values: flags.FlagValues) -> str:
     return "\n".join(lines)
 
 
+def _bad_value(values: flags.FlagValues, said: str) -> checks.ArgumentError:
+    """Returns our words for an option whose value absl refuses."""
+    option, value = re.match(r"flag --(\w+)=(.*?): ", said, re.DOTALL).groups()
+    flag = values[option]
+    rules = {"int": "be a whole number", "bool": "be true or false"}
+    rule = rules.get(flag.flag_type(), "be another value")
+    known = getattr(flag.parser, "enum_values", None) or []
+    rule = f"be one of {', '.join(known)}" if known else rule
+    remedy = checks.nearest(value, known) if known else ""
+    return checks.ArgumentError(checks.message(f"--{option}", rule, value, remedy))
+
+
 def _parsed(
     values: flags.FlagValues, name: str, options: Sequence[str]
 ) -> flags.FlagValues:
@@ -101,7 +113,17 @@ def _parsed(
     values.unparse_flags()
     for flag in values:
         values[flag].unparse()
-    rest = values([name, *options])[1:]
+    try:
+        rest = values([name, *options])[1:]
+    except flags.IllegalFlagValueError as error:
+        raise _bad_value(values, str(error)) from error
+    except flags.UnrecognizedFlagError as error:
+        rule = f"be one of those that tf_disentangle {name} --help shows"
+        given, remedy = f"--{error.flagname}", checks.nearest(error.flagname, values)
+        remedy = remedy if remedy.startswith("Did") else ""
+        raise checks.ArgumentError(
+            checks.message("option", rule, given, remedy)
+        ) from error
     takes_run = "run" in values
     if takes_run and len(rest) == 1 and values["run"].value is None:
         values["run"].value = rest.pop()

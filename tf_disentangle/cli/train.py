@@ -66,13 +66,17 @@ def main(values: flags.FlagValues) -> int:
 
     quiet.import_tensorflow()
     from tf_disentangle import configuration
-    from tf_disentangle.training import NonFiniteError
+    from tf_disentangle.training import NonFiniteError, RunFolder
 
+    RunFolder(output).check()
     configuration.parse(files, values.gin_param)
-    configuration.require_same_run(pathlib.Path(output) / "config.gin")
     experiment = configuration.build("train", output=output)
-    if values.check:
+    with configuration.explained("train"):
         experiment.rehearse()
+    for dropped in configuration.drop_unused():
+        print(f"Not used by this run: {dropped}", file=sys.stderr)
+    configuration.require_same_run(pathlib.Path(output) / "config.gin")
+    if values.check:
         print("The configuration is complete; nothing was run.")
         return 0
     try:

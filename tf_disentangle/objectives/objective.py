@@ -143,6 +143,13 @@ class Objective:
         penalties = tuple(penalty.name for penalty in self.penalties)
         return ("loss", "elbo", "reconstruction", *latents.kl_names, *penalties)
 
+    def __post_init__(self) -> None:
+        """Checks the likelihood, which is called only in the first step."""
+        likelihood = self.likelihood
+        ok = isinstance(likelihood, Likelihood) and not isinstance(likelihood, type)
+        remedy = "Pass distributions.Bernoulli(); in gin @Bernoulli()."
+        checks.require(ok, "likelihood", "be a Likelihood", likelihood, remedy)
+
     def __call__(
         self, images: tf.Tensor, outputs: tf.Tensor, inference: Inference
     ) -> Terms:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from tf_disentangle.training.run_folder import RunFolder
 from tf_disentangle.training.scores import Metric
 
 _PARENTHESES = "In gin, write @Name() with its parentheses."
+_NO_PARENTHESES = "In gin, write @name without parentheses."
 
 
 def train(model: VAE | Callable[..., VAE], dataset: Dataset, **options: Any) -> Result:
@@ -90,10 +92,13 @@ def prepare(
             callback, keras.callbacks.Callback, "callbacks", _PARENTHESES
         )
     for metric in metrics:
-        checks.require(
-            callable(metric), "metrics", "be functions (dataset, represent)", metric
-        )
+        rule = "be functions (dataset, represent)"
+        checks.require(callable(metric), "metrics", rule, metric, _NO_PARENTHESES)
     steps = checks.integer(steps, "steps", at_least=1)
+    seed = checks.integer(seed, "seed", at_least=0)
+    validation_size = checks.integer(validation_size, "validation_size", at_least=0)
+    checks.require_type(with_replacement, bool, "with_replacement")
+    _check_warm_start(warm_start)
     training, held_out = split_indices(len(dataset), validation_size, seed)
     batches = Batches(training, held_out, batch_size, seed, with_replacement)
     strategy = device.make_strategy(batch_size)
@@ -132,6 +137,19 @@ def _check_types(model: Any, dataset: Any, cadence: Any, device: Any) -> None:
     checks.require(callable(model), "model", rule, model, "In gin: @vae")
 
 
+def _check_warm_start(run: Any) -> None:
+    """Checks that the weights to start from, if any, are a run's."""
+    if run is None:
+        return
+    checks.require_type(run, (str, os.PathLike), "warm_start")
+    checks.require(
+        RunFolder(run).description.exists(),
+        "warm_start",
+        "be the folder of a run (with run.json)",
+        str(run),
+    )
+
+
 def _listed(items: Any, argument: str) -> tuple:
     """Returns `items` as a tuple, refusing a lone one."""
     checks.require_type(items, (list, tuple), argument, "Put it in a list: [...]")
@@ -161,7 +179,15 @@ def _built(
         f"take the data's images of shape {tuple(dataset.image_shape)}",
         model.image_shape,
     )
+    _check_decoder(model)
     return model
+
+
+def _check_decoder(model: VAE) -> None:
+    """Checks that the decoder makes images, of which pictures are made at the end."""
+    made, wanted = tuple(model.decoder.output_shape[1:3]), model.image_shape[:2]
+    rule = f"emit images of height and width {wanted}"
+    checks.require(made == wanted, "decoder", rule, made)
 
 
 def _optimizer(
@@ -171,16 +197,15 @@ def _optimizer(
     if optimizer is None:
         return keras.optimizers.Adam(1e-4)
     made = optimizer() if callable(optimizer) else optimizer
-    checks.require_type(
-        made, keras.optimizers.Optimizer, "optimizer", "Pass a function that makes one."
-    )
+    remedy = "Pass a function that makes one; in gin @Adam, without quotes."
+    checks.require_type(made, keras.optimizers.Optimizer, "optimizer", remedy)
     try:
         # A strategy has a variable of its own kind here, which float() refuses.
         rate = float(tf.convert_to_tensor(made.learning_rate))
     except TypeError as error:
+        rule, found = "be a number or a schedule", "a function that wants arguments"
         raise checks.ArgumentError(
-            checks.message("learning_rate", "be a number or a schedule", str(error))
-            + f" {_PARENTHESES}"
+            checks.message("learning_rate", rule, found, _PARENTHESES)
         ) from error
-    checks.real(rate, "learning_rate", at_least=0.0)
+    checks.real(float(f"{rate:.7g}"), "learning_rate", at_least=0.0)
     return made
