@@ -102,6 +102,17 @@ def real(
     return float(value)
 
 
+def accepts(function: Any, *arguments: Any, **options: Any) -> bool:
+    """Whether `function` can be called with these arguments, by its signature."""
+    try:
+        inspect.signature(function).bind(*arguments, **options)
+    except TypeError:
+        return False
+    except ValueError:  # some built-in functions tell no signature
+        return callable(function)
+    return True
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Returns "Did you mean ...?", or the known names when none is near."""
     known = sorted(known)

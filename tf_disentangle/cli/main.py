@@ -127,11 +127,9 @@ def _parsed(
     takes_run = "run" in values
     if takes_run and len(rest) == 1 and values["run"].value is None:
         values["run"].value = rest.pop()
-    checks.require(
-        not rest,
-        "options",
-        "start with --" + (", after one RUN" if takes_run else ""),
-        " ".join(rest),
-        f"tf_disentangle {name} --help shows them.",
-    )
+    rule = "start with --" + (", after one RUN" if takes_run else "")
+    remedy = f"tf_disentangle {name} --help shows them."
+    if rest and rest[0].endswith(".gin") and "gin_file" in values:
+        remedy = f"Did you mean --gin_file={rest[0]}?"
+    checks.require(not rest, "options", rule, " ".join(rest), remedy)
     return values

@@ -12,6 +12,7 @@ from tf_disentangle import checks
 from tf_disentangle.configuration import reading
 from tf_disentangle.configuration.origins import Key, described, origins
 
+_MEMORY = "ResourceExhaustedError"
 _CALL = re.compile(r"\n  In call to configurable '([^']+)' \((.*)\)(?: in scope .*)?")
 _MISSING = re.compile(r"missing \d+ required .*?arguments?: (.*)")
 _NO_KEYWORD = re.compile(r"(?:unexpected keyword argument|not recognized: \{)'?(\w+)")
@@ -35,23 +36,33 @@ def explained(name: str) -> Iterator[None]:
         kind = checks.ArgumentTypeError if isinstance(error, TypeError) else None
         kind = kind or checks.ArgumentError
         raise kind(text + _set_where(text, functions)) from error
-    except RecursionError as error:
-        rule = "not refer to itself, in a macro or a reference"
-        raise checks.ArgumentError(
-            f"the configuration must {rule}; received {name} calling itself."
-        ) from error
-    except (ValueError, TypeError, RuntimeError) as error:
-        text, functions = _without_calls(str(error))
-        functions = functions or [name]
-        message = _of_missing(text, functions[0]) or _of_keyword(text, functions[0])
-        if message is None and (
-            isinstance(error, ValueError) or _is_keras(functions[0])
-        ):
-            # While parts are built, it is Keras that refuses a configured value.
-            message = f"{functions[0]}: {text}{_set_where(text, functions)}"
+    except Exception as error:
+        message = _in_our_words(error, name)
         if message is None:
             raise
         raise checks.ArgumentError(message) from error
+
+
+def _in_our_words(error: Exception, name: str) -> str | None:
+    """Returns what a user reads of an error of others, None if it may be our fault."""
+    text, functions = _without_calls(str(error))
+    function = functions[0] if functions else name
+    if isinstance(error, RecursionError):
+        rule = "not refer to itself, in a macro or a reference"
+        return f"the configuration must {rule}; received {name} calling itself."
+    # TensorFlow, which has its own class for it, is not imported here.
+    if isinstance(error, MemoryError) or type(error).__name__ == _MEMORY:
+        text = re.sub(r"^\{\{.*?\}\} ", "", text).split(" and type ")[0]
+        return f"what {function} makes must fit in memory; received {text}."
+    known = _of_missing(text, function) or _of_keyword(text, function)
+    if known is not None:
+        return known
+    if isinstance(error, ValueError) or (
+        isinstance(error, TypeError) and _is_keras(function)
+    ):
+        # While parts are built, it is Keras that refuses a configured value.
+        return f"{function}: {text}{_set_where(text, functions)}"
+    return None
 
 
 def _without_calls(text: str) -> tuple[str, list[str]]:

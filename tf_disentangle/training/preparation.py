@@ -16,6 +16,7 @@ from tf_disentangle.protocols import Dataset
 from tf_disentangle.training.batches import Batches
 from tf_disentangle.training.checkpoints import find, has_any, restore_weights
 from tf_disentangle.training.experiment import Experiment, Result
+from tf_disentangle.training.optimizers import checked_optimizer
 from tf_disentangle.training.options import Cadence, Device
 from tf_disentangle.training.run_folder import RunFolder
 from tf_disentangle.training.scores import Metric
@@ -93,9 +94,11 @@ def prepare(
         )
     for metric in metrics:
         rule = "be functions (dataset, represent)"
-        checks.require(callable(metric), "metrics", rule, metric, _NO_PARENTHESES)
+        fits = checks.accepts(metric, dataset, None)
+        checks.require(fits, "metrics", rule, metric, _NO_PARENTHESES)
     steps = checks.integer(steps, "steps", at_least=1)
     seed = checks.integer(seed, "seed", at_least=0)
+    checks.require(seed < 2**31, "seed", "be less than 2**31", seed)
     validation_size = checks.integer(validation_size, "validation_size", at_least=0)
     checks.require_type(with_replacement, bool, "with_replacement")
     _check_warm_start(warm_start)
@@ -105,7 +108,7 @@ def prepare(
     with strategy.scope():
         built = _built(model, dataset, seed, strategy)
         built.compile(
-            optimizer=_optimizer(optimizer),
+            optimizer=checked_optimizer(optimizer),
             jit_compile=device.jit,
             steps_per_execution=device.steps_per_execution,
         )
@@ -134,7 +137,8 @@ def _check_types(model: Any, dataset: Any, cadence: Any, device: Any) -> None:
     checks.require_type(cadence, Cadence, "cadence", _PARENTHESES)
     checks.require_type(device, Device, "device", _PARENTHESES)
     rule = "be a model or a function (image_shape, seed) -> model"
-    checks.require(callable(model), "model", rule, model, "In gin: @vae")
+    fits = isinstance(model, keras.Model) or checks.accepts(model, (64, 64, 1), 0)
+    checks.require(fits, "model", rule, model, "In gin: @vae")
 
 
 def _check_warm_start(run: Any) -> None:
@@ -173,6 +177,8 @@ def _built(
         )
     else:
         model = model(dataset.image_shape, seed)
+        rule = "make a model"
+        checks.require(isinstance(model, keras.Model), "model", rule, model)
     checks.require(
         model.image_shape == tuple(dataset.image_shape),
         "model",
@@ -188,24 +194,3 @@ def _check_decoder(model: VAE) -> None:
     made, wanted = tuple(model.decoder.output_shape[1:3]), model.image_shape[:2]
     rule = f"emit images of height and width {wanted}"
     checks.require(made == wanted, "decoder", rule, made)
-
-
-def _optimizer(
-    optimizer: Callable[[], keras.optimizers.Optimizer] | None,
-) -> keras.optimizers.Optimizer:
-    """Returns the optimiser; made here, so that its variables are in the scope."""
-    if optimizer is None:
-        return keras.optimizers.Adam(1e-4)
-    made = optimizer() if callable(optimizer) else optimizer
-    remedy = "Pass a function that makes one; in gin @Adam, without quotes."
-    checks.require_type(made, keras.optimizers.Optimizer, "optimizer", remedy)
-    try:
-        # A strategy has a variable of its own kind here, which float() refuses.
-        rate = float(tf.convert_to_tensor(made.learning_rate))
-    except TypeError as error:
-        rule, found = "be a number or a schedule", "a function that wants arguments"
-        raise checks.ArgumentError(
-            checks.message("learning_rate", rule, found, _PARENTHESES)
-        ) from error
-    checks.real(float(f"{rate:.7g}"), "learning_rate", at_least=0.0)
-    return made
