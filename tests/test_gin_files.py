@@ -356,3 +356,21 @@ def test_files_are_utf_8_whatever_the_locale_is(tmp_path):
     file.write_bytes("\ufeff# Grüße\ntrain.steps = 3\n".encode())
     configuration.parse([str(file)])
     assert "train.steps = 3" in configuration.with_defaults()
+
+
+def test_gins_dynamic_registration_works_too(tmp_path):
+    (tmp_path / "mine.gin").write_text(
+        "from __gin__ import dynamic_registration\n"
+        "from tf_disentangle import training\n"
+        "include 'vae.gin'\n"
+        "training.prepare.seed = 7\n"
+    )
+    configuration.parse([str(tmp_path / "mine.gin")], [FEW])
+    experiment = configuration.build("train", output=str(tmp_path / "run"))
+    assert experiment.batches.seed == 7
+    assert configuration.unused_bindings() == []
+    (tmp_path / "mine.gin").write_text(
+        "from __gin__ import dynamic_registration\nnobody.steps = 3\n"
+    )
+    with pytest.raises(checks.ArgumentError, match="line 2: 'nobody' was not provided"):
+        configuration.parse([str(tmp_path / "mine.gin")])

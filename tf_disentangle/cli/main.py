@@ -13,7 +13,7 @@ import importlib
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from absl import flags
 
@@ -45,7 +45,7 @@ def main(argv: Sequence[str]) -> int:
             "COMMAND",
             f"be one of {', '.join(COMMANDS)}",
             name,
-            checks.nearest(name, COMMANDS),
+            _did_you_mean(name, COMMANDS),
         )
         command = importlib.import_module(f"tf_disentangle.cli.{name}")
         if any(option in ("-h", "--help", "-help") for option in options):
@@ -94,6 +94,12 @@ def _described(values: flags.FlagValues) -> str:
     return "\n".join(lines)
 
 
+def _did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Returns the nearest of the names, "" when none is near."""
+    text = checks.nearest(name, known)
+    return text if text.startswith("Did") else ""
+
+
 def _bad_value(values: flags.FlagValues, said: str) -> checks.ArgumentError:
     """Returns our words for an option whose value absl refuses."""
     option, value = re.match(r"flag --(\w+)=(.*?): ", said, re.DOTALL).groups()
@@ -102,7 +108,7 @@ def _bad_value(values: flags.FlagValues, said: str) -> checks.ArgumentError:
     rule = rules.get(flag.flag_type(), "be another value")
     known = getattr(flag.parser, "enum_values", None) or []
     rule = f"be one of {', '.join(known)}" if known else rule
-    remedy = checks.nearest(value, known) if known else ""
+    remedy = _did_you_mean(value, known)
     return checks.ArgumentError(checks.message(f"--{option}", rule, value, remedy))
 
 
@@ -119,11 +125,11 @@ def _parsed(
         raise _bad_value(values, str(error)) from error
     except flags.UnrecognizedFlagError as error:
         rule = f"be one of those that tf_disentangle {name} --help shows"
-        given, remedy = f"--{error.flagname}", checks.nearest(error.flagname, values)
-        remedy = remedy if remedy.startswith("Did") else ""
-        raise checks.ArgumentError(
-            checks.message("option", rule, given, remedy)
-        ) from error
+        remedy = _did_you_mean(error.flagname, values)
+        message = checks.message("option", rule, f"--{error.flagname}", remedy)
+        raise checks.ArgumentError(message) from error
+    except ValueError as error:  # a switch with a value that it does not take
+        raise checks.ArgumentError(str(error)) from error
     takes_run = "run" in values
     if takes_run and len(rest) == 1 and values["run"].value is None:
         values["run"].value = rest.pop()

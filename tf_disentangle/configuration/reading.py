@@ -43,7 +43,7 @@ def read(files: Sequence[str], bindings: Sequence[str]) -> None:
         path = _found(file, [pathlib.Path.cwd(), gin_root()])
         if path is None:
             names = [p.name for p in gin_root().glob("*.gin")]
-            folder = pathlib.Path(file).is_dir()
+            folder = file and pathlib.Path(file).is_dir()
             remedy = "" if folder else checks.nearest(pathlib.Path(file).name, names)
             found = f"{file}, a folder" if folder else file
             rule = f"be a file, or a name in {gin_root()}"
@@ -112,7 +112,7 @@ class _Delegate(gin.config.ParserDelegate):
         selector = scoped_selector.rsplit("/", 1)[-1]
         try:
             known = gin.config._parse_context().get_configurable(selector)
-        except (KeyError, NameError, AttributeError):
+        except (KeyError, NameError, AttributeError, ValueError):
             known = None
         if known is None:
             return _Unknown(selector)
@@ -151,22 +151,24 @@ def _syntax(said: str, line: str, source: Source) -> str:
         remedy = f"Strings need quotes: {word!r}."
         if source.path is None:
             remedy = f"The shell takes quotes away: --gin_param='NAME=\"{word}\"'."
+        if word in known_names():
+            remedy = f"Did you mean @{word}?"
         spelt = {"true": "True", "false": "False", "none": "None"}.get(word.lower())
         remedy = f"Did you mean {spelt}?" if spelt else remedy
         return checks.message("the value", value, word, remedy)
-    for words, argument, rule, remedy in (
-        ("Expected newline", "the line", "end after one value", "No arithmetic."),
-        ("Unable to parse value", "the value", value, ""),
-        ("EOF in multi-line", "the line", "close its brackets", ""),
-        ("expected ':' or '='", "the line", statement, ""),
-        ("Malformatted", "the line", "name FUNCTION.PARAMETER, without spaces", ""),
-        ("Unexpected token", "the line", "start with a name", ""),
-        ("Expected indentation", "the line", "be indented, in the block above", ""),
-        ("", "the line", statement, ""),
+    for words, argument, rule in (
+        ("Expected newline", "the line", "end after one value (gin has no arithmetic)"),
+        ("Unable to parse value", "the value", value),
+        ("Expected ')'", "@function()", "have nothing between its parentheses"),
+        ("Expected ','", "the line", "have commas between values in brackets"),
+        ("EOF in multi-line", "the line", "close its brackets and quotes"),
+        ("Malformatted", "the line", "name FUNCTION.PARAMETER, without spaces"),
+        ("Unexpected token", "the line", "have a name at its start and after @ and %"),
+        ("Expected indentation", "the line", "be indented, in the block above"),
     ):
         if words in said:
-            return checks.message(argument, rule, line, remedy)
-    raise ValueError(said)  # the last words are in every text
+            return checks.message(argument, rule, line)
+    return checks.message("the line", statement, line)
 
 
 def _include(file: str, where: Origin) -> None:
@@ -253,7 +255,9 @@ def _bind(statement: Any, where: Origin) -> None:
             f"{reason} {remedy}"
         )
     origins[key] = where
-    gin.bind_parameter(tuple(key), value)
+    # Under dynamic_registration gin looks names up as they were imported.
+    name = selector if parameter else MACRO
+    gin.bind_parameter((key.scope, name, key.parameter), value)
 
 
 def _configurable(selector: str, where: Origin) -> Any:
@@ -266,8 +270,10 @@ def _configurable(selector: str, where: Origin) -> Any:
             "a name", f"be one of {' or '.join(several)} in full", selector
         )
         raise checks.ArgumentError(f"{where}: {message}") from None
-    except (NameError, AttributeError) as error:  # under dynamic_registration
-        raise checks.ArgumentError(f"{where}: {error}") from error
+    except (NameError, AttributeError, ValueError) as error:
+        # Under dynamic_registration: a module or a name in it is missing or taken.
+        said = str(error).splitlines()[0]
+        raise checks.ArgumentError(f"{where}: {said}") from error
     if found is None:
         rule = "be one that gin knows (tf_disentangle list)"
         remedy = checks.nearest(selector.rsplit(".", 1)[-1], known_names())
