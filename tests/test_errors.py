@@ -580,7 +580,7 @@ HEAD = """\
 
 A mistake in what was asked ends with exit code 2 and one message: the argument, its
 rule, the value received and, where there is one, the remedy. Values are checked when
-everything is built, before the first step, so `bin/train --check` shows the same. A
+everything is built, before the first step; `bin/train --check` does that and stops. A
 fault of the library ends with exit code 1 and a traceback: please report it.
 
 This file is written by `python tests/test_errors.py --write`; `tests/test_errors.py`

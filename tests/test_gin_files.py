@@ -82,7 +82,9 @@ def test_config_reads_again_as_the_same(tmp_path):
         (["chyvae.gin"], ["InverseWishartPrior.sgima0 = 3"], "Did you mean sigma0"),
         (["chyvae.gin"], ["train.optimizer = @Adma"], "Did you mean Adam"),
         (["chyvae.gin"], ["train.steps = %nope"], "must be defined, by a line nope ="),
-        (["chyvae.gin"], ["train.steps = 2 * 3"], "line"),
+        (["chyvae.gin"], ["train.steps = 2 * 3"], "end after one value"),
+        (["chyvae.gin"], ["train.steps = \\"], "close its brackets and quotes"),
+        (["chyvae.gin"], ["(", "train.seed = 1"], "gin_param='\\('"),
     ],
 )
 def test_mistakes_are_named(files, bindings, words):
@@ -338,7 +340,7 @@ def test_a_later_file_wins_but_a_setting_is_never_lost_unseen(tmp_path):
     (tmp_path / "first.gin").write_text("train.steps = 1\n")
     (tmp_path / "second.gin").write_text("train.steps = 2\n")
     files = [str(tmp_path / "first.gin"), str(tmp_path / "second.gin")]
-    configuration.parse(files, ["train.seed = 3", "train.seed = 4"])
+    configuration.parse([*files, files[1]], ["train.seed = 4", "train.seed = 4"])
     assert "train.steps = 2" in configuration.with_defaults()
     assert "train.seed = 4" in configuration.with_defaults()
     (tmp_path / "second.gin").write_text("train.steps = 2\ninclude 'first.gin'\n")

@@ -103,9 +103,12 @@ def real(
 
 
 def accepts(function: Any, *arguments: Any, **options: Any) -> bool:
-    """Whether `function` can be called with these arguments, by its signature."""
+    """Whether `function` takes these arguments, by its signature.
+
+    It may need others too, which gin or a partial supplies.
+    """
     try:
-        inspect.signature(function).bind(*arguments, **options)
+        inspect.signature(function).bind_partial(*arguments, **options)
     except TypeError:
         return False
     except ValueError:  # some built-in functions tell no signature

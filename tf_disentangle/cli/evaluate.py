@@ -39,6 +39,7 @@ def main(values: flags.FlagValues) -> int:
     )
     with configuration.explained("train"):
         run.experiment.rehearse()
+    configuration.drop_unused()
     results = score(run.dataset, run.represent, metrics)
     run.folder.append({"step": run.step, "scores": as_row(results)})
     for name, result in results.items():

@@ -22,9 +22,9 @@ class Key(NamedTuple):
     parameter: str
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Source:
-    """A file, or one binding of the command line.
+    """One reading of a file, or of a binding of the command line.
 
     Attributes:
         name: What messages call it.

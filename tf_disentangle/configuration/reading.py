@@ -29,6 +29,8 @@ from tf_disentangle.configuration.origins import (
     shown,
 )
 
+_OPENING = set("([{\"'")
+
 
 def read(files: Sequence[str], bindings: Sequence[str]) -> None:
     """Replaces gin's state by these files and then these bindings.
@@ -132,9 +134,8 @@ def _statements(text: str, source: Source) -> Iterator[Any]:
     except tokenize.TokenError as error:
         # It names the end of the text, not the statement that goes on to there.
         said = error.args[0]
-        line = next(
-            i for i, t in enumerate(lines, 1) if i > line and set(t) & set("([{\"'")
-        )
+        opened = (i for i, t in enumerate(lines, 1) if i > line and set(t) & _OPENING)
+        line = next(opened, len(lines))
     shown = lines[min(line, len(lines)) - 1].strip()
     raise checks.ArgumentError(
         f"{Origin(source, line, shown)}: {_syntax(said, shown, source)}"
