@@ -626,7 +626,9 @@ def test_message(case, template):
 
 def test_the_document_has_these_rows_and_no_others():
     lines = DOCUMENT.read_text(encoding="utf-8").splitlines()
-    rows = [line for line in lines if line.startswith("| ") and "` | `" in line]
+    rows = [
+        line for line in lines if line.startswith("| ") and "tf_disentangle" in line
+    ]
     names = [row.split(" | ")[0][2:] for row in rows]
     assert names == [case.mistake for case in all_cases()]
     assert len(set(names)) == len(names) >= 50

@@ -83,7 +83,7 @@ def test_config_reads_again_as_the_same(tmp_path):
         (["chyvae.gin"], ["train.optimizer = @Adma"], "Did you mean Adam"),
         (["chyvae.gin"], ["train.steps = %nope"], "must be defined, by a line nope ="),
         (["chyvae.gin"], ["train.steps = 2 * 3"], "end after one value"),
-        (["chyvae.gin"], ["train.steps = \\"], "close its brackets and quotes"),
+        (["chyvae.gin"], ["train.steps = \\"], "the value must be a number"),
         (["chyvae.gin"], ["(", "train.seed = 1"], "gin_param='\\('"),
     ],
 )

@@ -101,7 +101,9 @@ def prepare(
     checks.require(seed < 2**31, "seed", "be less than 2**31", seed)
     validation_size = checks.integer(validation_size, "validation_size", at_least=0)
     checks.require_type(with_replacement, bool, "with_replacement")
-    _check_warm_start(warm_start)
+    # A run that goes on has weights of its own, and its source may be gone.
+    goes_on = has_any(RunFolder(output).checkpoints)
+    source = None if goes_on else _source(warm_start)
     training, held_out = split_indices(len(dataset), validation_size, seed)
     batches = Batches(training, held_out, batch_size, seed, with_replacement)
     strategy = device.make_strategy(batch_size)
@@ -113,9 +115,7 @@ def prepare(
             steps_per_execution=device.steps_per_execution,
         )
         built.optimizer.build(built.trainable_variables)
-        # A run that goes on has weights of its own, and its source may be gone.
-        if warm_start is not None and not has_any(RunFolder(output).checkpoints):
-            source = RunFolder.existing(warm_start)
+        if source is not None:
             restore_weights(built, find(source.checkpoints))
     return Experiment(
         model=built,
@@ -141,17 +141,15 @@ def _check_types(model: Any, dataset: Any, cadence: Any, device: Any) -> None:
     checks.require(fits, "model", rule, model, "In gin: @vae")
 
 
-def _check_warm_start(run: Any) -> None:
-    """Checks that the weights to start from, if any, are a run's."""
+def _source(run: Any) -> RunFolder | None:
+    """Returns the run whose weights to start from, if one is given."""
     if run is None:
-        return
+        return None
     checks.require_type(run, (str, os.PathLike), "warm_start")
-    checks.require(
-        RunFolder(run).description.exists(),
-        "warm_start",
-        "be the folder of a run (with run.json)",
-        str(run),
-    )
+    rule = "be the folder of a run (with run.json)"
+    there = RunFolder(run).description.exists()
+    checks.require(there, "warm_start", rule, str(run))
+    return RunFolder.existing(run)
 
 
 def _listed(items: Any, argument: str) -> tuple:
