@@ -23,6 +23,7 @@ def test_message_has_one_form():
             "n must be at least 1; received 0",
         ),
         (lambda: checks.integer(1.5, "n", at_least=1), "n must be int; received 1.5"),
+        (lambda: checks.integer(1e5, "n", at_least=1), "Write 100000, without a point"),
         (lambda: checks.integer(True, "n", at_least=0), "received True"),
         (lambda: checks.real(float("inf"), "x"), "x must be finite"),
         (lambda: checks.real(0, "x", above=0.0), "x must be greater than 0.0"),
@@ -66,3 +67,31 @@ def test_images_of_one_pixel_are_vectors():
 def test_nearest_suggests_or_lists():
     assert checks.nearest("stepz", ["steps", "seed"]) == "Did you mean steps?"
     assert checks.nearest("qqq", ["b", "a"]) == "Known: a, b."
+
+
+def test_accepts_reads_the_signature_and_calls_nothing():
+    def raises(dataset, represent, *, seed=0):
+        raise AssertionError
+
+    assert checks.accepts(raises, 1, 2)
+    assert checks.accepts(raises, 1, represent=2, seed=3)
+    assert checks.accepts(raises, 1), "others may come from gin"
+    assert not checks.accepts(raises, 1, 2, 3)
+    assert not checks.accepts(raises, 1, 2, sead=3)
+    assert not checks.accepts("raises", 1, 2)
+    assert checks.accepts(max, 1, 2), "a function without a signature"
+
+
+def test_what_was_received_is_shown_without_addresses():
+    class Thing:
+        pass
+
+    shown = [Thing, Thing(), len, np.float64(2.5), "x" * 400]
+    texts = [checks.message("a", "be b", value) for value in shown]
+    assert [text.split("received ")[1] for text in texts[:4]] == [
+        "the class Thing.",
+        "a Thing.",
+        "the function len.",
+        "2.5.",
+    ]
+    assert len(texts[4]) < 340

@@ -13,6 +13,7 @@ callers catch what they expect; the command line tells the user's mistakes (exit
 from __future__ import annotations
 
 import difflib
+import inspect
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -29,8 +30,22 @@ class ArgumentTypeError(TypeError):
 
 def message(argument: str, rule: str, received: Any, remedy: str = "") -> str:
     """Returns the one sentence form of all errors."""
-    text = f"{argument} must {rule}; received {received!r}."
+    text = f"{argument} must {rule}; received {_shown(received)}."
     return f"{text} {remedy}" if remedy else text
+
+
+def _shown(value: Any) -> str:
+    """Returns `value` as a reader knows it: names without addresses, not too long."""
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    if inspect.isroutine(value):
+        return f"the function {value.__name__}"
+    if isinstance(value, np.generic):
+        value = value.item()
+    text = repr(value)
+    if text.startswith("<") and text.endswith(">"):
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= 300 else f"{text[:297]}..."
 
 
 def require(
@@ -59,6 +74,8 @@ def require_type(
 
 def integer(value: Any, argument: str, *, at_least: int, remedy: str = "") -> int:
     """Returns `value` as an int that is at least `at_least`."""
+    if isinstance(value, float) and value.is_integer() and not remedy:
+        remedy = f"Write {int(value)}, without a point or an exponent."
     require_type(value, (int, np.integer), argument, remedy)
     require(value >= at_least, argument, f"be at least {at_least}", value, remedy)
     return int(value)
@@ -85,11 +102,30 @@ def real(
     return float(value)
 
 
+def accepts(function: Any, *arguments: Any, **options: Any) -> bool:
+    """Whether `function` takes these arguments, by its signature.
+
+    It may need others too, which gin or a partial supplies.
+    """
+    try:
+        inspect.signature(function).bind_partial(*arguments, **options)
+    except TypeError:
+        return False
+    except ValueError:  # some built-in functions tell no signature
+        return callable(function)
+    return True
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Returns "Did you mean ...?", or the known names when none is near."""
     known = sorted(known)
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     if close:
+        # One that fits clearly better stands alone.
+        likeness = [difflib.SequenceMatcher(None, c, name).ratio() for c in close]
+        close = [
+            c for c, r in zip(close, likeness, strict=True) if r > likeness[0] - 0.1
+        ]
         return f"Did you mean {' or '.join(close)}?"
     return f"Known: {', '.join(known)}." if known else ""
 

@@ -132,7 +132,7 @@ def _evaluate_run(values: flags.FlagValues) -> int:
         has_usual_latents,
     )
     from tf_disentangle.training.aggregate_posterior import aggregate_posterior_of
-    from tf_disentangle.training.scores import name_of
+    from tf_disentangle.training.scores import name_of, rehearse
 
     if values.metrics:
         known = {name: configuration.configured(name) for name in metrics.METRICS}
@@ -150,10 +150,14 @@ def _evaluate_run(values: flags.FlagValues) -> int:
     )
     factors = values.factors or None
     names = metrics.chosen_names(run.dataset, factors)
+    chosen = with_protocol(chosen, values.protocol, metrics.PROTOCOLS)
+    with configuration.explained("train"):
+        rehearse(run.dataset, [m for k, m in chosen.items() if k in metrics.METRICS])
+    configuration.drop_unused()
     evaluations = metrics.evaluate(
         run.dataset,
         PosteriorSamples(run.model) if values.sampled else run.represent,
-        with_protocol(chosen, values.protocol, metrics.PROTOCOLS),
+        chosen,
         seeds=_seeds(values.seeds),
         factors=factors,
         columns=run.model.latents.columns,

@@ -13,7 +13,7 @@ import importlib
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from absl import flags
 
@@ -46,7 +46,7 @@ def main(argv: Sequence[str]) -> int:
             "COMMAND",
             f"be one of {', '.join(COMMANDS)}",
             name,
-            checks.nearest(name, COMMANDS),
+            _did_you_mean(name, COMMANDS),
         )
         command = importlib.import_module(f"tf_disentangle.cli.{name}")
         if any(option in ("-h", "--help", "-help") for option in options):
@@ -55,8 +55,8 @@ def main(argv: Sequence[str]) -> int:
         values = _parsed(command.FLAGS, name, options)
         return command.main(values)
     except (checks.ArgumentError, checks.ArgumentTypeError, flags.Error) as error:
-        # gin adds which function it was calling, with its address.
-        text = re.sub(r" \(<[^>]*>\)", "", str(error))
+        # gin adds which function it was calling.
+        text = re.sub(r"\n  In call to configurable .*", "", str(error))
         print(f"tf_disentangle {name}: {text}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -98,6 +98,24 @@ def _described(values: flags.FlagValues) -> str:
     return "\n".join(lines)
 
 
+def _did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Returns the nearest of the names, "" when none is near."""
+    text = checks.nearest(name, known)
+    return text if text.startswith("Did") else ""
+
+
+def _bad_value(values: flags.FlagValues, said: str) -> checks.ArgumentError:
+    """Returns our words for an option whose value absl refuses."""
+    option, value = re.match(r"flag --(\w+)=(.*?): ", said, re.DOTALL).groups()
+    flag = values[option]
+    rules = {"int": "be a whole number", "bool": "be true or false"}
+    rule = rules.get(flag.flag_type(), "be another value")
+    known = getattr(flag.parser, "enum_values", None) or []
+    rule = f"be one of {', '.join(known)}" if known else rule
+    remedy = _did_you_mean(value, known)
+    return checks.ArgumentError(checks.message(f"--{option}", rule, value, remedy))
+
+
 def _parsed(
     values: flags.FlagValues, name: str, options: Sequence[str]
 ) -> flags.FlagValues:
@@ -105,15 +123,23 @@ def _parsed(
     values.unparse_flags()
     for flag in values:
         values[flag].unparse()
-    rest = values([name, *options])[1:]
+    try:
+        rest = values([name, *options])[1:]
+    except flags.IllegalFlagValueError as error:
+        raise _bad_value(values, str(error)) from error
+    except flags.UnrecognizedFlagError as error:
+        rule = f"be one of those that tf_disentangle {name} --help shows"
+        remedy = _did_you_mean(error.flagname, values)
+        message = checks.message("option", rule, f"--{error.flagname}", remedy)
+        raise checks.ArgumentError(message) from error
+    except ValueError as error:  # a switch with a value that it does not take
+        raise checks.ArgumentError(str(error)) from error
     takes_run = "run" in values
     if takes_run and len(rest) == 1 and values["run"].value is None:
         values["run"].value = rest.pop()
-    checks.require(
-        not rest,
-        "options",
-        "start with --" + (", after one RUN" if takes_run else ""),
-        " ".join(rest),
-        f"tf_disentangle {name} --help shows them.",
-    )
+    rule = "start with --" + (", after one RUN" if takes_run else "")
+    remedy = f"tf_disentangle {name} --help shows them."
+    if rest and rest[0].endswith(".gin") and "gin_file" in values:
+        remedy = f"Did you mean --gin_file={rest[0]}?"
+    checks.require(not rest, "options", rule, " ".join(rest), remedy)
     return values

@@ -69,13 +69,17 @@ def main(values: flags.FlagValues) -> int:
     from tf_disentangle.training import NonFiniteError, RunFolder
     from tf_disentangle.training.checkpoints import has_any
 
-    configuration.parse(files, values.gin_param)
     folder = RunFolder(output)
+    folder.check()
+    configuration.parse(files, values.gin_param)
+    experiment = configuration.build("train", output=output)
+    with configuration.explained("train"):
+        experiment.rehearse()
+    for dropped in configuration.drop_unused():
+        print(f"Not used by this run: {dropped}", file=sys.stderr)
     if has_any(folder.checkpoints):  # Otherwise there is nothing to go on from.
         configuration.require_same_run(folder.config)
-    experiment = configuration.build("train", output=output)
     if values.check:
-        experiment.rehearse()
         print("The configuration is complete; nothing was run.")
         return 0
     try:

@@ -82,6 +82,8 @@ class CorrelatedEllipses:
         self.num_images = checks.integer(num_images, "num_images", at_least=1)
         self.correlation = _check_correlation(correlation)
         self.seed = checks.integer(seed, "seed", at_least=0)
+        if cache_dir is not None:
+            checks.require_type(cache_dir, (str, os.PathLike), "cache_dir")
         self._cache_dir = cache_dir
         self._images: np.ndarray | None = None
 

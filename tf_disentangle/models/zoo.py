@@ -43,6 +43,11 @@ def vae(
     """
     image_shape = checks.image_shape(image_shape)
     checks.one_of(precision, PRECISIONS, "precision")
+    calls = {"encoder": (image_shape, 1), "decoder": (1, image_shape)}
+    for name, network in (("encoder", encoder), ("decoder", decoder)):
+        fits = checks.accepts(network, *calls[name], dtype=precision, seed=seed)
+        rule = "be a function that makes a network from (..., dtype=, seed=)"
+        checks.require(fits, name, rule, network, f"In gin: @conv_{name}")
     latents = GaussianLatents() if latents is None else latents
     objective = elbo() if objective is None else objective
     remedy = "In gin, write @Name() with its parentheses."

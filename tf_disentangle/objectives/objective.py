@@ -156,6 +156,10 @@ class Objective:
         """Checks what a gin file binds; it has lists where tuples are meant."""
         remedy = "In gin, write @Name() with its parentheses."
         checks.require_type(self.name, str, "name")
+        likelihood = self.likelihood
+        ok = isinstance(likelihood, Likelihood) and not isinstance(likelihood, type)
+        instead = "Pass distributions.Bernoulli(); in gin @Bernoulli()."
+        checks.require(ok, "likelihood", "be a Likelihood", likelihood, instead)
         checks.require(
             _is_part(self.kl_cost), "kl_cost", "be a KLCost", self.kl_cost, remedy
         )

@@ -73,7 +73,15 @@ def export(model: VAE, base: str | os.PathLike, version: int | None = None) -> s
         [images],
     )
     with files.replacing(target) as temporary:
-        archive.write_out(str(temporary), verbose=False)
+        try:
+            archive.write_out(str(temporary), verbose=False)
+        except tf.errors.OpError as error:
+            rule, remedy = "be writable", "Free some space or choose another folder."
+            reason = error.message.rsplit("; ", 1)[-1].split(" [Op:")[0]
+            received = f"{base}: {reason}"
+            raise checks.ArgumentError(
+                checks.message("output", rule, received, remedy)
+            ) from error
     return str(target)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,11 +17,13 @@ from tf_disentangle.training.batches import Batches
 from tf_disentangle.training.checkpoints import find, has_any, restore_weights
 from tf_disentangle.training.experiment import Experiment, Result
 from tf_disentangle.training.memory import require_memory
+from tf_disentangle.training.optimizers import checked_optimizer
 from tf_disentangle.training.options import Cadence, Device
 from tf_disentangle.training.run_folder import RunFolder
 from tf_disentangle.training.scores import Metric
 
 _PARENTHESES = "In gin, write @Name() with its parentheses."
+_NO_PARENTHESES = "In gin, write @name without parentheses."
 
 
 def train(model: VAE | Callable[..., VAE], dataset: Dataset, **options: Any) -> Result:
@@ -91,10 +94,17 @@ def prepare(
             callback, keras.callbacks.Callback, "callbacks", _PARENTHESES
         )
     for metric in metrics:
-        checks.require(
-            callable(metric), "metrics", "be functions (dataset, represent)", metric
-        )
+        rule = "be functions (dataset, represent)"
+        fits = checks.accepts(metric, dataset, None)
+        checks.require(fits, "metrics", rule, metric, _NO_PARENTHESES)
     steps = checks.integer(steps, "steps", at_least=1)
+    seed = checks.integer(seed, "seed", at_least=0)
+    checks.require(seed < 2**31, "seed", "be less than 2**31", seed)
+    validation_size = checks.integer(validation_size, "validation_size", at_least=0)
+    checks.require_type(with_replacement, bool, "with_replacement")
+    # A run that goes on has weights of its own, and its source may be gone.
+    goes_on = has_any(RunFolder(output).checkpoints)
+    source = None if goes_on else _source(warm_start)
     training, held_out = split_indices(len(dataset), validation_size, seed)
     batches = Batches(training, held_out, batch_size, seed, with_replacement)
     strategy = device.make_strategy(batch_size)
@@ -102,16 +112,14 @@ def prepare(
         built = _built(model, dataset, seed, strategy)
         built.num_examples = len(training)
         built.compile(
-            optimizer=_optimizer(optimizer),
+            optimizer=checked_optimizer(optimizer),
             jit_compile=device.jit,
             steps_per_execution=device.steps_per_execution,
         )
         built.optimizer.build(built.trainable_variables)
         if not tf.config.list_physical_devices("GPU"):
             require_memory(built, batch_size)
-        # A run that goes on has weights of its own, and its source may be gone.
-        if warm_start is not None and not has_any(RunFolder(output).checkpoints):
-            source = RunFolder.existing(warm_start)
+        if source is not None:
             restore_weights(built, find(source.checkpoints))
     return Experiment(
         model=built,
@@ -133,7 +141,19 @@ def _check_types(model: Any, dataset: Any, cadence: Any, device: Any) -> None:
     checks.require_type(cadence, Cadence, "cadence", _PARENTHESES)
     checks.require_type(device, Device, "device", _PARENTHESES)
     rule = "be a model or a function (image_shape, seed) -> model"
-    checks.require(callable(model), "model", rule, model, "In gin: @vae")
+    fits = isinstance(model, keras.Model) or checks.accepts(model, (64, 64, 1), 0)
+    checks.require(fits, "model", rule, model, "In gin: @vae")
+
+
+def _source(run: Any) -> RunFolder | None:
+    """Returns the run whose weights to start from, if one is given."""
+    if run is None:
+        return None
+    checks.require_type(run, (str, os.PathLike), "warm_start")
+    rule = "be the folder of a run (with run.json)"
+    there = RunFolder(run).description.exists()
+    checks.require(there, "warm_start", rule, str(run))
+    return RunFolder.existing(run)
 
 
 def _listed(items: Any, argument: str) -> tuple:
@@ -159,32 +179,20 @@ def _built(
         )
     else:
         model = model(dataset.image_shape, seed)
+        rule = "make a model"
+        checks.require(isinstance(model, keras.Model), "model", rule, model)
     checks.require(
         model.image_shape == tuple(dataset.image_shape),
         "model",
         f"take the data's images of shape {tuple(dataset.image_shape)}",
         model.image_shape,
     )
+    _check_decoder(model)
     return model
 
 
-def _optimizer(
-    optimizer: Callable[[], keras.optimizers.Optimizer] | None,
-) -> keras.optimizers.Optimizer:
-    """Returns the optimiser; made here, so that its variables are in the scope."""
-    if optimizer is None:
-        return keras.optimizers.Adam(1e-4)
-    made = optimizer() if callable(optimizer) else optimizer
-    checks.require_type(
-        made, keras.optimizers.Optimizer, "optimizer", "Pass a function that makes one."
-    )
-    try:
-        # A strategy has a variable of its own kind here, which float() refuses.
-        rate = float(tf.convert_to_tensor(made.learning_rate))
-    except TypeError as error:
-        raise checks.ArgumentError(
-            checks.message("learning_rate", "be a number or a schedule", str(error))
-            + f" {_PARENTHESES}"
-        ) from error
-    checks.real(rate, "learning_rate", at_least=0.0)
-    return made
+def _check_decoder(model: VAE) -> None:
+    """Checks that the decoder makes images, of which pictures are made at the end."""
+    made, wanted = tuple(model.decoder.output_shape[1:3]), model.image_shape[:2]
+    rule = f"emit images of height and width {wanted}"
+    checks.require(made == wanted, "decoder", rule, made)

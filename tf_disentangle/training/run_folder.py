@@ -60,11 +60,21 @@ class RunFolder:
         return str(self.path)
 
     def create(self) -> None:
-        """Makes the folder, refusing one that holds something else.
+        """Makes the folder, unless `check` refuses it.
 
         Raises:
-            ArgumentError: If the path is a file, cannot be written, or is a folder
-                with content that is not a run.
+            ArgumentError: As `check`, or if the path cannot be written.
+        """
+        self.check()
+        with files.explaining(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+
+    def check(self) -> None:
+        """Refuses what is neither a new folder nor a run; writes nothing.
+
+        Raises:
+            ArgumentError: If the path is a file, or a folder with content that is not
+                a run of this version.
         """
         remedy = "Choose another output folder."
         rule = "be a new folder or a run of this library"
@@ -75,8 +85,6 @@ class RunFolder:
             known = self.description.exists()
             checks.require(known, "output", rule, f"{self}, which is neither", remedy)
             self._check_schema()
-        with files.explaining(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
 
     @classmethod
     def existing(cls, path: str | os.PathLike) -> RunFolder:

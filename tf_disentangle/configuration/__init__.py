@@ -1,15 +1,15 @@
 """gin's one door into the library: nothing else in it imports gin.
 
 `register` offers the rooms' tables to gin files by name; `parse` reads files and
-bindings; `build` calls a configured function. The numerics stay free of gin: they
-are plain functions and classes, and a call from Python never sees a binding.
+bindings (`reading.py`); `build` calls a configured function and tells what is wrong
+with its values (`explaining.py`); `drop_unused` refuses bindings without an effect
+(`consumption.py`). The numerics stay free of gin: they are plain functions and
+classes, and a call from Python never sees a binding.
 """
 
 from __future__ import annotations
 
 import functools
-import importlib.util  # gin's package look-up needs it imported
-import inspect
 import os
 import pathlib
 import re
@@ -19,17 +19,25 @@ from typing import Any
 import gin
 
 from tf_disentangle import checks
+from tf_disentangle.configuration import reading
+from tf_disentangle.configuration.consumption import drop_unused, unused_bindings
+from tf_disentangle.configuration.explaining import explained
+from tf_disentangle.configuration.origins import gin_root
+
+__all__ = [
+    "build",
+    "drop_unused",
+    "explained",
+    "gin_root",
+    "parse",
+    "register",
+    "require_same_run",
+    "unused_bindings",
+    "with_defaults",
+]
 
 # Names whose change leaves a run the same run; jit changes the random draws.
 _MAY_CHANGE = ("train.steps", "Cadence.", "Device.strategy", "Device.steps_per")
-
-_PACKAGE = pathlib.Path(importlib.util.find_spec("tf_disentangle").origin).parent
-
-
-def gin_root() -> pathlib.Path:
-    """Returns the folder of the library's gin files, in a wheel or a checkout."""
-    installed = _PACKAGE / "gin_files"
-    return installed if installed.is_dir() else _PACKAGE.parent / "gin"
 
 
 @functools.cache
@@ -92,33 +100,7 @@ def parse(files: Sequence[str], bindings: Sequence[str] = ()) -> None:
         ArgumentError: For a file that is not there, or anything gin does not accept.
     """
     register()
-    paths = [_resolved(file) for file in files]
-    gin.clear_config()
-    # Where includes are looked for. The root first: there "datasets/x.gin" means the
-    # library's file, whatever lies beside the user's. gin has no public way to say so.
-    folders = [gin_root(), *(path.parent for path in paths), pathlib.Path.cwd()]
-    gin.config._LOCATION_PREFIXES[:] = dict.fromkeys(map(str, folders))
-    try:
-        gin.parse_config_files_and_bindings(list(map(str, paths)), list(bindings))
-    except Exception as error:
-        # gin adds the whole configuration to some messages.
-        text = str(error).split(" in config string:")[0]
-        raise checks.ArgumentError(f"{text}{_suggestion(text)}") from error
-
-
-def _resolved(file: str) -> pathlib.Path:
-    """Returns the absolute path of a user's file, or else of one of the library's."""
-    for path in (pathlib.Path(file), gin_root() / file):
-        if path.is_file():
-            return path.absolute()
-    raise checks.ArgumentError(
-        checks.message(
-            "gin_file",
-            f"be a file, or a name in {gin_root()}",
-            file,
-            checks.nearest(file, [p.name for p in gin_root().glob("*.gin")]),
-        )
-    )
+    reading.read(files, bindings)
 
 
 def build(name: str, **arguments: Any) -> Any:
@@ -127,24 +109,8 @@ def build(name: str, **arguments: Any) -> Any:
     Raises:
         ArgumentError: If a value that must be configured is not.
     """
-    try:
+    with explained(name):
         return gin.get_configurable(name)(**arguments)
-    except checks.ArgumentError:
-        raise
-    except ValueError as error:
-        # While parts are built, it is Keras that refuses a configured value.
-        raise checks.ArgumentError(str(error)) from error
-    except TypeError as error:
-        missing = re.search(r"missing \d+ required .*?argument.*?: (.*)", str(error))
-        if missing is None or isinstance(error, checks.ArgumentTypeError):
-            raise
-        # gin says which function it was calling, the innermost first.
-        inner = re.search(r"In call to configurable '([^']+)'", str(error))
-        name = inner[1] if inner else name
-        raise checks.ArgumentError(
-            f"{name} needs a value for {missing[1].splitlines()[0]}. Bind it in a gin "
-            f"file or with --gin_param='{name}.NAME = VALUE'."
-        ) from error
 
 
 def configured(name: str) -> Callable[..., Any]:
@@ -187,13 +153,12 @@ def require_same_run(config: str | os.PathLike) -> None:
         for name in sorted({*before, *now})
         if before.get(name) != now.get(name) and not name.startswith(_MAY_CHANGE)
     ]
-    checks.require(
-        not changed,
-        "configuration",
-        f"be that of the run in {path.parent}",
-        changed,
-        "Choose another --output for another run.",
-    )
+    if changed:
+        lines = "".join(f"\n  {change}" for change in changed)
+        raise checks.ArgumentError(
+            f"configuration must be that of the run in {path.parent}; received:{lines}"
+            "\n  Choose another --output for another run."
+        )
 
 
 def _bound(text: str) -> dict[str, str]:
@@ -202,20 +167,3 @@ def _bound(text: str) -> dict[str, str]:
     lines = re.sub(r"\\?\n +", " ", text).splitlines()
     pairs = (line.split("=", 1) for line in lines if re.match(r"[\w./]+ *=", line))
     return {name.strip(): " ".join(value.split()) for name, value in pairs}
-
-
-def _suggestion(message: str) -> str:
-    """Returns the nearest known names for a name that gin did not know."""
-    function = re.search(
-        r"No configurable matching (?:reference )?'@?([^'()]+)", message
-    )
-    if function:
-        name = function[1].rsplit(".", 1)[-1]
-        return f"\n  {checks.nearest(name, register())}"
-    parameter = re.search(
-        r"'([^']+)' doesn't have a parameter named '([^']+)'", message
-    )
-    owner = register().get(parameter[1].rsplit(".", 1)[-1]) if parameter else None
-    if owner is None:
-        return ""
-    return f"\n  {checks.nearest(parameter[2], inspect.signature(owner).parameters)}"

@@ -1,0 +1,325 @@
+"""Reads gin files and --gin_param, and remembers where each binding stands.
+
+gin 0.5 keeps no record of it. So the statements come from gin's own parser, and what
+they do is done here, one by one: every mistake is told with its file, its line and the
+nearest names.
+"""
+
+from __future__ import annotations
+
+import collections
+import inspect
+import pathlib
+import re
+import tokenize
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import gin
+
+from tf_disentangle import checks
+from tf_disentangle.configuration.origins import (
+    MACRO,
+    Key,
+    Origin,
+    Source,
+    gin_root,
+    origins,
+    shown,
+)
+
+_OPENING = set("([{\"'")
+
+
+def read(files: Sequence[str], bindings: Sequence[str]) -> None:
+    """Replaces gin's state by these files and then these bindings.
+
+    Raises:
+        ArgumentError: For a file that is not there, or anything that gin or the rules
+            of `_bind` do not accept.
+    """
+    gin.clear_config()
+    origins.clear()
+    for file in files:
+        path = _found(file, [pathlib.Path.cwd(), gin_root()])
+        if path is None:
+            names = [p.name for p in gin_root().glob("*.gin")]
+            folder = file and pathlib.Path(file).is_dir()
+            remedy = "" if folder else checks.nearest(pathlib.Path(file).name, names)
+            found = f"{file}, a folder" if folder else file
+            rule = f"be a file, or a name in {gin_root()}"
+            raise checks.ArgumentError(checks.message("gin_file", rule, found, remedy))
+        _read_file(Source(file, path))
+    for binding in bindings:
+        _read_text(binding, Source(f"--gin_param={binding!r}"))
+    _check_macros()
+    try:
+        gin.finalize()
+    except ValueError as error:  # as for @name/macro without parentheses
+        text = str(error).split(" in config string:")[0]
+        raise checks.ArgumentError(text) from error
+
+
+def _found(file: str, folders: Iterable[pathlib.Path]) -> pathlib.Path | None:
+    """Returns the absolute path of a file that is in one of the folders."""
+    paths = (folder / pathlib.Path(file).expanduser() for folder in folders)
+    return next((path.absolute() for path in paths if path.is_file()), None)
+
+
+def _read_file(source: Source) -> None:
+    try:
+        text = source.path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        rule = "be a text file in UTF-8"
+        raise checks.ArgumentError(
+            checks.message("gin_file", rule, source.name, str(error))
+        ) from error
+    except OSError as error:
+        raise checks.ArgumentError(
+            checks.message("gin_file", "be readable", source.name, error.strerror)
+        ) from error
+    _read_text(text, source)
+
+
+def _read_text(text: str, source: Source) -> None:
+    """Does what each statement of `text` says."""
+    with gin.config._parse_scope() as context:
+        for statement in _statements(text, source):
+            location = statement.location
+            line = location.line_content.strip()
+            where = Origin(source, location.line_num, line)
+            if isinstance(statement, gin.config_parser.BindingStatement):
+                _bind(statement, where)
+            elif isinstance(statement, gin.config_parser.BlockDeclaration):
+                _configurable(statement.selector, where)
+            elif isinstance(statement, gin.config_parser.IncludeStatement):
+                _include(statement.filename, where)
+            else:
+                _import(context, statement, where)
+        gin.config._IMPORTS.update(context.imports)
+
+
+class _Unknown(NamedTuple):
+    """Stands for a reference @name to what gin does not know."""
+
+    name: str
+
+
+class _Delegate(gin.config.ParserDelegate):
+    """Makes references; unknown ones are told with their line, by `_bind`."""
+
+    def configurable_reference(self, scoped_selector: str, evaluate: bool) -> Any:
+        """Returns the reference, or what is to be complained about."""
+        selector = scoped_selector.rsplit("/", 1)[-1]
+        try:
+            known = gin.config._parse_context().get_configurable(selector)
+        except (KeyError, NameError, AttributeError, ValueError):
+            known = None
+        if known is None:
+            return _Unknown(selector)
+        return super().configurable_reference(scoped_selector, evaluate)
+
+
+def _statements(text: str, source: Source) -> Iterator[Any]:
+    """Yields gin's statements; what it cannot read is told with its line."""
+    lines, line = text.splitlines(), 0
+    try:
+        for statement in gin.config_parser.ConfigParser(text, _Delegate()):
+            line = statement.location.line_num
+            yield statement
+        return
+    except SyntaxError as error:
+        line, said = error.lineno or 1, error.msg
+    except tokenize.TokenError as error:
+        # It names the end of the text, not the statement that goes on to there.
+        said = error.args[0]
+        opened = (i for i, t in enumerate(lines, 1) if i > line and set(t) & _OPENING)
+        line = next(opened, len(lines))
+    shown = lines[min(line, len(lines)) - 1].strip()
+    raise checks.ArgumentError(
+        f"{Origin(source, line, shown)}: {_syntax(said, shown, source)}"
+    )
+
+
+def _syntax(said: str, line: str, source: Source) -> str:
+    """Returns our words for a syntax error of gin's parser."""
+    statement = "be NAME = VALUE, include 'FILE' or import MODULE"
+    value = "be a number, a 'string', True, False, None, a list, @function or %macro"
+    token = re.search(r"Failed to parse token '(.*)'", said, re.DOTALL)
+    if token and not line.startswith("include"):
+        word = token[1]
+        remedy = f"Strings need quotes: {word!r}."
+        if source.path is None:
+            remedy = f"The shell takes quotes away: --gin_param='NAME=\"{word}\"'."
+        if word in known_names():
+            remedy = f"Did you mean @{word}?"
+        spelt = {"true": "True", "false": "False", "none": "None"}.get(word.lower())
+        remedy = f"Did you mean {spelt}?" if spelt else remedy
+        return checks.message("the value", value, word, remedy)
+    for words, argument, rule in (
+        ("Expected newline", "the line", "end after one value (gin has no arithmetic)"),
+        ("Unable to parse value", "the value", value),
+        ("Expected ')'", "@function()", "have nothing between its parentheses"),
+        ("Expected ','", "the line", "have commas between values in brackets"),
+        ("EOF in multi-line", "the line", "close its brackets and quotes"),
+        ("Malformatted", "the line", "name FUNCTION.PARAMETER, without spaces"),
+        ("Unexpected token", "the line", "have a name at its start and after @ and %"),
+        ("Expected indentation", "the line", "be indented, in the block above"),
+    ):
+        if words in said:
+            return checks.message(argument, rule, line)
+    return checks.message("the line", statement, line)
+
+
+def _include(file: str, where: Origin) -> None:
+    """Reads an included file.
+
+    The root comes first: there "datasets/x.gin" means the library's file, whatever lies
+    beside the user's.
+    """
+    sources = list(where.source.chain())
+    beside = [source.path.parent for source in sources if source.path is not None]
+    path = _found(file, [gin_root(), *beside, pathlib.Path.cwd()])
+    if path is None:
+        known = [str(p.relative_to(gin_root())) for p in gin_root().rglob("*.gin")]
+        rule = f"name a file beside this one or in {gin_root()}"
+        remedy = checks.nearest(file, known)
+        raise checks.ArgumentError(
+            f"{where}: {checks.message('include', rule, file, remedy)}"
+        )
+    rule = "not include a file that includes this one"
+    around = [source.path for source in sources]
+    if path in around:
+        raise checks.ArgumentError(f"{where}: {checks.message('a file', rule, file)}")
+    _read_file(Source(file, path, where))
+
+
+def _import(context: Any, statement: Any, where: Origin) -> None:
+    """Imports a module of the user's, which may fail in any way."""
+    module, twofold = statement.module, _twofold_names()
+    try:
+        context.process_import(statement)
+    except Exception as error:
+        missing = isinstance(error, ModuleNotFoundError)
+        if missing and module.startswith(error.name or "?"):
+            at = ". It is looked for in the current folder and what is installed"
+        elif isinstance(error, SyntaxError):
+            at = f" ({error.filename}, line {error.lineno})"
+        else:
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            at = f" ({frame.filename}, line {frame.lineno})"
+        said = f"{type(error).__name__}: {getattr(error, 'msg', error)}{at}."
+        rule = "be a module that can be imported"
+        raise checks.ArgumentError(
+            f"{where}: {module} must {rule}; received {said}"
+        ) from error
+    taken = sorted(_twofold_names() - twofold)
+    rule = "register names that are new"
+    remedy = "Give it another: @gin.register('my_name')."
+    if taken:
+        message = checks.message(module, rule, ", ".join(taken), remedy)
+        raise checks.ArgumentError(f"{where}: {message}")
+
+
+def _twofold_names() -> set[str]:
+    """Returns the short names that more than one function has."""
+    names = [item.name for _, item in gin.config._REGISTRY.items()]
+    return {name for name, count in collections.Counter(names).items() if count > 1}
+
+
+def _bind(statement: Any, where: Origin) -> None:
+    """Binds one value, after checking names and what it would overwrite.
+
+    A later binding wins over an earlier one, so that a file can change what it
+    includes, and the command line all files. The other way round a setting would be
+    lost unseen: twice in one file, or in a file that is included after it.
+    """
+    scope, selector, parameter, value, _ = statement
+    for item in gin.config._iterate_flattened_values(value):
+        if isinstance(item, _Unknown):
+            _configurable(item.name, where)
+    if parameter:
+        configurable = _configurable(selector, where)
+        _check_parameter(configurable, selector, parameter, where)
+        key = Key(scope, configurable.selector, parameter)
+    else:
+        key = Key(f"{scope}/{selector}" if scope else selector, MACRO, "value")
+    before = origins.get(key)
+    if before is not None and before.source in where.source.chain():
+        twice = before.source == where.source
+        rule = "be bound once in a file" if twice else "come after the include"
+        reason = f"It is overwritten by {where}."
+        remedy = "Remove one of the two." if twice else "Put the include first."
+        raise checks.ArgumentError(
+            f"{before}: {shown(key)} must {rule}; received {before.text!r}. "
+            f"{reason} {remedy}"
+        )
+    origins[key] = where
+    # Under dynamic_registration gin looks names up as they were imported.
+    name = selector if parameter else MACRO
+    gin.bind_parameter((key.scope, name, key.parameter), value)
+
+
+def _configurable(selector: str, where: Origin) -> Any:
+    """Returns what gin files call `selector`."""
+    try:
+        found = gin.config._parse_context().get_configurable(selector)
+    except KeyError:
+        several = sorted(gin.config._REGISTRY.matching_selectors(selector))
+        message = checks.message(
+            "a name", f"be one of {' or '.join(several)} in full", selector
+        )
+        raise checks.ArgumentError(f"{where}: {message}") from None
+    except (NameError, AttributeError, ValueError) as error:
+        # Under dynamic_registration: a module or a name in it is missing or taken.
+        said = str(error).splitlines()[0]
+        raise checks.ArgumentError(f"{where}: {said}") from error
+    if found is None:
+        rule = "be one that gin knows (tf_disentangle list)"
+        remedy = checks.nearest(selector.rsplit(".", 1)[-1], known_names())
+        remedy = remedy if remedy.startswith("Did") else ""
+        message = checks.message("a name", rule, selector, remedy)
+        raise checks.ArgumentError(f"{where}: {message}")
+    return found
+
+
+def known_names() -> list[str]:
+    """Returns the short names that gin files can use."""
+    items = (item for _, item in gin.config._REGISTRY.items())
+    return sorted({item.name for item in items if item.module != "gin"})
+
+
+def parameters(function: Any) -> list[str]:
+    """Returns the names of the parameters of a function or class."""
+    return list(inspect.signature(inspect.unwrap(function)).parameters)
+
+
+def _check_parameter(
+    configurable: Any, selector: str, parameter: str, where: Origin
+) -> None:
+    if gin.config._might_have_parameter(configurable.wrapper, parameter):
+        return
+    nearest = checks.nearest(parameter, parameters(configurable.wrapped))
+    message = checks.message(
+        f"{selector}.{parameter}", f"name a parameter of {selector}", parameter, nearest
+    )
+    raise checks.ArgumentError(f"{where}: {message}")
+
+
+def _check_macros() -> None:
+    """Checks that every %macro is defined, and every value there."""
+    macros = [key.scope for key in origins if key.selector == MACRO]
+    for key, where in origins.items():
+        value = gin.config._CONFIG[key[:2]][key.parameter]
+        for reference in gin.config.iterate_references(value):
+            name, selector = reference.config_key
+            argument, rule, remedy = shown(key), "be bound to a value", ""
+            if selector == MACRO and name not in macros:
+                argument, rule = "a macro", f"be defined, by a line {name} = VALUE"
+                remedy = checks.nearest(name, macros)
+                remedy = remedy if remedy.startswith("Did") else ""
+            elif name != "gin.REQUIRED":
+                continue
+            message = checks.message(argument, rule, f"%{name}", remedy)
+            raise checks.ArgumentError(f"{where}: {message}")

@@ -1,0 +1,66 @@
+"""The optimiser of a run, made and checked before the first step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+from tf_disentangle import checks
+
+# Keras takes any value of these: (what it must be above, at least, below), None is no
+# bound. Absent or None is allowed.
+_BOUNDS = {
+    "beta_1": (None, 0.0, 1.0),
+    "beta_2": (None, 0.0, 1.0),
+    "rho": (None, 0.0, 1.0),
+    "epsilon": (None, 0.0, None),
+    "weight_decay": (None, 0.0, None),
+    "clipnorm": (0.0, None, None),
+    "clipvalue": (0.0, None, None),
+    "global_clipnorm": (0.0, None, None),
+}
+
+
+def checked_optimizer(
+    optimizer: Callable[[], keras.optimizers.Optimizer]
+    | keras.optimizers.Optimizer
+    | None,
+) -> keras.optimizers.Optimizer:
+    """Returns the optimiser; made here, so that its variables are in the scope.
+
+    Args:
+        optimizer: A function that makes it, or the thing itself; None is Adam at 1e-4.
+
+    Raises:
+        ArgumentError: If it is none, or a number of it has no meaning.
+        ArgumentTypeError: If it, or a number of it, has another type.
+    """
+    if optimizer is None:
+        return keras.optimizers.Adam(1e-4)
+    made = optimizer() if callable(optimizer) else optimizer
+    remedy = "Pass a function that makes one; in gin @Adam, without quotes."
+    checks.require_type(made, keras.optimizers.Optimizer, "optimizer", remedy)
+    checks.real(_learning_rate(made), "learning_rate", at_least=0.0)
+    for name, (above, at_least, below) in _BOUNDS.items():
+        value = getattr(made, name, None)
+        if value is not None:
+            checks.real(value, name, above=above, at_least=at_least)
+            rule = f"be less than {below}"
+            checks.require(below is None or value < below, name, rule, value)
+    return made
+
+
+def _learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
+    """Returns the first step's learning rate."""
+    try:
+        # A strategy has a variable of its own kind here, which float() refuses.
+        rate = float(tf.convert_to_tensor(optimizer.learning_rate))
+    except TypeError as error:
+        rule, found = "be a number or a schedule", "a function that wants arguments"
+        remedy = "In gin, write @Name() with its parentheses."
+        raise checks.ArgumentError(
+            checks.message("learning_rate", rule, found, remedy)
+        ) from error
+    return float(f"{rate:.7g}")  # as it was given: it went through float32
