@@ -555,7 +555,7 @@ def test_checkpoint_of_another_model_is_refused(data, tmp_path):
         ({"callbacks": [keras.callbacks.Callback]}, "with its parentheses"),
         ({"cadence": Cadence}, "with its parentheses"),
         ({"model": "vae"}, "model must be a model or a function"),
-        ({"warm_start": "/nowhere"}, "run must be the folder of a run"),
+        ({"warm_start": "/nowhere"}, "warm_start must be the folder of a run"),
         ({"cadence": Cadence(log=2, evaluate=3)}, "evaluate must be a multiple"),
     ],
 )
