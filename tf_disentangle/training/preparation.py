@@ -88,15 +88,8 @@ def prepare(
     cadence = Cadence() if cadence is None else cadence
     device = Device() if device is None else device
     _check_types(model, dataset, cadence, device)
-    metrics, callbacks = _listed(metrics, "metrics"), _listed(callbacks, "callbacks")
-    for callback in callbacks:
-        checks.require_type(
-            callback, keras.callbacks.Callback, "callbacks", _PARENTHESES
-        )
-    for metric in metrics:
-        rule = "be functions (dataset, represent)"
-        fits = checks.accepts(metric, dataset, None)
-        checks.require(fits, "metrics", rule, metric, _NO_PARENTHESES)
+    callbacks = _callbacks(callbacks)
+    metrics = _metrics(metrics, dataset)
     steps = checks.integer(steps, "steps", at_least=1)
     seed = checks.integer(seed, "seed", at_least=0)
     checks.require(seed < 2**31, "seed", "be less than 2**31", seed)
@@ -154,6 +147,24 @@ def _source(run: Any) -> RunFolder | None:
     there = RunFolder(run).description.exists()
     checks.require(there, "warm_start", rule, str(run))
     return RunFolder.existing(run)
+
+
+def _callbacks(callbacks: Any) -> tuple[keras.callbacks.Callback, ...]:
+    """Returns the callbacks, checked."""
+    for callback in _listed(callbacks, "callbacks"):
+        checks.require_type(
+            callback, keras.callbacks.Callback, "callbacks", _PARENTHESES
+        )
+    return tuple(callbacks)
+
+
+def _metrics(metrics: Any, dataset: Dataset) -> tuple[Metric, ...]:
+    """Returns the metrics, checked."""
+    for metric in _listed(metrics, "metrics"):
+        rule = "be functions (dataset, represent)"
+        fits = checks.accepts(metric, dataset, None)
+        checks.require(fits, "metrics", rule, metric, _NO_PARENTHESES)
+    return tuple(metrics)
 
 
 def _listed(items: Any, argument: str) -> tuple:
