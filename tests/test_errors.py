@@ -26,6 +26,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 import gin  # noqa: E402
+import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
 from tf_disentangle.cli.main import main  # noqa: E402
@@ -203,6 +204,31 @@ def cache_is_a_file(stack):
     """`$TF_DISENTANGLE_CACHE` is a file"""
     pathlib.Path("taken").write_text("mine")
     _environment(stack, TF_DISENTANGLE_CACHE=os.path.abspath("taken"))
+
+
+def codes_alone(stack):
+    """`codes.npz` has no factors"""
+    np.savez("codes.npz", codes=np.eye(50))
+
+
+def codes_transposed(stack):
+    """`codes.npz` has codes [10, 300] and factors [300, 2]"""
+    rng = np.random.default_rng(0)
+    factors = rng.integers(0, 3, (300, 2))
+    np.savez("codes.npz", codes=rng.normal(size=(10, 300)), factors=factors)
+
+
+def codes_with_nan(stack):
+    """`codes.npz` has a NaN in the codes of latent 1"""
+    codes = np.random.default_rng(0).normal(size=(300, 3))
+    codes[7, 1] = np.nan
+    np.savez("codes.npz", codes=codes, factors=np.arange(300)[:, None] % 4)
+
+
+def damaged(stack):
+    """all checkpoints of `runs/a` are cut short"""
+    for path in pathlib.Path("runs/a/checkpoints").rglob("state.data*"):
+        path.write_bytes(path.read_bytes()[:100])
 
 
 def small_files_only(stack):
@@ -396,6 +422,129 @@ CASES = {
         param_case("A callback that is none", "train.callbacks=[@elbo()]"),
         param_case("A callback that needs a value", "train.callbacks=[@CSVLogger()]"),
     ],
+    "Objectives, latents and priors": [
+        param_case(
+            "A negative weight of the capacity",
+            "annealed_vae.gamma=-1",
+            file="annealed_vae.gin",
+        ),
+        param_case(
+            "A negative capacity", "LinearSchedule.end=-5", file="annealed_vae.gin"
+        ),
+        param_case(
+            "A schedule of no steps", "LinearSchedule.steps=0", file="annealed_vae.gin"
+        ),
+        param_case(
+            "A negative weight of total correlation",
+            "beta_tcvae.beta=-1",
+            file="beta_tcvae.gin",
+        ),
+        param_case(
+            "A misspelt estimator",
+            "beta_tcvae.estimator='stratifyed'",
+            file="beta_tcvae.gin",
+        ),
+        param_case("A negative lambda", "dip_vae_i.lambda_od=-1", file="dip_vae_i.gin"),
+        param_case(
+            "A negative weight of the divergence",
+            "decomposition_vae.alpha=-1",
+            file="decomposition_vae.gin",
+        ),
+        param_case(
+            "A misspelt divergence",
+            "decomposition_vae.divergence='mmdd'",
+            file="decomposition_vae.gin",
+        ),
+        param_case(
+            "A share above 1", "SparsePrior.gamma=1.5", file="decomposition_vae.gin"
+        ),
+        param_case(
+            "A Student-t without degrees of freedom",
+            "GaussianLatents.prior=@StudentTProductPrior()",
+            "StudentTProductPrior.df=0",
+        ),
+        param_case(
+            "Weights of a mixture that do not sum to 1",
+            "NormalMixturePrior.weights=[0.5, 0.5, 0.5, 0.5]",
+            file="pinwheel.gin",
+        ),
+        param_case(
+            "Clusters of another dimension",
+            "GaussianLatents.num_latents=3",
+            file="pinwheel.gin",
+        ),
+        param_case(
+            "Three variances for ten latents",
+            "GaussianLatents.prior=@NormalPrior()",
+            "NormalPrior.proportions=[1.0, 2.0, 3.0]",
+        ),
+        param_case("No scale of the noise", "Normal.scale=0.0", file="pinwheel.gin"),
+        param_case(
+            "An inverse gamma of concentration 0",
+            "InverseGammaPrior.concentration=0",
+            file="chyvae_inverse_gamma.gin",
+        ),
+        param_case(
+            "A misspelt family",
+            "LocationScaleLatents.family='laplas'",
+            file="laplace_beta_tcvae.gin",
+        ),
+        param_case(
+            "A hyperprior for a posterior that is not normal",
+            "LocationScaleLatents.prior=@InverseWishartPrior()",
+            "InverseWishartPrior.nu=200",
+            file="laplace_beta_tcvae.gin",
+        ),
+        param_case(
+            "A prior of latents that emit q(Sigma|x)",
+            "GaussianLatents.prior=@MeanFieldInverseWishartPrior()",
+            "MeanFieldInverseWishartPrior.nu=200",
+        ),
+        param_case(
+            "One penalty twice",
+            "vae.objective=@Objective()",
+            "Objective.name='mine'",
+            "Objective.penalties=[@TotalCorrelation(), @TotalCorrelation()]",
+            "TotalCorrelation.weight=1.0",
+        ),
+        param_case(
+            "Networks for pictures, data of points",
+            "vae.encoder=@conv_encoder",
+            file="pinwheel.gin",
+        ),
+    ],
+    "Scores": [
+        Case("A misspelt metric", "evaluate runs/a --metrics=migg"),
+        Case(
+            "A protocol that no metric knows",
+            "evaluate runs/a --metrics=sap --protocol=dlip",
+        ),
+        Case("A misspelt factor", "evaluate runs/a --metrics=mig --factors=x,scal"),
+        Case("No seeds", "evaluate runs/a --metrics=mig --seeds=0"),
+        Case("Neither run nor codes", "evaluate --metrics=mig"),
+        Case("Both run and codes", "evaluate runs/a --codes=codes.npz"),
+        Case("Codes that are not there", "evaluate --codes=codes.npz"),
+        Case(
+            "Codes that are text",
+            "evaluate --codes=codes.npz",
+            {"codes.npz": "1, 2, 3"},
+        ),
+        Case(
+            "Codes without factors",
+            "evaluate --codes=codes.npz --metrics=mig",
+            prepare=codes_alone,
+        ),
+        Case(
+            "Codes the other way round",
+            "evaluate --codes=codes.npz --metrics=mig",
+            prepare=codes_transposed,
+        ),
+        Case(
+            "Codes with a NaN",
+            "evaluate --codes=codes.npz --metrics=mig",
+            prepare=codes_with_nan,
+        ),
+    ],
     "What does not fit": [
         param_case(
             "A batch larger than the data", "CorrelatedEllipses.num_images=2040"
@@ -465,6 +614,11 @@ CASES = {
             "A best checkpoint of a run without validation",
             "evaluate runs/a --checkpoint=best",
             prepare=no_best,
+        ),
+        Case(
+            "Checkpoints that are damaged, all of them",
+            f"{AGAIN} --output=runs/a --gin_param=train.steps=8",
+            prepare=damaged,
         ),
         Case("Nothing to score", "evaluate runs/a"),
         Case(

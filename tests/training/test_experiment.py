@@ -299,8 +299,9 @@ def test_nan_of_an_intervals_last_update_is_never_saved(data, tmp_path):
     with pytest.raises(NonFiniteError, match=r"weights after the update .* step 6\."):
         run(data, tmp_path, 6, callbacks=[Poison()])
     for which in ("last", "best"):
-        path = str(find(tmp_path / "checkpoints", which) / "state")
-        assert step_of(path) <= 4
+        checkpoint = find(tmp_path / "checkpoints", which)
+        assert step_of(checkpoint) <= 4
+        path = str(checkpoint / "state")
         for name, _ in tf.train.list_variables(path):
             value = np.asarray(tf.train.load_variable(path, name))
             if value.dtype.kind == "f":

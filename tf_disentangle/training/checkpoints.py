@@ -67,9 +67,11 @@ class Checkpoints:
             try:
                 self._state.write(str(temporary / _STATE))
             except tf.errors.OpError as error:
+                # "{{function_node ...}} the path; the reason [Op:SaveV2]"
+                reason = error.message.rsplit(";", 1)[-1].split("[Op:")[0].strip()
                 rule = "have room for a checkpoint"
                 raise checks.ArgumentError(
-                    checks.message(str(self.folder), rule, error.message)
+                    checks.message(str(self.folder), rule, reason)
                 ) from error
             record = {"step": step, "interval": self._interval}
             record["files"] = _contents(temporary)
