@@ -18,6 +18,7 @@ from tf_disentangle.metrics.intervals import (
 )
 from tf_disentangle.metrics.on_dataset import needs
 from tf_disentangle.metrics.sampling import EncodedFactors
+from tf_disentangle.metrics.supervised.shared_fits import sharing_fits
 from tf_disentangle.protocols import CodeColumn, Dataset, Represent
 
 
@@ -186,7 +187,8 @@ def _over_seeds(
     results: dict[str, list[Any]] = {name: [] for name in metrics}
     disable = None if progress is None else not progress
     total = len(metrics) * len(seeds)
-    with tqdm(total=total, unit="score", disable=disable, leave=False) as bar:
+    bars = tqdm(total=total, unit="score", disable=disable, leave=False)
+    with bars as bar, sharing_fits():
         # Seeds outside: metrics of one seed share their draws.
         for seed in seeds:
             for name, metric in metrics.items():
