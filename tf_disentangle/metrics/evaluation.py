@@ -145,10 +145,13 @@ def evaluate_arrays(
 def _held_out_third(arrays: Mapping[str, np.ndarray], seed: int) -> list[np.ndarray]:
     """Train and test part of codes and factors: two thirds and one of the rows."""
     codes, factors = np.asarray(arrays["codes"]), np.asarray(arrays["factors"])
-    order = np.random.default_rng(seed).permutation(len(codes))
-    test, train = np.split(order, [len(codes) // 3])
     if len(factors) != len(codes):
         return [codes, factors, codes, factors]  # The metric says what is wrong.
+    rule = "have at least 6 rows to hold out a third of them"
+    enough = np.ndim(codes) != 2 or len(codes) >= 6
+    require(enough, "codes", rule, codes.shape, "Or give a test part.")
+    order = np.random.default_rng(seed).permutation(len(codes))
+    test, train = np.split(order, [len(codes) // 3])
     return [codes[train], factors[train], codes[test], factors[test]]
 
 
