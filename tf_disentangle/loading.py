@@ -68,7 +68,8 @@ def load(
     )
     configuration.parse([str(folder.config)], bindings)
     experiment = configuration.build("train", output=str(folder))
-    configuration.drop_unused()
+    if not bindings:  # Else the caller does, once what they are for is in use.
+        configuration.drop_unused()
     path = find(folder.checkpoints, checkpoint)
     restore_weights(experiment.model, path)
     return LoadedRun(folder, experiment, step_of(path))

@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -163,6 +164,21 @@ def test_evaluate_names_metrics_seeds_factors_and_sampled_codes(trained, tmp_pat
     assert {"mean", "low", "high"} <= set(rows[-1]["intervals"]["mig_score"])
     names = {path.name for path in tmp_path.glob("*.png")}
     assert names == {"mig_mutual_information.png", "factor_vae_votes.png"}
+
+
+def test_evaluate_offers_the_metrics_of_the_model(trained, tmp_path):
+    """A CHyVAE has an evidence, and no aggregate posterior of the usual form."""
+    before = len(rows_of(trained[0]))
+    done = command("evaluate", trained[0], "--metrics=log_evidence")
+    assert done.returncode == 0, done.stderr
+    assert "held-out images, 1000 draws" in done.stdout
+    (row,) = rows_of(trained[0])[before:]
+    result = row["scores"]["log_evidence"]
+    assert result["score"] == pytest.approx(np.mean(result["per_image"]))
+    assert result["score"] < 0 < result["standard_error"]
+    done = command("evaluate", trained[0], "--metrics=aggregate_posterior")
+    assert done.returncode == 2
+    assert "diagonal Gaussian posteriors and a standard normal prior" in done.stderr
 
 
 def test_visualize_writes_pictures(trained, tmp_path):

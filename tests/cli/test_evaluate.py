@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -105,9 +106,29 @@ def test_mistakes(path, arguments, words, capsys):
     [
         (None, "No such file"),
         (b"hello", "must be an .npz file of numpy.savez"),
+        (b"", "Write it with numpy.savez(path, codes=codes"),
+        (b"PK\x03\x04" + bytes(60), "The archive is damaged"),
         ({"factors": np.zeros((3, 2))}, "must hold codes"),
         ({"code": np.zeros((3, 2))}, "Did you mean codes"),
+        ({"arr_0": np.zeros((3, 2))}, "Write it with numpy.savez(path, codes=codes"),
         ({"codes": np.zeros(3)}, "codes must have shape [N, L]"),
+        ({"codes": np.zeros(3)}, "codes[:, numpy.newaxis]"),
+        ({"codes": np.zeros((0, 3))}, "codes must have at least 2 rows"),
+        ({"codes": np.full((9, 2), 1e200)}, "codes must be at most 1e+100 in size"),
+        ({"codes": np.zeros((9, 2), complex)}, "must hold real numbers"),
+        ({"codes": np.zeros((9, 2), object)}, "objects are refused"),
+        (
+            {"codes": np.zeros((9, 2)), "factors": np.full((9, 1), "red")},
+            "received 'text'. Number each column: numpy.unique",
+        ),
+        (
+            {"codes": np.zeros((5, 2)), "factors": np.arange(5)[:, None]},
+            "codes must have at least 6 rows to hold out a third",
+        ),
+        (
+            {"codes": np.zeros((9, 2)), "factor_names": ["a"]},
+            "The file has no factors",
+        ),
         (
             {"codes": np.zeros((9, 2)), "factors": np.zeros((3, 9), int)},
             "factors look transposed",
@@ -137,6 +158,24 @@ def test_files_that_are_something_else(tmp_path, content, words, capsys):
     error = capsys.readouterr().err
     assert words in error
     assert "Traceback" not in error
+
+
+def test_other_files_of_numpy_and_archives_of_other_things(tmp_path, capsys):
+    path = tmp_path / "codes.npy"
+    np.save(path, np.zeros((9, 2)))
+    assert run(f"--codes={path}") == 2
+    assert "received 'the one array" in capsys.readouterr().err
+    path = tmp_path / "codes.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("codes.npy", "1, 2, 3")
+    assert run(f"--codes={path}") == 2
+    assert "of other files" in capsys.readouterr().err
+    np.savez_compressed(path, codes=np.random.default_rng(0).normal(size=(99, 4)))
+    content = bytearray(path.read_bytes())
+    content[300:310] = bytes(10)
+    path.write_bytes(content)
+    assert run(f"--codes={path}") == 2
+    assert "The archive is damaged" in capsys.readouterr().err
 
 
 def test_categorical_columns_are_read(tmp_path):

@@ -261,6 +261,23 @@ ACTIVE_UNITS = Properties(
     latent_scale="none",
     between=(6.0, 6.0),
 )
+HOYER = Properties(
+    range=(0.0, 1.0),
+    # Of codes without noise whose latents are all in use none is sparse: 0.17 is what
+    # uniform ones have by chance. Sparsity does not ask what a latent shows: a rotation
+    # makes the code look sparser, since sums of four values are often near 0.
+    answers=answers(
+        (0.15, 0.2),
+        ZERO,
+        (0.12, 0.16),
+        (0.15, 0.21),
+        (0.34, 0.4),
+        (0.17, 0.23),
+        (0.15, 0.21),
+        (0.25, 0.33),
+    ),
+    between=(0.2, 0.3),
+)
 
 PROPERTIES = {
     ("active_units", ""): ACTIVE_UNITS,
@@ -270,6 +287,7 @@ PROPERTIES = {
     ("explicitness_score", "dlib"): EXPLICITNESS,
     ("factor_vae_score", "dlib"): FACTOR_VAE,
     ("factor_vae_score", "chyvae"): FACTOR_VAE,
+    ("hoyer_sparsity", ""): HOYER,
     ("irs_score", "dlib"): IRS,
     ("mig_score", "dlib"): MIG,
     ("modularity_score", "dlib"): MODULARITY,
@@ -306,7 +324,7 @@ def test_no_public_score_escapes_both_tables():
     scores = {
         name
         for name in metrics.__all__
-        if name.endswith(("_score", "_scores", "_units", "_efficiency"))
+        if name.endswith(("_score", "_scores", "_units", "_efficiency", "_sparsity"))
     }
     assert scores == {*METRICS, *OTHERS}
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import os
 import zipfile
+import zlib
+from typing import BinaryIO
 
 import numpy as np
 
@@ -22,6 +24,7 @@ and if you have them
 
 _NUMBERS = ("codes", "factors", "test_codes", "test_factors")
 _TEXTS = ("factor_names", "column_kinds")
+_REMEDY = "Write it with numpy.savez(path, codes=codes, factors=factors)."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,55 +64,97 @@ def read(path: str | os.PathLike) -> CodesFile:
 
     Raises:
         ArgumentError: If there is no such file, or it holds something else.
+        ArgumentTypeError: If codes or factors are not numbers.
     """
     rule = "be an .npz file of numpy.savez"
     try:
-        # Pickles are refused: they can run any code.
-        with np.load(path, allow_pickle=False) as file:
-            is_archive = isinstance(file, np.lib.npyio.NpzFile)
-            checks.require(is_archive, "--codes", rule, str(path), "Name the arrays.")
-            known = [*_NUMBERS, *_TEXTS]
-            for name in file.files:
-                suggestion = checks.nearest(name, known)
-                checks.require(
-                    name in known, f"{path}", "hold known arrays", name, suggestion
-                )
-            found = {name: file[name] for name in file.files}
+        with open(path, "rb") as stream:  # numpy leaves a damaged one open.
+            found = _arrays_of(stream, path, rule)
     except OSError as error:
         reason = f"{path}: {error.strerror or error}"
         raise checks.ArgumentError(checks.message("--codes", rule, reason)) from error
     except checks.ArgumentError:
         raise
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        # numpy takes any other file for a pickle, and says how to load it unsafely.
-        remedy = "Arrays of numbers and of text only; objects are refused."
-        raise checks.ArgumentError(
-            checks.message("--codes", rule, str(path), remedy)
-        ) from error
-    remedy = "numpy.savez(path, codes=codes, factors=factors)"
-    checks.require("codes" in found, str(path), "hold codes", sorted(found), remedy)
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        text = checks.message("--codes", rule, str(path), _remedy_of(error))
+        raise checks.ArgumentError(text) from error
+    checks.require("codes" in found, str(path), "hold codes", sorted(found), _REMEDY)
     arrays = {name: found[name] for name in _NUMBERS if name in found}
     for name, array in arrays.items():
         rule = "have shape [N, K]" if name.endswith("factors") else "have shape [N, L]"
-        checks.require(array.ndim == 2, name, rule, array.shape)
+        remedy = ""
+        if array.ndim == 1:
+            remedy = f"For one column write {name}[:, numpy.newaxis]."
+        checks.require(array.ndim == 2, name, rule, array.shape, remedy)
+        _require_numbers(name, array)
     return CodesFile(arrays, _factor_names(found), _columns(found))
+
+
+def _arrays_of(
+    stream: BinaryIO, path: str | os.PathLike, rule: str
+) -> dict[str, np.ndarray]:
+    """Returns the arrays of an archive by name."""
+    # Pickles are refused: they can run any code.
+    loaded = np.load(stream, allow_pickle=False)
+    is_archive = isinstance(loaded, np.lib.npyio.NpzFile)
+    checks.require(is_archive, "--codes", rule, f"the one array {path}", _REMEDY)
+    known = [*_NUMBERS, *_TEXTS]
+    with loaded as file:
+        for name in file.files:
+            unnamed = name.startswith("arr_")  # numpy.savez(path, codes, factors)
+            remedy = _REMEDY if unnamed else checks.nearest(name, known)
+            checks.require(name in known, f"{path}", "hold known arrays", name, remedy)
+        found = {name: file[name] for name in file.files}
+    # What is no array in the archive comes as bytes.
+    arrays = all(isinstance(array, np.ndarray) for array in found.values())
+    checks.require(arrays, "--codes", rule, f"{path}, of other files", _REMEDY)
+    return found
+
+
+def _remedy_of(error: Exception) -> str:
+    """Returns what to do about a file that numpy does not read.
+
+    numpy takes any other file for a pickle, and says how to load it unsafely.
+    """
+    if isinstance(error, zipfile.BadZipFile | zlib.error):
+        return "The archive is damaged; write it again."
+    if "Object arrays" in str(error):
+        return "Arrays of numbers and of text only; objects are refused."
+    return _REMEDY
+
+
+def _require_numbers(name: str, array: np.ndarray) -> None:
+    """Raises, with the remedy for labels in words, unless an array holds numbers."""
+    if array.dtype == np.bool_ or np.issubdtype(array.dtype, np.integer):
+        return
+    if np.issubdtype(array.dtype, np.floating):
+        return
+    is_text = array.dtype.kind in "SU"
+    remedy = ""
+    if is_text and name.endswith("factors"):
+        remedy = "Number each column: numpy.unique(column, return_inverse=True)[1]."
+    received = "text" if is_text else array.dtype.name
+    raise checks.ArgumentTypeError(
+        checks.message(name, "hold real numbers", received, remedy)
+    )
 
 
 def _factor_names(found: dict[str, np.ndarray]) -> tuple[str, ...]:
     count = found["factors"].shape[1] if "factors" in found else 0
     if "factor_names" not in found:
         return tuple(f"factor{k}" for k in range(count))
-    names = tuple(str(name) for name in np.atleast_1d(found["factor_names"]))
+    remedy = "" if "factors" in found else "The file has no factors."
+    names = tuple(str(name) for name in np.ravel(found["factor_names"]))
     rule = f"name each of the {count} factors once"
     good = len(set(names)) == len(names) == count
-    checks.require(good, "factor_names", rule, names)
+    checks.require(good, "factor_names", rule, names, remedy)
     return names
 
 
 def _columns(found: dict[str, np.ndarray]) -> tuple[CodeColumn, ...] | None:
     if "column_kinds" not in found:
         return None
-    kinds = [str(kind) for kind in np.atleast_1d(found["column_kinds"])]
+    kinds = [str(kind) for kind in np.ravel(found["column_kinds"])]
     count = found["codes"].shape[1]
     rule = f"have one entry for each of the {count} latents"
     checks.require(len(kinds) == count, "column_kinds", rule, len(kinds))

@@ -3,6 +3,7 @@
     bin/evaluate runs/chyvae
     bin/evaluate runs/chyvae --metrics=mig,dci,sap --seeds=3
     bin/evaluate runs/chyvae --metrics=study --sampled --checkpoint=best
+    bin/evaluate runs/chyvae --metrics=log_evidence,aggregate_posterior
     bin/evaluate runs/chyvae --metrics=factor_vae --protocol=dlib --factors=x,y
     bin/evaluate runs/chyvae --gin_param='dci_score.num_train = 1000'
     bin/evaluate --codes=codes.npz --metrics=study,active_units --output=/tmp/scores
@@ -18,13 +19,16 @@ from __future__ import annotations
 import functools
 import pathlib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
 from tf_disentangle import checks
 from tf_disentangle.cli import codes_file, run_flags
 from tf_disentangle.metrics.results import short_name
+
+if TYPE_CHECKING:  # It imports TensorFlow, which --codes does without.
+    from tf_disentangle import loading
 
 __doc__ = f"{__doc__}--codes scores without TensorFlow.\n{codes_file.HELP}\n"
 
@@ -127,18 +131,11 @@ def _evaluate_run(values: flags.FlagValues) -> int:
     run = run_flags.load(values, values.gin_param)
     from tf_disentangle import configuration, metrics
     from tf_disentangle.cli import score_table
-    from tf_disentangle.models.posterior_samples import (
-        PosteriorSamples,
-        has_usual_latents,
-    )
-    from tf_disentangle.training.aggregate_posterior import aggregate_posterior_of
+    from tf_disentangle.models.posterior_samples import PosteriorSamples
     from tf_disentangle.training.scores import name_of, rehearse
 
     if values.metrics:
-        known = {name: configuration.configured(name) for name in metrics.METRICS}
-        if has_usual_latents(run.model):
-            known["aggregate_posterior"] = aggregate_posterior_of(run.model)
-        chosen = choose(values.metrics, known)
+        chosen = choose(values.metrics, metrics_of(run, values.metrics))
     else:
         chosen = {name_of(metric): metric for metric in run.experiment.metrics}
     checks.require(
@@ -175,6 +172,38 @@ def _evaluate_run(values: flags.FlagValues) -> int:
     )
     print("", *paths, sep="\n")
     return 0
+
+
+def metrics_of(
+    run: loading.LoadedRun, asked: Collection[str] = ()
+) -> dict[str, Callable[..., Any]]:
+    """Returns the metrics of a run by name: those of the library and of its model.
+
+    Args:
+        run: The run.
+        asked: Names that must be among them.
+
+    Raises:
+        ArgumentError: If the model has no metric of a name that was asked for.
+    """
+    from tf_disentangle import configuration, metrics
+    from tf_disentangle.training.aggregate_posterior import aggregate_posterior_of
+    from tf_disentangle.training.evidence import log_evidence_of
+
+    known = {name: configuration.configured(name) for name in metrics.METRICS}
+    of_model = {
+        "aggregate_posterior": functools.partial(aggregate_posterior_of, run.model),
+        "log_evidence": functools.partial(
+            log_evidence_of, run.model, run.experiment.batches.held_out
+        ),
+    }
+    for name, make in of_model.items():
+        try:
+            known[name] = make()
+        except checks.ArgumentError:
+            if name in asked:
+                raise
+    return known
 
 
 def choose(

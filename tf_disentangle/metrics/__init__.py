@@ -66,6 +66,7 @@ from tf_disentangle.metrics.unsupervised.correlation import (
     UnsupervisedScores,
     unsupervised_scores,
 )
+from tf_disentangle.metrics.unsupervised.hoyer import HoyerSparsity, hoyer_sparsity
 
 #: Metrics of arrays by name; `on_dataset` makes metrics of a data set of them.
 ARRAY_METRICS: dict[str, Callable[..., Any]] = {
@@ -73,6 +74,7 @@ ARRAY_METRICS: dict[str, Callable[..., Any]] = {
     "dci_score": dci_score,
     "downstream_scores": downstream_scores,
     "explicitness_score": explicitness_score,
+    "hoyer_sparsity": hoyer_sparsity,
     "irs_score": irs_score,
     "mig_score": mig_score,
     "modularity_score": modularity_score,
@@ -138,6 +140,7 @@ __all__ = [
     "Evaluation",
     "ExplicitnessScore",
     "FactorVAEScore",
+    "HoyerSparsity",
     "IRSScore",
     "Interval",
     "MIGScore",
@@ -160,6 +163,7 @@ __all__ = [
     "evaluate_arrays",
     "explicitness_score",
     "factor_vae_score",
+    "hoyer_sparsity",
     "irs_score",
     "mean_interval",
     "mig_score",

@@ -18,6 +18,7 @@ from tf_disentangle.metrics.intervals import (
 )
 from tf_disentangle.metrics.on_dataset import needs
 from tf_disentangle.metrics.sampling import EncodedFactors
+from tf_disentangle.metrics.supervised.shared_fits import sharing_fits
 from tf_disentangle.protocols import CodeColumn, Dataset, Represent
 
 
@@ -144,10 +145,13 @@ def evaluate_arrays(
 def _held_out_third(arrays: Mapping[str, np.ndarray], seed: int) -> list[np.ndarray]:
     """Train and test part of codes and factors: two thirds and one of the rows."""
     codes, factors = np.asarray(arrays["codes"]), np.asarray(arrays["factors"])
-    order = np.random.default_rng(seed).permutation(len(codes))
-    test, train = np.split(order, [len(codes) // 3])
     if len(factors) != len(codes):
         return [codes, factors, codes, factors]  # The metric says what is wrong.
+    rule = "have at least 6 rows to hold out a third of them"
+    enough = np.ndim(codes) != 2 or len(codes) >= 6
+    require(enough, "codes", rule, codes.shape, "Or give a test part.")
+    order = np.random.default_rng(seed).permutation(len(codes))
+    test, train = np.split(order, [len(codes) // 3])
     return [codes[train], factors[train], codes[test], factors[test]]
 
 
@@ -186,7 +190,8 @@ def _over_seeds(
     results: dict[str, list[Any]] = {name: [] for name in metrics}
     disable = None if progress is None else not progress
     total = len(metrics) * len(seeds)
-    with tqdm(total=total, unit="score", disable=disable, leave=False) as bar:
+    bars = tqdm(total=total, unit="score", disable=disable, leave=False)
+    with bars as bar, sharing_fits():
         # Seeds outside: metrics of one seed share their draws.
         for seed in seeds:
             for name, metric in metrics.items():

@@ -3,8 +3,8 @@
 Every metric of arrays passes its arguments through `check_samples` or `check_split`, so
 that all of them accept the same input and refuse it in the same words:
 
-- Codes are numbers, all finite. float32 stays float32 (the edges of bins depend on
-  it), other types become float64. A constant latent is allowed.
+- Codes are numbers, all finite, at most 1e100 in size. float32 stays float32 (the edges
+  of bins depend on it), other types become float64. A constant latent is allowed.
 - Factors are whole numbers of any type, negative ones too. They are labels: each
   factor's distinct values become 0, 1, ... in ascending order, over the train and the
   test part together. Where a metric takes continuous factors they stay as they are.
@@ -21,6 +21,9 @@ import numpy as np
 
 from tf_disentangle.checks import ArgumentTypeError, message, require, require_type
 from tf_disentangle.protocols import CodeColumn
+
+# Whose squares can still be summed.
+_LARGEST = np.float64(1e100)  # float32 compares with it in float64
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -252,6 +255,14 @@ def _number_matrix(array: Any, argument: str, axis: str) -> np.ndarray:
         "The encoder has diverged, or its checkpoint is damaged."
         if axis == "L"
         else "",
+    )
+    large = np.flatnonzero(np.abs(array).max(axis=0) > _LARGEST)
+    require(
+        large.size == 0,
+        argument,
+        f"be at most {_LARGEST:g} in size",
+        "larger values in " + ", ".join(f"{letter}{column}" for column in large),
+        "Divide them by their standard deviation." if axis == "L" else "",
     )
     kept = np.float32 if array.dtype.itemsize <= 4 else np.float64
     return array.astype(kept, copy=False)

@@ -12,6 +12,7 @@ References:
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -42,7 +43,12 @@ class Evidence:
 
 
 def log_evidence(
-    model: VAE, images: np.ndarray, *, num_samples: int = 1000, seed: int = 0
+    model: VAE,
+    images: np.ndarray,
+    *,
+    num_samples: int = 1000,
+    seed: int = 0,
+    on_images: Callable[[int], object] | None = None,
 ) -> Evidence:
     """Estimates log p(x) of images under a model.
 
@@ -55,6 +61,7 @@ def log_evidence(
         images: uint8 [N, H, W, C], or vectors, N at least 1.
         num_samples: K, at least 1.
         seed: Of the draws, at least 0.
+        on_images: Called with how many images were done, such as a bar's `update`.
 
     Returns:
         The estimate, in nats.
@@ -66,7 +73,9 @@ def log_evidence(
     checks.require(len(images), "images", "not be empty", images.shape)
     count = checks.integer(num_samples, "num_samples", at_least=1)
     seed = checks.integer(seed, "seed", at_least=0)
-    _require_density(model)
+    name = type(model.latents.prior).__name__
+    rule = "have a prior with a density, `distribution()`"
+    checks.require(has_density(model), "model", rule, name)
     log_weights = _log_weight_function(model)
     draws = min(count, _CHUNK)
     rows = max(1, _CHUNK // draws)
@@ -82,6 +91,8 @@ def log_evidence(
         weights = np.concatenate(blocks).astype(np.float64)  # [K, rows]
         totals.append(np.logaddexp.reduce(weights, axis=0))
         squares.append(np.logaddexp.reduce(2 * weights, axis=0))
+        if on_images is not None:
+            on_images(len(batch))
     total, square = np.concatenate(totals), np.concatenate(squares)
     per_image = total - np.log(count)
     return Evidence(
@@ -92,14 +103,13 @@ def log_evidence(
     )
 
 
-def _require_density(model: VAE) -> None:
-    """Raises `ArgumentError` if the prior has no density."""
+def has_density(model: VAE) -> bool:
+    """Whether the prior of a model has a density over the latents."""
     try:
         model.latents.prior.distribution()
-    except NotImplementedError as error:
-        name = type(model.latents.prior).__name__
-        rule = "have a prior with a density, `distribution()`"
-        raise checks.ArgumentError(checks.message("model", rule, name)) from error
+    except NotImplementedError:
+        return False
+    return True
 
 
 def _log_weight_function(model: VAE) -> tf.types.experimental.PolymorphicFunction:

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tf_disentangle.metrics import EncodedFactors
 from tf_disentangle.metrics.results import as_row, numbers
+from tf_disentangle.metrics.supervised.shared_fits import sharing_fits
 from tf_disentangle.protocols import Dataset, Represent
 from tf_disentangle.training.callbacks import IntervalCallback
 from tf_disentangle.training.run_folder import RunFolder
@@ -29,11 +30,12 @@ def score(
     results: dict[str, Any] = {}
     if len(metrics) > 1:  # They share the codes of the images that both ask for.
         represent = EncodedFactors(dataset, represent)
-    for metric in metrics:
-        result, name = metric(dataset, represent), name_of(metric)
-        if name in results:
-            name = f"{name} ({getattr(result, 'protocol', len(results))})"
-        results[name] = result
+    with sharing_fits():
+        for metric in metrics:
+            result, name = metric(dataset, represent), name_of(metric)
+            if name in results:
+                name = f"{name} ({getattr(result, 'protocol', len(results))})"
+            results[name] = result
     return results
 
 

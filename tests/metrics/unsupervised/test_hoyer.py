@@ -7,6 +7,7 @@ import pytest
 
 from tf_disentangle.checks import ArgumentError, ArgumentTypeError
 from tf_disentangle.metrics.unsupervised.hoyer import hoyer_sparsity
+from tf_disentangle.protocols import CodeColumn
 
 RNG = np.random.default_rng(0)
 CODES = RNG.laplace(size=(500, 6)) + 0.3
@@ -68,6 +69,33 @@ def test_constant_latents_are_left_out():
     assert result.active.tolist() == [True] * 6 + [False] * 2 and result.num_active == 6
 
 
+@pytest.mark.parametrize(
+    "codes",
+    [CODES[:, :1], np.ones((9, 4)), np.insert(np.ones((500, 2)), 1, CODES[:, 0], 1)],
+)
+def test_fewer_than_two_latents_that_vary_are_not_sparse(codes):
+    result = hoyer_sparsity(codes)
+    assert result.score == 0.0
+    assert result.num_active < 2
+    np.testing.assert_array_equal(result.per_example, np.zeros(len(codes)))
+
+
+def test_categorical_columns_are_left_out():
+    labels = RNG.integers(3, size=500)
+    columns = [CodeColumn(f"z{d}") for d in range(6)]
+    columns.insert(2, CodeColumn("c", "categorical"))
+    result = hoyer_sparsity(np.insert(CODES, 2, labels, axis=1), columns=columns)
+    assert result.score == hoyer_sparsity(CODES).score
+    assert not result.active[2]
+    assert result.protocol == "mathieu2019, categorical=left out"
+
+
+def test_float32_codes_are_summed_in_float64():
+    codes = CODES.astype(np.float32)
+    wide = hoyer_sparsity(codes.astype(np.float64)).per_example
+    np.testing.assert_array_equal(hoyer_sparsity(codes).per_example, wide)
+
+
 def test_a_code_of_zeros_counts_as_zero():
     codes = np.concatenate([CODES, np.zeros((1, 6))])
     assert hoyer_sparsity(codes).per_example[-1] == 0.0
@@ -85,12 +113,10 @@ def test_result_is_frozen_with_the_score_first():
 @pytest.mark.parametrize(
     ("codes", "words"),
     [
-        (CODES[:1], "codes must have shape"),
+        (CODES[:1], "codes must have at least 2 rows"),
         (CODES[0], "codes must have shape"),
-        (np.where(CODES > 2, np.nan, CODES), "codes must be finite"),
-        (CODES[:, :1], "at least two latents that vary; received '1 of 1'"),
-        (np.ones((9, 4)), "received '0 of 4'"),
-        (np.full((9, 4), "a"), "codes must be numbers"),
+        (np.where(CODES > 2, np.nan, CODES), "NaN or infinity in z0"),
+        (np.full((9, 4), "a"), "codes must hold real numbers"),
     ],
 )
 def test_codes_that_have_no_score(codes, words):

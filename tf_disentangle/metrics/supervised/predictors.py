@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 
 from tf_disentangle.checks import one_of, require
+from tf_disentangle.metrics.supervised.shared_fits import shared
 
 _STAGES, _DEPTH, _RATE = 100, 3, 0.1
 _FOLDS, _NUM_REGULARISATIONS = 5, 10
@@ -52,7 +53,7 @@ class Fitted:
 def fit_predictor(
     name: str, features: np.ndarray, labels: np.ndarray, *, seed: int
 ) -> Fitted:
-    """Fits the classifier `name` of `PREDICTORS`.
+    """Fits the classifier `name` of `PREDICTORS`, once inside `sharing_fits()`.
 
     Args:
         name: A key of `PREDICTORS`.
@@ -68,6 +69,8 @@ def fit_predictor(
     if np.all(labels == labels[0]):
         zeros = np.zeros(features.shape[1]) if name in WITH_IMPORTANCES else None
         return Fitted(lambda x: np.full(len(x), labels[0]), zeros, labels.copy())
+    if name in _SMALL:
+        return shared(fit, name, features, labels, seed)
     return fit(features, labels, seed)
 
 
@@ -193,6 +196,9 @@ PREDICTORS: dict[str, Callable[[np.ndarray, np.ndarray, int], Fitted]] = {
     "logistic_regression": _logistic,
     "logistic_regression_ovr": _logistic_ovr,
 }
+
+#: Those whose fits are kept for other metrics: the ones that are small to keep.
+_SMALL = ("gradient_boosting", "logistic_regression", "logistic_regression_ovr")
 
 #: Those that tell how important each feature is.
 WITH_IMPORTANCES = tuple(

@@ -17,6 +17,7 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
+from tqdm import tqdm
 
 from tf_disentangle.checks import integer, require
 from tf_disentangle.metrics.protocol import array_protocol
@@ -131,7 +132,7 @@ def strong_downstream_score(
         batch_size=encode_batch_size,
         progress=progress,
     )
-    scores = _accuracies(parts, encoding, solver, seed)
+    scores = _accuracies(parts, encoding, solver, seed, progress)
     accuracy = np.full((2, len(dataset.factor_sizes)), np.nan)
     accuracy[0, targets] = scores[: len(targets)]
     accuracy[1, targets] = scores[len(targets) :].reshape(len(targets), -1).mean(axis=1)
@@ -153,13 +154,15 @@ def _accuracies(
     encoding: Encoding,
     solver: str,
     seed: int,
+    progress: bool | None,
 ) -> np.ndarray:
     """Test accuracy for each (target, train factors, test factors), [parts].
 
     The codes come in the order of the parts, train before test.
     """
     scores, start = [], 0
-    for target, train, test in parts:
+    disable = None if progress is None else not progress
+    for target, train, test in tqdm(parts, desc="fit", unit="fit", disable=disable):
         middle, stop = start + len(train), start + len(train) + len(test)
         fitted = fit_predictor(
             solver, encoding[start:middle], train[:, target], seed=seed

@@ -16,10 +16,13 @@ References:
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
-from tf_disentangle.checks import ArgumentTypeError, message, require
+from tf_disentangle.checks import require_type
+from tf_disentangle.metrics.inputs import check_codes
+from tf_disentangle.protocols import CodeColumn
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -29,10 +32,11 @@ class HoyerSparsity:
     Attributes:
         score: Mean sparsity of a code, in [0, 1], higher is sparser.
         per_example: float64 [N], the sparsity of each code.
-        active: bool [L], False for latents that are constant; they do not count.
+        active: bool [L], False for latents that do not count: constant ones, and
+            categorical columns.
         num_active: Number of active latents, the L of the formula.
         normalised: Whether each latent was divided by its standard deviation.
-        protocol: "mathieu2019", or with ", normalise=False".
+        protocol: "mathieu2019", with any value that was overridden.
     """
 
     score: float
@@ -43,50 +47,65 @@ class HoyerSparsity:
     protocol: str
 
 
-def hoyer_sparsity(codes: np.ndarray, *, normalise: bool = True) -> HoyerSparsity:
+def hoyer_sparsity(
+    codes: np.ndarray,
+    *,
+    normalise: bool = True,
+    columns: Sequence[CodeColumn] | None = None,
+) -> HoyerSparsity:
     """Scores how sparse codes are.
 
-    Conventions where the formula says nothing: a constant latent has no deviation to
-    be divided by and is left out (the reference gives NaN); a code that is 0 in all
-    the other latents uses none of them and counts as 0, not sparse.
+    Conventions where the definition leaves a choice: a constant latent has no deviation
+    to be divided by and is left out (the reference gives NaN); a code that is 0 in all
+    the other latents uses none of them and counts as 0, not sparse; with fewer than two
+    latents left there is nothing to choose from, and every code counts as 0; a
+    categorical column is left out, since its numbers are names ("left out").
 
     Args:
-        codes: Finite numbers [N, L], N at least 2, such as the posterior means.
+        codes: Numbers [N, L], N at least 2, such as the posterior means; see `inputs`
+            for what is accepted.
         normalise: Whether to divide each latent by its standard deviation.
+        columns: What the L columns hold; None takes all as continuous.
 
     Returns:
         The mean sparsity and its parts.
 
     Raises:
-        ArgumentTypeError: If the codes are not numbers.
-        ArgumentError: If they are not finite [N, L], or fewer than two latents vary.
+        ArgumentError: If the codes are not finite numbers [N, L].
+        ArgumentTypeError: If `normalise` is no bool.
     """
-    codes = np.asarray(codes)
-    if not np.issubdtype(codes.dtype, np.number):
-        text = message("codes", "be numbers", codes.dtype.name)
-        raise ArgumentTypeError(text)
-    codes = codes.astype(np.float64)
-    shaped = codes.ndim == 2 and len(codes) >= 2
-    require(shaped, "codes", "have shape [N, L] with N at least 2", codes.shape)
-    finite = np.isfinite(codes).all()
-    require(finite, "codes", "be finite", "values that are not" if not finite else None)
+    require_type(normalise, bool, "normalise")
+    codes, num_categories = check_codes(codes, columns=columns)
+    categorical = np.asarray(num_categories) > 0
     # ptp and not the deviation, whose rounding hides that a latent is constant.
-    active = np.ptp(codes, axis=0) > 0
-    num_active = int(active.sum())
-    rule = "have at least two latents that vary"
-    require(num_active >= 2, "codes", rule, f"{num_active} of {len(active)}")
-    used = codes[:, active]
+    active = (np.ptp(codes, axis=0) > 0) & ~categorical
+    used = codes[:, active].astype(np.float64)
     if normalise:
         used = used / used.std(axis=0, ddof=1)
-    length = np.sqrt((used**2).sum(axis=1))
-    ratio = np.abs(used).sum(axis=1) / np.where(length > 0, length, 1.0)
-    root = np.sqrt(num_active)
-    per_example = np.where(length > 0, (root - ratio) / (root - 1), 0.0)
+    per_example = sparsity_of_rows(used)
+    protocol = "mathieu2019"
+    if not normalise:
+        protocol += f", normalise={normalise}"
+    if categorical.any():
+        protocol += ", categorical=left out"
     return HoyerSparsity(
         score=float(per_example.mean()),
         per_example=per_example,
         active=active,
-        num_active=num_active,
-        normalised=bool(normalise),
-        protocol="mathieu2019" if normalise else "mathieu2019, normalise=False",
+        num_active=int(active.sum()),
+        normalised=normalise,
+        protocol=protocol,
     )
+
+
+def sparsity_of_rows(rows: np.ndarray) -> np.ndarray:
+    """Hoyer's sparsity of each row of [N, L], in [0, 1], float64 [N].
+
+    0 for a row of zeros, and for L below 2.
+    """
+    if rows.shape[1] < 2:
+        return np.zeros(len(rows))
+    length = np.sqrt((rows**2).sum(axis=1))
+    ratio = np.abs(rows).sum(axis=1) / np.where(length > 0, length, 1.0)
+    root = np.sqrt(rows.shape[1])
+    return np.where(length > 0, np.clip((root - ratio) / (root - 1), 0.0, 1.0), 0.0)
