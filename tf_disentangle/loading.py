@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -45,7 +45,10 @@ class LoadedRun:
 
 
 def load(
-    run: str | os.PathLike, checkpoint: str = "last", bindings: Sequence[str] = ()
+    run: str | os.PathLike,
+    checkpoint: str = "last",
+    bindings: Sequence[str] = (),
+    later: Collection[str] = (),
 ) -> LoadedRun:
     """Loads a run that was configured by gin; see `tf_disentangle.load`.
 
@@ -53,6 +56,8 @@ def load(
         run: The run folder.
         checkpoint: "last" or "best".
         bindings: gin bindings on top of the run's own.
+        later: Functions that the caller will configure, by name: what is bound to
+            them may be unused so far.
     """
     from tf_disentangle import configuration  # gin only where it is needed
 
@@ -68,8 +73,7 @@ def load(
     )
     configuration.parse([str(folder.config)], bindings)
     experiment = configuration.build("train", output=str(folder))
-    if not bindings:  # Else the caller does, once what they are for is in use.
-        configuration.drop_unused()
+    configuration.drop_unused(later)
     path = find(folder.checkpoints, checkpoint)
     restore_weights(experiment.model, path)
     return LoadedRun(folder, experiment, step_of(path))

@@ -128,8 +128,10 @@ def _evaluate_file(values: flags.FlagValues) -> int:
 
 
 def _evaluate_run(values: flags.FlagValues) -> int:
-    run = run_flags.load(values, values.gin_param)
-    from tf_disentangle import configuration, metrics
+    from tf_disentangle import metrics
+
+    run = run_flags.load(values, values.gin_param, metrics.METRICS)
+    from tf_disentangle import configuration
     from tf_disentangle.cli import score_table
     from tf_disentangle.models.posterior_samples import PosteriorSamples
     from tf_disentangle.training.scores import name_of, rehearse

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from absl import flags
@@ -29,8 +29,10 @@ def define(values: flags.FlagValues) -> None:
     )
 
 
-def load(values: flags.FlagValues, bindings: Sequence[str] = ()) -> LoadedRun:
-    """Loads the run that the options name."""
+def load(
+    values: flags.FlagValues, bindings: Sequence[str] = (), later: Collection[str] = ()
+) -> LoadedRun:
+    """Loads the run that the options name; see `loading.load`."""
     checks.require(
         values.run, "RUN", "be given", values.run, "For example: runs/chyvae"
     )
@@ -38,4 +40,4 @@ def load(values: flags.FlagValues, bindings: Sequence[str] = ()) -> LoadedRun:
     quiet.import_tensorflow()
     from tf_disentangle.loading import load as load_run
 
-    return load_run(values.run, values.checkpoint, bindings)
+    return load_run(values.run, values.checkpoint, bindings, later)

@@ -16,7 +16,7 @@ thought:
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import gin
@@ -38,8 +38,11 @@ _INSTEAD = {
 }
 
 
-def drop_unused() -> list[str]:
+def drop_unused(later: Collection[str] = ()) -> list[str]:
     """Removes the bindings of defaults that nothing used; to be called after `build`.
+
+    Args:
+        later: Functions that are only called later, by name: their bindings are left.
 
     Returns:
         A description of each of them.
@@ -47,7 +50,9 @@ def drop_unused() -> list[str]:
     Raises:
         ArgumentError: If a binding of the user's own was not used, naming all such.
     """
+    names = set(later)
     unused = unused_bindings()
+    unused = [k for k in unused if k.selector.rsplit(".", 1)[-1] not in names]
     mistakes = [k for k in unused if not origins[k].source.inherited]
     if mistakes:
         lines = "".join(f"\n  {_described(key)}" for key in mistakes)
