@@ -79,10 +79,14 @@ def explaining(path: str | os.PathLike) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in remedies:
-            raise
+        received = f"{path}: {error.strerror or error}"
         raise checks.ArgumentError(
-            checks.message("output", "be writable", str(path), remedies[error.errno])
+            checks.message(
+                "output",
+                "be writable",
+                received,
+                remedies.get(error.errno, "Choose another folder."),
+            )
         ) from error
 
 

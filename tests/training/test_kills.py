@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_disentangle.training.checkpoints import find
+from tf_disentangle.training.checkpoints import find, step_of
 
 SMALL = """
 include 'chyvae.gin'
@@ -29,6 +29,12 @@ Cadence.log = {log}
 Cadence.evaluate = {log}
 Cadence.save = {save}
 Cadence.pictures = {save}
+Cadence.score = {save}
+Device.steps_per_execution = 2
+train.callbacks = [@EarlyStopping()]
+EarlyStopping.monitor = 'validation/elbo'
+EarlyStopping.mode = '{mode}'
+EarlyStopping.patience = 4
 factor_vae_score.num_train_votes = 20
 factor_vae_score.num_test_votes = 20
 """
@@ -100,7 +106,13 @@ class Runs:
     def __init__(self, folder, **settings):
         self.folder = folder
         self.gin_file = folder / "small.gin"
-        settings = {"steps": 12, "log": 2, "save": 4, "seed": 0, **settings}
+        settings = {
+            "steps": 12,
+            "log": 2,
+            "save": 4,
+            "seed": 0,
+            "mode": "max",
+        } | settings
         self.gin_file.write_text(SMALL.format(**settings))
 
     def start(self, output, code=None, cache=None):
@@ -126,13 +138,14 @@ class Runs:
         return text
 
 
-def state(output):
-    """Everything in the last checkpoint: weights, optimiser, step, running means."""
-    reader = tf.train.load_checkpoint(str(find(output / "checkpoints") / "state"))
+def state(output, which="last"):
+    """Everything in a checkpoint: step, weights, optimiser, running means."""
+    path = find(output / "checkpoints", which)
+    reader = tf.train.load_checkpoint(str(path / "state"))
     names = sorted(reader.get_variable_to_shape_map())
     # Names of objects, and a count of saves: not the run's state.
     skipped = ("_CHECKPOINTABLE_OBJECT_GRAPH", "save_counter")
-    return {
+    return {"step": step_of(path)} | {
         n: np.asarray(reader.get_tensor(n)).tobytes()
         for n in names
         if not n.startswith(skipped)
@@ -148,10 +161,11 @@ def rows(output):
 
 
 def assert_same(output, whole):
-    assert state(output) == state(whole)
+    for which in ("last", "best"):
+        assert state(output, which) == state(whole, which)
     assert rows(output) == rows(whole)
     assert json.loads((output / "run.json").read_text())["status"] == "finished"
-    left = [p for p in output.rglob(".*") if p.name != ".lock"]
+    left = [p for p in output.rglob(".*") if p.suffix != ".lock" and p.name != ".lock"]
     assert left == [], "nothing half-written is left"
     pictures = [
         sorted(p.name for p in (o / "pictures").iterdir()) for o in (output, whole)
@@ -164,10 +178,8 @@ def runs(tmp_path_factory):
     runs = Runs(tmp_path_factory.mktemp("kills"))
     runs.finish(runs.folder / "whole")
     assert len(state(runs.folder / "whole")) > 50
-    assert [row["step"] for row in rows(runs.folder / "whole")] == [
-        *range(2, 13, 2),
-        12,
-    ]
+    steps = [row["step"] for row in rows(runs.folder / "whole")]
+    assert steps == [2, 4, 4, 6, 8, 8, 10, 12, 12], "a row of scores every 4 steps"
     return runs
 
 
@@ -240,3 +252,18 @@ main.process.explain_sudden_death()
     assert "cut short while in use" in text and "the same command goes on" in text
     assert "Building it again" in runs.finish(tmp_path / "run", cache=cut)
     assert_same(tmp_path / "run", runs.folder / "whole")
+
+
+def test_a_run_that_a_callback_ends_is_ended_there_however_often_killed(tmp_path):
+    """EarlyStopping on an ELBO that should fall, and does not: after four intervals."""
+    runs = Runs(tmp_path, mode="min", steps=40)
+    runs.finish(tmp_path / "whole")
+    ended = rows(tmp_path / "whole")[-1]["step"]
+    assert 8 <= ended < 40
+    code = 'at_call(5, run_folder.RunFolder, "append")'
+    killed = runs.start(tmp_path / "run", code=code)
+    killed.communicate()
+    assert killed.returncode == -signal.SIGKILL
+    for _ in range(2):  # To the end, and once more: nothing is left to do.
+        runs.finish(tmp_path / "run")
+        assert_same(tmp_path / "run", tmp_path / "whole")

@@ -59,9 +59,10 @@ def main(argv: Sequence[str]) -> int:
         text = re.sub(r"\n  In call to configurable .*", "", str(error))
         print(f"tf_disentangle {name}: {text}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print(f"tf_disentangle {name}: stopped.", file=sys.stderr)
-        return 130
+    except (KeyboardInterrupt, process.Terminated) as signal:
+        again = " The same command goes on." if name == "train" else ""
+        print(f"tf_disentangle {name}: stopped.{again}", file=sys.stderr)
+        return 130 if isinstance(signal, KeyboardInterrupt) else 143
 
 
 def run() -> None:
@@ -69,6 +70,7 @@ def run() -> None:
     process.require_utf8()
     if sys.argv[1:2] == ["train"]:
         process.explain_sudden_death()
+        process.raise_on_sigterm()
     # A gin file may import a module of the user's; last, so that it hides nothing.
     sys.path.append(os.getcwd())
     try:

@@ -29,6 +29,19 @@ def require_utf8() -> None:
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
+class Terminated(BaseException):
+    """SIGTERM came; like KeyboardInterrupt, no `except Exception` holds it."""
+
+
+def raise_on_sigterm() -> None:
+    """Has SIGTERM end this process as Ctrl-C does, everything closed in good order."""
+
+    def raise_it(number: int, frame: object) -> None:
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, raise_it)
+
+
 def explain_sudden_death() -> None:
     """Has a small second process say what to do if this one dies without a word.
 

@@ -43,7 +43,8 @@ flags.DEFINE_multi_string(
 flags.DEFINE_string(
     "output",
     None,
-    "The run folder; by default runs/ and the name of the first gin file.",
+    "The run folder; by default runs/ and the name of the first gin file, or "
+    "runs/NAME-again for NAME/config.gin.",
     flag_values=FLAGS,
 )
 flags.DEFINE_bool(
@@ -61,7 +62,7 @@ def main(values: flags.FlagValues) -> int:
         files,
         "For example: bin/train --gin_file=gin/chyvae.gin",
     )
-    output = values.output or str(pathlib.Path("runs") / pathlib.Path(files[0]).stem)
+    output = values.output or _default_output(pathlib.Path(files[0]))
     print(f"Run folder: {output}", file=sys.stderr)
 
     quiet.import_tensorflow()
@@ -80,6 +81,7 @@ def main(values: flags.FlagValues) -> int:
     if has_any(folder.checkpoints):  # Otherwise there is nothing to go on from.
         configuration.require_same_run(folder.config)
     if values.check:
+        experiment.check()
         print("The configuration is complete; nothing was run.")
         return 0
     try:
@@ -89,6 +91,14 @@ def main(values: flags.FlagValues) -> int:
         return 3
     _print_summary(result, experiment.steps)
     return 0 if result.signal is None else 128 + result.signal
+
+
+def _default_output(gin_file: pathlib.Path) -> str:
+    """Returns runs/NAME; a run's own config.gin is run again beside the others."""
+    name = gin_file.stem
+    if gin_file.name == "config.gin":
+        name = f"{gin_file.absolute().parent.name}-again"
+    return str(pathlib.Path("runs") / name)
 
 
 def _print_summary(result: Result, steps: int) -> None:

@@ -127,6 +127,9 @@ class Validate(IntervalCallback):
         validation: The terms on held-out images.
         checkpoints: Where the best is kept.
         best: Best validation ELBO so far, of a resumed run.
+
+    Attributes:
+        best: Best validation ELBO so far.
     """
 
     def __init__(
@@ -140,15 +143,15 @@ class Validate(IntervalCallback):
         super().__init__(interval, every)
         self._validation = validation
         self._checkpoints = checkpoints
-        self._best = best
+        self.best = best
 
     def act(self, step: int, logs: dict[str, Any]) -> None:
         """Validates, and saves if this is the best so far."""
         terms, marginal_kl = self._validation()
         logs.update({f"validation/{name}": value for name, value in terms.items()})
         logs["kl_per_latent"] = [float(value) for value in marginal_kl]
-        if terms["elbo"] > self._best:
-            self._best = terms["elbo"]
+        if terms["elbo"] > self.best:
+            self.best = terms["elbo"]
             self._checkpoints.save(step, best=True)
 
 

@@ -15,6 +15,7 @@ import os
 import pathlib
 import shutil
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -43,6 +44,7 @@ class Checkpoints:
 
     Attributes:
         latest: The newest whole checkpoint that was saved or restored, or None.
+        notes: Called at each save; returns JSON values to be kept with it.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Checkpoints:
     ) -> None:
         self.folder = pathlib.Path(folder)
         self.latest: pathlib.Path | None = None
+        self.notes: Callable[[], dict[str, Any]] = dict
         self._keep, self._interval = keep, interval
         statistics = [v.value for v in model.statistics.variables]
         self._state = tf.train.Checkpoint(model=model, statistics=statistics)
@@ -74,7 +77,7 @@ class Checkpoints:
                     checks.message(str(self.folder), rule, reason)
                 ) from error
             record = {"step": step, "interval": self._interval}
-            record["files"] = _contents(temporary)
+            record |= {"notes": self.notes(), "files": _contents(temporary)}
             (temporary / _RECORD).write_text(json.dumps(record, indent=2))
         if best:
             others = [other for other in _saved(folder) if other != path]
@@ -97,9 +100,9 @@ class Checkpoints:
         _restore(self._state, self.latest)
         return step_of(self.latest)
 
-    def interval_of_latest(self) -> int:
-        """Returns the steps between two rows of the run that wrote `latest`."""
-        return json.loads((self.latest / _RECORD).read_text())["interval"]
+    def record(self) -> dict[str, Any]:
+        """Returns the record of `latest`, {} if there is none."""
+        return {} if self.latest is None else read_record(self.latest)
 
     def set_aside_damaged(self) -> None:
         """Renames those after `latest`, which are damaged, out of the way."""
@@ -108,6 +111,11 @@ class Checkpoints:
                 aside = path.with_name(f"damaged-{path.name}")
                 shutil.rmtree(aside, ignore_errors=True)
                 path.rename(aside)
+
+
+def read_record(checkpoint: pathlib.Path) -> dict[str, Any]:
+    """Returns a checkpoint's step, interval, notes and files."""
+    return json.loads((checkpoint / _RECORD).read_text(encoding="utf-8"))
 
 
 def step_of(checkpoint: str | os.PathLike) -> int:
@@ -199,7 +207,7 @@ def _contents(folder: pathlib.Path) -> dict[str, dict[str, int]]:
 def _damage(path: pathlib.Path) -> str | None:
     """Returns why a checkpoint cannot be used, None if it can."""
     try:
-        expected: dict[str, Any] = json.loads((path / _RECORD).read_text())["files"]
+        expected: dict[str, Any] = dict(read_record(path)["files"])
         found = _contents(path)
     except FileNotFoundError:
         return f"{_RECORD} is missing"

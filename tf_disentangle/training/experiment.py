@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import math
 import os
 import pathlib
@@ -21,7 +22,13 @@ from tf_disentangle.models import VAE
 from tf_disentangle.protocols import Dataset
 from tf_disentangle.training import callbacks as duties
 from tf_disentangle.training.batches import Batches
-from tf_disentangle.training.checkpoints import Checkpoints
+from tf_disentangle.training.callback_state import CallbackState, state_of
+from tf_disentangle.training.checkpoints import (
+    Checkpoints,
+    newest,
+    read_record,
+    step_of,
+)
 from tf_disentangle.training.options import Cadence
 from tf_disentangle.training.pictures import Painter
 from tf_disentangle.training.run_folder import RunFolder, environment
@@ -44,7 +51,11 @@ _IDENTITY = (
     "objective",
     "prior",
     "dataset",
+    "optimizer",
 )
+
+
+_FULL_DISK = ("No space left", "File too large", "Disk quota exceeded")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,19 +125,23 @@ class Experiment:
                 self.cadence.keep,
                 self.cadence.log,
             )
+            settings = self._settings()
             # Before anything is written: a run that cannot go on stays as it is.
+            self._require_goes_on(settings)
             first = checkpoints.restore_latest()
-            self._require_goes_on(first, checkpoints)
             self.folder.clean()
             checkpoints.set_aside_damaged()
-            self.folder.describe(**environment(), **self._settings())
+            self.folder.describe(**environment(), **settings)
             if config:
                 files.write_text(self.folder.config, config)
-            self.folder.cut(first, keep_scores=first < self.steps)
-            with self._status():
-                fits = first < self.steps
-                signal = self._fit(first, checkpoints, config) if fits else None
+            # A callback such as EarlyStopping may have ended the run before its steps.
+            notes = checkpoints.record().get("notes", {})
+            is_done = self.steps in (first, notes.get("ended_of"))
+            self.folder.cut(first, keep_scores=not is_done)
+            with self._status() as status:
+                signal = None if is_done else self._fit(first, checkpoints, config)
                 scores = self._finish() if signal is None else {}
+                status["status"] = "finished" if signal is None else "stopped"
         return Result(
             folder=self.folder,
             model=self.model,
@@ -140,38 +155,54 @@ class Experiment:
         """Checks the arguments of the metrics, which are called only at the end."""
         rehearse(self.dataset, self.metrics)
 
-    def _require_goes_on(self, first: int, checkpoints: Checkpoints) -> None:
-        """Checks steps and interval against the `first` steps that are done."""
+    def check(self) -> None:
+        """Checks all that `run` checks before it writes anything."""
+        self.rehearse()
+        self._require_goes_on(self._settings())
+
+    def _require_goes_on(self, settings: dict[str, Any]) -> None:
+        """Checks steps, settings and interval against the run that the folder holds."""
+        path = newest(self.folder.checkpoints)
+        if path is None:
+            return
+        first = step_of(path)
         done = f"the {first} steps that the run in {self.folder} has done"
         checks.require(self.steps >= first, "steps", f"be at least {done}", self.steps)
-        before, now = self.folder.describe(), self._settings()
+        before = self.folder.describe()
         changed = {
-            name: f"{before[name]} -> {now[name]}"
+            name: f"{before[name]} -> {settings[name]}"
             for name in _IDENTITY
-            if first and before.get(name) != now[name]
+            if before.get(name) != settings[name]
         }
         rule, remedy = f"be those of the run in {self.folder}", "Choose another output."
         checks.require(not changed, "settings", rule, changed, remedy)
         log = self.cadence.log
         # A run that was stopped inside an interval goes on inside that interval.
-        fits = first % log == 0 or log == checkpoints.interval_of_latest()
+        fits = first % log == 0 or log == read_record(path)["interval"]
         checks.require(fits, "Cadence.log", f"divide {done}", log)
 
     @contextlib.contextmanager
-    def _status(self) -> Iterator[None]:
+    def _status(self) -> Iterator[dict[str, Any]]:
         """Keeps run.json's status and wall time true, also when the run fails."""
         started = time.monotonic()  # The clock may jump.
+        result: dict[str, Any] = {}
         self.folder.describe(status="running")
         try:
-            yield
-            status = "finished" if self.step == self.steps else "stopped"
-        except BaseException as error:
-            status = f"failed: {type(error).__name__}"
+            yield result
+        except Exception as error:
+            # A full disk may be what has failed: its message is the one to show.
+            with contextlib.suppress(checks.ArgumentError):
+                self._describe_end(started, f"failed: {type(error).__name__}")
             raise
-        finally:
-            seconds = self.folder.describe().get("wall_seconds", 0.0)
-            seconds = round(seconds + time.monotonic() - started, 1)
-            self.folder.describe(status=status, wall_seconds=seconds, step=self.step)
+        except BaseException:  # Ctrl-C, SIGTERM
+            self._describe_end(started, "stopped")
+            raise
+        self._describe_end(started, result["status"])
+
+    def _describe_end(self, started: float, status: str) -> None:
+        seconds = self.folder.describe().get("wall_seconds", 0.0)
+        seconds = round(seconds + time.monotonic() - started, 1)
+        self.folder.describe(status=status, wall_seconds=seconds, step=self.step)
 
     @property
     def step(self) -> int:
@@ -193,6 +224,7 @@ class Experiment:
             "objective": self.model.objective.name,
             "prior": type(self.model.latents.prior).__name__,
             "dataset": type(self.dataset).__name__,
+            "optimizer": _optimizer_of(self.model),
         }
 
     def _fit(self, first: int, checkpoints: Checkpoints, config: str) -> int | None:
@@ -205,18 +237,19 @@ class Experiment:
                 text = "\n".join("    " + line for line in config.splitlines())
                 tf.summary.text("config.gin", text)
         stop = duties.StopOnSignal(interval)
-        callbacks = [*self._duties(checkpoints, writer), stop]
-        try:
-            with _out_of_memory(self.batches.batch_size):
+        callbacks = [*self._duties(checkpoints, writer, stop), stop]
+        with _explained(self.batches.batch_size, self.folder):
+            try:
                 with self.model.distribute_strategy.scope():
                     self.model.load_images = ResidentImages(self.dataset.images())
                 for start, end in _stretches(first, self.steps, interval):
-                    if stop.received is None:
-                        self._fit_stretch(start, end, callbacks)
-        finally:
-            stop.restore()
-            writer.close()
-            self.model.load_images = None
+                    self._fit_stretch(start, end, callbacks)
+                    if self.model.stop_training:
+                        break
+            finally:
+                stop.restore()
+                writer.close()
+                self.model.load_images = None
         return stop.received
 
     def _fit_stretch(
@@ -237,15 +270,38 @@ class Experiment:
         )
 
     def _duties(
-        self, checkpoints: Checkpoints, writer: tf.summary.SummaryWriter
+        self,
+        checkpoints: Checkpoints,
+        writer: tf.summary.SummaryWriter,
+        stop: duties.StopOnSignal,
     ) -> list[keras.callbacks.Callback]:
         """Returns the callbacks, in the order in which they must act."""
         cadence, interval = self.cadence, self.cadence.log
-        images = self.dataset.images()
-        callbacks = [
+        notes = checkpoints.record().get("notes", {})
+        validation = []
+        if len(self.batches.held_out):
+            held_out = self.dataset.images()[np.sort(self.batches.held_out)]
+            terms = Validation(self.model, held_out, self.batches.seed)
+            best = notes.get("best_elbo", -math.inf)
+            validation = [
+                duties.Validate(interval, cadence.evaluate, terms, checkpoints, best)
+            ]
+
+        def to_note() -> dict[str, Any]:
+            ended = self.model.stop_training and stop.received is None
+            return {
+                "ended_of": self.steps if ended else None,
+                "best_elbo": validation[0].best if validation else None,
+                "callbacks": state_of(self.extras),
+            }
+
+        checkpoints.notes = to_note
+        return [
             duties.FiniteGuard(interval, checkpoints),
             duties.Speed(interval, self.batches.batch_size),
+            *validation,
             *self.extras,
+            CallbackState(self.extras, notes.get("callbacks", [])),
             # Records first: a row past the checkpoint is cut, a lost one stays lost.
             duties.Record(interval, self.folder, writer),
             Score(
@@ -255,17 +311,6 @@ class Experiment:
             duties.Pictures(interval, cadence.pictures, writer, self._painter().sheets),
             duties.Progress(interval, self.steps),
         ]
-        if len(self.batches.held_out):
-            held_out = images[np.sort(self.batches.held_out)]
-            validation = Validation(self.model, held_out, self.batches.seed)
-            best = _best_elbo(self.folder)
-            callbacks.insert(
-                2,
-                duties.Validate(
-                    interval, cadence.evaluate, validation, checkpoints, best
-                ),
-            )
-        return callbacks
 
     def draw(self, folder: str | os.PathLike, step: int) -> list[pathlib.Path]:
         """Writes the pictures of the model as it is; returns their paths.
@@ -317,17 +362,30 @@ class OutOfMemoryError(checks.ArgumentError):
 
 
 @contextlib.contextmanager
-def _out_of_memory(batch_size: int) -> Iterator[None]:
-    """Turns TensorFlow's exhausted memory into an error that says what to lower."""
+def _explained(batch_size: int, folder: RunFolder) -> Iterator[None]:
+    """Turns what TensorFlow says of a full disk or memory into our own error."""
     try:
         yield
-    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+    except (tf.errors.OpError, MemoryError) as error:
+        reason = str(error).strip().splitlines()[:1]
+        if any(sign in str(error) for sign in _FULL_DISK):
+            remedy = "Free some space or choose another folder."
+            raise checks.ArgumentError(
+                checks.message("output", "be writable", f"{folder}: {reason}", remedy)
+            ) from error
+        if not isinstance(error, (tf.errors.ResourceExhaustedError, MemoryError)):
+            raise
         rule = "leave room for a step in the device's memory"
         remedy = "Lower train.batch_size or the networks' width."
-        reason = str(error).strip().splitlines()[:1]
         raise OutOfMemoryError(
             checks.message("batch_size", rule, batch_size, f"{remedy} {reason}")
         ) from error
+
+
+def _optimizer_of(model: VAE) -> dict[str, Any]:
+    """Returns the optimiser's configuration as JSON holds it, before any restoring."""
+    config = {"class": type(model.optimizer).__name__, **model.optimizer.get_config()}
+    return json.loads(json.dumps(config, default=str))
 
 
 def _stretches(first: int, steps: int, interval: int) -> list[tuple[int, int]]:
@@ -338,13 +396,6 @@ def _stretches(first: int, steps: int, interval: int) -> list[tuple[int, int]]:
     whole = -(-first // interval) * interval
     ends = [(first, whole), (whole, steps)]
     return [(start, end) for start, end in ends if start < end]
-
-
-def _best_elbo(folder: RunFolder) -> float:
-    """Returns the best validation ELBO that the rows know."""
-    return max(
-        (r.get("validation/elbo", -math.inf) for r in folder.rows()), default=-math.inf
-    )
 
 
 def _last_terms(folder: RunFolder) -> dict[str, Any]:

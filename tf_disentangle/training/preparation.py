@@ -106,7 +106,7 @@ def prepare(
         built.num_examples = len(training)
         built.compile(
             optimizer=checked_optimizer(optimizer),
-            jit_compile=device.jit,
+            jit_compile=_jit(device, RunFolder(output) if goes_on else None),
             steps_per_execution=device.steps_per_execution,
         )
         built.optimizer.build(built.trainable_variables)
@@ -124,6 +124,16 @@ def prepare(
         extras=callbacks,
         metrics=metrics,
     )
+
+
+def _jit(device: Device, run: RunFolder | None) -> bool:
+    """Returns whether steps are compiled: as in the run that goes on, if none is said.
+
+    The default depends on the machine, and a run may go on on another one.
+    """
+    if run is None or device.jit_compile is not None:
+        return device.jit
+    return bool(run.describe().get("jit_compile", device.jit))
 
 
 def _check_types(model: Any, dataset: Any, cadence: Any, device: Any) -> None:

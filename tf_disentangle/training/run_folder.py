@@ -118,13 +118,15 @@ class RunFolder:
         """Returns run.json, after writing `changes` into it if there are any."""
         content = {}
         if self.description.exists():
-            text = self.description.read_text(encoding="utf-8")
             try:
-                content = json.loads(text)
-            except json.JSONDecodeError as error:
+                content = json.loads(self.description.read_text(encoding="utf-8"))
+            except ValueError as error:  # no JSON, or no UTF-8
                 raise checks.ArgumentError(
                     checks.message(str(self.description), "be JSON", str(error))
                 ) from error
+            is_object = isinstance(content, dict)
+            rule = "be a JSON object"
+            checks.require(is_object, str(self.description), rule, content)
         if changes:
             content.update(changes)
             files.write_json(self.description, content)
@@ -132,7 +134,8 @@ class RunFolder:
 
     def clean(self) -> None:
         """Removes what killed processes left half-written; needs the lock."""
-        for folder in (self.path, self.checkpoints, self.checkpoints / "best"):
+        best = self.checkpoints / "best"
+        for folder in (self.path, self.checkpoints, best, self.pictures):
             files.remove_temporaries(folder)
 
     @contextlib.contextmanager
@@ -157,33 +160,64 @@ class RunFolder:
 
     def append(self, row: Mapping[str, Any]) -> None:
         """Adds one row to metrics.jsonl, after dropping a killed run's half line."""
-        with files.explaining(self.metrics), open(self.metrics, "ab+") as file:
+        with self._writing_rows(), open(self.metrics, "ab+") as file:
             file.seek(0)
             content = file.read()
             file.truncate(content.rfind(b"\n") + 1)
             file.write(json.dumps(row).encode() + b"\n")
 
+    @contextlib.contextmanager
+    def _writing_rows(self) -> Iterator[None]:
+        """Lets one process at a time write rows: `evaluate` may run beside training."""
+        with files.explaining(self.metrics):
+            lock = open(self.path / ".metrics.lock", "w")  # noqa: SIM115 closed below
+        with lock, files.explaining(self.metrics):
+            if fcntl is not None:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
     def rows(self) -> list[dict[str, Any]]:
-        """Returns the rows of metrics.jsonl; a half line of a killed run is dropped."""
+        """Returns the rows of metrics.jsonl; a half line of a killed run is dropped.
+
+        Raises:
+            ArgumentError: If a whole line is not JSON.
+        """
         if not self.metrics.exists():
             return []
-        lines = self.metrics.read_text(encoding="utf-8").split("\n")
-        return [json.loads(line) for line in lines[:-1]]
+        rows = []
+        lines = self.metrics.read_bytes().split(b"\n")[:-1]
+        for number, line in enumerate(lines, start=1):
+            try:
+                rows.append(json.loads(line))
+            except ValueError as error:
+                rule, remedy = "be JSON", "Delete that line, if it cannot be mended."
+                where = f"{self.metrics}, line {number}"
+                raise checks.ArgumentError(
+                    checks.message(where, rule, str(error), remedy)
+                ) from error
+        return rows
 
     def cut(self, step: int, keep_scores: bool = True) -> None:
         """Drops the rows after `step`, which a resumed run will write again.
 
         Args:
             step: Of the checkpoint that the run goes on from.
-            keep_scores: Whether the scores at `step` stay; no if they come again.
+            keep_scores: Whether the run's own scores at `step` stay; no if they come
+                again. Those of `evaluate`, which name the kind of codes, stay.
         """
-        kept = [
-            row
-            for row in self.rows()
-            if row["step"] < step
-            or (row["step"] == step and (keep_scores or "scores" not in row))
-        ]
-        files.write_text(self.metrics, "".join(json.dumps(row) + "\n" for row in kept))
+        with self._writing_rows():
+            kept = [
+                row
+                for row in self.rows()
+                if row["step"] < step
+                or (row["step"] == step and (keep_scores or not _is_own_score(row)))
+            ]
+            text = "".join(json.dumps(row) + "\n" for row in kept)
+            files.write_text(self.metrics, text)
+
+
+def _is_own_score(row: Mapping[str, Any]) -> bool:
+    return "scores" in row and "codes" not in row
 
 
 def environment() -> dict[str, Any]:
