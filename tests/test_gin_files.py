@@ -133,6 +133,35 @@ def test_a_run_goes_on_to_more_steps_but_not_as_another_run(tmp_path):
         configuration.require_same_run(saved)
 
 
+def test_macros_count_by_their_values_when_a_run_goes_on(tmp_path):
+    saved, mine = tmp_path / "config.gin", tmp_path / "mine.gin"
+    text = "include 'chyvae.gin'\ntrain.steps = %STEPS\nSTEPS = %SHORT\nSHORT = 4\n"
+    mine.write_text(f"{text}NU = 30.0\nInverseWishartPrior.nu = %NU\n")
+    configuration.parse([str(mine)])
+    saved.write_text(configuration.with_defaults())
+    for bindings in (["SHORT = 8"], ["STEPS = 8"], ["train.steps = 8"]):
+        configuration.parse([str(mine)], bindings)
+        configuration.require_same_run(saved)
+    # Written without macros it is the same run.
+    configuration.parse(["chyvae.gin"], ["InverseWishartPrior.nu = 3e1"])
+    configuration.require_same_run(saved)
+    for binding in ("NU = 31.0", "InverseWishartPrior.nu = 31.0"):
+        configuration.parse([str(mine)], [binding])
+        with pytest.raises(ValueError, match=r"Prior.nu: 30.0 -> 31.0\n  Choose"):
+            configuration.require_same_run(saved)
+    # A macro inside a list, and a string that only looks like one.
+    names = "train.callbacks = [@CSVLogger(), %LAST]"
+    text = f"{names}\nLAST = @late/CSVLogger()\nCSVLogger.filename = '%NU'\n"
+    mine.write_text(f"{text}NU = 3\n")
+    configuration.parse([str(mine)])
+    saved.write_text(configuration.with_defaults())
+    configuration.parse([str(mine)], ["NU = 4"])
+    configuration.require_same_run(saved)
+    configuration.parse([str(mine)], ["LAST = @CSVLogger()"])
+    with pytest.raises(ValueError, match=r"\), @late/CSVLogger\(\)\] -> \[@CSV"):
+        configuration.require_same_run(saved)
+
+
 def test_schedule_clipping_and_callbacks_are_bound_in_gin(tmp_path):
     configuration.parse(
         ["vae.gin"],
@@ -325,20 +354,84 @@ def test_defaults_of_a_replaced_part_are_dropped_and_named(tmp_path):
         tmp_path,
     )
     (nu,) = dropped
-    assert re.match(r"InverseWishartPrior.nu \(chyvae.gin, line \d+, included by", nu)
+    assert re.fullmatch(r"InverseWishartPrior.nu \(chyvae.gin, line \d+\)", nu)
     config = configuration.with_defaults()
     assert "InverseWishartPrior" not in config
     # So what is written has no binding without effect, whoever reads it.
     assert used_up(config, tmp_path, name="config.gin") == []
 
 
-def test_a_runs_configuration_is_defaults_too(tmp_path):
+def test_in_a_runs_configuration_a_line_for_nothing_is_an_error_too(tmp_path):
     (tmp_path / "run.json").write_text("{}")
-    text = "include 'beta_vae.gin'\nInverseWishartPrior.nu = 200\n"
+    text = "include 'vae.gin'\nvae.objective = @beta_vae()\nbeta_vae.beta = 4.0\n"
+    replacing = "vae.objective = @elbo()"
+    dropped = used_up(text, tmp_path, replacing, name="config.gin")
+    assert dropped == [f"beta_vae.beta ({tmp_path}/config.gin, line 3)"]
+    for line in ("InverseWishartPrior.nu = 200", "other/beta_vae.beta = 3", "a = 1"):
+        with pytest.raises(checks.ArgumentError, match=re.escape(line)):
+            used_up(f"{text}{line}\n", tmp_path, replacing, name="config.gin")
+    # Evaluation gives values of its own to what the run binds.
+    text = "include 'vae.gin'\nconv_encoder.seed = 3\n"
     assert len(used_up(text, tmp_path, name="config.gin")) == 1
     (tmp_path / "run.json").unlink()
-    with pytest.raises(checks.ArgumentError, match=r"InverseWishartPrior\.nu = 200"):
+    with pytest.raises(checks.ArgumentError, match=r"conv_encoder\.seed = 3"):
         used_up(text, tmp_path, name="config.gin")
+
+
+def test_a_users_file_beside_the_librarys_is_a_users_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(configuration.origins, "gin_root", lambda: tmp_path)
+    unused = "InverseWishartPrior.nu = 200\n"
+    with pytest.raises(checks.ArgumentError, match=r"InverseWishartPrior\.nu = 200"):
+        used_up(f"include 'vae.gin'\n{unused}", tmp_path)
+    # As one of a set that others include, it is like the library's.
+    (tmp_path / "part.gin").write_text(unused)
+    text = "include 'vae.gin'\ninclude 'part.gin'\n"
+    assert used_up(text, tmp_path) == ["InverseWishartPrior.nu (part.gin, line 1)"]
+
+
+def test_what_a_file_replaces_it_must_not_bind_itself(tmp_path):
+    first = tmp_path / "first.gin"
+    first.write_text("include 'vae.gin'\nvae.objective = @beta_vae()\n")
+    text = f"include '{first}'\nbeta_vae.beta = 4.0\nvae.objective = @elbo()\n"
+    with pytest.raises(checks.ArgumentError, match=r"beta_vae\.beta = 4.0"):
+        used_up(text, tmp_path)
+    # Neither may a file that is read later.
+    (tmp_path / "second.gin").write_text("vae.objective = @elbo()\n")
+    text = f"include '{first}'\ninclude 'second.gin'\nbeta_vae.beta = 4.0\n"
+    with pytest.raises(checks.ArgumentError, match=r"beta_vae\.beta = 4.0"):
+        used_up(text, tmp_path)
+
+
+def test_a_macro_whose_reference_was_replaced_is_dropped_and_named(tmp_path):
+    text = "include 'vae.gin'\nSHORT = 4\nSTEPS = %SHORT\ntrain.steps = %STEPS\n"
+    dropped = used_up(text, tmp_path, "train.steps = 8")
+    assert dropped == [f"SHORT, STEPS ({tmp_path}/mine.gin, lines 2, 3)"]
+    assert "STEPS" not in configuration.with_defaults()
+    with pytest.raises(checks.ArgumentError, match="there is no %LONG anywhere"):
+        used_up(f"{text}LONG = 9\n", tmp_path, "train.steps = 8")
+    with pytest.raises(checks.ArgumentError, match="there is no %STEPS anywhere"):
+        used_up(text, tmp_path, "STEPS = 6", "train.steps = 8")
+
+
+def test_what_is_dropped_is_told_in_one_line_for_each_file(tmp_path):
+    dropped = used_up("include 'vae.gin'\n", tmp_path, "train.metrics = []")
+    (line,) = dropped
+    assert re.fullmatch(
+        r"factor_vae_score.protocol, factor_vae_score.seed "
+        r"\(metrics/factor_vae_chyvae.gin, lines 3, 4\)",
+        line,
+    )
+
+
+def test_macros_of_functions_that_are_called_later_wait_for_them(tmp_path):
+    bindings = ["STEPS = 3", "mig_score.seed = %STEPS"]
+    configuration.parse(["vae.gin"], [FEW, *bindings])
+    configuration.build("train", output=str(tmp_path / "run")).rehearse()
+    unused = configuration.unused_bindings()
+    assert [key.scope for key in unused if not key.selector.endswith("score")] == [
+        "STEPS"
+    ]
+    assert configuration.unused_bindings(["mig_score"]) == []
 
 
 LAZY = """

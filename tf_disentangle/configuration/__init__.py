@@ -3,23 +3,21 @@
 `register` offers the rooms' tables to gin files by name; `parse` reads files and
 bindings (`reading.py`); `build` calls a configured function and tells what is wrong
 with its values (`explaining.py`); `drop_unused` refuses bindings without an effect
-(`consumption.py`). The numerics stay free of gin: they are plain functions and
-classes, and a call from Python never sees a binding.
+(`consumption.py`); `require_same_run` refuses to go on with another run
+(`comparing.py`). The numerics stay free of gin: they are plain functions and classes,
+and a call from Python never sees a binding.
 """
 
 from __future__ import annotations
 
 import functools
-import os
-import pathlib
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import gin
 
-from tf_disentangle import checks
 from tf_disentangle.configuration import reading
+from tf_disentangle.configuration.comparing import require_same_run
 from tf_disentangle.configuration.consumption import drop_unused, unused_bindings
 from tf_disentangle.configuration.explaining import explained
 from tf_disentangle.configuration.origins import gin_root
@@ -35,9 +33,6 @@ __all__ = [
     "unused_bindings",
     "with_defaults",
 ]
-
-# Names whose change leaves a run the same run; jit changes the random draws.
-_MAY_CHANGE = ("train.steps", "Cadence.", "Device.strategy", "Device.steps_per")
 
 
 @functools.cache
@@ -130,40 +125,3 @@ def with_defaults() -> str:
         "# ------------------------------------------------------------------\n"
         f"# All values in use when the run began, defaults included:\n{comments}\n"
     )
-
-
-def require_same_run(config: str | os.PathLike) -> None:
-    """Checks that the present configuration goes on with the run of `config`.
-
-    Steps, cadences and devices may change on the way; anything else would make the
-    run another one under the same name.
-
-    Args:
-        config: Path of the run's config.gin; nothing is checked if it is not there.
-
-    Raises:
-        ArgumentError: If other values differ, naming them.
-    """
-    path = pathlib.Path(config)
-    if not path.exists():
-        return
-    before, now = _bound(path.read_text(encoding="utf-8")), _bound(gin.config_str())
-    changed = [
-        f"{name}: {before.get(name, 'not set')} -> {now.get(name, 'not set')}"
-        for name in sorted({*before, *now})
-        if before.get(name) != now.get(name) and not name.startswith(_MAY_CHANGE)
-    ]
-    if changed:
-        lines = "".join(f"\n  {change}" for change in changed)
-        raise checks.ArgumentError(
-            f"configuration must be that of the run in {path.parent}; received:{lines}"
-            "\n  Choose another --output for another run."
-        )
-
-
-def _bound(text: str) -> dict[str, str]:
-    """Returns the bindings of a file that `with_defaults` or gin wrote, by name."""
-    # A long value goes on in indented lines.
-    lines = re.sub(r"\\?\n +", " ", text).splitlines()
-    pairs = (line.split("=", 1) for line in lines if re.match(r"[\w./]+ *=", line))
-    return {name.strip(): " ".join(value.split()) for name, value in pairs}

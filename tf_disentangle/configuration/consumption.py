@@ -9,14 +9,14 @@ thought:
 - So does what is bound to a user's `@gin.configurable` function, which any Python
   code may call later. Functions of the library and of `@gin.register` are reached
   through references only.
-- What a file of defaults binds (the library's, or a run's config.gin) may belong to a
-  part that a later binding replaced: it is dropped, and named, but is no mistake.
+- What a file binds may belong to a part, or be a macro, that a later binding replaced:
+  it is dropped, and named, but is no mistake (`_forgiven` has the rule).
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 import gin
@@ -27,6 +27,7 @@ from tf_disentangle.configuration.origins import (
     Key,
     described,
     origins,
+    replaced,
     shown,
 )
 
@@ -45,15 +46,14 @@ def drop_unused(later: Collection[str] = ()) -> list[str]:
         later: Functions that are only called later, by name: their bindings are left.
 
     Returns:
-        A description of each of them.
+        For each file that has some, their names and lines.
 
     Raises:
         ArgumentError: If a binding of the user's own was not used, naming all such.
     """
-    names = set(later)
-    unused = unused_bindings()
-    unused = [k for k in unused if k.selector.rsplit(".", 1)[-1] not in names]
-    mistakes = [k for k in unused if not origins[k].source.inherited]
+    unused = unused_bindings(later)
+    used = [key for key in origins if key not in unused]
+    mistakes = [key for key in unused if not _forgiven(key, used)]
     if mistakes:
         lines = "".join(f"\n  {_described(key)}" for key in mistakes)
         noun = "binding" if len(mistakes) == 1 else "bindings"
@@ -61,16 +61,75 @@ def drop_unused(later: Collection[str] = ()) -> list[str]:
             f"every binding must be used; received {len(mistakes)} {noun} that "
             f"nothing in this run uses:{lines}"
         )
+    lines = _by_file(unused)
     for key in unused:
         values = gin.config._CONFIG[key[:2]]
         del values[key.parameter]
         if not values:
             del gin.config._CONFIG[key[:2]]
-    return [f"{shown(k)} ({origins.pop(k)})" for k in unused]
+        del origins[key]
+    return lines
 
 
-def unused_bindings() -> list[Key]:
-    """Returns the bindings that no call took and none can take any more."""
+def _by_file(keys: Iterable[Key]) -> list[str]:
+    """Returns one line for each file: what it binds of `keys`, and where."""
+    files: dict[str, list[Key]] = {}
+    for key in sorted(keys, key=lambda key: origins[key].line):
+        files.setdefault(origins[key].source.name, []).append(key)
+    return [
+        f"{', '.join(shown(key) for key in bound)} ({name}, "
+        f"line{'s' if len(bound) > 1 else ''} "
+        f"{', '.join(str(origins[key].line) for key in bound)})"
+        for name, bound in files.items()
+    ]
+
+
+def _forgiven(key: Key, used: Iterable[Key]) -> bool:
+    """Whether an unused binding is no mistake.
+
+    The command line's always is one. What the library's files, when included, bind
+    never is. In other files a binding is none if a later one, in another file or on
+    the command line, replaced a value that led to it. In a run's config.gin it is none
+    either while the run refers to its function: evaluation gives metrics values of its
+    own.
+    """
+    origin = origins[key]
+    if origin.source.path is None:
+        return False
+    if origin.source.of_the_library:
+        return True
+    values = [old.value for old in replaced if origin in old.earlier]
+    if origin.source.of_a_run:
+        values += [gin.config._CONFIG[k[:2]][k.parameter] for k in used]
+    return _lead_to(key, values)
+
+
+def _lead_to(key: Key, values: list[Any]) -> bool:
+    """Whether functions and macros in `values`, or bound to such, would take `key`."""
+    found: set[tuple[str, str]] = set()
+    todo = values
+    while todo:
+        references = gin.config.iterate_references(todo)
+        new = {reference.config_key for reference in references} - found
+        found |= new
+        todo = [
+            bound
+            for (scope, selector), bound in gin.config._CONFIG.items()
+            if any(s == selector and (s != MACRO or scope == n) for n, s in new)
+        ]
+    if key.selector == MACRO:
+        return key[:2] in found
+    scopes = [f"{scope}/" for scope, _ in found]
+    inside = not key.scope or any(s.startswith(f"{key.scope}/") for s in scopes)
+    return inside and any(selector == key.selector for _, selector in found)
+
+
+def unused_bindings(later: Collection[str] = ()) -> list[Key]:
+    """Returns the bindings that no call took and none can take any more.
+
+    Args:
+        later: Functions that are only called later, by name.
+    """
     used = {
         key
         for (scope, selector), values in gin.config._OPERATIVE_CONFIG.items()
@@ -80,6 +139,7 @@ def unused_bindings() -> list[Key]:
     for (scope, selector), values in gin.config._CONFIG.items():
         if not _called(selector) and _called_from_python(selector):
             used.update(Key(scope, selector, parameter) for parameter in values)
+    used.update(k for k in origins if k.selector.rsplit(".", 1)[-1] in later)
     todo = list(used)
     while todo:
         for key in _passed_on(todo.pop()):

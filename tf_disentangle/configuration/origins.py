@@ -6,7 +6,7 @@ import dataclasses
 import importlib.util
 import pathlib
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gin
 
@@ -43,13 +43,16 @@ class Source:
             yield from self.parent.source.chain()
 
     @property
-    def inherited(self) -> bool:
-        """Whether it is a set of defaults to build on: the library's, or a run's."""
-        if self.path is None:
-            return False
-        of_a_run = self.path.name == "config.gin"
-        of_a_run = of_a_run and self.path.with_name("run.json").exists()
-        return of_a_run or self.path.is_relative_to(gin_root())
+    def of_the_library(self) -> bool:
+        """Whether it is a set of the library's defaults that another file includes."""
+        included = self.path is not None and self.parent is not None
+        return included and self.path.is_relative_to(gin_root())
+
+    @property
+    def of_a_run(self) -> bool:
+        """Whether it is the configuration of a run that goes on or is looked at."""
+        named_so = self.path is not None and self.path.name == "config.gin"
+        return named_so and self.path.with_name("run.json").exists()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,8 +77,22 @@ class Origin:
         return where if parent is None else f"{where}, included by {parent}"
 
 
+class Replaced(NamedTuple):
+    """A value that a later binding replaced.
+
+    Attributes:
+        value: The value before.
+        earlier: What was bound by then, less what stands in the file of the later.
+    """
+
+    value: Any
+    earlier: frozenset[Origin]
+
+
 #: Where each binding of gin's present configuration stands.
 origins: dict[Key, Origin] = {}
+#: What it replaced on the way.
+replaced: list[Replaced] = []
 
 
 def gin_root() -> pathlib.Path:

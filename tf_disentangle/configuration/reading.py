@@ -23,9 +23,11 @@ from tf_disentangle.configuration.origins import (
     MACRO,
     Key,
     Origin,
+    Replaced,
     Source,
     gin_root,
     origins,
+    replaced,
     shown,
 )
 
@@ -41,6 +43,7 @@ def read(files: Sequence[str], bindings: Sequence[str]) -> None:
     """
     gin.clear_config()
     origins.clear()
+    replaced.clear()
     for file in files:
         path = _found(file, [pathlib.Path.cwd(), gin_root()])
         if path is None:
@@ -85,7 +88,7 @@ def _read_file(source: Source) -> None:
 def _read_text(text: str, source: Source) -> None:
     """Does what each statement of `text` says."""
     with gin.config._parse_scope() as context:
-        for statement in _statements(text, source):
+        for statement in statements(text, source, _Delegate()):
             location = statement.location
             line = location.line_content.strip()
             where = Origin(source, location.line_num, line)
@@ -121,11 +124,13 @@ class _Delegate(gin.config.ParserDelegate):
         return super().configurable_reference(scoped_selector, evaluate)
 
 
-def _statements(text: str, source: Source) -> Iterator[Any]:
+def statements(
+    text: str, source: Source, delegate: gin.config_parser.ParserDelegate
+) -> Iterator[Any]:
     """Yields gin's statements; what it cannot read is told with its line."""
     lines, line = text.splitlines(), 0
     try:
-        for statement in gin.config_parser.ConfigParser(text, _Delegate()):
+        for statement in gin.config_parser.ConfigParser(text, delegate):
             line = statement.location.line_num
             yield statement
         return
@@ -255,6 +260,10 @@ def _bind(statement: Any, where: Origin) -> None:
             f"{before}: {shown(key)} must {rule}; received {before.text!r}. "
             f"{reason} {remedy}"
         )
+    if before is not None:
+        others = {o for o in origins.values() if o.source is not where.source}
+        old = gin.config._CONFIG[key[:2]][key.parameter]
+        replaced.append(Replaced(old, frozenset(others)))
     origins[key] = where
     # Under dynamic_registration gin looks names up as they were imported.
     name = selector if parameter else MACRO
