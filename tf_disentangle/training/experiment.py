@@ -170,7 +170,7 @@ class Experiment:
         checks.require(self.steps >= first, "steps", f"be at least {done}", self.steps)
         before = self.folder.describe()
         changed = {
-            name: f"{before[name]} -> {settings[name]}"
+            name: _change(before.get(name), settings[name])
             for name in _IDENTITY
             if before.get(name) != settings[name]
         }
@@ -385,7 +385,16 @@ def _explained(batch_size: int, folder: RunFolder) -> Iterator[None]:
 def _optimizer_of(model: VAE) -> dict[str, Any]:
     """Returns the optimiser's configuration as JSON holds it, before any restoring."""
     config = {"class": type(model.optimizer).__name__, **model.optimizer.get_config()}
+    del config["name"]  # Keras numbers it.
     return json.loads(json.dumps(config, default=str))
+
+
+def _change(before: Any, now: Any) -> str:
+    """Returns what changed in a setting; of an optimiser, its own settings."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        names = [k for k in {**before, **now} if before.get(k) != now.get(k)]
+        return ", ".join(f"{k}: {before.get(k)} -> {now.get(k)}" for k in names)
+    return f"{before} -> {now}"
 
 
 def _stretches(first: int, steps: int, interval: int) -> list[tuple[int, int]]:
