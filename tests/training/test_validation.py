@@ -75,3 +75,15 @@ def test_a_model_that_no_run_prepared_says_what_it_lacks(data):
     model.num_examples = 100
     inference = model.infer(images, tf.constant([1, 2]))
     assert np.isfinite(model.terms(images, inference).scalars()["loss"])
+
+
+def test_a_batch_of_one_is_refused_where_a_penalty_needs_two(data, tmp_path):
+    model = functools.partial(narrow, objective=beta_tcvae())
+    words = r"batch_size must be at least 2, 2 for each .* Raise train\.batch_size"
+    with pytest.raises(checks.ArgumentError, match=words):
+        prepare(
+            model, data, output=str(tmp_path), steps=2, batch_size=1, validation_size=0
+        )
+    prepare(
+        narrow, data, output=str(tmp_path), steps=2, batch_size=1, validation_size=0
+    )
