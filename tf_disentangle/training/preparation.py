@@ -209,10 +209,10 @@ def _check_batch(model: VAE, batch_size: int, devices: int) -> None:
     checks.require(
         batch_size // devices >= least,
         "batch_size",
-        f"be at least {least * devices}, {least} for each device, for the penalties of "
+        f"give each device at least {least} images, for the penalties of "
         f"{model.objective.name}",
         batch_size,
-        "Raise train.batch_size.",
+        f"Raise train.batch_size to {least * devices} or more.",
     )
 
 
