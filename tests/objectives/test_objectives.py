@@ -183,7 +183,6 @@ def test_a_schedule_of_the_weight_is_never_negative():
     ],
     ids=lambda prior: type(prior).__name__,
 )
-@pytest.mark.filterwarnings("ignore:overflow encountered")
 def test_settings_beyond_float32_show_at_the_check(prior):
     latents = GaussianLatents(2, "full", prior)
     with pytest.raises(
