@@ -228,7 +228,7 @@ class Objective:
             f"pay the KL, which alone trains q(Sigma|x) of {type(latents).__name__}",
             f"{self.name}, which does not",
             "Use chyvae, elbo or beta_vae with beta > 0; or this objective with "
-            "GaussianLatents.",
+            "GaussianLatents and InverseWishartPrior.",
         )
         names = self.term_names(latents)
         checks.require(
