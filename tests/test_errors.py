@@ -508,6 +508,26 @@ CASES = {
             "TotalCorrelation.weight=1.0",
         ),
         param_case(
+            "A batch of one for a total correlation",
+            "train.batch_size=1",
+            file="beta_tcvae.gin",
+        ),
+        param_case(
+            "An objective that leaves a posterior untrained",
+            "vae.objective=@beta_tcvae()",
+            file="chyvae_mean_field.gin",
+        ),
+        param_case(
+            "Variances of unequal length",
+            "NormalMixturePrior.variances=[[1.0], [1.0, 2.0]]",
+            file="pinwheel.gin",
+        ),
+        param_case(
+            "A prior beyond float32",
+            "InverseGammaPrior.scale=1e-60",
+            file="chyvae_inverse_gamma.gin",
+        ),
+        param_case(
             "Networks for pictures, data of points",
             "vae.encoder=@conv_encoder",
             file="pinwheel.gin",

@@ -109,6 +109,7 @@ def test_large_nu_is_the_standard_normal():
     ("nu", "sigma0", "words"),
     [
         (3.0, None, "nu must be greater than p - 1 = 3 for 4 latents; received 3.0"),
+        (3.0 + 1e-10, None, r"nu must be greater than p - 1 = 3 .*received 3\.00000"),
         (float("nan"), None, "nu must be finite"),
         ("many", None, "nu must be int or float"),
         (9.0, [[1.0, 2.0], [2.0, 1.0]], "sigma0 must be a symmetric positive"),

@@ -85,6 +85,9 @@ class TestNormalMixture:
             ({"weights": [0.5, 0.5, 0.5]}, "whose sum is 1"),
             ({"weights": [1.2, -0.1, -0.1]}, "weights must be 3 positive numbers"),
             ({"weights": 1.0}, "weights must be 3 positive numbers"),
+            ({"variances": [[1.0], [1.0, 2.0]]}, "variances must be one positive"),
+            ({"variances": [1.0, 2.0]}, "variances must be one positive"),
+            ({"variances": None}, "variances must be one positive"),
         ],
     )
     def test_values_out_of_range(self, arguments, words):

@@ -56,6 +56,11 @@ def test_equal_variances_of_one_are_the_standard_normal():
     assert isinstance(theirs.prior, StandardNormalPrior)
 
 
+def test_proportions_may_be_large():
+    prior = GaussianLatents(2, prior=NormalPrior(2.0, [1e308, 1e308])).prior
+    np.testing.assert_allclose(prior.variances(), [2.0, 2.0], rtol=1e-6)
+
+
 def test_learned_proportions_follow_the_posterior_and_keep_the_scale():
     """KL(q || p) is least where v is proportional to E[z^2], here by hand."""
     latents = GaussianLatents(2, prior=NormalPrior(1.0, [1.0, 1.0], trainable=True))

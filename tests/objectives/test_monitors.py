@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+import scipy.special
 import tensorflow as tf
 from one_batch import encoder_outputs, inference_of
 
 from tf_disentangle.latents import GaussianLatents, StandardNormalPrior
 from tf_disentangle.objectives import monitors
 from tf_disentangle.objectives.monitors import gaussian_total_correlation
+from tf_disentangle.objectives.objective import MONITORS
 
 THREE = ("mutual_information", "total_correlation", "dimension_kl")
 
@@ -66,6 +68,28 @@ def test_gaussian_total_correlation_does_not_see_scale_or_place():
 @pytest.mark.parametrize("codes", [np.ones((9, 2)), np.eye(2), np.zeros((1, 3))])
 def test_gaussian_total_correlation_of_a_singular_covariance_is_not_finite(codes):
     assert not np.isfinite(gaussian_total_correlation(tf.constant(codes)))
+
+
+@pytest.mark.parametrize(("images", "there"), [(1, False), (3, False), (4, True)])
+def test_gaussian_total_correlation_needs_more_images_than_latents(images, there):
+    latents = GaussianLatents(3)
+    found = monitors(inference_of(latents, encoder_outputs(latents, images)))
+    assert set(found) == set(MONITORS if there else THREE)
+    assert all(np.isfinite(value) for value in found.values())
+
+
+def test_gaussian_total_correlation_is_too_high_for_small_samples():
+    """Of independent latents, by what the module's docstring says."""
+    count, size = 250, 10
+    draws = np.random.default_rng(3).normal(size=(300, count, size))
+    found = np.array([gaussian_total_correlation(tf.constant(z)) for z in draws])
+    # Exactly, from the mean log-determinant of a Wishart matrix.
+    digamma = scipy.special.digamma((count - 1 - np.arange(size)) / 2)
+    expected = 0.5 * (digamma[0] - digamma).sum()
+    error = found.std() / np.sqrt(len(found))
+    assert abs(found.mean() - expected) < 4.5 * error
+    assert expected > 10 * error
+    assert expected == pytest.approx(size * (size - 1) / (4 * (count - 1)), rel=0.05)
 
 
 def test_without_the_number_of_examples_one_is_left():

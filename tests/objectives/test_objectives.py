@@ -5,17 +5,33 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
-from one_batch import IMAGES, WEIGHTS, terms_and_gradient
+from one_batch import IMAGES, WEIGHTS, assert_same, terms_and_gradient
 
 from tf_disentangle import checks
-from tf_disentangle.latents import GaussianLatents, InverseWishartPrior
+from tf_disentangle.latents import (
+    GaussianLatents,
+    InverseGammaPrior,
+    InverseWishartPrior,
+    MarginalInverseWishartPrior,
+    MeanFieldInverseWishartPrior,
+    MeanFieldLatents,
+    NormalMixturePrior,
+    NormalPrior,
+)
 from tf_disentangle.objectives import (
+    OBJECTIVES,
+    ConstantSchedule,
     CovariancePenalty,
+    CyclicSchedule,
+    LinearSchedule,
     Objective,
     WeightedKL,
+    annealed_vae,
     beta_tcvae,
     beta_vae,
     chyvae,
+    decomposition_vae,
+    dip_vae_i,
     elbo,
 )
 
@@ -115,6 +131,94 @@ def test_chyvae_needs_a_hyperprior():
     chyvae().check(GaussianLatents(2, "full", InverseWishartPrior(5.0)))
 
 
+def test_chyvae_refers_priors_of_one_part_to_the_elbo():
+    latents = GaussianLatents(2, "full", MarginalInverseWishartPrior(9.0))
+    with pytest.raises(
+        checks.ArgumentError, match="use elbo with MarginalInverseWishartPrior"
+    ):
+        chyvae().check(latents)
+    elbo().check(latents)
+
+
+FREE = (beta_tcvae(), beta_vae(0.0), annealed_vae(0.0))
+PAYING = (chyvae(), beta_vae(ConstantSchedule(0.5)), annealed_vae(1.0))
+
+
+@pytest.mark.parametrize("objective", [*FREE, *PAYING], ids=lambda o: o.name)
+def test_a_posterior_that_only_the_kl_trains_needs_one_that_pays_it(objective):
+    latents = MeanFieldLatents(2, prior=MeanFieldInverseWishartPrior(9.0))
+    objective.check(GaussianLatents(2, "full", InverseWishartPrior(9.0)))
+    if objective in PAYING:
+        objective.check(latents)
+        return
+    with pytest.raises(checks.ArgumentError, match=r"pay the KL.*Use chyvae, elbo or"):
+        objective.check(latents)
+
+
+@pytest.mark.parametrize("step", [0, 3, 5, 9, 10, 12])
+def test_weight_of_the_kl_follows_a_schedule(step):
+    """Here up in 5 steps, 5 of rest, and again."""
+    beta = [0.0, 0.2, 0.4, 0.6, 0.8, *[1.0] * 5][step % 10]
+    objective = beta_vae(CyclicSchedule(0.0, 1.0, period=10, rise=0.5))
+    assert_same(objective, beta_vae(beta), step=step)
+    parts = {"a": tf.constant([2.0, 6.0]), "b": tf.constant([1.0, 0.0])}
+    found = tf.function(objective.kl_cost.__call__)(parts, tf.constant(step, tf.int64))
+    np.testing.assert_allclose(found, beta * np.array([3.0, 6.0]), rtol=1e-6)
+
+
+def test_a_schedule_of_the_weight_is_never_negative():
+    with pytest.raises(checks.ArgumentError, match="beta must never be negative"):
+        beta_vae(LinearSchedule(-1.0, 1.0, 10))
+    with pytest.raises(checks.ArgumentTypeError, match="beta must be int or float"):
+        beta_vae(CyclicSchedule)
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [
+        InverseGammaPrior(1.0, 1e-60),
+        NormalMixturePrior([[0.0, 0.0]], 1e-90),
+        NormalPrior(1.0, [1e308, 1e-308]),
+        InverseWishartPrior(1e40),
+    ],
+    ids=lambda prior: type(prior).__name__,
+)
+def test_settings_beyond_float32_show_at_the_check(prior):
+    latents = GaussianLatents(2, "full", prior)
+    with pytest.raises(
+        checks.ArgumentError, match=f"finite KL .*received '{type(prior).__name__}, "
+    ):
+        elbo().check(latents)
+
+
+@pytest.mark.parametrize(
+    ("objective", "least"),
+    [
+        (elbo(), 1),
+        (beta_tcvae(), 2),
+        (dip_vae_i(), 2),
+        (decomposition_vae(0.0), 1),
+        (decomposition_vae(1.0), 2),
+    ],
+    ids=lambda value: getattr(value, "name", str(value)),
+)
+def test_least_batch_is_that_of_the_penalties(objective, least):
+    assert objective.least_batch == least
+
+
+def test_a_penalty_cannot_have_the_name_of_a_monitor():
+    penalty = CovariancePenalty(1.0, 1.0, name="mutual_information")
+    objective = dataclasses.replace(elbo(), penalties=(penalty,))
+    with pytest.raises(checks.ArgumentError, match=r"name of a monitor.*'mutual_inf"):
+        objective.check(GaussianLatents(2))
+
+
+@pytest.mark.parametrize("factory", OBJECTIVES.values(), ids=list(OBJECTIVES))
+def test_a_likelihood_that_is_none_of_them_is_refused(factory):
+    with pytest.raises(checks.ArgumentError, match="likelihood must be a Likelihood"):
+        factory(likelihood=0)
+
+
 @pytest.mark.parametrize("beta", [-1.0, float("inf"), "4"])
 def test_beta_out_of_range(beta):
     with pytest.raises((checks.ArgumentError, checks.ArgumentTypeError), match="beta"):
@@ -130,6 +234,7 @@ def test_beta_out_of_range(beta):
         ({"penalties": [lambda inference: 0.0]}, "penalties must be Penalties"),
         ({"kl_cost": WeightedKL}, r"kl_cost must be a KLCost.*@Name\(\)"),
         ({"kl_cost": 4.0}, "kl_cost must be a KLCost"),
+        ({"requires": "kl"}, r"requires must be list or tuple.*Put it in a list"),
     ],
 )
 def test_an_objective_of_parts_that_are_none(options, words):

@@ -13,6 +13,7 @@ from tf_disentangle.models import vae
 from tf_disentangle.networks import conv_decoder, conv_encoder
 from tf_disentangle.objectives import beta_tcvae, monitors
 from tf_disentangle.training import Cadence, prepare
+from tf_disentangle.training.preparation import _check_batch
 from tf_disentangle.training.validation import Validation
 
 MONITORS = {
@@ -75,3 +76,25 @@ def test_a_model_that_no_run_prepared_says_what_it_lacks(data):
     model.num_examples = 100
     inference = model.infer(images, tf.constant([1, 2]))
     assert np.isfinite(model.terms(images, inference).scalars()["loss"])
+
+
+def test_a_batch_of_one_is_refused_where_a_penalty_needs_two(data, tmp_path):
+    model = functools.partial(narrow, objective=beta_tcvae())
+    words = (
+        r"batch_size must give each device at least 2 .* Raise train\.batch_size to 2"
+    )
+    with pytest.raises(checks.ArgumentError, match=words):
+        prepare(
+            model, data, output=str(tmp_path), steps=2, batch_size=1, validation_size=0
+        )
+    prepare(
+        narrow, data, output=str(tmp_path), steps=2, batch_size=1, validation_size=0
+    )
+
+
+@pytest.mark.parametrize(("devices", "least"), [(1, 2), (2, 4), (4, 8)])
+def test_a_batch_is_counted_on_each_device(devices, least):
+    model = narrow((64, 64, 1), latents=GaussianLatents(3), objective=beta_tcvae())
+    _check_batch(model, least, devices)
+    with pytest.raises(checks.ArgumentError, match=f"batch_size to {least} or"):
+        _check_batch(model, least - devices, devices)

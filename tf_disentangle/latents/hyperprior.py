@@ -84,8 +84,11 @@ class InverseWishartPrior(Prior):
         """Checks nu and Sigma_0 against the number of latents p."""
         super().build(input_shape)
         p = self.num_latents
+        # What is left of it in float32 counts, which may be p - 1 itself.
+        with np.errstate(over="ignore"):
+            nu = np.float32(self.nu)
         checks.require(
-            self.nu > p - 1,
+            nu > p - 1,
             "nu",
             f"be greater than p - 1 = {p - 1} for {p} latents",
             self.nu,

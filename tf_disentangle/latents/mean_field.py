@@ -83,6 +83,8 @@ class MeanFieldInverseWishartPrior(InverseWishartPrior):
         name: Of the Keras layer.
     """
 
+    needs_kl = True
+
     def check_posterior(self, posterior_type: type[tfd.Distribution]) -> None:
         """Checks that the latents give a q(Sigma|x)."""
         checks.require(

@@ -48,8 +48,8 @@ class NormalMixturePrior(Prior):
         rule = "be a table of numbers [K][L], a row for each component"
         self.locs = _array(locs, 2, "locs", rule)
         rule = f"be one positive number, or positive and of shape {self.locs.shape}"
-        values = np.asarray(variances)
-        ndim = 0 if values.ndim == 0 else 2
+        # A list's rows may differ in length, and then it has no shape to ask for.
+        ndim = 2 if isinstance(variances, list | tuple) else np.ndim(variances)
         values = _array(variances, ndim, "variances", rule)
         fits = values.ndim == 0 or values.shape == self.locs.shape
         checks.require(fits and (values > 0).all(), "variances", rule, variances)

@@ -63,7 +63,8 @@ class NormalPrior(Prior):
             f"have one number for each of the {size} latents",
             len(given),
         )
-        theta = np.log(given / np.sum(given))
+        logs = np.log(given)  # the sum of large numbers would not be finite
+        theta = logs - np.logaddexp.reduce(logs)
         if self.learns:
             self.theta = self.add_weight(
                 shape=(size,),

@@ -26,11 +26,14 @@ class Prior(keras.layers.Layer):
     Attributes:
         kl_names: The keys of what `kl` returns.
         label: How z is drawn, for the heads of pictures.
+        needs_kl: Whether `kl` is all that trains a part of the encoder's outputs, so
+            that an objective without it leaves them as they are.
         num_latents: L, once built.
     """
 
     kl_names: tuple[str, ...] = ("kl",)
     label: str = "z ~ p(z)"
+    needs_kl: bool = False
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(name=name)

@@ -56,6 +56,11 @@ class CapacityKL:
         checks.real(self.gamma, "gamma", at_least=0.0)
         at_least_zero(self.capacity, "capacity")
 
+    @property
+    def pays(self) -> bool:
+        """Whether the KL is paid at all."""
+        return self.gamma > 0
+
     def __call__(self, kl: Mapping[str, tf.Tensor], step: tf.Tensor) -> tf.Tensor:
         """Returns the cost, a scalar."""
         return capacity_cost(
@@ -82,5 +87,7 @@ def annealed_vae(
     """
     capacity = LinearSchedule(0.0, 25.0, 100_000) if capacity is None else capacity
     return Objective(
-        "annealed_vae", likelihood or Bernoulli(), CapacityKL(capacity, gamma)
+        "annealed_vae",
+        Bernoulli() if likelihood is None else likelihood,
+        CapacityKL(capacity, gamma),
     )

@@ -23,6 +23,7 @@ References:
 from __future__ import annotations
 
 import dataclasses
+from typing import ClassVar
 
 import tensorflow as tf
 
@@ -76,9 +77,12 @@ class _Part:
     """A weighted part of the KL.
 
     Attributes:
+        least_batch: One image alone says nothing of the aggregate posterior.
         weight: At least 0.
         estimator: Of log q(z), "stratified" or "weighted".
     """
+
+    least_batch: ClassVar[int] = 2
 
     weight: float = 1.0
     estimator: str = "stratified"
@@ -152,4 +156,9 @@ def beta_tcvae(
         TotalCorrelation(beta, estimator),
         DimensionKL(gamma, estimator),
     )
-    return Objective("beta_tcvae", likelihood or Bernoulli(), WeightedKL(0.0), parts)
+    return Objective(
+        "beta_tcvae",
+        Bernoulli() if likelihood is None else likelihood,
+        WeightedKL(0.0),
+        parts,
+    )

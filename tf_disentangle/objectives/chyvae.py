@@ -30,7 +30,7 @@ def chyvae(likelihood: Likelihood | None = None) -> Objective:
     """
     return Objective(
         "chyvae",
-        likelihood or Bernoulli(),
+        Bernoulli() if likelihood is None else likelihood,
         WeightedKL(1.0),
         requires=("kl_gaussian", "kl_covariance"),
     )

@@ -29,6 +29,7 @@ import tensorflow_probability as tfp
 from tf_disentangle import checks
 from tf_disentangle.distributions import Bernoulli, Likelihood, mmd_per_dimension
 from tf_disentangle.objectives.objective import Inference, Objective, WeightedKL
+from tf_disentangle.objectives.schedules import Schedule
 
 if TYPE_CHECKING:
     from tf_disentangle.latents import Prior
@@ -38,7 +39,7 @@ DIVERGENCES = ("mmd", "kl")
 
 def decomposition_vae(
     alpha: float = 1.0,
-    beta: float = 1.0,
+    beta: float | Schedule = 1.0,
     divergence: str = "mmd",
     likelihood: Likelihood | None = None,
 ) -> Objective:
@@ -46,14 +47,14 @@ def decomposition_vae(
 
     Args:
         alpha: Weight of D, at least 0.
-        beta: Weight of the KL, at least 0.
+        beta: Weight of the KL, at least 0; or a Schedule of it.
         divergence: D: "mmd" or "kl".
         likelihood: p(x|z); None is Bernoulli on logits.
     """
     return Objective(
         "decomposition_vae",
-        likelihood or Bernoulli(),
-        WeightedKL(checks.real(beta, "beta", at_least=0.0)),
+        Bernoulli() if likelihood is None else likelihood,
+        WeightedKL(beta),
         penalties=(AggregateDivergence(alpha, divergence),),
     )
 
@@ -76,6 +77,11 @@ class AggregateDivergence:
         """Checks each value by itself."""
         checks.real(self.alpha, "alpha", at_least=0.0)
         checks.one_of(self.divergence, DIVERGENCES, "divergence")
+
+    @property
+    def least_batch(self) -> int:
+        """Two images, unless nothing is computed: one code has no distribution."""
+        return 2 if self.alpha > 0 else 1
 
     def __call__(self, inference: Inference) -> tf.Tensor:
         """Returns alpha D, a scalar."""

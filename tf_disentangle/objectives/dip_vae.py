@@ -16,6 +16,7 @@ References:
 from __future__ import annotations
 
 import dataclasses
+from typing import ClassVar
 
 import tensorflow as tf
 
@@ -66,11 +67,14 @@ class CovariancePenalty:
     """DIP-VAE's penalty, for any posterior with two moments.
 
     Attributes:
+        least_batch: One image alone has no covariance.
         lambda_od: Weight off the diagonal, at least 0.
         lambda_d: Weight on the diagonal, at least 0.
         of: "means" (DIP-VAE-I) or "samples" (DIP-VAE-II).
         name: Label in logs.
     """
+
+    least_batch: ClassVar[int] = 2
 
     lambda_od: float
     lambda_d: float
@@ -109,7 +113,10 @@ def dip_vae_i(
     lambda_d = 10.0 * lambda_od if lambda_d is None else lambda_d
     penalty = CovariancePenalty(lambda_od, lambda_d, "means")
     return Objective(
-        "dip_vae_i", likelihood or Bernoulli(), WeightedKL(1.0), (penalty,)
+        "dip_vae_i",
+        Bernoulli() if likelihood is None else likelihood,
+        WeightedKL(1.0),
+        (penalty,),
     )
 
 
@@ -133,5 +140,8 @@ def dip_vae_ii(
     lambda_d = lambda_od if lambda_d is None else lambda_d
     penalty = CovariancePenalty(lambda_od, lambda_d, "samples")
     return Objective(
-        "dip_vae_ii", likelihood or Bernoulli(), WeightedKL(1.0), (penalty,)
+        "dip_vae_ii",
+        Bernoulli() if likelihood is None else likelihood,
+        WeightedKL(1.0),
+        (penalty,),
     )

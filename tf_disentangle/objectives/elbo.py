@@ -17,4 +17,6 @@ def elbo(likelihood: Likelihood | None = None) -> Objective:
     Args:
         likelihood: p(x|z); None is Bernoulli on logits.
     """
-    return Objective("elbo", likelihood or Bernoulli(), WeightedKL(1.0))
+    return Objective(
+        "elbo", Bernoulli() if likelihood is None else likelihood, WeightedKL(1.0)
+    )

@@ -18,15 +18,26 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+import numpy as np
 import tensorflow as tf
 
 from tf_disentangle import checks
 from tf_disentangle.distributions import Bernoulli, Likelihood
+from tf_disentangle.objectives.schedules import Schedule, at_least_zero
 
 if TYPE_CHECKING:
     import tensorflow_probability as tfp
 
     from tf_disentangle.latents import Latents
+
+
+#: What `monitors` reports beside the terms, in the same rows of the records.
+MONITORS = (
+    "mutual_information",
+    "total_correlation",
+    "dimension_kl",
+    "gaussian_total_correlation",
+)
 
 
 class Inference(NamedTuple):
@@ -66,7 +77,11 @@ class Inference(NamedTuple):
 
 
 class KLCost(Protocol):
-    """What the objective pays for the KL."""
+    """What the objective pays for the KL.
+
+    One that may pay nothing for it says so by a `pays` of False; without the attribute
+    it is taken to pay.
+    """
 
     def __call__(self, kl: Mapping[str, tf.Tensor], step: tf.Tensor) -> tf.Tensor:
         """Maps the named parts of the KL, each [B], to a cost [B] or scalar."""
@@ -74,6 +89,9 @@ class KLCost(Protocol):
 
 class Penalty(Protocol):
     """A further term that is minimised.
+
+    One that exists only for several images says so by `least_batch`, the fewest that a
+    device may be given at once; without the attribute one will do.
 
     Attributes:
         name: Its label in logs.
@@ -120,18 +138,31 @@ class Terms(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class WeightedKL:
-    """beta times the sum of the KL's parts, [B]."""
+    """beta times the sum of the KL's parts, [B].
 
-    beta: float = 1.0
+    Attributes:
+        beta: A number of at least 0, or a Schedule that is never negative, such as the
+            cyclic one of Fu et al. (`schedules.py`).
+    """
+
+    beta: float | Schedule = 1.0
 
     def __post_init__(self) -> None:
         """Checks the argument."""
-        checks.real(self.beta, "beta", at_least=0.0)
+        if isinstance(self.beta, Schedule):
+            at_least_zero(self.beta, "beta")
+        else:
+            checks.real(self.beta, "beta", at_least=0.0)
+
+    @property
+    def pays(self) -> bool:
+        """Whether the KL is paid at all."""
+        return isinstance(self.beta, Schedule) or self.beta > 0
 
     def __call__(self, kl: Mapping[str, tf.Tensor], step: tf.Tensor) -> tf.Tensor:
         """Returns beta * KL, [B]."""
-        del step
-        return self.beta * tf.add_n(list(kl.values()))
+        beta = self.beta(step) if isinstance(self.beta, Schedule) else self.beta
+        return beta * tf.add_n(list(kl.values()))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,6 +201,15 @@ class Objective:
             named = _is_part(penalty) and hasattr(penalty, "name")
             checks.require(named, "penalties", "be Penalties", penalty, remedy)
         object.__setattr__(self, "penalties", tuple(self.penalties))
+        checks.require_type(
+            self.requires, (list, tuple), "requires", "Put it in a list: [...]"
+        )
+        object.__setattr__(self, "requires", tuple(self.requires))
+
+    @property
+    def least_batch(self) -> int:
+        """The fewest images at once for which every penalty has a meaning."""
+        return max([1, *(getattr(p, "least_batch", 1) for p in self.penalties)])
 
     def check(self, latents: Latents) -> None:
         """Raises `ArgumentError` if the latent space cannot serve this objective."""
@@ -179,7 +219,16 @@ class Objective:
             f"have a KL with the parts {', '.join(self.requires)} for the objective "
             f"{self.name}",
             f"{type(latents.prior).__name__} with {', '.join(latents.kl_names)}",
-            "Give the latents a hyperprior, such as InverseWishartPrior(nu=200).",
+            "Give the latents a hyperprior, such as InverseWishartPrior(nu=200), "
+            f"or use elbo with {type(latents.prior).__name__}.",
+        )
+        checks.require(
+            getattr(self.kl_cost, "pays", True) or not latents.prior.needs_kl,
+            "objective",
+            f"pay the KL, which alone trains q(Sigma|x) of {type(latents).__name__}",
+            f"{self.name}, which does not",
+            "Use chyvae, elbo or beta_vae with beta > 0; or this objective with "
+            "GaussianLatents and InverseWishartPrior.",
         )
         names = self.term_names(latents)
         checks.require(
@@ -189,15 +238,19 @@ class Objective:
             names,
             "A penalty's name is an argument of it.",
         )
+        taken = sorted(set(names) & set(MONITORS))
+        rule = "not have the name of a monitor, for validation records both"
+        checks.require(not taken, "penalties", rule, ", ".join(taken))
         self._rehearse(latents)
 
     def _rehearse(self, latents: Latents) -> None:
-        """Calls the penalties on a batch of two, to see what the latents lack."""
+        """Takes KL and penalties of a batch of two, to see what the latents lack."""
         seed = tf.zeros([2], tf.int32)
         posterior = latents.posterior(tf.zeros([2, latents.num_parameters]))
         sample = posterior.sample(seed=seed)
         step = tf.zeros([], tf.int64)
         inference = Inference(latents, posterior, sample, step, seed, num_examples=2)
+        _check_finite(latents, latents.kl(posterior, sample, seed))
         for penalty in self.penalties:
             try:
                 penalty(inference)
@@ -238,3 +291,15 @@ class Objective:
 def _is_part(value: Any) -> bool:
     """Whether `value` can be called and is no class whose parentheses are missing."""
     return callable(value) and not isinstance(value, type)
+
+
+def _check_finite(latents: Latents, kl: Mapping[str, tf.Tensor]) -> None:
+    """Raises `ArgumentError` for settings whose KL is beyond float32."""
+    wrong = [name for name, part in kl.items() if not np.isfinite(part).all()]
+    checks.require(
+        not wrong,
+        "prior",
+        f"have a finite KL from {type(latents).__name__} in float32",
+        f"{type(latents.prior).__name__}, whose {', '.join(wrong)} is not",
+        "A setting of the prior or of the latents is too small or too large.",
+    )

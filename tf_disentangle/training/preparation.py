@@ -102,7 +102,7 @@ def prepare(
     batches = Batches(training, held_out, batch_size, seed, with_replacement)
     strategy = device.make_strategy(batch_size)
     with strategy.scope():
-        built = _built(model, dataset, seed, strategy)
+        built = _built(model, dataset, batches, strategy)
         built.num_examples = len(training)
         built.compile(
             optimizer=checked_optimizer(optimizer),
@@ -186,10 +186,10 @@ def _listed(items: Any, argument: str) -> tuple:
 def _built(
     model: VAE | Callable[..., VAE],
     dataset: Dataset,
-    seed: int,
+    batches: Batches,
     strategy: tf.distribute.Strategy,
 ) -> VAE:
-    """Returns the model, built if a function was given, fit for the data."""
+    """Returns the model, built if a function was given, fit for data and batches."""
     if isinstance(model, keras.Model):
         checks.require(
             strategy.num_replicas_in_sync == 1,
@@ -199,7 +199,7 @@ def _built(
             "For example functools.partial(models.vae, objective=...).",
         )
     else:
-        model = model(dataset.image_shape, seed)
+        model = model(dataset.image_shape, batches.seed)
         rule = "make a model"
         checks.require(isinstance(model, keras.Model), "model", rule, model)
     checks.require(
@@ -209,7 +209,21 @@ def _built(
         model.image_shape,
     )
     _check_decoder(model)
+    _check_batch(model, batches.batch_size, strategy.num_replicas_in_sync)
     return model
+
+
+def _check_batch(model: VAE, batch_size: int, devices: int) -> None:
+    """Checks that each device's images are enough for the objective's penalties."""
+    least = model.objective.least_batch
+    checks.require(
+        batch_size // devices >= least,
+        "batch_size",
+        f"give each device at least {least} images, for the penalties of "
+        f"{model.objective.name}",
+        batch_size,
+        f"Raise train.batch_size to {least * devices} or more.",
+    )
 
 
 def _check_decoder(model: VAE) -> None:
