@@ -145,7 +145,7 @@ def test_arrays_with_and_without_a_test_part():
 
 
 def test_splits_of_the_same_rows_have_a_spread_and_no_interval():
-    """The rows stay: a confidence interval of such scores covered 0.73, not 0.95."""
+    """The rows stay, so that an interval of such scores would be too narrow."""
     found = evaluate_arrays(
         arrays(),
         {name: ARRAY_METRICS[name] for name in ("mig_score", "sap_score")},

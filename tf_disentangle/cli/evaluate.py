@@ -5,7 +5,7 @@
     bin/evaluate runs/chyvae --metrics=study --sampled --checkpoint=best
     bin/evaluate runs/chyvae --metrics=log_evidence,aggregate_posterior
     bin/evaluate runs/chyvae --metrics=factor_vae --protocol=dlib --factors=x,y
-    bin/evaluate runs/chyvae --gin_param='dci_score.num_train = 1000'
+    bin/evaluate runs/chyvae --metrics=dci --gin_param='dci_score.num_train = 1000'
     bin/evaluate --codes=codes.npz --metrics=study,active_units --output=/tmp/scores
 
 A run's results are printed and added to its metrics.jsonl, and pictures of the matrices
