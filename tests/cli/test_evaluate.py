@@ -63,7 +63,7 @@ def test_seeds_factors_and_protocol(path, tmp_path, capsys):
     options = ["--metrics=sap,mig", "--factors=x,scale", "--protocol=dlib-verbatim"]
     assert run(f"--codes={path}", *options) == 0
     text = capsys.readouterr().out
-    assert "dlib-verbatim" in text
+    assert "dlib-verbatim, factors=scale+x\n" in text
     assert not list(tmp_path.iterdir())
     plain = tmp_path / "plain.npz"
     codes, factors = codes_of(600, 0)
@@ -71,7 +71,9 @@ def test_seeds_factors_and_protocol(path, tmp_path, capsys):
     assert run(f"--codes={plain}", "--metrics=sap", "--seeds=3") == 0
     text = capsys.readouterr().out
     assert "test=random third" in text
-    assert "[" in text.splitlines()[1], "an interval"
+    head, line = text.splitlines()[:2]
+    assert "least..greatest of splits" in head
+    assert ".." in line and "interval" not in text
 
 
 def test_codes_without_factors_have_unsupervised_scores_only(tmp_path, capsys):
@@ -90,6 +92,7 @@ def test_codes_without_factors_have_unsupervised_scores_only(tmp_path, capsys):
         (["--metrics=factor_vae"], "for which the file has the arrays"),
         (["--metrics=mig", "--protocol=dlbi"], "Did you mean dlib"),
         (["--metrics=mig", "--factors=shpe"], "Did you mean shape"),
+        (["--metrics=mig", "--factors=x,x"], "name at least one factor, and each once"),
         (["--metrics=mig", "--seeds=0"], "--seeds must be at least 1"),
         (["--sampled"], "--sampled must come with a RUN"),
         (["--gin_param=x=1"], "--gin_param must not be given beside --codes"),
@@ -114,7 +117,7 @@ def test_mistakes(path, arguments, words, capsys):
         ({"codes": np.zeros(3)}, "codes must have shape [N, L]"),
         ({"codes": np.zeros(3)}, "codes[:, numpy.newaxis]"),
         ({"codes": np.zeros((0, 3))}, "codes must have at least 2 rows"),
-        ({"codes": np.full((9, 2), 1e200)}, "codes must be at most 1e+100 in size"),
+        ({"codes": np.full((9, 2), 1e200)}, "codes must be at most 1e+60 in size"),
         ({"codes": np.zeros((9, 2), complex)}, "must hold real numbers"),
         ({"codes": np.zeros((9, 2), object)}, "objects are refused"),
         (
@@ -142,6 +145,18 @@ def test_mistakes(path, arguments, words, capsys):
             "factor_names must name each of the 3",
         ),
         (
+            {
+                "codes": np.zeros((9, 2)),
+                "factors": np.zeros((3, 9), int),
+                "factor_names": ["a", "b", "c"],
+            },
+            "The factors look transposed: pass factors.T.",
+        ),
+        (
+            {"codes": np.zeros((2, 900)), "column_kinds": ["continuous"] * 2},
+            "They look transposed: pass codes.T",
+        ),
+        (
             {"codes": np.zeros((9, 2)), "column_kinds": ["continuous", "discrete"]},
             "column_kinds must be one of",
         ),
@@ -164,7 +179,9 @@ def test_other_files_of_numpy_and_archives_of_other_things(tmp_path, capsys):
     path = tmp_path / "codes.npy"
     np.save(path, np.zeros((9, 2)))
     assert run(f"--codes={path}") == 2
-    assert "received 'the one array" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "received 'the one array" in error
+    assert "Traceback" not in error
     path = tmp_path / "codes.npz"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("codes.npy", "1, 2, 3")
@@ -200,7 +217,7 @@ def test_names_of_metrics():
         evaluate.choose(["active_unit"], table)
 
 
-def test_rows_of_seeds_and_intervals():
+def test_rows_of_seeds_and_spreads():
     codes, factors = codes_of(300, 0)
     found = metrics.evaluate_arrays(
         {"codes": codes, "factors": factors},
@@ -212,7 +229,8 @@ def test_rows_of_seeds_and_intervals():
     assert [row["step"] for row in rows] == [7] * len(rows)
     by_seed = {row.get("seed"): set(row["scores"]) for row in rows if "scores" in row}
     assert by_seed == {None: {"mig_score"}, 0: {"sap_score"}, 1: {"sap_score"}}
-    assert rows[-1]["intervals"]["sap_score"]["num"] == 2
+    assert rows[-1]["spreads"]["sap_score"]["num"] == 2
+    assert not any("intervals" in row for row in rows)
     json.dumps(rows, allow_nan=False)
 
 

@@ -17,6 +17,12 @@ WITH_FACTORS = pytest.mark.parametrize(
     ids=[name for name, m in ARRAY_METRICS.items() if len(needs(m)) > 1],
 )
 
+CODES_ONLY = pytest.mark.parametrize(
+    "metric",
+    [m for m in ARRAY_METRICS.values() if needs(m) == ("codes",)],
+    ids=[name for name, m in ARRAY_METRICS.items() if needs(m) == ("codes",)],
+)
+
 SIZES = (2, 3)
 
 #: Options without which a metric asks for more samples than there are here.
@@ -85,6 +91,31 @@ def test_transposed_arrays_suggest_the_transpose(metric):
         call(metric, codes.T, factors)
     with pytest.raises(ArgumentError, match=r"pass \w*factors\.T"):
         call(metric, codes, factors.T)
+
+
+@CODES_ONLY
+def test_transposed_codes_suggest_the_transpose(metric):
+    codes, _ = samples()
+    with pytest.raises(ArgumentError, match=r"pass codes\.T"):
+        metric(codes.T)
+    assert np.isfinite(metric(codes[:4]).score)
+
+
+@METRICS
+@pytest.mark.parametrize(("dtype", "size"), [(np.float64, 1e60), (np.float32, 1e15)])
+def test_large_codes(metric, dtype, size):
+    """Up to the limit there is a score, or an error: never an overflow."""
+    codes, factors = samples()
+    codes = (codes / codes.max() * size).astype(dtype)
+    try:
+        score = call(metric, codes, factors).score
+    except ArgumentError as error:
+        assert "finite in float32" in str(error) and dtype is np.float64
+    else:
+        assert np.isfinite(score)
+    codes[3, 1] = 1e3 * size
+    with pytest.raises(ArgumentError, match="larger values in z1"):
+        call(metric, codes, factors)
 
 
 @WITH_FACTORS

@@ -1,5 +1,6 @@
 """Several metrics over several seeds."""
 
+import functools
 import json
 import types
 
@@ -138,8 +139,81 @@ def test_arrays_with_and_without_a_test_part():
     assert held_out["sap_score"].protocol == "dlib, test=random third"
     first, second = held_out["sap_score"].results
     assert first.score != second.score
+    assert held_out["sap_score"].score == np.mean([first.score, second.score])
     assert held_out["mig_score"].score == metrics.mig_score(**train).score
     assert held_out["mig_score"].seeds == ()
+
+
+def test_splits_of_the_same_rows_have_a_spread_and_no_interval():
+    """The rows stay, so that an interval of such scores would be too narrow."""
+    found = evaluate_arrays(
+        arrays(),
+        {name: ARRAY_METRICS[name] for name in ("mig_score", "sap_score")},
+        seeds=(3, 4, 5),
+        progress=False,
+    )
+    assert found["sap_score"].interval is None
+    each = [result.score for result in found["sap_score"].results]
+    spread = found["sap_score"].spread
+    assert (spread.low, spread.high) == (min(each), max(each))
+    assert spread.deviation == pytest.approx(np.std(each, ddof=1))
+    assert (spread.num, spread.of) == (3, "splits")
+    assert (found["mig_score"].interval, found["mig_score"].spread) == (None, None)
+
+
+def test_with_a_test_part_only_solvers_are_repeated():
+    given = {**arrays(), **{f"test_{k}": a for k, a in arrays(300, seed=1).items()}}
+    names = ("mig_score", "sap_score", "explicitness_score", "dci_score")
+    calls = dict.fromkeys(names, 0)
+
+    def counting(name):
+        metric = ARRAY_METRICS[name]
+
+        @functools.wraps(metric)
+        def call(*args, **options):
+            calls[name] += 1
+            return metric(*args, **options)
+
+        return call
+
+    found = evaluate_arrays(
+        given, {name: counting(name) for name in names}, seeds=(0, 1), progress=False
+    )
+    assert calls == {**dict.fromkeys(names, 1), "dci_score": 2}
+    assert [found[name].seeds for name in names] == [(), (), (), (0, 1)]
+    assert all(e.interval is None for e in found.values())
+    assert found["dci_score"].spread.of == "solver seeds"
+    assert found["sap_score"].spread is None
+
+
+def test_factors_of_arrays_are_chosen_as_those_of_a_set():
+    given, names = arrays(), ["a", "b", "c", "d"]
+    some = {name: ARRAY_METRICS[name] for name in ("mig_score", "active_units")}
+    found = evaluate_arrays(
+        given, some, factors=["d", "b"], factor_names=names, progress=False
+    )
+    expected = metrics.mig_score(given["codes"], given["factors"][:, [1, 3]])
+    assert found["mig_score"].score == expected.score
+    assert found["mig_score"].protocol == "dlib, factors=b+d"
+    assert found["active_units"].protocol == "burda"
+    found = evaluate_arrays(given, some, factors="factor2", progress=False)
+    assert found["mig_score"].protocol == "dlib, factors=factor2"
+    for factors, words in (
+        (["b", "b"], "each once"),
+        (["e"], "factors must be one of"),
+        ([], "at least one"),
+    ):
+        with pytest.raises(ArgumentError, match=words):
+            evaluate_arrays(given, some, factors=factors, factor_names=names)
+    turned = {**given, "factors": given["factors"].T}
+    with pytest.raises(ArgumentError, match=r"pass factors\.T"):
+        evaluate_arrays(turned, some, factors=["b"], factor_names=names)
+    with pytest.raises(ArgumentError, match="have factors to choose"):
+        evaluate_arrays(
+            {"codes": given["codes"]},
+            {"active_units": some["active_units"]},
+            factors=["b"],
+        )
 
 
 def test_arrays_that_are_missing():

@@ -128,6 +128,28 @@ class TestRefused:
         with pytest.raises(ArgumentError, match=r"factors must have.*Add an axis"):
             check_samples(CODES, np.zeros(8))
 
+    @pytest.mark.parametrize(
+        ("dtype", "size", "limit"),
+        [(np.float64, 1e300, "1e\\+60"), (np.float32, 1e36, "1e\\+15")],
+    )
+    def test_numbers_whose_products_overflow_name_the_latent(self, dtype, size, limit):
+        codes = np.ones((8, 3))
+        codes[2, 1] = -size
+        words = rf"codes must be at most {limit} in size.*larger values in z1"
+        with pytest.raises(ArgumentError, match=words):
+            check_codes(codes.astype(dtype))
+
+    @pytest.mark.parametrize("shape", [(10, 1_000), (10, 101), (3, 30), (99, 120)])
+    def test_codes_alone_that_look_transposed(self, shape):
+        with pytest.raises(ArgumentError, match=r"z must have.*pass z\.T"):
+            check_codes(np.zeros(shape), argument="z")
+        assert check_codes(np.zeros(shape).T)[0].shape == shape[::-1]
+        assert check_codes(np.zeros(shape), rows_counted=True)[0].shape == shape
+
+    @pytest.mark.parametrize("shape", [(2, 10), (12, 100), (50, 64), (200, 200)])
+    def test_few_images_of_many_latents(self, shape):
+        assert check_codes(np.zeros(shape))[0].shape == shape
+
     def test_fractions_name_the_factor(self):
         with pytest.raises(ArgumentError, match=r"fractions in factor 1.*bin or round"):
             check_samples(CODES, FACTORS + np.array([0, 0.5]))

@@ -197,3 +197,14 @@ def test_random_codes_of_stochastic_images():
     represent = Noisy()
     on_dataset(of_pairs)(dataset, represent, num_train=300, progress=False)
     assert represent.num_known == 300
+
+
+def test_a_missing_data_set_is_told_as_python_does():
+    """From these words the configuration tells @mig_score() from @mig_score."""
+    metric = METRICS["mig_score"]
+    for arguments, words in (
+        ((), "missing 2 required positional arguments: 'dataset' and 'represent'"),
+        ((None,), "missing 1 required positional argument: 'represent'"),
+    ):
+        with pytest.raises(TypeError, match=words):
+            metric(*arguments)

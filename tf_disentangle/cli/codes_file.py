@@ -41,23 +41,6 @@ class CodesFile:
     factor_names: tuple[str, ...]
     columns: tuple[CodeColumn, ...] | None
 
-    def with_factors(self, names: list[str]) -> CodesFile:
-        """Returns the file with these factors only, in this order."""
-        for name in names:
-            checks.require(
-                name in self.factor_names,
-                "--factors",
-                "be names of the file's factors",
-                name,
-                checks.nearest(name, self.factor_names),
-            )
-        chosen = [self.factor_names.index(name) for name in names]
-        arrays = {
-            name: array[:, chosen] if name.endswith("factors") else array
-            for name, array in self.arrays.items()
-        }
-        return dataclasses.replace(self, arrays=arrays, factor_names=tuple(names))
-
 
 def read(path: str | os.PathLike) -> CodesFile:
     """Reads a file as `HELP` describes it.
@@ -87,6 +70,7 @@ def read(path: str | os.PathLike) -> CodesFile:
             remedy = f"For one column write {name}[:, numpy.newaxis]."
         checks.require(array.ndim == 2, name, rule, array.shape, remedy)
         _require_numbers(name, array)
+    _require_orientation(arrays)
     return CodesFile(arrays, _factor_names(found), _columns(found))
 
 
@@ -137,6 +121,17 @@ def _require_numbers(name: str, array: np.ndarray) -> None:
     raise checks.ArgumentTypeError(
         checks.message(name, "hold real numbers", received, remedy)
     )
+
+
+def _require_orientation(arrays: dict[str, np.ndarray]) -> None:
+    """Raises unless rows are images, before anything is said of the columns."""
+    from tf_disentangle.metrics import inputs
+
+    for codes, factors in (_NUMBERS[:2], _NUMBERS[2:]):
+        if factors in arrays and codes in arrays:
+            inputs.require_rows(arrays[codes], arrays[factors], codes, factors)
+        elif codes in arrays:
+            inputs.require_row_per_image(arrays[codes], codes)
 
 
 def _factor_names(found: dict[str, np.ndarray]) -> tuple[str, ...]:

@@ -5,12 +5,14 @@
     bin/evaluate runs/chyvae --metrics=study --sampled --checkpoint=best
     bin/evaluate runs/chyvae --metrics=log_evidence,aggregate_posterior
     bin/evaluate runs/chyvae --metrics=factor_vae --protocol=dlib --factors=x,y
-    bin/evaluate runs/chyvae --gin_param='dci_score.num_train = 1000'
+    bin/evaluate runs/chyvae --metrics=dci --gin_param='dci_score.num_train = 1000'
     bin/evaluate --codes=codes.npz --metrics=study,active_units --output=/tmp/scores
 
 A run's results are printed and added to its metrics.jsonl, and pictures of the matrices
 of latents and factors to its pictures/. Seeds are those of the metrics' draws: their
-interval is the error of measuring this one model, not the spread over trainings.
+interval is the error of measuring this one model, not the spread over trainings. With
+--codes the rows are given, so that seeds show only what their split into train and test
+part, or a classifier's seed, does to the score: its least and greatest value.
 
 """
 
@@ -26,6 +28,7 @@ from absl import flags
 from tf_disentangle import checks
 from tf_disentangle.cli import codes_file, run_flags
 from tf_disentangle.metrics.results import short_name
+from tf_disentangle.metrics.sampling import chosen_factors
 
 if TYPE_CHECKING:  # It imports TensorFlow, which --codes does without.
     from tf_disentangle import loading
@@ -52,8 +55,8 @@ flags.DEFINE_string(
 flags.DEFINE_integer(
     "seeds",
     None,
-    "Score with the seeds 0 to SEEDS - 1 and give mean and interval; by default "
-    "once, with each metric's own seed.",
+    "Score with the seeds 0 to SEEDS - 1 and give mean and interval, with --codes mean "
+    "and range; by default once, with each metric's own seed.",
     flag_values=FLAGS,
 )
 flags.DEFINE_list(
@@ -101,8 +104,8 @@ def _evaluate_file(values: flags.FlagValues) -> int:
     from tf_disentangle.cli import score_table
 
     file = codes_file.read(values.codes)
-    if values.factors:
-        file = file.with_factors(values.factors)
+    factors = values.factors or None
+    positions, _ = chosen_factors(file.factor_names, factors)
     known = metrics.ARRAY_METRICS
     if "factors" not in file.arrays:
         known = {k: m for k, m in known.items() if metrics.needs(m) == ("codes",)}
@@ -112,13 +115,15 @@ def _evaluate_file(values: flags.FlagValues) -> int:
         with_protocol(chosen, values.protocol, metrics.PROTOCOLS),
         seeds=_seeds(values.seeds),
         columns=file.columns,
+        factors=factors,
+        factor_names=file.factor_names,
     )
     print(score_table.text(evaluations))
     if values.output:
         folder = pathlib.Path(values.output)
         latents = [f"z{d}" for d in range(file.arrays["codes"].shape[1])]
         paths = score_table.save_pictures(
-            evaluations, file.factor_names, latents, folder
+            evaluations, [file.factor_names[k] for k in positions], latents, folder
         )
         rows = score_table.rows(evaluations, file=str(values.codes))
         paths.append(folder / "metrics.jsonl")

@@ -21,15 +21,20 @@ from tf_disentangle.metrics.results import (
 
 
 def text(evaluations: Mapping[str, Evaluation]) -> str:
-    """Returns a table: each score with its interval and protocol, then its parts."""
+    """Returns a table: each score with its interval and protocol, then its parts.
+
+    Scores of arrays have their range over splits or solver seeds for an interval.
+    """
     names = [part for e in evaluations.values() for part in _means(e)]
     width = max(len(name) + 2 for name in [*names, *evaluations, "metric"])
-    lines = [f"{'metric':<{width}} {'score':>9}  {'95% interval':<18}  protocol"]
+    head = _range_head(evaluations)
+    room = max(18, len(head))
+    lines = [f"{'metric':<{width}} {'score':>9}  {head:<{room}}  protocol"]
     for name, evaluation in evaluations.items():
         means = _means(evaluation)
         score = means.pop("score")
         lines.append(
-            f"{name:<{width}} {_cell(score)}  {_range(evaluation):<18}  "
+            f"{name:<{width}} {_cell(score)}  {_range(evaluation):<{room}}  "
             f"{evaluation.protocol}"
         )
         for part, value in means.items():
@@ -61,13 +66,21 @@ def _cell(value: float) -> str:
     return f"{value:9.0f}" if whole else f"{value:9.4f}"
 
 
+def _range_head(evaluations: Mapping[str, Evaluation]) -> str:
+    """Names what stands beside the scores: intervals, or ranges of something."""
+    spreads = sorted({e.spread.of for e in evaluations.values() if e.spread})
+    return f"least..greatest of {', '.join(spreads)}" if spreads else "95% interval"
+
+
 def _range(evaluation: Evaluation) -> str:
-    interval = evaluation.interval
+    interval, spread = evaluation.interval, evaluation.spread
+    if spread:
+        return f"{spread.low:.4f}..{spread.high:.4f}"
     return f"[{interval.low:.4f}, {interval.high:.4f}]" if interval else "-"
 
 
 def rows(evaluations: Mapping[str, Evaluation], **about: Any) -> list[dict[str, Any]]:
-    """Returns rows of metrics.jsonl: one per seed, and one of intervals.
+    """Returns rows of metrics.jsonl: one per seed, and one of intervals or spreads.
 
     Args:
         evaluations: By the metric's name.
@@ -85,6 +98,9 @@ def rows(evaluations: Mapping[str, Evaluation], **about: Any) -> list[dict[str, 
     intervals = {n: e.interval for n, e in evaluations.items() if e.interval}
     if intervals:
         found.append({**about, "intervals": as_row(intervals)})
+    spreads = {n: e.spread for n, e in evaluations.items() if e.spread}
+    if spreads:
+        found.append({**about, "spreads": as_row(spreads)})
     return found
 
 

@@ -14,7 +14,12 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from tf_disentangle.metrics.evaluation import Evaluation, evaluate, evaluate_arrays
+from tf_disentangle.metrics.evaluation import (
+    Evaluation,
+    Spread,
+    evaluate,
+    evaluate_arrays,
+)
 from tf_disentangle.metrics.intervals import (
     Interval,
     accuracy_interval,
@@ -146,6 +151,7 @@ __all__ = [
     "MIGScore",
     "ModularityScore",
     "SAPScore",
+    "Spread",
     "StatisticalEfficiency",
     "StrongDownstreamScore",
     "UDRScore",

@@ -17,9 +17,31 @@ from tf_disentangle.metrics.intervals import (
     mean_interval,
 )
 from tf_disentangle.metrics.on_dataset import needs
-from tf_disentangle.metrics.sampling import EncodedFactors
+from tf_disentangle.metrics.sampling import EncodedFactors, chosen_factors
 from tf_disentangle.metrics.supervised.shared_fits import sharing_fits
 from tf_disentangle.protocols import CodeColumn, Dataset, Represent
+
+
+@dataclasses.dataclass(frozen=True)
+class Spread:
+    """How far the scores of the same rows lie apart: a description, no interval.
+
+    Splits of the same rows share them, and seeds of a solver share everything, so that
+    their scores say nothing of what other rows would give.
+
+    Attributes:
+        low: The least score.
+        high: The greatest.
+        deviation: Standard deviation (ddof 1).
+        num: How many scores, at least 2.
+        of: What differs between them: "splits" or "solver seeds".
+    """
+
+    low: float
+    high: float
+    deviation: float
+    num: int
+    of: str
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -33,8 +55,10 @@ class Evaluation:
             without any.
         results: Of each seed.
         interval: Of the score: over the seeds (t), or of one seed's test accuracy
-            (Wilson); None where one seed says nothing of its error.
+            (Wilson); None where one seed says nothing of its error, and for arrays,
+            which are not drawn anew.
         protocol: Of the results.
+        spread: Of the scores of arrays over several seeds; else None.
     """
 
     score: float
@@ -43,6 +67,7 @@ class Evaluation:
     results: tuple[Any, ...]
     interval: Interval | None
     protocol: str
+    spread: Spread | None = None
 
 
 def evaluate(
@@ -85,7 +110,10 @@ def evaluate(
     def call(metric: Callable[..., Any], **values: Any) -> Any:
         return metric(dataset, encoder, **values)
 
-    return _over_seeds(call, metrics, seeds, confidence, progress, shared)
+    def summary(name: str, *found: Any) -> Evaluation:
+        return _summary(name, *found, confidence)
+
+    return _over_seeds(call, metrics, seeds, progress, shared, _takes_seed, summary)
 
 
 def evaluate_arrays(
@@ -94,29 +122,37 @@ def evaluate_arrays(
     *,
     seeds: Sequence[int] | None = None,
     columns: Sequence[CodeColumn] | None = None,
-    confidence: float = 0.95,
+    factors: Sequence[str] | None = None,
+    factor_names: Sequence[str] | None = None,
     progress: bool | None = None,
     **options: Any,
 ) -> dict[str, Evaluation]:
     """Scores codes with several metrics of arrays.
+
+    The rows are given and not drawn, so there are no confidence intervals: several
+    seeds show what the split, or the solver, does to the score, as its `spread`.
 
     Args:
         arrays: "codes" [N, L] and "factors" [N, K], "test_codes" and "test_factors" for
             metrics with a test part. Without a test part each such metric holds out a
             random third of the rows, by its seed, and its protocol says so.
         metrics: Functions of arrays by name, such as `ARRAY_METRICS`.
-        seeds: As in `evaluate`. A metric of one draw that takes no seed is called once.
+        seeds: Of the splits and solvers. A metric that neither splits the rows nor
+            takes a seed is called once.
         columns: As in `evaluate`.
-        confidence: As in `evaluate`.
+        factors: Names of the factors to score, each once; the protocol says so. None
+            is all.
+        factor_names: Of the K factors, in order; factor0, factor1, ... by default.
         progress: As in `evaluate`.
         **options: As in `evaluate`.
 
     Raises:
-        ArgumentError: If an array that a metric needs is missing.
+        ArgumentError: If an array that a metric needs is missing, or a factor's name is
+            unknown or comes twice.
     """
     shared = _shared(options, metrics, columns)
     for name in ("codes", "factors"):
-        wanted = any(name in "".join(needs(metric)) for metric in metrics.values())
+        wanted = any(_takes_array(metric, name) for metric in metrics.values())
         require(
             name in arrays or not wanted,
             "arrays",
@@ -125,21 +161,53 @@ def evaluate_arrays(
         )
     pair = ("test_codes" in arrays, "test_factors" in arrays)
     require(len(set(pair)) == 1, "arrays", "have both parts of a test", sorted(arrays))
+    arrays, note = _with_factors(arrays, factors, factor_names)
+
+    def splits(metric: Callable[..., Any]) -> bool:
+        return needs(metric)[:1] == ("train_codes",) and not any(pair)
 
     def call(metric: Callable[..., Any], seed: int = 0, **values: Any) -> Any:
-        takes_seed = "seed" in inspect.signature(metric).parameters
-        own = {"seed": seed} if takes_seed else {}
-        if needs(metric)[0] != "train_codes":
-            return metric(*(arrays[n] for n in needs(metric)), **values, **own)
-        if any(pair):
-            parts = [arrays["codes"], arrays["factors"]]
-            parts += [arrays["test_codes"], arrays["test_factors"]]
-            return metric(*parts, **values, **own)
-        result = metric(*_held_out_third(arrays, seed), **values, **own)
-        protocol = f"{result.protocol}, test=random third"
-        return dataclasses.replace(result, protocol=protocol)
+        own = {"seed": seed} if _takes_seed(metric) else {}
+        wanted, added = [n.removeprefix("train_") for n in needs(metric)], ""
+        if splits(metric):
+            given, added = _held_out_third(arrays, seed), ", test=random third"
+        else:
+            given = [arrays[name] for name in wanted]
+        if _takes_array(metric, "factors"):
+            added += note
+        result = metric(*given, **values, **own)
+        if not added:
+            return result
+        return dataclasses.replace(result, protocol=f"{result.protocol}{added}")
 
-    return _over_seeds(call, metrics, seeds, confidence, progress, shared)
+    def seeded(metric: Callable[..., Any]) -> bool:
+        return splits(metric) or _takes_seed(metric)
+
+    def summary(name: str, *found: Any) -> Evaluation:
+        of = "splits" if splits(metrics[name]) else "solver seeds"
+        return _summary(name, *found, None, of)
+
+    return _over_seeds(call, metrics, seeds, progress, shared, seeded, summary)
+
+
+def _with_factors(
+    arrays: Mapping[str, np.ndarray],
+    factors: Sequence[str] | None,
+    names: Sequence[str] | None,
+) -> tuple[Mapping[str, np.ndarray], str]:
+    """Returns the arrays with the chosen factors only, and the protocol's note."""
+    if factors is None:
+        return arrays, ""
+    require("factors" in arrays, "arrays", "have factors to choose", sorted(arrays))
+    found = {k: np.asarray(a) for k, a in arrays.items() if k.endswith("factors")}
+    count = found["factors"].shape[-1] if names is None else len(names)
+    names = [f"factor{k}" for k in range(count)] if names is None else list(names)
+    for name, array in found.items():
+        remedy = f"They look transposed: pass {name}.T." if count in array.shape else ""
+        good = array.ndim == 2 and array.shape[1] == count
+        require(good, name, f"have shape [N, {count}]", array.shape, remedy)
+    chosen, note = chosen_factors(names, factors)
+    return {**arrays, **{k: array[:, chosen] for k, array in found.items()}}, note
 
 
 def _held_out_third(arrays: Mapping[str, np.ndarray], seed: int) -> list[np.ndarray]:
@@ -177,15 +245,25 @@ def _takes(metric: Callable[..., Any], option: str) -> bool:
     return option in inspect.signature(metric).parameters
 
 
+def _takes_seed(metric: Callable[..., Any]) -> bool:
+    return _takes(metric, "seed")
+
+
+def _takes_array(metric: Callable[..., Any], name: str) -> bool:
+    """Whether a metric of arrays takes "codes", or "factors", of any part."""
+    return any(needed.endswith(name) for needed in needs(metric))
+
+
 def _over_seeds(
     call: Callable[..., Any],
     metrics: Mapping[str, Callable[..., Any]],
     seeds: Sequence[int] | None,
-    confidence: float,
     progress: bool | None,
     shared: Mapping[str, Any],
+    seeded: Callable[[Callable[..., Any]], bool],
+    summary: Callable[..., Evaluation],
 ) -> dict[str, Evaluation]:
-    """Calls each metric with each seed."""
+    """Calls each metric with each seed, or once if it is not `seeded`."""
     seeds = (None,) if seeds is None else _checked_seeds(seeds)
     results: dict[str, list[Any]] = {name: [] for name in metrics}
     disable = None if progress is None else not progress
@@ -199,17 +277,16 @@ def _over_seeds(
                 values = {k: v for k, v in shared.items() if _takes(metric, k)}
                 if _takes(metric, "progress") and progress is not None:
                     values["progress"] = progress
-                if _seeded(metric) and seed is not None:
+                if seeded(metric) and seed is not None:
                     results[name].append(call(metric, seed=seed, **values))
                 elif not results[name]:
                     results[name].append(call(metric, **values))
                 bar.update()
     return {
-        name: _summary(
+        name: summary(
             name,
-            seeds if _seeded(metrics[name]) and seeds[0] is not None else (),
+            seeds if seeded(metrics[name]) and seeds[0] is not None else (),
             tuple(each),
-            confidence,
         )
         for name, each in results.items()
     }
@@ -222,22 +299,29 @@ def _checked_seeds(seeds: Sequence[int]) -> tuple[int, ...]:
     return seeds
 
 
-def _seeded(metric: Callable[..., Any]) -> bool:
-    """Whether another seed may give another result."""
-    return _takes(metric, "seed") or needs(metric)[:1] == ("train_codes",)
-
-
 def _summary(
-    name: str, seeds: tuple[int, ...], results: tuple[Any, ...], confidence: float
+    name: str,
+    seeds: tuple[int, ...],
+    results: tuple[Any, ...],
+    confidence: float | None,
+    of: str = "",
 ) -> Evaluation:
+    """An interval, or without `confidence` the spread of what differs."""
     scores = [float(result.score) for result in results]
+    interval = spread = None
+    if confidence is not None:
+        interval = score_interval(results, confidence)
+    elif len(scores) > 1 and np.all(np.isfinite(scores)):
+        deviation = float(np.std(scores, ddof=1))
+        spread = Spread(min(scores), max(scores), deviation, len(scores), of)
     return Evaluation(
         score=float(np.mean(scores)),
         name=name,
         seeds=seeds,
         results=results,
-        interval=score_interval(results, confidence),
+        interval=interval,
         protocol=getattr(results[0], "protocol", ""),
+        spread=spread,
     )
 
 

@@ -3,8 +3,11 @@
 Every metric of arrays passes its arguments through `check_samples` or `check_split`, so
 that all of them accept the same input and refuse it in the same words:
 
-- Codes are numbers, all finite, at most 1e100 in size. float32 stays float32 (the edges
-  of bins depend on it), other types become float64. A constant latent is allowed.
+- Codes are numbers, all finite, at most 1e60 in size (in float32 1e15), so that no
+  product of variances overflows. float32 stays float32 (the edges of bins depend on
+  it), other types become float64. A constant latent is allowed.
+- Codes that come without factors look transposed, and are refused, if there are ten
+  times as many latents as rows, or more latents than rows and than 100.
 - Factors are whole numbers of any type, negative ones too. They are labels: each
   factor's distinct values become 0, 1, ... in ascending order, over the train and the
   test part together. Where a metric takes continuous factors they stay as they are.
@@ -22,8 +25,13 @@ import numpy as np
 from tf_disentangle.checks import ArgumentTypeError, message, require, require_type
 from tf_disentangle.protocols import CodeColumn
 
-# Whose squares can still be summed.
-_LARGEST = np.float64(1e100)  # float32 compares with it in float64
+# Metrics multiply two variances in float64 and sum squares in the dtype of the codes.
+_LARGEST = {
+    np.dtype(np.float64): np.float64(1e60),
+    np.dtype(np.float32): np.float64(1e15),
+}
+# As many latents as that, and more than rows, are taken for images.
+_MANY_LATENTS, _LATENTS_PER_ROW = 100, 10
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -114,8 +122,16 @@ def check_codes(
     *,
     columns: Sequence[CodeColumn] | None = None,
     argument: str = "codes",
+    rows_counted: bool = False,
 ) -> tuple[np.ndarray, tuple[int, ...]]:
     """Checks codes that come without factors.
+
+    Args:
+        codes: Numbers [N, L], N at least 2.
+        columns: As in `check_samples`.
+        argument: What an error calls the codes.
+        rows_counted: Whether it is known that there is one row per image, so that many
+            latents of few images are no mistake.
 
     Returns:
         `codes` and `num_categories` as in `Samples`.
@@ -124,9 +140,52 @@ def check_codes(
         As `check_samples`.
     """
     codes = _number_matrix(codes, argument, "L")
+    if not rows_counted:
+        require_row_per_image(codes, argument)
     is_category = categorical_columns(columns, codes.shape[1])
     (codes,), num_categories = _label_categories([codes], is_category, [argument])
     return codes, num_categories
+
+
+def require_row_per_image(codes: np.ndarray, argument: str) -> None:
+    """Raises `ArgumentError` if codes [N, L] without factors look like [L, N]."""
+    rows, width = codes.shape
+    transposed = width > max(rows, _MANY_LATENTS) or width >= _LATENTS_PER_ROW * rows
+    require(
+        rows < 2 or not transposed,  # Without rows something else is wrong.
+        argument,
+        "have shape [N, L], one row per image",
+        codes.shape,
+        f"They look transposed: pass {argument}.T; or give more images than latents.",
+    )
+
+
+def require_rows(
+    codes: np.ndarray, factors: np.ndarray, codes_name: str, factors_name: str
+) -> None:
+    """Raises `ArgumentError` unless codes [N, L] and factors [N, K] fit row by row."""
+    (rows, width), (other_rows, other_width) = codes.shape, factors.shape
+    both = f"Both look transposed: pass {codes_name}.T and {factors_name}.T."
+    if rows == other_rows:
+        # [L, N] and [K, N] with L = K agree in their rows, but no score is meant here.
+        transposed = width == other_width > rows
+        remedy = both
+    else:
+        transposed = True
+        remedy = "Row i of each belongs to image i."
+        if width == other_width:
+            remedy = both
+        elif width == other_rows:
+            remedy = f"The codes look transposed: pass {codes_name}.T."
+        elif rows == other_width:
+            remedy = f"The factors look transposed: pass {factors_name}.T."
+    require(
+        not transposed,
+        f"{codes_name} and {factors_name}",
+        "have shapes [N, L] and [N, K]",
+        f"{codes.shape} and {factors.shape}",
+        remedy,
+    )
 
 
 def categorical_columns(
@@ -206,7 +265,7 @@ def _check(
         _number_matrix(pair[1], factor_names[i], "K") for i, pair in enumerate(pairs)
     ]
     for i in range(len(pairs)):
-        _require_rows(codes[i], factors[i], code_names[i], factor_names[i])
+        require_rows(codes[i], factors[i], code_names[i], factor_names[i])
     for parts, names, axis in ((codes, code_names, "L"), (factors, factor_names, "K")):
         width = parts[0].shape[1]
         require(
@@ -256,44 +315,17 @@ def _number_matrix(array: Any, argument: str, axis: str) -> np.ndarray:
         if axis == "L"
         else "",
     )
-    large = np.flatnonzero(np.abs(array).max(axis=0) > _LARGEST)
+    kept = np.dtype(np.float32 if array.dtype.itemsize <= 4 else np.float64)
+    largest = _LARGEST[kept]
+    large = np.flatnonzero(np.abs(array).max(axis=0) > largest)
     require(
         large.size == 0,
         argument,
-        f"be at most {_LARGEST:g} in size",
+        f"be at most {largest:g} in size",
         "larger values in " + ", ".join(f"{letter}{column}" for column in large),
         "Divide them by their standard deviation." if axis == "L" else "",
     )
-    kept = np.float32 if array.dtype.itemsize <= 4 else np.float64
     return array.astype(kept, copy=False)
-
-
-def _require_rows(
-    codes: np.ndarray, factors: np.ndarray, codes_name: str, factors_name: str
-) -> None:
-    """Raises unless codes [N, L] and factors [N, K] have one row per image."""
-    (rows, width), (other_rows, other_width) = codes.shape, factors.shape
-    both = f"Both look transposed: pass {codes_name}.T and {factors_name}.T."
-    if rows == other_rows:
-        # [L, N] and [K, N] with L = K agree in their rows, but no score is meant here.
-        transposed = width == other_width > rows
-        remedy = both
-    else:
-        transposed = True
-        remedy = "Row i of each belongs to image i."
-        if width == other_width:
-            remedy = both
-        elif width == other_rows:
-            remedy = f"The codes look transposed: pass {codes_name}.T."
-        elif rows == other_width:
-            remedy = f"The factors look transposed: pass {factors_name}.T."
-    require(
-        not transposed,
-        f"{codes_name} and {factors_name}",
-        "have shapes [N, L] and [N, K]",
-        f"{codes.shape} and {factors.shape}",
-        remedy,
-    )
 
 
 def _label_factors(

@@ -35,6 +35,7 @@ from tf_disentangle.metrics.sampling import (
     scored_factors,
 )
 from tf_disentangle.metrics.supervised.predictors import PREDICTORS
+from tf_disentangle.metrics.supervised.sap import SOLVERS
 from tf_disentangle.protocols import Dataset, RandomRepresent, Represent
 
 #: Sizes of the draws in the study of Locatello et al. (2019).
@@ -94,6 +95,7 @@ def on_dataset(function: Callable[..., Any]) -> Callable[..., Any]:
     own = set(inspect.signature(function).parameters) - set(arrays)
 
     def metric(*args: Any, **options: Any) -> Any:
+        _require_both(function.__name__, signature, args, options)
         bound = signature.bind(*args, **options)
         bound.apply_defaults()
         values = bound.arguments
@@ -109,14 +111,33 @@ def on_dataset(function: Callable[..., Any]) -> Callable[..., Any]:
     return metric
 
 
+def _require_both(
+    name: str, signature: inspect.Signature, args: tuple, options: Mapping[str, Any]
+) -> None:
+    """Raises Python's own error, which `inspect` words otherwise, for a missing one.
+
+    From it the configuration tells who wrote @mig_score() for @mig_score.
+    """
+    given = signature.bind_partial(*args, **options).arguments
+    missing = [repr(n) for n in ("dataset", "represent") if n not in given]
+    if missing:
+        plural = "s" if len(missing) > 1 else ""
+        raise TypeError(
+            f"{name}() missing {len(missing)} required positional argument{plural}: "
+            f"{' and '.join(missing)}"
+        )
+
+
 def _check_choices(options: Mapping[str, Any]) -> None:
-    """Checks protocol, overrides and predictor before the first image is encoded.
+    """Checks protocol, overrides and classifiers before the first image is encoded.
 
     A run rehearses its metrics so far: a misspelt protocol is then an error before the
     first step of training, not after the last.
     """
     if "predictor" in options:
         one_of(options["predictor"], list(PREDICTORS), "predictor")
+    if "solver" in options:
+        one_of(options["solver"], SOLVERS, "solver")
     if "protocol" not in options:
         return
     fields = {field.name for field in dataclasses.fields(ArrayProtocol)} - {"name"}

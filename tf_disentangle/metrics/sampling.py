@@ -85,7 +85,25 @@ def scored_factors(
     Raises:
         ArgumentError: If a name is unknown or comes twice, or none is given.
     """
-    names = tuple(dataset.factor_names)
+    return chosen_factors(dataset.factor_names, factors)
+
+
+def chosen_factors(
+    names: Sequence[str], factors: Sequence[str] | None
+) -> tuple[np.ndarray, str]:
+    """Finds factors among all names, as `scored_factors` does for a set's.
+
+    Args:
+        names: Of all factors, in order.
+        factors: Names of those to score; None is all.
+
+    Returns:
+        Positions and note as in `scored_factors`.
+
+    Raises:
+        ArgumentError: If a name is unknown or comes twice, or none is given.
+    """
+    names = tuple(names)
     if factors is None:
         return np.arange(len(names)), ""
     factors = [factors] if isinstance(factors, str) else list(factors)

@@ -27,13 +27,14 @@ def entangled(seed):
     return factors() @ rotation
 
 
-def reference(codes, kls, lasso, threshold=0.01):
+def reference(codes, kls, lasso, threshold=0.01, masked_above=None):
     """The reference's algorithm, pair by pair; needs one L and no empty mask."""
+    masked_above = threshold if masked_above is None else masked_above
     scaled = [
         StandardScaler().fit_transform(c) * (k > threshold)
         for c, k in zip(codes, kls, strict=True)
     ]
-    masks = [k > threshold for k in kls]
+    masks = [k > masked_above for k in kls]
     size = len(codes)
     pairs = np.zeros((size, size))
     for i in range(size):
@@ -79,6 +80,28 @@ def test_equals_the_reference_algorithm_with_uninformative_latents():
     np.testing.assert_allclose(
         result.model_scores, reference(codes, kls, lasso=True), atol=1e-6
     )
+
+
+def test_the_references_own_threshold_by_name():
+    """Latents of at most 0.01 nats are 0 there, but stay in the mean below it."""
+    codes = [disentangled(0), disentangled(1), entangled(2)]
+    kls = [np.array([1, 0.005, 1, 1]), np.full(4, 2.0), np.array([0, 1, 0.5, 1])]
+    result = udr_score(codes, kls, weighting="axes", kl_threshold=0.002, progress=False)
+    expected = reference(codes, kls, lasso=True, masked_above=0.002)
+    np.testing.assert_allclose(result.model_scores, expected, atol=1e-6)
+    assert result.protocol == "dlib, lasso, kl_threshold=0.002"
+    ours = udr_score(codes, kls, kl_threshold=0.002, progress=False)
+    assert abs(ours.model_scores[0] - result.model_scores[0]) > 0.01
+
+
+def test_rounds_of_the_lasso():
+    codes = [disentangled(0), entangled(1), entangled(2)]
+    result = udr_score(codes, max_iter=1_000, progress=False)
+    assert result.protocol == "udr, lasso, max_iter=1000"
+    converged = udr_score(codes, progress=False)
+    np.testing.assert_array_equal(result.model_scores, converged.model_scores)
+    with pytest.raises(ArgumentError, match="max_iter must be at least 1"):
+        udr_score(codes, max_iter=0)
 
 
 @pytest.mark.parametrize("similarity", ["lasso", "spearman"])

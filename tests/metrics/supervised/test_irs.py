@@ -114,6 +114,8 @@ class TestDegenerate:
         codes, factors = known.drawn(known.dead_latent((4, 4)), (4, 4), 500)
         result = irs_score(codes.astype(np.float32), factors)
         assert result.num_active == 2
+        verbatim = irs_score(codes, factors, protocol="dlib-verbatim")
+        assert verbatim.num_active == pytest.approx(codes[:, 1:].sum(), abs=1e-9)
         assert np.isnan(result.latent_scores[0])
         assert result.parents.tolist() == [-1, 0, 1]
         assert result.score == pytest.approx(1)

@@ -25,11 +25,12 @@ import numpy as np
 from scipy import stats
 from tqdm import tqdm
 
-from tf_disentangle.checks import one_of, real, require
+from tf_disentangle.checks import integer, one_of, real, require
 from tf_disentangle.metrics.inputs import check_codes
 
 _SIMILARITIES = ("lasso", "spearman")
 _WEIGHTINGS = ("latents", "axes")
+_STUDY_KL = 0.01  # Nats; at most as much and the reference sets a latent to 0.
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -64,6 +65,7 @@ def udr_score(
     weighting: str = "latents",
     kl_threshold: float = 0.01,
     alpha: float = 0.1,
+    max_iter: int = 10_000,
     progress: bool | None = None,
 ) -> UDRScore:
     """Ranks models by how well each is found again in the others.
@@ -77,10 +79,13 @@ def udr_score(
             least 0. None takes every latent as informative. A constant latent never is.
         similarity: "lasso" or "spearman".
         weighting: "latents", the sum above, as in the paper; "axes", as the reference
-            code does: rows and columns are averaged apart, then both averages. They
-            differ where the models have different numbers of informative latents.
+            code does: rows and columns are averaged apart, then both averages, and
+            latents of at most 0.01 nats are set to 0 whatever the threshold. They
+            differ where the models have different numbers of informative latents, and
+            for other thresholds.
         kl_threshold: Nats that an informative latent exceeds, at least 0.
         alpha: Of the Lasso, greater than 0, for standardised latents.
+        max_iter: Rounds of the Lasso at most, at least 1; the reference code has 1,000.
         progress: Whether to show a bar on stderr; None shows it on a terminal only.
 
     Returns:
@@ -95,16 +100,20 @@ def udr_score(
     one_of(weighting, _WEIGHTINGS, "weighting")
     real(kl_threshold, "kl_threshold", at_least=0.0)
     real(alpha, "alpha", above=0.0)
+    integer(max_iter, "max_iter", at_least=1)
     checked = _checked_codes(codes)
     informative = _informative(checked, kl_per_latent, kl_threshold)
-    ready = [_standardised(*pair) for pair in zip(checked, informative, strict=True)]
+    used = informative
+    if weighting == "axes":
+        used = _informative(checked, kl_per_latent, _STUDY_KL)
+    ready = [_standardised(*pair) for pair in zip(checked, used, strict=True)]
     count = len(ready)
     pairs, similarities = np.full((count, count), np.nan), {}
     order = [(i, j) for i in range(count) for j in range(count) if i != j]
     disable = None if progress is None else not progress
     for i, j in tqdm(order, desc="udr", unit="pair", disable=disable):
         if similarity == "lasso":
-            matrix = lasso_similarity(ready[i], ready[j], alpha)
+            matrix = lasso_similarity(ready[i], ready[j], alpha, max_iter)
         else:
             matrix = spearman_similarity(ready[i], ready[j])
         similarities[i, j] = matrix
@@ -112,7 +121,11 @@ def udr_score(
         pairs[i, j] = relative_strength(kept, weighting)
     # A model's column: how well the others predict it, as in the reference.
     scores = np.nanmedian(pairs, axis=0)
-    changed = {"kl_threshold": (kl_threshold, 0.01), "alpha": (alpha, 0.1)}
+    changed = {
+        "kl_threshold": (kl_threshold, 0.01),
+        "alpha": (alpha, 0.1),
+        "max_iter": (max_iter, 10_000),
+    }
     name = "udr" if weighting == "latents" else "dlib"
     parts = [f"{k}={v}" for k, (v, usual) in changed.items() if v != usual]
     return UDRScore(
@@ -164,7 +177,9 @@ def _standardised(codes: np.ndarray, informative: np.ndarray) -> np.ndarray:
     return (codes - codes.mean(axis=0)) / deviation * informative
 
 
-def lasso_similarity(first: np.ndarray, second: np.ndarray, alpha: float) -> np.ndarray:
+def lasso_similarity(
+    first: np.ndarray, second: np.ndarray, alpha: float, max_iter: int = 10_000
+) -> np.ndarray:
     """|weights| of the Lasso that predicts `second` [N, B] from `first` [N, A].
 
     Returns:
@@ -172,7 +187,7 @@ def lasso_similarity(first: np.ndarray, second: np.ndarray, alpha: float) -> np.
     """
     from sklearn.linear_model import Lasso  # takes a second to import
 
-    model = Lasso(alpha=alpha, max_iter=10_000)
+    model = Lasso(alpha=alpha, max_iter=max_iter)
     weights = model.fit(first, second).coef_
     return np.abs(weights).reshape(second.shape[1], first.shape[1]).T
 

@@ -227,7 +227,9 @@ def _one_hot_encoding(
     Returns:
         The encoding, and `starts` int64 [L], the first of each latent's columns.
     """
-    codes, num_categories = check_codes(encoding.codes, columns=columns)
+    codes, num_categories = check_codes(
+        encoding.codes, columns=columns, rows_counted=True
+    )
     features, latent = one_hot(Samples(codes, codes, (), num_categories))
     starts = np.searchsorted(latent, np.arange(codes.shape[1]))
     return Encoding(features, encoding.row), starts

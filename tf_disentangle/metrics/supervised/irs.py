@@ -41,7 +41,8 @@ class IRSScore:
         robustness: float64 [L, K], I; NaN for a constant latent, and for a factor of
             which no two samples share a value or all do.
         max_deviations: float64 [L], largest distance from the mean, in the code's unit.
-        num_active: Number of latents that are not constant.
+        num_active: Number of latents that are not constant; under a "verbatim"
+            protocol the sum of their values, as the study's code has it.
         protocol: Name of the protocol, with any value that was overridden.
     """
 
@@ -50,7 +51,7 @@ class IRSScore:
     parents: np.ndarray
     robustness: np.ndarray
     max_deviations: np.ndarray
-    num_active: int
+    num_active: float
     protocol: str
 
 
@@ -78,8 +79,8 @@ def irs_score(
             paper takes 1.
         num_bins: Bins per factor, at least 1.
         protocol: Key of `ARRAY_PROTOCOLS`. In the "verbatim" ones a bin with one
-            sample has deviation 0 and factors with one value compete, as in the
-            study's code.
+            sample has deviation 0, factors with one value compete, and `num_active` is
+            a sum, as in the study's code.
         columns: What the L columns hold; None takes all as continuous.
 
     Returns:
@@ -116,7 +117,11 @@ def irs_score(
     )
     robustness = np.full(deviation.shape, np.nan)
     robustness[active] = 1 - deviation[active] / largest[active, np.newaxis]
-    return _summary(robustness, usable, active, largest, choice.name)
+    result = _summary(robustness, usable, active, largest, choice.name)
+    if choice.verbatim:
+        total = float(samples.codes[:, active].sum(dtype=np.float64))
+        result = dataclasses.replace(result, num_active=total)
+    return result
 
 
 def _deviations(group: np.ndarray, samples: Samples) -> np.ndarray:

@@ -14,11 +14,12 @@ References:
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
 
-from tf_disentangle.checks import require
+from tf_disentangle.checks import one_of, require
 from tf_disentangle.metrics.inputs import (
     Samples,
     check_split,
@@ -31,6 +32,7 @@ from tf_disentangle.metrics.supervised.mig import top_two_gap
 from tf_disentangle.protocols import CodeColumn
 
 _REGULARISATION = 0.01  # C of the study's support vector machines
+SOLVERS = ("exact", "sklearn")
 _NO_VARIANCE = 1e-12  # below it the study's code takes a latent for constant
 
 
@@ -59,6 +61,7 @@ def sap_score(
     test_factors: np.ndarray,
     *,
     continuous_factors: bool = False,
+    solver: str = "exact",
     protocol: str = "dlib",
     columns: Sequence[CodeColumn] | None = None,
 ) -> SAPScore:
@@ -66,7 +69,8 @@ def sap_score(
 
     The support vector machines are `LinearSVC(C=0.01, class_weight="balanced")`, solved
     exactly: both of scikit-learn's solvers, dual (the study's) and primal (today's),
-    approach this minimum, so that the two "sklearn" protocols agree.
+    approach this minimum, so that the protocols agree. `solver="sklearn"` is
+    scikit-learn's own code, which may stop on the way.
 
     Conventions where the definition leaves a choice: with one latent, the second is a
     constant one; a factor with one value in the train part is left out; a categorical
@@ -80,6 +84,9 @@ def sap_score(
         test_codes: Numbers [M, L]; not used with continuous factors.
         test_factors: Labels [M, K]; the same.
         continuous_factors: Squared correlation on the train part instead of accuracy.
+        solver: "exact", or "sklearn": `LinearSVC` with its tolerance and at most 1,000
+            rounds, converged or not; its random state is 0. "dlib" is then the dual
+            solver, "dlib-sklearn1.9" the primal one.
         protocol: Key of `ARRAY_PROTOCOLS`. The "verbatim" ones refuse what the study's
             code fails on: L = 1 and a factor with one value.
         columns: What the L columns hold; None takes all as continuous.
@@ -89,8 +96,9 @@ def sap_score(
 
     Raises:
         ArgumentError: If the arrays break a rule of `inputs`, every factor has one
-            value in the train part, or the protocol is unknown.
+            value in the train part, or the solver or protocol is unknown.
     """
+    one_of(solver, SOLVERS, "solver")
     train, test = check_split(
         train_codes,
         train_factors,
@@ -110,6 +118,7 @@ def sap_score(
         f"one value of factor {np.flatnonzero(~varied).tolist()}",
         "Without verbatim such factors are left out.",
     )
+    dual = None if solver == "exact" else choice.solvers == "sklearn-0.20"
     if train.num_latents == 1 and not choice.verbatim:
         train, test = _with_constant_latent(train), _with_constant_latent(test)
     matrix = np.full((train.num_latents, train.num_factors), np.nan)
@@ -118,10 +127,11 @@ def sap_score(
             if continuous_factors:
                 matrix[d, k] = _squared_correlation(train, d, train.factors[:, k])
             else:
-                matrix[d, k] = _accuracy(train, test, d, k)
+                matrix[d, k] = _accuracy(train, test, d, k, dual)
     gaps = top_two_gap(matrix)
     matrix = matrix[: np.shape(train_codes)[1]]
-    return SAPScore(float(np.mean(gaps[varied])), gaps, matrix, choice.name)
+    name = choice.name if solver == "exact" else f"{choice.name}, solver={solver}"
+    return SAPScore(float(np.mean(gaps[varied])), gaps, matrix, name)
 
 
 def _with_constant_latent(samples: Samples) -> Samples:
@@ -141,23 +151,30 @@ def _one_latent(samples: Samples, latent: int) -> Samples:
     )
 
 
-def _accuracy(train: Samples, test: Samples, latent: int, factor: int) -> float:
-    """Share of test samples whose factor one latent predicts."""
+def _accuracy(
+    train: Samples, test: Samples, latent: int, factor: int, dual: bool | None
+) -> float:
+    """Share of test samples whose factor one latent predicts.
+
+    By scikit-learn's dual or primal solver as it stands, or, if None, at the minimum.
+    """
     labels, truth = train.factors[:, factor], test.factors[:, factor]
-    if not train.num_categories[latent]:
+    if dual is None and not train.num_categories[latent]:
         fitted = fit_balanced(
             train.codes[:, latent], labels, regularisation=_REGULARISATION
         )
         return float(np.mean(fitted.predict(test.codes[:, latent]) == truth))
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.svm import LinearSVC  # scikit-learn takes a second to import
 
-    fitted = LinearSVC(
-        C=_REGULARISATION,
-        class_weight="balanced",
-        dual=False,
-        tol=1e-6,
-        max_iter=10_000,
-    ).fit(one_hot(_one_latent(train, latent))[0], labels)
+    options = {"dual": False, "tol": 1e-6, "max_iter": 10_000}
+    if dual is not None:
+        options = {"dual": dual, "random_state": 0}
+    machine = LinearSVC(C=_REGULARISATION, class_weight="balanced", **options)
+    with warnings.catch_warnings():
+        if dual is not None:  # Who asks for it by name asks for where it stops.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+        fitted = machine.fit(one_hot(_one_latent(train, latent))[0], labels)
     predicted = fitted.predict(one_hot(_one_latent(test, latent))[0])
     return float(np.mean(predicted == truth))
 
