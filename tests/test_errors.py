@@ -496,7 +496,7 @@ CASES = {
             file="laplace_beta_tcvae.gin",
         ),
         param_case(
-            "A prior of latents that emit q(Sigma|x)",
+            "A prior of latents that emit q(Sigma given x)",
             "GaussianLatents.prior=@MeanFieldInverseWishartPrior()",
             "MeanFieldInverseWishartPrior.nu=200",
         ),
