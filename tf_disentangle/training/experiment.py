@@ -29,6 +29,7 @@ from tf_disentangle.training.checkpoints import (
     read_record,
     step_of,
 )
+from tf_disentangle.training.exhaustion import explained
 from tf_disentangle.training.options import Cadence
 from tf_disentangle.training.pictures import Painter
 from tf_disentangle.training.run_folder import RunFolder, environment
@@ -53,9 +54,6 @@ _IDENTITY = (
     "dataset",
     "optimizer",
 )
-
-
-_FULL_DISK = ("No space left", "File too large", "Disk quota exceeded")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -238,7 +236,7 @@ class Experiment:
                 tf.summary.text("config.gin", text)
         stop = duties.StopOnSignal(interval)
         callbacks = [*self._duties(checkpoints, writer, stop), stop]
-        with _explained(self.batches.batch_size, self.folder):
+        with explained(self.batches.batch_size, self.folder):
             try:
                 with self.model.distribute_strategy.scope():
                     self.model.load_images = ResidentImages(self.dataset.images())
@@ -355,31 +353,6 @@ class Experiment:
     def _scores(self) -> dict[str, Any]:
         """Returns the results of the metrics for the model as it is."""
         return score(self.dataset, self.model.represent, self.metrics)
-
-
-class OutOfMemoryError(checks.ArgumentError):
-    """The device has not the memory for a step of this size."""
-
-
-@contextlib.contextmanager
-def _explained(batch_size: int, folder: RunFolder) -> Iterator[None]:
-    """Turns what TensorFlow says of a full disk or memory into our own error."""
-    try:
-        yield
-    except (tf.errors.OpError, MemoryError) as error:
-        reason = str(error).strip().splitlines()[:1]
-        if any(sign in str(error) for sign in _FULL_DISK):
-            remedy = "Free some space or choose another folder."
-            raise checks.ArgumentError(
-                checks.message("output", "be writable", f"{folder}: {reason}", remedy)
-            ) from error
-        if not isinstance(error, (tf.errors.ResourceExhaustedError, MemoryError)):
-            raise
-        rule = "leave room for a step in the device's memory"
-        remedy = "Lower train.batch_size or the networks' width."
-        raise OutOfMemoryError(
-            checks.message("batch_size", rule, batch_size, f"{remedy} {reason}")
-        ) from error
 
 
 def _optimizer_of(model: VAE) -> dict[str, Any]:
