@@ -26,6 +26,7 @@ GROUPS = {
     "checkpoints": ("Save",),
     "validation and best checkpoint": ("Validate",),
     "pictures": ("Pictures",),
+    "scores on the way": ("Score",),
 }
 
 
