@@ -1,0 +1,199 @@
+"""dSprites: a white square, ellipse or heart on black, drawn here, never downloaded.
+
+The published grid is color (white alone) x shape 3 x scale 6 x orientation 40 x x 32 x
+y 32 = 737,280 binary images of 64 x 64, the last factor changing fastest. Its author
+drew vector outlines without antialiasing; so does this file. In pixels, v and y
+downwards, at scale 1, with t in [0, 2 pi]:
+
+    square       corners (+-9.6, +-9.6)
+    ellipse      u = 12.77 cos t        v = 7.21 sin t
+    heart        u = 9.6 sin(t)^3
+                 v = -1.44 - 19.2 / 29 (13 cos t - 5 cos 2t - 2 cos 3t - cos 4t)
+    centre       (16 + 32 x, 16 + 32 y)             x, y in linspace(0, 1, 32)
+    orientation  clockwise, linspace(0, 2 pi, 40)
+    scale        linspace(0.5, 1, 6)
+
+A pixel is white if its midpoint lies inside the outline. The numbers were fitted to 150
+published images: the best image of this grid for each has a mean intersection over union
+of MEAN, WORST at worst (docs/reproduction.md). They do not show which way orientations
+turn, since every outline has a mirror image of itself; LOVE, with which they were drawn,
+turns clockwise.
+
+Equal images: 715,7xx of the 737,280 are distinct. Orientations 0 and 39 are the same
+angle, as published (18,432 pairs). No two others are equivalent, for the square's
+quarter turn is 9.75 of the 39 steps and the ellipse's half turn 19.5; but where the rest
+of a quarter or half a step moves no pixel across the outline, squares 10, 19 or (rarely)
+1 or 9 steps apart and ellipses 19 steps apart are equal too: XXX squares and XXX
+ellipses, most at the small scales. Nothing but the orientation ever differs.
+
+References:
+    Matthey et al., dSprites: Disentanglement testing Sprites dataset (2017),
+    https://github.com/google-deepmind/dsprites-dataset; its issues 2 and 3 tell how the
+    images were drawn.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tf_disentangle.datasets.binary_images import BinaryImages
+from tf_disentangle.datasets.factors import check_factors
+from tf_disentangle.datasets.grid import Grid
+
+_SIDE = 64
+# Centres are multiples of 1/31 pixel, so that the midpoints of all images, seen from
+# their sprite's centre, lie on one lattice: numbers m at (m - 1/2) / 31 pixels. Pixel p
+# of an image whose centre has the position k is number 31 p - 32 k - 480.
+_FINE = 31
+_MIDPOINTS = (
+    _FINE * np.arange(_SIDE) - 32 * np.arange(32)[:, np.newaxis] - 15 * 32
+)  # [32, 64]
+# Every outline lies within 14 pixels of its centre; the rows at both ends are empty.
+_REACH = 14 * _FINE
+_NUM_ROWS = 2 * _REACH + 1
+# A horizontal line enters and leaves an outline at most twice.
+_NUM_EDGES = 4
+_BEYOND = 10_000
+# Vertices of a curve: another number moves no pixel of the 150 published images.
+_NUM_VERTICES = 200
+
+
+class DSprites(Grid):
+    """dSprites, a `Dataset`: the five published factors that vary, without color.
+
+    Attributes:
+        factor_values: The published values of each factor, color included.
+    """
+
+    factor_names = ("shape", "scale", "orientation", "x", "y")
+    factor_sizes = (3, 6, 40, 32, 32)
+    image_shape = (_SIDE, _SIDE, 1)
+    exceptions = frozenset({"equal_images"})
+    factor_values = {
+        "color": np.array([1.0]),
+        "shape": np.array([1.0, 2.0, 3.0]),
+        "scale": np.linspace(0.5, 1.0, 6),
+        "orientation": np.linspace(0.0, 2 * np.pi, 40),
+        "x": np.linspace(0.0, 1.0, 32),
+        "y": np.linspace(0.0, 1.0, 32),
+    }
+
+    def images(self) -> BinaryImages:
+        """The images, an image array uint8 [737280, 64, 64, 1], drawn when indexed."""
+        return _SpriteImages()
+
+    def values(self, factors: np.ndarray) -> np.ndarray:
+        """Published values (`latents_values`) of factors [n, 5], float64 [n, 6].
+
+        The columns are color and the five factors.
+
+        Raises:
+            ArgumentTypeError: If the factors are not integers.
+            ArgumentError: If the factors' shape or a value is out of range.
+        """
+        factors = check_factors(factors, self.factor_names, self.factor_sizes)
+        columns = [np.ones(len(factors))]
+        for k, name in enumerate(self.factor_names):
+            columns.append(self.factor_values[name][factors[:, k]])
+        return np.stack(columns, axis=1)
+
+    def render(
+        self, factors: np.ndarray, rng: np.random.Generator | None = None
+    ) -> np.ndarray:
+        """Renders factors [n, 5] as uint8 [n, 64, 64, 1]; `rng` is not used.
+
+        Raises:
+            ArgumentTypeError: If the factors are not integers.
+            ArgumentError: If the factors' shape or a value is out of range.
+        """
+        return self.images()[self.index_of(factors)]
+
+
+class _SpriteImages(BinaryImages):
+    """The images of the grid, decoded from where each sprite begins and ends."""
+
+    def __init__(self) -> None:
+        super().__init__((math.prod(DSprites.factor_sizes), *DSprites.image_shape))
+
+    @property
+    def tables(self) -> tuple[np.ndarray, ...]:
+        """Edges [720 * rows, 4], and of each position the rows and columns [32, 64]."""
+        return _tables()
+
+    def decode(
+        self, indices: Any, tables: tuple[Any, ...], take: Callable[[Any, Any], Any]
+    ) -> Any:
+        """Decodes images as bool [B, 64, 64]: a pixel is white past an odd edge."""
+        edges, rows, columns = tables
+        sprite, x, y = indices // 1024, indices // 32 % 32, indices % 32
+        row = take(rows, y) + sprite[:, np.newaxis] * _NUM_ROWS
+        edge = take(edges, row)[:, :, np.newaxis]  # [B, 64, 1, 4]
+        column = take(columns, x)[:, np.newaxis]  # [B, 1, 64]
+        first = (column >= edge[..., 0]) & (column < edge[..., 1])
+        return first | ((column >= edge[..., 2]) & (column < edge[..., 3]))
+
+
+@functools.cache
+def _tables() -> tuple[np.ndarray, ...]:
+    """The tables of `_SpriteImages` (10 MB), made in about a second."""
+    edges = np.concatenate([_edges(outline) for outline in outlines()])
+    rows = np.clip(_MIDPOINTS + _REACH, 0, _NUM_ROWS - 1)
+    # float32 holds these numbers exactly, and every device compares it.
+    tables = edges.astype(np.float32), rows, _MIDPOINTS.astype(np.float32)
+    for table in tables:
+        table.setflags(write=False)
+    return tables
+
+
+def outlines() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Vertices of square, ellipse and heart, float64 [V, 2]: (u, v) in pixels."""
+    t = np.linspace(0, 2 * np.pi, _NUM_VERTICES, endpoint=False)
+    square = 9.6 * np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
+    ellipse = np.stack([12.77 * np.cos(t), 7.21 * np.sin(t)], axis=1)
+    height = 13 * np.cos(t) - 5 * np.cos(2 * t) - 2 * np.cos(3 * t) - np.cos(4 * t)
+    heart = np.stack([9.6 * np.sin(t) ** 3, -1.44 - 19.2 / 29 * height], axis=1)
+    return square, ellipse, heart
+
+
+def _edges(outline: np.ndarray) -> np.ndarray:
+    """Where the rows of an outline's 240 sprites begin and end, [240 * rows, 4].
+
+    Edge e is the number of the first midpoint at or right of it; what a row has no edge
+    for is `_BEYOND` all midpoints.
+    """
+    u, v = outline.T
+    scale = DSprites.factor_values["scale"][:, np.newaxis, np.newaxis]
+    # The last angle is the first one, and gives the very same numbers.
+    angle = (2 * np.pi * (np.arange(40) % 39) / 39)[:, np.newaxis]
+    x = (scale * (np.cos(angle) * u - np.sin(angle) * v)).reshape(-1, len(u))
+    y = (scale * (np.sin(angle) * u + np.cos(angle) * v)).reshape(-1, len(u))
+    sides = np.stack([x, y, np.roll(x, -1, axis=1), np.roll(y, -1, axis=1)], axis=-1)
+
+    # Each side of a polygon crosses the rows from `first` to before `last`.
+    sprite = np.repeat(np.arange(len(x)), len(u))
+    x0, y0, x1, y1 = sides.reshape(-1, 4).T
+    first, last = np.sort([_first_at(y0), _first_at(y1)], axis=0)
+    which = np.repeat(np.arange(len(first)), last - first)
+    row = np.arange(len(which)) - np.repeat(np.cumsum(last - first) - last, last - first)
+    height = (row - 0.5) / _FINE
+    slope = (x1 - x0)[which] / (y1 - y0)[which]
+    column = _first_at(x0[which] + (height - y0[which]) * slope)
+
+    # Sorted along each row, crossing number k of a row goes into its place k.
+    place = sprite[which] * _NUM_ROWS + row + _REACH
+    order = np.lexsort([column, place])
+    place, column = place[order], column[order]
+    rank = np.arange(len(place)) - np.searchsorted(place, place)
+    edges = np.full((len(x) * _NUM_ROWS, _NUM_EDGES), _BEYOND)
+    edges[place, rank] = column
+    return edges
+
+
+def _first_at(value: np.ndarray) -> np.ndarray:
+    """The number of the first midpoint at or past a distance in pixels."""
+    return np.ceil(_FINE * value + 0.5).astype(np.int64)
