@@ -13,7 +13,7 @@ from scipy import stats
 
 from tf_disentangle import checks
 from tf_disentangle.datasets import DATASETS
-from tf_disentangle.protocols import DATASET_EXCEPTIONS, Dataset
+from tf_disentangle.protocols import DATASET_EXCEPTIONS, Dataset, ImageArray
 
 SMALL = {"CorrelatedEllipses": {"num_images": 100}, "Pinwheel": {"num_points": 100}}
 
@@ -63,12 +63,24 @@ def test_declarations(data):
 
 def test_images(data):
     images = data.images()
+    assert isinstance(images, ImageArray)
     assert len(images) == len(data)
     assert images.shape == (len(data), *data.image_shape)
     assert images.dtype == dtype_of(data)
-    assert not images.flags.writeable
-    assert len(np.unique(images[:100], axis=0)) > 1
-    np.testing.assert_array_equal(data.images(), images)
+    first = images[:100]
+    assert first.dtype == images.dtype
+    assert len(np.unique(first, axis=0)) > 1
+    np.testing.assert_array_equal(data.images()[:100], first)
+    chosen = np.random.default_rng(0).integers(len(data), size=20)
+    singles = [images[np.array([index])] for index in chosen]
+    np.testing.assert_array_equal(images[chosen], np.concatenate(singles))
+    assert images[chosen[:0]].shape == (0, *data.image_shape)
+
+
+def test_images_are_read_only(data):
+    images = data.images()
+    with pytest.raises((ValueError, TypeError), match="read-only|assignment"):
+        images[0] = images[1]
 
 
 def test_sampled_factors(grid):

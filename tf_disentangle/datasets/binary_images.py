@@ -1,7 +1,7 @@
 """Images of black and white, held as small tables and computed when they are asked for.
 
 A training set of 64 x 64 bits takes an eighth of its uint8 size when packed, and far
-less when it is drawn from outlines. Such an array names its tables and says how pixels
+less when it is drawn from outlines. Such an array names its tables and says how the bits
 follow from them, in operators that numpy's arrays and TensorFlow's tensors share; so
 numpy decodes it for a user, and a train step on the device (`resident.ResidentImages`).
 """
@@ -38,21 +38,24 @@ class BinaryImages(abc.ABC):
     @property
     @abc.abstractmethod
     def tables(self) -> tuple[np.ndarray, ...]:
-        """What the images are decoded from."""
+        """What the images are computed from."""
 
     @abc.abstractmethod
-    def decode(
+    def packed(
         self, indices: Any, tables: tuple[Any, ...], take: Callable[[Any, Any], Any]
     ) -> Any:
-        """Decodes images as bool [B, ...], True for white, in the order of their values.
+        """Computes images of one bit per value, in the order of `numpy.packbits`.
 
-        The caller gives the result its shape [B, H, W, C]. It must be written with operators and `take` alone, which numpy's arrays and
+        It must be written with operators and `take` alone, which numpy's arrays and
         TensorFlow's tensors share.
 
         Args:
             indices: int64 [B], each in [0, n).
             tables: `self.tables`, or tensors of them.
-            take: take(table, rows): the rows of a table, for rows of any shape.
+            take: take(table, rows): the rows of a table, for int64 rows of any shape.
+
+        Returns:
+            uint8 [B, ...], H W C / 8 bytes for each image.
         """
 
     @property
@@ -104,9 +107,9 @@ class BinaryImages(abc.ABC):
         tables = self.tables
         for start in range(0, len(indices), _BLOCK):
             block = slice(start, start + _BLOCK)
-            white = self.decode(indices[block], tables, _take)
-            white = white.view(np.uint8).reshape(-1, *self.shape[1:])
-            np.multiply(white, np.uint8(255), out=images[block])
+            bits = self.packed(indices[block], tables, _take)
+            values = np.unpackbits(bits).reshape(-1, *self.shape[1:])
+            np.multiply(values, np.uint8(255), out=images[block])
         return images
 
 
@@ -134,20 +137,18 @@ class PackedImages(BinaryImages):
         fits = bits.ndim == 2 and bits.shape[1] == rows
         checks.require(fits, "bits", f"have shape [n, {rows}]", bits.shape)
         super().__init__((len(bits), *image_shape))
-        weights = 128 >> np.arange(8)
-        self._tables = (bits, weights.astype(np.uint8)[np.newaxis])
+        self._bits = bits
 
     @property
     def tables(self) -> tuple[np.ndarray, ...]:
-        """The bits [n, H W C / 8], and the weights [1, 8] of the bits of a byte."""
-        return self._tables
+        """The bits, [n, H W C / 8]."""
+        return (self._bits,)
 
-    def decode(
+    def packed(
         self, indices: Any, tables: tuple[Any, ...], take: Callable[[Any, Any], Any]
     ) -> Any:
-        """Decodes images as bool [B, H W C / 8, 8]."""
-        bits, weights = tables
-        return (take(bits, indices)[..., np.newaxis] & weights) != 0
+        """Gathers the bits of images, uint8 [B, H W C / 8]."""
+        return take(tables[0], indices)
 
 
 def pack(images: np.ndarray) -> np.ndarray:
