@@ -79,7 +79,7 @@ def test_images(data):
 
 def test_images_are_read_only(data):
     images = data.images()
-    with pytest.raises((ValueError, TypeError), match="read-only|assignment"):
+    with pytest.raises((ValueError, TypeError), match=r"read-only|assignment"):
         images[0] = images[1]
 
 

@@ -1,9 +1,9 @@
 """Images of black and white, held as small tables and computed when they are asked for.
 
-A training set of 64 x 64 bits takes an eighth of its uint8 size when packed, and far
-less when it is drawn from outlines. Such an array names its tables and says how the bits
-follow from them, in operators that numpy's arrays and TensorFlow's tensors share; so
-numpy decodes it for a user, and a train step on the device (`resident.ResidentImages`).
+A training set takes an eighth of its uint8 size when packed, and far less when it is
+drawn from outlines. Such an array names its tables and says how the bits follow from
+them, in operators that numpy's arrays and TensorFlow's tensors share; so numpy decodes
+it for a user, and a train step on the device (`resident.ResidentImages`).
 """
 
 from __future__ import annotations

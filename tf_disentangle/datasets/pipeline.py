@@ -4,8 +4,8 @@
 
 The position in the data is the step number, so a resumed run needs no iterator
 state. `tf.data` draws the indices (their shuffle has no GPU or XLA kernel). The images
-either lie on the device, where `train_step` gathers them (`resident.ResidentImages`), or
-are gathered on the host while the steps before are running (`streamed`): the same
+either lie on the device, where `train_step` gathers them (`resident.ResidentImages`),
+or are gathered on the host while the steps before are running (`streamed`): the same
 batches either way.
 
 This file and `resident.py` are the ones of the room that import TensorFlow.
