@@ -55,7 +55,8 @@ class BinaryImages(abc.ABC):
             take: take(table, rows): the rows of a table, for int64 rows of any shape.
 
         Returns:
-            uint8 [B, ...], H W C / 8 bytes for each image.
+            Integers [B, ...] whose bytes, in the order of memory, are H W C / 8 bytes of
+            bits for each image.
         """
 
     @property
@@ -108,7 +109,7 @@ class BinaryImages(abc.ABC):
         for start in range(0, len(indices), _BLOCK):
             block = slice(start, start + _BLOCK)
             bits = self.packed(indices[block], tables, _take)
-            values = np.unpackbits(bits).reshape(-1, *self.shape[1:])
+            values = np.unpackbits(bits.view(np.uint8)).reshape(-1, *self.shape[1:])
             np.multiply(values, np.uint8(255), out=images[block])
         return images
 

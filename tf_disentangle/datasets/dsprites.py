@@ -122,18 +122,18 @@ class _SpriteImages(BinaryImages):
 
     @property
     def tables(self) -> tuple[np.ndarray, ...]:
-        """Edges [720 * rows, 4], rows of each y [32, 64], bits past an edge [n, 8]."""
+        """Edges [720 * rows, 4], rows of each y [32, 64], bits past an edge [n]."""
         return _tables()
 
     def packed(
         self, indices: Any, tables: tuple[Any, ...], take: Callable[[Any, Any], Any]
     ) -> Any:
-        """Computes the bits of images, uint8 [B, 64, 8]: white past an odd edge."""
+        """Computes the bits of images, int64 [B, 64]: white past an odd edge."""
         edges, rows, past = tables
         sprite, x, y = indices // 1024, indices // 32 % 32, indices % 32
         row = take(rows, y) + sprite[:, np.newaxis] * _NUM_ROWS  # [B, 64]
         edge = take(edges, row) + 32 * x[:, np.newaxis, np.newaxis]  # [B, 64, 4]
-        bits = take(past, edge)  # [B, 64, 4, 8]
+        bits = take(past, edge)
         return bits[:, :, 0] ^ bits[:, :, 1] ^ bits[:, :, 2] ^ bits[:, :, 3]
 
 
@@ -144,7 +144,7 @@ def _tables() -> tuple[np.ndarray, ...]:
     rows = np.clip(_MIDPOINTS + _REACH, 0, _NUM_ROWS - 1)
     # Every edge of a sprite at x = 0, moved by every x: which pixels are past it?
     moved = np.arange(_NUM_ROWS + 32 * 31)[:, np.newaxis] - _REACH
-    past = np.packbits(_MIDPOINTS[0] >= moved, axis=1)
+    past = np.packbits(_MIDPOINTS[0] >= moved, axis=1).view(np.int64)[:, 0]
     tables = edges, rows, past
     for table in tables:
         table.setflags(write=False)

@@ -81,7 +81,8 @@ class ResidentImages:
         if self._binary is None:
             return tf.gather(held[0], indices)
         bits = self._binary.packed(tf.cast(indices, tf.int64), held[1:], tf.gather)
-        values = tf.gather(held[0], tf.cast(bits, tf.int32))
+        byte = tf.cast(tf.bitcast(bits, tf.uint8), tf.int32)
+        values = tf.gather(held[0], byte)
         return tf.reshape(values, [-1, *self.shape[1:]])
 
 
