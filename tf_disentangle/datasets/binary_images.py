@@ -55,8 +55,8 @@ class BinaryImages(abc.ABC):
             take: take(table, rows): the rows of a table, for int64 rows of any shape.
 
         Returns:
-            Integers [B, ...] whose bytes, in the order of memory, are the H W C / 8 bytes
-            of each image.
+            Integers [B, ...] whose bytes, as they lie in memory, are the H W C / 8
+            bytes of each image.
         """
 
     @property
