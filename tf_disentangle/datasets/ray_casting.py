@@ -56,10 +56,10 @@ def cube(
     turn = np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
     start = (origins - np.array([0.0, 0.0, side / 2])) @ turn
     rays = directions @ turn
+    corner = np.copysign(side / 2, rays)
     with np.errstate(divide="ignore"):
-        middle, half = -start / rays, side / 2 / np.abs(rays)
-    enter, leave = middle - half, (middle + half).min(axis=1)
-    face, depth = enter.argmax(axis=1), enter.max(axis=1)
+        enter, leave = -(start + corner) / rays, (corner - start) / rays
+    face, depth, leave = enter.argmax(axis=1), enter.max(axis=1), leave.min(axis=1)
     depth = np.where((depth < leave) & (depth > 0), depth, np.inf)
     signs = -np.sign(np.take_along_axis(rays, face[:, None], axis=1))
     return depth, signs * turn.T[face]

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
@@ -35,6 +35,8 @@ from tf_disentangle.datasets.subset import check_dataset
 from tf_disentangle.datasets.texture import texture
 from tf_disentangle.protocols import Dataset
 
+# What else the wrapped set may know of its factors, which nuisance does not change.
+_OF_FACTORS = ("factors_of", "index_of", "sample_factors_given", "training_factors")
 # The study fits its picture into this many pixels, height and width.
 _LARGEST_BACKGROUND = (274, 350)
 # Images per step: beyond about a quarter of a megabyte the allocator returns
@@ -67,15 +69,11 @@ class _Variant:
     def __len__(self) -> int:
         return len(self.dataset)
 
-    @property
-    def index_of(self) -> Callable[[np.ndarray], np.ndarray]:
-        """As the wrapped set's, if it has one."""
-        return self.dataset.index_of
-
-    @property
-    def factors_of(self) -> Callable[[np.ndarray], np.ndarray]:
-        """As the wrapped set's, if it has one."""
-        return self.dataset.factors_of
+    def __getattr__(self, name: str) -> Any:
+        if name in _OF_FACTORS:
+            return getattr(self.dataset, name)
+        text = f"{type(self).__name__!r} object has no attribute {name!r}"
+        raise AttributeError(text)
 
     def images(self) -> LazyImages:
         """The training images, uint8 [len(self), H, W, 3], made when asked for.
