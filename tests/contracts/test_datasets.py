@@ -19,6 +19,7 @@ from tf_disentangle import checks
 from tf_disentangle.datasets import DATASETS
 from tf_disentangle.protocols import DATASET_EXCEPTIONS, Dataset
 
+#: Arguments, or a function that makes them in a temporary folder.
 SMALL = {
     "Colored": {"dataset": Tiny()},
     "Correlated": {"dataset": Tiny(), "pairs": [("x", "y")], "strength": 5.0},
@@ -33,7 +34,10 @@ SMALL = {
 @pytest.fixture(params=sorted(DATASETS))
 def data(request, tmp_path, monkeypatch):
     monkeypatch.setenv("TF_DISENTANGLE_CACHE", str(tmp_path))
-    return DATASETS[request.param](**SMALL.get(request.param, {}))
+    arguments = SMALL.get(request.param, {})
+    if callable(arguments):
+        arguments = arguments(tmp_path)
+    return DATASETS[request.param](**arguments)
 
 
 @pytest.fixture
