@@ -11,8 +11,10 @@ train: $(READY)
 	bin/train --gin_file=gin/chyvae.gin --output=$(OUTPUT) \
 	    --gin_param='train.steps=$(STEPS)'
 
+# One thread of linear algebra for each of the two workers: more would wait in turns.
 test: $(READY)
-	$(VENV)/bin/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
+	    $(VENV)/bin/python -m pytest -n 2 --dist worksteal
 
 lint: $(READY)
 	$(VENV)/bin/ruff format --check .

@@ -55,6 +55,7 @@ setup(
         "tensorflow-datasets>=4.9.10",
         "tensorflow-probability>=0.25,<0.26",
         "tf-keras>=2.21,<2.22",  # TFP imports it; we never do
+        "threadpoolctl>=3.2",
         "tqdm>=4.66",
     ],
     extras_require={

@@ -32,7 +32,7 @@ RULES = {
     "objectives": ({"distributions", "protocols", "checks"}, TFP),
     "models": ({"latents", "objectives"} | BASE, TFP | {"keras"}),
     "models.zoo": ({"latents", "objectives", "networks"} | BASE, {"keras"}),
-    "metrics": (BASE, {"scipy", "sklearn", "numba", "tqdm"}),
+    "metrics": (BASE, {"scipy", "sklearn", "numba", "threadpoolctl", "tqdm"}),
     "visualization": (BASE | {"files"}, {"PIL"}),
     "training": (
         {"models", "datasets", "metrics", "visualization", "files"} | BASE,

@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 
 from tf_disentangle import checks, configuration
@@ -50,6 +51,41 @@ def test_files_of_metrics_build_their_metrics(file, tmp_path):
     experiment = configuration.build("train", output=str(tmp_path))
     asked = re.findall(r"@(\w+)", file.read_text())
     assert [metric.__name__ for metric in experiment.metrics] == asked
+
+
+SETS = [f for f in sorted((ROOT / "datasets").glob("*.gin")) if f.stem != "pinwheel"]
+
+
+@pytest.mark.parametrize("file", SETS, ids=lambda f: f.stem)
+def test_files_of_data_sets_replace_the_set_of_a_model(file, tmp_path):
+    text = file.read_text()
+    named = re.search(r"^train.dataset = @(\w+)\(\)$", text, re.MULTILINE)[1]
+    few = [FEW] if "@CorrelatedEllipses()" in text else []
+    configuration.parse(["vae.gin", str(file)], few)
+    experiment = configuration.build("train", output=str(tmp_path))
+    assert type(experiment.dataset).__name__ == named
+    assert experiment.model.image_shape == experiment.dataset.image_shape
+    assert len(experiment.dataset.images()[[0, len(experiment.dataset) - 1]]) == 2
+
+
+def test_sets_wrap_sets_that_wrap_sets(tmp_path):
+    bindings = [
+        "train.dataset = @HeldOut()",
+        "HeldOut.dataset = @Noisy()",
+        "HeldOut.combinations = [{'shape': 3, 'object_hue': (0, 1)}, {'scale': 7}]",
+        "Noisy.dataset = @Rooms3D()",
+        "Noisy.seed = 4",
+    ]
+    configuration.parse(["vae.gin"], bindings)
+    data = configuration.build("train", output=str(tmp_path)).dataset
+    assert data.dataset.seed == 4
+    assert len(data.held_out) == 480_000 - 420_000 * 19 // 20
+    saved = tmp_path / "config.gin"
+    saved.write_text(configuration.with_defaults())
+    configuration.parse([str(saved)])
+    configuration.require_same_run(saved)
+    again = configuration.build("train", output=str(tmp_path)).dataset
+    np.testing.assert_array_equal(again.images()[:5], data.images()[:5])
 
 
 def test_found_by_name_and_includes_mean_the_librarys_files(tmp_path, monkeypatch):

@@ -9,8 +9,15 @@ import tf_disentangle
 
 NAMES = {
     "datasets": [
+        "Colored",
+        "Correlated",
         "CorrelatedEllipses",
+        "HeldOut",
+        "Noisy",
+        "OnBackground",
         "Pinwheel",
+        "Rooms3D",
+        "Subset",
         "principal_shares",
     ],
     "distributions": [
@@ -58,6 +65,7 @@ NAMES = {
     "serving": ["export"],
     "training": ["train"],
     "visualization": [
+        "dataset_sheet",
         "reconstructions",
         "scatters",
         "traversals",

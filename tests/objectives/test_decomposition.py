@@ -105,9 +105,9 @@ def test_kl_is_that_of_the_prior_to_the_known_mixture():
     # The batch's penalty draws as many as it has posteriors, so it is right on average.
     values = [
         AggregateDivergence(2.0, "kl")(inference_of(latents, raw, (9, i))).numpy()
-        for i in range(500)
+        for i in range(100)
     ]
-    error = 2 * spread / np.sqrt(3 * 500)
+    error = 2 * spread / np.sqrt(3 * 100)
     assert abs(np.mean(values) - 2 * expected) < 4.5 * error
 
 

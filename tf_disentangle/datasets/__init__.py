@@ -10,26 +10,44 @@ from collections.abc import Callable
 
 from tf_disentangle.datasets.binary_images import PackedImages, pack
 from tf_disentangle.datasets.cache import CACHE_HELP, cache_dir
+from tf_disentangle.datasets.correlated import Correlated
 from tf_disentangle.datasets.correlated_ellipses import CorrelatedEllipses
 from tf_disentangle.datasets.dsprites import DSprites
+from tf_disentangle.datasets.held_out import HeldOut
 from tf_disentangle.datasets.pinwheel import Pinwheel
 from tf_disentangle.datasets.principal import principal_shares
+from tf_disentangle.datasets.rooms3d import Rooms3D
+from tf_disentangle.datasets.subset import Subset
+from tf_disentangle.datasets.variants import Colored, Noisy, OnBackground
 from tf_disentangle.protocols import Dataset
 
 #: Every data set by its name. A new one costs its file, its test and a line here.
 DATASETS: dict[str, Callable[..., Dataset]] = {
+    "Colored": Colored,
+    "Correlated": Correlated,
     "CorrelatedEllipses": CorrelatedEllipses,
     "DSprites": DSprites,
+    "HeldOut": HeldOut,
+    "Noisy": Noisy,
+    "OnBackground": OnBackground,
     "Pinwheel": Pinwheel,
+    "Rooms3D": Rooms3D,
 }
 
 __all__ = [
     "CACHE_HELP",
     "DATASETS",
+    "Colored",
+    "Correlated",
     "CorrelatedEllipses",
     "DSprites",
     "PackedImages",
+    "HeldOut",
+    "Noisy",
+    "OnBackground",
     "Pinwheel",
+    "Rooms3D",
+    "Subset",
     "cache_dir",
     "pack",
     "principal_shares",

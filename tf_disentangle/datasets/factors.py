@@ -40,3 +40,14 @@ def check_factors(
             rule = f"be in [0, {size})"
             raise checks.ArgumentError(checks.message(argument, rule, wrong[0].item()))
     return factors.astype(np.int64, copy=False)
+
+
+def check_indices(indices: np.ndarray, num_images: int) -> np.ndarray:
+    """Returns `indices` as int64 [n], each in [0, num_images).
+
+    Raises:
+        ArgumentTypeError: If the indices are not integers.
+        ArgumentError: If the shape is not [n] or an index is not of an image.
+    """
+    columns = np.asarray(indices)[..., np.newaxis]
+    return check_factors(columns, ("index",), (num_images,))[:, 0]

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from tf_disentangle import checks
-from tf_disentangle.datasets.factors import check_factors
+from tf_disentangle.datasets.factors import check_factors, check_indices
 
 
 class Grid:
@@ -46,10 +46,8 @@ class Grid:
             ArgumentTypeError: If the indices are not integers.
             ArgumentError: If the shape is not [n] or an index is not of an image.
         """
-        indices = check_factors(
-            np.asarray(indices)[..., np.newaxis], ("index",), (len(self),)
-        )
-        columns = np.unravel_index(indices[:, 0], self.factor_sizes)
+        indices = check_indices(indices, len(self))
+        columns = np.unravel_index(indices, self.factor_sizes)
         return np.stack(columns, axis=1).astype(np.int64, copy=False)
 
     def sample_factors(self, n: int, rng: np.random.Generator) -> np.ndarray:

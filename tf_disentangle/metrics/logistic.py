@@ -14,6 +14,7 @@ import warnings
 from typing import Any, Literal
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 
 def fit_logistic(
@@ -53,7 +54,8 @@ def fit_logistic(
         )
         if len(np.unique(labels)) > 2:
             model = OneVsRestClassifier(model)
-    with warnings.catch_warnings():
+    # For ten columns BLAS threads that wait for each other take four times as long.
+    with warnings.catch_warnings(), threadpool_limits(1, user_api="blas"):
         # What stops after 100 steps is what the published scores were made with.
         warnings.simplefilter("ignore", ConvergenceWarning)
         return model.fit(features, labels)

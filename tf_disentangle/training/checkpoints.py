@@ -87,18 +87,17 @@ class Checkpoints:
             files.remove(other)
         return path
 
-    def restore_latest(self) -> int:
-        """Restores the newest whole checkpoint; returns its step, 0 if there is none.
+    def restore(self, path: pathlib.Path | None) -> int:
+        """Restores the checkpoint that `newest` found; returns its step, 0 for None.
 
         Raises:
-            ArgumentError: If there are checkpoints and all are damaged, or they are
-                those of another model.
+            ArgumentError: If it is that of another model.
         """
-        self.latest = newest(self.folder)
-        if self.latest is None:
+        self.latest = path
+        if path is None:
             return 0
-        _restore(self._state, self.latest)
-        return step_of(self.latest)
+        _restore(self._state, path)
+        return step_of(path)
 
     def record(self) -> dict[str, Any]:
         """Returns the record of `latest`, {} if there is none."""

@@ -127,8 +127,7 @@ class Experiment:
             )
             settings = self._settings()
             # Before anything is written: a run that cannot go on stays as it is.
-            self._require_goes_on(settings)
-            first = checkpoints.restore_latest()
+            first = checkpoints.restore(self._require_goes_on(settings))
             self.folder.clean()
             checkpoints.set_aside_damaged()
             self.folder.describe(**environment(), **settings)
@@ -160,11 +159,15 @@ class Experiment:
         self.rehearse()
         self._require_goes_on(self._settings())
 
-    def _require_goes_on(self, settings: dict[str, Any]) -> None:
-        """Checks steps, settings and interval against the run that the folder holds."""
+    def _require_goes_on(self, settings: dict[str, Any]) -> pathlib.Path | None:
+        """Checks steps, settings and interval against the run that the folder holds.
+
+        Returns:
+            Its newest whole checkpoint, None if there is no such run.
+        """
         path = newest(self.folder.checkpoints)
         if path is None:
-            return
+            return None
         first = step_of(path)
         done = f"the {first} steps that the run in {self.folder} has done"
         checks.require(self.steps >= first, "steps", f"be at least {done}", self.steps)
@@ -180,6 +183,7 @@ class Experiment:
         # A run that was stopped inside an interval goes on inside that interval.
         fits = first % log == 0 or log == read_record(path)["interval"]
         checks.require(fits, "Cadence.log", f"divide {done}", log)
+        return path
 
     @contextlib.contextmanager
     def _status(self) -> Iterator[dict[str, Any]]:
@@ -230,16 +234,12 @@ class Experiment:
     def _fit(self, first: int, checkpoints: Checkpoints, config: str) -> int | None:
         """Trains from step `first`; returns the signal that stopped it, if any."""
         interval = self.cadence.log
-        writer = tf.summary.create_file_writer(str(self.folder.tensorboard))
-        with writer.as_default(first):
-            if config:
-                # Indented by four, Markdown shows it as code.
-                text = "\n".join("    " + line for line in config.splitlines())
-                tf.summary.text("config.gin", text)
         stop = duties.StopOnSignal(interval)
-        callbacks = [*self._duties(checkpoints, writer, stop), stop]
         with explained(self.batches.batch_size, self.folder):
+            writer = tf.summary.create_file_writer(str(self.folder.tensorboard))
+            callbacks = [*self._duties(checkpoints, writer, stop), stop]
             try:
+                _write_text(writer, config, first)
                 with self.model.distribute_strategy.scope():
                     feed = Feed(self.dataset.images(), self.batches, self.resident)
                     self.model.load_images = feed.load_images
@@ -360,6 +360,15 @@ class Experiment:
     def _scores(self) -> dict[str, Any]:
         """Returns the results of the metrics for the model as it is."""
         return score(self.dataset, self.model.represent, self.metrics)
+
+
+def _write_text(writer: tf.summary.SummaryWriter, config: str, step: int) -> None:
+    """Shows the gin configuration in TensorBoard, if there is one."""
+    if config:
+        # Indented by four, Markdown shows it as code.
+        text = "\n".join("    " + line for line in config.splitlines())
+        with writer.as_default(step):
+            tf.summary.text("config.gin", text)
 
 
 def _optimizer_of(model: VAE) -> dict[str, Any]:

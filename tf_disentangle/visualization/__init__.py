@@ -5,6 +5,7 @@ Each function returns one picture [H, W, 3], or frames [T, H, W, 3]; `save_png` 
 """
 
 from tf_disentangle.visualization.covariances import covariances
+from tf_disentangle.visualization.dataset_sheet import dataset_sheet
 from tf_disentangle.visualization.grid import sheet
 from tf_disentangle.visualization.io import save_gif, save_png
 from tf_disentangle.visualization.matrices import latent_factor_matrix
@@ -15,6 +16,7 @@ from tf_disentangle.visualization.traversals import traversal_frames, traversals
 
 __all__ = [
     "covariances",
+    "dataset_sheet",
     "latent_factor_matrix",
     "reconstructions",
     "samples",

@@ -26,6 +26,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from tf_disentangle.checks import one_of, require
 from tf_disentangle.metrics.supervised.shared_fits import shared
@@ -170,7 +171,8 @@ def _cross_validated(num_samples: int) -> Any:
 def _fit_linear(model: Any, features: np.ndarray, labels: np.ndarray) -> Fitted:
     from sklearn.exceptions import ConvergenceWarning
 
-    with warnings.catch_warnings():
+    # For ten columns BLAS threads that wait for each other take four times as long.
+    with warnings.catch_warnings(), threadpool_limits(1, user_api="blas"):
         # What stops after 100 steps is what the published scores were made with.
         warnings.simplefilter("ignore", ConvergenceWarning)
         # Folds without some class, which small samples of many classes have.

@@ -32,6 +32,9 @@ from tf_disentangle.metrics.supervised.downstream import solver_of
 from tf_disentangle.metrics.supervised.predictors import fit_predictor
 from tf_disentangle.protocols import Dataset, Represent
 
+#: Target, train factors [N, K], test factors [M, K].
+_Part = tuple[int, np.ndarray, np.ndarray]
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class StrongDownstreamScore:
@@ -116,13 +119,8 @@ def strong_downstream_score(
     targets = [k for k in chosen if dataset.factor_sizes[k] > 1]
     rule = "name a factor with two values or more"
     require(targets, "factors", rule, factors)
-    train = sample_factors(dataset, num_train, rng)
-    test = sample_factors(dataset, num_test, rng)
-    parts = [(target, train, test) for target in targets]
-    for target in targets:
-        for _ in range(num_experiments):
-            held_out = hold_out(train, test, target, dataset.factor_sizes, rng)
-            parts.append((target, *held_out))
+    sizes = (num_train, num_test)
+    parts = _draw_parts(dataset, targets, sizes, num_experiments, rng)
     encoding = encode_factors(
         dataset,
         represent,
@@ -149,8 +147,33 @@ def strong_downstream_score(
     )
 
 
+def _draw_parts(
+    dataset: Dataset,
+    targets: Sequence[int],
+    sizes: tuple[int, int],
+    num_experiments: int,
+    rng: np.random.Generator,
+) -> list[_Part]:
+    """Draws what is fitted: once for each target with all combinations, then without.
+
+    Args:
+        dataset: A set with known factors.
+        targets: Positions of the factors that are predicted.
+        sizes: Of the train and of the test samples.
+        num_experiments: Fixed factors and values tried per target.
+        rng: Of all draws.
+    """
+    train, test = (sample_factors(dataset, size, rng) for size in sizes)
+    parts = [(target, train, test) for target in targets]
+    for target in targets:
+        for _ in range(num_experiments):
+            held_out = hold_out(train, test, target, dataset.factor_sizes, rng)
+            parts.append((target, *held_out))
+    return parts
+
+
 def _accuracies(
-    parts: list[tuple[int, np.ndarray, np.ndarray]],
+    parts: list[_Part],
     encoding: Encoding,
     solver: str,
     seed: int,

@@ -1,0 +1,87 @@
+"""Some images of another data set, as a set of its own."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from tf_disentangle import checks
+from tf_disentangle.datasets.factors import check_indices
+from tf_disentangle.datasets.lazy import LazyImages
+from tf_disentangle.protocols import Dataset
+
+
+class Subset:
+    """Images of another set, chosen by index (a `Dataset`).
+
+    Factors are drawn as those of a chosen image, each as probable as the others;
+    `render` draws any factors of the wrapped set, also those that are not chosen.
+
+    Args:
+        dataset: A set that knows the factors of its images (`factors_of`), such as a
+            grid or another subset.
+        indices: Of the images, int [n], in the order of the new set; may repeat.
+
+    Raises:
+        ArgumentError: If there is no index, or one is not of an image.
+    """
+
+    def __init__(self, dataset: Dataset, indices: np.ndarray) -> None:
+        check_dataset(dataset, "factors_of")
+        checks.require(len(indices), "indices", "not be empty", indices)
+        self.dataset = dataset
+        self.indices = check_indices(indices, len(dataset))
+        self.factor_names = dataset.factor_names
+        self.factor_sizes = dataset.factor_sizes
+        self.image_shape = dataset.image_shape
+        chosen = {"correlated_factors", "nonuniform_factors"}
+        self.exceptions = dataset.exceptions | chosen
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def images(self) -> LazyImages:
+        """The chosen images, uint8 [len(self), H, W, C], taken when asked for."""
+        take = functools.partial(_take, self.dataset.images(), self.indices)
+        return LazyImages(len(self), self.image_shape, take)
+
+    def factors_of(self, indices: np.ndarray) -> np.ndarray:
+        """Maps indices [n] of this set's images to their factors, int64 [n, K].
+
+        Raises:
+            ArgumentTypeError: If the indices are not integers.
+            ArgumentError: If the shape is not [n] or an index is not of an image.
+        """
+        return self.dataset.factors_of(self.indices[check_indices(indices, len(self))])
+
+    def sample_factors(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Draws the factors of n of the chosen images, int64 [n, K]."""
+        n = checks.integer(n, "n", at_least=0)
+        checks.require_type(rng, np.random.Generator, "rng")
+        return self.factors_of(rng.integers(len(self), size=n))
+
+    def render(
+        self, factors: np.ndarray, rng: np.random.Generator | None = None
+    ) -> np.ndarray:
+        """Renders factors [n, K] as the wrapped set does, uint8 [n, H, W, C]."""
+        return self.dataset.render(factors, rng)
+
+
+def check_dataset(dataset: Any, method: str = "render") -> None:
+    """Checks what is to be wrapped.
+
+    Raises:
+        ArgumentError: If it is no data set, or lacks the method.
+    """
+    is_set = isinstance(dataset, Dataset) and not isinstance(dataset, type)
+    remedy = "In gin, write @Name() with its parentheses."
+    checks.require(is_set, "dataset", "be a data set", dataset, remedy)
+    rule = f"know the factors of its images ({method})"
+    checks.require(hasattr(dataset, method), "dataset", rule, dataset)
+
+
+def _take(images: Any, chosen: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    """Takes images by their place among the chosen."""
+    return images[chosen[indices]]

@@ -1,0 +1,269 @@
+"""Other images of the same factors: random colours, noise, random backgrounds.
+
+With x the wrapped set's image in [0, 1] (grey images become RGB), as the 2019 study
+makes its three variants of dSprites:
+
+    Colored        x * c                        c ~ U[0.5, 1]^3 for each image
+    Noisy          min(x + u, 1)                u ~ U[0, 1] for each value of each pixel
+    OnBackground   b + x (1 - 2 b)              b = (patch + s) / 2: a random patch of a
+                                                picture, s ~ U[0, 1]^3 for each image
+
+so that where x = 1 the background is inverted. `render(factors, rng)` draws all of this
+anew from `rng`. The *training images* differ from the study's, which draws each image
+anew whenever it meets it: here image number i has one nuisance for ever, drawn by the
+generator Philox with the key (seed, i), so that training is a function of its seed and
+nothing is stored. Two runs with other seeds of the set see other nuisance.
+
+References:
+    Locatello et al., Challenging Common Assumptions in the Unsupervised Learning of
+    Disentangled Representations (ICML 2019), arXiv:1811.12359, and their code,
+    disentanglement_lib, for Color-, Noisy- and Scream-dSprites.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import Any
+
+import cv2
+import numpy as np
+
+from tf_disentangle import checks
+from tf_disentangle.datasets.lazy import LazyImages
+from tf_disentangle.datasets.subset import check_dataset
+from tf_disentangle.datasets.texture import texture
+from tf_disentangle.protocols import Dataset
+
+# What else the wrapped set may know of its factors, which nuisance does not change.
+_OF_FACTORS = ("factors_of", "index_of", "sample_factors_given", "training_factors")
+# The study fits its picture into this many pixels, height and width.
+_LARGEST_BACKGROUND = (274, 350)
+# Images per step: beyond about a quarter of a megabyte the allocator returns
+# memory after every sum and gets it back page by page, which takes five times as long.
+_BLOCK = 4
+
+
+class _Variant:
+    """A set whose images are another's, changed by a random nuisance.
+
+    A subclass draws the nuisance of n images and applies it to them.
+    """
+
+    def __init__(self, dataset: Dataset, seed: int) -> None:
+        check_dataset(dataset)
+        is_image = not checks.is_vector(dataset.image_shape)
+        rule = "have images, not vectors"
+        checks.require(is_image, "dataset", rule, dataset.image_shape)
+        rule = "have grey or RGB images"
+        channels = dataset.image_shape[2]
+        checks.require(channels in (1, 3), "dataset", rule, dataset.image_shape)
+        self.dataset = dataset
+        self.seed = checks.integer(seed, "seed", at_least=0)
+        checks.require(self.seed < 2**64, "seed", "be less than 2**64", seed)
+        self.factor_names = dataset.factor_names
+        self.factor_sizes = dataset.factor_sizes
+        self.image_shape = (*dataset.image_shape[:2], 3)
+        self.exceptions = dataset.exceptions | {"stochastic_images"}
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _OF_FACTORS:
+            return getattr(self.dataset, name)
+        text = f"{type(self).__name__!r} object has no attribute {name!r}"
+        raise AttributeError(text)
+
+    def images(self) -> LazyImages:
+        """The training images, uint8 [len(self), H, W, 3], made when asked for.
+
+        Image number i always has the same nuisance, a function of (seed, i).
+        """
+        return LazyImages(len(self), self.image_shape, self._numbered)
+
+    def sample_factors(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Draws factors, int64 [n, K], as the wrapped set does."""
+        return self.dataset.sample_factors(n, rng)
+
+    def render(
+        self, factors: np.ndarray, rng: np.random.Generator | None = None
+    ) -> np.ndarray:
+        """Renders factors [n, K] with a nuisance drawn from `rng`, uint8 [n, H, W, 3].
+
+        Raises:
+            ArgumentTypeError: If the factors are not integers.
+            ArgumentError: If there is no rng, or the factors' shape or a value is out
+                of range.
+        """
+        remedy = f"{type(self).__name__} images are random: np.random.default_rng(0)."
+        checks.require(rng is not None, "rng", "be given", rng, remedy)
+        images = self.dataset.render(factors, rng)
+        return self._changed(images, self._draw(len(images), rng))
+
+    def _numbered(self, indices: np.ndarray) -> np.ndarray:
+        """The training images of checked indices [n], n at least 1."""
+        draws = [self._draw(1, self._generator(index)) for index in indices]
+        return self._changed(self.dataset.images()[indices], np.concatenate(draws))
+
+    def _changed(self, images: np.ndarray, nuisance: np.ndarray) -> np.ndarray:
+        """Applies the nuisance to uint8 images [n, H, W, 1 or 3], in blocks."""
+        result = np.empty((len(images), *self.image_shape), np.uint8)
+        for start in range(0, len(images), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            result[block] = self._apply(_rgb(images[block]), nuisance[block])
+        return result
+
+    def _generator(self, index: int) -> np.random.Generator:
+        """The generator of one training image's nuisance."""
+        key = np.array([self.seed, index], np.uint64)
+        return np.random.Generator(np.random.Philox(key=key))
+
+    def _tiled(self, colours: np.ndarray) -> np.ndarray:
+        """Colours [n, 3] for each pixel of a row, float32 [n, 1, 3 W]."""
+        tiled = np.tile(colours.astype(np.float32), (1, self.image_shape[1]))
+        return tiled[:, np.newaxis]
+
+    def _draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Draws the nuisance of n images, [n, ...]."""
+        raise NotImplementedError
+
+    def _apply(self, images: np.ndarray, nuisance: np.ndarray) -> np.ndarray:
+        """Changes n images, uint8 [n, H, W, 3] to uint8 [n, H, W, 3]."""
+        raise NotImplementedError
+
+
+class Colored(_Variant):
+    """Another set's images, each times a random colour in [0.5, 1]^3.
+
+    Args:
+        dataset: A set of grey or RGB images; the study's are white shapes on black.
+        seed: Of the training images' colours.
+    """
+
+    def __init__(self, dataset: Dataset, seed: int = 0) -> None:
+        super().__init__(dataset, seed)
+
+    def _draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        return rng.uniform(0.5, 1, (n, 3))
+
+    def _apply(self, images: np.ndarray, nuisance: np.ndarray) -> np.ndarray:
+        result = _rows(images) * self._tiled(nuisance)
+        result += 0.5
+        return result.astype(np.uint8).reshape(images.shape)
+
+
+class Noisy(_Variant):
+    """Another set's images plus uniform noise in every pixel, cut at white.
+
+    Args:
+        dataset: A set of grey or RGB images; the study's are white shapes on black.
+        seed: Of the training images' noise.
+    """
+
+    def __init__(self, dataset: Dataset, seed: int = 0) -> None:
+        super().__init__(dataset, seed)
+
+    def _draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        # Eight values at a time, which takes half the time.
+        values = math.prod(self.image_shape)
+        words = rng.integers(2**64, size=(n, -(-values // 8)), dtype=np.uint64)
+        return words.astype("<u8", copy=False).view(np.uint8)[:, :values]
+
+    def _apply(self, images: np.ndarray, nuisance: np.ndarray) -> np.ndarray:
+        # OpenCV adds without going beyond 255.
+        return cv2.add(images.reshape(nuisance.shape), nuisance).reshape(images.shape)
+
+
+class OnBackground(_Variant):
+    """Another set's images as shapes that invert a random patch of a picture.
+
+    The study's picture is Munch's The Scream. For white shapes on black: what is grey
+    in an image fades into the background, and an image without black hides it.
+
+    Args:
+        dataset: A set of grey or RGB images.
+        background: The picture: uint8 [h, w, 3], the path of an image file, or None
+            for a painted texture of our own. One that is larger than 274 x 350 pixels
+            is reduced to fit into these, as the study does.
+        seed: Of the training images' backgrounds.
+
+    Raises:
+        ArgumentError: If the picture cannot be read or is smaller than an image.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        background: np.ndarray | str | os.PathLike | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(dataset, seed)
+        picture = _reduced(_picture(background))
+        height, width, _ = self.image_shape
+        rule = f"be at least as large as the images, {height} x {width}"
+        fits = picture.shape[0] >= height and picture.shape[1] >= width
+        checks.require(fits, "background", rule, picture.shape)
+        self.background = picture
+
+    def _draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        return rng.random((n, 5))
+
+    def _apply(self, images: np.ndarray, nuisance: np.ndarray) -> np.ndarray:
+        height, width, _ = self.image_shape
+        last = np.array(self.background.shape[:2]) - (height, width)
+        rows, columns = (nuisance[:, :2] * (last + 1)).astype(np.int64).T
+        patches = [
+            self.background[row : row + height, column : column + width]
+            for row, column in zip(rows, columns, strict=True)
+        ]
+        behind = _rows(np.reshape(patches, images.shape)).astype(np.float32)
+        behind += 255 * self._tiled(nuisance[:, 2:])
+        behind *= 0.5
+        result = 255 - 2 * behind
+        result *= _rows(images) / np.float32(255)
+        result += behind
+        result += 0.5
+        return result.astype(np.uint8).reshape(images.shape)
+
+
+def _rows(images: np.ndarray) -> np.ndarray:
+    """Views [n, H, W, 3] as [n, H, 3 W]: numpy is slow on short last axes."""
+    return images.reshape(*images.shape[:2], -1)
+
+
+def _rgb(images: np.ndarray) -> np.ndarray:
+    """Returns images [n, H, W, 1 or 3] as [n, H, W, 3]."""
+    if images.shape[3] == 3:
+        return images
+    n, height, width, _ = images.shape
+    tall = cv2.cvtColor(images.reshape(n * height, width), cv2.COLOR_GRAY2RGB)
+    return tall.reshape(n, height, width, 3)
+
+
+def _picture(background: np.ndarray | str | os.PathLike | None) -> np.ndarray:
+    """Returns the background as uint8 [h, w, 3]."""
+    if background is None:
+        return texture(*_LARGEST_BACKGROUND)
+    if isinstance(background, str | os.PathLike):
+        # imread gives None, and a line on stderr, for whatever it cannot read.
+        path = os.path.expanduser(os.fspath(background))
+        there = os.path.isfile(path)
+        picture = cv2.imread(path, cv2.IMREAD_COLOR_RGB) if there else None
+        rule = "be a readable image file (PNG, JPEG, ...)"
+        checks.require(picture is not None, "background", rule, os.fspath(background))
+        return picture
+    picture = checks.uint8_images(np.asarray(background)[np.newaxis], "background")[0]
+    is_rgb = picture.shape[2] == 3
+    checks.require(is_rgb, "background", "have shape [h, w, 3]", picture.shape)
+    return picture
+
+
+def _reduced(picture: np.ndarray) -> np.ndarray:
+    """Makes a picture small enough for patches to show some of it."""
+    height, width = picture.shape[:2]
+    ratio = min(_LARGEST_BACKGROUND[0] / height, _LARGEST_BACKGROUND[1] / width)
+    if ratio >= 1:
+        return np.array(picture)
+    size = (max(1, round(width * ratio)), max(1, round(height * ratio)))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
