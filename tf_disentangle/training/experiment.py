@@ -29,7 +29,7 @@ from tf_disentangle.training.checkpoints import (
     step_of,
 )
 from tf_disentangle.training.exhaustion import explained
-from tf_disentangle.training.feeding import Feed
+from tf_disentangle.training.feeding import Feed, stretches
 from tf_disentangle.training.options import Cadence
 from tf_disentangle.training.pictures import Painter
 from tf_disentangle.training.run_folder import RunFolder, environment
@@ -243,7 +243,7 @@ class Experiment:
                 with self.model.distribute_strategy.scope():
                     feed = Feed(self.dataset.images(), self.batches, self.resident)
                     self.model.load_images = feed.load_images
-                for start, end in _stretches(first, self.steps, interval):
+                for start, end in stretches(first, self.steps, interval):
                     self._fit_stretch(feed, start, end, callbacks)
                     if self.model.stop_training:
                         break
@@ -384,16 +384,6 @@ def _change(before: Any, now: Any) -> str:
         names = [k for k in {**before, **now} if before.get(k) != now.get(k)]
         return ", ".join(f"{k}: {before.get(k)} -> {now.get(k)}" for k in names)
     return f"{before} -> {now}"
-
-
-def _stretches(first: int, steps: int, interval: int) -> list[tuple[int, int]]:
-    """Returns [first, steps] in calls of `fit`: the rest of an interval stands apart.
-
-    Only a run that was stopped inside an interval has such a rest.
-    """
-    whole = -(-first // interval) * interval
-    ends = [(first, whole), (whole, steps)]
-    return [(start, end) for start, end in ends if start < end]
 
 
 def _last_terms(folder: RunFolder) -> dict[str, Any]:

@@ -49,6 +49,16 @@ class Feed:
         return streamed(batches, self._images)
 
 
+def stretches(first: int, steps: int, interval: int) -> list[tuple[int, int]]:
+    """Returns [first, steps] in calls of `fit`: the rest of an interval stands apart.
+
+    Only a run that was stopped inside an interval has such a rest.
+    """
+    whole = -(-first // interval) * interval
+    ends = [(first, whole), (whole, steps)]
+    return [(start, end) for start, end in ends if start < end]
+
+
 def may_reside(images: ImageArray) -> bool:
     """Whether images take at most half the memory of each device that would hold them.
 
