@@ -25,6 +25,7 @@ RULES = {
     "files": ({"checks"}, set()),
     "datasets": (BASE | {"files"}, {"cv2", "tqdm"}),
     "datasets.pipeline": (BASE, TF),
+    "datasets.resident": (BASE, TF),
     "networks": (BASE, {"keras"}),
     "distributions": ({"checks"}, TFP),
     "latents": ({"distributions", "protocols", "checks"}, TFP | {"keras"}),

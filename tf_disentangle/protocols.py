@@ -12,6 +12,29 @@ import numpy as np
 
 
 @runtime_checkable
+class ImageArray(Protocol):
+    """Images that are read by index; numpy's arrays and memory maps are such.
+
+    It is read-only, and may read from a disk or compute what is asked for: so take what
+    you need by one index, `images[indices]`, and do not go through it one by one. Two
+    threads may read at once.
+
+    Attributes:
+        shape: (n, H, W, C).
+        dtype: uint8; float32 for vectors.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+    def __len__(self) -> int:
+        """Number of images, n."""
+
+    def __getitem__(self, key: slice | np.ndarray) -> np.ndarray:
+        """The images of a slice or of integers [m], [m, H, W, C]."""
+
+
+@runtime_checkable
 class Dataset(Protocol):
     """Images with their ground-truth factors.
 
@@ -31,8 +54,8 @@ class Dataset(Protocol):
     def __len__(self) -> int:
         """Number of training images."""
 
-    def images(self) -> np.ndarray:
-        """The training images, uint8 [len(self), H, W, C]; may be memory-mapped.
+    def images(self) -> ImageArray:
+        """The training images, an image array, uint8 [len(self), H, W, C].
 
         A set that declares "vectors" gives float32 [len(self), 1, 1, C] instead.
         """

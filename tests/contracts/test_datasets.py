@@ -17,7 +17,7 @@ from scipy import stats
 from tests.datasets.tiny import Tiny
 from tf_disentangle import checks
 from tf_disentangle.datasets import DATASETS
-from tf_disentangle.protocols import DATASET_EXCEPTIONS, Dataset
+from tf_disentangle.protocols import DATASET_EXCEPTIONS, Dataset, ImageArray
 
 #: Arguments, or a function that makes them in a temporary folder.
 SMALL = {
@@ -93,6 +93,7 @@ def test_declarations(data):
 
 def test_images(data):
     images = data.images()
+    assert isinstance(images, ImageArray)
     assert len(images) == len(data)
     assert images.shape == (len(data), *data.image_shape)
     assert images.dtype == dtype_of(data)

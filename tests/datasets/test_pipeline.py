@@ -1,12 +1,5 @@
-"""Stateless batches and resident images."""
+"""Stateless batches."""
 
-import gc
-import pathlib
-import subprocess
-import sys
-import textwrap
-
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -14,8 +7,6 @@ from scipy import stats
 
 from tf_disentangle import checks
 from tf_disentangle.datasets import pipeline
-
-IMAGES = np.random.default_rng(0).integers(0, 256, (500, 8, 8, 1)).astype(np.uint8)
 
 
 def batches(num_steps, *, n=100, batch_size=16, seed=0, **options):
@@ -141,134 +132,52 @@ def test_wrong_arguments(arguments, error, text):
         pipeline.index_batches(**given)
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
-def test_resident_images_gather_in_a_function(jit_compile):
-    resident = pipeline.ResidentImages(IMAGES)
-    gather = tf.function(resident.__call__, jit_compile=jit_compile)
-    indices = tf.constant([3, 499, 0, 3], tf.int64)
-    np.testing.assert_array_equal(gather(indices), IMAGES[indices.numpy()])
-    np.testing.assert_array_equal(resident(indices), IMAGES[indices.numpy()])
-    assert len(resident) == 500
-    assert resident.shape == IMAGES.shape
-    # The function takes the images as an input and holds no constant of them.
-    graph = gather.get_concrete_function(indices).graph.as_graph_def()
-    assert graph.ByteSize() < IMAGES.nbytes / 4
+class Squares:
+    """An image array that is no numpy array: image i has the value i."""
+
+    shape = (200, 4, 4, 1)
+    dtype = np.dtype(np.uint8)
+
+    def __len__(self):
+        return 200
+
+    def __getitem__(self, key):
+        values = np.arange(200, dtype=np.uint8)[key]
+        return np.broadcast_to(values[:, None, None, None], (len(values), 4, 4, 1))
 
 
-@pytest.mark.parametrize("offset", range(0, 64, 7))
-def test_any_alignment(offset):
-    buffer = np.empty(IMAGES.nbytes + 64, np.uint8)
-    images = buffer[offset : offset + IMAGES.nbytes].reshape(IMAGES.shape)
-    images[...] = IMAGES
-    resident = pipeline.ResidentImages(images)
-    np.testing.assert_array_equal(resident(tf.range(500)), IMAGES)
+def test_streamed_images_are_those_of_the_indices():
+    indices = pipeline.index_batches(np.arange(200), 16, 3, num_steps=40)
+    made = pipeline.streamed(indices, Squares())
+    assert made.element_spec == tf.TensorSpec([16, 4, 4, 1], tf.uint8)
+    batches = list(made.as_numpy_iterator())
+    for wanted, batch in zip(indices.as_numpy_iterator(), batches, strict=True):
+        np.testing.assert_array_equal(batch, Squares()[wanted])
 
 
-def test_any_strides():
-    images = IMAGES[::-2, :, ::2]
-    resident = pipeline.ResidentImages(images)
-    np.testing.assert_array_equal(resident(tf.range(len(images))), images)
+def test_streaming_from_a_step_goes_on_exactly():
+    def stream(first_step):
+        indices = pipeline.index_batches(
+            np.arange(200), 16, 3, first_step=first_step, num_steps=30 - first_step
+        )
+        return list(pipeline.streamed(indices, Squares()).as_numpy_iterator())
+
+    np.testing.assert_array_equal(stream(11), stream(0)[11:])
 
 
-def test_a_memory_map_is_shared_and_kept_alive(tmp_path):
-    np.save(tmp_path / "images.npy", IMAGES)
-    images = np.load(tmp_path / "images.npy", mmap_mode="r")
-    address = images.ctypes.data
-    resident = pipeline.ResidentImages(images)
-    (copy,) = resident._copies
-    if tf.config.list_physical_devices("GPU"):
-        pytest.skip("shared on the CPU only")
-    assert np.frombuffer(copy, np.uint8).ctypes.data == address
-    gather = tf.function(resident.__call__)
-    gather(tf.constant([0]))
-    del images, resident, copy
-    gc.collect()
-    np.testing.assert_array_equal(gather(tf.constant([7])), IMAGES[[7]])
+def test_an_error_of_the_image_array_is_told():
+    class Broken(Squares):
+        def __getitem__(self, key):
+            raise OSError("the disk is gone")
+
+    indices = pipeline.index_batches(np.arange(200), 16, 3, num_steps=2)
+    with pytest.raises(tf.errors.OpError, match="the disk is gone"):
+        list(pipeline.streamed(indices, Broken()))
 
 
-class Holder(keras.Model):
-    def __init__(self):
-        super().__init__()
-        self.dense = keras.layers.Dense(2)
-        self.resident = pipeline.ResidentImages(IMAGES)
-
-    def call(self, indices):
-        x = tf.cast(self.resident(indices), tf.float32)
-        return self.dense(tf.reshape(x, [-1, 64]) / 255)
-
-
-# Keras 3.15's save_weights under numpy 2.4.
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-def test_images_land_in_no_checkpoint(tmp_path):
-    model = Holder()
-    model(tf.constant([1, 2]))
-    assert len(model.variables) == 2
-    path = tf.train.Checkpoint(model=model).write(str(tmp_path / "checkpoint"))
-    saved = tf.train.list_variables(path)
-    assert all("resident" not in name for name, _ in saved)
-    model.save_weights(tmp_path / "model.weights.h5")
-    assert sum(f.stat().st_size for f in tmp_path.iterdir()) < IMAGES.nbytes
-
-
-@pytest.mark.parametrize(
-    ("images", "error"),
-    [
-        (IMAGES[0], ValueError),
-        (IMAGES.astype(np.float32), TypeError),
-        (IMAGES[:0], ValueError),
-    ],
-)
-def test_wrong_images(images, error):
-    with pytest.raises(error, match="images must"):
-        pipeline.ResidentImages(images)
-
-
-def test_vectors_are_gathered_as_they_are():
+def test_vectors_are_streamed():
     vectors = np.random.default_rng(0).normal(size=(50, 1, 1, 3)).astype(np.float32)
-    resident = pipeline.ResidentImages(vectors)
-    gathered = resident(tf.constant([3, 0, 49], tf.int64))
-    assert gathered.dtype == tf.float32
-    np.testing.assert_array_equal(gathered, vectors[[3, 0, 49]])
-    with pytest.raises(checks.ArgumentTypeError, match="dtype float32"):
-        pipeline.ResidentImages(vectors.astype(np.float64))
-
-
-def test_wrong_devices():
-    with pytest.raises(checks.ArgumentError, match="devices must"):
-        pipeline.ResidentImages(IMAGES, devices=[])
-
-
-def test_replicas_gather_their_share():
-    """In a process of its own: two CPU devices are set before TensorFlow starts."""
-    code = """
-    import numpy as np
-    import tensorflow as tf
-    from tf_disentangle.datasets import pipeline
-
-    (cpu,) = tf.config.list_physical_devices("CPU")
-    two = [tf.config.LogicalDeviceConfiguration()] * 2
-    tf.config.set_logical_device_configuration(cpu, two)
-    images = np.arange(4000).astype(np.uint8).reshape(1000, 2, 2, 1)
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    with strategy.scope():
-        inside = pipeline.ResidentImages(images)
-    assert len(inside.devices) == 2
-    outside = pipeline.ResidentImages(images)
-    indices = pipeline.index_batches(np.arange(1000), 10, 0, num_steps=30)
-    for resident in (inside, outside):
-
-        @tf.function
-        def step(batch):
-            return strategy.run(resident, args=(batch,))
-
-        shared = strategy.experimental_distribute_dataset(indices)
-        for whole, batch in zip(indices, shared, strict=True):
-            parts = strategy.experimental_local_results(step(batch))
-            assert [len(part) for part in parts] == [5, 5]
-            gathered = np.concatenate([part.numpy() for part in parts])
-            np.testing.assert_array_equal(gathered, images[whole.numpy()])
-    """
-    root = pathlib.Path(__file__).parents[2]
-    command = [sys.executable, "-c", textwrap.dedent(code)]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    indices = pipeline.index_batches(np.arange(50), 5, 0, num_steps=2)
+    batches = pipeline.streamed(indices, vectors).as_numpy_iterator()
+    for wanted, batch in zip(indices.as_numpy_iterator(), batches, strict=True):
+        np.testing.assert_array_equal(batch, vectors[wanted])

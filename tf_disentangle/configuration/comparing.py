@@ -14,7 +14,13 @@ from tf_disentangle.configuration import reading
 from tf_disentangle.configuration.origins import Source
 
 # Names whose change leaves a run the same run; jit changes the random draws.
-_MAY_CHANGE = ("train.steps", "Cadence.", "Device.strategy", "Device.steps_per")
+_MAY_CHANGE = (
+    "train.steps",
+    "Cadence.",
+    "Device.strategy",
+    "Device.steps_per",
+    "Device.resident",
+)
 
 
 def require_same_run(config: str | os.PathLike) -> None:

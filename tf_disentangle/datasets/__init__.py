@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tf_disentangle.datasets.binary_images import PackedImages, pack
 from tf_disentangle.datasets.cache import CACHE_HELP, cache_dir
 from tf_disentangle.datasets.correlated import Correlated
 from tf_disentangle.datasets.correlated_ellipses import CorrelatedEllipses
+from tf_disentangle.datasets.dsprites import DSprites
 from tf_disentangle.datasets.held_out import HeldOut
 from tf_disentangle.datasets.pinwheel import Pinwheel
 from tf_disentangle.datasets.principal import principal_shares
@@ -24,6 +26,7 @@ DATASETS: dict[str, Callable[..., Dataset]] = {
     "Colored": Colored,
     "Correlated": Correlated,
     "CorrelatedEllipses": CorrelatedEllipses,
+    "DSprites": DSprites,
     "HeldOut": HeldOut,
     "Noisy": Noisy,
     "OnBackground": OnBackground,
@@ -37,12 +40,15 @@ __all__ = [
     "Colored",
     "Correlated",
     "CorrelatedEllipses",
+    "DSprites",
     "HeldOut",
     "Noisy",
     "OnBackground",
+    "PackedImages",
     "Pinwheel",
     "Rooms3D",
     "Subset",
     "cache_dir",
+    "pack",
     "principal_shares",
 ]

@@ -3,23 +3,22 @@
     position p = step B + b,   epoch = p // n,   index = shuffle(p mod n; seed, epoch)
 
 The position in the data is the step number, so a resumed run needs no iterator
-state. `tf.data` draws the indices (their shuffle has no GPU or XLA kernel); the
-images lie on the device, where `train_step` gathers them: see `ResidentImages`.
+state. `tf.data` draws the indices (their shuffle has no GPU or XLA kernel). The images
+either lie on the device, where `train_step` gathers them (`resident.ResidentImages`),
+or are gathered on the host while the steps before are running (`streamed`): the same
+batches either way.
 
-This is the one file of the room that imports TensorFlow.
+This file and `resident.py` are the ones of the room that import TensorFlow.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from tf_disentangle import checks
+from tf_disentangle.protocols import ImageArray
 
-# TensorFlow aborts the process on tensors of other alignment.
-_ALIGNMENT = 64
 # Keeps the split apart from other draws with the same small seed.
 _SPLIT_STREAM = 2
 _LARGEST_SEED = 2**63 - 1
@@ -101,42 +100,29 @@ def index_batches(
     return batches.prefetch(tf.data.AUTOTUNE).with_options(options)
 
 
-class ResidentImages:
-    """Images held where the model runs; gathers batches inside a `tf.function`.
+def streamed(batches: tf.data.Dataset, images: ImageArray) -> tf.data.Dataset:
+    """Batches of images, gathered on the host ahead of the steps that take them.
 
-    A plain object around immutable tensors: neither Keras nor `tf.train.Checkpoint`
-    tracks it, so the data never land in a checkpoint.
-
-    On the CPU the tensor shares the array's memory, so that a memory map stays one
-    (its pages are read when they are gathered and the system may drop them); only an
-    array that is not contiguous or not aligned to 64 bytes, as numpy's own often are
-    not, is copied once. The array must not be changed afterwards. Every GPU gets its
-    own copy; make the object inside `strategy.scope()` for more than one.
+    For images that do not fit into the memory of the device, or that are computed, as
+    `images[indices]` in several threads at once.
 
     Args:
-        images: uint8 [n, H, W, C], or vectors, float32 [n, 1, 1, C].
-        devices: Of the replicas, in their order; if None those of the current
-            `tf.distribute` strategy, or else the first GPU, or else the CPU.
+        batches: Of indices [B], as of `index_batches`.
+        images: Any image array.
+
+    Returns:
+        A `tf.data.Dataset` of images [B, H, W, C], in the order of `batches`.
     """
+    dtype = tf.as_dtype(images.dtype)
 
-    def __init__(
-        self, images: np.ndarray, devices: Sequence[str] | None = None
-    ) -> None:
-        images = checks.images_or_vectors(images)
-        checks.require(images.size, "images", "not be empty", images.shape)
-        devices = _default_devices() if devices is None else tuple(devices)
-        checks.require(devices, "devices", "name one device or more", devices)
-        self.shape = images.shape
-        self.devices = devices
-        host = _shared_tensor(_aligned(images))
-        self._copies = tuple(_on_device(host, device) for device in devices)
+    def gathered(indices: tf.Tensor) -> tf.Tensor:
+        batch = tf.numpy_function(images.__getitem__, [indices], dtype, stateful=False)
+        return tf.ensure_shape(batch, [*indices.shape, *images.shape[1:]])
 
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __call__(self, indices: tf.Tensor) -> tf.Tensor:
-        """Gathers the images of `indices` [B], as they were given."""
-        return tf.gather(self._copies[_replica() % len(self._copies)], indices)
+    options = tf.data.Options()
+    options.deterministic = True
+    made = batches.map(gathered, num_parallel_calls=tf.data.AUTOTUNE)
+    return made.prefetch(tf.data.AUTOTUNE).with_options(options)
 
 
 def _check_indices(indices: np.ndarray) -> np.ndarray:
@@ -193,59 +179,3 @@ def _uniform_positions(
         dtype=tf.int64,
         alg="philox",
     )
-
-
-def _default_devices() -> tuple[str, ...]:
-    """The current strategy's devices, else the first GPU, else the CPU."""
-    if tf.distribute.has_strategy():
-        return tuple(tf.distribute.get_strategy().extended.worker_devices)
-    gpus = tf.config.list_logical_devices("GPU")
-    return (gpus[0].name,) if gpus else ("/device:CPU:0",)
-
-
-def _replica() -> int:
-    """The number of the replica that is being run or traced; 0 outside replicas."""
-    context = tf.distribute.get_replica_context()
-    if context is None:
-        return 0
-    return int(tf.get_static_value(context.replica_id_in_sync_group) or 0)
-
-
-def _aligned(images: np.ndarray) -> np.ndarray:
-    """Returns `images` itself if TensorFlow can share its memory, else a copy."""
-    images = np.asarray(images)
-    if images.flags.c_contiguous and images.ctypes.data % _ALIGNMENT == 0:
-        return images
-    buffer = np.empty(images.nbytes + _ALIGNMENT, np.uint8)
-    first = -buffer.ctypes.data % _ALIGNMENT
-    copy = buffer[first : first + images.nbytes].view(images.dtype)
-    copy = copy.reshape(images.shape)
-    copy[...] = images
-    return copy
-
-
-class _Unlocked:
-    """Lets a read-only array be exported; nobody writes to an immutable tensor."""
-
-    def __init__(self, array: np.ndarray) -> None:
-        self._array = array  # kept alive as long as the view of it
-        interface = array.__array_interface__
-        self.__array_interface__ = {**interface, "data": (interface["data"][0], False)}
-
-
-def _shared_tensor(array: np.ndarray) -> tf.Tensor:
-    """A CPU tensor in the memory of `array`, which it keeps alive.
-
-    `tf.constant` and `tf.convert_to_tensor` copy, and hold a second copy meanwhile.
-    """
-    view = np.asarray(_Unlocked(array))
-    with tf.device("/device:CPU:0"):
-        return tf.experimental.dlpack.from_dlpack(view.__dlpack__())
-
-
-def _on_device(host: tf.Tensor, device: str) -> tf.Tensor:
-    """The tensor on `device`; every CPU device shares the host's memory."""
-    if tf.DeviceSpec.from_string(device).device_type == "CPU":
-        return host
-    with tf.device(device):
-        return tf.identity(host)

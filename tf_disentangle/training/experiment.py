@@ -17,7 +17,6 @@ import numpy as np
 import tensorflow as tf
 
 from tf_disentangle import checks, files
-from tf_disentangle.datasets.pipeline import ResidentImages
 from tf_disentangle.models import VAE
 from tf_disentangle.protocols import Dataset
 from tf_disentangle.training import callbacks as duties
@@ -30,6 +29,7 @@ from tf_disentangle.training.checkpoints import (
     step_of,
 )
 from tf_disentangle.training.exhaustion import explained
+from tf_disentangle.training.feeding import Feed, stretches
 from tf_disentangle.training.options import Cadence
 from tf_disentangle.training.pictures import Painter
 from tf_disentangle.training.run_folder import RunFolder, environment
@@ -94,6 +94,7 @@ class Experiment:
         cadence: How often it does what.
         extras: Further Keras callbacks.
         metrics: What scores it afterwards.
+        resident: Whether the device holds the images; None asks their size.
     """
 
     model: VAE
@@ -104,6 +105,7 @@ class Experiment:
     cadence: Cadence
     extras: tuple[keras.callbacks.Callback, ...] = ()
     metrics: tuple[Metric, ...] = ()
+    resident: bool | None = None
 
     def run(self, config: str = "") -> Result:
         """Trains, scores and draws, going on from the folder's last checkpoint.
@@ -239,9 +241,10 @@ class Experiment:
             try:
                 _write_text(writer, config, first)
                 with self.model.distribute_strategy.scope():
-                    self.model.load_images = ResidentImages(self.dataset.images())
-                for start, end in _stretches(first, self.steps, interval):
-                    self._fit_stretch(start, end, callbacks)
+                    feed = Feed(self.dataset.images(), self.batches, self.resident)
+                    self.model.load_images = feed.load_images
+                for start, end in stretches(first, self.steps, interval):
+                    self._fit_stretch(feed, start, end, callbacks)
                     if self.model.stop_training:
                         break
             finally:
@@ -251,14 +254,18 @@ class Experiment:
         return stop.received
 
     def _fit_stretch(
-        self, start: int, end: int, callbacks: list[keras.callbacks.Callback]
+        self,
+        feed: Feed,
+        start: int,
+        end: int,
+        callbacks: list[keras.callbacks.Callback],
     ) -> None:
         """Trains from step `start` to `end`: whole intervals, or the rest of one."""
         interval = self.cadence.log
         within = start % interval
         extra = [duties.ContinueInterval(self.model.statistics)] if within else []
         self.model.fit(
-            self.batches.starting_at(start, end),
+            feed.starting_at(start, end),
             epochs=end // interval,
             initial_epoch=start // interval,
             steps_per_epoch=interval - within,
@@ -377,16 +384,6 @@ def _change(before: Any, now: Any) -> str:
         names = [k for k in {**before, **now} if before.get(k) != now.get(k)]
         return ", ".join(f"{k}: {before.get(k)} -> {now.get(k)}" for k in names)
     return f"{before} -> {now}"
-
-
-def _stretches(first: int, steps: int, interval: int) -> list[tuple[int, int]]:
-    """Returns [first, steps] in calls of `fit`: the rest of an interval stands apart.
-
-    Only a run that was stopped inside an interval has such a rest.
-    """
-    whole = -(-first // interval) * interval
-    ends = [(first, whole), (whole, steps)]
-    return [(start, end) for start, end in ends if start < end]
 
 
 def _last_terms(folder: RunFolder) -> dict[str, Any]:

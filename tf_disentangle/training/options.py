@@ -74,16 +74,20 @@ class Device:
             CPU it measured half the speed). The same seed draws other numbers under
             jit.
         steps_per_execution: Steps per call from Python.
+        resident: Whether the device holds the images, or they are streamed from the
+            host, with the same result; None holds what takes at most half its memory.
     """
 
     strategy: str = "one"
     jit_compile: bool | None = None
     steps_per_execution: int = 1
+    resident: bool | None = None
 
     def __post_init__(self) -> None:
         """Checks each value by itself."""
         checks.one_of(self.strategy, ("one", "mirrored"), "strategy")
         checks.one_of(self.jit_compile, (None, True, False), "jit_compile")
+        checks.one_of(self.resident, (None, True, False), "resident")
         checks.integer(self.steps_per_execution, "steps_per_execution", at_least=1)
 
     @property

@@ -123,6 +123,7 @@ def prepare(
         cadence=cadence.fitted(steps, device.steps_per_execution),
         extras=callbacks,
         metrics=metrics,
+        resident=device.resident,
     )
 
 

@@ -1,0 +1,113 @@
+"""Resident and streamed images: which, and that the run is the same."""
+
+import functools
+
+import numpy as np
+import pytest
+
+from tf_disentangle import checks, configuration
+from tf_disentangle.datasets import DSprites
+from tf_disentangle.datasets.resident import ResidentImages
+from tf_disentangle.models import vae
+from tf_disentangle.networks import conv_decoder, conv_encoder
+from tf_disentangle.training import Cadence, Device, feeding, prepare
+from tf_disentangle.training.batches import Batches
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (300, 8, 8, 1)).astype(np.uint8)
+BATCHES = Batches(np.arange(300), np.arange(0), 16, 3, False)
+narrow = functools.partial(
+    vae,
+    encoder=functools.partial(conv_encoder, width=8),
+    decoder=functools.partial(conv_decoder, width=8),
+)
+
+
+class OnDisk:
+    """An image array that is neither an array in memory nor made of tables."""
+
+    def __init__(self, images):
+        self._images = images
+        self.shape, self.dtype = images.shape, images.dtype
+
+    def __len__(self):
+        return len(self._images)
+
+    def __getitem__(self, key):
+        return self._images[key]
+
+
+def batches(images, resident, first=0):
+    feed = feeding.Feed(images, BATCHES, resident)
+    load = feed.load_images or (lambda batch: batch)
+    return np.stack([load(batch) for batch in feed.starting_at(first, 25)])
+
+
+def test_streamed_batches_are_the_resident_ones():
+    resident = batches(IMAGES, True)
+    np.testing.assert_array_equal(batches(IMAGES, False), resident)
+    np.testing.assert_array_equal(batches(OnDisk(IMAGES), None), resident)
+    np.testing.assert_array_equal(batches(OnDisk(IMAGES), None, 7), resident[7:])
+
+
+def test_what_is_small_is_held_and_what_is_large_is_streamed(monkeypatch):
+    def held(images):
+        return feeding.Feed(images, BATCHES).load_images is not None
+
+    monkeypatch.setattr(feeding, "_device_bytes", lambda: 2 * IMAGES.nbytes)
+    assert held(IMAGES)
+    assert not held(OnDisk(IMAGES))
+    monkeypatch.setattr(feeding, "_device_bytes", lambda: 2 * IMAGES.nbytes - 1)
+    assert not held(IMAGES)
+    # Sprites count by their tables, not by the 3 GB that they decode to.
+    monkeypatch.setattr(feeding, "_device_bytes", lambda: 60_000_000)
+    assert held(DSprites().images())
+    monkeypatch.undo()
+    assert feeding.may_reside(IMAGES)
+
+
+def test_what_can_only_be_streamed_cannot_be_held():
+    with pytest.raises(checks.ArgumentError, match=r"Device.resident must.*True"):
+        feeding.Feed(OnDisk(IMAGES), BATCHES, True)
+    with pytest.raises(checks.ArgumentError, match="resident"):
+        Device(resident="yes")
+
+
+def run(data, output, steps=4, resident=None):
+    experiment = prepare(
+        narrow,
+        data,
+        output=str(output),
+        steps=steps,
+        batch_size=8,
+        validation_size=16,
+        cadence=Cadence(log=2, evaluate=2, save=2, pictures=0),
+        device=Device(resident=resident),
+    )
+    return [v.numpy() for v in experiment.run().model.variables]
+
+
+def test_a_run_may_change_from_one_to_the_other(tmp_path):
+    data = DSprites()
+    resident = run(data, tmp_path / "a", resident=True)
+    run(data, tmp_path / "b", steps=2, resident=False)
+    streamed = run(data, tmp_path / "b", resident=False)
+    assert all(map(np.array_equal, streamed, resident))
+
+
+def test_gin_takes_the_setting_and_lets_it_change(tmp_path):
+    few = "CorrelatedEllipses.num_images = 3000"
+    configuration.parse(["vae.gin"], [few])
+    saved = tmp_path / "config.gin"
+    saved.write_text(configuration.with_defaults())
+    configuration.parse(["vae.gin"], [few, "Device.resident = False"])
+    configuration.require_same_run(saved)
+    experiment = configuration.build("train", output=str(tmp_path / "run"))
+    assert experiment.resident is False
+
+
+def test_dsprites_by_one_binding(tmp_path):
+    configuration.parse(["beta_vae.gin"], ["train.dataset = @DSprites()"])
+    experiment = configuration.build("train", output=str(tmp_path))
+    assert isinstance(experiment.dataset, DSprites)
+    feed = feeding.Feed(experiment.dataset.images(), experiment.batches)
+    assert isinstance(feed.load_images, ResidentImages)

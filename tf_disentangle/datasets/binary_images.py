@@ -1,0 +1,170 @@
+"""Images of black and white, held as small tables and computed when they are asked for.
+
+A training set takes an eighth of its uint8 size when packed, and far less when it is
+drawn from outlines. Such an array names its tables and says how the bits follow from
+them, in operators that numpy's arrays and TensorFlow's tensors share; so numpy decodes
+it for a user, and a train step on the device (`resident.ResidentImages`).
+"""
+
+from __future__ import annotations
+
+import abc
+import math
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tf_disentangle import checks
+
+# Images per step of decoding: a few MB, which stay in the processor's cache.
+_BLOCK = 512
+
+
+class BinaryImages(abc.ABC):
+    """A read-only image array whose pixels are 0 and 255 (`protocols.ImageArray`).
+
+    Attributes:
+        shape: (n, H, W, C).
+        dtype: uint8.
+    """
+
+    dtype = np.dtype(np.uint8)
+
+    def __init__(self, shape: tuple[int, int, int, int]) -> None:
+        self.shape = shape
+
+    @property
+    @abc.abstractmethod
+    def tables(self) -> tuple[np.ndarray, ...]:
+        """What the images are computed from."""
+
+    @abc.abstractmethod
+    def packed(
+        self, indices: Any, tables: tuple[Any, ...], take: Callable[[Any, Any], Any]
+    ) -> Any:
+        """Computes images of one bit per value, in the order of `numpy.packbits`.
+
+        It must be written with operators and `take` alone, which numpy's arrays and
+        TensorFlow's tensors share.
+
+        Args:
+            indices: int64 [B], each in [0, n).
+            tables: `self.tables`, or tensors of them.
+            take: take(table, rows): the rows of a table, for int64 rows of any shape.
+
+        Returns:
+            Integers [B, ...] whose bytes, as they lie in memory, are the H W C / 8
+            bytes of each image.
+        """
+
+    @property
+    def ndim(self) -> int:
+        """4."""
+        return len(self.shape)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        """Decodes images: [n, H, W, C] for a slice or integers [n], one for an integer.
+
+        Raises:
+            IndexError: If an index is out of range, or no integer.
+        """
+        if isinstance(key, slice):
+            return self._decoded(np.arange(*key.indices(len(self))))
+        if np.ndim(key) == 0:
+            return self._decoded(self._in_range(np.array([operator.index(key)])))[0]
+        return self._decoded(self._in_range(np.asarray(key)))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if copy is False:
+            raise ValueError("BinaryImages are decoded: an array of them is a copy.")
+        return np.asarray(self[:], dtype=dtype)
+
+    def _in_range(self, indices: np.ndarray) -> np.ndarray:
+        """Returns indices [n] as int64 in [0, len(self)), counted from the end if < 0.
+
+        As numpy's own, an empty list is an index of integers.
+        """
+        if indices.ndim != 1 or (
+            indices.size and not np.issubdtype(indices.dtype, np.integer)
+        ):
+            raise IndexError(
+                f"images are indexed by a slice, an integer or integers [n]; received "
+                f"{indices.dtype.name} {list(indices.shape)}"
+            )
+        indices = indices.astype(np.int64)
+        wrong = indices[(indices < -len(self)) | (indices >= len(self))]
+        if wrong.size:
+            raise IndexError(f"index {wrong[0]} is out of range for {len(self)} images")
+        return np.where(indices < 0, indices + len(self), indices)
+
+    def _decoded(self, indices: np.ndarray) -> np.ndarray:
+        """Decodes the images of int64 indices [n], each in range, block by block."""
+        images = np.empty((len(indices), *self.shape[1:]), np.uint8)
+        tables = self.tables
+        for start in range(0, len(indices), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            bits = self.packed(indices[block], tables, _take)
+            values = np.unpackbits(bits.view(np.uint8)).reshape(-1, *self.shape[1:])
+            np.multiply(values, np.uint8(255), out=images[block])
+        return images
+
+
+class PackedImages(BinaryImages):
+    """Images of one bit per value, such as those of `pack`.
+
+    Args:
+        bits: uint8 [n, H W C / 8], the first value in the highest bit, as of
+            `numpy.packbits`; may be memory-mapped.
+        image_shape: (H, W, C); H W C is a multiple of 8.
+
+    Raises:
+        ArgumentError: If the shapes do not fit each other.
+        ArgumentTypeError: If the bits are not uint8.
+    """
+
+    def __init__(self, bits: np.ndarray, image_shape: tuple[int, int, int]) -> None:
+        image_shape = checks.image_shape(image_shape)
+        rows, rest = divmod(math.prod(image_shape), 8)
+        rule = "have H W C a multiple of 8"
+        checks.require(rest == 0, "image_shape", rule, image_shape)
+        if bits.dtype != np.uint8:
+            name = bits.dtype.name
+            raise checks.ArgumentTypeError(checks.message("bits", "be uint8", name))
+        fits = bits.ndim == 2 and bits.shape[1] == rows
+        checks.require(fits, "bits", f"have shape [n, {rows}]", bits.shape)
+        super().__init__((len(bits), *image_shape))
+        self._bits = bits
+
+    @property
+    def tables(self) -> tuple[np.ndarray, ...]:
+        """The bits, [n, H W C / 8]."""
+        return (self._bits,)
+
+    def packed(
+        self, indices: Any, tables: tuple[Any, ...], take: Callable[[Any, Any], Any]
+    ) -> Any:
+        """Gathers the bits of images, uint8 [B, H W C / 8]."""
+        return take(tables[0], indices)
+
+
+def pack(images: np.ndarray) -> np.ndarray:
+    """Packs images [n, H, W, C], any value but 0 as white, into uint8 [n, H W C / 8].
+
+    Raises:
+        ArgumentError: If H W C is no multiple of 8, or images have another rank.
+    """
+    checks.require(np.ndim(images) == 4, "images", "have rank 4", np.shape(images))
+    rows = np.reshape(np.asarray(images) != 0, (len(images), -1))
+    rule = "have H W C a multiple of 8"
+    checks.require(rows.shape[1] % 8 == 0, "images", rule, np.shape(images))
+    return np.packbits(rows, axis=1)
+
+
+def _take(table: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Rows of a table: `numpy.take`, which is faster than indexing."""
+    return np.take(table, rows, axis=0)
