@@ -93,6 +93,8 @@ def real(
     """Returns `value` as a finite float inside the given bounds."""
     require_type(value, (int, float, np.integer, np.floating), argument, remedy)
     require(np.isfinite(value), argument, "be finite", value, remedy)
+    largest = float(np.finfo(np.float32).max)
+    require(abs(value) <= largest, argument, "be finite in float32", value, remedy)
     if at_least is not None:
         require(value >= at_least, argument, f"be at least {at_least}", value, remedy)
     if above is not None:

@@ -117,7 +117,7 @@ def bound_and_operative(folder):
 
 def test_run_json_says_what_it_takes_to_run_it_again(trained):
     facts = json.loads((trained[0] / "run.json").read_text())
-    assert facts["schema_version"] == 2
+    assert facts["schema_version"] == 3
     assert {"tensorflow", "keras", "numpy", "gin-config"} <= set(facts["versions"])
     assert all(isinstance(facts["versions"][name], str) for name in ("keras", "numpy"))
     assert (facts["seed"], facts["jit_compile"], facts["replicas"]) == (0, False, 1)

@@ -14,10 +14,14 @@ import tensorflow as tf
 
 from tf_disentangle import checks
 from tf_disentangle.datasets import CorrelatedEllipses
-from tf_disentangle.latents import GaussianLatents, InverseWishartPrior
+from tf_disentangle.latents import (
+    GaussianLatents,
+    InverseWishartPrior,
+    StudentTProductPrior,
+)
 from tf_disentangle.models import vae
 from tf_disentangle.networks import conv_decoder, conv_encoder
-from tf_disentangle.objectives import chyvae
+from tf_disentangle.objectives import beta_vae, chyvae
 from tf_disentangle.training import (
     Cadence,
     Device,
@@ -168,11 +172,16 @@ def unrecord(checkpoint):
     (checkpoint / "checkpoint.json").unlink()
 
 
+def forget(checkpoint):
+    path = checkpoint / "checkpoint.json"
+    path.write_text(path.read_text().replace('"best_elbo"', '"best"'))
+
+
 def garble(checkpoint):
     (checkpoint / "checkpoint.json").write_text('{"files": 3')
 
 
-@pytest.mark.parametrize("damage", [truncate, flip, lose, unrecord, garble])
+@pytest.mark.parametrize("damage", [truncate, flip, lose, unrecord, forget, garble])
 def test_a_damaged_checkpoint_is_named_and_the_previous_one_used(
     data, whole, begun, damage, caplog
 ):
@@ -243,10 +252,27 @@ def test_a_warm_started_run_goes_on_without_its_source(data, tmp_path):
     run(data, tmp_path / "b", 4, warm_start=str(tmp_path / "a"))
 
 
-@pytest.mark.parametrize("change", [{"batch_size": 4}, {"seed": 1}])
-def test_going_on_with_other_settings_is_refused(data, begun, change):
-    with pytest.raises(checks.ArgumentError, match=f"{next(iter(change))}.*->"):
-        run(data, begun(4), 6, **change)
+def other(objective=None, df=None):
+    prior = None if df is None else StudentTProductPrior(df)
+    latents = None if df is None else GaussianLatents(prior=prior)
+    return functools.partial(narrow, objective=objective, latents=latents)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"batch_size": 4}, "batch_size.*8 -> 4"),
+        ({"seed": 1}, "seed.*0 -> 1"),
+        ({"model": other(beta_vae(2.0))}, "kl_cost: beta: 1.0 -> 2.0"),
+        ({"model": other(df=5.0)}, "StandardNormalPrior -> StudentTProductPrior"),
+        ({"model": functools.partial(narrow, encoder=conv_encoder)}, "networks"),
+        ({"dataset": CorrelatedEllipses(num_images=80, seed=1)}, "dataset.*seed: 0"),
+    ],
+)
+def test_going_on_with_other_settings_is_refused(data, begun, change, words):
+    change = {"dataset": data, **change}
+    with pytest.raises(checks.ArgumentError, match=words):
+        run(change.pop("dataset"), begun(4), 6, **change)
 
 
 def test_another_interval_that_does_not_fit_is_refused(data, begun):

@@ -246,6 +246,10 @@ def _bind(statement: Any, where: Origin) -> None:
             _configurable(item.name, where)
     if parameter:
         configurable = _configurable(selector, where)
+        if configurable.selector == MACRO:
+            rule = "be written NAME = VALUE"
+            said = checks.message("a macro", rule, f"{selector}.{parameter}")
+            raise checks.ArgumentError(f"{where}: {said}")
         _check_parameter(configurable, selector, parameter, where)
         key = Key(scope, configurable.selector, parameter)
     else:

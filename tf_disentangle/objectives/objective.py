@@ -219,8 +219,9 @@ class Objective:
             f"have a KL with the parts {', '.join(self.requires)} for the objective "
             f"{self.name}",
             f"{type(latents.prior).__name__} with {', '.join(latents.kl_names)}",
-            "Give the latents a hyperprior, such as InverseWishartPrior(nu=200), "
-            f"or use elbo with {type(latents.prior).__name__}.",
+            "Take GaussianLatents with InverseWishartPrior(nu=200), or "
+            "InverseGammaPrior with any latents; or elbo with "
+            f"{type(latents.prior).__name__}.",
         )
         checks.require(
             getattr(self.kl_cost, "pays", True) or not latents.prior.needs_kl,

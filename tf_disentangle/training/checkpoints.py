@@ -2,7 +2,7 @@
 
 checkpoints/step-1200/            one folder each, renamed into place when whole
     state.index  state.data-...   what TensorFlow wrote
-    checkpoint.json               step, size and CRC-32 of each file
+    checkpoint.json               step, size and CRC-32 of each file, its own CRC-32
 checkpoints/best/step-800/
 checkpoints/damaged-step-1200/    set aside: its files are not what was written
 """
@@ -15,7 +15,7 @@ import os
 import pathlib
 import shutil
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -78,6 +78,7 @@ class Checkpoints:
                 ) from error
             record = {"step": step, "interval": self._interval}
             record |= {"notes": self.notes(), "files": _contents(temporary)}
+            record["crc32"] = _checksum(record)
             (temporary / _RECORD).write_text(json.dumps(record, indent=2))
         if best:
             others = [other for other in _saved(folder) if other != path]
@@ -203,10 +204,18 @@ def _contents(folder: pathlib.Path) -> dict[str, dict[str, int]]:
     return contents
 
 
+def _checksum(record: Mapping[str, Any]) -> int:
+    """Returns the CRC-32 of a record without its own."""
+    return zlib.crc32(json.dumps(record, sort_keys=True).encode())
+
+
 def _damage(path: pathlib.Path) -> str | None:
     """Returns why a checkpoint cannot be used, None if it can."""
     try:
-        expected: dict[str, Any] = dict(read_record(path)["files"])
+        record = read_record(path)
+        if record.pop("crc32") != _checksum(record):
+            return f"{_RECORD} is not what was written (checksum)"
+        expected: dict[str, Any] = dict(record["files"])
         found = _contents(path)
     except FileNotFoundError:
         return f"{_RECORD} is missing"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import math
 import os
 import pathlib
@@ -30,9 +29,10 @@ from tf_disentangle.training.checkpoints import (
 )
 from tf_disentangle.training.exhaustion import explained
 from tf_disentangle.training.feeding import Feed, stretches
+from tf_disentangle.training.identity import differences, parts_of
 from tf_disentangle.training.options import Cadence
 from tf_disentangle.training.pictures import Painter
-from tf_disentangle.training.run_folder import RunFolder, environment
+from tf_disentangle.training.run_folder import RunFolder, environment, own_row
 from tf_disentangle.training.scores import (
     Metric,
     Score,
@@ -42,18 +42,6 @@ from tf_disentangle.training.scores import (
 )
 from tf_disentangle.training.validation import Validation
 from tf_disentangle.training.vector_pictures import MAX_POINTS, VectorPainter
-
-# What of run.json may not change on the way; gin runs compare all their bindings.
-_IDENTITY = (
-    "seed",
-    "batch_size",
-    "with_replacement",
-    "jit_compile",
-    "objective",
-    "prior",
-    "dataset",
-    "optimizer",
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,12 +159,7 @@ class Experiment:
         first = step_of(path)
         done = f"the {first} steps that the run in {self.folder} has done"
         checks.require(self.steps >= first, "steps", f"be at least {done}", self.steps)
-        before = self.folder.describe()
-        changed = {
-            name: _change(before.get(name), settings[name])
-            for name in _IDENTITY
-            if before.get(name) != settings[name]
-        }
+        changed = differences(self.folder.describe(), settings)
         rule, remedy = f"be those of the run in {self.folder}", "Choose another output."
         checks.require(not changed, "settings", rule, changed, remedy)
         log = self.cadence.log
@@ -225,10 +208,7 @@ class Experiment:
             or os.cpu_count(),
             "jit_compile": bool(self.model.jit_compile),
             "with_replacement": self.batches.with_replacement,
-            "objective": self.model.objective.name,
-            "prior": type(self.model.latents.prior).__name__,
-            "dataset": type(self.dataset).__name__,
-            "optimizer": _optimizer_of(self.model),
+            **parts_of(self.model, self.dataset),
         }
 
     def _fit(self, first: int, checkpoints: Checkpoints, config: str) -> int | None:
@@ -328,7 +308,7 @@ class Experiment:
         kl: Sequence[float] = ()
         factors: Sequence[str] = ()
         for row in self.folder.rows():
-            if row["step"] != step:
+            if row["step"] != step or not own_row(row):
                 continue
             kl = row.get("kl_per_latent", kl)
             for result in row.get("scores", {}).values():
@@ -369,21 +349,6 @@ def _write_text(writer: tf.summary.SummaryWriter, config: str, step: int) -> Non
         text = "\n".join("    " + line for line in config.splitlines())
         with writer.as_default(step):
             tf.summary.text("config.gin", text)
-
-
-def _optimizer_of(model: VAE) -> dict[str, Any]:
-    """Returns the optimiser's configuration as JSON holds it, before any restoring."""
-    config = {"class": type(model.optimizer).__name__, **model.optimizer.get_config()}
-    del config["name"]  # Keras numbers it.
-    return json.loads(json.dumps(config, default=str))
-
-
-def _change(before: Any, now: Any) -> str:
-    """Returns what changed in a setting; of an optimiser, its own settings."""
-    if isinstance(before, dict) and isinstance(now, dict):
-        names = [k for k in {**before, **now} if before.get(k) != now.get(k)]
-        return ", ".join(f"{k}: {before.get(k)} -> {now.get(k)}" for k in names)
-    return f"{before} -> {now}"
 
 
 def _last_terms(folder: RunFolder) -> dict[str, Any]:

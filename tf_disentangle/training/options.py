@@ -86,8 +86,8 @@ class Device:
     def __post_init__(self) -> None:
         """Checks each value by itself."""
         checks.one_of(self.strategy, ("one", "mirrored"), "strategy")
-        checks.one_of(self.jit_compile, (None, True, False), "jit_compile")
-        checks.one_of(self.resident, (None, True, False), "resident")
+        for name in ("jit_compile", "resident"):  # 1 == True, and is not meant.
+            checks.require_type(getattr(self, name), (bool, type(None)), name)
         checks.integer(self.steps_per_execution, "steps_per_execution", at_least=1)
 
     @property

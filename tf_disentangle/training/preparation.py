@@ -91,6 +91,7 @@ def prepare(
     callbacks = _callbacks(callbacks)
     metrics = _metrics(metrics, dataset)
     steps = checks.integer(steps, "steps", at_least=1)
+    checks.require(steps < 2**53, "steps", "be less than 2**53", steps)
     seed = checks.integer(seed, "seed", at_least=0)
     checks.require(seed < 2**31, "seed", "be less than 2**31", seed)
     validation_size = checks.integer(validation_size, "validation_size", at_least=0)

@@ -26,7 +26,7 @@ try:
 except ImportError:  # Windows has no such lock.
     fcntl = None
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _PACKAGES = (
     "tf_disentangle",
@@ -180,7 +180,7 @@ class RunFolder:
         """Returns the rows of metrics.jsonl; a half line of a killed run is dropped.
 
         Raises:
-            ArgumentError: If a whole line is not JSON.
+            ArgumentError: If a whole line is no row in JSON.
         """
         if not self.metrics.exists():
             return []
@@ -189,8 +189,10 @@ class RunFolder:
         for number, line in enumerate(lines, start=1):
             try:
                 rows.append(json.loads(line))
-            except ValueError as error:
-                rule, remedy = "be JSON", "Delete that line, if it cannot be mended."
+                rows[-1]["step"] = int(rows[-1]["step"])
+            except (ValueError, TypeError, KeyError) as error:
+                rule = "be a row in JSON, with its step"
+                remedy = "Delete that line, if it cannot be mended."
                 where = f"{self.metrics}, line {number}"
                 raise checks.ArgumentError(
                     checks.message(where, rule, str(error), remedy)
@@ -210,14 +212,18 @@ class RunFolder:
                 row
                 for row in self.rows()
                 if row["step"] < step
-                or (row["step"] == step and (keep_scores or not _is_own_score(row)))
+                or (
+                    row["step"] == step
+                    and (keep_scores or not ("scores" in row and own_row(row)))
+                )
             ]
             text = "".join(json.dumps(row) + "\n" for row in kept)
             files.write_text(self.metrics, text)
 
 
-def _is_own_score(row: Mapping[str, Any]) -> bool:
-    return "scores" in row and "codes" not in row
+def own_row(row: Mapping[str, Any]) -> bool:
+    """Whether the run wrote a row; those of `evaluate` name the kind of codes."""
+    return "codes" not in row
 
 
 def environment() -> dict[str, Any]:
