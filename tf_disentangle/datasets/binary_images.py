@@ -10,30 +10,28 @@ from __future__ import annotations
 
 import abc
 import math
-import operator
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from tf_disentangle import checks
+from tf_disentangle.datasets.lazy import LazyImages
 
 # Images per step of decoding: a few MB, which stay in the processor's cache.
 _BLOCK = 512
 
 
-class BinaryImages(abc.ABC):
-    """A read-only image array whose pixels are 0 and 255 (`protocols.ImageArray`).
+class BinaryImages(LazyImages, abc.ABC):
+    """An image array whose pixels are 0 and 255, decoded from tables.
 
-    Attributes:
-        shape: (n, H, W, C).
-        dtype: uint8.
+    Args:
+        num_images: n.
+        image_shape: (H, W, C), H W C a multiple of 8.
     """
 
-    dtype = np.dtype(np.uint8)
-
-    def __init__(self, shape: tuple[int, int, int, int]) -> None:
-        self.shape = shape
+    def __init__(self, num_images: int, image_shape: tuple[int, int, int]) -> None:
+        super().__init__(num_images, image_shape, self._decoded)
 
     @property
     @abc.abstractmethod
@@ -58,49 +56,6 @@ class BinaryImages(abc.ABC):
             Integers [B, ...] whose bytes, as they lie in memory, are the H W C / 8
             bytes of each image.
         """
-
-    @property
-    def ndim(self) -> int:
-        """4."""
-        return len(self.shape)
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, key: Any) -> np.ndarray:
-        """Decodes images: [n, H, W, C] for a slice or integers [n], one for an integer.
-
-        Raises:
-            IndexError: If an index is out of range, or no integer.
-        """
-        if isinstance(key, slice):
-            return self._decoded(np.arange(*key.indices(len(self))))
-        if np.ndim(key) == 0:
-            return self._decoded(self._in_range(np.array([operator.index(key)])))[0]
-        return self._decoded(self._in_range(np.asarray(key)))
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        if copy is False:
-            raise ValueError("BinaryImages are decoded: an array of them is a copy.")
-        return np.asarray(self[:], dtype=dtype)
-
-    def _in_range(self, indices: np.ndarray) -> np.ndarray:
-        """Returns indices [n] as int64 in [0, len(self)), counted from the end if < 0.
-
-        As numpy's own, an empty list is an index of integers.
-        """
-        if indices.ndim != 1 or (
-            indices.size and not np.issubdtype(indices.dtype, np.integer)
-        ):
-            raise IndexError(
-                f"images are indexed by a slice, an integer or integers [n]; received "
-                f"{indices.dtype.name} {list(indices.shape)}"
-            )
-        indices = indices.astype(np.int64)
-        wrong = indices[(indices < -len(self)) | (indices >= len(self))]
-        if wrong.size:
-            raise IndexError(f"index {wrong[0]} is out of range for {len(self)} images")
-        return np.where(indices < 0, indices + len(self), indices)
 
     def _decoded(self, indices: np.ndarray) -> np.ndarray:
         """Decodes the images of int64 indices [n], each in range, block by block."""
@@ -137,7 +92,7 @@ class PackedImages(BinaryImages):
             raise checks.ArgumentTypeError(checks.message("bits", "be uint8", name))
         fits = bits.ndim == 2 and bits.shape[1] == rows
         checks.require(fits, "bits", f"have shape [n, {rows}]", bits.shape)
-        super().__init__((len(bits), *image_shape))
+        super().__init__(len(bits), image_shape)
         self._bits = bits
 
     @property

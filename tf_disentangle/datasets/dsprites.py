@@ -118,7 +118,7 @@ class _SpriteImages(BinaryImages):
     """The images of the grid, computed from where each sprite begins and ends."""
 
     def __init__(self) -> None:
-        super().__init__((math.prod(DSprites.factor_sizes), *DSprites.image_shape))
+        super().__init__(math.prod(DSprites.factor_sizes), DSprites.image_shape)
 
     @property
     def tables(self) -> tuple[np.ndarray, ...]:
