@@ -62,6 +62,15 @@ class Latents(keras.layers.Layer):
         return self.prior.kl_names
 
     @property
+    def sample_sizes(self) -> tuple[int, ...]:
+        """How many numbers of a sample each latent takes, in order; they sum to D.
+
+        One for a continuous latent; a latent with more is one thing all the same, which
+        is independent of others or not as a whole.
+        """
+        return (1,) * self.num_latents
+
+    @property
     def columns(self) -> tuple[CodeColumn, ...]:
         """What each column of the code is."""
         return tuple(CodeColumn(f"z{i}") for i in range(self.num_latents))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import math
 import os
 import pathlib
@@ -43,17 +42,9 @@ from tf_disentangle.training.scores import (
 from tf_disentangle.training.validation import Validation
 from tf_disentangle.training.vector_pictures import MAX_POINTS, VectorPainter
 
-# What of run.json may not change on the way; gin runs compare all their bindings.
-_IDENTITY = (
-    "seed",
-    "batch_size",
-    "with_replacement",
-    "jit_compile",
-    "objective",
-    "prior",
-    "dataset",
-    "optimizer",
-)
+# What of run.json may not change on the way, beside the model's own settings; gin runs
+# compare all their bindings.
+_IDENTITY = ("seed", "batch_size", "with_replacement", "jit_compile", "dataset")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,7 +160,7 @@ class Experiment:
         before = self.folder.describe()
         changed = {
             name: _change(before.get(name), settings[name])
-            for name in _IDENTITY
+            for name in (*_IDENTITY, *self.model.settings())
             if before.get(name) != settings[name]
         }
         rule, remedy = f"be those of the run in {self.folder}", "Choose another output."
@@ -219,10 +210,8 @@ class Experiment:
             or os.cpu_count(),
             "jit_compile": bool(self.model.jit_compile),
             "with_replacement": self.batches.with_replacement,
-            "objective": self.model.objective.name,
-            "prior": type(self.model.latents.prior).__name__,
             "dataset": type(self.dataset).__name__,
-            "optimizer": _optimizer_of(self.model),
+            **self.model.settings(),
         }
 
     def _fit(self, first: int, checkpoints: Checkpoints, config: str) -> int | None:
@@ -258,7 +247,7 @@ class Experiment:
         within = start % interval
         extra = [duties.ContinueInterval(self.model.statistics)] if within else []
         self.model.fit(
-            self.batches.starting_at(start, end),
+            self.batches.starting_at(start, end, self.model.batches_per_step),
             epochs=end // interval,
             initial_epoch=start // interval,
             steps_per_epoch=interval - within,
@@ -353,13 +342,6 @@ class Experiment:
     def _scores(self) -> dict[str, Any]:
         """Returns the results of the metrics for the model as it is."""
         return score(self.dataset, self.model.represent, self.metrics)
-
-
-def _optimizer_of(model: VAE) -> dict[str, Any]:
-    """Returns the optimiser's configuration as JSON holds it, before any restoring."""
-    config = {"class": type(model.optimizer).__name__, **model.optimizer.get_config()}
-    del config["name"]  # Keras numbers it.
-    return json.loads(json.dumps(config, default=str))
 
 
 def _change(before: Any, now: Any) -> str:

@@ -1,8 +1,10 @@
-"""The optimiser of a run, made and checked before the first step."""
+"""Optimisers, made and checked before the first step."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -64,3 +66,10 @@ def _learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
             checks.message("learning_rate", rule, found, remedy)
         ) from error
     return float(f"{rate:.7g}")  # as it was given: it went through float32
+
+
+def settings_of(optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
+    """Returns an optimiser's configuration as JSON holds it, before any restoring."""
+    config = {"class": type(optimizer).__name__, **optimizer.get_config()}
+    del config["name"]  # Keras numbers it.
+    return json.loads(json.dumps(config, default=str))
