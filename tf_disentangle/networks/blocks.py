@@ -43,7 +43,7 @@ def hidden_layers(
     width: int,
     dtype: str,
     seed: int,
-    activation: Any = "relu",
+    activation: str = "relu",
 ) -> keras.KerasTensor:
     """Applies `num_layers` dense layers of `width` units to h [B, n]."""
     for i in range(checks.integer(num_layers, "num_layers", at_least=0)):

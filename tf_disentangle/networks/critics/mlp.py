@@ -6,8 +6,6 @@ import keras
 
 from tf_disentangle.networks import blocks
 
-SLOPE = 0.2  # of the leaky ReLU; Kim and Mnih's first version does not state it
-
 
 def mlp_critic(
     num_inputs: int,
@@ -37,18 +35,13 @@ def mlp_critic(
         ArgumentTypeError: If an argument has another type.
 
     References:
-        Kim and Mnih, Disentangling by Factorising (2018): 6 layers of 1,000 units.
+        Kim and Mnih, Disentangling by Factorising (2018): 6 layers of 1,000 units; the
+        activation is in the appendix of the last version alone.
     """
     blocks.check_network(num_inputs, "num_inputs", width, dtype, seed)
     codes = keras.Input((num_inputs,), name="codes")
-    h = blocks.hidden_layers(
-        codes,
-        num_layers,
-        width,
-        dtype,
-        seed,
-        activation=lambda x: keras.ops.leaky_relu(x, SLOPE),
-    )
+    # Keras's own slope is 0.2.
+    h = blocks.hidden_layers(codes, num_layers, width, dtype, seed, "leaky_relu")
     logits = keras.layers.Dense(
         1,
         kernel_initializer=blocks.glorot(seed, num_layers),
