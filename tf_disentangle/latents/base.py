@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -57,18 +58,21 @@ class Latents(keras.layers.Layer):
         raise NotImplementedError
 
     @property
+    def num_decoded(self) -> int:
+        """D, how many numbers the decoder takes."""
+        return self.groups[-1].stop
+
+    @property
+    def groups(self) -> tuple[slice, ...]:
+        """Where in z [B, D] each of the L latents stands, in order."""
+        widths = (column.num_values or 1 for column in self.columns)
+        ends = itertools.accumulate(widths, initial=0)
+        return tuple(slice(*pair) for pair in itertools.pairwise(ends))
+
+    @property
     def kl_names(self) -> tuple[str, ...]:
         """The keys of what `kl` returns."""
         return self.prior.kl_names
-
-    @property
-    def sample_sizes(self) -> tuple[int, ...]:
-        """How many numbers of a sample each latent takes, in order; they sum to D.
-
-        One for a continuous latent; a latent with more is one thing all the same, which
-        is independent of others or not as a whole.
-        """
-        return (1,) * self.num_latents
 
     @property
     def columns(self) -> tuple[CodeColumn, ...]:

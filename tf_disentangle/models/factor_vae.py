@@ -87,9 +87,9 @@ class FactorVAE(VAE):
         super().__init__(encoder, decoder, latents, objective, seed)
         shapes = (critic.input_shape[-1], critic.output_shape[1:])
         checks.require(
-            shapes == (sum(latents.sample_sizes), (1,)),
+            shapes == (latents.num_decoded, (1,)),
             "critic",
-            f"map {sum(latents.sample_sizes)} numbers to one for these latents",
+            f"map {latents.num_decoded} numbers to one for these latents",
             shapes,
         )
         self.critic = critic

@@ -79,6 +79,5 @@ def vae(
     )
     if not objective.critic_penalties:
         return VAE(*parts, seed)
-    size = sum(latents.sample_sizes)
-    network = critic(size, dtype=precision, seed=seed + _CRITIC)
+    network = critic(latents.num_decoded, dtype=precision, seed=seed + _CRITIC)
     return FactorVAE(*parts, network, training, seed)

@@ -40,14 +40,15 @@ def critic_total_correlation(inference: Inference) -> tf.Tensor:
     return inference.known_critic()(inference.sample)[:, 0]
 
 
-def permuted(samples: tf.Tensor, sizes: Sequence[int], seed: tf.Tensor) -> tf.Tensor:
+def permuted(samples: tf.Tensor, groups: Sequence[slice], seed: tf.Tensor) -> tf.Tensor:
     """Returns samples [B, D] with each latent permuted over the batch by itself.
 
     Args:
         samples: [B, D].
-        sizes: Numbers per latent, which stay together; they sum to D.
+        groups: Where each latent stands; its numbers stay together.
         seed: int32 [2].
     """
+    sizes = [group.stop - group.start for group in groups]
     keys = tf.random.stateless_uniform([tf.shape(samples)[0], len(sizes)], seed)
     rows = tf.repeat(tf.argsort(keys, axis=0), sizes, axis=1)
     # A column's own rows, which gather takes along the last axis of its batches.
@@ -86,9 +87,9 @@ class CriticTotalCorrelation:
 
         log 2 for a critic that has learnt nothing, and for independent latents.
         """
-        critic, sizes = inference.known_critic(), inference.latents.sample_sizes
+        critic, groups = inference.known_critic(), inference.latents.groups
         codes = tf.stop_gradient(inference.sample)
-        others = permuted(tf.stop_gradient(others), sizes, seed)
+        others = permuted(tf.stop_gradient(others), groups, seed)
         of_codes = tf.reduce_mean(tf.nn.softplus(-critic(codes)))
         of_others = tf.reduce_mean(tf.nn.softplus(critic(others)))
         return 0.5 * (of_codes + of_others)
