@@ -3,7 +3,7 @@
 As torch_reference.py, whose networks these are, with a diagonal posterior, the critic
 of 6 x 1000 and its Adam. The critic's weights take no gradient in the VAE's half, and
 the codes none in the critic's. Run by train_step.py: arguments are the steps per line,
-the threads and the critic's updates per step.
+the threads, the clock and the critic's updates per step.
 """
 
 import itertools
@@ -35,7 +35,7 @@ def permuted(z):
 
 def main():
     """Trains an interval for each line that comes in."""
-    updates = int(sys.argv[3])
+    updates = int(sys.argv[4])
     torch.manual_seed(0)
     vae, discriminator = torch_reference.VAE(2 * LATENTS), critic()
     optimizer = torch.optim.Adam(vae.parameters(), 1e-4)

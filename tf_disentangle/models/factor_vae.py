@@ -55,7 +55,7 @@ class CriticTraining:
         """Returns the optimiser, made in the scope in which this is called."""
         default = keras.optimizers.Adam
         chosen = self.optimizer or (lambda: default(1e-4, beta_1=0.5, beta_2=0.9))
-        return checked_optimizer(chosen)
+        return checked_optimizer(chosen, prefix="critic.")
 
 
 class FactorVAE(VAE):
