@@ -525,7 +525,7 @@ CASES = {
         ),
         param_case(
             "A negative learning rate of the critic",
-            "critic/Adam.learning_rate=-1",
+            "critic/Adam.learning_rate=-0.1",
             file="factor_vae.gin",
         ),
         param_case(

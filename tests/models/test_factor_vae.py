@@ -314,7 +314,7 @@ def test_parts_that_do_not_fit():
     with pytest.raises(checks.ArgumentError, match="have one that needs a critic"):
         FactorVAE(*parts, elbo(), critic)
     two = (CriticTotalCorrelation(1.0), CriticTotalCorrelation(1.0, name="other"))
-    with pytest.raises(checks.ArgumentError, match="two would need a critic each"):
+    with pytest.raises(checks.ArgumentError, match="Two would need a critic each"):
         FactorVAE(*parts, Objective("mine", penalties=two), critic)
     with pytest.raises(checks.ArgumentError, match="map 3 numbers to one"):
         FactorVAE(*parts, factor_vae(), mlp_critic(4, seed=0, width=8))

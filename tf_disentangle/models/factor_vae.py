@@ -105,7 +105,7 @@ class FactorVAE(VAE):
             "penalties",
             "have one that needs a critic",
             [penalty.name for penalty in objective.critic_penalties],
-            "For none of them use VAE; two would need a critic each.",
+            "Two would need a critic each: keep one. For none use VAE.",
         )
         objective.check(latents, critic=lambda z: tf.reduce_sum(z, 1, keepdims=True))
 
