@@ -19,7 +19,7 @@ BATCH, LATENTS, WIDTH = 50, 10, 128
 class VAE(nn.Module):
     """The networks of gin/chyvae.gin."""
 
-    def __init__(self):
+    def __init__(self, num_outputs=LATENTS + LATENTS**2):
         super().__init__()
         self.encoder = nn.Sequential(
             *[
@@ -30,7 +30,7 @@ class VAE(nn.Module):
             nn.Flatten(),
             nn.Linear(1024, WIDTH),
             nn.ReLU(),
-            nn.Linear(WIDTH, LATENTS + LATENTS**2),
+            nn.Linear(WIDTH, num_outputs),
         )
         self.decoder = nn.Sequential(
             nn.Linear(LATENTS, WIDTH),
@@ -66,27 +66,36 @@ class VAE(nn.Module):
         return (cross_entropy.sum((1, 2, 3)) + kl).mean()
 
 
-def main():
-    """Trains an interval for each line that comes in."""
+def take_turns(step):
+    """Trains an interval for each line that comes in; `step` takes a batch."""
     steps, threads = int(sys.argv[1]), int(sys.argv[2])
+    clock = time.process_time if sys.argv[3] == "cpu" else time.perf_counter
     torch.set_num_threads(threads)
-    torch.manual_seed(0)
     data = torch.randint(0, 256, (5000, 1, 64, 64), dtype=torch.uint8)
-    model = VAE()
-    optimizer = torch.optim.Adam(model.parameters(), 1e-4)
 
     def train(num_steps):
         for _ in range(num_steps):
-            images = data[torch.randint(0, len(data), (BATCH,))].float() / 255
-            optimizer.zero_grad(set_to_none=True)
-            model.loss(images).backward()
-            optimizer.step()
+            step(data[torch.randint(0, len(data), (BATCH,))].float() / 255)
 
     train(5)
     for _ in sys.stdin:
-        start = time.perf_counter()
+        start = clock()
         train(steps)
-        print(steps * BATCH / (time.perf_counter() - start), flush=True)
+        print(steps * BATCH / (clock() - start), flush=True)
+
+
+def main():
+    """Trains a VAE."""
+    torch.manual_seed(0)
+    model = VAE()
+    optimizer = torch.optim.Adam(model.parameters(), 1e-4)
+
+    def step(images):
+        optimizer.zero_grad(set_to_none=True)
+        model.loss(images).backward()
+        optimizer.step()
+
+    take_turns(step)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,13 @@
     .venv/bin/python benchmarks/train_step.py --torch_python=/path/with/torch/python
 
 Ours is `Experiment.run` as bin/train calls it: data pipeline, statistics, progress
-bar, metrics.jsonl and TensorBoard included, for each model of gin/ in float32 and for
-CHyVAE in mixed bfloat16 too. PyTorch is benchmarks/torch_reference.py. Each
+bar, metrics.jsonl and TensorBoard included, for models of gin/ in float32, CHyVAE in
+mixed bfloat16 too, and FactorVAE with one critic update and with five. PyTorch is
+benchmarks/torch_reference.py and, for FactorVAE, torch_factor_vae.py. Each
 contestant is a process that sleeps while the others run; rounds are interleaved.
-Printed: the median of each, and the median over the rounds of the ratios to PyTorch
-(or, without PyTorch, to the VAE). Use a machine that does nothing else.
+Printed: the median speed of each, and the median over the rounds of the ratios of a
+step's time to the VAE's, and of the speed to PyTorch's. Use a machine that does nothing
+else; where there is none, `--clock=cpu` counts the seconds of all threads instead.
 """
 
 import argparse
@@ -20,15 +22,19 @@ import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-CONTESTANTS = {
-    "vae": ("vae.gin", "float32"),
-    "beta_vae": ("beta_vae.gin", "float32"),
-    "chyvae": ("chyvae.gin", "float32"),
-    "chyvae bfloat16": ("chyvae.gin", "mixed_bfloat16"),
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
+PLAIN, FACTOR = "torch_reference.py", "torch_factor_vae.py"
+CONTESTANTS = {  # gin file, bindings, what it is compared with in PyTorch
+    "vae": ("vae.gin", [], [PLAIN]),
+    "beta_vae": ("beta_vae.gin", [], [PLAIN]),
+    "chyvae": ("chyvae.gin", [], [PLAIN]),
+    "chyvae bfloat16": ("chyvae.gin", ["vae.precision='mixed_bfloat16'"], [PLAIN]),
+    "factor_vae 1": ("factor_vae.gin", ["CriticTraining.updates=1"], [FACTOR, "1"]),
+    "factor_vae 5": ("factor_vae.gin", ["CriticTraining.updates=5"], [FACTOR, "5"]),
 }
 
 
-def worker(gin_file, precision, steps, rounds):
+def worker(name, steps, rounds, clock):
     """Trains; waits for a line before each interval, answers with its speed."""
     from tf_disentangle.cli import quiet
 
@@ -41,21 +47,22 @@ def worker(gin_file, precision, steps, rounds):
         """The clock runs from one interval's start to the next: logging included."""
 
         def answer(self):
-            speed = steps * 50 / (time.perf_counter() - self.start)
+            speed = steps * 50 / (clock() - self.start)
             print(speed, flush=True)
 
         def on_epoch_begin(self, epoch, logs=None):
             if epoch:
                 self.answer()
             sys.stdin.readline()
-            self.start = time.perf_counter()
+            self.start = clock()
 
         def on_train_end(self, logs=None):
             self.answer()
 
+    gin_file, own, _ = CONTESTANTS[name]
     with tempfile.TemporaryDirectory() as folder:
         bindings = [
-            f"vae.precision = '{precision}'",
+            *own,
             f"train.steps = {steps * (rounds + 1)}",
             f"Cadence.log = {steps}",
             "Cadence.evaluate = 0",
@@ -91,6 +98,16 @@ def has_torch(python):
     return done.returncode == 0
 
 
+def compared(speeds, name, other):
+    """Returns the ratio of two contestants' speeds: median and all rounds."""
+    if name not in speeds or other not in speeds:
+        return "-"
+    pairs = zip(speeds[name][1:], speeds[other][1:], strict=True)
+    ratios = [a / b for a, b in pairs]
+    rounds = " ".join(f"{ratio:.2f}" for ratio in ratios)
+    return f"{statistics.median(ratios):.2f} ({rounds})"
+
+
 def main():
     """Runs the rounds and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -98,33 +115,34 @@ def main():
     parser.add_argument("--steps", type=int, default=100, help="per interval")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", nargs="*", default=list(CONTESTANTS))
-    parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--clock", choices=CLOCKS, default="wall")
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
-        worker(*options.worker, options.steps, options.rounds)
+        worker(options.worker, options.steps, options.rounds, CLOCKS[options.clock])
         return
-    common = [f"--steps={options.steps}", f"--rounds={options.rounds}"]
-    processes = {}
-    if has_torch(options.torch_python):
-        reference = [str(HERE / "torch_reference.py"), str(options.steps)]
-        threads = str(os.cpu_count())
-        processes["PyTorch"] = start([options.torch_python, *reference, threads])
-    else:
+    common = [f"--{n}={getattr(options, n)}" for n in ("steps", "rounds", "clock")]
+    processes, yardsticks = {}, {}
+    if not has_torch(options.torch_python):
         print("torch is missing: no yardstick; see --torch_python")
     for name in options.only:
-        arguments = [*common, "--worker", *CONTESTANTS[name]]
+        arguments = [*common, "--worker", name]
         processes[name] = start([sys.executable, __file__, *arguments])
+        script, *updates = CONTESTANTS[name][2]
+        yardsticks[name] = " ".join(["PyTorch", *updates])
+        if yardsticks[name] not in processes and has_torch(options.torch_python):
+            settings = [str(options.steps), str(os.cpu_count()), options.clock]
+            command = [options.torch_python, str(HERE / script), *settings, *updates]
+            processes[yardsticks[name]] = start(command)
     speeds = {name: [] for name in processes}
     for _ in range(options.rounds + 1):  # the first, with compilation, does not count
         for name, process in processes.items():
             speeds[name].append(turn(process))
-    base = "PyTorch" if "PyTorch" in speeds else next(iter(speeds))
-    print(f"{'':18} {'images/s':>9}  ratio to {base} (median of rounds; all rounds)")
+    print(f"{'':16} images/s  time of a step, the VAE's 1   speed, PyTorch's 1")
     for name, values in speeds.items():
-        ratios = [a / b for a, b in zip(values[1:], speeds[base][1:], strict=True)]
-        rounds = " ".join(f"{ratio:.2f}" for ratio in ratios)
-        speed, ratio = statistics.median(values[1:]), statistics.median(ratios)
-        print(f"{name:18} {speed:9.0f}  {ratio:.2f}   ({rounds})")
+        step = compared(speeds, "vae", name)
+        speed = compared(speeds, name, yardsticks.get(name))
+        print(f"{name:16} {statistics.median(values[1:]):8.0f}  {step:28}  {speed}")
     for process in processes.values():
         process.stdin.close()
         process.wait()

@@ -270,6 +270,7 @@ CASES = {
         Case("No run", "evaluate"),
         Case("Two runs", "evaluate runs/a runs/b"),
         Case("A misspelt choice", "visualize runs/a --checkpoint=bets"),
+        Case("Traversals that do not move", "visualize runs/a --span=0"),
         Case("A word for a number", "export runs/a --version=three"),
         Case("An argument that a command does not take", "list models"),
         Case("An option that a command does not have", "doctor --cache=x"),
@@ -511,6 +512,50 @@ CASES = {
             "A batch of one for a total correlation",
             "train.batch_size=1",
             file="beta_tcvae.gin",
+        ),
+        param_case(
+            "A negative weight of the critic's term",
+            "factor_vae.gamma=-1",
+            file="factor_vae.gin",
+        ),
+        param_case(
+            "A critic that never learns",
+            "CriticTraining.updates=0",
+            file="factor_vae.gin",
+        ),
+        param_case(
+            "A negative learning rate of the critic",
+            "critic/Adam.learning_rate=-0.1",
+            file="factor_vae.gin",
+        ),
+        param_case(
+            "Two terms that need a critic",
+            "vae.objective=@Objective()",
+            "Objective.name='mine'",
+            "Objective.penalties=[@a/CriticTotalCorrelation(), "
+            "@b/CriticTotalCorrelation()]",
+            "a/CriticTotalCorrelation.name='first'",
+            "b/CriticTotalCorrelation.name='second'",
+        ),
+        param_case(
+            "A critic's settings for an objective without",
+            "mlp_critic.width=8",
+        ),
+        param_case(
+            "A name in quotes for a critic",
+            "vae.critic='mlp_critic'",
+            file="factor_vae.gin",
+        ),
+        param_case(
+            "Settings of a critic without parentheses",
+            "vae.critic_training=@CriticTraining",
+            file="factor_vae.gin",
+        ),
+        param_case(
+            "A second batch that the data do not have",
+            "CriticTraining.second_batch=True",
+            "CorrelatedEllipses.num_images=2080",
+            file="factor_vae.gin",
         ),
         param_case(
             "An objective that leaves a posterior untrained",

@@ -1,6 +1,7 @@
 """Every gin file parses, builds what it names, and tells its reader what it is."""
 
 import re
+import textwrap
 
 import numpy as np
 import pytest
@@ -545,3 +546,16 @@ def test_gins_dynamic_registration_works_too(tmp_path):
     )
     with pytest.raises(checks.ArgumentError, match="line 2: 'nobody' was not provided"):
         configuration.parse([str(tmp_path / "mine.gin")])
+
+
+def test_a_critics_penalty_is_added_to_chyvae_from_gin_alone(tmp_path):
+    """The example of docs/free_combination.md."""
+    document = (ROOT.parent / "docs" / "free_combination.md").read_text()
+    example = re.search(r"    include 'chyvae.gin'\n(?:    .+\n)+", document)[0]
+    (tmp_path / "mine.gin").write_text(textwrap.dedent(example))
+    narrow = ["mlp_critic.width = 8", "train.metrics = []"]
+    configuration.parse([str(tmp_path / "mine.gin")], [FEW, *narrow])
+    model = configuration.build("train", output=str(tmp_path / "run")).model
+    assert model.critic.count_params() < 500
+    names = ("kl_gaussian", "kl_covariance", "weighted_critic_tc", "critic_loss")
+    assert model.statistics.names[-4:] == names

@@ -14,13 +14,14 @@ import tensorflow as tf
 from tests.contracts.test_priors import ROWS, SIZE
 from tf_disentangle import checks
 from tf_disentangle.latents import LATENTS, PRIORS
-from tf_disentangle.models import VAE
+from tf_disentangle.models import FactorVAE
 from tf_disentangle.objectives import (
     KL_COSTS,
     OBJECTIVES,
     PENALTIES,
     ConstantSchedule,
     Objective,
+    factor_vae,
 )
 
 SPACES = {
@@ -68,14 +69,16 @@ def case(request):
     return request.param
 
 
-def model_of(latents, objective):
-    """The smallest model: one dense layer each way."""
+def model_of(latents):
+    """The smallest model: a dense layer each way, and one for what needs a critic."""
     image, code = keras.Input(SHAPE), keras.Input((SIZE,))
     flat = keras.layers.Flatten()(image)
     start = keras.initializers.RandomNormal(stddev=0.1, seed=0)
     raw = keras.layers.Dense(latents.num_parameters, kernel_initializer=start)(flat)
     logits = keras.layers.Reshape(SHAPE)(keras.layers.Dense(16)(code))
-    return VAE(keras.Model(image, raw), keras.Model(code, logits), latents, objective)
+    critic = keras.Model(code, keras.layers.Dense(1)(code))
+    networks = keras.Model(image, raw), keras.Model(code, logits)
+    return FactorVAE(*networks, latents, factor_vae(), critic)
 
 
 def assembled():
@@ -114,7 +117,7 @@ def test_trains_or_refuses_with_a_remedy(case, monkeypatch):
             LATENTS[space](SIZE, prior=built, **options)
         return
     latents = LATENTS[space](SIZE, prior=built, **options)
-    objectives = []
+    model, objectives = model_of(latents), []
     for name in OBJECTIVES:
         objective = OBJECTIVES[name]()
         if name == "chyvae" and prior not in HYPERPRIORS:
@@ -124,13 +127,12 @@ def test_trains_or_refuses_with_a_remedy(case, monkeypatch):
             with pytest.raises(checks.ArgumentError, match=r"pay the KL, .*Use chyv"):
                 objective.check(latents)
         else:
-            objective.check(latents)
+            objective.check(latents, model.critic)
             objectives.append(objective)
     for objective in assembled():
-        objective.check(latents)
+        objective.check(latents, model.critic)
         objectives.append(objective)
 
-    model = model_of(latents, objectives[0])
     before = [v.numpy() for v in model.trainable_variables]
     scalars, gradients = losses_and_gradients(model, objectives, monkeypatch)
     for name, terms in scalars.items():

@@ -33,6 +33,7 @@ SMALL = [
     "principal_shares.num_images = 64",
     "conv_encoder.width = 8",
     "conv_decoder.width = 8",
+    "mlp_critic.width = 8",
     "mlp_encoder.width = 8",
     "mlp_decoder.width = 8",
     "train.batch_size = 8",
@@ -82,7 +83,8 @@ def data_for(model, count):
 
 
 def weights(model):
-    return [v.numpy() for v in (*model.variables, *model.optimizer.variables)]
+    held = [model, *model.optimizers.values()]
+    return [v.numpy() for part in held for v in part.variables]
 
 
 def test_trains_resumes_exports(file, tmp_path):

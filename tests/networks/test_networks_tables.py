@@ -33,6 +33,16 @@ def test_every_decoder(name):
     assert decoder(np.zeros((2, 3), np.float32)).shape == (2, 64, 64, 1)
 
 
+@pytest.mark.parametrize("name", networks.CRITICS)
+def test_every_critic(name):
+    build = networks.CRITICS[name]
+    assert build.__name__ == name and name in networks.__all__
+    assert next(iter(inspect.signature(build).parameters)) == "num_inputs"
+    critic = build(3, seed=0)
+    assert critic.input_shape == (None, 3)
+    assert critic(np.zeros((2, 3), np.float32)).shape == (2, 1)
+
+
 def test_every_weight_of_an_autoencoder_gets_a_gradient_under_a_strategy():
     strategy = tf.distribute.MirroredStrategy(["cpu:0"])
     with strategy.scope():

@@ -16,11 +16,18 @@ def encoder_outputs(latents, batch=6):
     return tf.constant(rng.normal(size=(batch, latents.num_parameters)), tf.float32)
 
 
-def inference_of(latents, raw, step=0, seed=(3, 4), num_examples=NUM_EXAMPLES):
+def critic(samples):
+    """A fixed one, for objectives that need it."""
+    return tf.reduce_sum(tf.sin(samples), axis=1, keepdims=True)
+
+
+def inference_of(
+    latents, raw, step=0, seed=(3, 4), num_examples=NUM_EXAMPLES, critic=None
+):
     posterior = latents.posterior(raw)
     sample = posterior.sample(seed=seed)
     step, seed = tf.constant(step, tf.int64), tf.constant([5, 6])
-    return Inference(latents, posterior, sample, step, seed, num_examples)
+    return Inference(latents, posterior, sample, step, seed, num_examples, critic)
 
 
 def terms_and_gradient(objective, latents=None, step=0, seed=(3, 4)):
@@ -29,7 +36,7 @@ def terms_and_gradient(objective, latents=None, step=0, seed=(3, 4)):
     raw = encoder_outputs(latents)
     with tf.GradientTape() as tape:
         tape.watch(raw)
-        inference = inference_of(latents, raw, step, seed)
+        inference = inference_of(latents, raw, step, seed, critic=critic)
         outputs = tf.reshape(inference.sample @ WEIGHTS, IMAGES.shape)
         terms = objective(IMAGES, outputs, inference)
         loss = terms.scalars()["loss"]

@@ -35,7 +35,11 @@ def main(values: flags.FlagValues) -> int:
         "Schedules": objectives.SCHEDULES,
         "Latents": latents.LATENTS,
         "Priors": latents.PRIORS,
-        "Networks": {**networks.ENCODERS, **networks.DECODERS},
+        "Networks": {
+            **networks.ENCODERS,
+            **networks.DECODERS,
+            **networks.CRITICS,
+        },
         "Data sets": datasets.DATASETS,
         "Metrics": metrics.METRICS,
     }

@@ -62,6 +62,7 @@ def register() -> dict[str, Callable[..., Any]]:
         latents.PRIORS,
         metrics.METRICS,
         models.MODELS,
+        networks.CRITICS,
         networks.DECODERS,
         networks.ENCODERS,
         objectives.KL_COSTS,
@@ -69,6 +70,7 @@ def register() -> dict[str, Callable[..., Any]]:
         objectives.PENALTIES,
         objectives.SCHEDULES,
         {"Cadence": training.Cadence, "Device": training.Device},
+        {"CriticTraining": models.CriticTraining},
         {"Objective": objectives.Objective},
     ]
     known = {"train": training.prepare, "principal_shares": datasets.principal_shares}

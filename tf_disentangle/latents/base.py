@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -55,6 +56,18 @@ class Latents(keras.layers.Layer):
     def num_parameters(self) -> int:
         """How many numbers the encoder emits per image."""
         raise NotImplementedError
+
+    @property
+    def num_decoded(self) -> int:
+        """D, how many numbers the decoder takes."""
+        return self.groups[-1].stop
+
+    @property
+    def groups(self) -> tuple[slice, ...]:
+        """Where in z [B, D] each of the L latents stands, in order."""
+        widths = (column.num_values or 1 for column in self.columns)
+        ends = itertools.accumulate(widths, initial=0)
+        return tuple(slice(*pair) for pair in itertools.pairwise(ends))
 
     @property
     def kl_names(self) -> tuple[str, ...]:

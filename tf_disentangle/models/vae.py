@@ -36,7 +36,10 @@ class VAE(keras.Model):
     Attributes:
         num_examples: Number of training images, for terms about the aggregate
             posterior; `training.prepare` sets it.
+        batches_per_step: How many batches of images a step takes at once.
     """
+
+    batches_per_step = 1
 
     def __init__(
         self,
@@ -47,7 +50,7 @@ class VAE(keras.Model):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        objective.check(latents)
+        self.check(objective, latents)
         checks.require(
             encoder.output_shape[-1] == latents.num_parameters,
             "encoder",
@@ -62,11 +65,15 @@ class VAE(keras.Model):
         self.latents = latents
         self.objective = objective
         self.seed = checks.integer(seed, "seed", at_least=0)
-        self.statistics = TermStatistics(objective.term_names(latents))
+        self.statistics = TermStatistics(self.row_names)
         self.load_images: Callable[[tf.Tensor], tf.Tensor] | None = None
         self.num_examples: int | None = None
         self._as_functions()
         self.built = True
+
+    def check(self, objective: Objective, latents: Latents) -> None:
+        """Raises `ArgumentError` if this model cannot train the objective."""
+        objective.check(latents)
 
     def _as_functions(self) -> None:
         """Compiles what metrics, pictures and the export call, one trace each."""
@@ -81,6 +88,16 @@ class VAE(keras.Model):
     def data_type(self) -> tf.DType:
         """Of the data: uint8 for images, float32 for vectors."""
         return tf.float32 if self.is_vector else tf.uint8
+
+    @property
+    def row_names(self) -> tuple[str, ...]:
+        """The scalars of a step, in the order of the records."""
+        return self.objective.term_names(self.latents)
+
+    @property
+    def parts(self) -> dict[str, keras.layers.Layer]:
+        """What is trained, by the name of its attribute."""
+        return {n: getattr(self, n) for n in ("encoder", "decoder", "latents")}
 
     # ---- Tensors in, tensors out.
 
@@ -146,16 +163,35 @@ class VAE(keras.Model):
         """Takes one optimiser step."""
         images = batch if self.load_images is None else self.load_images(batch)
         step = tf.cast(self.optimizer.iterations.value, tf.int64)
-        with tf.GradientTape() as tape:
-            inference = self.infer(images, step_seed(self.seed, step), step, True)
-            scalars = self.terms(images, inference, training=True).scalars()
-            # Gradients are summed over replicas.
-            replicas = tf.distribute.get_strategy().num_replicas_in_sync
-            loss = scalars["loss"] / replicas
-        variables = self.trainable_variables
-        self.optimizer.apply(tape.gradient(loss, variables), variables)
+        _, scalars = self.descend(images, step_seed(self.seed, step), step)
         self.statistics.update_state(scalars)
         return self.get_metrics_result()
+
+    def descend(
+        self, images: tf.Tensor, seed: tf.Tensor, step: tf.Tensor
+    ) -> tuple[Inference, dict[str, tf.Tensor]]:
+        """Moves the weights down the loss; returns what it was taken from."""
+        with tf.GradientTape() as tape:
+            inference = self.infer(images, seed, step, True)
+            scalars = self.terms(images, inference, training=True).scalars()
+            loss = per_replica(scalars["loss"])
+        variables = self.descended
+        self.optimizer.apply(tape.gradient(loss, variables), variables)
+        return inference, scalars
+
+    @property
+    def descended(self) -> list[keras.Variable]:
+        """The variables that `optimizer` moves."""
+        return self.trainable_variables
+
+    @property
+    def optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
+        """All optimisers by the name of their attribute, once compiled."""
+        return {"optimizer": self.optimizer}
+
+    def build_optimizers(self) -> None:
+        """Makes the optimisers' variables, in the scope in which it is called."""
+        self.optimizer.build(self.descended)
 
     # ---- Arrays in, arrays out.
 
@@ -218,6 +254,11 @@ def as_float(images: tf.Tensor) -> tf.Tensor:
     if images.dtype == tf.uint8:
         return tf.cast(images, tf.float32) / 255.0
     return images
+
+
+def per_replica(loss: tf.Tensor) -> tf.Tensor:
+    """Returns a loss such that its gradients, summed over replicas, are their mean."""
+    return loss / tf.distribute.get_strategy().num_replicas_in_sync
 
 
 def step_seed(seed: int, step: tf.Tensor) -> tf.Tensor:

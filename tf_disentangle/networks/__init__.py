@@ -1,10 +1,12 @@
 """Networks: tensors in, tensors out, no probability.
 
 Flow: datasets -> **encoders** -> latents -> **decoders** -> objectives -> models.
+**Critics** are trained beside them, for objectives that need one.
 A network of your own is a function with the same arguments that returns a Keras model;
 adding it to the library is one entry in a table below.
 """
 
+from tf_disentangle.networks.critics import mlp_critic
 from tf_disentangle.networks.decoders import conv_decoder, mlp_decoder
 from tf_disentangle.networks.encoders import conv_encoder, mlp_encoder
 
@@ -14,11 +16,16 @@ ENCODERS = {"conv_encoder": conv_encoder, "mlp_encoder": mlp_encoder}
 #: (num_latents, image_shape, *, seed, width, dtype) -> keras.Model
 DECODERS = {"conv_decoder": conv_decoder, "mlp_decoder": mlp_decoder}
 
+#: (num_inputs, *, seed, width, dtype) -> keras.Model
+CRITICS = {"mlp_critic": mlp_critic}
+
 __all__ = [
+    "CRITICS",
     "DECODERS",
     "ENCODERS",
     "conv_decoder",
     "conv_encoder",
+    "mlp_critic",
     "mlp_decoder",
     "mlp_encoder",
 ]

@@ -38,13 +38,18 @@ def check_network(size: Any, argument: str, width: Any, dtype: Any, seed: Any) -
 
 
 def hidden_layers(
-    h: keras.KerasTensor, num_layers: Any, width: int, dtype: str, seed: int
+    h: keras.KerasTensor,
+    num_layers: Any,
+    width: int,
+    dtype: str,
+    seed: int,
+    activation: str = "relu",
 ) -> keras.KerasTensor:
-    """Applies `num_layers` dense layers of `width` units with ReLU to h [B, n]."""
+    """Applies `num_layers` dense layers of `width` units to h [B, n]."""
     for i in range(checks.integer(num_layers, "num_layers", at_least=0)):
         h = keras.layers.Dense(
             width,
-            activation="relu",
+            activation=activation,
             kernel_initializer=glorot(seed, i),
             dtype=dtype,
             name=f"dense_{i + 1}",

@@ -8,6 +8,7 @@ from tf_disentangle.objectives.beta_tcvae import (
     beta_tcvae,
 )
 from tf_disentangle.objectives.beta_vae import beta_vae
+from tf_disentangle.objectives.cfactor_vae import cfactor_vae
 from tf_disentangle.objectives.chyvae import chyvae
 from tf_disentangle.objectives.decomposition import (
     AggregateDivergence,
@@ -16,8 +17,15 @@ from tf_disentangle.objectives.decomposition import (
 )
 from tf_disentangle.objectives.dip_vae import CovariancePenalty, dip_vae_i, dip_vae_ii
 from tf_disentangle.objectives.elbo import elbo
+from tf_disentangle.objectives.factor_vae import (
+    CriticTotalCorrelation,
+    critic_total_correlation,
+    factor_vae,
+)
 from tf_disentangle.objectives.monitors import monitors
 from tf_disentangle.objectives.objective import (
+    Critic,
+    CriticPenalty,
     Inference,
     KLCost,
     Objective,
@@ -38,11 +46,13 @@ OBJECTIVES = {
     "annealed_vae": annealed_vae,
     "beta_tcvae": beta_tcvae,
     "beta_vae": beta_vae,
+    "cfactor_vae": cfactor_vae,
     "chyvae": chyvae,
     "decomposition_vae": decomposition_vae,
     "dip_vae_i": dip_vae_i,
     "dip_vae_ii": dip_vae_ii,
     "elbo": elbo,
+    "factor_vae": factor_vae,
 }
 
 #: What any objective can be given: what it pays for the KL, further terms, and values
@@ -51,6 +61,7 @@ KL_COSTS = {"CapacityKL": CapacityKL, "WeightedKL": WeightedKL}
 PENALTIES = {
     "AggregateDivergence": AggregateDivergence,
     "CovariancePenalty": CovariancePenalty,
+    "CriticTotalCorrelation": CriticTotalCorrelation,
     "DimensionKL": DimensionKL,
     "MutualInformation": MutualInformation,
     "TotalCorrelation": TotalCorrelation,
@@ -72,6 +83,9 @@ __all__ = [
     "ConstantSchedule",
     "CosineSchedule",
     "CovariancePenalty",
+    "Critic",
+    "CriticPenalty",
+    "CriticTotalCorrelation",
     "CyclicSchedule",
     "DimensionKL",
     "Inference",
@@ -87,11 +101,14 @@ __all__ = [
     "annealed_vae",
     "beta_tcvae",
     "beta_vae",
+    "cfactor_vae",
     "chyvae",
+    "critic_total_correlation",
     "decomposition_vae",
     "dip_vae_i",
     "dip_vae_ii",
     "elbo",
+    "factor_vae",
     "monitors",
     "prior_to_aggregate_kl",
 ]

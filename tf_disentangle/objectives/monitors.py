@@ -4,6 +4,7 @@
     total_correlation           KL(q(z) || prod_j q(z_j))
     dimension_kl                E_q(z)[sum_j log q(z_j) - log p(z)]
     gaussian_total_correlation  1/2 (sum_j log C_jj - log |C|), C = Cov[z]
+    critic_total_correlation    E_q(z)[log D(z) - log(1 - D(z))]    with a critic
 
 in nats. The first three, stratified estimates, sum to the mean KL at the batch's
 samples. Of the N posteriors that overlap with one a batch holds few: where posteriors
@@ -12,13 +13,16 @@ by them, at equal N and batch, rather than read them as exact. The fourth is the
 correlation of a normal with the sampled codes' covariance; zero for uncorrelated
 codes, however dependent. Of N sampled codes it is too high: by L (L - 1) / 4 (N - 1)
 on average for independent normal latents and N far above L (0.09 nats for N = 250,
-L = 10), and by more as N comes near to L.
+L = 10), and by more as N comes near to L. The fifth is the total correlation as the
+model's critic knows it, on images that the critic has not seen: too low, below zero
+even, until it has learnt.
 
 References:
     Chen et al., "Isolating Sources of Disentanglement in Variational Autoencoders",
     NeurIPS 2018, arXiv:1802.04942 (the first three).
     Locatello et al., "Challenging Common Assumptions in the Unsupervised Learning of
     Disentangled Representations", ICML 2019, arXiv:1811.12359 (the fourth).
+    Kim & Mnih, "Disentangling by Factorising", ICML 2018, arXiv:1802.05983 (the fifth).
 """
 
 from __future__ import annotations
@@ -30,6 +34,7 @@ from tf_disentangle.objectives.beta_tcvae import (
     mutual_information,
     total_correlation,
 )
+from tf_disentangle.objectives.factor_vae import critic_total_correlation
 from tf_disentangle.objectives.objective import Inference
 
 
@@ -38,7 +43,7 @@ def monitors(inference: Inference) -> dict[str, tf.Tensor]:
 
     The first three are absent where N is unknown, or where the latent space or the
     prior has no density for them; the fourth where there are no more images than
-    latents.
+    latents; the fifth without a critic.
 
     Args:
         inference: A batch, the larger the better.
@@ -49,6 +54,9 @@ def monitors(inference: Inference) -> dict[str, tf.Tensor]:
         found["gaussian_total_correlation"] = gaussian_total_correlation(
             inference.sample
         )
+    if inference.critic is not None:
+        logits = critic_total_correlation(inference)
+        found["critic_total_correlation"] = tf.reduce_mean(logits)
     if inference.num_examples is None:
         return found
     try:

@@ -15,8 +15,8 @@ weighted parts of it instead.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import tensorflow as tf
@@ -37,7 +37,11 @@ MONITORS = (
     "total_correlation",
     "dimension_kl",
     "gaussian_total_correlation",
+    "critic_total_correlation",
 )
+
+#: Samples [B, D] -> logits [B, 1].
+Critic = Callable[[tf.Tensor], tf.Tensor]
 
 
 class Inference(NamedTuple):
@@ -50,6 +54,7 @@ class Inference(NamedTuple):
         step: int64 scalar, the number of steps done.
         seed: int32 [2], for terms that draw on their own.
         num_examples: N, the number of training images; None if it is not known.
+        critic: The network that the objective's critic penalty reads, if it has one.
     """
 
     latents: Latents
@@ -58,6 +63,7 @@ class Inference(NamedTuple):
     step: tf.Tensor
     seed: tf.Tensor
     num_examples: int | None = None
+    critic: Critic | None = None
 
     def known_examples(self) -> int:
         """Returns N, for terms that need it.
@@ -74,6 +80,21 @@ class Inference(NamedTuple):
             "training images.",
         )
         return self.num_examples
+
+    def known_critic(self) -> Critic:
+        """Returns the critic, for terms that need it.
+
+        Raises:
+            ArgumentError: If there is none.
+        """
+        checks.require(
+            self.critic is not None,
+            "critic",
+            "be there for an objective with a critic penalty",
+            self.critic,
+            "Build the model with models.vae, which adds one, or models.FactorVAE.",
+        )
+        return self.critic
 
 
 class KLCost(Protocol):
@@ -101,6 +122,27 @@ class Penalty(Protocol):
 
     def __call__(self, inference: Inference) -> tf.Tensor:
         """Returns the weighted penalty, [B] or scalar, in nats."""
+
+
+@runtime_checkable
+class CriticPenalty(Penalty, Protocol):
+    """A penalty that reads a critic: a network that is trained beside the model.
+
+    The type says what the model must have. `models.FactorVAE` gives it the critic in
+    `Inference.critic`, and trains that by `critic_loss`.
+    """
+
+    def critic_loss(
+        self, inference: Inference, others: tf.Tensor, seed: tf.Tensor
+    ) -> tf.Tensor:
+        """Returns what the critic minimises, a scalar.
+
+        Args:
+            inference: A batch; gradients are the critic's alone.
+            others: Samples [B, D] of the aggregate posterior: those of `inference`
+                again, or of further images.
+            seed: int32 [2].
+        """
 
 
 class Terms(NamedTuple):
@@ -211,8 +253,18 @@ class Objective:
         """The fewest images at once for which every penalty has a meaning."""
         return max([1, *(getattr(p, "least_batch", 1) for p in self.penalties)])
 
-    def check(self, latents: Latents) -> None:
-        """Raises `ArgumentError` if the latent space cannot serve this objective."""
+    @property
+    def critic_penalties(self) -> tuple[CriticPenalty, ...]:
+        """The penalties that need a critic."""
+        return tuple(p for p in self.penalties if isinstance(p, CriticPenalty))
+
+    def check(self, latents: Latents, critic: Critic | None = None) -> None:
+        """Raises `ArgumentError` if the parts cannot serve this objective.
+
+        Args:
+            latents: The latent space with its prior.
+            critic: The model's critic, if it has one.
+        """
         checks.require(
             set(self.requires) <= set(latents.kl_names),
             "latents",
@@ -242,15 +294,15 @@ class Objective:
         taken = sorted(set(names) & set(MONITORS))
         rule = "not have the name of a monitor, for validation records both"
         checks.require(not taken, "penalties", rule, ", ".join(taken))
-        self._rehearse(latents)
+        self._rehearse(latents, critic)
 
-    def _rehearse(self, latents: Latents) -> None:
+    def _rehearse(self, latents: Latents, critic: Critic | None) -> None:
         """Takes KL and penalties of a batch of two, to see what the latents lack."""
         seed = tf.zeros([2], tf.int32)
         posterior = latents.posterior(tf.zeros([2, latents.num_parameters]))
         sample = posterior.sample(seed=seed)
         step = tf.zeros([], tf.int64)
-        inference = Inference(latents, posterior, sample, step, seed, num_examples=2)
+        inference = Inference(latents, posterior, sample, step, seed, 2, critic)
         _check_finite(latents, latents.kl(posterior, sample, seed))
         for penalty in self.penalties:
             try:

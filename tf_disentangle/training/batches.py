@@ -40,11 +40,16 @@ class Batches:
             "Lower batch_size, or validation_size, or take more images.",
         )
 
-    def starting_at(self, step: int, num_steps: int) -> tf.data.Dataset:
-        """Returns batches `step` to `num_steps` of indices, int64 [B]."""
+    def starting_at(
+        self, step: int, num_steps: int, batches_per_step: int = 1
+    ) -> tf.data.Dataset:
+        """Returns the indices of steps `step` to `num_steps`, int64 [B] each.
+
+        With several batches for each step they are one, int64 [batches_per_step * B].
+        """
         return index_batches(
             self.training,
-            self.batch_size,
+            batches_per_step * self.batch_size,
             self.seed,
             first_step=step,
             with_replacement=self.with_replacement,

@@ -182,9 +182,7 @@ def restore_weights(model: keras.Model, checkpoint: str | os.PathLike) -> None:
     Raises:
         ArgumentError: If the weights in the checkpoint are not those of the model.
     """
-    parts = {"encoder": model.encoder, "decoder": model.decoder}
-    parts["latents"] = model.latents
-    holder = tf.train.Checkpoint(model=tf.train.Checkpoint(**parts))
+    holder = tf.train.Checkpoint(model=tf.train.Checkpoint(**model.parts))
     _restore(holder, pathlib.Path(checkpoint))
 
 

@@ -221,7 +221,12 @@ class Experiment:
             try:
                 _write_text(writer, config, first)
                 with self.model.distribute_strategy.scope():
-                    feed = Feed(self.dataset.images(), self.batches, self.resident)
+                    feed = Feed(
+                        self.dataset.images(),
+                        self.batches,
+                        self.resident,
+                        self.model.batches_per_step,
+                    )
                     self.model.load_images = feed.load_images
                 for start, end in stretches(first, self.steps, interval):
                     self._fit_stretch(feed, start, end, callbacks)
@@ -297,13 +302,19 @@ class Experiment:
             duties.Progress(interval, self.steps),
         ]
 
-    def draw(self, folder: str | os.PathLike, step: int) -> list[pathlib.Path]:
+    def draw(
+        self,
+        folder: str | os.PathLike,
+        step: int,
+        traversal_steps: Sequence[float] | None = None,
+    ) -> list[pathlib.Path]:
         """Writes the pictures of the model as it is; returns their paths.
 
         Args:
             folder: Where to.
             step: Of the weights. Rows of the traversals carry the KL of the validation
                 and the factors of the last score at that step, if there are any.
+            traversal_steps: None is nine steps from -2 to 2.
         """
         kl: Sequence[float] = ()
         factors: Sequence[str] = ()
@@ -313,16 +324,18 @@ class Experiment:
             kl = row.get("kl_per_latent", kl)
             for result in row.get("scores", {}).values():
                 factors = result.get("factor_of_latent", factors)
-        return self._painter().save(folder, kl, factors)
+        return self._painter(traversal_steps).save(folder, kl, factors)
 
-    def _painter(self) -> Painter | VectorPainter:
+    def _painter(self, steps: Sequence[float] | None = None) -> Painter | VectorPainter:
         """Returns a painter of eight held-out images, or of many vectors."""
         vectors = self.model.is_vector
         count = MAX_POINTS if vectors else 8
         shown = np.sort(self.batches.held_out)[:count]
         indices = shown if len(shown) else self.batches.training[:count]
         images = self.dataset.images()[indices]
-        return (VectorPainter if vectors else Painter)(self.model, images)
+        if vectors:
+            return VectorPainter(self.model, images)
+        return Painter(self.model, images, steps=steps)
 
     def _finish(self) -> dict[str, Any]:
         """Scores the trained model and draws its pictures."""

@@ -20,6 +20,7 @@ class Feed:
         images: Of the data set.
         batches: Which of them, and when.
         resident: Whether the device holds the images; None is `may_reside(images)`.
+        batches_per_step: How many batches a step takes at once.
 
     Attributes:
         load_images: For `VAE.load_images`: gathers a batch of indices on the device;
@@ -30,7 +31,11 @@ class Feed:
     """
 
     def __init__(
-        self, images: ImageArray, batches: Batches, resident: bool | None = None
+        self,
+        images: ImageArray,
+        batches: Batches,
+        resident: bool | None = None,
+        batches_per_step: int = 1,
     ) -> None:
         if resident is None:
             resident = may_reside(images)
@@ -40,10 +45,11 @@ class Feed:
         self.load_images = ResidentImages(images) if resident else None
         self._images = images
         self._batches = batches
+        self._each = batches_per_step
 
     def starting_at(self, step: int, num_steps: int) -> tf.data.Dataset:
         """Returns batches `step` to `num_steps`, of indices or of images."""
-        batches = self._batches.starting_at(step, num_steps)
+        batches = self._batches.starting_at(step, num_steps, self._each)
         if self.load_images is not None:
             return batches
         return streamed(batches, self._images)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import keras
 
 from tf_disentangle.models import VAE
+from tf_disentangle.models.optimizers import settings_of as optimizer_settings
 from tf_disentangle.protocols import Dataset
 
 #: What of run.json may not change on the way; gin runs compare all their bindings.
@@ -27,8 +27,9 @@ IDENTITY = (
     "objective",
     "latents",
     "networks",
+    "options",
     "dataset",
-    "optimizer",
+    "optimizers",
 )
 
 _OF_KERAS = frozenset(vars(keras.layers.Layer())) | {"built"}
@@ -37,13 +38,15 @@ _SCALARS = (bool, int, float, str, type(None))
 
 def parts_of(model: VAE, dataset: Dataset) -> dict[str, Any]:
     """Returns the settings of a compiled model and its data, by name in run.json."""
-    networks = {"encoder": model.encoder, "decoder": model.decoder}
+    parts = {name: p for name, p in model.parts.items() if name != "latents"}
+    options = {k: v for k, v in vars(model).items() if dataclasses.is_dataclass(v)}
     return {
-        "objective": settings_of(model.objective),
+        "objective": settings_of(options.pop("objective")),
         "latents": settings_of(model.latents),
-        "networks": {name: part.count_params() for name, part in networks.items()},
+        "networks": {name: part.count_params() for name, part in parts.items()},
+        "options": {name: settings_of(value) for name, value in options.items()},
         "dataset": settings_of(dataset) | {"size": len(dataset)},
-        "optimizer": _optimizer_of(model),
+        "optimizers": {k: optimizer_settings(v) for k, v in model.optimizers.items()},
     }
 
 
@@ -88,13 +91,6 @@ def _is_setting(value: Any) -> bool:
         return True
     of_the_library = type(value).__module__.startswith("tf_disentangle.")
     return of_the_library or isinstance(value, Dataset)
-
-
-def _optimizer_of(model: VAE) -> dict[str, Any]:
-    """Returns the optimiser's configuration as JSON holds it, before any restoring."""
-    config = {"class": type(model.optimizer).__name__, **model.optimizer.get_config()}
-    del config["name"]  # Keras numbers it.
-    return json.loads(json.dumps(config, default=str))
 
 
 def _change(before: Any, now: Any) -> str:

@@ -22,12 +22,20 @@ class Painter:
         model: The model, as it will be when a picture is asked for.
         images: uint8 [N, H, W, C]; the first is where traversals start.
         seed: Seed of the samples.
+        steps: Of the traversals; None is those of `visualization.traversals`.
     """
 
-    def __init__(self, model: VAE, images: np.ndarray, seed: int = 0) -> None:
+    def __init__(
+        self,
+        model: VAE,
+        images: np.ndarray,
+        seed: int = 0,
+        steps: Sequence[float] | None = None,
+    ) -> None:
         self._model = model
         self._images = np.array(images)
         self._seed = tf.constant([seed, 0], tf.int32)
+        self._steps = steps
 
     def sheets(
         self,
@@ -79,6 +87,7 @@ class Painter:
         return {
             "code": self._model.represent(self._images[:1])[0],
             "columns": columns,
+            "values": self._steps,
             "notes": list(zip(kl_cells, factor_cells, strict=True)),
             "order": np.argsort(-np.asarray(kl), kind="stable") if len(kl) else None,
         }

@@ -12,12 +12,12 @@ import tensorflow as tf
 from tf_disentangle import checks
 from tf_disentangle.datasets.pipeline import split_indices
 from tf_disentangle.models import VAE
+from tf_disentangle.models.optimizers import checked_optimizer
 from tf_disentangle.protocols import Dataset
 from tf_disentangle.training.batches import Batches
 from tf_disentangle.training.checkpoints import find, has_any, restore_weights
 from tf_disentangle.training.experiment import Experiment, Result
 from tf_disentangle.training.memory import require_memory
-from tf_disentangle.training.optimizers import checked_optimizer
 from tf_disentangle.training.options import Cadence, Device
 from tf_disentangle.training.run_folder import RunFolder
 from tf_disentangle.training.scores import Metric
@@ -110,7 +110,7 @@ def prepare(
             jit_compile=_jit(device, RunFolder(output) if goes_on else None),
             steps_per_execution=device.steps_per_execution,
         )
-        built.optimizer.build(built.trainable_variables)
+        built.build_optimizers()
         if not tf.config.list_physical_devices("GPU"):
             require_memory(built, batch_size)
         if source is not None:
@@ -211,13 +211,13 @@ def _built(
         model.image_shape,
     )
     _check_decoder(model)
-    _check_batch(model, batches.batch_size, strategy.num_replicas_in_sync)
+    _check_batch(model, batches, strategy.num_replicas_in_sync)
     return model
 
 
-def _check_batch(model: VAE, batch_size: int, devices: int) -> None:
-    """Checks that each device's images are enough for the objective's penalties."""
-    least = model.objective.least_batch
+def _check_batch(model: VAE, batches: Batches, devices: int) -> None:
+    """Checks that the images are enough for a step, and each device's for penalties."""
+    least, batch_size = model.objective.least_batch, batches.batch_size
     checks.require(
         batch_size // devices >= least,
         "batch_size",
@@ -225,6 +225,15 @@ def _check_batch(model: VAE, batch_size: int, devices: int) -> None:
         f"{model.objective.name}",
         batch_size,
         f"Raise train.batch_size to {least * devices} or more.",
+    )
+    each, images = model.batches_per_step, len(batches.training)
+    checks.require(
+        each * batch_size <= images,
+        "batch_size",
+        f"be at most a part in {each} of the {images} training images, for this model "
+        "takes as many batches a step",
+        batch_size,
+        "Lower batch_size, or set CriticTraining.second_batch = False.",
     )
 
 

@@ -1,8 +1,10 @@
-"""The optimiser of a run, made and checked before the first step."""
+"""Optimisers, made and checked before the first step."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -27,11 +29,13 @@ def checked_optimizer(
     optimizer: Callable[[], keras.optimizers.Optimizer]
     | keras.optimizers.Optimizer
     | None,
+    prefix: str = "",
 ) -> keras.optimizers.Optimizer:
     """Returns the optimiser; made here, so that its variables are in the scope.
 
     Args:
         optimizer: A function that makes it, or the thing itself; None is Adam at 1e-4.
+        prefix: Before the names of its numbers in errors, where there are two.
 
     Raises:
         ArgumentError: If it is none, or a number of it has no meaning.
@@ -41,11 +45,13 @@ def checked_optimizer(
         return keras.optimizers.Adam(1e-4)
     made = optimizer() if callable(optimizer) else optimizer
     remedy = "Pass a function that makes one; in gin @Adam, without quotes."
-    checks.require_type(made, keras.optimizers.Optimizer, "optimizer", remedy)
-    checks.real(_learning_rate(made), "learning_rate", at_least=0.0)
+    argument = f"{prefix}optimizer"
+    checks.require_type(made, keras.optimizers.Optimizer, argument, remedy)
+    checks.real(_learning_rate(made), f"{prefix}learning_rate", at_least=0.0)
     for name, (above, at_least, below) in _BOUNDS.items():
         value = getattr(made, name, None)
         if value is not None:
+            name = f"{prefix}{name}"
             checks.real(value, name, above=above, at_least=at_least)
             rule = f"be less than {below}"
             checks.require(below is None or value < below, name, rule, value)
@@ -64,3 +70,10 @@ def _learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
             checks.message("learning_rate", rule, found, remedy)
         ) from error
     return float(f"{rate:.7g}")  # as it was given: it went through float32
+
+
+def settings_of(optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
+    """Returns an optimiser's configuration as JSON holds it, before any restoring."""
+    config = {"class": type(optimizer).__name__, **optimizer.get_config()}
+    del config["name"]  # Keras numbers it.
+    return json.loads(json.dumps(config, default=str))

@@ -1,0 +1,190 @@
+"""FactorVAE: a VAE with a latent critic, for any objective that needs one.
+
+One step is simultaneous gradient descent (Kim & Mnih, section 3). Both sides move from
+where they stand, by one pass through the encoder:
+
+    1. the encoder gives q(z|x); a sample z is decoded and shown to the critic;
+    2. encoder, decoder and latents go down the objective, the critic held;
+    3. the critic goes down its own loss `updates` times, z held: the same codes, each
+       time permuted anew.
+
+References:
+    Kim & Mnih, "Disentangling by Factorising", ICML 2018, arXiv:1802.05983. The first
+    version (2017) permutes the batch's own codes and updates the critic five times;
+    the last one permutes those of a second batch (algorithm 2) and updates it once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tf_disentangle import checks
+from tf_disentangle.latents import Latents
+from tf_disentangle.models.optimizers import checked_optimizer
+from tf_disentangle.models.vae import VAE, per_replica, step_seed
+from tf_disentangle.objectives import CriticPenalty, Inference, Objective
+
+
+@dataclasses.dataclass(frozen=True)
+class CriticTraining:
+    """How a critic is trained beside the VAE.
+
+    Attributes:
+        updates: Its steps for each step of the VAE, at least 1.
+        second_batch: Whether the codes to be permuted are those of further images, as
+            many as the batch has, which a step then encodes too.
+        optimizer: A function that makes its optimiser; None is Adam at 1e-4 with
+            betas 0.5 and 0.9.
+    """
+
+    updates: int = 5
+    second_batch: bool = False
+    optimizer: Callable[[], keras.optimizers.Optimizer] | None = None
+
+    def __post_init__(self) -> None:
+        """Checks the arguments but for the optimiser, which is checked when made."""
+        checks.integer(self.updates, "updates", at_least=1)
+        checks.require_type(self.second_batch, bool, "second_batch")
+
+    def make_optimizer(self) -> keras.optimizers.Optimizer:
+        """Returns the optimiser, made in the scope in which this is called."""
+        default = keras.optimizers.Adam
+        chosen = self.optimizer or (lambda: default(1e-4, beta_1=0.5, beta_2=0.9))
+        return checked_optimizer(chosen, prefix="critic.")
+
+
+class FactorVAE(VAE):
+    """Any latent space, prior and objective with one critic penalty.
+
+    Args:
+        encoder: As `VAE`.
+        decoder: As `VAE`.
+        latents: As `VAE`.
+        objective: What to minimise, with one penalty that needs a critic.
+        critic: Samples [B, D] -> logits [B, 1].
+        critic_training: How the critic is trained; None is five updates a step.
+        seed: As `VAE`.
+
+    Attributes:
+        critic_optimizer: Moves the critic, and nothing else does.
+    """
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        latents: Latents,
+        objective: Objective,
+        critic: keras.Model,
+        critic_training: CriticTraining | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(encoder, decoder, latents, objective, seed)
+        shapes = (critic.input_shape[-1], critic.output_shape[1:])
+        checks.require(
+            shapes == (latents.num_decoded, (1,)),
+            "critic",
+            f"map {latents.num_decoded} numbers to one for these latents",
+            shapes,
+        )
+        self.critic = critic
+        self.critic_training = (
+            CriticTraining() if critic_training is None else critic_training
+        )
+        self.critic_optimizer = self.critic_training.make_optimizer()
+
+    def check(self, objective: Objective, latents: Latents) -> None:
+        """Raises `ArgumentError` if this model cannot train the objective."""
+        checks.require(
+            len(objective.critic_penalties) == 1,
+            "penalties",
+            "have one that needs a critic",
+            [penalty.name for penalty in objective.critic_penalties],
+            "Two would need a critic each: keep one. For none use VAE.",
+        )
+        objective.check(latents, critic=lambda z: tf.reduce_sum(z, 1, keepdims=True))
+
+    @property
+    def row_names(self) -> tuple[str, ...]:
+        """The scalars of a step, in the order of the records."""
+        return (*super().row_names, "critic_loss")
+
+    @property
+    def parts(self) -> dict[str, keras.layers.Layer]:
+        """What is trained, by the name of its attribute."""
+        return {**super().parts, "critic": self.critic}
+
+    @property
+    def batches_per_step(self) -> int:
+        """How many batches of images a step takes."""
+        return 2 if self.critic_training.second_batch else 1
+
+    @property
+    def penalty(self) -> CriticPenalty:
+        """The penalty that reads the critic."""
+        return self.objective.critic_penalties[0]
+
+    # ---- Tensors in, tensors out.
+
+    def infer(
+        self,
+        images: tf.Tensor,
+        seed: tf.Tensor,
+        step: tf.Tensor | int = 0,
+        training: bool = False,
+    ) -> Inference:
+        """Returns posterior, sample and critic for a batch of images; as `VAE`."""
+        inference = super().infer(images, seed, step, training)
+        return inference._replace(critic=self.critic)
+
+    # ---- Keras.
+
+    def train_step(self, batch: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Takes one step of the VAE and the critic's updates."""
+        images = batch if self.load_images is None else self.load_images(batch)
+        images, *second = tf.split(images, self.batches_per_step)
+        step = tf.cast(self.optimizer.iterations.value, tf.int64)
+        seed = step_seed(self.seed, step)
+        others_seed, *seeds = tfp.random.split_seed(
+            seed, n=1 + self.critic_training.updates, salt="critic"
+        )
+        # Before the weights move: both batches are codes of the same encoder.
+        others = [self.posterior(x, True).sample(seed=others_seed) for x in second]
+        inference, scalars = self.descend(images, seed, step)
+        others = others[0] if others else inference.sample
+        losses = [self.descend_critic(inference, others, s) for s in seeds]
+        # Of a batch that the critic has not seen, as the other terms are.
+        self.statistics.update_state({**scalars, "critic_loss": losses[0]})
+        return self.get_metrics_result()
+
+    def descend_critic(
+        self, inference: Inference, others: tf.Tensor, seed: tf.Tensor
+    ) -> tf.Tensor:
+        """Moves the critic down its loss; returns the loss before."""
+        with tf.GradientTape() as tape:
+            critic_loss = self.penalty.critic_loss(inference, others, seed)
+            loss = per_replica(critic_loss)
+        variables = self.critic.trainable_variables
+        self.critic_optimizer.apply(tape.gradient(loss, variables), variables)
+        return critic_loss
+
+    @property
+    def descended(self) -> list[keras.Variable]:
+        """The variables that `optimizer` moves: all but the critic's."""
+        parts = super().parts.values()
+        return [v for part in parts for v in part.trainable_variables]
+
+    @property
+    def optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
+        """All optimisers by the name of their attribute, once compiled."""
+        return {**super().optimizers, "critic_optimizer": self.critic_optimizer}
+
+    def build_optimizers(self) -> None:
+        """Makes both optimisers' variables, in the scope in which it is called."""
+        super().build_optimizers()
+        self.critic_optimizer.build(self.critic.trainable_variables)

@@ -1,0 +1,49 @@
+"""CFactorVAE: FactorVAE whose KL is held at a capacity C(t).
+
+    L = E_q(z|x)[log p(x|z)] - | mean_B KL(q(z|x) || p(z)) - C(t) | - gamma TC
+    TC = KL(q(z) || prod_j q(z_j)), by a critic as in `factor_vae.py`
+
+(equation 12.) The distance of the KL to C costs a nat per nat: beta of the paper's
+equation 9 is 1. The absolute value is of the batch's mean, as in `annealed_vae.py`.
+
+References:
+    Wang, "Disentangling Latent Representations with CFactorized Variational
+    Autoencoder", UC Santa Barbara, undated.
+"""
+
+from __future__ import annotations
+
+from tf_disentangle.distributions import Bernoulli, Likelihood
+from tf_disentangle.objectives.annealed_vae import CapacityKL
+from tf_disentangle.objectives.factor_vae import CriticTotalCorrelation
+from tf_disentangle.objectives.objective import Objective
+from tf_disentangle.objectives.schedules import LinearSchedule, Schedule
+
+
+def cfactor_vae(
+    gamma: float = 35.0,
+    capacity: Schedule | None = None,
+    likelihood: Likelihood | None = None,
+) -> Objective:
+    """Returns CFactorVAE's objective.
+
+    The paper states neither gamma nor C: the defaults are FactorVAE's and
+    AnnealedVAE's.
+
+    Args:
+        gamma: Weight of the total correlation, at least 0.
+        capacity: C(t) in nats, never negative; None is linear from 0 to 25 over
+            100,000 steps.
+        likelihood: p(x|z); None is Bernoulli on logits.
+
+    Raises:
+        ArgumentError: If gamma or the capacity is negative.
+        ArgumentTypeError: If the capacity is no Schedule.
+    """
+    capacity = LinearSchedule(0.0, 25.0, 100_000) if capacity is None else capacity
+    return Objective(
+        "cfactor_vae",
+        Bernoulli() if likelihood is None else likelihood,
+        CapacityKL(capacity, gamma=1.0),
+        (CriticTotalCorrelation(gamma),),
+    )

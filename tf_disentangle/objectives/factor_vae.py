@@ -1,0 +1,114 @@
+"""FactorVAE: the ELBO less gamma times the total correlation, by a critic.
+
+    L = E_q(z|x)[log p(x|z)] - KL(q(z|x) || p(z)) - gamma TC
+    TC = KL(q(z) || prod_j q(z_j)) ~ E_q(z)[log D(z) - log(1 - D(z))]
+
+(equations 4 and 5.) D(z) is the critic's probability that z is a code and not a
+permuted one. It is trained beside the VAE, to minimise
+
+    -1/2 E_q(z)[log D(z)] - 1/2 E[log(1 - D(z'))],   z' ~ prod_j q(z_j)
+
+where z' takes each latent of its own image of a batch: each latent's values are
+permuted over the batch by themselves. The network gives the logit of D, which is the
+log ratio of densities itself. `models/factor_vae.py` trains both.
+
+The estimate is too low while the critic has not learnt the ratio, and too high where
+it knows the batch by heart; benchmarks/critic_tc.py has figures.
+
+References:
+    Kim & Mnih, "Disentangling by Factorising", ICML 2018, arXiv:1802.05983.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import ClassVar
+
+import tensorflow as tf
+
+from tf_disentangle import checks
+from tf_disentangle.distributions import Bernoulli, Likelihood
+from tf_disentangle.objectives.objective import Inference, Objective, WeightedKL
+
+
+def critic_total_correlation(inference: Inference) -> tf.Tensor:
+    """Returns the critic's logit of each sample, [B]: on average the total correlation.
+
+    In nats, and as good as the critic.
+    """
+    return inference.known_critic()(inference.sample)[:, 0]
+
+
+def permuted(samples: tf.Tensor, groups: Sequence[slice], seed: tf.Tensor) -> tf.Tensor:
+    """Returns samples [B, D] with each latent permuted over the batch by itself.
+
+    Args:
+        samples: [B, D].
+        groups: Where each latent stands; its numbers stay together.
+        seed: int32 [2].
+    """
+    sizes = [group.stop - group.start for group in groups]
+    keys = tf.random.stateless_uniform([tf.shape(samples)[0], len(sizes)], seed)
+    rows = tf.repeat(tf.argsort(keys, axis=0), sizes, axis=1)
+    # A column's own rows, which gather takes along the last axis of its batches.
+    return tf.transpose(
+        tf.gather(tf.transpose(samples), tf.transpose(rows), batch_dims=1)
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class CriticTotalCorrelation:
+    """gamma KL(q(z) || prod_j q(z_j)), [B], by a critic.
+
+    Attributes:
+        least_batch: One image has no other to take a latent from.
+        gamma: At least 0.
+        name: Its label in logs.
+    """
+
+    least_batch: ClassVar[int] = 2
+
+    gamma: float = 35.0
+    name: str = "weighted_critic_tc"
+
+    def __post_init__(self) -> None:
+        """Checks the argument."""
+        checks.real(self.gamma, "gamma", at_least=0.0)
+
+    def __call__(self, inference: Inference) -> tf.Tensor:
+        """Returns the weighted estimate, [B]."""
+        return self.gamma * critic_total_correlation(inference)
+
+    def critic_loss(
+        self, inference: Inference, others: tf.Tensor, seed: tf.Tensor
+    ) -> tf.Tensor:
+        """Returns the cross entropy of telling codes from permuted ones, a scalar.
+
+        log 2 for a critic that has learnt nothing, and for independent latents.
+        """
+        critic, groups = inference.known_critic(), inference.latents.groups
+        codes = tf.stop_gradient(inference.sample)
+        others = permuted(tf.stop_gradient(others), groups, seed)
+        of_codes = tf.reduce_mean(tf.nn.softplus(-critic(codes)))
+        of_others = tf.reduce_mean(tf.nn.softplus(critic(others)))
+        return 0.5 * (of_codes + of_others)
+
+
+def factor_vae(gamma: float = 35.0, likelihood: Likelihood | None = None) -> Objective:
+    """Returns FactorVAE's objective.
+
+    Args:
+        gamma: Weight of the total correlation, at least 0; 35 is the paper's best for
+            dSprites.
+        likelihood: p(x|z); None is Bernoulli on logits.
+
+    Raises:
+        ArgumentError: If gamma is negative.
+    """
+    return Objective(
+        "factor_vae",
+        Bernoulli() if likelihood is None else likelihood,
+        WeightedKL(1.0),
+        (CriticTotalCorrelation(gamma),),
+    )
