@@ -27,7 +27,12 @@ from tf_disentangle.checks import (
     one_of,
     require,
 )
-from tf_disentangle.protocols import Dataset, RandomRepresent, Represent
+from tf_disentangle.protocols import (
+    Dataset,
+    NumberedImages,
+    RandomRepresent,
+    Represent,
+)
 
 # Codes that are drawn at once from posteriors; bounds the memory.
 _ROWS_PER_DRAW = 2**14
@@ -167,6 +172,40 @@ def sample_factors(dataset: Dataset, n: int, rng: np.random.Generator) -> np.nda
     return factors
 
 
+def with_values(
+    dataset: Dataset,
+    factors: np.ndarray,
+    fixed: np.ndarray,
+    values: np.ndarray,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Gives each row of drawn factors a value of one factor.
+
+    The value is put in after the joint draw, so that in a set with correlated factors
+    the others are not conditioned on it. A set without some combinations (`Rows`) draws
+    anew, among the rows that have the value.
+
+    Args:
+        dataset: Where the factors come from.
+        factors: int64 [n, K]; changed in place.
+        fixed: int [n], the factor of each row that gets a value.
+        values: int [n].
+        rng: Of the rows that are drawn anew; unused otherwise.
+
+    Returns:
+        int64 [n, K].
+    """
+    if "missing_combinations" in dataset.exceptions:
+        return dataset.sample_factors_given(fixed, values, rng)
+    factors[np.arange(len(factors)), fixed] = values
+    return factors
+
+
+def rows_note(dataset: Dataset) -> str:
+    """What a protocol's name must add where `with_values` draws anew."""
+    return ", fixed=rows" if "missing_combinations" in dataset.exceptions else ""
+
+
 class EncodedFactors:
     """An encoder that remembers the codes of a grid set's images.
 
@@ -292,9 +331,12 @@ def encode_factors(
         return _encode_rows(dataset, represent, rows, rng, batch_size, progress)
 
     is_random = isinstance(represent, RandomRepresent)
+    numbered = stochastic and isinstance(dataset, NumberedImages)
     if encode_once is None or is_random:
-        encode_once = not stochastic
-    if not encode_once:
+        encode_once = numbered or not stochastic
+    if encode_once and numbered:
+        encoding = _encoded_rows_once(dataset, represent, factors, rng, batch_size)
+    elif not encode_once:
         encoding = Encoding(encode(factors), np.arange(len(factors)))
     else:
         encoding = _encoded_once(
@@ -316,6 +358,22 @@ def _encoded_once(
             return encoding
     first, row = distinct_rows(factors, dataset.factor_sizes)
     return Encoding(encode(factors[first]), row)
+
+
+def _encoded_rows_once(
+    dataset: Dataset,
+    represent: Represent,
+    factors: np.ndarray,
+    rng: np.random.Generator,
+    batch_size: int,
+) -> Encoding:
+    """Codes of all draws of a set that draws from given images, each encoded once."""
+    rows, row = np.unique(dataset.rows_of(factors, rng), return_inverse=True)
+    images, parts = dataset.images(), []
+    for start in range(0, len(rows), batch_size):
+        chosen = rows[start : start + batch_size]
+        parts.append(_finite_codes(represent(images[chosen]), len(chosen)))
+    return Encoding(np.concatenate(parts), row)
 
 
 def _draw_codes(

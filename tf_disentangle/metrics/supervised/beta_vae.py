@@ -32,8 +32,10 @@ from tf_disentangle.metrics.sampling import (
     encode_factors,
     fixable_factors,
     require_factors,
+    rows_note,
     sample_factors,
     scored_factors,
+    with_values,
 )
 from tf_disentangle.protocols import CodeColumn, Dataset, Represent
 
@@ -150,6 +152,7 @@ def beta_vae_score(
     if categorical.any():
         note += ", categorical=differs"
     names = tuple(dataset.factor_names[k] for k in chosen)
+    note += rows_note(dataset)
     choice = dataclasses.replace(choice, name=choice.name + note)
     return _score(features, np.searchsorted(chosen, shared), names, choice)
 
@@ -172,8 +175,10 @@ def draw_pairs(
     shared = rng.choice(candidates, size=num_votes)
     factors = sample_factors(dataset, 2 * num_votes * batch_size, rng)
     pairs = factors.reshape(2, num_votes, batch_size, -1)
-    vote = np.arange(num_votes)
-    pairs[1, vote, :, shared] = pairs[0, vote, :, shared]
+    fixed = shared.repeat(batch_size)
+    first, second = pairs.reshape(2, num_votes * batch_size, -1)
+    values = first[np.arange(len(first)), fixed]
+    pairs[1] = with_values(dataset, second, fixed, values, rng).reshape(pairs[1].shape)
     return shared, pairs
 
 

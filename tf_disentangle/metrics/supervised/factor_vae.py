@@ -35,8 +35,10 @@ from tf_disentangle.metrics.sampling import (
     encode_factors,
     fixable_factors,
     require_factors,
+    rows_note,
     sample_factors,
     scored_factors,
+    with_values,
 )
 from tf_disentangle.protocols import CodeColumn, Dataset, Represent
 
@@ -160,7 +162,8 @@ def factor_vae_score(
     )
     require_factors(dataset)
     chosen, note = scored_factors(dataset, factors)
-    choice = dataclasses.replace(choice, name=choice.name + note)
+    name = choice.name + note + rows_note(dataset)
+    choice = dataclasses.replace(choice, name=name)
     rng = np.random.default_rng(integer(seed, "seed", at_least=0))
     # All draws come before the first image, so that each image is encoded once.
     reference = sample_factors(dataset, choice.num_variance_samples, rng)
@@ -269,9 +272,11 @@ def draw_votes(
     fixed = rng.choice(candidates, size=num_votes)
     factors = sample_factors(dataset, num_votes * batch_size, rng)
     batches = factors.reshape(num_votes, batch_size, -1)
-    vote = np.arange(num_votes)
-    batches[vote, :, fixed] = batches[vote, 0, fixed][:, np.newaxis]
-    return fixed, batches
+    first = batches[np.arange(num_votes), 0, fixed]
+    factors = with_values(
+        dataset, factors, fixed.repeat(batch_size), first.repeat(batch_size), rng
+    )
+    return fixed, factors.reshape(batches.shape)
 
 
 def stillest_latent(
