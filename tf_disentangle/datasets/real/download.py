@@ -102,19 +102,20 @@ def verify(path: pathlib.Path, file: File, records: pathlib.Path) -> None:
     if as_published and file.size not in (None, size):
         rule, remedy = f"have the published {file.size} bytes", "Fetch it again."
         raise checks.ArgumentError(checks.message(str(path), rule, size, remedy))
-    record = records / f"{path.name}.sha256"
-    if file.sha256 and as_published:
-        known, whose = file.sha256, "the published"
-        remedy = "Delete it and fetch it again."
-    elif record.exists():
-        known, whose = record.read_text().strip(), "the recorded"
-        remedy = f"It is not the file of the first time. To accept it, delete {record}"
-    else:
-        files.write_text(record, sha256(path) + "\n")
-        return
     found = sha256(path)
-    rule = f"have {whose} sha256 {known}"
-    checks.require(found == known, str(path), rule, found, remedy)
+    if found == file.sha256:
+        return
+    if file.sha256 and as_published:
+        rule, remedy = f"have the sha256 {file.sha256}", "Delete it and fetch it again."
+        raise checks.ArgumentError(checks.message(str(path), rule, found, remedy))
+    record = records / f"{path.name}.sha256"
+    if not record.exists():
+        files.write_text(record, found + "\n")
+        return
+    rule = f"have the sha256 of the first time, {record.read_text().strip()}"
+    remedy = f"It has changed since. To accept that, delete {record}"
+    fits = found == record.read_text().strip()
+    checks.require(fits, str(path), rule, found, remedy)
 
 
 def sha256(path: pathlib.Path) -> str:

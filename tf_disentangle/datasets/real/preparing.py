@@ -118,6 +118,11 @@ class Preparation:
             "preprocessing": repr(self.set.preprocessing),
             "version": _VERSION,
         }
+        is_there = (self.data_dir / f"{self.key}{suffix}.npy").exists()
+        if not is_there and (self.given is not None or not self.may_download):
+            # Before any space is taken: what is missing or wrong is told at once.
+            # A download waits until this is the one process that prepares.
+            _ = self.source
         return cache.cached_array(
             f"{self.key}{suffix}",
             shape,
@@ -209,21 +214,18 @@ class Preparation:
     def how_to_get(self) -> str:
         """What to fetch, from where, where to put it, and what to type then."""
         wanted = self.set.files[self.split].values()
-        lines = [f"  {file.name}  {file.url or '(by hand)'}" for file in wanted]
         split = f" --split={self.split}" if len(self.set.counts) > 1 else ""
-        command = f"tf_disentangle data prepare {self.name}{split}"
+        command = f"  tf_disentangle data prepare {self.name}{split}"
         by_program = all(file.url for file in wanted)
-        fetches = f"{command}\nwhich fetches" if by_program else "fetch by hand"
-        text = (
-            f"{self.name} must be prepared before use; received nothing at "
-            f"{self.path}. For that, {fetches}\n" + "\n".join(lines)
-        )
-        if by_program:
-            text += f"\nor takes what you put into {self.downloads}"
-        else:
-            text += f"\nput it into {self.downloads}, and run\n  {command}"
-        text += f"\nor, if you have it:\n  {command} --source=FILE_OR_FOLDER"
-        return f"{text}\n{self.set.notes}" if self.set.notes else text
+        does = "fetches its files" if by_program else "takes its files from below"
+        lines = [
+            f"{self.key} must be prepared before use; received nothing at {self.path}.",
+            f"{command}  {does}",
+            f"{command} --source=PATH  takes them from a file or folder",
+            f"Its files, which may also be put into {self.downloads} by hand:",
+            *(f"  {file.name}  {file.url}".rstrip() for file in wanted),
+        ]
+        return "\n".join(lines + [self.set.notes] * bool(self.set.notes))
 
     def _fill_factors(self, out: np.ndarray, progress: Callable[[int], None]) -> None:
         out[:] = self.source.factors
