@@ -194,10 +194,12 @@ def read_celeba(paths: Paths, sizes: Sizes) -> Source:
     files = Files.below(paths["images"], re.compile(r"\d+\.(jpg|png)$").search)
     path = paths["attributes"]
     with reading(path):
-        lines = [line.replace(",", " ").split() for line in path.open()]
-    if len(lines[0]) == 1:  # The original begins with the number of images.
+        text = path.read_text(encoding="utf-8")
+        lines = [line.replace(",", " ").split() for line in text.splitlines()]
+    if lines and len(lines[0]) == 1:  # The original begins with the number of images.
         lines = lines[1:]
-    header = lines[0][1:] if lines[0][0].startswith("image") else lines[0]
+    header = lines[0] if lines else []
+    header = header[1:] if header[:1] == ["image_id"] else header
     missing = [name for name in sizes if name not in header]
     rule = f"have the {len(sizes)} published columns"
     checks.require(not missing, str(path), rule, f"none called {', '.join(missing)}")

@@ -5,8 +5,11 @@ Its order of images is a shuffled one; a grid's factors put them in order again.
 
 from __future__ import annotations
 
+import logging
 import os
 import pathlib
+import socket
+import urllib.parse
 from collections.abc import Iterator
 from typing import Any
 
@@ -50,7 +53,11 @@ def downloaded(name: str, a_set: RealSet, data_dir: pathlib.Path) -> pathlib.Pat
     import tensorflow_datasets as tfds
 
     builder = tfds.builder(a_set.tfds.name, data_dir=data_dir / "tfds")
+    # It retries for minutes, with a line for each try.
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
     try:
+        for url in builder.url_infos:
+            socket.getaddrinfo(urllib.parse.urlsplit(url).hostname, None)
         builder.download_and_prepare()
     except Exception as error:  # TFDS raises whatever its parts do.
         text = f"{type(error).__name__}: {str(error).splitlines()[0]}"
