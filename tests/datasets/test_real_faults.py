@@ -1,6 +1,5 @@
 """What can go wrong while a real set is prepared: one message, nothing half-written."""
 
-import contextlib
 import dataclasses
 import functools
 import http.server
@@ -9,6 +8,7 @@ import os
 import pathlib
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -208,111 +208,97 @@ def test_a_limit_on_file_sizes(tiny, tmp_path, capsys):
 # ---- Two processes, and one that is interrupted.
 
 
-def slow_reader(reader, started, wait, paths, sizes):
-    """A reader that stops after its first block until `wait` is set."""
+def slow_reader(reader, folder, paths, sizes):
+    """A reader that stops in its first block until there is a file `go`."""
     source = reader(paths, sizes)
 
     def blocks():
-        for k, block in enumerate(source.blocks()):
-            half = len(block) // 2 or 1
-            yield block[:half]
-            if k == 0:
-                with started.get_lock():
-                    started.value += 1
-                wait.wait(30)
-            yield block[half:]
+        for block in source.blocks():
+            yield block[:1]
+            (folder / f"started-{os.getpid()}").touch()
+            until((folder / "go").exists)
+            yield block[1:]
 
     return dataclasses.replace(source, blocks=blocks)
 
 
-def prepare_in_process(name, row, source, results):
-    """Prepares, in a process of its own; puts its exit code on `results`."""
-    SETS[name] = row
-    try:
-        code = main(["data", "prepare", name, f"--source={source}"])
-    except BaseException as error:
-        code = repr(error)
-    results.put(code)
+def prepare_in_process(row, source):
+    """Prepares, in a process of its own, whose exit code is the command's."""
+    SETS["mpi3d_toy"] = row
+    sys.exit(main(["data", "prepare", "mpi3d_toy", f"--source={source}"]))
 
 
-@pytest.fixture
-def slow(tiny, tmp_path):
-    """Starts processes that prepare a set whose reader waits in the middle."""
-    context = multiprocessing.get_context("fork")
-    made = tiny("mpi3d_toy")
-    started, wait, results = context.Value("i", 0), context.Event(), context.Queue()
-    reader = functools.partial(slow_reader, made.row.reader, started, wait)
-    row = dataclasses.replace(made.row, reader=reader)
-
-    def start():
-        arguments = ("mpi3d_toy", row, tmp_path / "files", results)
-        process = context.Process(target=prepare_in_process, args=arguments)
-        process.start()
-        return process
-
-    processes = []
-    yield (
-        made,
-        lambda: processes.append(start()) or processes[-1],
-        (
-            started,
-            wait,
-            results,
-        ),
-    )
-    for process in processes:
-        process.kill()
-        process.join()
-
-
-def until(condition, seconds=30):
+def until(condition, seconds=60):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited too long"
         time.sleep(0.01)
 
 
-def test_two_processes_at_once_read_the_source_once(slow):
-    made, start, (started, wait, results) = slow
-    first = start()
-    until(lambda: started.value == 1)
-    second = start()
-    time.sleep(0.3)
-    assert started.value == 1, "the second one waits for the first"
-    wait.set()
-    assert [results.get(timeout=30), results.get(timeout=30)] == [0, 0]
+class Slow:
+    """Processes that prepare a set whose reader waits in the middle."""
+
+    def __init__(self, made, folder):
+        self.images, self._folder = made.images, folder
+        reader = functools.partial(slow_reader, made.row.reader, folder)
+        self._row = dataclasses.replace(made.row, reader=reader)
+        self.processes = []
+
+    def start(self):
+        # Not forked: TensorFlow may be in this process.
+        process = multiprocessing.get_context("spawn").Process(
+            target=prepare_in_process, args=(self._row, self._folder / "files")
+        )
+        process.start()
+        self.processes.append(process)
+        return process
+
+    def num_started(self):
+        return len(list(self._folder.glob("started-*")))
+
+    def go(self):
+        (self._folder / "go").touch()
+
+
+@pytest.fixture
+def slow(tiny, tmp_path):
+    result = Slow(tiny("mpi3d_toy"), tmp_path)
+    yield result
+    for process in result.processes:
+        process.kill()
+        process.join()
+
+
+def test_two_processes_at_once_read_the_source_once(slow, capfd):
+    first = slow.start()
+    until(lambda: slow.num_started() == 1)
+    second, heard = slow.start(), ""
+    while "waiting for it" not in heard:
+        heard += capfd.readouterr().err
+        time.sleep(0.01)
+    slow.go()
     first.join()
     second.join()
-    assert started.value == 1
-    np.testing.assert_array_equal(published("mpi3d_toy").images(), made.images)
+    assert (first.exitcode, second.exitcode) == (0, 0)
+    assert slow.num_started() == 1
+    np.testing.assert_array_equal(published("mpi3d_toy").images(), slow.images)
 
 
-def test_interrupted_in_the_middle_and_then_again(slow, tmp_path):
-    made, start, (started, wait, results) = slow
-    process = start()
-    until(lambda: started.value == 1)
-    os.kill(process.pid, signal.SIGINT)
-    assert results.get(timeout=30) == 130
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_stopped_in_the_middle_and_then_again(slow, tmp_path, number):
+    process = slow.start()
+    until(lambda: slow.num_started() == 1)
+    os.kill(process.pid, number)
     process.join()
-    assert nothing_there(tmp_path)
-    wait.set()
-    start().join()
-    assert results.get(timeout=30) == 0
-    np.testing.assert_array_equal(published("mpi3d_toy").images(), made.images)
-
-
-def test_killed_in_the_middle_and_then_again(slow, tmp_path):
-    made, start, (started, wait, results) = slow
-    process = start()
-    until(lambda: started.value == 1)
-    process.kill()
-    process.join()
-    assert not list((tmp_path / "cache").glob("*.npy"))
-    wait.set()
-    start().join()
-    assert results.get(timeout=30) == 0
-    assert not list((tmp_path / "cache").glob("*.building*"))
-    np.testing.assert_array_equal(published("mpi3d_toy").images(), made.images)
+    assert process.exitcode == (130 if number == signal.SIGINT else -number)
+    assert not list((tmp_path / "cache").rglob("*.npy"))
+    assert number == signal.SIGKILL or nothing_there(tmp_path)
+    slow.go()
+    again = slow.start()
+    again.join()
+    assert again.exitcode == 0
+    assert not list((tmp_path / "cache").rglob("*.building*"))
+    np.testing.assert_array_equal(published("mpi3d_toy").images(), slow.images)
 
 
 # ---- The network.
@@ -409,9 +395,9 @@ def test_prepare_fetches_what_is_missing(server, tiny, tmp_path, capsys):
 
 def test_no_network(tiny, capsys, tmp_path):
     made = tiny("mpi3d_toy")
-    with contextlib.closing(http.server.HTTPServer(("127.0.0.1", 0), Server)) as closed:
-        port = closed.server_port
-    closed.server_close()
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
     url = f"http://127.0.0.1:{port}/mpi3d_toy.npz"
     file = dataclasses.replace(made.row.files["all"]["images"], url=url)
     SETS["mpi3d_toy"] = dataclasses.replace(made.row, files={"all": {"images": file}})

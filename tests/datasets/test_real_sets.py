@@ -97,7 +97,7 @@ def test_the_table_holds_the_published_counts():
 
 
 def test_the_table_agrees_with_tensorflow_datasets():
-    """Addresses, sizes and checksums, factors and their sizes, from its own builders."""
+    """Checksums and sizes of files, factors and their sizes, from its builders."""
     import tensorflow_datasets as tfds
 
     for row in SETS.values():
