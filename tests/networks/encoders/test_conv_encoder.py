@@ -11,7 +11,9 @@ def images(n, shape, seed=0):
     return np.random.default_rng(seed).uniform(size=(n, *shape)).astype(np.float32)
 
 
-@pytest.mark.parametrize("shape", [(64, 64, 1), (64, 64, 3), (32, 32, 1)])
+@pytest.mark.parametrize(
+    "shape", [(64, 64, 1), (64, 64, 3), (32, 32, 1), (128, 128, 1)]
+)
 def test_equals_the_numpy_network(shape):
     encoder = conv_encoder(shape, 20, width=128, seed=1)
     oracle.randomise_biases(encoder, np.random.default_rng(2))
