@@ -221,7 +221,7 @@ class Experiment:
             "with_replacement": self.batches.with_replacement,
             "objective": self.model.objective.name,
             "prior": type(self.model.latents.prior).__name__,
-            "dataset": type(self.dataset).__name__,
+            "dataset": getattr(self.dataset, "name", type(self.dataset).__name__),
             "optimizer": _optimizer_of(self.model),
         }
 

@@ -24,6 +24,7 @@ class File:
         patterns: What else it may be called or unpacked to (glob); a folder counts.
         size: In bytes; None if not published.
         sha256: None if not published: then it is recorded at the first use.
+        or_folder: Whether a folder with what it unpacks to is as good.
     """
 
     name: str
@@ -31,6 +32,7 @@ class File:
     patterns: tuple[str, ...] = ()
     size: int | None = None
     sha256: str | None = None
+    or_folder: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -215,6 +217,7 @@ _CARS3D = RealSet(
                 "nips2015-analogy-data.tar.gz",
                 "http://www.scottreed.info/files/nips2015-analogy-data.tar.gz",
                 ("nips2015-analogy-data*", "cars", "cars3d"),
+                or_folder=True,
             )
         }
     },
@@ -266,6 +269,7 @@ _CHAIRS3D = RealSet(
                 "https://www.di.ens.fr/willow/research/seeing3Dchairs/data/"
                 "rendered_chairs.tar",
                 ("rendered_chairs*",),
+                or_folder=True,
             )
         }
     },
@@ -280,7 +284,7 @@ _FACES3D = RealSet(
     counts={"all": None},
     factors={},
     preprocessing=_GREY_64,
-    files={"all": {"images": File("faces3d", "", ("faces3d*",))}},
+    files={"all": {"images": File("faces3d", "", ("faces3d*",), or_folder=True)}},
     reader=readers.read_images,
     licence="the Basel Face Model's, for research",
     reference="Paysan et al. (AVSS 2009), faces.dmi.unibas.ch/bfm",

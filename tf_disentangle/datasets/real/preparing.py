@@ -180,7 +180,7 @@ class Preparation:
                 found = self._found(given)
         if not found:
             names = ", ".join(file.name for file in wanted.values())
-            rule = f"be a folder with {names}, or those unpacked"
+            rule = f"be {names}, or a folder that holds it, packed or not"
             raise checks.ArgumentError(checks.message("source", rule, str(self.given)))
         for key, file in wanted.items():
             records = self.data_dir / "checksums" / self.name
@@ -190,11 +190,11 @@ class Preparation:
     def _found(self, folder: pathlib.Path) -> dict[str, pathlib.Path]:
         """All files of the split in a folder, or none."""
         wanted = self.set.files[self.split]
-        found = {key: _match(file, folder) for key, file in wanted.items()}
-        alone = len(wanted) == 1 and folder.is_dir() and folder != self.downloads
-        if alone and not any(found.values()):
-            # The folder of the images itself.
-            found = dict.fromkeys(wanted, folder)
+        found = {key: match(file, folder) for key, file in wanted.items()}
+        if folder.is_dir() and folder != self.downloads:
+            for key, file in wanted.items():
+                if found[key] is None and file.or_folder:
+                    found[key] = folder
         return found if all(found.values()) else {}
 
     def _fetched(self) -> dict[str, pathlib.Path]:
@@ -207,7 +207,7 @@ class Preparation:
         if not self.may_download or not all(file.url for file in wanted.values()):
             raise checks.ArgumentError(self.how_to_get())
         return {
-            key: _match(file, self.downloads) or download.fetch(file, self.downloads)
+            key: match(file, self.downloads) or download.fetch(file, self.downloads)
             for key, file in wanted.items()
         }
 
@@ -264,7 +264,7 @@ def _places(
     return None if np.array_equal(places, np.arange(len(places))) else places
 
 
-def _match(file: File, folder: pathlib.Path) -> pathlib.Path | None:
+def match(file: File, folder: pathlib.Path) -> pathlib.Path | None:
     """The file in the folder, or one level below, by its name or its patterns."""
     if not folder.is_dir():
         return None
