@@ -1,4 +1,4 @@
-"""Small files of a user's, for the contract suite: arguments of the sets that read them.
+"""Small files of a user's, for the contract suite: what the sets that read them take.
 
 Together they are a full grid, a table that lacks combinations, one with several images
 for some, and a published set.

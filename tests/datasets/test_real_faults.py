@@ -22,7 +22,7 @@ from tf_disentangle import checks
 from tf_disentangle.cli.main import main
 from tf_disentangle.datasets import SETS, published
 from tf_disentangle.datasets.real import download
-from tf_disentangle.datasets.real.catalogue import File
+from tf_disentangle.datasets.real.rows import File
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 

@@ -5,8 +5,9 @@
 `catalogue.SETS` is the table; a further set is a row there.
 """
 
-from tf_disentangle.datasets.real.catalogue import SETS, RealSet
+from tf_disentangle.datasets.real.catalogue import SETS
 from tf_disentangle.datasets.real.preparing import Preparation
 from tf_disentangle.datasets.real.published import PublishedGrid, published
+from tf_disentangle.datasets.real.rows import RealSet
 
 __all__ = ["SETS", "Preparation", "PublishedGrid", "RealSet", "published"]

@@ -22,8 +22,9 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from tf_disentangle.datasets import correlated_ellipses as ellipses
-from tf_disentangle.datasets.real.catalogue import SETS, RealSet
+from tf_disentangle.datasets.real.catalogue import SETS
 from tf_disentangle.datasets.real.preparing import match
+from tf_disentangle.datasets.real.rows import RealSet
 
 _SPLIT = "all"
 _ELLIPSES_PER_BLOCK = 1000

@@ -18,7 +18,7 @@ import urllib.request
 import tqdm
 
 from tf_disentangle import checks, files
-from tf_disentangle.datasets.real.catalogue import File
+from tf_disentangle.datasets.real.rows import File
 
 _BLOCK = 1 << 20
 _SECONDS = 30.0

@@ -18,7 +18,8 @@ import numpy as np
 from tf_disentangle import checks
 from tf_disentangle.datasets import cache
 from tf_disentangle.datasets.real import download, tfds_folders
-from tf_disentangle.datasets.real.catalogue import SETS, File, RealSet
+from tf_disentangle.datasets.real.catalogue import SETS
+from tf_disentangle.datasets.real.rows import File, RealSet
 from tf_disentangle.datasets.real.source import Source
 
 # Part of the arrays' description: raise it when what is prepared changes.

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from tf_disentangle import checks
-from tf_disentangle.datasets.real.catalogue import RealSet
+from tf_disentangle.datasets.real.rows import RealSet
 from tf_disentangle.datasets.real.source import Block, Source
 
 _MARK = "dataset_info.json"

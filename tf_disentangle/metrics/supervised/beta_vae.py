@@ -20,16 +20,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tf_disentangle.checks import integer
-from tf_disentangle.metrics.inputs import categorical_columns
-from tf_disentangle.metrics.logistic import fit_logistic
-from tf_disentangle.metrics.protocol import (
-    BETA_VAE_PROTOCOLS,
-    BetaVAEProtocol,
-    named_protocol,
-)
-from tf_disentangle.metrics.sampling import (
-    Encoding,
-    encode_factors,
+from tf_disentangle.metrics.draws import (
     fixable_factors,
     require_factors,
     rows_note,
@@ -37,6 +28,14 @@ from tf_disentangle.metrics.sampling import (
     scored_factors,
     with_values,
 )
+from tf_disentangle.metrics.inputs import categorical_columns
+from tf_disentangle.metrics.logistic import fit_logistic
+from tf_disentangle.metrics.protocol import (
+    BETA_VAE_PROTOCOLS,
+    BetaVAEProtocol,
+    named_protocol,
+)
+from tf_disentangle.metrics.sampling import Encoding, encode_factors
 from tf_disentangle.protocols import CodeColumn, Dataset, Represent
 
 # Codes that are gathered at once when differences are taken; bounds the memory.

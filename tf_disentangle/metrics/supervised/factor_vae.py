@@ -24,15 +24,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tf_disentangle.checks import integer
-from tf_disentangle.metrics.inputs import Samples, check_codes, one_hot
-from tf_disentangle.metrics.protocol import (
-    FACTOR_VAE_PROTOCOLS,
-    FactorVAEProtocol,
-    named_protocol,
-)
-from tf_disentangle.metrics.sampling import (
-    Encoding,
-    encode_factors,
+from tf_disentangle.metrics.draws import (
     fixable_factors,
     require_factors,
     rows_note,
@@ -40,6 +32,13 @@ from tf_disentangle.metrics.sampling import (
     scored_factors,
     with_values,
 )
+from tf_disentangle.metrics.inputs import Samples, check_codes, one_hot
+from tf_disentangle.metrics.protocol import (
+    FACTOR_VAE_PROTOCOLS,
+    FactorVAEProtocol,
+    named_protocol,
+)
+from tf_disentangle.metrics.sampling import Encoding, encode_factors
 from tf_disentangle.protocols import CodeColumn, Dataset, Represent
 
 # Codes that are gathered at once when variances are taken; bounds the memory.

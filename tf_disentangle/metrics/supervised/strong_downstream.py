@@ -20,16 +20,15 @@ import numpy as np
 from tqdm import tqdm
 
 from tf_disentangle.checks import integer, require
-from tf_disentangle.metrics.protocol import array_protocol
-from tf_disentangle.metrics.sampling import (
-    Encoding,
-    encode_factors,
+from tf_disentangle.metrics.draws import (
     require_factors,
     rows_note,
     sample_factors,
     scored_factors,
     with_values,
 )
+from tf_disentangle.metrics.protocol import array_protocol
+from tf_disentangle.metrics.sampling import Encoding, encode_factors
 from tf_disentangle.metrics.supervised.downstream import solver_of
 from tf_disentangle.metrics.supervised.predictors import fit_predictor
 from tf_disentangle.protocols import Dataset, Represent
@@ -140,8 +139,7 @@ def strong_downstream_score(
     accuracy[1, targets] = scores[len(targets) :].reshape(len(targets), -1).mean(axis=1)
     plain, strong = accuracy[:, targets].mean(axis=1)
     name = f"{choice.name}, predictor={predictor}, num_train={num_train}"
-    name += f", num_test={num_test}, num_experiments={num_experiments}{note}"
-    name += rows_note(dataset)
+    name += f", num_test={num_test}, num_experiments={num_experiments}{note}{rows_note(dataset)}"
     return StrongDownstreamScore(
         score=float(strong),
         accuracy=float(plain),
