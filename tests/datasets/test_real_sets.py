@@ -1,5 +1,6 @@
 """Published formats -> prepared arrays, on tiny files that `published_files` makes."""
 
+import pathlib
 import pickle
 import shutil
 import tarfile
@@ -94,6 +95,15 @@ def test_the_table_holds_the_published_counts():
     assert {name: dict(row.counts) for name, row in SETS.items()} == counts
     grids = {name for name, row in SETS.items() if row.is_grid(next(iter(row.counts)))}
     assert grids == {name for name in counts if name.startswith("mpi3d")} | set(GRIDS)
+
+
+@pytest.mark.parametrize("name", sorted(set(SETS) - {"dsprites"}))
+def test_each_set_has_its_gin_file(name):
+    """dSprites' file is that of the renderer, which needs no download."""
+    root = pathlib.Path(__file__).resolve().parents[2]
+    text = (root / "gin" / "datasets" / f"{name}.gin").read_text()
+    assert f"published.name = '{name}'" in text
+    assert f"bin/data prepare {name}" in text.splitlines()[0]
 
 
 def test_the_table_agrees_with_tensorflow_datasets():

@@ -115,8 +115,7 @@ def strong_downstream_score(
     solver = solver_of(predictor, choice)
     chosen, note = scored_factors(dataset, factors)
     targets = [k for k in chosen if dataset.factor_sizes[k] > 1]
-    rule = "name a factor with two values or more"
-    require(targets, "factors", rule, factors)
+    require(targets, "factors", "name a factor with two values or more", factors)
     train = sample_factors(dataset, num_train, rng)
     test = sample_factors(dataset, num_test, rng)
     parts = [(target, train, test) for target in targets]
@@ -139,7 +138,8 @@ def strong_downstream_score(
     accuracy[1, targets] = scores[len(targets) :].reshape(len(targets), -1).mean(axis=1)
     plain, strong = accuracy[:, targets].mean(axis=1)
     name = f"{choice.name}, predictor={predictor}, num_train={num_train}"
-    name += f", num_test={num_test}, num_experiments={num_experiments}{note}{rows_note(dataset)}"
+    name += f", num_test={num_test}, num_experiments={num_experiments}{note}"
+    name += rows_note(dataset)
     return StrongDownstreamScore(
         score=float(strong),
         accuracy=float(plain),
