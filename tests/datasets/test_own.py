@@ -1,6 +1,7 @@
 """A user's own folder of images, array file or `tf.data.Dataset`."""
 
 import pathlib
+import pickle
 import zipfile
 
 import numpy as np
@@ -155,6 +156,9 @@ class TestFile:
         data = ImageFile(tmp_path / "a.npy")
         np.testing.assert_array_equal(data.images(), self.images)
         assert not (tmp_path / "cache").exists()
+        carried = pickle.dumps(data)
+        assert len(carried) < self.images.nbytes / 10
+        np.testing.assert_array_equal(pickle.loads(carried).images(), self.images)
 
     def test_npz_with_factors(self, tmp_path):
         factors = np.stack([np.arange(20) % 4, np.arange(20) % 5], axis=1)

@@ -155,6 +155,8 @@ def _sample(values: flags.FlagValues) -> None:
     from tf_disentangle import visualization
 
     dataset = _dataset(values)
+    is_vector = checks.is_vector(dataset.image_shape)
+    checks.require(not is_vector, "NAME", "be a set of images", values.name)
     rng = np.random.default_rng(checks.integer(values.seed, "--seed", at_least=0))
     chosen = np.sort(rng.choice(len(dataset), min(64, len(dataset)), replace=False))
     images = np.asarray(dataset.images()[chosen])

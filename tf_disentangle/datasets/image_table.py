@@ -70,6 +70,19 @@ class ImageTable:
     def __len__(self) -> int:
         return len(self._images)
 
+    def __getstate__(self) -> dict:
+        # A copy in another process maps the file again instead of carrying it.
+        state, images = self.__dict__.copy(), self._images
+        if isinstance(images, np.memmap):
+            where = (images.filename, images.dtype, "r", images.offset, images.shape)
+            state["_images"] = where
+        return state
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state)
+        if isinstance(self._images, tuple):
+            self._images = np.memmap(*self._images)
+
     def images(self) -> np.ndarray:
         """The images as they were given, uint8 [n, H, W, C]; not to be changed."""
         if isinstance(self._images, np.ndarray) and self._images.flags.writeable:

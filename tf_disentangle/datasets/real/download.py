@@ -81,7 +81,7 @@ def _download(file: File, part: pathlib.Path) -> None:
         raise http.client.IncompleteRead(b"", total - done)
 
 
-def verify(path: pathlib.Path, file: File, records: pathlib.Path) -> None:
+def verify(path: pathlib.Path, file: File, record: pathlib.Path) -> str | None:
     """Compares the checksum of a file with the published or the recorded one.
 
     A folder has none. A file that is neither called as published nor of the published
@@ -90,13 +90,17 @@ def verify(path: pathlib.Path, file: File, records: pathlib.Path) -> None:
     Args:
         path: What was found.
         file: What is published.
-        records: Folder of recorded checksums.
+        record: Where the checksum of the first time is recorded.
+
+    Returns:
+        The checksum that must be recorded once the file has proved whole; None if there
+        is nothing to record.
 
     Raises:
         ArgumentError: If they differ.
     """
     if path.is_dir():
-        return
+        return None
     size = path.stat().st_size
     as_published = path.name == file.name or size == file.size
     if as_published and file.size not in (None, size):
@@ -104,18 +108,17 @@ def verify(path: pathlib.Path, file: File, records: pathlib.Path) -> None:
         raise checks.ArgumentError(checks.message(str(path), rule, size, remedy))
     found = sha256(path)
     if found == file.sha256:
-        return
+        return None
     if file.sha256 and as_published:
         rule, remedy = f"have the sha256 {file.sha256}", "Delete it and fetch it again."
         raise checks.ArgumentError(checks.message(str(path), rule, found, remedy))
-    record = records / f"{path.name}.sha256"
     if not record.exists():
-        files.write_text(record, found + "\n")
-        return
+        return found
     rule = f"have the sha256 of the first time, {record.read_text().strip()}"
     remedy = f"It has changed since. To accept that, delete {record}"
     fits = found == record.read_text().strip()
     checks.require(fits, str(path), rule, found, remedy)
+    return None
 
 
 def sha256(path: pathlib.Path) -> str:

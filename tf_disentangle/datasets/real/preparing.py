@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from tf_disentangle import checks
+from tf_disentangle import checks, files
 from tf_disentangle.datasets import cache
 from tf_disentangle.datasets.real import download, tfds_folders
 from tf_disentangle.datasets.real.catalogue import SETS
@@ -65,6 +65,7 @@ class Preparation:
             else pathlib.Path(data_dir).expanduser().absolute()
         )
         self.may_download = may_download
+        self._to_record: dict[pathlib.Path, str | None] = {}
 
     @property
     def key(self) -> str:
@@ -181,11 +182,13 @@ class Preparation:
                 found = self._found(given)
         if not found:
             names = ", ".join(file.name for file in wanted.values())
-            rule = f"be {names}, or a folder that holds it, packed or not"
+            rule = f"be a folder with {names}, packed or not"
+            rule = rule if len(wanted) > 1 else f"be {names}, or a folder with it"
             raise checks.ArgumentError(checks.message("source", rule, str(self.given)))
         for key, file in wanted.items():
-            records = self.data_dir / "checksums" / self.name
-            download.verify(found[key], file, records)
+            record = self.data_dir / "checksums" / self.name / found[key].name
+            record = record.with_name(f"{record.name}.sha256")
+            self._to_record[record] = download.verify(found[key], file, record)
         return found
 
     def _found(self, folder: pathlib.Path) -> dict[str, pathlib.Path]:
@@ -246,6 +249,9 @@ class Preparation:
             start = stop
         rule = f"give {len(out)} images"
         checks.require(start == len(out), f"the source of {self.key}", rule, start)
+        for record, found in self._to_record.items():
+            if found is not None:
+                files.write_text(record, f"{found}\n")
 
 
 def _places(
