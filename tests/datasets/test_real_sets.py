@@ -213,9 +213,8 @@ def test_unknown_names_and_splits():
 
 def test_what_is_not_there_is_told_with_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
-    data = published("shapes3d", data_dir=tmp_path)
     with pytest.raises(checks.ArgumentError) as error:
-        data.images()
+        published("shapes3d", data_dir=tmp_path)
     text = str(error.value)
     assert "tf_disentangle data prepare shapes3d" in text
     assert "https://storage.googleapis.com/3d-shapes/3dshapes.h5" in text

@@ -81,6 +81,8 @@ def published(
             are not at hand; says what to fetch and where to put it.
     """
     preparation = Preparation(name, split, source, data_dir)
+    if not preparation.path.exists():
+        _ = preparation.source  # What is missing is told now, not after an hour.
     if preparation.set.is_grid(preparation.split):
         return PublishedGrid(preparation)
     factors = preparation.factors()
