@@ -41,6 +41,7 @@ setup(
     install_requires=[
         "absl-py>=2.1",
         "gin-config==0.5.0",
+        "h5py>=3.10",  # Keras needs it too
         "importlib_resources",  # tensorflow-datasets needs it and does not say so
         "keras>=3.15,<4",
         "numba>=0.61",
@@ -64,6 +65,7 @@ setup(
         "study": ["ray>=2.50", "pandas>=2.2"],
         "test": [
             "build>=1.2",
+            "dill",  # tfds.testing needs it and does not say so
             "pytest>=8",
             "pytest-xdist>=3.6",
             "ruff>=0.9",

@@ -26,6 +26,10 @@ RULES = {
     "datasets": (BASE | {"files"}, {"cv2", "tqdm"}),
     "datasets.pipeline": (BASE, TF),
     "datasets.resident": (BASE, TF),
+    "datasets.real": (
+        BASE | {"files"},
+        {"h5py", "PIL", "scipy", "tensorflow_datasets", "tqdm"},
+    ),
     "networks": (BASE, {"keras"}),
     "distributions": ({"checks"}, TFP),
     "latents": ({"distributions", "protocols", "checks"}, TFP | {"keras"}),

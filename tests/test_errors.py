@@ -275,6 +275,21 @@ CASES = {
         Case("An argument that a command does not take", "list models"),
         Case("An option that a command does not have", "doctor --cache=x"),
     ],
+    "Data sets": [
+        Case("An action that is none", "data prepar mnist"),
+        Case("An unknown data set", "data prepare shapes3"),
+        Case(
+            "A published file cut short",
+            "data prepare mpi3d_toy --source=mpi3d_toy.npz",
+            {"mpi3d_toy.npz": "PK, and no more"},
+        ),
+        Case("A source without the files", "data prepare mnist --source=runs"),
+        gin_case(
+            "A folder of images that is not there",
+            "include 'vae.gin'\ntrain.dataset = @ImageFolder()\n"
+            "ImageFolder.path = 'picturs'",
+        ),
+    ],
     "gin files: reading them": [
         Case("A file that is not there", "train --gin_file=chyvea.gin"),
         Case("A folder for a file", "train --gin_file=mine.gin", prepare=folder_gin),
@@ -815,7 +830,9 @@ def cell(text):
 def row_of(case, message):
     """Returns the case's line of the table."""
     # The others have no launcher in bin/.
-    launched = case.command.startswith(("train", "evaluate", "visualize", "export"))
+    launched = case.command.startswith(
+        ("train", "evaluate", "visualize", "export", "data")
+    )
     start = "bin/" if launched else "tf_disentangle "
     given = [f"`{start}{cell(case.command)}`"]
     given += [

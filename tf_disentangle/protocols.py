@@ -73,12 +73,38 @@ class Dataset(Protocol):
         """
 
 
+@runtime_checkable
+class Rows(Protocol):
+    """What a data set adds that declares "missing_combinations".
+
+    A metric that holds a factor still cannot put a value of it into any row of factors,
+    for there may be no such image; it asks for rows that have the value.
+    """
+
+    def sample_factors_given(
+        self, fixed: np.ndarray, values: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        """Draws factors int64 [n, K] whose factor `fixed[i]` has value `values[i]`."""
+
+
+@runtime_checkable
+class NumberedImages(Protocol):
+    """What a data set may add whose random images are drawn from `images()`.
+
+    Metrics then encode each of those once.
+    """
+
+    def rows_of(self, factors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Draws, for each row of factors [n, K], an index into `images()`."""
+
+
 #: What a data set may declare in `exceptions`.
 DATASET_EXCEPTIONS: dict[str, str] = {
     "correlated_factors": "factors are not drawn independently",
     "nonuniform_factors": "factor values are not drawn with equal probability",
     "equal_images": "some different factors give the same image",
     "stochastic_images": "render needs an rng",
+    "missing_combinations": "not every combination of factors has an image",
     "vectors": "data are float32 [n, 1, 1, C] without bounds, not uint8 images",
 }
 

@@ -6,13 +6,12 @@ import pytest
 from tests import representations as known
 from tf_disentangle.checks import ArgumentError
 from tf_disentangle.metrics import beta_vae_score, factor_vae_score
+from tf_disentangle.metrics.draws import sample_factors, scored_factors
 from tf_disentangle.metrics.protocol import FACTOR_VAE_PROTOCOLS, named_protocol
 from tf_disentangle.metrics.sampling import (
     EncodedFactors,
     distinct_rows,
     encode_factors,
-    sample_factors,
-    scored_factors,
 )
 
 SIZES = (3, 4, 5)

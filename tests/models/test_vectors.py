@@ -84,7 +84,7 @@ def test_other_data_are_refused(model, data, words):
 def test_parts_that_do_not_fit():
     with pytest.raises(checks.ArgumentError, match=r"likelihood=Normal\(\)"):
         perceptrons((1, 1, 2))
-    with pytest.raises(checks.ArgumentError, match="64 x 64 or 32 x 32"):
+    with pytest.raises(checks.ArgumentError, match="128 x 128, 64 x 64 or 32 x 32"):
         perceptrons((1, 1, 2), objective=elbo(Normal()), encoder=conv_encoder)
     one = mlp_decoder(2, (1, 1, 2), seed=0)
     with pytest.raises(checks.ArgumentError, match="emit 4 channels"):

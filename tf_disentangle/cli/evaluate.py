@@ -27,8 +27,8 @@ from absl import flags
 
 from tf_disentangle import checks
 from tf_disentangle.cli import codes_file, run_flags
+from tf_disentangle.metrics.draws import chosen_factors
 from tf_disentangle.metrics.results import short_name
-from tf_disentangle.metrics.sampling import chosen_factors
 
 if TYPE_CHECKING:  # It imports TensorFlow, which --codes does without.
     from tf_disentangle import loading

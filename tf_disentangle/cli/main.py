@@ -25,6 +25,7 @@ COMMANDS = {
     "evaluate": "score a trained run",
     "visualize": "draw a trained run: reconstructions, traversals, samples",
     "export": "write a trained run as a SavedModel for TensorFlow Serving",
+    "data": "prepare, list and look at data sets",
     "list": "models, objectives, priors, networks, metrics, data, gin files",
     "doctor": "versions, devices, threads and cache of this installation",
 }
@@ -52,7 +53,8 @@ def main(argv: Sequence[str]) -> int:
         if any(option in ("-h", "--help", "-help") for option in options):
             print(f"{command.__doc__}\n{_described(command.FLAGS)}")
             return 0
-        values = _parsed(command.FLAGS, name, options)
+        places = getattr(command, "POSITIONAL", ("run",))
+        values = _parsed(command.FLAGS, name, options, places)
         return command.main(values)
     except (checks.ArgumentError, checks.ArgumentTypeError, flags.Error) as error:
         # gin adds which function it was calling.
@@ -119,9 +121,12 @@ def _bad_value(values: flags.FlagValues, said: str) -> checks.ArgumentError:
 
 
 def _parsed(
-    values: flags.FlagValues, name: str, options: Sequence[str]
+    values: flags.FlagValues,
+    name: str,
+    options: Sequence[str],
+    places: Sequence[str],
 ) -> flags.FlagValues:
-    """Returns the options' values; anything else left over goes to `values.RUN`."""
+    """Returns the options' values; what stands alone goes to `places` in turn."""
     values.unparse_flags()
     for flag in values:
         values[flag].unparse()
@@ -136,10 +141,12 @@ def _parsed(
         raise checks.ArgumentError(message) from error
     except ValueError as error:  # a switch with a value that it does not take
         raise checks.ArgumentError(str(error)) from error
-    takes_run = "run" in values
-    if takes_run and len(rest) == 1 and values["run"].value is None:
-        values["run"].value = rest.pop()
-    rule = "start with --" + (", after one RUN" if takes_run else "")
+    taken = [place for place in places if place in values]
+    for place in taken:
+        if rest and values[place].value is None:
+            values[place].value = rest.pop(0)
+    after = " ".join(place.upper() for place in taken)
+    rule = "start with --" + (f", after one {after}" if taken else "")
     remedy = f"tf_disentangle {name} --help shows them."
     if rest and rest[0].endswith(".gin") and "gin_file" in values:
         remedy = f"Did you mean --gin_file={rest[0]}?"

@@ -14,8 +14,11 @@ from tf_disentangle.datasets.correlated import Correlated
 from tf_disentangle.datasets.correlated_ellipses import CorrelatedEllipses
 from tf_disentangle.datasets.dsprites import DSprites
 from tf_disentangle.datasets.held_out import HeldOut
+from tf_disentangle.datasets.image_table import ImageTable
+from tf_disentangle.datasets.own import ImageFile, ImageFolder, from_tf_data
 from tf_disentangle.datasets.pinwheel import Pinwheel
 from tf_disentangle.datasets.principal import principal_shares
+from tf_disentangle.datasets.real import SETS, published
 from tf_disentangle.datasets.rooms3d import Rooms3D
 from tf_disentangle.datasets.subset import Subset
 from tf_disentangle.datasets.variants import Colored, Noisy, OnBackground
@@ -28,20 +31,28 @@ DATASETS: dict[str, Callable[..., Dataset]] = {
     "CorrelatedEllipses": CorrelatedEllipses,
     "DSprites": DSprites,
     "HeldOut": HeldOut,
+    "ImageFile": ImageFile,
+    "ImageFolder": ImageFolder,
     "Noisy": Noisy,
     "OnBackground": OnBackground,
     "Pinwheel": Pinwheel,
     "Rooms3D": Rooms3D,
+    "from_tf_data": from_tf_data,
+    "published": published,
 }
 
 __all__ = [
     "CACHE_HELP",
     "DATASETS",
+    "SETS",
     "Colored",
     "Correlated",
     "CorrelatedEllipses",
     "DSprites",
     "HeldOut",
+    "ImageFile",
+    "ImageFolder",
+    "ImageTable",
     "Noisy",
     "OnBackground",
     "PackedImages",
@@ -49,6 +60,8 @@ __all__ = [
     "Rooms3D",
     "Subset",
     "cache_dir",
+    "from_tf_data",
     "pack",
     "principal_shares",
+    "published",
 ]

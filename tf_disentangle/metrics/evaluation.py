@@ -11,13 +11,14 @@ import numpy as np
 from tqdm import tqdm
 
 from tf_disentangle.checks import integer, require
+from tf_disentangle.metrics.draws import chosen_factors
 from tf_disentangle.metrics.intervals import (
     Interval,
     accuracy_interval,
     mean_interval,
 )
 from tf_disentangle.metrics.on_dataset import needs
-from tf_disentangle.metrics.sampling import EncodedFactors, chosen_factors
+from tf_disentangle.metrics.sampling import EncodedFactors
 from tf_disentangle.metrics.supervised.shared_fits import sharing_fits
 from tf_disentangle.protocols import CodeColumn, Dataset, Represent
 

@@ -22,18 +22,17 @@ from typing import Any
 import numpy as np
 
 from tf_disentangle.checks import integer, one_of
+from tf_disentangle.metrics.draws import (
+    require_factors,
+    sample_factors,
+    scored_factors,
+)
 from tf_disentangle.metrics.protocol import (
     ARRAY_PROTOCOLS,
     ArrayProtocol,
     named_protocol,
 )
-from tf_disentangle.metrics.sampling import (
-    EncodedFactors,
-    encode_factors,
-    require_factors,
-    sample_factors,
-    scored_factors,
-)
+from tf_disentangle.metrics.sampling import EncodedFactors, encode_factors
 from tf_disentangle.metrics.supervised.predictors import PREDICTORS
 from tf_disentangle.metrics.supervised.sap import SOLVERS
 from tf_disentangle.protocols import Dataset, RandomRepresent, Represent

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 from tqdm import tqdm
@@ -24,10 +24,14 @@ from tf_disentangle.checks import (
     ArgumentTypeError,
     integer,
     message,
-    one_of,
     require,
 )
-from tf_disentangle.protocols import Dataset, RandomRepresent, Represent
+from tf_disentangle.protocols import (
+    Dataset,
+    NumberedImages,
+    RandomRepresent,
+    Represent,
+)
 
 # Codes that are drawn at once from posteriors; bounds the memory.
 _ROWS_PER_DRAW = 2**14
@@ -56,115 +60,6 @@ class Encoding:
     def __getitem__(self, draws: slice | np.ndarray) -> np.ndarray:
         """Codes of the selected draws, float32 [..., L]."""
         return self.codes[self.row[draws]]
-
-
-def require_factors(dataset: Dataset) -> None:
-    """Raises `ArgumentError` unless the set has known factors."""
-    require(
-        len(dataset.factor_names) > 0,
-        "dataset",
-        "have ground-truth factors",
-        f"{type(dataset).__name__} with factor_names ()",
-        "Score such a set by a metric that needs no factors.",
-    )
-
-
-def scored_factors(
-    dataset: Dataset, factors: Sequence[str] | None
-) -> tuple[np.ndarray, str]:
-    """Finds the factors that a metric is to score; the others still vary.
-
-    Args:
-        dataset: A set with known factors.
-        factors: Their names; None is all.
-
-    Returns:
-        Their positions, ascending int64, and what the protocol's name must add, such
-        as ", factors=scale+x"; "" where all are scored.
-
-    Raises:
-        ArgumentError: If a name is unknown or comes twice, or none is given.
-    """
-    return chosen_factors(dataset.factor_names, factors)
-
-
-def chosen_factors(
-    names: Sequence[str], factors: Sequence[str] | None
-) -> tuple[np.ndarray, str]:
-    """Finds factors among all names, as `scored_factors` does for a set's.
-
-    Args:
-        names: Of all factors, in order.
-        factors: Names of those to score; None is all.
-
-    Returns:
-        Positions and note as in `scored_factors`.
-
-    Raises:
-        ArgumentError: If a name is unknown or comes twice, or none is given.
-    """
-    names = tuple(names)
-    if factors is None:
-        return np.arange(len(names)), ""
-    factors = [factors] if isinstance(factors, str) else list(factors)
-    require(
-        len(factors) > 0 and len(set(factors)) == len(factors),
-        "factors",
-        "name at least one factor, and each once",
-        factors,
-    )
-    chosen = np.sort([names.index(one_of(name, names, "factors")) for name in factors])
-    if len(chosen) == len(names):
-        return chosen, ""
-    return chosen, f", factors={'+'.join(names[k] for k in chosen)}"
-
-
-def fixable_factors(
-    dataset: Dataset, chosen: np.ndarray, one_valued: bool = False
-) -> np.ndarray:
-    """Returns those of the chosen factors that a vote may fix, int64 positions.
-
-    Args:
-        dataset: A set with known factors.
-        chosen: int64, positions of factors.
-        one_valued: Whether to keep factors with one value, fixing which says nothing.
-
-    Raises:
-        ArgumentError: If none is left.
-    """
-    sizes = np.asarray(dataset.factor_sizes)
-    fixable = chosen if one_valued else chosen[sizes[chosen] > 1]
-    require(
-        fixable.size > 0,
-        "dataset",
-        "have a factor with two values or more",
-        f"factor_sizes {tuple(dataset.factor_sizes)}",
-    )
-    return fixable
-
-
-def sample_factors(dataset: Dataset, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Draws factors, int64 [n, K], and checks what the set returned.
-
-    The array is the caller's own to change.
-
-    Raises:
-        ArgumentError: If the draw is not [n, K] or a value lies outside its factor.
-    """
-    factors = np.array(dataset.sample_factors(n, rng), np.int64)
-    sizes = np.asarray(dataset.factor_sizes)
-    shape = (n, len(sizes))
-    name = "dataset.sample_factors(n, rng)"
-    require(factors.shape == shape, name, f"have shape {shape}", factors.shape)
-    if n:
-        low, high = factors.min(axis=0), factors.max(axis=0)
-        require(
-            np.all(low >= 0) and np.all(high < sizes),
-            name,
-            f"lie in [0, size) for factor sizes {tuple(dataset.factor_sizes)}",
-            f"minima {low.tolist()}, maxima {high.tolist()}",
-        )
-    return factors
 
 
 class EncodedFactors:
@@ -292,9 +187,12 @@ def encode_factors(
         return _encode_rows(dataset, represent, rows, rng, batch_size, progress)
 
     is_random = isinstance(represent, RandomRepresent)
+    numbered = stochastic and isinstance(dataset, NumberedImages)
     if encode_once is None or is_random:
-        encode_once = not stochastic
-    if not encode_once:
+        encode_once = numbered or not stochastic
+    if encode_once and numbered:
+        encoding = _encoded_rows_once(dataset, represent, factors, rng, batch_size)
+    elif not encode_once:
         encoding = Encoding(encode(factors), np.arange(len(factors)))
     else:
         encoding = _encoded_once(
@@ -316,6 +214,22 @@ def _encoded_once(
             return encoding
     first, row = distinct_rows(factors, dataset.factor_sizes)
     return Encoding(encode(factors[first]), row)
+
+
+def _encoded_rows_once(
+    dataset: Dataset,
+    represent: Represent,
+    factors: np.ndarray,
+    rng: np.random.Generator,
+    batch_size: int,
+) -> Encoding:
+    """Codes of all draws of a set that draws from given images, each encoded once."""
+    rows, row = np.unique(dataset.rows_of(factors, rng), return_inverse=True)
+    images, parts = dataset.images(), []
+    for start in range(0, len(rows), batch_size):
+        chosen = rows[start : start + batch_size]
+        parts.append(_finite_codes(represent(images[chosen]), len(chosen)))
+    return Encoding(np.concatenate(parts), row)
 
 
 def _draw_codes(

@@ -15,7 +15,7 @@ DTYPES = ("float32", "mixed_bfloat16")
 
 KERNEL, STRIDE = 4, 2
 SMALLEST = 4  # height and width between the convolutions and the dense layers
-HALVINGS = {64: 4, 32: 3}  # image side -> stride-2 layers down to SMALLEST
+HALVINGS = {128: 5, 64: 4, 32: 3}  # image side -> stride-2 layers down to SMALLEST
 
 
 def glorot(seed: int, layer: int) -> keras.initializers.Initializer:
@@ -61,14 +61,14 @@ def num_halvings(image_shape: Any) -> int:
     """Returns how many stride-2 layers lie between `image_shape` and 4 x 4.
 
     Raises:
-        ArgumentError: If the images are not 64 x 64 or 32 x 32.
+        ArgumentError: If the images are not square with one of these sides.
     """
     height, width, _ = checks.image_shape(image_shape)
     checks.require(
         height == width and height in HALVINGS,
         "image_shape",
-        "have height and width 64 x 64 or 32 x 32",
+        "have height and width 128 x 128, 64 x 64 or 32 x 32",
         tuple(image_shape),
-        "Resize or pad the images to one of these sizes.",
+        "Resize or pad the images to one of these sizes (ImageFolder.size does).",
     )
     return HALVINGS[height]

@@ -185,7 +185,7 @@ class TestStrong:
         test = dataset.sample_factors(400, rng)
         fixed = set()
         for _ in range(60):
-            new_train, new_test = hold_out(train, test, 0, dataset.factor_sizes, rng)
+            new_train, new_test = hold_out(dataset, train, test, 0, rng)
             # The target's only rival is the last: the middle one has a single value.
             assert np.all(new_train[:, :2] == train[:, :2])
             assert np.all(new_test[:, :2] == test[:, :2])

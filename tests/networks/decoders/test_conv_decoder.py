@@ -7,7 +7,7 @@ import tensorflow as tf
 from tf_disentangle import checks
 from tf_disentangle.networks import conv_decoder
 
-SHAPES = [(64, 64, 1), (64, 64, 3), (32, 32, 1)]
+SHAPES = [(64, 64, 1), (64, 64, 3), (32, 32, 1), (128, 128, 1)]
 
 
 def latents(n, size, seed=0):
@@ -32,6 +32,7 @@ def test_equals_the_numpy_network(shape):
         ((64, 64, 1), 256, 10, 2816 + 263168 + 65600 + 32800 + 16416 + 513),
         ((64, 64, 3), 128, 6, 896 + 132096 + 65600 + 32800 + 16416 + 1539),
         ((32, 32, 1), 256, 10, 2816 + 263168 + 32800 + 16416 + 513),
+        ((128, 128, 1), 256, 10, 2816 + 263168 + 2 * 65600 + 32800 + 16416 + 513),
     ],
 )
 def test_parameter_count(shape, width, num_latents, count):

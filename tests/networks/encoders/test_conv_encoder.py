@@ -11,7 +11,9 @@ def images(n, shape, seed=0):
     return np.random.default_rng(seed).uniform(size=(n, *shape)).astype(np.float32)
 
 
-@pytest.mark.parametrize("shape", [(64, 64, 1), (64, 64, 3), (32, 32, 1)])
+@pytest.mark.parametrize(
+    "shape", [(64, 64, 1), (64, 64, 3), (32, 32, 1), (128, 128, 1)]
+)
 def test_equals_the_numpy_network(shape):
     encoder = conv_encoder(shape, 20, width=128, seed=1)
     oracle.randomise_biases(encoder, np.random.default_rng(2))
@@ -29,6 +31,7 @@ def test_equals_the_numpy_network(shape):
         ((64, 64, 1), 256, 20, 544 + 16416 + 32832 + 65600 + 262400 + 5140),
         ((64, 64, 3), 128, 20, 1568 + 16416 + 32832 + 65600 + 131200 + 2580),
         ((32, 32, 1), 256, 65, 544 + 16416 + 32832 + 262400 + 16705),
+        ((128, 128, 1), 256, 20, 544 + 16416 + 32832 + 2 * 65600 + 262400 + 5140),
     ],
 )
 def test_parameter_count(shape, width, outputs, count):
@@ -111,7 +114,7 @@ def test_weights_and_model_can_be_saved(tmp_path):
     np.testing.assert_array_equal(loaded(x), encoder(x))
 
 
-@pytest.mark.parametrize("shape", [(28, 28, 1), (64, 32, 1), (128, 128, 3)])
+@pytest.mark.parametrize("shape", [(28, 28, 1), (64, 32, 1), (96, 96, 3)])
 def test_other_sizes_are_refused(shape):
     with pytest.raises(checks.ArgumentError, match="64 x 64 or 32 x 32; received") as e:
         conv_encoder(shape, 20, seed=0)

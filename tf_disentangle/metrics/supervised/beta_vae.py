@@ -20,6 +20,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from tf_disentangle.checks import integer
+from tf_disentangle.metrics.draws import (
+    fixable_factors,
+    require_factors,
+    rows_note,
+    sample_factors,
+    scored_factors,
+    with_values,
+)
 from tf_disentangle.metrics.inputs import categorical_columns
 from tf_disentangle.metrics.logistic import fit_logistic
 from tf_disentangle.metrics.protocol import (
@@ -27,14 +35,7 @@ from tf_disentangle.metrics.protocol import (
     BetaVAEProtocol,
     named_protocol,
 )
-from tf_disentangle.metrics.sampling import (
-    Encoding,
-    encode_factors,
-    fixable_factors,
-    require_factors,
-    sample_factors,
-    scored_factors,
-)
+from tf_disentangle.metrics.sampling import Encoding, encode_factors
 from tf_disentangle.protocols import CodeColumn, Dataset, Represent
 
 # Codes that are gathered at once when differences are taken; bounds the memory.
@@ -150,6 +151,7 @@ def beta_vae_score(
     if categorical.any():
         note += ", categorical=differs"
     names = tuple(dataset.factor_names[k] for k in chosen)
+    note += rows_note(dataset)
     choice = dataclasses.replace(choice, name=choice.name + note)
     return _score(features, np.searchsorted(chosen, shared), names, choice)
 
@@ -172,8 +174,10 @@ def draw_pairs(
     shared = rng.choice(candidates, size=num_votes)
     factors = sample_factors(dataset, 2 * num_votes * batch_size, rng)
     pairs = factors.reshape(2, num_votes, batch_size, -1)
-    vote = np.arange(num_votes)
-    pairs[1, vote, :, shared] = pairs[0, vote, :, shared]
+    fixed = shared.repeat(batch_size)
+    first, second = pairs.reshape(2, num_votes * batch_size, -1)
+    values = first[np.arange(len(first)), fixed]
+    pairs[1] = with_values(dataset, second, fixed, values, rng).reshape(pairs[1].shape)
     return shared, pairs
 
 

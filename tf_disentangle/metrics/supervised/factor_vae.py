@@ -24,20 +24,21 @@ from collections.abc import Sequence
 import numpy as np
 
 from tf_disentangle.checks import integer
+from tf_disentangle.metrics.draws import (
+    fixable_factors,
+    require_factors,
+    rows_note,
+    sample_factors,
+    scored_factors,
+    with_values,
+)
 from tf_disentangle.metrics.inputs import Samples, check_codes, one_hot
 from tf_disentangle.metrics.protocol import (
     FACTOR_VAE_PROTOCOLS,
     FactorVAEProtocol,
     named_protocol,
 )
-from tf_disentangle.metrics.sampling import (
-    Encoding,
-    encode_factors,
-    fixable_factors,
-    require_factors,
-    sample_factors,
-    scored_factors,
-)
+from tf_disentangle.metrics.sampling import Encoding, encode_factors
 from tf_disentangle.protocols import CodeColumn, Dataset, Represent
 
 # Codes that are gathered at once when variances are taken; bounds the memory.
@@ -160,7 +161,8 @@ def factor_vae_score(
     )
     require_factors(dataset)
     chosen, note = scored_factors(dataset, factors)
-    choice = dataclasses.replace(choice, name=choice.name + note)
+    name = choice.name + note + rows_note(dataset)
+    choice = dataclasses.replace(choice, name=name)
     rng = np.random.default_rng(integer(seed, "seed", at_least=0))
     # All draws come before the first image, so that each image is encoded once.
     reference = sample_factors(dataset, choice.num_variance_samples, rng)
@@ -269,9 +271,11 @@ def draw_votes(
     fixed = rng.choice(candidates, size=num_votes)
     factors = sample_factors(dataset, num_votes * batch_size, rng)
     batches = factors.reshape(num_votes, batch_size, -1)
-    vote = np.arange(num_votes)
-    batches[vote, :, fixed] = batches[vote, 0, fixed][:, np.newaxis]
-    return fixed, batches
+    first = batches[np.arange(num_votes), 0, fixed]
+    factors = with_values(
+        dataset, factors, fixed.repeat(batch_size), first.repeat(batch_size), rng
+    )
+    return fixed, factors.reshape(batches.shape)
 
 
 def stillest_latent(

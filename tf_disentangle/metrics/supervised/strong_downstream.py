@@ -20,14 +20,15 @@ import numpy as np
 from tqdm import tqdm
 
 from tf_disentangle.checks import integer, require
-from tf_disentangle.metrics.protocol import array_protocol
-from tf_disentangle.metrics.sampling import (
-    Encoding,
-    encode_factors,
+from tf_disentangle.metrics.draws import (
     require_factors,
+    rows_note,
     sample_factors,
     scored_factors,
+    with_values,
 )
+from tf_disentangle.metrics.protocol import array_protocol
+from tf_disentangle.metrics.sampling import Encoding, encode_factors
 from tf_disentangle.metrics.supervised.downstream import solver_of
 from tf_disentangle.metrics.supervised.predictors import fit_predictor
 from tf_disentangle.protocols import Dataset, Represent
@@ -137,6 +138,7 @@ def strong_downstream_score(
     plain, strong = accuracy[:, targets].mean(axis=1)
     name = f"{choice.name}, predictor={predictor}, num_train={num_train}"
     name += f", num_test={num_test}, num_experiments={num_experiments}{note}"
+    name += rows_note(dataset)
     return StrongDownstreamScore(
         score=float(strong),
         accuracy=float(plain),
@@ -167,7 +169,7 @@ def _draw_parts(
     parts = [(target, train, test) for target in targets]
     for target in targets:
         for _ in range(num_experiments):
-            held_out = hold_out(train, test, target, dataset.factor_sizes, rng)
+            held_out = hold_out(dataset, train, test, target, rng)
             parts.append((target, *held_out))
     return parts
 
@@ -197,35 +199,41 @@ def _accuracies(
 
 
 def hold_out(
+    dataset: Dataset,
     train: np.ndarray,
     test: np.ndarray,
     target: int,
-    factor_sizes: Sequence[int],
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Fixes another factor than `target` in train, and takes that value from test.
 
     Args:
+        dataset: A set with known factors.
         train: int [N, K]; left as it is.
         test: int [M, K]; left as it is.
         target: The factor that will be predicted, in [0, K).
-        factor_sizes: Number of values of each factor.
         rng: Draws the factor, its value and the test part's values.
 
     Returns:
-        Copies of both with one column changed.
+        Copies of both with one column changed; rows drawn anew, where the set does not
+        have every combination.
 
     Raises:
         ArgumentError: If no other factor has two values or more.
     """
+    factor_sizes = dataset.factor_sizes
     others = [k for k, size in enumerate(factor_sizes) if size > 1 and k != target]
     rule = "have two factors with two values or more"
     sizes = f"factor_sizes {tuple(factor_sizes)}"
     require(others, "dataset", rule, sizes)
     fixed = rng.choice(others)
     value = rng.integers(factor_sizes[fixed])
-    train, test = train.copy(), test.copy()
-    train[:, fixed] = value
     other = rng.integers(factor_sizes[fixed] - 1, size=len(test))
-    test[:, fixed] = other + (other >= value)
-    return train, test
+    changed = []
+    for factors, values in (
+        (train, np.full(len(train), value)),
+        (test, other + (other >= value)),
+    ):
+        which = np.full(len(factors), fixed)
+        changed.append(with_values(dataset, factors.copy(), which, values, rng))
+    return changed[0], changed[1]

@@ -1,4 +1,4 @@
-"""The convolutional decoder of the field, for 64 x 64 and 32 x 32 images."""
+"""The convolutional decoder of the field, for square images of 128, 64 or 32."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import keras
 from tf_disentangle import checks
 from tf_disentangle.networks import blocks
 
-CHANNELS = (64, 32, 32)  # before the last layer, which gives the image's channels
+# Before the last layer, which gives the image's channels; as many as it needs.
+CHANNELS = (64, 64, 32, 32)
 
 
 def conv_decoder(
@@ -24,12 +25,13 @@ def conv_decoder(
 
     Dense layers of `width` and 4 * 4 * 64 units with ReLU, transposed convolutions
     4 x 4, stride 2 with 64, 32, 32 channels and ReLU (32 x 32 images: the first one
-    removed), and a last one that gives the C logits of each pixel. Under
-    "mixed_bfloat16" the logits are computed in bfloat16 (8 bits) and then cast.
+    removed; 128 x 128: another of 64 before it), and a last one that gives the C logits
+    of each pixel. Under "mixed_bfloat16" the logits are computed in bfloat16 (8 bits)
+    and then cast.
 
     Args:
         num_latents: Number of latents L, at least 1.
-        image_shape: (H, W, C) with H = W = 64 or 32.
+        image_shape: (H, W, C) with H = W = 128, 64 or 32.
         seed: Seed of the initial weights, at least 0.
         width: Units of the hidden dense layer, at least 1.
         dtype: "float32" or "mixed_bfloat16" (float32 weights, bfloat16 arithmetic).

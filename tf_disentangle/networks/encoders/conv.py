@@ -1,4 +1,4 @@
-"""The convolutional encoder of the field, for 64 x 64 and 32 x 32 images."""
+"""The convolutional encoder of the field, for square images of 128, 64 or 32."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import keras
 from tf_disentangle import checks
 from tf_disentangle.networks import blocks
 
-CHANNELS = (32, 32, 64, 64)
+CHANNELS = (32, 32, 64, 64, 64)  # as many as the image needs
 
 
 def conv_encoder(
@@ -23,11 +23,11 @@ def conv_encoder(
     """Builds images [B, H, W, C] in [0, 1] -> parameters float32 [B, num_outputs].
 
     Convolutions 4 x 4, stride 2, ReLU with 32, 32, 64, 64 channels (32 x 32 images: the
-    last one removed), a dense layer of `width` units with ReLU, a linear head. The
-    head computes in float32 under either `dtype`.
+    last one removed; 128 x 128: another of 64 added), a dense layer of `width` units
+    with ReLU, a linear head. The head computes in float32 under either `dtype`.
 
     Args:
-        image_shape: (H, W, C) with H = W = 64 or 32.
+        image_shape: (H, W, C) with H = W = 128, 64 or 32.
         num_outputs: Numbers per image that the latent space asks for, at least 1.
         seed: Seed of the initial weights, at least 0.
         width: Units of the hidden dense layer, at least 1.

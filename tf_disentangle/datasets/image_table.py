@@ -1,0 +1,247 @@
+"""Sets of given images, each with a row of factors, or with none.
+
+The rows need be no full grid: some combinations of factors may have no image, others
+several. Then every draw is a draw of rows, and holding a factor still means drawing
+among the rows that have its value.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from tf_disentangle import checks
+from tf_disentangle.datasets.factors import check_factors
+
+_NOT_A_GRID = ("correlated_factors", "nonuniform_factors", "equal_images")
+
+
+class ImageTable:
+    """Images with a table of their factors (a `Dataset`, `protocols.Rows`).
+
+    Args:
+        images: uint8 [n, H, W, C], indexed only as images[indices].
+        factors: [n, K], numbers or strings; a factor's values are numbered in their
+            sorted order. None for a set of images alone.
+        factor_names: K names; None calls them factor_0, factor_1, ...
+        num_bins: Cuts each factor of more distinct numbers into as many bins of equal
+            width; None takes every number as a value of its own.
+
+    Attributes:
+        factor_values: For each factor its values [size] in order; for one cut into
+            bins, the bins' lower edges.
+
+    Raises:
+        ArgumentError: If the shapes do not fit each other, or nearly every row has a
+            value of its own.
+    """
+
+    exceptions: frozenset[str] = frozenset()
+
+    def __init__(
+        self,
+        images: np.ndarray,
+        factors: np.ndarray | None = None,
+        factor_names: Sequence[str] | None = None,
+        num_bins: int | None = None,
+    ) -> None:
+        is_stack = len(images.shape) == 4 and images.dtype == np.uint8
+        received = f"{images.dtype} of shape {tuple(images.shape)}"
+        rule = "be uint8 of shape [n, H, W, C]"
+        checks.require(is_stack, "images", rule, received)
+        checks.require(len(images) > 0, "images", "not be empty", received)
+        self._images = images
+        self.image_shape = tuple(images.shape[1:])
+        if factors is None:
+            factors = np.empty((len(images), 0), np.int64)
+        factors = _as_columns(factors, len(images))
+        self.factor_names = _names(factor_names, len(factors))
+        if num_bins is not None:
+            num_bins = checks.integer(num_bins, "num_bins", at_least=2)
+        self._rows, values = _numbered(
+            factors, self.factor_names, len(images), num_bins
+        )
+        self.factor_values = tuple(values)
+        self.factor_sizes = tuple(len(v) for v in values)
+        self._index_rows()
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getstate__(self) -> dict:
+        # A copy in another process maps the file again instead of carrying it.
+        state, images = self.__dict__.copy(), self._images
+        if isinstance(images, np.memmap):
+            where = (images.filename, images.dtype, "r", images.offset, images.shape)
+            state["_images"] = where
+        return state
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state)
+        if isinstance(self._images, tuple):
+            self._images = np.memmap(*self._images)
+
+    def images(self) -> np.ndarray:
+        """The images as they were given, uint8 [n, H, W, C]; not to be changed."""
+        if isinstance(self._images, np.ndarray) and self._images.flags.writeable:
+            self._images = self._images.view()
+            self._images.setflags(write=False)
+        return self._images
+
+    def training_factors(self) -> np.ndarray:
+        """The factors of `images()`, int64 [n, K]."""
+        return self._rows.copy()
+
+    def sample_factors(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Draws the factors of rows, int64 [n, K], each row as likely as any other."""
+        n = checks.integer(n, "n", at_least=0)
+        checks.require_type(rng, np.random.Generator, "rng")
+        return self._rows[rng.integers(len(self), size=n)]
+
+    def sample_factors_given(
+        self, fixed: np.ndarray, values: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        """Draws rows' factors of which one is given, int64 [n, K].
+
+        Args:
+            fixed: int [n], which factor.
+            values: int [n], its value; that of some row.
+            rng: Of the draw, each fitting row as likely as any other.
+        """
+        fixed, values = np.asarray(fixed), np.asarray(values)
+        result = np.empty((len(fixed), len(self.factor_sizes)), np.int64)
+        uniform = rng.random(len(fixed))
+        for k in np.unique(fixed):
+            order = np.argsort(self._rows[:, k], kind="stable")
+            counts = np.bincount(self._rows[:, k], minlength=self.factor_sizes[k])
+            here = np.flatnonzero(fixed == k)
+            number = counts[values[here]]
+            starts = (np.cumsum(counts) - counts)[values[here]]
+            drawn = starts + (uniform[here] * number).astype(np.int64)
+            result[here] = self._rows[order[drawn]]
+        return result
+
+    def rows_of(
+        self, factors: np.ndarray, rng: np.random.Generator | None = None
+    ) -> np.ndarray:
+        """Draws for each row of factors [n, K] an image that has them, int64 [n].
+
+        Raises:
+            ArgumentTypeError: If the factors are not integers.
+            ArgumentError: If a value is out of range, no image has a combination, or
+                several have and there is no rng.
+        """
+        factors = check_factors(factors, self.factor_names, self.factor_sizes)
+        combination, known = self._look_up(factors)
+        if not known.all():
+            rule = "be combinations that an image has"
+            wrong = factors[~known][0].tolist()
+            remedy = "sample_factors draws such ones."
+            raise checks.ArgumentError(checks.message("factors", rule, wrong, remedy))
+        starts = self._starts[combination]
+        counts = self._starts[combination + 1] - starts
+        if "stochastic_images" not in self.exceptions:
+            return self._order[starts]
+        remedy = "Several images have these factors: np.random.default_rng(0)."
+        checks.require(rng is not None, "rng", "be given", rng, remedy)
+        return self._order[starts + rng.integers(counts)]
+
+    def render(
+        self, factors: np.ndarray, rng: np.random.Generator | None = None
+    ) -> np.ndarray:
+        """Returns images that have the factors [n, K], uint8 [n, H, W, C].
+
+        Raises:
+            ArgumentError: As `rows_of`.
+        """
+        return np.asarray(self._images[self.rows_of(factors, rng)])
+
+    def _index_rows(self) -> None:
+        """Numbers the combinations that exist and groups the rows by them."""
+        # For each factor, what occurs of (combination of those before it, its value):
+        # numbering step by step keeps the numbers small for any number of factors.
+        self._seen: list[np.ndarray] = []
+        combination = np.zeros(len(self), np.int64)
+        for column, size in zip(self._rows.T, self.factor_sizes, strict=True):
+            joint = combination * size + column
+            seen, combination = np.unique(joint, return_inverse=True)
+            self._seen.append(seen)
+        counts = np.bincount(combination)
+        self._starts = np.concatenate([[0], np.cumsum(counts)])
+        self._order = np.argsort(combination, kind="stable")
+        if not self.factor_sizes:
+            return
+        is_full = len(counts) == math.prod(self.factor_sizes)
+        several = bool((counts > 1).any())
+        exceptions = [] if is_full and not several else [*_NOT_A_GRID]
+        exceptions += ["stochastic_images"] * several
+        exceptions += ["missing_combinations"] * (not is_full)
+        self.exceptions = frozenset(exceptions)
+
+    def _look_up(self, factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the combination of each row, and whether it exists."""
+        combination = np.zeros(len(factors), np.int64)
+        known = np.ones(len(factors), bool)
+        columns = zip(factors.T, self.factor_sizes, self._seen, strict=True)
+        for column, size, seen in columns:
+            joint = combination * size + column
+            combination = np.minimum(np.searchsorted(seen, joint), len(seen) - 1)
+            known &= seen[combination] == joint
+        return combination, known
+
+
+def _as_columns(factors: np.ndarray, count: int) -> list[np.ndarray]:
+    """The K columns of a table with a row for each image."""
+    factors = np.asarray(factors)
+    if factors.ndim == 1:
+        factors = factors[:, np.newaxis]
+    fits = factors.ndim == 2 and len(factors) == count
+    rule = f"have shape [{count}, K], a row for each image"
+    checks.require(fits, "factors", rule, factors.shape)
+    is_plain = factors.dtype.kind in "biufUS"
+    rule = "hold numbers or strings"
+    checks.require(is_plain, "factors", rule, factors.dtype.name)
+    return list(factors.T)
+
+
+def _names(names: Sequence[str] | None, count: int) -> tuple[str, ...]:
+    if names is None:
+        return tuple(f"factor_{k}" for k in range(count))
+    names = tuple(map(str, names))
+    fits = len(names) == count and len(set(names)) == count
+    rule = f"be {count} different names, one for each column of the factors"
+    checks.require(fits, "factor_names", rule, names)
+    return names
+
+
+def _numbered(
+    columns: list[np.ndarray], names: Sequence[str], count: int, num_bins: int | None
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Numbers the values of each column: int64 [n, K], and the values."""
+    numbers, all_values = [], []
+    for name, column in zip(names, columns, strict=True):
+        if column.dtype.kind == "f":
+            finite = np.isfinite(column).all()
+            checks.require(finite, f"factor {name}", "be finite", "NaN or infinity")
+        values, number = np.unique(column, return_inverse=True)
+        if (
+            num_bins is not None
+            and len(values) > num_bins
+            and column.dtype.kind in "iuf"
+        ):
+            edges = np.linspace(values[0], values[-1], num_bins + 1)[:-1]
+            bins = np.searchsorted(edges, column, side="right") - 1
+            used, number = np.unique(bins, return_inverse=True)
+            values = edges[used]
+        rule = "have values that occur twice or more on the average"
+        received = f"{len(values)} different values in {len(column)} rows"
+        remedy = "Give num_bins, or leave this factor out."
+        checks.require(
+            2 * len(values) <= len(column), f"factor {name}", rule, received, remedy
+        )
+        numbers.append(number)
+        all_values.append(values)
+    rows = np.stack(numbers, axis=1) if numbers else np.empty((count, 0))
+    return rows.astype(np.int64), all_values

@@ -1,0 +1,361 @@
+"""Arrays and image files where they lie, read in blocks: never whole in memory."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import gzip
+import io
+import math
+import pathlib
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import IO
+
+import numpy as np
+
+from tf_disentangle import checks
+
+#: Images of one block: one array, or one array for each where their sizes differ.
+Block = np.ndarray | Sequence[np.ndarray]
+
+_BLOCK_BYTES = 1 << 24
+_IDX_TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
+_NORB_TYPES = {0x1E3D4C55: "u1", 0x1E3D4C54: "<i4"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """The images of a set as they were published.
+
+    Attributes:
+        count: Number of images.
+        blocks: Returns an iterator over blocks of images in order, uint8 [H, W] or
+            [H, W, C] each.
+        factors: Of the images in the same order, int64 [count, K]; None if none are
+            known.
+    """
+
+    count: int
+    blocks: Callable[[], Iterator[Block]]
+    factors: np.ndarray | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Stored:
+    """An array in a file.
+
+    Attributes:
+        path: The file.
+        shape: Of the array.
+        dtype: Of the array.
+        blocks: Returns an iterator over consecutive rows.
+    """
+
+    path: pathlib.Path
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    blocks: Callable[[], Iterator[np.ndarray]]
+
+    def all(self) -> np.ndarray:
+        """The whole array, for small ones."""
+        empty = np.empty((0, *self.shape[1:]), self.dtype)
+        return np.concatenate([empty, *self.blocks()])
+
+
+@contextlib.contextmanager
+def reading(path: pathlib.Path) -> Iterator[None]:
+    """Turns what a damaged file raises into one message with a remedy."""
+    try:
+        yield
+    except (checks.ArgumentError, checks.ArgumentTypeError):
+        raise
+    except FileNotFoundError as error:
+        raise checks.ArgumentError(
+            checks.message("the data file", "exist", str(path))
+        ) from error
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        zlib.error,
+        zipfile.BadZipFile,
+        tarfile.TarError,
+    ) as error:
+        rule, remedy = "be a whole file", "Delete it and fetch it again."
+        message = checks.message(str(path), rule, str(error), remedy)
+        raise checks.ArgumentError(message) from error
+
+
+def array(path: pathlib.Path, *keys: str) -> Stored:
+    """Finds an array in a .npz, .h5 or .npy file.
+
+    Args:
+        path: The file.
+        *keys: Its possible names; a .npy file needs none.
+
+    Raises:
+        ArgumentError: If the file is damaged or none of the names is there.
+    """
+    if path.suffix == ".npy":
+        return _npy(path)
+    with reading(path):
+        if path.suffix in (".h5", ".hdf5"):
+            names = _h5_names(path)
+        else:
+            with zipfile.ZipFile(path) as archive:
+                names = [n.removesuffix(".npy") for n in archive.namelist()]
+    found = [key for key in keys if key in names]
+    rule = f"hold an array {' or '.join(keys)}"
+    checks.require(found, str(path), rule, f"arrays {', '.join(sorted(names))}")
+    return (_h5 if path.suffix in (".h5", ".hdf5") else _npz)(path, found[0])
+
+
+def names_in(path: pathlib.Path) -> list[str]:
+    """Names of the arrays of a .npz file."""
+    with reading(path), zipfile.ZipFile(path) as archive:
+        return [name.removesuffix(".npy") for name in archive.namelist()]
+
+
+def idx(path: pathlib.Path) -> Stored:
+    """The array of an idx file, as MNIST is published in, gzipped or not."""
+    with reading(path), _opened(path) as file:
+        zero, kind, ndim = np.frombuffer(_exactly(file, 4), ">u2, u1, u1")[0]
+        if zero or kind not in _IDX_TYPES:
+            raise ValueError("its first bytes are not those of an idx file")
+        shape = np.frombuffer(_exactly(file, 4 * ndim), ">i4").tolist()
+    start = functools.partial(_opened, path, 4 + 4 * int(ndim))
+    return _streamed(path, start, tuple(shape), np.dtype(_IDX_TYPES[kind]))
+
+
+def norb(path: pathlib.Path) -> Stored:
+    """The array of one of SmallNORB's .mat files, gzipped or not."""
+    with reading(path), _opened(path) as file:
+        kind, ndim = np.frombuffer(_exactly(file, 8), "<i4").tolist()
+        if kind not in _NORB_TYPES:
+            raise ValueError("its first bytes are not those of a NORB matrix")
+        # At least three sizes are written.
+        sizes = np.frombuffer(_exactly(file, 4 * max(3, ndim)), "<i4")
+    start = functools.partial(_opened, path, 8 + sizes.nbytes)
+    shape = tuple(sizes[:ndim].tolist())
+    return _streamed(path, start, shape, np.dtype(_NORB_TYPES[kind]))
+
+
+def _opened(path: pathlib.Path, offset: int = 0) -> IO[bytes]:
+    """Opens a file, unpacking it if it is gzipped, past its first bytes."""
+    file = open(path, "rb")  # noqa: SIM115 closed by the caller
+    if file.read(2) == b"\x1f\x8b":
+        file.close()
+        file = gzip.open(path)  # noqa: SIM115 as above
+    file.seek(offset)
+    return file
+
+
+def _npy(path: pathlib.Path) -> Stored:
+    with reading(path):
+        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+
+    def blocks() -> Iterator[np.ndarray]:
+        step = _rows(mapped.shape, mapped.dtype)
+        for start in range(0, len(mapped), step):
+            yield np.asarray(mapped[start : start + step])
+
+    return Stored(path, mapped.shape, mapped.dtype, blocks)
+
+
+def _npz(path: pathlib.Path, key: str) -> Stored:
+    """Streams a member: numpy itself would hold the whole array in memory."""
+
+    def start() -> IO[bytes]:
+        with zipfile.ZipFile(path) as archive:
+            file = archive.open(f"{key}.npy")
+        _npy_header(file)
+        return file
+
+    with reading(path), zipfile.ZipFile(path) as archive:
+        with archive.open(f"{key}.npy") as file:
+            shape, fortran, dtype = _npy_header(file)
+        if fortran and len(shape) > 1:
+            raise ValueError(f"{key} is stored column by column")
+        if dtype.hasobject:
+            raise ValueError(f"{key} holds Python objects, not numbers")
+    return _streamed(path, start, shape, dtype)
+
+
+def _npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    version = np.lib.format.read_magic(file)
+    if version == (1, 0):
+        return np.lib.format.read_array_header_1_0(file)
+    return np.lib.format.read_array_header_2_0(file)
+
+
+def _h5_names(path: pathlib.Path) -> list[str]:
+    import h5py
+
+    names: list[str] = []
+    with h5py.File(path) as file:
+        file.visititems(
+            lambda name, item: (
+                names.append(name) if isinstance(item, h5py.Dataset) else None
+            )
+        )
+    return names
+
+
+def _h5(path: pathlib.Path, key: str) -> Stored:
+    import h5py
+
+    with reading(path), h5py.File(path) as file:
+        shape, dtype = file[key].shape, file[key].dtype
+
+    def blocks() -> Iterator[np.ndarray]:
+        step = _rows(shape, dtype)
+        with reading(path), h5py.File(path) as file:
+            for start in range(0, shape[0], step):
+                yield file[key][start : start + step]
+
+    return Stored(path, shape, dtype, blocks)
+
+
+def _streamed(
+    path: pathlib.Path,
+    start: Callable[[], IO[bytes]],
+    shape: tuple[int, ...],
+    dtype: np.dtype,
+) -> Stored:
+    """An array that lies in a stream, row after row."""
+
+    def blocks() -> Iterator[np.ndarray]:
+        step, size = _rows(shape, dtype), math.prod(shape[1:]) * dtype.itemsize
+        with reading(path), start() as file:
+            for first in range(0, shape[0], step):
+                count = min(step, shape[0] - first)
+                data = _exactly(file, count * size)
+                yield np.frombuffer(data, dtype).reshape(count, *shape[1:])
+            # Going to the end has gzip and zip compare their checksums.
+            if file.read(1):
+                raise ValueError(f"there is more in it than the {shape} announced")
+
+    return Stored(path, shape, dtype, blocks)
+
+
+def _exactly(file: IO[bytes], count: int) -> bytes:
+    data = file.read(count)
+    if len(data) < count:
+        raise EOFError(f"{count - len(data)} bytes are missing at its end")
+    return data
+
+
+def _rows(shape: Sequence[int], dtype: np.dtype) -> int:
+    """Rows of a block."""
+    return max(1, _BLOCK_BYTES // max(1, math.prod(shape[1:]) * dtype.itemsize))
+
+
+@dataclasses.dataclass(frozen=True)
+class Files:
+    """Files below a folder, or in a .zip or .tar archive.
+
+    Attributes:
+        names: Relative to the folder, in the order of reading: alphabetical, or that
+            of a tar, which is quick in no other.
+        contents: Returns an iterator over their bytes in that order.
+    """
+
+    names: list[str]
+    contents: Callable[[], Iterator[bytes]]
+
+    @classmethod
+    def below(cls, path: pathlib.Path, wanted: Callable[[str], object]) -> Files:
+        """Finds the files whose names `wanted` likes.
+
+        Raises:
+            ArgumentError: If the archive is damaged or there is none.
+        """
+        with reading(path):
+            if path.is_dir():
+                files = cls._of_folder(path, wanted)
+            elif zipfile.is_zipfile(path):
+                files = cls._of_zip(path, wanted)
+            else:
+                files = cls._of_tar(path, wanted)
+        checks.require(files.names, str(path), "hold the files of the set", "none")
+        return files
+
+    @classmethod
+    def _of_folder(cls, path: pathlib.Path, wanted: Callable[[str], object]) -> Files:
+        found = (p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file())
+        names = sorted(name for name in found if _is_visible(name) and wanted(name))
+
+        def contents() -> Iterator[bytes]:
+            for name in names:
+                with reading(path / name):
+                    data = (path / name).read_bytes()
+                yield data
+
+        return cls(names, contents)
+
+    @classmethod
+    def _of_zip(cls, path: pathlib.Path, wanted: Callable[[str], object]) -> Files:
+        with zipfile.ZipFile(path) as archive:
+            found = archive.namelist()
+        names = sorted(name for name in found if _is_visible(name) and wanted(name))
+
+        def contents() -> Iterator[bytes]:
+            with reading(path), zipfile.ZipFile(path) as archive:
+                for name in names:
+                    yield archive.read(name)
+
+        return cls(names, contents)
+
+    @classmethod
+    def _of_tar(cls, path: pathlib.Path, wanted: Callable[[str], object]) -> Files:
+        def chosen(member: tarfile.TarInfo) -> bool:
+            return bool(
+                member.isfile() and _is_visible(member.name) and wanted(member.name)
+            )
+
+        with tarfile.open(path) as archive:
+            names = [member.name for member in archive if chosen(member)]
+
+        def contents() -> Iterator[bytes]:
+            with reading(path), tarfile.open(path) as archive:
+                for member in archive:
+                    if chosen(member):
+                        yield archive.extractfile(member).read()
+
+        return cls(names, contents)
+
+
+def _is_visible(name: str) -> bool:
+    """Whether a name is none of those that systems leave in folders and archives."""
+    parts = name.removeprefix("./").split("/")
+    return not any(part.startswith((".", "__MACOSX")) for part in parts)
+
+
+def decoded(name: str, data: bytes) -> np.ndarray:
+    """Decodes an image file to uint8 [H, W] or [H, W, 3].
+
+    Transparent pixels are seen before white.
+
+    Raises:
+        ArgumentError: If it is no image, or has more than 8 bits.
+    """
+    from PIL import Image
+
+    try:
+        image = Image.open(io.BytesIO(data))
+        image.load()
+    except (OSError, SyntaxError, ValueError) as error:
+        remedy = f"({error}) Delete it or fetch it again."
+        message = checks.message("an image file", "be a whole image", name, remedy)
+        raise checks.ArgumentError(message) from error
+    rule = "have 8 bits for each value"
+    checks.require(image.mode[0] not in "IF", name, rule, f"mode {image.mode}")
+    if "A" in image.mode or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image).convert("RGB")
+    return np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
