@@ -16,6 +16,11 @@ from tf_disentangle.objectives.decomposition import (
 )
 from tf_disentangle.objectives.dip_vae import CovariancePenalty, dip_vae_i, dip_vae_ii
 from tf_disentangle.objectives.elbo import elbo
+from tf_disentangle.objectives.joint_vae import (
+    JointCapacityKL,
+    WeightedGroups,
+    joint_vae,
+)
 from tf_disentangle.objectives.monitors import monitors
 from tf_disentangle.objectives.objective import (
     Inference,
@@ -43,11 +48,17 @@ OBJECTIVES = {
     "dip_vae_i": dip_vae_i,
     "dip_vae_ii": dip_vae_ii,
     "elbo": elbo,
+    "joint_vae": joint_vae,
 }
 
 #: What any objective can be given: what it pays for the KL, further terms, and values
 #: that change with the step. Adding one is one entry here.
-KL_COSTS = {"CapacityKL": CapacityKL, "WeightedKL": WeightedKL}
+KL_COSTS = {
+    "CapacityKL": CapacityKL,
+    "JointCapacityKL": JointCapacityKL,
+    "WeightedGroups": WeightedGroups,
+    "WeightedKL": WeightedKL,
+}
 PENALTIES = {
     "AggregateDivergence": AggregateDivergence,
     "CovariancePenalty": CovariancePenalty,
@@ -75,6 +86,7 @@ __all__ = [
     "CyclicSchedule",
     "DimensionKL",
     "Inference",
+    "JointCapacityKL",
     "KLCost",
     "LinearSchedule",
     "MutualInformation",
@@ -83,6 +95,7 @@ __all__ = [
     "Schedule",
     "Terms",
     "TotalCorrelation",
+    "WeightedGroups",
     "WeightedKL",
     "annealed_vae",
     "beta_tcvae",
@@ -92,6 +105,7 @@ __all__ = [
     "dip_vae_i",
     "dip_vae_ii",
     "elbo",
+    "joint_vae",
     "monitors",
     "prior_to_aggregate_kl",
 ]

@@ -22,7 +22,7 @@ import tensorflow as tf
 
 from tf_disentangle import checks
 from tf_disentangle.distributions import Bernoulli, Likelihood
-from tf_disentangle.objectives.objective import Objective
+from tf_disentangle.objectives.objective import NO_BOUNDS, Objective
 from tf_disentangle.objectives.schedules import LinearSchedule, Schedule, at_least_zero
 
 
@@ -61,8 +61,14 @@ class CapacityKL:
         """Whether the KL is paid at all."""
         return self.gamma > 0
 
-    def __call__(self, kl: Mapping[str, tf.Tensor], step: tf.Tensor) -> tf.Tensor:
+    def __call__(
+        self,
+        kl: Mapping[str, tf.Tensor],
+        step: tf.Tensor,
+        bounds: Mapping[str, float] = NO_BOUNDS,
+    ) -> tf.Tensor:
         """Returns the cost, a scalar."""
+        del bounds  # Of a part; the capacity is of the sum.
         return capacity_cost(
             tf.add_n(list(kl.values())), self.capacity(step), self.gamma
         )

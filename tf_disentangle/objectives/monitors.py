@@ -10,7 +10,7 @@ samples. Of the N posteriors that overlap with one a batch holds few: where post
 are narrow, log q(z) comes out too low and I(x; z) too high, up to log N. Compare models
 by them, at equal N and batch, rather than read them as exact. The fourth is the total
 correlation of a normal with the sampled codes' covariance; zero for uncorrelated
-codes, however dependent. Of N sampled codes it is too high: by L (L - 1) / 4 (N - 1)
+codes, however dependent, and of the continuous latents alone. Of N sampled codes it is too high: by L (L - 1) / 4 (N - 1)
 on average for independent normal latents and N far above L (0.09 nats for N = 250,
 L = 10), and by more as N comes near to L.
 
@@ -44,11 +44,10 @@ def monitors(inference: Inference) -> dict[str, tf.Tensor]:
         inference: A batch, the larger the better.
     """
     found = {}
-    images, latents = inference.sample.shape
-    if images is None or images > latents:
-        found["gaussian_total_correlation"] = gaussian_total_correlation(
-            inference.sample
-        )
+    codes = inference.latents.continuous(inference.sample)
+    images, latents = codes.shape
+    if images is None or images > latents > 0:
+        found["gaussian_total_correlation"] = gaussian_total_correlation(codes)
     if inference.num_examples is None:
         return found
     try:

@@ -11,11 +11,16 @@ from tf_disentangle.visualization.matrices import latent_factor_matrix
 from tf_disentangle.visualization.reconstructions import reconstructions
 from tf_disentangle.visualization.samples import samples
 from tf_disentangle.visualization.scatter import scatter, scatters
-from tf_disentangle.visualization.traversals import traversal_frames, traversals
+from tf_disentangle.visualization.traversals import (
+    normal_quantiles,
+    traversal_frames,
+    traversals,
+)
 
 __all__ = [
     "covariances",
     "latent_factor_matrix",
+    "normal_quantiles",
     "reconstructions",
     "samples",
     "save_gif",
