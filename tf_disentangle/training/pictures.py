@@ -92,9 +92,9 @@ class Painter:
         is_category = np.array([c.kind == "categorical" for c in latents.columns])
         normal[:, is_category] = drawn[:, is_category]
         codes = {latents.prior.label: drawn}
-        named = [_STANDARD_NORMAL] * (not is_category.all())
-        named += [_UNIFORM] * is_category.any()
-        codes.setdefault(", ".join(named), normal)
+        kinds = ((_STANDARD_NORMAL, ~is_category), (_UNIFORM, is_category))
+        plain = ", ".join(name for name, present in kinds if present.any())
+        codes.setdefault(plain, normal)
         images = {label: self._model.decode(z) for label, z in codes.items()}
         # A draw from a heavy-tailed prior can overflow the decoder.
         finite = {k: x[np.isfinite(x).all(axis=(1, 2, 3))] for k, x in images.items()}

@@ -167,8 +167,8 @@ def traversal_frames(
     steps = _steps(values, limits, num_steps)
     plan = _plan(decode, code, steps, columns, notes, order)
     num_columns = integer(num_columns, "num_columns", at_least=1)
-    num_columns = min(num_columns, len(plan.latents))
-    num_rows = math.ceil(len(plan.latents) / num_columns)
+    num_columns = min(num_columns, len(plan.rows))
+    num_rows = math.ceil(len(plan.rows) / num_columns)
     names = ["\n".join(filter(None, label)) for label in plan.labels]
     names += [""] * (num_rows * num_columns - len(names))
     titles = [f"value {number}" for number in _numbers(plan.steps)]
