@@ -28,10 +28,10 @@ class Latents(keras.layers.Layer):
     in float32 and reparameterised.
 
     A *code* has one column for each latent, L in all, and `columns` says what each
-    holds; a *sample* z has the D numbers that the decoder takes. Of a continuous latent
-    both are the same number. A categorical one over n values has one column in the code,
-    the value, and n numbers in z, a point of the simplex: `groups` tells where.
-    `decoded` and `codes_of` lead from one to the other.
+    holds; a *sample* z has the D numbers that the decoder takes. A continuous latent is
+    one number in both. A categorical one over n values has one column in the code, the
+    value, and n numbers in z, a point of the simplex: `groups` tells where. `decoded`
+    and `codes_of` lead from one to the other.
 
     Args:
         num_latents: L, at least 1.
@@ -153,8 +153,8 @@ class Latents(keras.layers.Layer):
         """Returns codes as float32 [N, L] after checking them against `columns`.
 
         Raises:
-            ArgumentError: If the shape is another, or the column of a categorical latent
-                holds what is none of its values.
+            ArgumentError: If the shape is another, or the column of a categorical
+                latent holds what is none of its values.
         """
         codes = np.asarray(codes, np.float32)
         ok = codes.ndim == 2 and codes.shape[1] == self.num_latents
@@ -166,8 +166,8 @@ class Latents(keras.layers.Layer):
             checks.require(
                 not wrong.size,
                 f"codes[:, {i}]",
-                f"hold the values 0 to {column.num_values - 1} of the categorical latent "
-                f"{column.name}",
+                f"hold the values 0 to {column.num_values - 1} of the categorical "
+                f"latent {column.name}",
                 wrong[:1].tolist(),
                 "It has no order: nothing lies between two values or beyond them.",
             )

@@ -43,25 +43,27 @@ class JointCapacityKL:
     mean is over each device's share of the batch.
 
     Attributes:
-        capacity: C_z(t) in nats, never negative.
+        capacity: C_z(t) in nats, never negative; None pays KL_z as the ELBO does, which
+            keeps a model such as CHyVAE beside categorical latents what it is.
         discrete_capacity: C_c(t) in nats, never negative.
         gamma: At least 0.
     """
 
-    capacity: Schedule
+    capacity: Schedule | None
     discrete_capacity: Schedule
     gamma: float = 30.0
 
     def __post_init__(self) -> None:
         """Checks the arguments."""
         checks.real(self.gamma, "gamma", at_least=0.0)
-        at_least_zero(self.capacity, "capacity")
+        if self.capacity is not None:
+            at_least_zero(self.capacity, "capacity")
         at_least_zero(self.discrete_capacity, "discrete_capacity")
 
     @property
     def pays(self) -> bool:
-        """Whether the KL is paid at all."""
-        return self.gamma > 0
+        """Whether the continuous latents' KL is paid, which alone may be needed."""
+        return self.gamma > 0 or self.capacity is None
 
     def __call__(
         self,
@@ -72,7 +74,9 @@ class JointCapacityKL:
         """Returns the cost, a scalar."""
         costs = []
         continuous = [part for name, part in kl.items() if name != DISCRETE]
-        if continuous:
+        if continuous and self.capacity is None:
+            costs.append(tf.reduce_mean(tf.add_n(continuous)))
+        elif continuous:
             capacity = self.capacity(step)
             costs.append(capacity_cost(tf.add_n(continuous), capacity, self.gamma))
         if DISCRETE in kl:

@@ -6,13 +6,14 @@
     gaussian_total_correlation  1/2 (sum_j log C_jj - log |C|), C = Cov[z]
 
 in nats. The first three, stratified estimates, sum to the mean KL at the batch's
-samples. Of the N posteriors that overlap with one a batch holds few: where posteriors
-are narrow, log q(z) comes out too low and I(x; z) too high, up to log N. Compare models
-by them, at equal N and batch, rather than read them as exact. The fourth is the total
+samples; categorical latents enter by their relaxations. Of the N posteriors that
+overlap with one a batch holds few: where posteriors are narrow, log q(z) comes out too
+low and I(x; z) too high, up to log N. Compare models by them, at equal N and batch,
+rather than read them as exact. The fourth is the total
 correlation of a normal with the sampled codes' covariance; zero for uncorrelated
-codes, however dependent, and of the continuous latents alone. Of N sampled codes it is too high: by L (L - 1) / 4 (N - 1)
-on average for independent normal latents and N far above L (0.09 nats for N = 250,
-L = 10), and by more as N comes near to L.
+codes, however dependent, and of continuous latents alone. Of N sampled codes it is too
+high: by L (L - 1) / 4 (N - 1) on average for independent normal latents and N far above
+L (0.09 nats for N = 250, L = 10), and by more as N comes near to L.
 
 References:
     Chen et al., "Isolating Sources of Disentanglement in Variational Autoencoders",

@@ -151,7 +151,7 @@ class Experiment:
 
     def rehearse(self) -> None:
         """Checks the arguments of the metrics, which are called only at the end."""
-        rehearse(self.dataset, self.metrics)
+        rehearse(self.dataset, self.metrics, self.model.latents.columns)
 
     def check(self) -> None:
         """Checks all that `run` checks before it writes anything."""
@@ -301,7 +301,7 @@ class Experiment:
             *self.extras,
             CallbackState(self.extras, notes.get("callbacks", [])),
             # Records first: a row past the checkpoint is cut, a lost one stays lost.
-            duties.Record(interval, self.folder, writer),
+            duties.Record(interval, self.folder, writer, self.model.latents.columns),
             Score(
                 interval, cadence.score, self.steps, self.folder, writer, self._scores
             ),
@@ -310,13 +310,19 @@ class Experiment:
             duties.Progress(interval, self.steps),
         ]
 
-    def draw(self, folder: str | os.PathLike, step: int) -> list[pathlib.Path]:
+    def draw(
+        self,
+        folder: str | os.PathLike,
+        step: int,
+        traversal_steps: Sequence[float] | None = None,
+    ) -> list[pathlib.Path]:
         """Writes the pictures of the model as it is; returns their paths.
 
         Args:
             folder: Where to.
             step: Of the weights. Rows of the traversals carry the KL of the validation
                 and the factors of the last score at that step, if there are any.
+            traversal_steps: None is nine steps from -2 to 2.
         """
         kl: Sequence[float] = ()
         factors: Sequence[str] = ()
@@ -326,16 +332,18 @@ class Experiment:
             kl = row.get("kl_per_latent", kl)
             for result in row.get("scores", {}).values():
                 factors = result.get("factor_of_latent", factors)
-        return self._painter().save(folder, kl, factors)
+        return self._painter(traversal_steps).save(folder, kl, factors)
 
-    def _painter(self) -> Painter | VectorPainter:
+    def _painter(self, steps: Sequence[float] | None = None) -> Painter | VectorPainter:
         """Returns a painter of eight held-out images, or of many vectors."""
         vectors = self.model.is_vector
         count = MAX_POINTS if vectors else 8
         shown = np.sort(self.batches.held_out)[:count]
         indices = shown if len(shown) else self.batches.training[:count]
         images = self.dataset.images()[indices]
-        return (VectorPainter if vectors else Painter)(self.model, images)
+        if vectors:
+            return VectorPainter(self.model, images)
+        return Painter(self.model, images, steps=steps)
 
     def _finish(self) -> dict[str, Any]:
         """Scores the trained model and draws its pictures."""
@@ -352,7 +360,8 @@ class Experiment:
 
     def _scores(self) -> dict[str, Any]:
         """Returns the results of the metrics for the model as it is."""
-        return score(self.dataset, self.model.represent, self.metrics)
+        columns = self.model.latents.columns
+        return score(self.dataset, self.model.represent, self.metrics, columns)
 
 
 def _optimizer_of(model: VAE) -> dict[str, Any]:

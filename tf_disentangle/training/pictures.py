@@ -22,12 +22,20 @@ class Painter:
         model: The model, as it will be when a picture is asked for.
         images: uint8 [N, H, W, C]; the first is where traversals start.
         seed: Seed of the samples.
+        steps: Of the traversals; None is those of `visualization.traversals`.
     """
 
-    def __init__(self, model: VAE, images: np.ndarray, seed: int = 0) -> None:
+    def __init__(
+        self,
+        model: VAE,
+        images: np.ndarray,
+        seed: int = 0,
+        steps: Sequence[float] | None = None,
+    ) -> None:
         self._model = model
         self._images = np.array(images)
         self._seed = tf.constant([seed, 0], tf.int32)
+        self._steps = steps
 
     def sheets(
         self,
@@ -49,6 +57,7 @@ class Painter:
                 model.decode, **self._rows(kl_per_latent, factor_of_latent)
             ),
             "samples": visualization.samples(self._samples(12)),
+            **self._categories(),
             **self._hyperprior(),
         }
 
@@ -79,6 +88,7 @@ class Painter:
         return {
             "code": self._model.represent(self._images[:1])[0],
             "columns": columns,
+            "values": self._steps,
             "notes": list(zip(kl_cells, factor_cells, strict=True)),
             "order": np.argsort(-np.asarray(kl), kind="stable") if len(kl) else None,
         }
@@ -104,6 +114,17 @@ class Painter:
         """Draws codes [count, L] from the prior, categories as whole numbers."""
         latents = self._model.latents
         return latents.codes_of(latents.prior.sample(count, self._seed)).numpy()
+
+    def _categories(self) -> dict[str, np.ndarray]:
+        """Returns samples by category, for each categorical latent."""
+        columns, codes = self._model.latents.columns, self._prior_codes(10)
+        return {
+            f"samples_{column.name}": visualization.samples_by_category(
+                self._model.decode, codes, latent, columns
+            )
+            for latent, column in enumerate(columns)
+            if column.kind == "categorical"
+        }
 
     def _hyperprior(self) -> dict[str, np.ndarray]:
         """Returns the covariances of a hyperprior, if there is one."""

@@ -4,7 +4,9 @@ Each function returns one picture [H, W, 3], or frames [T, H, W, 3]; `save_png` 
 `save_gif` write them. A model enters only as `decode(codes) -> images`.
 """
 
+from tf_disentangle.visualization.categories import samples_by_category
 from tf_disentangle.visualization.covariances import covariances
+from tf_disentangle.visualization.editing import edit, edits
 from tf_disentangle.visualization.grid import sheet
 from tf_disentangle.visualization.io import save_gif, save_png
 from tf_disentangle.visualization.matrices import latent_factor_matrix
@@ -19,10 +21,13 @@ from tf_disentangle.visualization.traversals import (
 
 __all__ = [
     "covariances",
+    "edit",
+    "edits",
     "latent_factor_matrix",
     "normal_quantiles",
     "reconstructions",
     "samples",
+    "samples_by_category",
     "save_gif",
     "save_png",
     "scatter",

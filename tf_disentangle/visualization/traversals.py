@@ -254,7 +254,7 @@ def _values(column: CodeColumn, steps: np.ndarray) -> np.ndarray:
 
 def _categories(column: CodeColumn, width: int) -> list[str]:
     """Labels of the tiles of a row: categories, or none for a continuous latent."""
-    names = [str(k) for k in range(column.num_values or 0)]
+    names = [f"{column.name} = {k}" for k in range(column.num_values or 0)]
     return names + [""] * (width - len(names))
 
 
