@@ -181,7 +181,7 @@ class CategoricalLatents(Latents):
 
     def posterior_covariance(self, posterior: tfd.Distribution) -> tf.Tensor:
         """Returns [B, 0, 0]."""
-        return self.posterior_mean(posterior)[..., tf.newaxis]
+        return tf.linalg.diag(self.posterior_mean(posterior))
 
     def code(self, posterior: tfd.Distribution) -> tf.Tensor:
         """Returns the most probable value of each latent, [B, L]."""

@@ -226,6 +226,11 @@ def columns_for(
 ) -> dict[str, Sequence[CodeColumn]]:
     """Returns {"columns": columns} for a metric that asks for it, else {}.
 
+    Args:
+        metric: Any function with or without a parameter `columns`.
+        columns: What the columns of the codes hold; None if it is not known.
+        name: Of the metric, for the error.
+
     Raises:
         ArgumentError: If a metric that does not ask would take a categorical column,
             whose values have no order, for a quantity.

@@ -22,7 +22,7 @@ import tensorflow as tf
 
 from tf_disentangle import checks
 from tf_disentangle.distributions import Bernoulli, Likelihood
-from tf_disentangle.objectives.objective import NO_BOUNDS, Objective
+from tf_disentangle.objectives.objective import Objective
 from tf_disentangle.objectives.schedules import LinearSchedule, Schedule, at_least_zero
 
 
@@ -65,7 +65,7 @@ class CapacityKL:
         self,
         kl: Mapping[str, tf.Tensor],
         step: tf.Tensor,
-        bounds: Mapping[str, float] = NO_BOUNDS,
+        bounds: Mapping[str, float] | None = None,
     ) -> tf.Tensor:
         """Returns the cost, a scalar."""
         del bounds  # Of a part; the capacity is of the sum.

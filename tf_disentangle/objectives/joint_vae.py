@@ -28,7 +28,7 @@ import tensorflow as tf
 from tf_disentangle import checks
 from tf_disentangle.distributions import Bernoulli, Likelihood
 from tf_disentangle.objectives.annealed_vae import capacity_cost
-from tf_disentangle.objectives.objective import NO_BOUNDS, Objective
+from tf_disentangle.objectives.objective import Objective
 from tf_disentangle.objectives.schedules import LinearSchedule, Schedule, at_least_zero
 
 #: The part of the KL that is the categorical latents'.
@@ -69,7 +69,7 @@ class JointCapacityKL:
         self,
         kl: Mapping[str, tf.Tensor],
         step: tf.Tensor,
-        bounds: Mapping[str, float] = NO_BOUNDS,
+        bounds: Mapping[str, float] | None = None,
     ) -> tf.Tensor:
         """Returns the cost, a scalar."""
         costs = []
@@ -81,7 +81,7 @@ class JointCapacityKL:
             costs.append(capacity_cost(tf.add_n(continuous), capacity, self.gamma))
         if DISCRETE in kl:
             capacity = self.discrete_capacity(step)
-            if DISCRETE in bounds:
+            if bounds and DISCRETE in bounds:
                 capacity = tf.minimum(capacity, bounds[DISCRETE])
             costs.append(capacity_cost(kl[DISCRETE], capacity, self.gamma))
         return tf.add_n(costs)
@@ -113,7 +113,7 @@ class WeightedGroups:
         self,
         kl: Mapping[str, tf.Tensor],
         step: tf.Tensor,
-        bounds: Mapping[str, float] = NO_BOUNDS,
+        bounds: Mapping[str, float] | None = None,
     ) -> tf.Tensor:
         """Returns the weighted sum of the parts, [B]."""
         del step, bounds

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -39,10 +38,6 @@ MONITORS = (
     "dimension_kl",
     "gaussian_total_correlation",
 )
-
-
-#: Of a KL whose parts can all grow without end.
-NO_BOUNDS: Mapping[str, float] = MappingProxyType({})
 
 
 class Inference(NamedTuple):
@@ -93,14 +88,14 @@ class KLCost(Protocol):
         self,
         kl: Mapping[str, tf.Tensor],
         step: tf.Tensor,
-        bounds: Mapping[str, float] = ...,
+        bounds: Mapping[str, float] | None = None,
     ) -> tf.Tensor:
         """Maps the named parts of the KL, each [B], to a cost [B] or scalar.
 
         Args:
             kl: The parts, in nats.
             step: int64 scalar, the number of steps done.
-            bounds: The most nats of those parts that have a bound.
+            bounds: The most nats of those parts that have a bound; None if none has.
         """
 
 
@@ -180,7 +175,7 @@ class WeightedKL:
         self,
         kl: Mapping[str, tf.Tensor],
         step: tf.Tensor,
-        bounds: Mapping[str, float] = NO_BOUNDS,
+        bounds: Mapping[str, float] | None = None,
     ) -> tf.Tensor:
         """Returns beta * KL, [B]."""
         del bounds
