@@ -242,7 +242,7 @@ def columns_for(
     named = [column.name for column in columns if column.kind == "categorical"]
     remedy = "Leave the metric out; a metric of your own may take `columns`."
     rule = "take `columns` where latents are categorical, for these have no order"
-    require(not named, name, rule, f"{', '.join(named)} among the latents", remedy)
+    require(not named, name, rule, ", ".join(named), remedy)
     return {}
 
 
