@@ -15,7 +15,7 @@ from tf_disentangle.checks import integer, require
 from tf_disentangle.protocols import CodeColumn, Decode, Represent
 from tf_disentangle.visualization.canvas import rgb
 from tf_disentangle.visualization.grid import sheet
-from tf_disentangle.visualization.traversals import normal_quantiles
+from tf_disentangle.visualization.traversals import normal_quantiles, step_labels
 
 
 def edit(
@@ -76,7 +76,9 @@ def edits(
     edited = [edit(represent, decode, images, latent, value) for value in values]
     rows = [images, decode(represent(images)), *edited]
     tiles = np.stack([rgb(np.asarray(row), "images") for row in rows], axis=1)
-    numbers = [f"{column.name} = {value + 0.0:.3g}" for value in values]
+    is_category = column.num_values is not None
+    shown = map(str, values) if is_category else step_labels(np.asarray(values))
+    numbers = [f"{column.name} = {number}" for number in shown]
     return sheet(
         tiles,
         title=title,

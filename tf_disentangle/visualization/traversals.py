@@ -89,7 +89,7 @@ def traversals(
     tiles = np.zeros((len(plan.rows), width, *plan.rows[0].shape[1:]), np.uint8)
     for row, images in enumerate(plan.rows):
         tiles[row, : len(images)] = images
-    numbers = _numbers(plan.steps)
+    numbers = step_labels(plan.steps)
     return sheet(
         tiles,
         title=title,
@@ -171,7 +171,7 @@ def traversal_frames(
     num_rows = math.ceil(len(plan.rows) / num_columns)
     names = ["\n".join(filter(None, label)) for label in plan.labels]
     names += [""] * (num_rows * num_columns - len(names))
-    titles = [f"value {number}" for number in _numbers(plan.steps)]
+    titles = [f"value {number}" for number in step_labels(plan.steps)]
     labels = Labels(
         title=max(titles, key=len),
         tiles=np.reshape(names, (num_rows, num_columns)).tolist(),
@@ -274,7 +274,7 @@ def _decoded(decode: Decode, codes: np.ndarray) -> np.ndarray:
     return np.concatenate(batches)
 
 
-def _numbers(values: np.ndarray) -> list[str]:
+def step_labels(values: np.ndarray) -> list[str]:
     """Formats values alike: with one decimal where that is exact, else with two."""
     decimals = 1 if np.allclose(values, values.round(1)) else 2
     return [f"{value + 0.0:.{decimals}f}" for value in values.round(decimals)]
