@@ -6,7 +6,9 @@ import textwrap
 import numpy as np
 import pytest
 
+from tests.datasets.published_files import make
 from tf_disentangle import checks, configuration
+from tf_disentangle.datasets import SETS
 
 ROOT = configuration.gin_root()
 RUNNABLE = sorted([*ROOT.glob("*.gin"), *ROOT.glob("papers/*.gin")])
@@ -54,10 +56,12 @@ def test_files_of_metrics_build_their_metrics(file, tmp_path):
     assert [metric.__name__ for metric in experiment.metrics] == asked
 
 
-SETS = [f for f in sorted((ROOT / "datasets").glob("*.gin")) if f.stem != "pinwheel"]
+SET_FILES = sorted((ROOT / "datasets").glob("*.gin"))
+REAL = [f for f in SET_FILES if "@published()" in f.read_text()]
+MADE = [f for f in SET_FILES if f not in REAL and f.stem != "pinwheel"]
 
 
-@pytest.mark.parametrize("file", SETS, ids=lambda f: f.stem)
+@pytest.mark.parametrize("file", MADE, ids=lambda f: f.stem)
 def test_files_of_data_sets_replace_the_set_of_a_model(file, tmp_path):
     text = file.read_text()
     named = re.search(r"^train.dataset = @(\w+)\(\)$", text, re.MULTILINE)[1]
@@ -67,6 +71,38 @@ def test_files_of_data_sets_replace_the_set_of_a_model(file, tmp_path):
     assert type(experiment.dataset).__name__ == named
     assert experiment.model.image_shape == experiment.dataset.image_shape
     assert len(experiment.dataset.images()[[0, len(experiment.dataset) - 1]]) == 2
+
+
+@pytest.mark.parametrize("file", REAL, ids=lambda f: f.stem)
+def test_files_of_real_sets_say_what_they_are_and_how_to_get_them(
+    file, tmp_path, monkeypatch
+):
+    for name in ("TF_DISENTANGLE_CACHE", "TFDS_DATA_DIR"):
+        monkeypatch.setenv(name, str(tmp_path))
+    row = SETS[file.stem]
+    comment = file.read_text().splitlines()[0]
+    (count,) = {*row.counts.values()} - {10_000}  # those of MNIST's test
+    for words in (
+        f"{count:,} images" if count else "your images",
+        " x ".join(map(str, row.preprocessing.image_shape)),
+        f"bin/data prepare {file.stem}",
+    ):
+        assert words in comment
+    configuration.parse(["vae.gin", str(file)])
+    with pytest.raises(checks.ArgumentError, match=f"data prepare {file.stem}"):
+        configuration.build("train", output=str(tmp_path / "run"))
+
+
+@pytest.mark.parametrize("name", ["shapes3d", "celeb_a"])
+def test_files_of_real_sets_are_trained_on_once_prepared(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("TF_DISENTANGLE_CACHE", str(tmp_path))
+    made = make(name, tmp_path / "downloads" / name)
+    monkeypatch.setitem(SETS, name, made.row)
+    few = ["train.validation_size = 4", "train.batch_size = 4"]
+    configuration.parse(["vae.gin", str(ROOT / "datasets" / f"{name}.gin")], few)
+    experiment = configuration.build("train", output=str(tmp_path / "run"))
+    assert experiment.model.image_shape == (64, 64, 3)
+    assert len(experiment.dataset) == len(made.images)
 
 
 def test_sets_wrap_sets_that_wrap_sets(tmp_path):

@@ -18,7 +18,7 @@ from tests.datasets import own_files
 from tests.datasets.tiny import Tiny
 from tf_disentangle import checks
 from tf_disentangle.datasets import DATASETS
-from tf_disentangle.protocols import DATASET_EXCEPTIONS, Dataset, ImageArray
+from tf_disentangle.protocols import DATASET_EXCEPTIONS, Dataset, ImageArray, Rows
 
 SMALL = {
     "Colored": {"dataset": Tiny()},
@@ -217,6 +217,23 @@ def test_factors_are_independent(grid):
         pvalues.append(stats.chi2_contingency(table).pvalue)
     is_independent = min(pvalues) > 1e-5
     assert is_independent != ("correlated_factors" in grid.exceptions), pvalues
+
+
+def test_given_factors_are_those_of_images(grid):
+    if "missing_combinations" not in grid.exceptions:
+        pytest.skip("every combination of factors has an image")
+    assert isinstance(grid, Rows)
+    rng = np.random.default_rng(2)
+    existing = grid.factors_of(np.arange(len(grid)))
+    row = np.arange(len(existing)).repeat(5)
+    fixed = rng.integers(len(grid.factor_names), size=len(row))
+    values = existing[row, fixed]
+    drawn = grid.sample_factors_given(fixed, values, rng)
+    assert drawn.dtype == np.int64
+    np.testing.assert_array_equal(drawn[np.arange(len(row)), fixed], values)
+    assert {*map(tuple, drawn.tolist())} == {*map(tuple, existing.tolist())}
+    none = grid.sample_factors_given(fixed[:0], values[:0], rng)
+    assert none.shape == (0, len(grid.factor_names))
 
 
 def test_render(grid):

@@ -16,19 +16,19 @@ def noise(count, shape=(16, 16, 3)):
 
 
 def array_file(folder):
-    """A full grid of 4 x 5 in a random order."""
-    factors = np.stack(np.indices((4, 5)).reshape(2, -1), axis=1)
+    """A full grid of 12 x 5 in a random order."""
+    factors = np.stack(np.indices((12, 5)).reshape(2, -1), axis=1)
     factors = np.random.default_rng(1).permutation(factors)
-    np.savez(folder / "mine.npz", images=noise(20), factors=factors)
+    np.savez(folder / "mine.npz", images=noise(60), factors=factors)
     return {"path": folder / "mine.npz"}
 
 
 def image_folder(folder):
-    """Images of which the combinations a == b are missing."""
+    """Images of which the combinations a + 2 b < 6 are missing."""
     (folder / "mine").mkdir()
-    rows = [(a, b) for a in range(4) for b in range(4) if a != b]
+    rows = [(a, b) for a in range(8) for b in range(8) if a + 2 * b >= 6]
     lines = ["image,a,b"]
-    for k, (image, (a, b)) in enumerate(zip(noise(12), rows, strict=True)):
+    for k, (image, (a, b)) in enumerate(zip(noise(len(rows)), rows, strict=True)):
         Image.fromarray(image).save(folder / "mine" / f"{k}.png")
         lines.append(f"{k},{a},{b}")
     (folder / "table.csv").write_text("\n".join(lines))
@@ -37,10 +37,10 @@ def image_folder(folder):
 
 
 def tf_data():
-    """Six images of each of four labels."""
+    """Fifteen images of each of four labels."""
     import tensorflow as tf
 
-    pairs = (noise(24), np.arange(24) % 4)
+    pairs = (noise(60), np.arange(60) % 4)
     return {"dataset": tf.data.Dataset.from_tensor_slices(pairs)}
 
 

@@ -187,3 +187,10 @@ def test_published_images_are_in_the_grid():
 def test_outlines_fit_between_the_centres_and_the_lattice():
     for outline in dsprites.outlines():
         assert np.hypot(*outline.T).max() < 14 - 1 / 31
+
+
+def test_it_is_the_prepared_set_by_its_factors_and_shape():
+    row = datasets.SETS["dsprites"]
+    assert dict(zip(DATA.factor_names, DATA.factor_sizes, strict=True)) == row.factors
+    assert DATA.image_shape == row.preprocessing.image_shape
+    assert row.counts == {"all": len(DATA)}

@@ -4,10 +4,19 @@ import itertools
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from tests.datasets.tiny import Tiny
 from tf_disentangle import checks
-from tf_disentangle.datasets import HeldOut, Noisy, Subset
+from tf_disentangle.datasets import (
+    Correlated,
+    HeldOut,
+    ImageTable,
+    Noisy,
+    Subset,
+)
+from tf_disentangle.metrics.supervised.beta_vae import draw_pairs
+from tf_disentangle.metrics.supervised.factor_vae import draw_votes
 
 TINY = Tiny()
 COMBINATIONS = [{"x": 0, "y": [1, 2]}, {"size": (2,), "y": 4}]
@@ -39,6 +48,70 @@ def test_each_draws_its_own_factors_and_all_of_them(data):
         drawn = part.sample_factors(3000, np.random.default_rng(0))
         assert {is_out(*f) for f in drawn.tolist()} == {held_out}
         assert len(np.unique(drawn, axis=0)) == len(part)
+
+
+def test_votes_and_pairs_hold_a_factor_still_within_their_part(data):
+    rng = np.random.default_rng(0)
+    for whole in (data, Noisy(data)):
+        fixed, batches = draw_votes(whole, 300, 8, rng, np.arange(3))
+        assert not any(is_out(*f) for f in batches.reshape(-1, 3).tolist())
+        held = batches[np.arange(300), :, fixed]
+        np.testing.assert_array_equal(held, held[:, :1].repeat(8, axis=1))
+        _, pairs = draw_pairs(whole, 300, 8, rng, np.arange(3))
+        assert not any(is_out(*f) for f in pairs.reshape(-1, 3).tolist())
+    _, batches = draw_votes(data.held_out, 300, 8, rng, np.arange(3))
+    assert all(is_out(*f) for f in batches.reshape(-1, 3).tolist())
+
+
+def test_given_factors_are_uniform_over_the_images_that_have_the_value(data):
+    n, rng = 20_000, np.random.default_rng(3)
+    drawn = data.sample_factors_given(np.full(n, 1), np.full(n, 4), rng)
+    expected = [(x, 4, size) for x in range(4) for size in range(2)]
+    found, counts = np.unique(drawn, axis=0, return_counts=True)
+    np.testing.assert_array_equal(found, expected)
+    assert stats.chisquare(counts).pvalue > 1e-4
+
+
+def test_a_value_that_no_image_has_is_told(data):
+    with pytest.raises(checks.ArgumentError, match=r"factor 1 that .* received 0"):
+        data.held_out.sample_factors_given([1], [0], np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("strength", [2.0, 1000.0])
+def test_given_factors_of_correlated_rests_follow_their_density(data, strength):
+    both = Correlated(data, [("x", "y")], strength)
+    assert "missing_combinations" in both.exceptions
+    assert "missing_combinations" not in Correlated(TINY, [("x", "y")], 2).exceptions
+    n, rng = 20_000, np.random.default_rng(4)
+    # Where x is 0, the images of y 1 and 2 are gone.
+    drawn = both.sample_factors_given(np.zeros(n, int), np.zeros(n, int), rng)
+    assert (drawn[:, 0] == 0).all()
+    y = np.array([0, 3, 4])
+    # Of 3 sizes, the largest is gone with y = 4.
+    density = np.array([3, 3, 2]) * np.exp(-((strength * y / 4) ** 2) / 2)
+    counts = np.bincount(drawn[:, 1], minlength=5)
+    assert counts.sum() == counts[y].sum()
+    if strength < 1000:
+        expected = density / density.sum() * n
+        assert stats.chisquare(counts[y], expected).pvalue > 1e-4
+    else:
+        assert counts[0] == n
+
+
+def test_of_a_table_the_rows_are_held_out():
+    rows = TINY.factors_of(np.arange(60)).repeat(2, axis=0)
+    images = TINY.render(rows)
+    images[:, 0, 0, 0] = np.arange(120)
+    names = TINY.factor_names
+    table = HeldOut(ImageTable(images, rows, names), COMBINATIONS)
+    rest = np.array([not is_out(*f) for f in rows.tolist()])
+    np.testing.assert_array_equal(table.images()[:], images[rest])
+    np.testing.assert_array_equal(table.factors_of(np.arange(rest.sum())), rows[rest])
+    np.testing.assert_array_equal(table.held_out.images()[:], images[~rest])
+    drawn = Correlated(ImageTable(images, rows, names), [("x", "y")], 50.0, 500)
+    x, y = drawn.factors_of(np.arange(500))[:, :2].T
+    # As near as four values of x and five of y allow.
+    np.testing.assert_array_equal(np.rint(4 * x / 3), y)
 
 
 def test_held_out_combinations_can_be_rendered(data):
@@ -81,6 +154,11 @@ def test_nothing_is_left_of_what_is_gone():
 
 def test_subsets_of_given_images():
     data = Subset(TINY, [7, 3, 7])
+    assert "missing_combinations" in data.exceptions
+    everything = np.random.default_rng(0).permutation(60)
+    assert "missing_combinations" not in Subset(TINY, everything).exceptions
+    unlabelled = ImageTable(TINY.images())
+    np.testing.assert_array_equal(Subset(unlabelled, [3]).images()[0], TINY.images()[3])
     np.testing.assert_array_equal(data.images()[:], TINY.images()[[7, 3, 7]])
     for wrong, words in [([], "empty"), ([60], r"\[0, 60\)"), ([[1]], "shape")]:
         with pytest.raises(checks.ArgumentError, match=words):

@@ -51,6 +51,7 @@ def test_declarations(incomplete):
     assert "missing_combinations" in table.exceptions
     assert "stochastic_images" not in table.exceptions
     np.testing.assert_array_equal(table.training_factors(), rows)
+    np.testing.assert_array_equal(table.factors_of([7, 0, 7]), rows[[7, 0, 7]])
 
 
 def test_a_complete_grid_in_any_order_has_no_exceptions():
@@ -97,6 +98,25 @@ def test_given_rows_are_uniform_among_those_that_have_the_value(incomplete):
     drawn = table.sample_factors_given(fixed, values, rng)
     np.testing.assert_array_equal(drawn[np.arange(500), fixed], values)
     assert as_set(drawn) <= as_set(rows)
+
+
+def test_what_is_declared_is_what_holds():
+    rng = np.random.default_rng(0)
+    names = {"correlated_factors", "nonuniform_factors"}
+
+    def declared(rows):
+        rows = rng.permutation(np.asarray(rows))
+        return ImageTable(numbered_images(len(rows)), rows).exceptions & names
+
+    grid = lattice((3, 4))
+    assert declared(grid.repeat(3, axis=0)) == set()
+    # Twice as many of a = 0, whatever b is.
+    assert declared([*grid, *grid[:4]]) == {"nonuniform_factors"}
+    # Each value as often as any other, but not each pair.
+    assert declared([(a, b) for a, b in lattice((4, 4)) if a != b]) == {
+        "correlated_factors"
+    }
+    assert declared([*grid, *grid[:5]]) == names
 
 
 def test_several_images_of_one_combination():

@@ -8,11 +8,14 @@ import zipfile
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.datasets.published_files import WRITERS, make
 from tf_disentangle import checks
+from tf_disentangle.cli.main import main
 from tf_disentangle.datasets import SETS, published
 from tf_disentangle.datasets.real import Preparation, PublishedGrid
+from tf_disentangle.visualization import dataset_sheet
 
 GRIDS = ("dsprites", "shapes3d", "smallnorb", "cars3d", "mpi3d_toy", "chairs3d")
 
@@ -220,3 +223,15 @@ def test_what_is_not_there_is_told_with_what_to_do(tmp_path, monkeypatch):
     assert "https://storage.googleapis.com/3d-shapes/3dshapes.h5" in text
     assert str(tmp_path / "downloads" / "shapes3d") in text
     assert not list(tmp_path.rglob("*.npy"))
+
+
+@only("cars3d")
+def test_the_sample_is_the_sheet_of_the_set(made, tmp_path):
+    sheet = tmp_path / "sheet.png"
+    source, output = f"--source={tmp_path / 'files'}", f"--output={sheet}"
+    assert main(["data", "sample", "cars3d", source, output, "--seed=3"]) == 0
+    picture = np.asarray(Image.open(sheet).convert("RGB"))
+    title, rng = "cars3d: 24 images", np.random.default_rng(3)
+    data = published("cars3d")
+    expected = dataset_sheet(data, rng, num_sample_rows=4, title=title)
+    np.testing.assert_array_equal(picture, expected)

@@ -68,7 +68,7 @@ def test_what_is_small_is_held_and_what_is_large_is_streamed(monkeypatch):
 def test_what_can_only_be_streamed_cannot_be_held():
     with pytest.raises(checks.ArgumentError, match=r"Device.resident must.*True"):
         feeding.Feed(OnDisk(IMAGES), BATCHES, True)
-    with pytest.raises(checks.ArgumentError, match="resident"):
+    with pytest.raises(checks.ArgumentTypeError, match="resident must be bool"):
         Device(resident="yes")
 
 

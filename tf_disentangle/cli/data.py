@@ -5,7 +5,8 @@
     bin/data prepare shapes3d                    fetches and prepares it
     bin/data prepare shapes3d --source=3dshapes.h5
     bin/data prepare mnist --split=test --source=~/tensorflow_datasets/mnist
-    bin/data sample shapes3d --output=shapes3d.png
+    bin/data sample shapes3d                     a picture: images, and what each
+                                                 factor changes
 
 A prepared set is one memory-mapped array of uint8 with its checksum. What a download
 had fetched when it was stopped is kept, and the same command goes on.
@@ -155,16 +156,11 @@ def _sample(values: flags.FlagValues) -> None:
     from tf_disentangle import visualization
 
     dataset = _dataset(values)
-    is_vector = checks.is_vector(dataset.image_shape)
-    checks.require(not is_vector, "NAME", "be a set of images", values.name)
     rng = np.random.default_rng(checks.integer(values.seed, "--seed", at_least=0))
-    chosen = np.sort(rng.choice(len(dataset), min(64, len(dataset)), replace=False))
-    images = np.asarray(dataset.images()[chosen])
+    title = f"{values.name}: {len(dataset):,} images"
+    picture = visualization.dataset_sheet(dataset, rng, num_sample_rows=4, title=title)
     path = values.output or f"{values.name}.png"
-    title = f"{values.name}: {len(chosen)} of {len(dataset):,} images"
-    visualization.save_png(
-        visualization.samples({"": images}, num_columns=8, title=title), path
-    )
+    visualization.save_png(picture, path)
     print(path)
 
 

@@ -22,6 +22,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tf_disentangle import checks
+from tf_disentangle.datasets.factors import rows_given
 from tf_disentangle.datasets.subset import Subset, check_dataset
 from tf_disentangle.protocols import Dataset
 
@@ -67,14 +68,33 @@ class Correlated(Subset):
         self._upper_ends = np.cumsum(weights / weights.sum())
         rng = np.random.default_rng([_TRAINING_STREAM, self.seed])
         super().__init__(dataset, self._draw(num_images, rng))
-        if not self.strength:
-            self.exceptions = dataset.exceptions
+        # Draws are not bound to the training images: what these lack does not count.
+        self.exceptions = dataset.exceptions
+        if self.strength:
+            self.exceptions |= {"correlated_factors", "nonuniform_factors"}
 
     def sample_factors(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draws factors anew by p(f), int64 [n, K]: not only the training images'."""
         n = checks.integer(n, "n", at_least=0)
         checks.require_type(rng, np.random.Generator, "rng")
         return self.dataset.factors_of(self._draw(n, rng))
+
+    def sample_factors_given(
+        self, fixed: np.ndarray, values: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        """Draws factors anew by p(f) where one of them is given, int64 [n, K].
+
+        Args:
+            fixed: int [n], which factor.
+            values: int [n], its value.
+            rng: Of the draw.
+
+        Raises:
+            ArgumentError: If no image has a value.
+        """
+        log_weights = _log_weights(self.dataset, self.pairs, self.strength)
+        rows = self.dataset.factors_of(np.arange(len(self.dataset)))
+        return rows[rows_given(rows, fixed, values, rng, log_weights)]
 
     def _draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draws indices of the wrapped set's images, int64 [n]."""

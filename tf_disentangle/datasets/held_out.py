@@ -21,9 +21,10 @@ Combination = Mapping[str, int | Sequence[int]]
 class HeldOut(Subset):
     """Another set without the images of given factor combinations (a `Dataset`).
 
-    Training images and `sample_factors` are those of the rest; `held_out` is the set of
-    what was left out. `HeldOut(rooms, [{"shape": 3, "object_hue": [0, 1, 9]}])` has
-    no red capsules, but capsules and red objects.
+    Training images and all draws of factors are those of the rest, also where a metric
+    holds a factor still (`protocols.Rows`); `held_out` is the set of what was left out,
+    and `render` draws both. `HeldOut(rooms, [{"shape": 3, "object_hue": [0, 1, 9]}])`
+    has no red capsules, but capsules and red objects.
 
     Args:
         dataset: A set that knows the factors of its images, such as a grid.

@@ -13,9 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tf_disentangle import checks
-from tf_disentangle.datasets.factors import check_factors
-
-_NOT_A_GRID = ("correlated_factors", "nonuniform_factors", "equal_images")
+from tf_disentangle.datasets.factors import check_factors, check_indices, rows_given
 
 
 class ImageTable:
@@ -94,6 +92,15 @@ class ImageTable:
         """The factors of `images()`, int64 [n, K]."""
         return self._rows.copy()
 
+    def factors_of(self, indices: np.ndarray) -> np.ndarray:
+        """Maps indices [n] of images to their factors, int64 [n, K].
+
+        Raises:
+            ArgumentTypeError: If the indices are not integers.
+            ArgumentError: If the shape is not [n] or an index is not of an image.
+        """
+        return self._rows[check_indices(indices, len(self))]
+
     def sample_factors(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draws the factors of rows, int64 [n, K], each row as likely as any other."""
         n = checks.integer(n, "n", at_least=0)
@@ -107,21 +114,13 @@ class ImageTable:
 
         Args:
             fixed: int [n], which factor.
-            values: int [n], its value; that of some row.
+            values: int [n], its value.
             rng: Of the draw, each fitting row as likely as any other.
+
+        Raises:
+            ArgumentError: If no row has a value.
         """
-        fixed, values = np.asarray(fixed), np.asarray(values)
-        result = np.empty((len(fixed), len(self.factor_sizes)), np.int64)
-        uniform = rng.random(len(fixed))
-        for k in np.unique(fixed):
-            order = np.argsort(self._rows[:, k], kind="stable")
-            counts = np.bincount(self._rows[:, k], minlength=self.factor_sizes[k])
-            here = np.flatnonzero(fixed == k)
-            number = counts[values[here]]
-            starts = (np.cumsum(counts) - counts)[values[here]]
-            drawn = starts + (uniform[here] * number).astype(np.int64)
-            result[here] = self._rows[order[drawn]]
-        return result
+        return self._rows[rows_given(self._rows, fixed, values, rng)]
 
     def rows_of(
         self, factors: np.ndarray, rng: np.random.Generator | None = None
@@ -173,12 +172,29 @@ class ImageTable:
         self._order = np.argsort(combination, kind="stable")
         if not self.factor_sizes:
             return
+        self.exceptions = self._declared(counts)
+
+    def _declared(self, counts: np.ndarray) -> frozenset[str]:
+        """What holds of a table with so many rows of each combination."""
         is_full = len(counts) == math.prod(self.factor_sizes)
         several = bool((counts > 1).any())
-        exceptions = [] if is_full and not several else [*_NOT_A_GRID]
-        exceptions += ["stochastic_images"] * several
-        exceptions += ["missing_combinations"] * (not is_full)
-        self.exceptions = frozenset(exceptions)
+        # A combination's share, were the factors independent: that of its values.
+        share, uniform = np.ones(len(counts)), True
+        first = self._rows[self._order[self._starts[:-1]]]
+        for values, column in zip(first.T, self._rows.T, strict=True):
+            number = np.bincount(column)
+            share *= number[values] / len(self)
+            uniform &= bool((number == number[0]).all())
+        independent = is_full and np.allclose(share * len(self), counts)
+        holds = {
+            "correlated_factors": not independent,
+            "nonuniform_factors": not uniform,
+            # There is no telling without a look at all images.
+            "equal_images": several or not is_full,
+            "stochastic_images": several,
+            "missing_combinations": not is_full,
+        }
+        return frozenset(name for name, true in holds.items() if true)
 
     def _look_up(self, factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Returns the combination of each row, and whether it exists."""

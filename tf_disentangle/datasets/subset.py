@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any
 
 import numpy as np
 
 from tf_disentangle import checks
-from tf_disentangle.datasets.factors import check_indices
+from tf_disentangle.datasets.factors import check_indices, rows_given
 from tf_disentangle.datasets.lazy import LazyImages
 from tf_disentangle.protocols import Dataset
 
 
 class Subset:
-    """Images of another set, chosen by index (a `Dataset`).
+    """Images of another set, chosen by index (a `Dataset`, `protocols.Rows`).
 
     Factors are drawn as those of a chosen image, each as probable as the others;
     `render` draws any factors of the wrapped set, also those that are not chosen.
@@ -38,6 +39,8 @@ class Subset:
         self.image_shape = dataset.image_shape
         chosen = {"correlated_factors", "nonuniform_factors"}
         self.exceptions = dataset.exceptions | chosen
+        if self._misses_combinations():
+            self.exceptions |= {"missing_combinations"}
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -62,11 +65,36 @@ class Subset:
         checks.require_type(rng, np.random.Generator, "rng")
         return self.factors_of(rng.integers(len(self), size=n))
 
+    def sample_factors_given(
+        self, fixed: np.ndarray, values: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        """Draws chosen images' factors of which one is given, int64 [n, K].
+
+        Args:
+            fixed: int [n], which factor.
+            values: int [n], its value.
+            rng: Of the draw, each fitting image as probable as the others.
+
+        Raises:
+            ArgumentError: If no chosen image has a value.
+        """
+        rows = self.factors_of(np.arange(len(self)))
+        return rows[rows_given(rows, fixed, values, rng)]
+
     def render(
         self, factors: np.ndarray, rng: np.random.Generator | None = None
     ) -> np.ndarray:
         """Renders factors [n, K] as the wrapped set does, uint8 [n, H, W, C]."""
         return self.dataset.render(factors, rng)
+
+    def _misses_combinations(self) -> bool:
+        """Whether some combination of factors has no chosen image."""
+        total = math.prod(self.factor_sizes)
+        if total > len(self) or not self.factor_sizes:
+            return bool(self.factor_sizes)
+        rows = self.factors_of(np.arange(len(self)))
+        numbers = np.ravel_multi_index(tuple(rows.T), self.factor_sizes)
+        return len(np.unique(numbers)) < total
 
 
 def check_dataset(dataset: Any, method: str = "render") -> None:

@@ -67,6 +67,10 @@ class Preparation:
         self.may_download = may_download
         self._to_record: dict[pathlib.Path, str | None] = {}
 
+    def __getstate__(self) -> dict:
+        # What reads the published files is made anew in another process.
+        return {k: v for k, v in self.__dict__.items() if k != "source"}
+
     @property
     def key(self) -> str:
         """Name of the prepared arrays."""
