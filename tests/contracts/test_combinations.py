@@ -143,7 +143,9 @@ def test_trains_or_refuses_with_a_remedy(case, monkeypatch):
     for name in OBJECTIVES:
         objective = OBJECTIVES[name]()
         if name == "chyvae" and prior not in HYPERPRIORS:
-            with pytest.raises(checks.ArgumentError, match="Take GaussianLatents with Inverse"):
+            with pytest.raises(
+                checks.ArgumentError, match="Take GaussianLatents with Inverse"
+            ):
                 objective.check(latents)
         elif (name, prior) == UNPAID:
             with pytest.raises(checks.ArgumentError, match=r"pay the KL, .*Use chyv"):
