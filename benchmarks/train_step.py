@@ -9,7 +9,8 @@ benchmarks/torch_reference.py and, for FactorVAE, torch_factor_vae.py. Each
 contestant is a process that sleeps while the others run; rounds are interleaved.
 Printed: the median speed of each, and the median over the rounds of the ratios of a
 step's time to the VAE's, and of the speed to PyTorch's. Use a machine that does nothing
-else; where there is none, `--clock=cpu` counts the seconds of all threads instead.
+else. Where there is none, `--clock=cpu --threads=1` counts a single thread's seconds,
+which other work changes little (of several, some are spent in waiting for each other).
 """
 
 import argparse
@@ -34,14 +35,18 @@ CONTESTANTS = {  # gin file, bindings, what it is compared with in PyTorch
 }
 
 
-def worker(name, steps, rounds, clock):
+def worker(name, steps, rounds, clock, threads):
     """Trains; waits for a line before each interval, answers with its speed."""
     from tf_disentangle.cli import quiet
 
     quiet.import_tensorflow()
     import keras
+    import tensorflow as tf
 
     from tf_disentangle import configuration
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
 
     class TakeTurns(keras.callbacks.Callback):
         """The clock runs from one interval's start to the next: logging included."""
@@ -115,13 +120,17 @@ def main():
     parser.add_argument("--steps", type=int, default=100, help="per interval")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", nargs="*", default=list(CONTESTANTS))
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--clock", choices=CLOCKS, default="wall")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
-        worker(options.worker, options.steps, options.rounds, CLOCKS[options.clock])
+        clock = CLOCKS[options.clock]
+        arguments = (options.steps, options.rounds, clock, options.threads)
+        worker(options.worker, *arguments)
         return
-    common = [f"--{n}={getattr(options, n)}" for n in ("steps", "rounds", "clock")]
+    names = ("steps", "rounds", "clock", "threads")
+    common = [f"--{name}={getattr(options, name)}" for name in names]
     processes, yardsticks = {}, {}
     if not has_torch(options.torch_python):
         print("torch is missing: no yardstick; see --torch_python")
@@ -131,7 +140,7 @@ def main():
         script, *updates = CONTESTANTS[name][2]
         yardsticks[name] = " ".join(["PyTorch", *updates])
         if yardsticks[name] not in processes and has_torch(options.torch_python):
-            settings = [str(options.steps), str(os.cpu_count()), options.clock]
+            settings = [str(options.steps), str(options.threads), options.clock]
             command = [options.torch_python, str(HERE / script), *settings, *updates]
             processes[yardsticks[name]] = start(command)
     speeds = {name: [] for name in processes}

@@ -270,7 +270,7 @@ CASES = {
         Case("No run", "evaluate"),
         Case("Two runs", "evaluate runs/a runs/b"),
         Case("A misspelt choice", "visualize runs/a --checkpoint=bets"),
-        Case("Traversals that do not move", "visualize runs/a --span=0"),
+        Case("Traversals that do not move", "visualize runs/a --traversal=0,0"),
         Case("A word for a number", "export runs/a --version=three"),
         Case("An argument that a command does not take", "list models"),
         Case("An option that a command does not have", "doctor --cache=x"),
@@ -411,6 +411,27 @@ CASES = {
         param_case("A metric without votes", "factor_vae_score.num_test_votes=0"),
         param_case("No logging interval", "Cadence.log=0"),
         param_case("No checkpoint kept", "Cadence.keep=0"),
+        param_case(
+            "A category without a choice",
+            "CategoricalLatents.sizes=[1]",
+            file="joint_vae.gin",
+        ),
+        param_case(
+            "A number for a list of sizes",
+            "CategoricalLatents.sizes=10",
+            file="joint_vae.gin",
+        ),
+        param_case(
+            "A temperature of 0",
+            "CategoricalLatents.temperature=0",
+            file="joint_vae.gin",
+        ),
+        param_case(
+            "A negative capacity",
+            "discrete/LinearSchedule.end=-1",
+            file="joint_vae.gin",
+        ),
+        Case("Steps that are none", "visualize runs/a --traversal=3"),
     ],
     "Parts": [
         gin_case("A part that is missing", "train.model = @vae\ntrain.steps = 100"),
@@ -424,6 +445,16 @@ CASES = {
         param_case("The same for a model", "train.model=@vae()"),
         param_case("A part of another kind", "vae.objective=@StandardNormalPrior()"),
         param_case("A name in quotes for a part", "vae.latents='GaussianLatents'"),
+        param_case(
+            "Categorical latents where continuous ones are needed",
+            "JointLatents.continuous=@CategoricalLatents()",
+            file="joint_vae.gin",
+        ),
+        param_case(
+            "A metric that takes a category for a quantity",
+            "train.metrics=[@strong_downstream_score]",
+            file="joint_vae.gin",
+        ),
         param_case("A name in quotes for an optimiser", "train.optimizer='Adam'"),
         param_case(
             "A name in quotes for a metric", "train.metrics=['factor_vae_score']"

@@ -26,9 +26,12 @@ from tf_disentangle.objectives import (
 
 SPACES = {
     "GaussianLatents": {"covariance": "full"},
+    "JointLatents": {"sizes": [3, 2]},
     "LocationScaleLatents": {"family": "laplace"},
     "MeanFieldLatents": {"covariance": "full"},
 }
+#: Spaces whose prior is their own.
+WITHOUT_PRIOR = {"CategoricalLatents": {"sizes": [3, 2]}}
 #: Settings of a latent space that do not change what it combines with.
 FURTHER = [
     ("GaussianLatents", {"covariance": "diagonal"}),
@@ -38,7 +41,11 @@ FURTHER = [
 #: Which priors have no meaning for which latent spaces; all others must train.
 NO_MEANING = {
     "InverseWishartPrior": {"LocationScaleLatents", "MeanFieldLatents"},
-    "MeanFieldInverseWishartPrior": {"LocationScaleLatents", "GaussianLatents"},
+    "MeanFieldInverseWishartPrior": {
+        "LocationScaleLatents",
+        "GaussianLatents",
+        "JointLatents",
+    },
 }
 #: What chyvae's structured bound needs.
 HYPERPRIORS = {
@@ -50,10 +57,15 @@ HYPERPRIORS = {
 ARGUMENTS = {
     "CapacityKL": {"gamma": 2.0, "capacity": ConstantSchedule(1.0)},
     "CovariancePenalty": {"lambda_od": 2.0, "lambda_d": 1.0},
+    "JointCapacityKL": {
+        "capacity": ConstantSchedule(1.0),
+        "discrete_capacity": ConstantSchedule(0.5),
+    },
 }
 SHAPE = (4, 4, 1)
 CASES = [(space, SPACES[space], prior) for space in SPACES for prior in sorted(PRIORS)]
 CASES += [(*case, p) for case in FURTHER for p in ("InverseGammaPrior", "LaplacePrior")]
+CASES += [(space, options, None) for space, options in WITHOUT_PRIOR.items()]
 
 
 #: Where only the KL trains q(Sigma|x), and beta_tcvae does not pay it.
@@ -61,7 +73,18 @@ UNPAID = ("beta_tcvae", "MeanFieldInverseWishartPrior")
 
 
 def label(case):
-    return "-".join([case[0], *map(str, case[1].values()), case[2]])
+    return "-".join([case[0], *map(str, case[1].values()), str(case[2])])
+
+
+def built_latents(space, options, prior):
+    """The latent space; of joint ones the prior is that of full Gaussian latents."""
+    if space in WITHOUT_PRIOR:
+        return LATENTS[space](**options)
+    prior = PRIORS[prior](**ROWS[prior][0])
+    if space == "JointLatents":
+        continuous = LATENTS["GaussianLatents"](SIZE, "full", prior)
+        return LATENTS[space](continuous, LATENTS["CategoricalLatents"](**options))
+    return LATENTS[space](SIZE, prior=prior, **options)
 
 
 @pytest.fixture(params=CASES, ids=label)
@@ -71,7 +94,7 @@ def case(request):
 
 def model_of(latents):
     """The smallest model: a dense layer each way, and one for what needs a critic."""
-    image, code = keras.Input(SHAPE), keras.Input((SIZE,))
+    image, code = keras.Input(SHAPE), keras.Input((latents.num_decoded,))
     flat = keras.layers.Flatten()(image)
     start = keras.initializers.RandomNormal(stddev=0.1, seed=0)
     raw = keras.layers.Dense(latents.num_parameters, kernel_initializer=start)(flat)
@@ -106,22 +129,23 @@ def losses_and_gradients(model, objectives, monkeypatch):
 
 
 def test_every_latent_space_has_a_row():
-    assert set(SPACES) == set(LATENTS)
+    assert {*SPACES, *WITHOUT_PRIOR} == set(LATENTS)
 
 
 def test_trains_or_refuses_with_a_remedy(case, monkeypatch):
-    space, options, prior = case
-    built = PRIORS[prior](**ROWS[prior][0])
+    space, _, prior = case
     if space in NO_MEANING.get(prior, {"MeanFieldLatents"}):
         with pytest.raises(checks.ArgumentError, match=r"received .*\. Use "):
-            LATENTS[space](SIZE, prior=built, **options)
+            built_latents(*case)
         return
-    latents = LATENTS[space](SIZE, prior=built, **options)
+    latents = built_latents(*case)
     model, objectives = model_of(latents), []
     for name in OBJECTIVES:
         objective = OBJECTIVES[name]()
         if name == "chyvae" and prior not in HYPERPRIORS:
-            with pytest.raises(checks.ArgumentError, match="Give the latents a hyper"):
+            with pytest.raises(
+                checks.ArgumentError, match="Take GaussianLatents with Inverse"
+            ):
                 objective.check(latents)
         elif (name, prior) == UNPAID:
             with pytest.raises(checks.ArgumentError, match=r"pay the KL, .*Use chyv"):

@@ -35,10 +35,23 @@ SMALL = {
 #: "exact": up to rounding; "statistical": within `tolerance`; "none": not claimed.
 Claim = Literal["exact", "statistical", "none"]
 
+#: By which a public function is known to be a score.
+SUFFIXES = (
+    "_accuracy",
+    "_efficiency",
+    "_property",
+    "_score",
+    "_scores",
+    "_sparsity",
+    "_units",
+)
+
 #: Public functions that are scores and yet not of a data set and one representation:
 #: each has a test of its own, named here.
 OTHERS = {
     "aggregate_posterior_scores": "tests/metrics/unsupervised/test_aggregate.py",
+    "assignment_accuracy": "tests/metrics/supervised/test_assignment.py",
+    "inferred_property": "tests/metrics/supervised/test_inferred_property.py",
     "udr_score": "tests/metrics/selection/test_udr.py",
 }
 
@@ -321,11 +334,7 @@ def test_no_metric_escapes_the_table():
 
 
 def test_no_public_score_escapes_both_tables():
-    scores = {
-        name
-        for name in metrics.__all__
-        if name.endswith(("_score", "_scores", "_units", "_efficiency", "_sparsity"))
-    }
+    scores = {name for name in metrics.__all__ if name.endswith(SUFFIXES)}
     assert scores == {*METRICS, *OTHERS}
 
 

@@ -7,8 +7,10 @@ import pytest
 import tensorflow as tf
 
 from tf_disentangle.latents import (
+    CategoricalLatents,
     GaussianLatents,
     InverseWishartPrior,
+    JointLatents,
     LocationScaleLatents,
 )
 from tf_disentangle.objectives import (
@@ -24,6 +26,7 @@ from tf_disentangle.objectives import (
 PLAIN = GaussianLatents(2)
 HIERARCHICAL = GaussianLatents(2, "full", InverseWishartPrior(9.0))
 LAPLACE = LocationScaleLatents(2, "laplace")
+JOINT = JointLatents(GaussianLatents(2), CategoricalLatents([3, 2]))
 ROWS = {
     "annealed_vae": PLAIN,
     "beta_tcvae": LAPLACE,
@@ -35,6 +38,7 @@ ROWS = {
     "dip_vae_ii": HIERARCHICAL,
     "elbo": PLAIN,
     "factor_vae": HIERARCHICAL,
+    "joint_vae": JOINT,
 }
 PENALTY_ROWS = {
     "AggregateDivergence": {},
@@ -46,6 +50,11 @@ PENALTY_ROWS = {
 }
 KL_COST_ROWS = {
     "CapacityKL": {"capacity": ConstantSchedule(3.0)},
+    "JointCapacityKL": {
+        "capacity": ConstantSchedule(3.0),
+        "discrete_capacity": ConstantSchedule(1.0),
+    },
+    "WeightedGroups": {"beta": 2.0, "discrete_beta": 3.0},
     "WeightedKL": {"beta": 2.0},
 }
 
@@ -116,7 +125,7 @@ def penalty(request):
     return PENALTIES[request.param](**PENALTY_ROWS[request.param])
 
 
-@pytest.mark.parametrize("latents", [PLAIN, HIERARCHICAL, LAPLACE], ids=repr)
+@pytest.mark.parametrize("latents", [PLAIN, HIERARCHICAL, LAPLACE, JOINT], ids=repr)
 def test_penalty_in_any_latent_space_has_value_gradient_and_graph(penalty, latents):
     def value(raw):
         posterior = latents.posterior(raw)
@@ -152,7 +161,12 @@ def test_penalty_adds_its_weight_times_a_term_under_its_own_name(penalty):
 def test_kl_cost_takes_any_named_parts(name):
     cost = KL_COSTS[name](**KL_COST_ROWS[name])
     step = tf.constant(5, tf.int64)
-    for kl in ({"kl": tf.constant([2.0, 6.0])}, {"a": tf.ones(2), "b": tf.ones(2)}):
+    for kl in (
+        {"kl": tf.constant([2.0, 6.0])},
+        {"a": tf.ones(2), "b": tf.ones(2)},
+        {"kl_continuous": tf.ones(2), "kl_discrete": tf.ones(2)},
+        {"kl_discrete": tf.ones(2)},
+    ):
         found = cost(kl, step)
         assert found.shape in ([2], []) and np.isfinite(found).all()
         np.testing.assert_array_equal(tf.function(cost.__call__)(kl, step), found)

@@ -126,7 +126,7 @@ def test_what_a_penalty_lacks_in_the_latents_shows_at_the_check():
 
 
 def test_chyvae_needs_a_hyperprior():
-    with pytest.raises(checks.ArgumentError, match="Give the latents a hyperprior"):
+    with pytest.raises(checks.ArgumentError, match="Take GaussianLatents with Inverse"):
         chyvae().check(GaussianLatents(2))
     chyvae().check(GaussianLatents(2, "full", InverseWishartPrior(5.0)))
 

@@ -1,12 +1,18 @@
 import numpy as np
 import pytest
+import scipy.stats
 
 from tests.visualization.pixels import enlarged, margins_are_white, place, places
 from tf_disentangle.checks import ArgumentError
 from tf_disentangle.protocols import CodeColumn
-from tf_disentangle.visualization import traversal_frames, traversals
+from tf_disentangle.visualization import normal_quantiles, traversal_frames, traversals
 
 CODE = np.array([0.3, -0.7, 1.1])
+COLUMNS = [CodeColumn(f"z{i}") for i in range(3)]
+
+
+def category(count):
+    return CodeColumn("c0", kind="categorical", group="c", num_values=count)
 
 
 class Recorder:
@@ -114,18 +120,62 @@ class TestTraversals:
         with pytest.raises(ArgumentError, match=match):
             traversals(**arguments)
 
-    def test_categorical_columns(self):
-        columns = [
-            CodeColumn("z0"),
-            CodeColumn("z1"),
-            CodeColumn("c0", kind="categorical", group="c", num_values=10),
-        ]
-        with pytest.raises(ArgumentError, match="Leave the latent out of order"):
+    @pytest.mark.parametrize("count", [3, 7])
+    def test_a_categorical_latent_takes_its_values_and_no_others(self, count):
+        decode, columns = Recorder(), [*COLUMNS[:2], category(count)]
+        picture = traversals(decode, CODE, columns=columns, num_steps=5, scale=2)
+        tiles = [moved(2, value) for value in range(count)]
+        at = [place(picture, decode.tile(code, 2)) for code in tiles]
+        assert len({y for y, _ in at}) == 1
+        first = [decode.tile(moved(0, v), 2) for v in np.linspace(-2, 2, 5)]
+        above = [place(picture, tile)[1] for tile in first]
+        # Under the steps, or beyond them where there are more values.
+        shared = min(count, 5)
+        assert [x for _, x in at][:shared] == above[:shared]
+        assert len(decode.codes) == 5 + 5 + count
+        assert margins_are_white(picture)
+
+    def test_categorical_latents_alone(self):
+        decode = Recorder()
+        picture = traversals(
+            decode, CODE, columns=[*COLUMNS[:2], category(3)], order=[2], scale=2
+        )
+        for value in range(3):
+            place(picture, decode.tile(moved(2, value), 2))
+        assert len(decode.codes) == 3
+
+    def test_a_category_without_a_number_of_values(self):
+        columns = [*COLUMNS[:2], CodeColumn("c0", kind="categorical")]
+        with pytest.raises(ArgumentError, match="num_values must be given for a cat"):
             traversals(Recorder(), CODE, columns=columns)
         traversals(Recorder(), CODE, columns=columns, order=[0, 1])
 
 
+class TestNormalQuantiles:
+    def test_equal_probability_from_5_to_95_percent(self):
+        expected = scipy.stats.norm.ppf(np.linspace(0.05, 0.95, 7))
+        np.testing.assert_allclose(normal_quantiles(7), expected, atol=1e-12)
+        found = normal_quantiles(3, low=0.1, high=0.8)
+        np.testing.assert_allclose(found, scipy.stats.norm.ppf([0.1, 0.45, 0.8]))
+
+    def test_errors(self):
+        with pytest.raises(ArgumentError, match="high must be greater than"):
+            normal_quantiles(3, low=0.5, high=0.5)
+        with pytest.raises(ArgumentError, match="high must be less than 1"):
+            normal_quantiles(3, high=1.0)
+
+
 class TestTraversalFrames:
+    def test_a_categorical_tile_goes_through_all_its_values(self):
+        decode, columns = Recorder(), [*COLUMNS[:2], category(3)]
+        frames = traversal_frames(decode, CODE, columns=columns, num_steps=6, scale=2)
+        tiles = [decode.tile(moved(2, value), 2) for value in range(3)]
+        shown = [
+            [bool(places(frame, tile)) for tile in tiles].index(True)
+            for frame in frames
+        ]
+        assert shown == [0, 0, 1, 1, 2, 2, 2, 1, 1, 0]
+
     def test_there_and_back_without_a_jump(self):
         decode = Recorder()
         frames = traversal_frames(decode, CODE, num_steps=4, num_columns=2, scale=2)

@@ -13,6 +13,7 @@ from tf_disentangle.distributions.inverse_gamma import expected_product_normal_k
 from tf_disentangle.distributions.inverse_wishart import InverseWishart
 from tf_disentangle.distributions.likelihoods import Bernoulli, Likelihood, Normal
 from tf_disentangle.distributions.mmd import mmd_per_dimension
+from tf_disentangle.distributions.relaxed_categorical import RelaxedCategorical
 
 #: Adding a likelihood is one entry here.
 LIKELIHOODS = {"Bernoulli": Bernoulli, "Normal": Normal}
@@ -24,6 +25,7 @@ __all__ = [
     "InverseWishart",
     "Likelihood",
     "Normal",
+    "RelaxedCategorical",
     "expected_gaussian_kl",
     "expected_product_normal_kl",
     "kl_or_monte_carlo",

@@ -1,12 +1,14 @@
 """Latent spaces and priors: encoder outputs -> q(z|x), p(z), samples, codes."""
 
 from tf_disentangle.latents.base import Latents
+from tf_disentangle.latents.categorical import CategoricalLatents
 from tf_disentangle.latents.gaussian import GaussianLatents
 from tf_disentangle.latents.hyperprior import (
     InverseWishartPrior,
     MarginalInverseWishartPrior,
 )
 from tf_disentangle.latents.inverse_gamma import InverseGammaPrior
+from tf_disentangle.latents.joint import JointLatents
 from tf_disentangle.latents.laplace import LaplacePrior
 from tf_disentangle.latents.location_scale import LocationScaleLatents
 from tf_disentangle.latents.mean_field import (
@@ -20,7 +22,9 @@ from tf_disentangle.latents.student_t import StudentTProductPrior
 
 #: Adding a latent space or a prior is one entry here.
 LATENTS = {
+    "CategoricalLatents": CategoricalLatents,
     "GaussianLatents": GaussianLatents,
+    "JointLatents": JointLatents,
     "LocationScaleLatents": LocationScaleLatents,
     "MeanFieldLatents": MeanFieldLatents,
 }
@@ -40,9 +44,11 @@ PRIORS = {
 __all__ = [
     "LATENTS",
     "PRIORS",
+    "CategoricalLatents",
     "GaussianLatents",
     "InverseGammaPrior",
     "InverseWishartPrior",
+    "JointLatents",
     "LaplacePrior",
     "Latents",
     "LocationScaleLatents",

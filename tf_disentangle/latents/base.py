@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import keras
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -19,12 +20,18 @@ tfd = tfp.distributions
 
 
 class Latents(keras.layers.Layer):
-    """L continuous latents: a family of posteriors and any prior that fits it.
+    """L latents: a family of posteriors and any prior that fits it.
 
     A subclass says how many numbers the encoder emits and what q(z|x) they make:
     `num_parameters`, `posterior`, `marginal_posterior`, `posterior_type`. The rest
-    follows. Posteriors are TFP distributions of batch shape [B] and event shape [L],
+    follows. Posteriors are TFP distributions of batch shape [B] and event shape [D],
     in float32 and reparameterised.
+
+    A *code* has one column for each latent, L in all, and `columns` says what each
+    holds; a *sample* z has the D numbers that the decoder takes. A continuous latent is
+    one number in both. A categorical one over n values has one column in the code, the
+    value, and n numbers in z, a point of the simplex: `groups` tells where. `decoded`
+    and `codes_of` lead from one to the other.
 
     Args:
         num_latents: L, at least 1.
@@ -75,6 +82,11 @@ class Latents(keras.layers.Layer):
         return self.prior.kl_names
 
     @property
+    def kl_bounds(self) -> Mapping[str, float]:
+        """The most nats of those parts of `kl` that have a bound."""
+        return {}
+
+    @property
     def columns(self) -> tuple[CodeColumn, ...]:
         """What each column of the code is."""
         return tuple(CodeColumn(f"z{i}") for i in range(self.num_latents))
@@ -88,16 +100,78 @@ class Latents(keras.layers.Layer):
         raise NotImplementedError
 
     def marginal_posterior(self, posterior: tfd.Distribution) -> tfd.Distribution:
-        """Returns q(z_i|x) of each latent, batch shape [B, L], scalar events."""
+        """Returns q(z_i|x) of each latent, batch shape [B, L], scalar events.
+
+        What is asked of it is `log_prob`, from z [..., D] to [..., L].
+        """
         raise NotImplementedError
 
+    def continuous(self, z: tf.Tensor) -> tf.Tensor:
+        """Returns the numbers of z [..., D] that have an order, [..., M].
+
+        They are those of the M continuous latents: for covariances and the like.
+        """
+        return z
+
+    def posterior_mean(self, posterior: tfd.Distribution) -> tf.Tensor:
+        """Returns the mean mu(x) of the continuous latents, [B, M]."""
+        return posterior.mean()
+
     def posterior_covariance(self, posterior: tfd.Distribution) -> tf.Tensor:
-        """Returns the covariance S(x) of q(z|x), [B, L, L]."""
+        """Returns the covariance S(x) of the continuous latents, [B, M, M]."""
         return posterior.covariance()
 
     def code(self, posterior: tfd.Distribution) -> tf.Tensor:
-        """Returns the deterministic code [B, L] that metrics use: the mean."""
+        """Returns the deterministic code [B, L] that metrics use.
+
+        The mean of a continuous latent, the most probable value of a categorical one.
+        """
         return posterior.mean()
+
+    def code_stddev(self, posterior: tfd.Distribution) -> tf.Tensor:
+        """Returns the standard deviation of each latent, [B, L].
+
+        That of a categorical one with probabilities p is its one-hot vector's in all,
+        sqrt(1 - sum_k p_k^2): 0 where it is certain.
+        """
+        return posterior.stddev()
+
+    def probabilities(self, posterior: tfd.Distribution) -> Mapping[str, tf.Tensor]:
+        """Returns the probabilities [B, n] of each categorical latent, by its name."""
+        del posterior
+        return {}
+
+    def decoded(self, codes: tf.Tensor) -> tf.Tensor:
+        """Maps codes [..., L] to what the decoder takes, [..., D]."""
+        return codes
+
+    def codes_of(self, z: tf.Tensor) -> tf.Tensor:
+        """Maps samples z [..., D] to codes [..., L]."""
+        return z
+
+    def checked_codes(self, codes: np.ndarray) -> np.ndarray:
+        """Returns codes as float32 [N, L] after checking them against `columns`.
+
+        Raises:
+            ArgumentError: If the shape is another, or the column of a categorical
+                latent holds what is none of its values.
+        """
+        codes = np.asarray(codes, np.float32)
+        ok = codes.ndim == 2 and codes.shape[1] == self.num_latents
+        checks.require(ok, "codes", f"have shape [N, {self.num_latents}]", codes.shape)
+        for i, column in enumerate(self.columns):
+            if column.num_values is None:
+                continue
+            wrong = codes[:, i][~np.isin(codes[:, i], np.arange(column.num_values))]
+            checks.require(
+                not wrong.size,
+                f"codes[:, {i}]",
+                f"hold the values 0 to {column.num_values - 1} of the categorical "
+                f"latent {column.name}",
+                wrong[:1].tolist(),
+                "It has no order: nothing lies between two values or beyond them.",
+            )
+        return codes
 
     def kl(
         self, posterior: tfd.Distribution, sample: tf.Tensor, seed: tf.Tensor

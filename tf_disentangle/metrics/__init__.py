@@ -26,7 +26,12 @@ from tf_disentangle.metrics.intervals import (
     bootstrap_interval,
     mean_interval,
 )
-from tf_disentangle.metrics.on_dataset import chosen_names, needs, on_dataset
+from tf_disentangle.metrics.on_dataset import (
+    chosen_names,
+    columns_for,
+    needs,
+    on_dataset,
+)
 from tf_disentangle.metrics.protocol import (
     ARRAY_PROTOCOLS,
     BETA_VAE_PROTOCOLS,
@@ -34,6 +39,10 @@ from tf_disentangle.metrics.protocol import (
 )
 from tf_disentangle.metrics.sampling import EncodedFactors
 from tf_disentangle.metrics.selection.udr import UDRScore, udr_score
+from tf_disentangle.metrics.supervised.assignment import (
+    AssignmentAccuracy,
+    assignment_accuracy,
+)
 from tf_disentangle.metrics.supervised.beta_vae import BetaVAEScore, beta_vae_score
 from tf_disentangle.metrics.supervised.dci import DCIScore, dci_score
 from tf_disentangle.metrics.supervised.downstream import (
@@ -49,6 +58,11 @@ from tf_disentangle.metrics.supervised.explicitness import (
 from tf_disentangle.metrics.supervised.factor_vae import (
     FactorVAEScore,
     factor_vae_score,
+)
+from tf_disentangle.metrics.supervised.inferred_property import (
+    InferredProperty,
+    inferred_property,
+    split_objects,
 )
 from tf_disentangle.metrics.supervised.irs import IRSScore, irs_score
 from tf_disentangle.metrics.supervised.mig import MIGScore, mig_score
@@ -138,6 +152,7 @@ __all__ = [
     "STUDY",
     "ActiveUnits",
     "AggregatePosteriorScores",
+    "AssignmentAccuracy",
     "BetaVAEScore",
     "DCIScore",
     "DownstreamScores",
@@ -147,6 +162,7 @@ __all__ = [
     "FactorVAEScore",
     "HoyerSparsity",
     "IRSScore",
+    "InferredProperty",
     "Interval",
     "MIGScore",
     "ModularityScore",
@@ -160,9 +176,11 @@ __all__ = [
     "accuracy_interval",
     "active_units",
     "aggregate_posterior_scores",
+    "assignment_accuracy",
     "beta_vae_score",
     "bootstrap_interval",
     "chosen_names",
+    "columns_for",
     "dci_score",
     "downstream_scores",
     "evaluate",
@@ -170,6 +188,7 @@ __all__ = [
     "explicitness_score",
     "factor_vae_score",
     "hoyer_sparsity",
+    "inferred_property",
     "irs_score",
     "mean_interval",
     "mig_score",
@@ -177,6 +196,7 @@ __all__ = [
     "needs",
     "on_dataset",
     "sap_score",
+    "split_objects",
     "statistical_efficiency",
     "strong_downstream_score",
     "udr_score",

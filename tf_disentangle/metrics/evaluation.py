@@ -17,7 +17,7 @@ from tf_disentangle.metrics.intervals import (
     accuracy_interval,
     mean_interval,
 )
-from tf_disentangle.metrics.on_dataset import needs
+from tf_disentangle.metrics.on_dataset import columns_for, needs
 from tf_disentangle.metrics.sampling import EncodedFactors
 from tf_disentangle.metrics.supervised.shared_fits import sharing_fits
 from tf_disentangle.protocols import CodeColumn, Dataset, Represent
@@ -232,13 +232,16 @@ def _shared(
     """Returns what every metric gets that has a parameter for it.
 
     Raises:
-        ArgumentError: If an option is no parameter of any of the metrics.
+        ArgumentError: If an option is no parameter of any of the metrics, or columns
+            are categorical and a metric does not ask for them.
     """
     shared = {name: v for name, v in options.items() if v is not None}
     for option in shared:
         takes = [m for m in metrics.values() if _takes(m, option)]
         rule = "be an option of one of the metrics"
         require(takes, option, rule, ", ".join(metrics))
+    for name, metric in metrics.items():
+        columns_for(metric, columns, name)
     return shared if columns is None else {**shared, "columns": columns}
 
 

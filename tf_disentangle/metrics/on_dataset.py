@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from tf_disentangle.checks import integer, one_of
+from tf_disentangle.checks import integer, one_of, require
 from tf_disentangle.metrics.draws import (
     require_factors,
     sample_factors,
@@ -35,7 +35,12 @@ from tf_disentangle.metrics.protocol import (
 from tf_disentangle.metrics.sampling import EncodedFactors, encode_factors
 from tf_disentangle.metrics.supervised.predictors import PREDICTORS
 from tf_disentangle.metrics.supervised.sap import SOLVERS
-from tf_disentangle.protocols import Dataset, RandomRepresent, Represent
+from tf_disentangle.protocols import (
+    CodeColumn,
+    Dataset,
+    RandomRepresent,
+    Represent,
+)
 
 #: Sizes of the draws in the study of Locatello et al. (2019).
 NUM_TRAIN, NUM_TEST = 10_000, 5_000
@@ -213,6 +218,31 @@ def _of_images(
         codes = represent.draw(codes, rng)
     note = "" if size == NUM_TRAIN else f", num_train={size}"
     return [codes], f", training images{note}"
+
+
+def columns_for(
+    metric: Callable[..., Any], columns: Sequence[CodeColumn] | None, name: str
+) -> dict[str, Sequence[CodeColumn]]:
+    """Returns {"columns": columns} for a metric that asks for it, else {}.
+
+    Args:
+        metric: Any function with or without a parameter `columns`.
+        columns: What the columns of the codes hold; None if it is not known.
+        name: Of the metric, for the error.
+
+    Raises:
+        ArgumentError: If a metric that does not ask would take a categorical column,
+            whose values have no order, for a quantity.
+    """
+    if columns is None:
+        return {}
+    if "columns" in inspect.signature(metric).parameters:
+        return {"columns": columns}
+    named = [column.name for column in columns if column.kind == "categorical"]
+    remedy = "Leave the metric out; a metric of your own may take `columns`."
+    rule = "take `columns` where latents are categorical, for these have no order"
+    require(not named, name, rule, ", ".join(named), remedy)
+    return {}
 
 
 def chosen_names(

@@ -53,7 +53,8 @@ def log_evidence(
     """Estimates log p(x) of images under a model.
 
     With a hyperprior it is the evidence of the model in which the covariance is
-    integrated out. With the Bernoulli likelihood of grey images it is that of the
+    integrated out, with categorical latents that of the model with relaxed ones. With
+    the Bernoulli likelihood of grey images it is that of the
     expected binary log-likelihood, no density of x.
 
     Args:
@@ -122,8 +123,8 @@ def _log_weight_function(model: VAE) -> tf.types.experimental.PolymorphicFunctio
         images: tf.Tensor, num_samples: tf.Tensor, seed: tf.Tensor
     ) -> tf.Tensor:
         posterior = model.posterior(images)
-        z = posterior.sample(num_samples, seed=seed)  # [K, B, L]
-        flat = tf.reshape(z, [-1, model.latents.num_latents])
+        z = posterior.sample(num_samples, seed=seed)  # [K, B, D]
+        flat = tf.reshape(z, [-1, model.latents.num_decoded])
         repeated = tf.repeat(as_float(images)[tf.newaxis], num_samples, axis=0)
         repeated = tf.reshape(repeated, [-1, *model.image_shape])
         outputs = model.decoder(flat, training=False)

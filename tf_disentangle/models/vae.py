@@ -27,7 +27,7 @@ class VAE(keras.Model):
 
     Args:
         encoder: Images [B, H, W, C] in [0, 1] -> [B, latents.num_parameters].
-        decoder: z [B, L] -> parameters of p(x|z), [B, H, W, C].
+        decoder: z [B, latents.num_decoded] -> parameters of p(x|z), [B, H, W, C].
         latents: The latent space with its prior.
         objective: What to minimise.
         seed: Seed of every draw in training: step t's are folded from (seed, t,
@@ -83,6 +83,12 @@ class VAE(keras.Model):
             lambda x: self.latents.code(self.posterior(x)), input_signature=[images]
         )
         self._decode = tf.function(self.decode_tensor, input_signature=[codes])
+        self._probabilities = tf.function(
+            lambda x: tf.concat(
+                list(self.latents.probabilities(self.posterior(x)).values()), axis=-1
+            ),
+            input_signature=[images],
+        )
 
     @property
     def data_type(self) -> tf.DType:
@@ -112,7 +118,8 @@ class VAE(keras.Model):
 
         That of images is in [0, 1]: a normal likelihood's mean is cut off there.
         """
-        mean = self.objective.likelihood.mean(self.decoder(codes, training=False))
+        z = self.latents.decoded(codes)
+        mean = self.objective.likelihood.mean(self.decoder(z, training=False))
         return mean if self.is_vector else tf.clip_by_value(mean, 0.0, 1.0)
 
     def infer(
@@ -213,12 +220,20 @@ class VAE(keras.Model):
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """Maps codes [N, L] to images, float32 [N, H, W, C] in [0, 1], or vectors."""
-        codes = np.asarray(codes, np.float32)
-        size = self.latents.num_latents
-        rule = f"have shape [N, {size}]"
-        ok = codes.ndim == 2 and codes.shape[1] == size
-        checks.require(ok, "codes", rule, codes.shape)
-        return _in_chunks(self._decode, codes)
+        return _in_chunks(self._decode, self.latents.checked_codes(codes))
+
+    def probabilities(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Maps images to the probabilities [N, n] of each categorical latent, by name.
+
+        Empty where all latents are continuous.
+        """
+        names = [c.name for c in self.latents.columns if c.kind == "categorical"]
+        if not names:
+            return {}
+        together = _in_chunks(self._probabilities, self.checked(images))
+        ends = np.cumsum([c.num_values for c in self.latents.columns if c.num_values])
+        parts = np.split(together, ends[:-1], axis=1)
+        return dict(zip(names, parts, strict=True))
 
     def reconstruct(self, images: np.ndarray) -> np.ndarray:
         """Maps images to float32 ones in [0, 1], or vectors, through the mean code."""

@@ -41,8 +41,8 @@ def vae(
         latents: Latent space with its prior; None is 10 latents, diagonal, N(0, I).
         objective: What to minimise; None is the ELBO.
         encoder: Called as encoder(image_shape, num_outputs, dtype=, seed=).
-        decoder: Called as decoder(num_latents, image_shape, dtype=, seed=), with as
-            many times the image's channels as the likelihood asks for.
+        decoder: Called as decoder(latents.num_decoded, image_shape, dtype=, seed=),
+            with as many times the image's channels as the likelihood asks for.
         precision: "float32", or "mixed_bfloat16": networks compute in bfloat16 with
             float32 weights; distributions and losses stay in float32.
         critic: Called as critic(num_inputs, dtype=, seed=), if one is needed.
@@ -73,7 +73,7 @@ def vae(
     # Two seeds: with one, the layers of both networks would share their streams.
     parts = (
         encoder(image_shape, latents.num_parameters, dtype=precision, seed=2 * seed),
-        decoder(latents.num_latents, decoded, dtype=precision, seed=2 * seed + 1),
+        decoder(latents.num_decoded, decoded, dtype=precision, seed=2 * seed + 1),
         latents,
         objective,
     )

@@ -22,6 +22,11 @@ from tf_disentangle.objectives.factor_vae import (
     critic_total_correlation,
     factor_vae,
 )
+from tf_disentangle.objectives.joint_vae import (
+    JointCapacityKL,
+    WeightedGroups,
+    joint_vae,
+)
 from tf_disentangle.objectives.monitors import monitors
 from tf_disentangle.objectives.objective import (
     Critic,
@@ -53,11 +58,17 @@ OBJECTIVES = {
     "dip_vae_ii": dip_vae_ii,
     "elbo": elbo,
     "factor_vae": factor_vae,
+    "joint_vae": joint_vae,
 }
 
 #: What any objective can be given: what it pays for the KL, further terms, and values
 #: that change with the step. Adding one is one entry here.
-KL_COSTS = {"CapacityKL": CapacityKL, "WeightedKL": WeightedKL}
+KL_COSTS = {
+    "CapacityKL": CapacityKL,
+    "JointCapacityKL": JointCapacityKL,
+    "WeightedGroups": WeightedGroups,
+    "WeightedKL": WeightedKL,
+}
 PENALTIES = {
     "AggregateDivergence": AggregateDivergence,
     "CovariancePenalty": CovariancePenalty,
@@ -89,6 +100,7 @@ __all__ = [
     "CyclicSchedule",
     "DimensionKL",
     "Inference",
+    "JointCapacityKL",
     "KLCost",
     "LinearSchedule",
     "MutualInformation",
@@ -97,6 +109,7 @@ __all__ = [
     "Schedule",
     "Terms",
     "TotalCorrelation",
+    "WeightedGroups",
     "WeightedKL",
     "annealed_vae",
     "beta_tcvae",
@@ -109,6 +122,7 @@ __all__ = [
     "dip_vae_ii",
     "elbo",
     "factor_vae",
+    "joint_vae",
     "monitors",
     "prior_to_aggregate_kl",
 ]

@@ -61,8 +61,14 @@ class CapacityKL:
         """Whether the KL is paid at all."""
         return self.gamma > 0
 
-    def __call__(self, kl: Mapping[str, tf.Tensor], step: tf.Tensor) -> tf.Tensor:
+    def __call__(
+        self,
+        kl: Mapping[str, tf.Tensor],
+        step: tf.Tensor,
+        bounds: Mapping[str, float] | None = None,
+    ) -> tf.Tensor:
         """Returns the cost, a scalar."""
+        del bounds  # Of a part; the capacity is of the sum.
         return capacity_cost(
             tf.add_n(list(kl.values())), self.capacity(step), self.gamma
         )

@@ -6,7 +6,8 @@
 
 mu(x) and S(x) are mean and covariance of q(z|x); II takes the whole S(x), also off its
 diagonal where the posterior has one. Covariance and mean are over the batch, divided
-by B as in the published code.
+by B as in the published code. Of latents that are in part categorical, C is that of
+the continuous ones.
 
 References:
     Kumar, Sattigeri & Balakrishnan, "Variational Inference of Disentangled Latent
@@ -29,13 +30,13 @@ OF = ("means", "samples")
 
 
 def code_covariance(inference: Inference, of: str) -> tf.Tensor:
-    """Returns C [L, L] of a batch.
+    """Returns C [L, L] of a batch, over its continuous latents.
 
     Args:
         inference: Posterior of the batch.
         of: "means", Cov[mu(x)], or "samples", Cov[mu(x)] + E[S(x)].
     """
-    means = inference.posterior.mean()
+    means = inference.latents.posterior_mean(inference.posterior)
     centred = means - tf.reduce_mean(means, axis=0)
     size = tf.cast(tf.shape(means)[0], means.dtype)
     covariance = tf.matmul(centred, centred, transpose_a=True) / size

@@ -7,15 +7,16 @@
     critic_total_correlation    E_q(z)[log D(z) - log(1 - D(z))]    with a critic
 
 in nats. The first three, stratified estimates, sum to the mean KL at the batch's
-samples. Of the N posteriors that overlap with one a batch holds few: where posteriors
-are narrow, log q(z) comes out too low and I(x; z) too high, up to log N. Compare models
-by them, at equal N and batch, rather than read them as exact. The fourth is the total
+samples; categorical latents enter by their relaxations. Of the N posteriors that
+overlap with one a batch holds few: where posteriors are narrow, log q(z) comes out too
+low and I(x; z) too high, up to log N. Compare models by them, at equal N and batch,
+rather than read them as exact. The fourth is the total
 correlation of a normal with the sampled codes' covariance; zero for uncorrelated
-codes, however dependent. Of N sampled codes it is too high: by L (L - 1) / 4 (N - 1)
-on average for independent normal latents and N far above L (0.09 nats for N = 250,
-L = 10), and by more as N comes near to L. The fifth is the total correlation as the
-model's critic knows it, on images that the critic has not seen: too low, below zero
-even, until it has learnt.
+codes, however dependent, and of continuous latents alone. Of N sampled codes it is too
+high: by L (L - 1) / 4 (N - 1) on average for independent normal latents and N far above
+L (0.09 nats for N = 250, L = 10), and by more as N comes near to L. The fifth is the
+total correlation as the model's critic knows it, on images that the critic has not
+seen: too low, below zero even, until it has learnt.
 
 References:
     Chen et al., "Isolating Sources of Disentanglement in Variational Autoencoders",
@@ -49,11 +50,10 @@ def monitors(inference: Inference) -> dict[str, tf.Tensor]:
         inference: A batch, the larger the better.
     """
     found = {}
-    images, latents = inference.sample.shape
-    if images is None or images > latents:
-        found["gaussian_total_correlation"] = gaussian_total_correlation(
-            inference.sample
-        )
+    codes = inference.latents.continuous(inference.sample)
+    images, latents = codes.shape
+    if images is None or images > latents > 0:
+        found["gaussian_total_correlation"] = gaussian_total_correlation(codes)
     if inference.critic is not None:
         logits = critic_total_correlation(inference)
         found["critic_total_correlation"] = tf.reduce_mean(logits)

@@ -49,8 +49,9 @@ class Inference(NamedTuple):
 
     Attributes:
         latents: The latent space, with its prior.
-        posterior: q(z|x), batch shape [B], event shape [L].
-        sample: z [B, L], drawn from the posterior and decoded.
+        posterior: q(z|x), batch shape [B], event shape [D].
+        sample: z [B, D], drawn from the posterior and decoded; D is L unless latents
+            are categorical, and `latents.groups` says where each stands.
         step: int64 scalar, the number of steps done.
         seed: int32 [2], for terms that draw on their own.
         num_examples: N, the number of training images; None if it is not known.
@@ -104,8 +105,19 @@ class KLCost(Protocol):
     it is taken to pay.
     """
 
-    def __call__(self, kl: Mapping[str, tf.Tensor], step: tf.Tensor) -> tf.Tensor:
-        """Maps the named parts of the KL, each [B], to a cost [B] or scalar."""
+    def __call__(
+        self,
+        kl: Mapping[str, tf.Tensor],
+        step: tf.Tensor,
+        bounds: Mapping[str, float] | None = None,
+    ) -> tf.Tensor:
+        """Maps the named parts of the KL, each [B], to a cost [B] or scalar.
+
+        Args:
+            kl: The parts, in nats.
+            step: int64 scalar, the number of steps done.
+            bounds: The most nats of those parts that have a bound; None if none has.
+        """
 
 
 class Penalty(Protocol):
@@ -201,8 +213,14 @@ class WeightedKL:
         """Whether the KL is paid at all."""
         return isinstance(self.beta, Schedule) or self.beta > 0
 
-    def __call__(self, kl: Mapping[str, tf.Tensor], step: tf.Tensor) -> tf.Tensor:
+    def __call__(
+        self,
+        kl: Mapping[str, tf.Tensor],
+        step: tf.Tensor,
+        bounds: Mapping[str, float] | None = None,
+    ) -> tf.Tensor:
         """Returns beta * KL, [B]."""
+        del bounds
         beta = self.beta(step) if isinstance(self.beta, Schedule) else self.beta
         return beta * tf.add_n(list(kl.values()))
 
@@ -336,7 +354,7 @@ class Objective:
         return Terms(
             log_likelihood=self.likelihood.log_prob(images, outputs),
             kl=kl,
-            kl_cost=self.kl_cost(kl, inference.step),
+            kl_cost=self.kl_cost(kl, inference.step, inference.latents.kl_bounds),
             penalties={p.name: p(inference) for p in self.penalties},
         )
 

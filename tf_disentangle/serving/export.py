@@ -8,6 +8,9 @@ Endpoints, each with a batch of any size:
     decode                          codes float32 [B, L] -> images float32 [B, H, W, C]
     reconstruct                     images uint8 -> images float32 in [0, 1]
 
+encode also gives probabilities_NAME [B, n] of each categorical latent, whose column of
+the codes holds the most probable of its n values; decode takes that value.
+
 Where the data are vectors, "images" are float32 [B, 1, 1, C] throughout.
 """
 
@@ -57,7 +60,12 @@ def export(model: VAE, base: str | os.PathLike, version: int | None = None) -> s
 
     def encode(images: tf.Tensor) -> dict[str, tf.Tensor]:
         posterior = model.posterior(images)
-        return {"codes": model.latents.code(posterior), "stddev": posterior.stddev()}
+        parts = model.latents.probabilities(posterior)
+        return {
+            "codes": model.latents.code(posterior),
+            "stddev": model.latents.code_stddev(posterior),
+            **{f"probabilities_{name}": part for name, part in parts.items()},
+        }
 
     archive = keras.export.ExportArchive()
     for part in (model.encoder, model.decoder, model.latents):

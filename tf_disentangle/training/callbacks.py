@@ -11,13 +11,14 @@ import math
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 from tqdm import tqdm
 
+from tf_disentangle.protocols import CodeColumn
 from tf_disentangle.training.checkpoints import Checkpoints, step_of
 from tf_disentangle.training.run_folder import RunFolder
 from tf_disentangle.training.validation import Validation
@@ -174,14 +175,26 @@ class Save(IntervalCallback):
 
 
 class Record(IntervalCallback):
-    """Writes each interval's numbers to metrics.jsonl and TensorBoard."""
+    """Writes each interval's numbers to metrics.jsonl and TensorBoard.
+
+    Args:
+        interval: Steps per epoch of `fit`.
+        folder: Where the rows go.
+        writer: TensorBoard writer.
+        columns: What each latent is.
+    """
 
     def __init__(
-        self, interval: int, folder: RunFolder, writer: tf.summary.SummaryWriter
+        self,
+        interval: int,
+        folder: RunFolder,
+        writer: tf.summary.SummaryWriter,
+        columns: Sequence[CodeColumn],
     ) -> None:
         super().__init__(interval)
         self._folder = folder
         self._writer = writer
+        self._columns = columns
 
     def act(self, step: int, logs: dict[str, Any]) -> None:
         """Appends one row and its scalars."""
@@ -190,10 +203,9 @@ class Record(IntervalCallback):
         with self._writer.as_default(step):
             for name, value in row.items():
                 if name == "kl_per_latent":
-                    for i, kl in enumerate(value):
-                        tf.summary.scalar(
-                            f"marginal_kl_per_latent/z{i}", kl, description=_MARGINAL
-                        )
+                    for column, kl in zip(self._columns, value, strict=True):
+                        label = f"marginal_kl_per_latent/{column.name}"
+                        tf.summary.scalar(label, kl, description=_MARGINAL)
                 elif name != "step":
                     group = "" if "/" in name else "train/"
                     tf.summary.scalar(f"{group}{name}", value)

@@ -140,7 +140,7 @@ class Experiment:
 
     def rehearse(self) -> None:
         """Checks the arguments of the metrics, which are called only at the end."""
-        rehearse(self.dataset, self.metrics)
+        rehearse(self.dataset, self.metrics, self.model.latents.columns)
 
     def check(self) -> None:
         """Checks all that `run` checks before it writes anything."""
@@ -293,7 +293,7 @@ class Experiment:
             *self.extras,
             CallbackState(self.extras, notes.get("callbacks", [])),
             # Records first: a row past the checkpoint is cut, a lost one stays lost.
-            duties.Record(interval, self.folder, writer),
+            duties.Record(interval, self.folder, writer, self.model.latents.columns),
             Score(
                 interval, cadence.score, self.steps, self.folder, writer, self._scores
             ),
@@ -352,7 +352,8 @@ class Experiment:
 
     def _scores(self) -> dict[str, Any]:
         """Returns the results of the metrics for the model as it is."""
-        return score(self.dataset, self.model.represent, self.metrics)
+        columns = self.model.latents.columns
+        return score(self.dataset, self.model.represent, self.metrics, columns)
 
 
 def _write_text(writer: tf.summary.SummaryWriter, config: str, step: int) -> None:

@@ -12,7 +12,7 @@ import tensorflow as tf
 from tf_disentangle import visualization
 from tf_disentangle.models import VAE
 
-_STANDARD_NORMAL = "z ~ N(0, I)"
+_STANDARD_NORMAL, _UNIFORM = "z ~ N(0, I)", "c ~ uniform"
 
 
 class Painter:
@@ -57,6 +57,7 @@ class Painter:
                 model.decode, **self._rows(kl_per_latent, factor_of_latent)
             ),
             "samples": visualization.samples(self._samples(12)),
+            **self._categories(),
             **self._hyperprior(),
         }
 
@@ -94,15 +95,36 @@ class Painter:
 
     def _samples(self, count: int) -> dict[str, np.ndarray]:
         """Returns decoded samples of the prior, beside those of N(0, I)."""
-        prior = self._model.latents.prior
-        shape = (count, self._model.latents.num_latents)
-        normal = tf.random.stateless_normal(shape, self._seed)
-        codes = {prior.label: prior.sample(count, self._seed)}
-        codes.setdefault(_STANDARD_NORMAL, normal)
+        latents = self._model.latents
+        drawn = self._prior_codes(count)
+        # Of latents that are categorical, the same values in both.
+        normal = tf.random.stateless_normal(drawn.shape, self._seed).numpy()
+        is_category = np.array([c.kind == "categorical" for c in latents.columns])
+        normal[:, is_category] = drawn[:, is_category]
+        codes = {latents.prior.label: drawn}
+        kinds = ((_STANDARD_NORMAL, ~is_category), (_UNIFORM, is_category))
+        plain = ", ".join(name for name, present in kinds if present.any())
+        codes.setdefault(plain, normal)
         images = {label: self._model.decode(z) for label, z in codes.items()}
         # A draw from a heavy-tailed prior can overflow the decoder.
         finite = {k: x[np.isfinite(x).all(axis=(1, 2, 3))] for k, x in images.items()}
         return {label: x for label, x in finite.items() if len(x)}
+
+    def _prior_codes(self, count: int) -> np.ndarray:
+        """Draws codes [count, L] from the prior, categories as whole numbers."""
+        latents = self._model.latents
+        return latents.codes_of(latents.prior.sample(count, self._seed)).numpy()
+
+    def _categories(self) -> dict[str, np.ndarray]:
+        """Returns samples by category, for each categorical latent."""
+        columns, codes = self._model.latents.columns, self._prior_codes(10)
+        return {
+            f"samples_{column.name}": visualization.samples_by_category(
+                self._model.decode, codes, latent, columns
+            )
+            for latent, column in enumerate(columns)
+            if column.kind == "categorical"
+        }
 
     def _hyperprior(self) -> dict[str, np.ndarray]:
         """Returns the covariances of a hyperprior, if there is one."""

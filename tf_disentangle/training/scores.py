@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tf_disentangle.metrics import EncodedFactors
+from tf_disentangle.metrics import EncodedFactors, columns_for
 from tf_disentangle.metrics.results import as_row, numbers
 from tf_disentangle.metrics.supervised.shared_fits import sharing_fits
-from tf_disentangle.protocols import Dataset, Represent
+from tf_disentangle.protocols import CodeColumn, Dataset, Represent
 from tf_disentangle.training.callbacks import IntervalCallback
 from tf_disentangle.training.run_folder import RunFolder
 
@@ -21,18 +21,28 @@ Metric = Callable[[Dataset, Represent], Any]
 
 
 def score(
-    dataset: Dataset, represent: Represent, metrics: Sequence[Metric]
+    dataset: Dataset,
+    represent: Represent,
+    metrics: Sequence[Metric],
+    columns: Sequence[CodeColumn] | None = None,
 ) -> dict[str, Any]:
     """Returns each metric's result by the metric's name.
 
     A metric that comes twice, under two protocols, is told apart by the protocol.
+
+    Args:
+        dataset: What to score on.
+        represent: Images to codes.
+        metrics: To call with both.
+        columns: What the columns of the codes hold, for the metrics that ask.
     """
     results: dict[str, Any] = {}
     if len(metrics) > 1:  # They share the codes of the images that both ask for.
         represent = EncodedFactors(dataset, represent)
     with sharing_fits():
         for metric in metrics:
-            result, name = metric(dataset, represent), name_of(metric)
+            name = name_of(metric)
+            result = metric(dataset, represent, **columns_for(metric, columns, name))
             if name in results:
                 name = f"{name} ({getattr(result, 'protocol', len(results))})"
             results[name] = result
@@ -43,7 +53,11 @@ class _Reached(Exception):
     """A metric came as far as its first image."""
 
 
-def rehearse(dataset: Dataset, metrics: Sequence[Metric]) -> None:
+def rehearse(
+    dataset: Dataset,
+    metrics: Sequence[Metric],
+    columns: Sequence[CodeColumn] | None = None,
+) -> None:
     """Calls each metric up to its first image, so that its arguments are checked.
 
     A misspelt protocol is then an error before the first step, not after the last.
@@ -57,7 +71,8 @@ def rehearse(dataset: Dataset, metrics: Sequence[Metric]) -> None:
 
     for metric in metrics:
         with contextlib.suppress(_Reached):
-            metric(dataset, represent)
+            options = columns_for(metric, columns, name_of(metric))
+            metric(dataset, represent, **options)
 
 
 def name_of(metric: Metric) -> str:

@@ -41,6 +41,7 @@ class VectorPainter:
         model, count = self._model, len(self._vectors)
         prior_seed, code_seed = tfp.random.split_seed(self._seed, n=2)
         drawn = model.latents.prior.sample(count, prior_seed).numpy()
+        drawn_codes = model.latents.codes_of(drawn)
         codes = model.posterior(self._vectors).sample(seed=code_seed).numpy()
         data = _plane(self._vectors)
         panels = {
@@ -51,7 +52,7 @@ class VectorPainter:
             },
             "decoded samples of the prior\n(dark) over the data": {
                 "data": data,
-                "samples": _plane(model.decode(drawn)),
+                "samples": _plane(model.decode(drawn_codes)),
             },
             f"codes sampled from q(z|x) (dark)\nover {model.latents.prior.label}": {
                 "prior": _plane(drawn),

@@ -81,7 +81,7 @@ def strong_downstream_score(
     tasks. It draws the fixed factors from the global generator, this function from
     `seed`. As there, a fixed value is put into samples drawn without regard to it: in
     a set with correlated factors the combinations may not belong to the set. The codes
-    are taken as continuous.
+    are taken as continuous; `evaluate` and a run refuse it for categorical latents.
 
     Args:
         dataset: A set with at least two factors of two values or more.

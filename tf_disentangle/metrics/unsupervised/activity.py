@@ -10,11 +10,13 @@ References:
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
 from tf_disentangle.checks import real
 from tf_disentangle.metrics.inputs import check_codes
+from tf_disentangle.protocols import CodeColumn
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -25,7 +27,8 @@ class ActiveUnits:
         score: How many latents are active, 0 to L; neither high nor low is better.
         active: bool [L].
         variances: float64 [L], variance of each posterior mean over the images (ddof
-            1), in squared units of the code.
+            1), in squared units of the code; of a categorical latent that of its
+            one-hot vector in all, 1 - sum_k share_k^2.
         protocol: "burda", with the threshold if it is another.
     """
 
@@ -35,14 +38,23 @@ class ActiveUnits:
     protocol: str
 
 
-def active_units(codes: np.ndarray, *, threshold: float = 0.01) -> ActiveUnits:
+def active_units(
+    codes: np.ndarray,
+    *,
+    threshold: float = 0.01,
+    columns: Sequence[CodeColumn] | None = None,
+) -> ActiveUnits:
     """Counts the latents whose posterior mean varies over the images.
+
+    Of a categorical latent it is the most probable value that varies: one that puts
+    equal mass on the same two values for every image is not active.
 
     Args:
         codes: Posterior means [N, L], N at least 2. For samples of the posterior the
             noise would count as activity.
         threshold: Variance that an active latent exceeds, at least 0. It is in units of
             the code, so it means something for a prior of unit variance only.
+        columns: What the L columns hold; None takes all as continuous.
 
     Returns:
         The number of active latents, which they are, and their variances.
@@ -51,8 +63,13 @@ def active_units(codes: np.ndarray, *, threshold: float = 0.01) -> ActiveUnits:
         ArgumentError: If the codes are not finite numbers [N, L].
     """
     real(threshold, "threshold", at_least=0.0)
-    codes, _ = check_codes(codes)
+    codes, num_categories = check_codes(codes, columns=columns)
     variances = codes.var(axis=0, ddof=1, dtype=np.float64)
+    for d in np.flatnonzero(num_categories):
+        counts = np.bincount(codes[:, d].astype(np.int64))
+        # ddof 1, as of the others.
+        shares = counts / len(codes)
+        variances[d] = (1 - np.sum(shares**2)) * len(codes) / (len(codes) - 1)
     variances[np.ptp(codes, axis=0) == 0] = 0.0  # Not the rounding of the mean.
     active = variances > threshold
     return ActiveUnits(

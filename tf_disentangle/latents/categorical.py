@@ -1,0 +1,218 @@
+"""Categorical latents, relaxed so that gradients pass through their samples.
+
+    q(c|x) = prod_i g(alpha_i(x), tau),   p(c) = prod_i g(uniform, tau)
+
+with g the relaxed categorical (Gumbel-softmax, `distributions.RelaxedCategorical`) and
+alpha_i(x) the n_i probabilities of latent i. Samples are points of simplices; codes
+hold the most probable value.
+
+References:
+    Dupont, "Learning Disentangled Joint Continuous and Discrete Representations",
+    NeurIPS 2018, arXiv:1804.00104, section 3.2.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tf_disentangle import checks
+from tf_disentangle.distributions import RelaxedCategorical
+from tf_disentangle.latents.base import Latents
+from tf_disentangle.latents.priors import Prior
+from tf_disentangle.protocols import CodeColumn
+
+tfd = tfp.distributions
+
+#: Which KL stands for that of the relaxations, which has no closed form.
+KLS = ("categorical", "relaxed")
+
+
+class Marginals:
+    """The density of each latent, where latents have one number or several in z.
+
+    Args:
+        parts: Distributions over consecutive parts of z.
+        sizes: How many numbers of z each of them takes.
+    """
+
+    def __init__(self, parts: Sequence[tfd.Distribution], sizes: Sequence[int]) -> None:
+        self._parts, self._sizes = tuple(parts), tuple(sizes)
+
+    def log_prob(self, z: tf.Tensor) -> tf.Tensor:
+        """Maps z [..., D] to the log-densities of the L latents, [..., L]."""
+        logs = []
+        values = tf.split(z, self._sizes, axis=-1)
+        for part, value in zip(self._parts, values, strict=True):
+            log = part.log_prob(value)
+            # The n numbers of a categorical latent have one density together.
+            is_one = isinstance(part, tfd.Distribution) and part.event_shape.rank == 1
+            logs.append(log[..., tf.newaxis] if is_one else log)
+        return tf.concat(logs, axis=-1)
+
+
+class CategoricalPrior(Prior):
+    """p(c): independent uniform categoricals, relaxed as the posterior is.
+
+    Args:
+        sizes: Number of values of each.
+        temperature: tau.
+        kl: "categorical" or "relaxed", as `CategoricalLatents`.
+        name: Of the Keras layer.
+    """
+
+    kl_names = ("kl_discrete",)
+    label = "c ~ uniform"
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        temperature: float,
+        kl: str = "categorical",
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name=name)
+        self.sizes, self.temperature, self.form = tuple(sizes), temperature, kl
+
+    def components(self) -> list[RelaxedCategorical]:
+        """Returns the relaxed uniform law of each latent."""
+        return [RelaxedCategorical(self.temperature, tf.zeros(n)) for n in self.sizes]
+
+    def distribution(self) -> tfd.Distribution:
+        """Returns their product, event shape [D]."""
+        return tfd.Blockwise(self.components())
+
+    def marginals(self) -> Marginals:
+        """Returns p(c_i) of each latent; its `log_prob` maps [..., D] to [..., L]."""
+        return Marginals(self.components(), self.sizes)
+
+    def kl(
+        self, posterior: tfd.Blockwise, sample: tf.Tensor, seed: tf.Tensor
+    ) -> Mapping[str, tf.Tensor]:
+        """Returns the sum of the latents' KL, [B], in nats."""
+        del seed
+        if self.form == "relaxed":
+            ratio = posterior.log_prob(sample) - self.distribution().log_prob(sample)
+            return {"kl_discrete": ratio}
+        return {"kl_discrete": tf.reduce_sum(self.marginal_kl(posterior), axis=-1)}
+
+    def marginal_kl(self, posterior: tfd.Blockwise) -> tf.Tensor:
+        """Returns the KL of each categorical, [B, L], in nats."""
+        pairs = zip(posterior.distributions, self.components(), strict=True)
+        return tf.stack([tfd.kl_divergence(q, p) for q, p in pairs], axis=-1)
+
+
+class CategoricalLatents(Latents):
+    """L categorical latents with uniform priors.
+
+    The encoder emits the log-probabilities of each, sum_i n_i numbers, up to constants.
+
+    Args:
+        sizes: n_i, the number of values of each latent, at least 2.
+        temperature: tau of the relaxation, greater than 0; 0.67 in JointVAE's code.
+        kl: What "kl_discrete" is: "categorical", the KL of the categoricals that are
+            relaxed, in closed form; or "relaxed", the estimate from one sample of the
+            relaxations' own, unbounded and noisy (JointVAE's appendix D gave it up).
+        name: Of the Keras layer.
+    """
+
+    posterior_type = tfd.Blockwise
+
+    def __init__(
+        self,
+        sizes: Sequence[int] = (10,),
+        temperature: float = 0.67,
+        kl: str = "categorical",
+        name: str | None = None,
+    ) -> None:
+        checks.require_type(sizes, (list, tuple), "sizes", "Put it in a list: [...]")
+        checks.require(len(sizes), "sizes", "name at least one latent", sizes)
+        sizes = tuple(checks.integer(n, "sizes", at_least=2) for n in sizes)
+        temperature = checks.real(temperature, "temperature", above=0.0)
+        checks.one_of(kl, KLS, "kl")
+        # Known to `columns`, which the base asks for, before the base.
+        prior = CategoricalPrior(sizes, temperature, kl)
+        super().__init__(len(sizes), prior, name)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """n_i of each latent."""
+        return self.prior.sizes
+
+    @property
+    def num_parameters(self) -> int:
+        """How many numbers the encoder emits per image."""
+        return sum(self.sizes)
+
+    @property
+    def kl_bounds(self) -> Mapping[str, float]:
+        """sum_i log n_i, where the KL is that of the categoricals."""
+        if self.prior.form == "relaxed":
+            return {}
+        return {"kl_discrete": sum(map(math.log, self.sizes))}
+
+    @property
+    def columns(self) -> tuple[CodeColumn, ...]:
+        """What each column of the code is."""
+        return tuple(
+            CodeColumn(f"c{i}", "categorical", "c", n) for i, n in enumerate(self.sizes)
+        )
+
+    def posterior(self, parameters: tf.Tensor) -> tfd.Distribution:
+        """Turns the encoder's output [B, num_parameters] into q(c|x), event [D]."""
+        logits = tf.split(tf.cast(parameters, tf.float32), self.sizes, axis=-1)
+        temperature = self.prior.temperature
+        return tfd.Blockwise([RelaxedCategorical(temperature, part) for part in logits])
+
+    def marginal_posterior(self, posterior: tfd.Distribution) -> Marginals:
+        """Returns q(c_i|x); its `log_prob` maps [..., D] to [..., L]."""
+        return Marginals(posterior.distributions, self.sizes)
+
+    def continuous(self, z: tf.Tensor) -> tf.Tensor:
+        """Returns no number at all, [..., 0]: none has an order."""
+        return z[..., :0]
+
+    def posterior_mean(self, posterior: tfd.Distribution) -> tf.Tensor:
+        """Returns [B, 0], the mean of no latent."""
+        return posterior.distributions[0].logits[..., :0]
+
+    def posterior_covariance(self, posterior: tfd.Distribution) -> tf.Tensor:
+        """Returns [B, 0, 0]."""
+        return tf.linalg.diag(self.posterior_mean(posterior))
+
+    def code(self, posterior: tfd.Distribution) -> tf.Tensor:
+        """Returns the most probable value of each latent, [B, L]."""
+        values = [tf.argmax(part.logits, -1) for part in posterior.distributions]
+        return tf.cast(tf.stack(values, axis=-1), tf.float32)
+
+    def code_stddev(self, posterior: tfd.Distribution) -> tf.Tensor:
+        """Returns sqrt(1 - sum_k p_k^2) of each latent, [B, L]."""
+        parts = self.probabilities(posterior).values()
+        return tf.stack(
+            [tf.sqrt(1.0 - tf.reduce_sum(p * p, axis=-1)) for p in parts], axis=-1
+        )
+
+    def probabilities(self, posterior: tfd.Distribution) -> Mapping[str, tf.Tensor]:
+        """Returns the probabilities [B, n] of each latent, by its name."""
+        pairs = zip(self.columns, posterior.distributions, strict=True)
+        return {column.name: tf.nn.softmax(part.logits) for column, part in pairs}
+
+    def decoded(self, codes: tf.Tensor) -> tf.Tensor:
+        """Maps values [..., L] to one-hot vectors side by side, [..., D]."""
+        values = tf.unstack(tf.cast(tf.round(codes), tf.int32), axis=-1)
+        pairs = zip(values, self.sizes, strict=True)
+        return tf.concat([tf.one_hot(value, n) for value, n in pairs], axis=-1)
+
+    def codes_of(self, z: tf.Tensor) -> tf.Tensor:
+        """Maps points of the simplices [..., D] to their nearest corners, [..., L]."""
+        parts = tf.split(z, self.sizes, axis=-1)
+        values = [tf.argmax(part, axis=-1) for part in parts]
+        return tf.cast(tf.stack(values, axis=-1), tf.float32)
+
+    def marginal_kl(self, posterior: tfd.Distribution, sample: tf.Tensor) -> tf.Tensor:
+        """Returns the KL of each categorical from the uniform one, [B, L], in nats."""
+        del sample
+        return self.prior.marginal_kl(posterior)

@@ -1,0 +1,152 @@
+"""JointVAE: the KL of continuous and of categorical latents, each held at a capacity.
+
+    L = E_q(z,c|x)[log p(x|z, c)] - gamma | mean_B KL(q(z|x) || p(z)) - C_z(t) |
+                                  - gamma | mean_B KL(q(c|x) || p(c)) - C_c(t) |
+
+(equation 7). One capacity for both is taken by the continuous latents alone; two make
+the categorical ones carry something. Their KL from uniform ones is at most the sum of
+log n_i, at which C_c is clipped (appendix C for one latent, the authors' code for
+several). As in AnnealedVAE the absolute value is of the batch's mean, as in that code.
+Without categorical latents this is AnnealedVAE.
+
+`WeightedGroups` is the second of the paper's negative results (appendix D): one beta
+for each group. The first, `beta_vae` on joint latents, and the third,
+`CategoricalLatents(kl="relaxed")`, need nothing of their own.
+
+References:
+    Dupont, "Learning Disentangled Joint Continuous and Discrete Representations",
+    NeurIPS 2018, arXiv:1804.00104.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import tensorflow as tf
+
+from tf_disentangle import checks
+from tf_disentangle.distributions import Bernoulli, Likelihood
+from tf_disentangle.objectives.annealed_vae import capacity_cost
+from tf_disentangle.objectives.objective import Objective
+from tf_disentangle.objectives.schedules import LinearSchedule, Schedule, at_least_zero
+
+#: The part of the KL that is the categorical latents'.
+DISCRETE = "kl_discrete"
+
+
+@dataclasses.dataclass(frozen=True)
+class JointCapacityKL:
+    """gamma |mean_B KL_z - C_z(t)| + gamma |mean_B KL_c - min(C_c(t), bound)|.
+
+    KL_c is the part "kl_discrete", KL_z the sum of the others. With several devices the
+    mean is over each device's share of the batch.
+
+    Attributes:
+        capacity: C_z(t) in nats, never negative; None pays KL_z as the ELBO does, which
+            keeps a model such as CHyVAE beside categorical latents what it is.
+        discrete_capacity: C_c(t) in nats, never negative.
+        gamma: At least 0.
+    """
+
+    capacity: Schedule | None
+    discrete_capacity: Schedule
+    gamma: float = 30.0
+
+    def __post_init__(self) -> None:
+        """Checks the arguments."""
+        checks.real(self.gamma, "gamma", at_least=0.0)
+        if self.capacity is not None:
+            at_least_zero(self.capacity, "capacity")
+        at_least_zero(self.discrete_capacity, "discrete_capacity")
+
+    @property
+    def pays(self) -> bool:
+        """Whether the continuous latents' KL is paid, which alone may be needed."""
+        return self.gamma > 0 or self.capacity is None
+
+    def __call__(
+        self,
+        kl: Mapping[str, tf.Tensor],
+        step: tf.Tensor,
+        bounds: Mapping[str, float] | None = None,
+    ) -> tf.Tensor:
+        """Returns the cost, a scalar."""
+        costs = []
+        continuous = [part for name, part in kl.items() if name != DISCRETE]
+        if continuous and self.capacity is None:
+            costs.append(tf.reduce_mean(tf.add_n(continuous)))
+        elif continuous:
+            capacity = self.capacity(step)
+            costs.append(capacity_cost(tf.add_n(continuous), capacity, self.gamma))
+        if DISCRETE in kl:
+            capacity = self.discrete_capacity(step)
+            if bounds and DISCRETE in bounds:
+                capacity = tf.minimum(capacity, bounds[DISCRETE])
+            costs.append(capacity_cost(kl[DISCRETE], capacity, self.gamma))
+        return tf.add_n(costs)
+
+
+@dataclasses.dataclass(frozen=True)
+class WeightedGroups:
+    """beta_z KL_z + beta_c KL_c, [B]: what JointVAE's appendix D tried first.
+
+    Attributes:
+        beta: Of the continuous latents, at least 0.
+        discrete_beta: Of the categorical ones, at least 0.
+    """
+
+    beta: float = 4.0
+    discrete_beta: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Checks the arguments."""
+        checks.real(self.beta, "beta", at_least=0.0)
+        checks.real(self.discrete_beta, "discrete_beta", at_least=0.0)
+
+    @property
+    def pays(self) -> bool:
+        """Whether the continuous latents' KL is paid, which alone may be needed."""
+        return self.beta > 0
+
+    def __call__(
+        self,
+        kl: Mapping[str, tf.Tensor],
+        step: tf.Tensor,
+        bounds: Mapping[str, float] | None = None,
+    ) -> tf.Tensor:
+        """Returns the weighted sum of the parts, [B]."""
+        del step, bounds
+        weights = {DISCRETE: self.discrete_beta}
+        return tf.add_n([weights.get(n, self.beta) * part for n, part in kl.items()])
+
+
+def joint_vae(
+    gamma: float = 30.0,
+    capacity: Schedule | None = None,
+    discrete_capacity: Schedule | None = None,
+    likelihood: Likelihood | None = None,
+) -> Objective:
+    """Returns JointVAE's objective; the defaults are those for MNIST.
+
+    Args:
+        gamma: What a nat of difference between a KL and its capacity costs, at least 0.
+        capacity: C_z(t) in nats, never negative; None is linear from 0 to 5 over
+            25,000 steps.
+        discrete_capacity: C_c(t), likewise; clipped at the most that the KL can be.
+        likelihood: p(x|z); None is Bernoulli on logits.
+
+    Raises:
+        ArgumentError: If gamma or a capacity is negative.
+        ArgumentTypeError: If a capacity is no Schedule.
+    """
+    ramp = LinearSchedule(0.0, 5.0, 25_000)
+    return Objective(
+        "joint_vae",
+        Bernoulli() if likelihood is None else likelihood,
+        JointCapacityKL(
+            ramp if capacity is None else capacity,
+            ramp if discrete_capacity is None else discrete_capacity,
+            gamma,
+        ),
+    )

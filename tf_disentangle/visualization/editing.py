@@ -1,0 +1,87 @@
+"""Image editing: encode, move one latent, decode.
+
+References:
+    Dupont (2018), Learning Disentangled Joint Continuous and Discrete Representations,
+    arXiv 1804.00104, section 4.3 and figure 8b.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tf_disentangle.checks import integer, require
+from tf_disentangle.protocols import CodeColumn, Decode, Represent
+from tf_disentangle.visualization.canvas import rgb
+from tf_disentangle.visualization.grid import sheet
+from tf_disentangle.visualization.traversals import normal_quantiles, step_labels
+
+
+def edit(
+    represent: Represent, decode: Decode, images: np.ndarray, latent: int, value: float
+) -> np.ndarray:
+    """Returns images with one latent set to a value, float [N, H, W, C] in [0, 1].
+
+    Args:
+        represent: Images [N, H, W, C] to codes [N, L].
+        decode: Codes to images in [0, 1].
+        images: uint8 [N, H, W, C].
+        latent: The latent that is set, in [0, L).
+        value: A number, or a category.
+
+    Raises:
+        ArgumentError: If there is no such latent.
+    """
+    codes = np.array(represent(images), np.float32)
+    integer(latent, "latent", at_least=0)
+    require(latent < codes.shape[1], "latent", f"be below {codes.shape[1]}", latent)
+    codes[:, latent] = value
+    return np.asarray(decode(codes))
+
+
+def edits(
+    represent: Represent,
+    decode: Decode,
+    images: np.ndarray,
+    latent: int,
+    *,
+    column: CodeColumn | None = None,
+    values: Sequence[float] | None = None,
+    title: str = "",
+    scale: int | None = None,
+) -> np.ndarray:
+    """Pictures each image, its reconstruction, and it with one latent moved.
+
+    Args:
+        represent: Images [N, H, W, C] to codes [N, L].
+        decode: Codes to images in [0, 1].
+        images: uint8 [N, H, W, 1 or 3].
+        latent: The latent that moves, in [0, L).
+        column: What that latent is; None is continuous.
+        values: What it is set to; None is all categories, or five quantiles of N(0, 1).
+        title: Above everything.
+        scale: Integer factor; None makes small images readable.
+
+    Returns:
+        uint8 [height, width, 3].
+
+    Raises:
+        ArgumentError: If there is no such latent, or images differ in size.
+    """
+    column = CodeColumn(f"z{latent}") if column is None else column
+    if values is None:
+        count = column.num_values
+        values = normal_quantiles(5) if count is None else range(count)
+    edited = [edit(represent, decode, images, latent, value) for value in values]
+    rows = [images, decode(represent(images)), *edited]
+    tiles = np.stack([rgb(np.asarray(row), "images") for row in rows], axis=1)
+    is_category = column.num_values is not None
+    shown = map(str, values) if is_category else step_labels(np.asarray(values))
+    numbers = [f"{column.name} = {number}" for number in shown]
+    return sheet(
+        tiles,
+        title=title,
+        column_labels=["original", "reconstruction", *numbers],
+        scale=scale,
+    )
