@@ -287,8 +287,8 @@ class TestTFData:
 
 
 SMALL = [
-    "conv_encoder.width = 8",
-    "conv_decoder.width = 8",
+    "vae.encoder = @mlp_encoder",
+    "vae.decoder = @mlp_decoder",
     "train.steps = 2",
     "train.batch_size = 4",
     "train.validation_size = 2",

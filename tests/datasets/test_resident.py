@@ -131,7 +131,7 @@ def test_replicas_gather_their_share():
         inside = ResidentImages(images)
     assert len(inside.devices) == 2
     outside = ResidentImages(images)
-    indices = pipeline.index_batches(np.arange(1000), 10, 0, num_steps=30)
+    indices = pipeline.index_batches(np.arange(1000), 10, 0, num_steps=6)
     for resident in (inside, outside):
 
         @tf.function
