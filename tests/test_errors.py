@@ -427,7 +427,7 @@ CASES = {
             file="joint_vae.gin",
         ),
         param_case(
-            "A negative capacity",
+            "A negative capacity of the categories",
             "discrete/LinearSchedule.end=-1",
             file="joint_vae.gin",
         ),

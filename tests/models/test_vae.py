@@ -105,7 +105,7 @@ def test_parts_that_do_not_fit():
     decoder = conv_decoder(4, SHAPE, seed=0, width=8)
     with pytest.raises(checks.ArgumentError, match="emit 8 numbers per image"):
         VAE(encoder, decoder, GaussianLatents(4), elbo())
-    with pytest.raises(checks.ArgumentError, match="hyperprior"):
+    with pytest.raises(checks.ArgumentError, match="InverseWishartPrior"):
         narrow(SHAPE, objective=chyvae())
     with pytest.raises(checks.ArgumentError, match="precision must be one of"):
         narrow(SHAPE, precision="float16")

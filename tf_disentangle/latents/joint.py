@@ -109,9 +109,8 @@ class JointLatents(Latents):
         checks.require_type(discrete, CategoricalLatents, "discrete", _PARENTHESES)
         kinds = {column.kind for column in continuous.columns}
         rule, remedy = "have no categorical latents", "Name all of them in discrete."
-        checks.require(
-            kinds == {"continuous"}, "continuous", rule, continuous.name, remedy
-        )
+        found = type(continuous).__name__
+        checks.require(kinds == {"continuous"}, "continuous", rule, found, remedy)
         super().__init__(
             continuous.num_latents + discrete.num_latents,
             JointPrior(continuous, discrete),
