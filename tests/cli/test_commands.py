@@ -257,6 +257,22 @@ def test_help_has_an_example_and_needs_no_tensorflow(name):
     assert f"bin/{name}" in done.stdout or f"tf_disentangle {name}" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("chosen", "threads"), [({}, 1), ({"TF_NUM_INTEROP_THREADS": "3"}, 0)]
+)
+def test_operations_are_started_one_at_a_time_unless_chosen(chosen, threads):
+    """So that a run's last bits do not depend on what else the machine does."""
+    code = (
+        "from tf_disentangle.cli import quiet; quiet.import_tensorflow(); "
+        "import tensorflow as tf; "
+        "print(tf.config.threading.get_inter_op_parallelism_threads())"
+    )
+    env = {k: v for k, v in os.environ.items() if k != "TF_NUM_INTEROP_THREADS"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, env=env | chosen)
+    assert done.stdout.strip() == str(threads), done.stderr
+
+
 def test_train_help_says_where_the_cache_is_and_how_to_clean_it():
     done = command("train", "--help")
     assert "TF_DISENTANGLE_CACHE" in done.stdout
