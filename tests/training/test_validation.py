@@ -1,6 +1,7 @@
 """Validation: the monitors beside the terms, and where the number of images is from."""
 
 import functools
+import types
 
 import numpy as np
 import pytest
@@ -95,6 +96,10 @@ def test_a_batch_of_one_is_refused_where_a_penalty_needs_two(data, tmp_path):
 @pytest.mark.parametrize(("devices", "least"), [(1, 2), (2, 4), (4, 8)])
 def test_a_batch_is_counted_on_each_device(devices, least):
     model = narrow((64, 64, 1), latents=GaussianLatents(3), objective=beta_tcvae())
-    _check_batch(model, least, devices)
+
+    def batches(size):
+        return types.SimpleNamespace(batch_size=size, training=np.arange(64))
+
+    _check_batch(model, batches(least), devices)
     with pytest.raises(checks.ArgumentError, match=f"batch_size to {least} or"):
-        _check_batch(model, least - devices, devices)
+        _check_batch(model, batches(least - devices), devices)

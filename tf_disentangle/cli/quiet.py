@@ -37,7 +37,8 @@ def _run_operations_in_turn() -> None:
 
     chosen = "TF_NUM_INTEROP_THREADS" in os.environ
     if not chosen and not tf.config.list_physical_devices("GPU"):
-        tf.config.threading.set_inter_op_parallelism_threads(1)
+        with contextlib.suppress(RuntimeError):  # It runs already, as a caller chose.
+            tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
 @contextlib.contextmanager
