@@ -510,28 +510,32 @@ for a, b in zip(weights("one", "OUT/a"), weights("mirrored", "OUT/b")):
     in_own_process(code.replace("OUT", str(tmp_path)))
 
 
+def narrow_chyvae(precision):
+    return narrow(
+        (64, 64, 1),
+        latents=GaussianLatents(4, "full", InverseWishartPrior(nu=20.0)),
+        objective=chyvae(),
+        precision=precision,
+    )
+
+
 def test_mixed_bfloat16_keeps_weights_and_losses_in_float32(data):
-    model = narrow(
-        data.image_shape,
-        latents=GaussianLatents(4, "full", InverseWishartPrior(nu=20.0)),
-        objective=chyvae(),
-        precision="mixed_bfloat16",
-    )
+    model, reference = narrow_chyvae("mixed_bfloat16"), narrow_chyvae("float32")
     assert {v.dtype for v in model.trainable_variables} == {"float32"}
-    reference = narrow(
-        data.image_shape,
-        latents=GaussianLatents(4, "full", InverseWishartPrior(nu=20.0)),
-        objective=chyvae(),
-    )
     images, seed = np.array(data.images()[:4]), tf.constant([0, 1])
     ours = model.terms(images, model.infer(images, seed)).scalars()
     theirs = reference.terms(images, reference.infer(images, seed)).scalars()
     for name, value in theirs.items():
         assert ours[name].dtype == tf.float32
         np.testing.assert_allclose(ours[name], value, rtol=2e-2, atol=1e-2)
-    # A step of training; a whole run takes bfloat16's emulation 40 s on a CPU.
+
+
+@pytest.mark.slow
+def test_mixed_bfloat16_trains(data):
+    """A minute on a CPU, which emulates it."""
+    model = narrow_chyvae("mixed_bfloat16")
     model.compile(optimizer=keras.optimizers.Adam())
-    history = model.fit(images[:4], batch_size=2, verbose=0).history
+    history = model.fit(np.array(data.images()[:4]), batch_size=2, verbose=0).history
     assert np.isfinite(history["loss"])
     assert {v.dtype for v in model.trainable_variables} == {"float32"}
 
