@@ -3,14 +3,16 @@
     .venv/bin/python benchmarks/train_step.py --torch_python=/path/with/torch/python
 
 Ours is `Experiment.run` as bin/train calls it: data pipeline, statistics, progress
-bar, metrics.jsonl and TensorBoard included, for models of gin/ in float32, CHyVAE in
-mixed bfloat16 too, and FactorVAE with one critic update and with five. PyTorch is
-benchmarks/torch_reference.py and, for FactorVAE, torch_factor_vae.py. Each
-contestant is a process that sleeps while the others run; rounds are interleaved.
-Printed: the median speed of each, and the median over the rounds of the ratios of a
-step's time to the VAE's, and of the speed to PyTorch's. Use a machine that does nothing
-else. Where there is none, `--clock=cpu --threads=1` counts a single thread's seconds,
-which other work changes little (of several, some are spent in waiting for each other).
+bar, metrics.jsonl and TensorBoard included, for the files at gin/'s top in float32,
+CHyVAE in mixed bfloat16 too, and FactorVAE with one critic update beside its five.
+PyTorch is benchmarks/torch_reference.py and, for FactorVAE, torch_factor_vae.py. Each
+contestant is a process that sleeps while the others run; rounds are interleaved. All
+of them take 20 GB: name a few with --only.
+Printed: the median speed of each, and the median over the rounds of the ratios of an
+image's time to the VAE's (of a step's, where batches are equal), and of the speed to
+PyTorch's. Use a machine that does nothing else. Where there is none, `--clock=cpu
+--threads=1` counts a single thread's seconds, which other work changes little (of
+several, some are spent in waiting for each other).
 """
 
 import argparse
@@ -25,13 +27,15 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 PLAIN, FACTOR = "torch_reference.py", "torch_factor_vae.py"
+FILES = sorted((HERE.parent / "gin").glob("*.gin"))
 CONTESTANTS = {  # gin file, bindings, what it is compared with in PyTorch
+    **{file.stem: (file.name, [], []) for file in FILES},
     "vae": ("vae.gin", [], [PLAIN]),
     "beta_vae": ("beta_vae.gin", [], [PLAIN]),
     "chyvae": ("chyvae.gin", [], [PLAIN]),
     "chyvae bfloat16": ("chyvae.gin", ["vae.precision='mixed_bfloat16'"], [PLAIN]),
+    "factor_vae": ("factor_vae.gin", [], [FACTOR, "5"]),
     "factor_vae 1": ("factor_vae.gin", ["CriticTraining.updates=1"], [FACTOR, "1"]),
-    "factor_vae 5": ("factor_vae.gin", ["CriticTraining.updates=5"], [FACTOR, "5"]),
 }
 
 
@@ -52,8 +56,8 @@ def worker(name, steps, rounds, clock, threads):
         """The clock runs from one interval's start to the next: logging included."""
 
         def answer(self):
-            speed = steps * 50 / (clock() - self.start)
-            print(speed, flush=True)
+            images = steps * experiment.batches.batch_size
+            print(images / (clock() - self.start), flush=True)
 
         def on_epoch_begin(self, epoch, logs=None):
             if epoch:
@@ -76,7 +80,9 @@ def worker(name, steps, rounds, clock, threads):
             "train.metrics = []",
         ]
         configuration.parse([gin_file], bindings)
-        configuration.build("train", output=folder, callbacks=[TakeTurns()]).run()
+        turns = {"output": folder, "callbacks": [TakeTurns()]}
+        experiment = configuration.build("train", **turns)
+        experiment.run()
 
 
 def start(command):
@@ -94,7 +100,10 @@ def turn(process):
     """Lets a contestant run one interval."""
     process.stdin.write("\n")
     process.stdin.flush()
-    return float(process.stdout.readline())
+    line = process.stdout.readline()
+    if not line:
+        raise SystemExit(f"a contestant ended: {' '.join(process.args)}")
+    return float(line)
 
 
 def has_torch(python):
@@ -132,14 +141,15 @@ def main():
     names = ("steps", "rounds", "clock", "threads")
     common = [f"--{name}={getattr(options, name)}" for name in names]
     processes, yardsticks = {}, {}
-    if not has_torch(options.torch_python):
+    torch = has_torch(options.torch_python)
+    if not torch:
         print("torch is missing: no yardstick; see --torch_python")
     for name in options.only:
         arguments = [*common, "--worker", name]
         processes[name] = start([sys.executable, __file__, *arguments])
-        script, *updates = CONTESTANTS[name][2]
+        script, *updates = CONTESTANTS[name][2] or [None]
         yardsticks[name] = " ".join(["PyTorch", *updates])
-        if yardsticks[name] not in processes and has_torch(options.torch_python):
+        if script and yardsticks[name] not in processes and torch:
             settings = [str(options.steps), str(options.threads), options.clock]
             command = [options.torch_python, str(HERE / script), *settings, *updates]
             processes[yardsticks[name]] = start(command)
@@ -147,11 +157,11 @@ def main():
     for _ in range(options.rounds + 1):  # the first, with compilation, does not count
         for name, process in processes.items():
             speeds[name].append(turn(process))
-    print(f"{'':16} images/s  time of a step, the VAE's 1   speed, PyTorch's 1")
+    print(f"{'':20} images/s  time of an image, the VAE's 1  speed, PyTorch's 1")
     for name, values in speeds.items():
-        step = compared(speeds, "vae", name)
+        cost = compared(speeds, "vae", name)
         speed = compared(speeds, name, yardsticks.get(name))
-        print(f"{name:16} {statistics.median(values[1:]):8.0f}  {step:28}  {speed}")
+        print(f"{name:20} {statistics.median(values[1:]):8.0f}  {cost:30}  {speed}")
     for process in processes.values():
         process.stdin.close()
         process.wait()

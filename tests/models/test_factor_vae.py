@@ -11,7 +11,12 @@ import tensorflow_probability as tfp
 
 from tf_disentangle import checks
 from tf_disentangle.datasets import CorrelatedEllipses
-from tf_disentangle.latents import GaussianLatents, InverseWishartPrior
+from tf_disentangle.latents import (
+    CategoricalLatents,
+    GaussianLatents,
+    InverseWishartPrior,
+    JointLatents,
+)
 from tf_disentangle.models import VAE, CriticTraining, FactorVAE, vae
 from tf_disentangle.models.vae import step_seed
 from tf_disentangle.networks import conv_decoder, conv_encoder, mlp_critic
@@ -22,6 +27,7 @@ from tf_disentangle.objectives import (
     critic_total_correlation,
     elbo,
     factor_vae,
+    joint_vae,
 )
 from tf_disentangle.objectives.factor_vae import permuted
 from tf_disentangle.training import Cadence, Device, prepare, train
@@ -222,10 +228,10 @@ def data():
     return CorrelatedEllipses(num_images=80)
 
 
-def run(data, output, steps=4, objective=None, **options):
+def run(data, output, steps=4, objective=None, latents=GaussianLatents, **options):
     model = functools.partial(
         vae,
-        latents=GaussianLatents(3),
+        latents=latents(3),
         objective=factor_vae(3.0) if objective is None else objective,
         critic_training=CriticTraining(2, second_batch=True),
         **NETWORKS,
@@ -257,6 +263,29 @@ def test_a_run_resumes_bit_for_bit_with_both_optimisers(data, tmp_path):
     row = whole.folder.rows()[-1]
     views = ("critic_total", "gaussian_total", "total")
     assert {f"validation/{name}_correlation" for name in views} <= set(row)
+
+
+def joint_latents(num_latents):
+    return JointLatents(GaussianLatents(num_latents), CategoricalLatents([4]))
+
+
+def test_a_critic_beside_categorical_latents(data, tmp_path):
+    """The penalty on JointVAE's latents: both sides train, and a run resumes."""
+    critic = CriticTotalCorrelation(3.0)
+    objective = dataclasses.replace(joint_vae(), penalties=(critic,))
+    options = {"objective": objective, "latents": joint_latents}
+    whole = run(data, tmp_path / "a", **options)
+    run(data, tmp_path / "b", 2, **options)
+    resumed = run(data, tmp_path / "b", **options)
+    assert all_equal(state(whole.model), state(resumed.model))
+    assert whole.model.critic.input_shape == (None, 3 + 4)
+    fresh = built(objective, latents=joint_latents(3))
+    encoder, others = weights(fresh.encoder), weights(fresh.critic)
+    fresh.train_step(images())
+    assert not all_equal(weights(fresh.encoder), encoder)
+    assert not all_equal(weights(fresh.critic), others)
+    row = whole.folder.rows()[-1]
+    assert {"kl_discrete", "weighted_critic_tc", "critic_loss"} <= set(row)
 
 
 def test_the_critics_optimiser_is_part_of_the_runs_identity(data, tmp_path):
