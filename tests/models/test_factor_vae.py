@@ -18,7 +18,7 @@ from tf_disentangle.latents import (
     JointLatents,
 )
 from tf_disentangle.models import VAE, CriticTraining, FactorVAE, vae
-from tf_disentangle.models.vae import step_seed
+from tf_disentangle.models.base import step_seed
 from tf_disentangle.networks import conv_decoder, conv_encoder, mlp_critic
 from tf_disentangle.objectives import (
     CriticTotalCorrelation,
