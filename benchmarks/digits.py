@@ -1,16 +1,17 @@
 """Where runs on MNIST keep the digit, and their traversals side by side.
 
-    .venv/bin/python benchmarks/digits.py RUN ... --picture=docs/images/digits.png
+    .venv/bin/python benchmarks/digits.py NAME=RUN ... --picture=docs/images/digits.png
 
 After JointVAE's figure 3 (arXiv:1804.00104). On the images that each run held out, with
 whatever is fitted fitted on those it was trained on: the accuracy of its categorical
 latent (`metrics.assignment_accuracy`); of each continuous latent alone, the best digit
 for each of 20 equally filled bins; and of all continuous latents together, by logistic
 regression. Beside them each latent's information on the digit, 20 bins of equal width.
-Latents with a KL below 0.05 nats are left out: the metrics do not see how small a code
-is beside its noise.
-The picture starts all runs from the same image, the steps from the 0.05 to the
-0.95 quantile; its rows are the latents of most KL, or the first where none is recorded.
+Latents with a KL (InfoGAN: information) below 0.05 nats are left out: the metrics do
+not see how small a code is beside its noise.
+
+The picture starts all runs from the same image, the steps from the 0.05 to the 0.95
+quantile; its rows are the latents of most nats.
 """
 
 import argparse
@@ -29,10 +30,10 @@ def codes_and_digits(run):
         yield run.represent(data.images()[part]), data.factors_of(part)[:, 0]
 
 
-def kl_of(run):
-    """Returns the last KL recorded of each latent, None if none is."""
-    rows = [row for row in run.folder.rows() if "kl_per_latent" in row]
-    return np.asarray(rows[-1]["kl_per_latent"]) if rows else None
+def nats_of(run):
+    """Returns each latent's last KL, or information if the model records that."""
+    name = f"{run.model.per_latent}_per_latent"
+    return np.asarray([row for row in run.folder.rows() if name in row][-1][name])
 
 
 def alone(codes, digits, held_codes, held_digits):
@@ -54,8 +55,7 @@ def together(codes, digits, held_codes, held_digits):
 def report(name, run):
     """Prints a run's figures."""
     (codes, digits), (held, held_digits) = codes_and_digits(run)
-    columns, kl = run.model.latents.columns, kl_of(run)
-    kept = np.arange(len(columns)) if kl is None else np.flatnonzero(kl > 0.05)
+    columns, kept = run.model.latents.columns, np.flatnonzero(nats_of(run) > 0.05)
     codes, held, columns = codes[:, kept], held[:, kept], [columns[i] for i in kept]
     mig = metrics.mig_score(held, held_digits[:, np.newaxis], columns=columns)
     print(f"{name}, step {run.step}: MIG {mig.score:.3f}")
@@ -78,20 +78,15 @@ def report(name, run):
 
 
 def traversals(name, run, image, num_rows):
-    """Returns a run's traversals from `image`, the latents of most KL."""
-    columns = run.model.latents.columns
-    kl = next(
-        (r["kl_per_latent"] for r in run.folder.rows()[::-1] if "kl_per_latent" in r),
-        None,
-    )
-    order = np.argsort(-np.asarray(kl)) if kl else np.arange(len(columns))
+    """Returns a run's traversals from `image`, the latents of most nats."""
+    nats = nats_of(run)
     return visualization.traversals(
         run.model.decode,
         run.represent(image[np.newaxis])[0],
         values=visualization.normal_quantiles(10),
-        columns=columns,
-        notes=None if kl is None else [f"KL {value:.2f}" for value in kl],
-        order=order[:num_rows],
+        columns=run.model.latents.columns,
+        notes=[f"{value:.2f} nats" for value in nats],
+        order=np.argsort(-nats)[:num_rows],
         title=name,
         scale=1,
     )
