@@ -10,8 +10,8 @@ regression. Beside them each latent's information on the digit, 20 bins of equal
 Latents with a KL (InfoGAN: information) below 0.05 nats are left out: the metrics do
 not see how small a code is beside its noise.
 
-The picture starts all runs from the same image, the steps from the 0.05 to the 0.95
-quantile; its rows are the latents of most nats.
+The picture, two runs side by side, starts all of them from the same image, the steps
+from the 0.05 to the 0.95 quantile; its rows are the latents of most nats.
 """
 
 import argparse
@@ -92,12 +92,15 @@ def traversals(name, run, image, num_rows):
     )
 
 
-def side_by_side(pictures):
-    """Returns pictures uint8 [H, W, 3] in a row, white below the lower ones."""
-    height = max(len(picture) for picture in pictures)
-    widths = [((0, height - len(picture)), (0, 0), (0, 0)) for picture in pictures]
-    pairs = zip(pictures, widths, strict=True)
-    return np.concatenate([np.pad(x, w, constant_values=255) for x, w in pairs], axis=1)
+def joined(pictures, axis):
+    """Returns pictures uint8 [H, W, 3] below each other (0) or side by side (1)."""
+    size = max(picture.shape[1 - axis] for picture in pictures)
+    padded = []
+    for picture in pictures:
+        widths = [(0, 0)] * 3
+        widths[1 - axis] = (0, size - picture.shape[1 - axis])
+        padded.append(np.pad(picture, widths, constant_values=255))
+    return np.concatenate(padded, axis=axis)
 
 
 def main():
@@ -117,7 +120,9 @@ def main():
         image = run.dataset.images()[held_out[options.image : options.image + 1]][0]
         pictures.append(traversals(name or folder, run, image, options.rows))
     if options.picture:
-        visualization.save_png(side_by_side(pictures), options.picture)
+        pairs = [pictures[i : i + 2] for i in range(0, len(pictures), 2)]
+        page = joined([joined(pair, axis=1) for pair in pairs], axis=0)
+        visualization.save_png(page, options.picture)
 
 
 if __name__ == "__main__":
