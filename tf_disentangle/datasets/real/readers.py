@@ -231,7 +231,7 @@ def image_blocks(files: Files):  # noqa: ANN201 as the annotation of Source.bloc
     def blocks() -> Iterator[Block]:
         some: list[np.ndarray] = []
         for name, data in zip(files.names, files.contents(), strict=True):
-            some.append(decoded(name, data))
+            some.append(decoded(str(files.path / name), data))
             if len(some) == _FILES_PER_BLOCK:
                 yield some
                 some = []

@@ -85,7 +85,7 @@ def reading(path: pathlib.Path) -> Iterator[None]:
         zipfile.BadZipFile,
         tarfile.TarError,
     ) as error:
-        rule, remedy = "be a whole file", "Delete it and fetch it again."
+        rule, remedy = "be a whole file", "Replace it by a whole one."
         message = checks.message(str(path), rule, str(error), remedy)
         raise checks.ArgumentError(message) from error
 
@@ -98,26 +98,30 @@ def array(path: pathlib.Path, *keys: str) -> Stored:
         *keys: Its possible names; a .npy file needs none.
 
     Raises:
-        ArgumentError: If the file is damaged or none of the names is there.
+        ArgumentError: If the file is damaged, of another format, or has none of the
+            names.
     """
-    if path.suffix == ".npy":
+    if path.suffix.lower() == ".npy":
         return _npy(path)
-    with reading(path):
-        if path.suffix in (".h5", ".hdf5"):
-            names = _h5_names(path)
-        else:
-            with zipfile.ZipFile(path) as archive:
-                names = [n.removesuffix(".npy") for n in archive.namelist()]
+    names = names_in(path)
     found = [key for key in keys if key in names]
     rule = f"hold an array {' or '.join(keys)}"
     checks.require(found, str(path), rule, f"arrays {', '.join(sorted(names))}")
-    return (_h5 if path.suffix in (".h5", ".hdf5") else _npz)(path, found[0])
+    return (_npz if path.suffix.lower() == ".npz" else _h5)(path, found[0])
 
 
 def names_in(path: pathlib.Path) -> list[str]:
-    """Names of the arrays of a .npz file."""
-    with reading(path), zipfile.ZipFile(path) as archive:
-        return [name.removesuffix(".npy") for name in archive.namelist()]
+    """Names of the arrays in a .npz, .h5 or .npy file; the last gives none."""
+    suffix, formats = path.suffix.lower(), (".npy", ".npz", ".h5", ".hdf5")
+    rule = f"be a file {', '.join(formats[:-1])} or {formats[-1]}"
+    checks.require(suffix in formats, str(path), rule, suffix or "no suffix")
+    if suffix == ".npy":
+        return []
+    with reading(path):
+        if suffix != ".npz":
+            return _h5_names(path)
+        with zipfile.ZipFile(path) as archive:
+            return [name.removesuffix(".npy") for name in archive.namelist()]
 
 
 def idx(path: pathlib.Path) -> Stored:
@@ -156,6 +160,8 @@ def _opened(path: pathlib.Path, offset: int = 0) -> IO[bytes]:
 
 def _npy(path: pathlib.Path) -> Stored:
     with reading(path):
+        with open(path, "rb") as file:
+            _require_plain(path, _npy_header(file)[2])
         mapped = np.load(path, mmap_mode="r", allow_pickle=False)
 
     def blocks() -> Iterator[np.ndarray]:
@@ -169,20 +175,30 @@ def _npy(path: pathlib.Path) -> Stored:
 def _npz(path: pathlib.Path, key: str) -> Stored:
     """Streams a member: numpy itself would hold the whole array in memory."""
 
-    def start() -> IO[bytes]:
+    def opened() -> IO[bytes]:
         with zipfile.ZipFile(path) as archive:
-            file = archive.open(f"{key}.npy")
+            return archive.open(f"{key}.npy")
+
+    def start() -> IO[bytes]:
+        file = opened()
         _npy_header(file)
         return file
 
-    with reading(path), zipfile.ZipFile(path) as archive:
-        with archive.open(f"{key}.npy") as file:
-            shape, fortran, dtype = _npy_header(file)
-        if fortran and len(shape) > 1:
-            raise ValueError(f"{key} is stored column by column")
-        if dtype.hasobject:
-            raise ValueError(f"{key} holds Python objects, not numbers")
+    with reading(path), opened() as file:
+        shape, fortran, dtype = _npy_header(file)
+    _require_plain(path, dtype, key)
+    rule = f"store {key} row by row"
+    remedy = "Save np.ascontiguousarray(x)."
+    is_by_row = not fortran or len(shape) < 2
+    checks.require(is_by_row, str(path), rule, "Fortran's order", remedy)
     return _streamed(path, start, shape, dtype)
+
+
+def _require_plain(path: pathlib.Path, dtype: np.dtype, key: str = "values") -> None:
+    """Refuses Python objects, which a file could only hold as code to run."""
+    rule = f"store {key} as numbers or text"
+    remedy = "Save np.array(x, float), or np.array(x, str)."
+    checks.require(not dtype.hasobject, str(path), rule, "Python objects", remedy)
 
 
 def _npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
@@ -259,11 +275,13 @@ class Files:
     """Files below a folder, or in a .zip or .tar archive.
 
     Attributes:
+        path: The folder or archive.
         names: Relative to the folder, in the order of reading: alphabetical, or that
             of a tar, which is quick in no other.
         contents: Returns an iterator over their bytes in that order.
     """
 
+    path: pathlib.Path
     names: list[str]
     contents: Callable[[], Iterator[bytes]]
 
@@ -280,6 +298,8 @@ class Files:
             elif zipfile.is_zipfile(path):
                 files = cls._of_zip(path, wanted)
             else:
+                rule = "be a folder, or a whole .zip or .tar"
+                checks.require(tarfile.is_tarfile(path), str(path), rule, path.name)
                 files = cls._of_tar(path, wanted)
         checks.require(files.names, str(path), "hold the files of the set", "none")
         return files
@@ -295,7 +315,7 @@ class Files:
                     data = (path / name).read_bytes()
                 yield data
 
-        return cls(names, contents)
+        return cls(path, names, contents)
 
     @classmethod
     def _of_zip(cls, path: pathlib.Path, wanted: Callable[[str], object]) -> Files:
@@ -308,7 +328,7 @@ class Files:
                 for name in names:
                     yield archive.read(name)
 
-        return cls(names, contents)
+        return cls(path, names, contents)
 
     @classmethod
     def _of_tar(cls, path: pathlib.Path, wanted: Callable[[str], object]) -> Files:
@@ -326,7 +346,7 @@ class Files:
                     if chosen(member):
                         yield archive.extractfile(member).read()
 
-        return cls(names, contents)
+        return cls(path, names, contents)
 
 
 def _is_visible(name: str) -> bool:
@@ -338,24 +358,53 @@ def _is_visible(name: str) -> bool:
 def decoded(name: str, data: bytes) -> np.ndarray:
     """Decodes an image file to uint8 [H, W] or [H, W, 3].
 
-    Transparent pixels are seen before white.
+    It is turned as its EXIF data say; transparent pixels are seen before white.
+
+    Args:
+        name: Of the file, for errors.
+        data: Its bytes.
 
     Raises:
-        ArgumentError: If it is no image, or has more than 8 bits.
+        ArgumentError: If it is no image, a huge one, or has more than 8 bits.
     """
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     try:
         image = Image.open(io.BytesIO(data))
+        is_deep = _is_deep(image)
         image.load()
+        image = ImageOps.exif_transpose(image)
+    except Image.DecompressionBombError as error:
+        rule = f"have at most {2 * Image.MAX_IMAGE_PIXELS:,} pixels"
+        message = checks.message(name, rule, str(error), "Make it smaller.")
+        raise checks.ArgumentError(message) from error
     except (OSError, SyntaxError, ValueError) as error:
-        remedy = f"({error}) Delete it or fetch it again."
-        message = checks.message("an image file", "be a whole image", name, remedy)
+        is_none = isinstance(error, Image.UnidentifiedImageError)
+        received = "a file of no known format" if is_none else str(error)
+        rule, remedy = "be a whole image", "Replace it, or leave it out."
+        message = checks.message(name, rule, received, remedy)
         raise checks.ArgumentError(message) from error
     rule = "have 8 bits for each value"
-    checks.require(image.mode[0] not in "IF", name, rule, f"mode {image.mode}")
+    received = f"more, mode {image.mode}"
+    checks.require(not is_deep, name, rule, received, "Convert it to 8 bits.")
     if "A" in image.mode or "transparency" in image.info:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image).convert("RGB")
     return np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
+
+
+def _is_deep(image) -> bool:  # noqa: ANN001 Pillow is imported late
+    """Whether an opened image has more than 8 bits for each value.
+
+    Pillow has no mode for 16-bit colours and cuts them while it loads; only what it
+    opened for the decoder tells: "RGB;16B", or the largest value of a .ppm.
+    """
+    if image.mode[0] in "IF":
+        return True
+    for _, _, _, given in image.tile:
+        kind, *rest = given if isinstance(given, tuple) else (given,)
+        is_deep_ppm = image.format == "PPM" and max(rest, default=0) > 255
+        if is_deep_ppm or ";16" in str(kind):
+            return True
+    return False
