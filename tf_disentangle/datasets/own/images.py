@@ -24,11 +24,11 @@ from tf_disentangle.datasets.own.tables import (
     read_arrays,
     read_csv,
 )
+from tf_disentangle.datasets.real.image_files import Files
 from tf_disentangle.datasets.real.preprocessing import Preprocessing
 from tf_disentangle.datasets.real.readers import IMAGE_NAME, image_blocks
 from tf_disentangle.datasets.real.source import (
     Block,
-    Files,
     Stored,
     array,
     names_in,
@@ -215,6 +215,6 @@ def _prepared(
         description={
             "path": where,
             "preprocessing": repr(apply),
-            "files": state.hexdigest(),
+            "files": state.hexdigest()[:12],
         },
     )

@@ -16,13 +16,12 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from tf_disentangle import checks
+from tf_disentangle.datasets.real.image_files import Files, decoded
 from tf_disentangle.datasets.real.source import (
     Block,
-    Files,
     Source,
     Stored,
     array,
-    decoded,
     idx,
     norb,
     reading,
