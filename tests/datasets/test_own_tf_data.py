@@ -99,6 +99,11 @@ def test_what_an_element_is_can_be_said(tf):
     dataset = tf.data.Dataset.from_tensor_slices(narrow).batch(20)
     assert len(from_tf_data(dataset)) == 1
     assert from_tf_data(dataset, batched=True).image_shape == (32, 4, 1)
+    with pytest.raises(
+        checks.ArgumentError, match=r"beside images \[7, 32, 32, 3\]"
+    ) as e:
+        from_tf_data(sliced(tf, IMAGES, IMAGES[:, 0], batch=7))
+    assert "Give batched" not in str(e.value)
     with pytest.raises(checks.ArgumentError, match=r"images \[h, w\].*one image"):
         from_tf_data(tf.data.Dataset.from_tensor_slices(IMAGES[0, 0]))
 

@@ -137,7 +137,8 @@ def _as_batch(
         rule = f"have shape [{count}] or [{count}, K]" if batched else "have [] or [K]"
         rule += f" beside images {list(shape)}"
         received = f"{values.shape}; {_taken(batched)}"
-        remedy = f"Give batched={not batched} if that is wrong."
+        # Any other number of axes is told without doubt.
+        remedy = f"Give batched={not batched} if it is not." if len(shape) == 3 else ""
         checks.require(fits, key or "factors", rule, received, remedy)
         result[key] = values.reshape(count, *(own or (1,)))
     return pixels, result
