@@ -342,12 +342,15 @@ def _file_errors(entry: _Entry) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        size = f"{entry.num_bytes / 1e9:.3g} GB"
-        raise checks.ArgumentError(
-            checks.message(
-                f"the cache folder {entry.path.parent}",
-                f"be writable and have {size} free for {entry.path.stem}",
-                error.strerror or str(error),
-                "Free that space, or set $TF_DISENTANGLE_CACHE to another folder.",
-            )
-        ) from error
+        folder, name = entry.path.parent, entry.path.stem
+        is_usual = folder == cache_dir()
+        remedy = "Choose another folder" + " ($TF_DISENTANGLE_CACHE)" * is_usual
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            rule = f"have {entry.num_bytes / 1e9:.3g} GB free for {name}"
+            remedy += ", or free that space"
+        else:
+            rule = f"be a folder that {name} can be written to"
+        where = f"the {'cache ' * is_usual}folder {folder}"
+        received = error.strerror or str(error)
+        message = checks.message(where, rule, received, f"{remedy}.")
+        raise checks.ArgumentError(message) from error
