@@ -16,6 +16,8 @@ from tf_disentangle import checks
 from tf_disentangle.datasets import CACHE_HELP, cache, cache_dir
 
 SHAPE = (1000, 8)
+NO_SPACE = "have 3.2e-05 GB free for a"
+NO_FOLDER = "be a folder that a can be written to"
 PREAMBLE = """
 import os, signal, sys, time
 from tf_disentangle.datasets import cache
@@ -290,14 +292,25 @@ def test_the_file_is_read_only_for_it_must_not_shrink_under_a_map(array, tmp_pat
     assert (tmp_path / "a.npy").stat().st_mode & 0o777 == 0o444
 
 
-def assert_refused(array, folder, reason):
+def assert_refused(array, folder, reason, rule):
     with pytest.raises(checks.ArgumentError) as caught:
         array(directory=folder)
     text = str(caught.value)
-    assert f"the cache folder {folder} must be writable and have" in text
-    assert "3.2e-05 GB free for a" in text
+    assert f"the folder {folder} must {rule}" in text
     assert reason in text
-    assert "$TF_DISENTANGLE_CACHE" in text
+    assert ("free that space" in text) == (rule == NO_SPACE)
+    # The folder was given by name: the variable is not the matter.
+    assert "$TF_DISENTANGLE_CACHE" not in text
+
+
+def test_the_usual_folder_is_changed_by_its_variable(array, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("TF_DISENTANGLE_CACHE", str(tmp_path / "file"))
+    rule = "the cache folder .* must be a folder that a can be written to"
+    with pytest.raises(checks.ArgumentError, match=rule) as caught:
+        array(directory=None)
+    text = str(caught.value)
+    assert text.endswith("Choose another folder ($TF_DISENTANGLE_CACHE).")
 
 
 def test_too_little_space_is_refused_before_starting(
@@ -305,7 +318,7 @@ def test_too_little_space_is_refused_before_starting(
 ):
     usage = cache.shutil.disk_usage(tmp_path)._replace(free=100)
     monkeypatch.setattr(cache.shutil, "disk_usage", lambda _: usage)
-    assert_refused(array, tmp_path, "No space left")
+    assert_refused(array, tmp_path, "No space left", NO_SPACE)
     assert generate.calls == 0
     assert names(tmp_path) == []
 
@@ -315,7 +328,7 @@ def test_full_disk_while_reserving_leaves_nothing(array, tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(cache.os, "posix_fallocate", full)
-    assert_refused(array, tmp_path, "No space left")
+    assert_refused(array, tmp_path, "No space left", NO_SPACE)
     assert names(tmp_path) == []
 
 
@@ -329,7 +342,7 @@ def test_file_size_limit_of_the_system(tmp_path):
         print(error)
     """
     out, err = child(code, tmp_path).communicate()
-    assert "the cache folder" in out, err
+    assert "3.2e-05 GB free for a" in out, err
     assert "File too large" in out
     assert names(tmp_path) == []
 
@@ -351,14 +364,14 @@ def test_file_systems_without_locks(array, generate, monkeypatch):
 
 def test_a_folder_that_cannot_be_made(array, tmp_path):
     (tmp_path / "file").write_text("")
-    assert_refused(array, tmp_path / "file" / "below", "Not a directory")
+    assert_refused(array, tmp_path / "file" / "below", "Not a directory", NO_FOLDER)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_without_permission(array, tmp_path):
     folder = tmp_path / "closed"
     folder.mkdir(mode=0o500)
-    assert_refused(array, folder, "Permission denied")
+    assert_refused(array, folder, "Permission denied", NO_FOLDER)
 
 
 @pytest.mark.parametrize("key", ["", "../a", "a/b", ".a"])

@@ -229,6 +229,17 @@ class Mpi3dTest(OfATinySet):
     KEY = "mpi3d_toy"
 
 
+def test_a_builder_refuses_another_number_of_images(tmp_path, monkeypatch):
+    """The reader takes any number that a grid's order allows."""
+    made = make("mpi3d_toy", tmp_path / "files")
+    monkeypatch.setitem(SETS, "mpi3d_toy", made.row)
+    np.savez(tmp_path / "files" / "mpi3d_toy.npz", images=made.images[:5])
+    builder = builders.Mpi3d(config="toy", data_dir=tmp_path / "data")
+    config = tfds.download.DownloadConfig(manual_dir=tmp_path / "files")
+    with pytest.raises(checks.ArgumentError, match="published 32 images; received 5"):
+        builder.download_and_prepare(download_config=config)
+
+
 class CorrelatedEllipsesTest(tfds.testing.DatasetBuilderTestCase):
     DATASET_CLASS = builders.CorrelatedEllipses
     SPLITS = {"train": 12}  # noqa: RUF012 as TFDS has it
