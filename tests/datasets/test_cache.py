@@ -4,10 +4,12 @@ import errno
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
 import textwrap
+import time
 
 import numpy as np
 import pytest
@@ -66,8 +68,9 @@ def expected():
 
 
 def names(folder):
-    """All but the lock, which is empty and stays."""
-    return sorted(p.name for p in folder.iterdir() if p.name != ".a.lock")
+    """All but the lock, which is empty and stays, and the note of a check."""
+    left = (".a.lock", ".a.verified")
+    return sorted(p.name for p in folder.iterdir() if p.name not in left)
 
 
 def child(code, folder, **options):
@@ -171,6 +174,59 @@ def test_damage_is_told_and_built_again(
     array()
     assert generate.calls == 2
     assert not caplog.text
+
+
+@pytest.fixture
+def readings(monkeypatch):
+    """The files that were read whole; notes of that are trusted at once."""
+    files, checksum = [], cache._checksum
+    monkeypatch.setattr(cache, "_TICK", 0)
+    monkeypatch.setattr(
+        cache, "_checksum", lambda path: files.append(path) or checksum(path)
+    )
+    return files
+
+
+def test_the_file_is_read_once_after_each_change(array, tmp_path, readings):
+    array()
+    readings.clear()
+    time.sleep(0.02)  # Longer than a tick of the file system's clock.
+    for _ in range(3):
+        array()
+    assert readings == [tmp_path / "a.npy"]
+    os.utime(tmp_path / "a.npy")
+    for _ in range(2):
+        array()
+    assert len(readings) == 2
+    # A copy that keeps all times is another file, which nobody has read.
+    shutil.copytree(tmp_path, tmp_path / "copy")
+    for _ in range(2):
+        array(directory=tmp_path / "copy")
+    assert len(readings) == 3
+
+
+@pytest.mark.parametrize("damage", [damage_flipped, damage_header, damage_truncated])
+def test_damage_after_the_file_was_found_whole(
+    array, generate, tmp_path, readings, caplog, damage
+):
+    """Also by a program that sets the old time of writing again."""
+    array()
+    array()
+    assert (tmp_path / ".a.verified").exists()
+    before = (tmp_path / "a.npy").stat()
+    time.sleep(0.02)
+    damage(tmp_path / "a.npy", None)
+    os.utime(tmp_path / "a.npy", ns=(before.st_atime_ns, before.st_mtime_ns))
+    np.testing.assert_array_equal(array(), expected())
+    assert generate.calls == 2
+    assert "Building it again" in caplog.text
+
+
+def test_a_note_is_not_trusted_within_a_tick(array, tmp_path, monkeypatch):
+    monkeypatch.setattr(cache, "_TICK", 10**15)
+    array()
+    array()
+    assert not (tmp_path / ".a.verified").exists()
 
 
 def test_the_message_reaches_stderr_without_any_logging_set_up(array, tmp_path):
