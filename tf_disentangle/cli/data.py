@@ -83,14 +83,16 @@ flags.DEFINE_integer("seed", 0, "Which images sample shows.", flag_values=FLAGS)
 def main(values: flags.FlagValues) -> int:
     """Runs the command."""
     checks.one_of(values.action, ACTIONS, "ACTION")
-    is_gin = _is_gin(values)
+    is_gin, looks = _is_gin(values), values.action in ("info", "sample")
     rule = "stand with info or sample alone"
-    is_fit = not is_gin or values.action in ("info", "sample")
-    checks.require(is_fit, "--gin_file and --gin_param", rule, values.action)
-    if values.action != "list" and not (is_gin and values.name is None):
-        real = [] if is_gin else list(SETS)
-        made = [] if values.action == "prepare" else [*_made_here(), *_made_from()]
-        checks.one_of(values.name, [*real, *made], "NAME")
+    checks.require(
+        looks or not is_gin, "--gin_file and --gin_param", rule, values.action
+    )
+    if values.action == "prepare":
+        checks.one_of(values.name, list(SETS), "NAME")
+    elif looks and (values.name is not None or not is_gin):
+        made = [*_made_here(), *_made_from()]
+        checks.one_of(values.name, made if is_gin else [*SETS, *made], "NAME")
     actions = {"list": _list, "info": _info, "prepare": _prepare, "sample": _sample}
     actions[values.action](values)
     return 0
@@ -212,8 +214,10 @@ def _sample(values: flags.FlagValues) -> None:
 
     data = _dataset(values)
     rng = np.random.default_rng(checks.integer(values.seed, "--seed", at_least=0))
-    title = f"{_label(values, data)}: {len(data):,} images"
-    if checks.is_vector(data.image_shape):
+    is_vector = checks.is_vector(data.image_shape)
+    title = f"{_label(values, data)}: {len(data):,} "
+    title += "points" if is_vector else "images"
+    if is_vector:
         points = np.reshape(data.images()[:_MAX_POINTS], (-1, data.image_shape[-1]))
         picture = visualization.scatters({title: {"points": points}}, size=440)
     else:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import math
 import os
 import pathlib
 from collections.abc import Callable, Mapping
@@ -18,10 +19,12 @@ import numpy as np
 
 from tf_disentangle import checks, files
 from tf_disentangle.datasets import cache
+from tf_disentangle.datasets.binary_images import PackedImages, pack
 from tf_disentangle.datasets.real import download, tfds_folders
 from tf_disentangle.datasets.real.catalogue import SETS
 from tf_disentangle.datasets.real.rows import File, RealSet
 from tf_disentangle.datasets.real.source import Source
+from tf_disentangle.protocols import ImageArray
 
 # Part of the arrays' description: raise it when what is prepared changes.
 _VERSION = 1
@@ -106,15 +109,20 @@ class Preparation:
         """Whether the published files were read, and not the prepared arrays alone."""
         return "source" in vars(self)
 
-    def images(self) -> np.ndarray:
-        """The prepared images, a read-only memory map uint8 [n, H, W, C].
+    def images(self) -> ImageArray:
+        """The prepared images, uint8 [n, H, W, C], mapped read-only from their file.
+
+        Those of black and white (dSprites) lie there as bits.
 
         Raises:
             ArgumentError: If there is no source, or it is damaged or another set, or
                 the folder cannot take the arrays.
         """
-        shape = (self.count, *self.set.preprocessing.image_shape)
-        return self._array("", shape, np.uint8, self._fill_images)
+        image_shape = self.set.preprocessing.image_shape
+        is_binary = self.set.preprocessing.is_binary
+        stored = (math.prod(image_shape) // 8,) if is_binary else image_shape
+        array = self._array("", (self.count, *stored), np.uint8, self._fill_images)
+        return PackedImages(array, image_shape) if is_binary else array
 
     def factors(self) -> np.ndarray | None:
         """The factors of the images, int64 [n, K]; None for a grid or without any."""
@@ -257,6 +265,8 @@ class Preparation:
         for block in self.source.blocks():
             images = self.set.preprocessing(block)
             stop = start + len(images)
+            if self.set.preprocessing.is_binary:
+                images = pack(images)
             out[slice(start, stop) if places is None else places[start:stop]] = images
             progress(len(images))
             start = stop
