@@ -198,7 +198,12 @@ def test_the_kinds_of_mpi3d_are_told_apart_by_name(tiny, tmp_path, monkeypatch, 
         np.savez(folder / f"{name}.npz", images=images + np.uint8(k))
     refused("mpi3d_toy", capsys, f"--source={folder}", match="mpi3d_toy.npz")
     other = f"--source={folder / 'mpi3d_real.npz'}"
-    refused("mpi3d_toy", capsys, other, match=("be mpi3d_toy.npz", "is mpi3d_real"))
+    refused(
+        "mpi3d_toy",
+        capsys,
+        other,
+        match=("be mpi3d_toy.npz", "called as mpi3d_real is"),
+    )
     assert not list((tmp_path / "cache").rglob("*"))
     np.savez(folder / "mpi3d_toy.npz", images=images)
     for k, name in enumerate(KINDS):

@@ -317,7 +317,7 @@ def _require_own_name(path: pathlib.Path, name: str, file: File) -> None:
         for files_of in row.files.values()
         if path.name in [each.name for each in files_of.values()]
     ]
-    rule, received = f"be {file.name}", f"{path}, which is {' or '.join(owners)}"
+    rule, received = f"be {file.name}", f"{path}, called as {' or '.join(owners)} is"
     checks.require(not owners or name in owners, "source", rule, received)
 
 
