@@ -610,6 +610,25 @@ CASES = {
             file="factor_vae.gin",
         ),
         param_case(
+            "A second batch where each update has its own",
+            "CriticTraining.second_batch=True",
+            file="infogan.gin",
+        ),
+        param_case(
+            "A negative weight of the codes' information",
+            "infogan.weight=-1",
+            file="infogan.gin",
+        ),
+        param_case(
+            "An ELBO for a game",
+            "gan.objective=@elbo()",
+            file="infogan.gin",
+        ),
+        param_case(
+            "A game for a VAE",
+            "vae.objective=@infogan()",
+        ),
+        param_case(
             "An objective that leaves a posterior untrained",
             "vae.objective=@beta_tcvae()",
             file="chyvae_mean_field.gin",

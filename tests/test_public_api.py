@@ -46,6 +46,9 @@ NAMES = {
     "models": [
         "CriticTraining",
         "FactorVAE",
+        "InfoGAN",
+        "LatentModel",
+        "gan",
         "log_evidence",
         "vae",
         "VAE",
@@ -68,6 +71,8 @@ NAMES = {
         "dip_vae_ii",
         "elbo",
         "factor_vae",
+        "infogan",
+        "infowgan_gp",
         "joint_vae",
     ],
     "serving": ["export"],

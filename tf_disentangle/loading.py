@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from tf_disentangle import checks
-from tf_disentangle.models import VAE
+from tf_disentangle.models import LatentModel
 from tf_disentangle.protocols import Dataset
 from tf_disentangle.training import Experiment, RunFolder
 from tf_disentangle.training.checkpoints import find, restore_weights, step_of
@@ -30,7 +30,7 @@ class LoadedRun:
     step: int
 
     @property
-    def model(self) -> VAE:
+    def model(self) -> LatentModel:
         """The model with its trained weights."""
         return self.experiment.model
 

@@ -13,7 +13,7 @@ from tf_disentangle import checks
 from tf_disentangle.datasets import CorrelatedEllipses
 from tf_disentangle.latents import GaussianLatents, InverseWishartPrior
 from tf_disentangle.models import VAE, CriticTraining, FactorVAE, vae
-from tf_disentangle.models.vae import step_seed
+from tf_disentangle.models.base import step_seed
 from tf_disentangle.networks import conv_decoder, conv_encoder, mlp_critic
 from tf_disentangle.objectives import (
     CriticTotalCorrelation,

@@ -79,7 +79,7 @@ def test_evidence_of_one_draw_is_the_elbo_of_the_relaxed_model(model):
 
 
 def test_pictures_have_a_sheet_for_each_categorical_latent(model):
-    sheets = Painter(model, IMAGES).sheets(kl_per_latent=[0.1, 0.2, 0.3, 0.4, 0.5])
+    sheets = Painter(model, IMAGES).sheets(per_latent=[0.1, 0.2, 0.3, 0.4, 0.5])
     assert {"samples_c0", "samples_c1", "traversals"} <= set(sheets)
 
 

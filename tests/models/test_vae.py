@@ -9,7 +9,7 @@ import tensorflow as tf
 from tf_disentangle import checks
 from tf_disentangle.latents import GaussianLatents
 from tf_disentangle.models import VAE, vae
-from tf_disentangle.models.vae import step_seed
+from tf_disentangle.models.base import step_seed
 from tf_disentangle.networks import conv_decoder, conv_encoder
 from tf_disentangle.objectives import chyvae, elbo
 

@@ -30,6 +30,7 @@ def main(values: flags.FlagValues) -> int:
     tables = {
         "Models": models.MODELS,
         "Objectives": objectives.OBJECTIVES,
+        "Adversarial objectives": objectives.ADVERSARIAL_OBJECTIVES,
         "KL costs": objectives.KL_COSTS,
         "Penalties": objectives.PENALTIES,
         "Schedules": objectives.SCHEDULES,

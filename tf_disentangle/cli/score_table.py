@@ -153,13 +153,13 @@ def terms(rows: Sequence[Mapping[str, Any]], step: int) -> str:
         rows: Of the run's metrics.jsonl.
         step: Of the weights.
     """
-    found = [r for r in rows if r["step"] <= step and "validation/elbo" in r]
-    if not found:
+    prefix, last, terms = "validation/", 0, {}
+    for row in rows:
+        found = {k: v for k, v in row.items() if k.startswith(prefix)}
+        if found and row["step"] <= step:
+            last, terms = row["step"], found
+    if not terms:
         return "No held-out terms: the run validated nothing up to this step."
-    row, prefix = found[-1], "validation/"
-    parts = [
-        f"{name.removeprefix(prefix)} {value:.4g}"
-        for name, value in row.items()
-        if name.startswith(prefix)
-    ]
-    return f"Held out at step {row['step']}, nats per image: {', '.join(parts)}"
+    unit = ", nats per image" if f"{prefix}elbo" in terms else ""
+    parts = [f"{k.removeprefix(prefix)} {v:.4g}" for k, v in terms.items()]
+    return f"Held out at step {last}{unit}: {', '.join(parts)}"

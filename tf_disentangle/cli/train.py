@@ -108,7 +108,8 @@ def _print_summary(result: Result, steps: int) -> None:
     terms, folder = result.terms, result.folder
     again = f"bin/train --gin_file={folder}/config.gin --output={folder}"
     # A run that was stopped at once may have no row yet.
-    print(f"\n{result.step} steps" + (", in nats per image:" if terms else "."))
+    unit = ", in nats per image" if "elbo" in terms else ""
+    print(f"\n{result.step} steps" + (f"{unit}:" if terms else "."))
     for name in result.model.statistics.names if terms else ():
         held_out = terms.get(f"validation/{name}")
         extra = "" if held_out is None else f"   held out {held_out:10.2f}"

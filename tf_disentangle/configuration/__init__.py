@@ -68,6 +68,7 @@ def register() -> dict[str, Callable[..., Any]]:
         networks.CRITICS,
         networks.DECODERS,
         networks.ENCODERS,
+        objectives.ADVERSARIAL_OBJECTIVES,
         objectives.KL_COSTS,
         objectives.OBJECTIVES,
         objectives.PENALTIES,

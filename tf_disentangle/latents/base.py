@@ -141,6 +141,19 @@ class Latents(keras.layers.Layer):
         del posterior
         return {}
 
+    def information(self, posterior: tfd.Distribution, z: tf.Tensor) -> tf.Tensor:
+        """Returns log q(z_i|x) - log p(z_i) of each latent, [B, L], in nats.
+
+        Its mean over z ~ p(z) and images x made of them bounds the mutual information
+        I(z_i; x) from below (Barber & Agakov, 2003).
+
+        Args:
+            posterior: q(z|x) of the images.
+            z: [B, D] that they were made of, categorical ones one-hot.
+        """
+        prior = self.prior.marginals().log_prob(z)
+        return self.marginal_posterior(posterior).log_prob(z) - prior
+
     def decoded(self, codes: tf.Tensor) -> tf.Tensor:
         """Maps codes [..., L] to what the decoder takes, [..., D]."""
         return codes

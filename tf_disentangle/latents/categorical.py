@@ -200,6 +200,14 @@ class CategoricalLatents(Latents):
         pairs = zip(self.columns, posterior.distributions, strict=True)
         return {column.name: tf.nn.softmax(part.logits) for column, part in pairs}
 
+    def information(self, posterior: tfd.Distribution, z: tf.Tensor) -> tf.Tensor:
+        """Returns log q(c_i|x) + log n_i of one-hot z [B, D], [B, L], in nats."""
+        parts = zip(posterior.distributions, tf.split(z, self.sizes, -1), strict=True)
+        logs = [tf.reduce_sum(c * tf.nn.log_softmax(q.logits), -1) for q, c in parts]
+        return tf.stack(logs, axis=-1) + tf.math.log(
+            tf.constant(self.sizes, tf.float32)
+        )
+
     def decoded(self, codes: tf.Tensor) -> tf.Tensor:
         """Maps values [..., L] to one-hot vectors side by side, [..., D]."""
         values = tf.unstack(tf.cast(tf.round(codes), tf.int32), axis=-1)

@@ -1,4 +1,4 @@
-"""Gaussian latents: q(z|x) = N(mu(x), S(x)) with diagonal or full covariance."""
+"""Gaussian latents: q(z|x) = N(mu(x), S(x)), S diagonal, full or the identity."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ tfd = tfp.distributions
 # Added to the diagonal of L, and to S, by CHyVAE's published code.
 _JITTER = 1e-4
 
+#: The forms of S(x).
+COVARIANCES = ("diagonal", "full", "identity")
+
 
 class GaussianLatents(Latents):
     """L continuous latents with a Gaussian posterior and any prior.
@@ -22,11 +25,13 @@ class GaussianLatents(Latents):
 
     - diagonal: mu and log sigma^2, 2 L numbers (Kingma & Welling, 2014);
     - full: mu and an L x L matrix whose lower triangle is the factor T, with softplus
-      and 1e-4 on its diagonal; S = T T^T + 1e-4 I (CHyVAE's code), L + L^2 numbers.
+      and 1e-4 on its diagonal; S = T T^T + 1e-4 I (CHyVAE's code), L + L^2 numbers;
+    - identity: mu alone, S = I, so that an image cannot tell more of a latent than
+      about half a nat (the codes of InfoGAN's code), L numbers.
 
     Args:
         num_latents: L, at least 1.
-        covariance: "diagonal" or "full".
+        covariance: "diagonal", "full" or "identity".
         prior: p(z); None is the standard normal.
         name: Of the Keras layer.
     """
@@ -41,13 +46,15 @@ class GaussianLatents(Latents):
         name: str | None = None,
     ) -> None:
         super().__init__(num_latents, prior, name)
-        self.covariance = checks.one_of(covariance, ("diagonal", "full"), "covariance")
+        self.covariance = checks.one_of(covariance, COVARIANCES, "covariance")
 
     @property
     def num_parameters(self) -> int:
         """How many numbers the encoder emits per image."""
         size = self.num_latents
-        return 2 * size if self.covariance == "diagonal" else size + size**2
+        return (
+            size + {"diagonal": size, "full": size**2, "identity": 0}[self.covariance]
+        )
 
     def posterior(self, parameters: tf.Tensor) -> tfd.Distribution:
         """Turns the encoder's output [B, num_parameters] into q(z|x)."""
@@ -56,6 +63,8 @@ class GaussianLatents(Latents):
         loc, rest = parameters[:, :size], parameters[:, size:]
         if self.covariance == "diagonal":
             return tfd.MultivariateNormalDiag(loc, tf.exp(0.5 * rest))
+        if self.covariance == "identity":
+            return tfd.MultivariateNormalDiag(loc, tf.ones_like(loc))
         tril = tf.linalg.band_part(tf.reshape(rest, [-1, size, size]), -1, 0)
         diagonal = tf.nn.softplus(tf.linalg.diag_part(tril)) + _JITTER
         tril = tf.linalg.set_diag(tril, diagonal)

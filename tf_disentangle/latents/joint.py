@@ -171,6 +171,12 @@ class JointLatents(Latents):
         """Returns the probabilities [B, n] of each categorical latent, by its name."""
         return self.parts[1].probabilities(posterior.distributions[1])
 
+    def information(self, posterior: tfd.Distribution, z: tf.Tensor) -> tf.Tensor:
+        """Returns log q - log p of each latent, [B, L], in nats."""
+        values = tf.split(z, self.prior.sizes, axis=-1)
+        triples = zip(self.parts, posterior.distributions, values, strict=True)
+        return tf.concat([part.information(q, v) for part, q, v in triples], axis=-1)
+
     def decoded(self, codes: tf.Tensor) -> tf.Tensor:
         """Maps codes [..., L] to what the decoder takes, [..., D]."""
         sizes = [part.num_latents for part in self.parts]

@@ -1,12 +1,15 @@
 """Models: the parts wired as Keras models, one train_step each."""
 
-from tf_disentangle.models.factor_vae import CriticTraining, FactorVAE
+from tf_disentangle.models.base import LatentModel
+from tf_disentangle.models.critic_training import CriticTraining
+from tf_disentangle.models.factor_vae import FactorVAE
 from tf_disentangle.models.importance import Evidence, log_evidence
+from tf_disentangle.models.infogan import InfoGAN
 from tf_disentangle.models.vae import VAE
-from tf_disentangle.models.zoo import vae
+from tf_disentangle.models.zoo import gan, vae
 
 #: Adding a model family is one entry here.
-MODELS = {"vae": vae}
+MODELS = {"gan": gan, "vae": vae}
 
 __all__ = [
     "MODELS",
@@ -14,6 +17,9 @@ __all__ = [
     "CriticTraining",
     "Evidence",
     "FactorVAE",
+    "InfoGAN",
+    "LatentModel",
+    "gan",
     "log_evidence",
     "vae",
 ]

@@ -16,46 +16,16 @@ References:
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
-
 import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tf_disentangle import checks
 from tf_disentangle.latents import Latents
-from tf_disentangle.models.optimizers import checked_optimizer
-from tf_disentangle.models.vae import VAE, per_replica, step_seed
+from tf_disentangle.models.base import per_replica, step_seed
+from tf_disentangle.models.critic_training import CriticTraining
+from tf_disentangle.models.vae import VAE
 from tf_disentangle.objectives import CriticPenalty, Inference, Objective
-
-
-@dataclasses.dataclass(frozen=True)
-class CriticTraining:
-    """How a critic is trained beside the VAE.
-
-    Attributes:
-        updates: Its steps for each step of the VAE, at least 1.
-        second_batch: Whether the codes to be permuted are those of further images, as
-            many as the batch has, which a step then encodes too.
-        optimizer: A function that makes its optimiser; None is Adam at 1e-4 with
-            betas 0.5 and 0.9.
-    """
-
-    updates: int = 5
-    second_batch: bool = False
-    optimizer: Callable[[], keras.optimizers.Optimizer] | None = None
-
-    def __post_init__(self) -> None:
-        """Checks the arguments but for the optimiser, which is checked when made."""
-        checks.integer(self.updates, "updates", at_least=1)
-        checks.require_type(self.second_batch, bool, "second_batch")
-
-    def make_optimizer(self) -> keras.optimizers.Optimizer:
-        """Returns the optimiser, made in the scope in which this is called."""
-        default = keras.optimizers.Adam
-        chosen = self.optimizer or (lambda: default(1e-4, beta_1=0.5, beta_2=0.9))
-        return checked_optimizer(chosen, prefix="critic.")
 
 
 class FactorVAE(VAE):
@@ -146,9 +116,8 @@ class FactorVAE(VAE):
 
     def train_step(self, batch: tf.Tensor) -> dict[str, tf.Tensor]:
         """Takes one step of the VAE and the critic's updates."""
-        images = batch if self.load_images is None else self.load_images(batch)
-        images, *second = tf.split(images, self.batches_per_step)
-        step = tf.cast(self.optimizer.iterations.value, tf.int64)
+        images, *second = tf.split(self.loaded(batch), self.batches_per_step)
+        step = self.steps_done
         seed = step_seed(self.seed, step)
         others_seed, *seeds = tfp.random.split_seed(
             seed, n=1 + self.critic_training.updates, salt="critic"

@@ -18,7 +18,8 @@ import numpy as np
 import tensorflow as tf
 
 from tf_disentangle import checks
-from tf_disentangle.models.vae import VAE, as_float
+from tf_disentangle.models.base import LatentModel, as_float
+from tf_disentangle.models.vae import VAE
 
 # Decoded samples per call: what they take in memory does not grow with K.
 _CHUNK = 500
@@ -74,8 +75,8 @@ def log_evidence(
     checks.require(len(images), "images", "not be empty", images.shape)
     count = checks.integer(num_samples, "num_samples", at_least=1)
     seed = checks.integer(seed, "seed", at_least=0)
-    name = type(model.latents.prior).__name__
-    rule = "have a prior with a density, `distribution()`"
+    name = f"{type(model).__name__} with {type(model.latents.prior).__name__}"
+    rule = "have a likelihood, and a prior with a density, `distribution()`"
     checks.require(has_density(model), "model", rule, name)
     log_weights = _log_weight_function(model)
     draws = min(count, _CHUNK)
@@ -104,8 +105,10 @@ def log_evidence(
     )
 
 
-def has_density(model: VAE) -> bool:
-    """Whether the prior of a model has a density over the latents."""
+def has_density(model: LatentModel) -> bool:
+    """Whether a model has a likelihood, and its prior a density over the latents."""
+    if not isinstance(model, VAE):
+        return False
     try:
         model.latents.prior.distribution()
     except NotImplementedError:

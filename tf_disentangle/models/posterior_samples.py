@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tf_disentangle import checks
 from tf_disentangle.latents import GaussianLatents, StandardNormalPrior
-from tf_disentangle.models.vae import VAE
+from tf_disentangle.models.base import LatentModel
 
 
 class PosteriorSamples:
@@ -23,12 +23,12 @@ class PosteriorSamples:
         ArgumentTypeError: If its latents are not Gaussian.
     """
 
-    def __init__(self, model: VAE) -> None:
+    def __init__(self, model: LatentModel) -> None:
         remedy = "Score the mean codes."
         checks.require_type(model.latents, GaussianLatents, "model.latents", remedy)
         self._size = model.latents.num_latents
         self._lower = np.tril_indices(self._size)
-        is_diagonal = model.latents.covariance == "diagonal"
+        is_diagonal = model.latents.covariance != "full"
         images = tf.TensorSpec([None, *model.image_shape], tf.uint8)
 
         def parameters(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -73,9 +73,9 @@ class PosteriorSamples:
         return factors
 
 
-def has_usual_latents(model: VAE) -> bool:
+def has_usual_latents(model: LatentModel) -> bool:
     """Whether q(z|x) is a diagonal Gaussian and p(z) = N(0, I)."""
     latents = model.latents
     is_gaussian = isinstance(latents, GaussianLatents)
     is_usual = is_gaussian and isinstance(latents.prior, StandardNormalPrior)
-    return is_usual and latents.covariance == "diagonal"
+    return is_usual and latents.covariance != "full"

@@ -2,44 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import ClassVar
 
 import keras
-import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tf_disentangle import checks
 from tf_disentangle.latents import Latents
-from tf_disentangle.models.statistics import TermStatistics
+from tf_disentangle.models.base import LatentModel, as_float, per_replica, step_seed
 from tf_disentangle.objectives import Inference, Objective, Terms, monitors
 
-# Images per call when a whole array is encoded or decoded.
-_CHUNK = 250
 
-
-class VAE(keras.Model):
+class VAE(LatentModel):
     """Any latent space, prior and critic-free objective, trained by `fit`.
-
-    Batches are uint8 images [B, H, W, C], or int64 indices [B] into the images that
-    `load_images` gathers on the device. Images of one pixel are vectors: float32
-    [B, 1, 1, C], without bounds, and taken as they are.
 
     Args:
         encoder: Images [B, H, W, C] in [0, 1] -> [B, latents.num_parameters].
         decoder: z [B, latents.num_decoded] -> parameters of p(x|z), [B, H, W, C].
         latents: The latent space with its prior.
         objective: What to minimise.
-        seed: Seed of every draw in training: step t's are folded from (seed, t,
-            replica), so no generator's state needs saving.
-
-    Attributes:
-        num_examples: Number of training images, for terms about the aggregate
-            posterior; `training.prepare` sets it.
-        batches_per_step: How many batches of images a step takes at once.
+        seed: Of every draw in training.
     """
 
-    batches_per_step = 1
+    monitored: ClassVar[str | None] = "elbo"
 
     def __init__(
         self,
@@ -49,69 +35,19 @@ class VAE(keras.Model):
         objective: Objective,
         seed: int = 0,
     ) -> None:
-        super().__init__()
-        self.check(objective, latents)
-        checks.require(
-            encoder.output_shape[-1] == latents.num_parameters,
-            "encoder",
-            f"emit {latents.num_parameters} numbers per image for these latents",
-            encoder.output_shape[-1],
-        )
-        self.image_shape = tuple(encoder.input_shape[1:])
-        self.is_vector = checks.is_vector(self.image_shape)
+        super().__init__(encoder, decoder, latents, objective, seed)
         _check_likelihood(objective, self.image_shape, decoder)
-        self.encoder = encoder
-        self.decoder = decoder
-        self.latents = latents
-        self.objective = objective
-        self.seed = checks.integer(seed, "seed", at_least=0)
-        self.statistics = TermStatistics(self.row_names)
-        self.load_images: Callable[[tf.Tensor], tf.Tensor] | None = None
-        self.num_examples: int | None = None
-        self._as_functions()
-        self.built = True
 
     def check(self, objective: Objective, latents: Latents) -> None:
         """Raises `ArgumentError` if this model cannot train the objective."""
         objective.check(latents)
-
-    def _as_functions(self) -> None:
-        """Compiles what metrics, pictures and the export call, one trace each."""
-        images = tf.TensorSpec([None, *self.image_shape], self.data_type)
-        codes = tf.TensorSpec([None, self.latents.num_latents], tf.float32)
-        self._represent = tf.function(
-            lambda x: self.latents.code(self.posterior(x)), input_signature=[images]
-        )
-        self._decode = tf.function(self.decode_tensor, input_signature=[codes])
-        self._probabilities = tf.function(
-            lambda x: tf.concat(
-                list(self.latents.probabilities(self.posterior(x)).values()), axis=-1
-            ),
-            input_signature=[images],
-        )
-
-    @property
-    def data_type(self) -> tf.DType:
-        """Of the data: uint8 for images, float32 for vectors."""
-        return tf.float32 if self.is_vector else tf.uint8
 
     @property
     def row_names(self) -> tuple[str, ...]:
         """The scalars of a step, in the order of the records."""
         return self.objective.term_names(self.latents)
 
-    @property
-    def parts(self) -> dict[str, keras.layers.Layer]:
-        """What is trained, by the name of its attribute."""
-        return {n: getattr(self, n) for n in ("encoder", "decoder", "latents")}
-
     # ---- Tensors in, tensors out.
-
-    def posterior(
-        self, images: tf.Tensor, training: bool = False
-    ) -> tfp.distributions.Distribution:
-        """Returns q(z|x) for images, uint8 or float32 in [0, 1]."""
-        return self.latents.posterior(self.encoder(as_float(images), training=training))
 
     def decode_tensor(self, codes: tf.Tensor) -> tf.Tensor:
         """Returns the mean of p(x|z), float32 [B, H, W, C].
@@ -151,26 +87,24 @@ class VAE(keras.Model):
         outputs = self.decoder(inference.sample, training=training)
         return self.objective(as_float(images), outputs, inference)
 
-    def monitors(self, inference: Inference) -> dict[str, tf.Tensor]:
+    def validate(
+        self, images: tf.Tensor, seed: tf.Tensor, step: tf.Tensor
+    ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        """Returns (the terms, marginal KL of each latent [L]), in nats per image."""
+        inference = self.infer(images, seed, step)
+        marginal = self.latents.marginal_kl(inference.posterior, inference.sample)
+        return self.terms(images, inference).scalars(), tf.reduce_mean(marginal, axis=0)
+
+    def monitors(self, images: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns what `objectives.monitors` says of a batch, scalars in nats."""
-        return monitors(inference)
+        return monitors(self.infer(images, seed))
 
     # ---- Keras.
 
-    def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Returns the reconstruction through the posterior mean."""
-        return self.decode_tensor(self.latents.code(self.posterior(images, training)))
-
-    @property
-    def metrics(self) -> list[keras.metrics.Metric]:
-        """The statistics that `fit` resets at the start of an epoch."""
-        return [self.statistics]
-
     def train_step(self, batch: tf.Tensor) -> dict[str, tf.Tensor]:
         """Takes one optimiser step."""
-        images = batch if self.load_images is None else self.load_images(batch)
-        step = tf.cast(self.optimizer.iterations.value, tf.int64)
-        _, scalars = self.descend(images, step_seed(self.seed, step), step)
+        step = self.steps_done
+        _, scalars = self.descend(self.loaded(batch), step_seed(self.seed, step), step)
         self.statistics.update_state(scalars)
         return self.get_metrics_result()
 
@@ -185,59 +119,6 @@ class VAE(keras.Model):
         variables = self.descended
         self.optimizer.apply(tape.gradient(loss, variables), variables)
         return inference, scalars
-
-    @property
-    def descended(self) -> list[keras.Variable]:
-        """The variables that `optimizer` moves."""
-        return self.trainable_variables
-
-    @property
-    def optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
-        """All optimisers by the name of their attribute, once compiled."""
-        return {"optimizer": self.optimizer}
-
-    def build_optimizers(self) -> None:
-        """Makes the optimisers' variables, in the scope in which it is called."""
-        self.optimizer.build(self.descended)
-
-    # ---- Arrays in, arrays out.
-
-    def represent(self, images: np.ndarray) -> np.ndarray:
-        """Maps uint8 images [N, H, W, C], or vectors, to codes, float32 [N, L]."""
-        images = self.checked(images)
-        return _in_chunks(self._represent, images)
-
-    def checked(self, images: np.ndarray) -> np.ndarray:
-        """Returns images [N, H, W, C], or vectors, after checking that they fit."""
-        images = checks.images_or_vectors(images)
-        checks.require(
-            images.shape[1:] == self.image_shape,
-            "images",
-            f"have shape [N, {', '.join(map(str, self.image_shape))}]",
-            images.shape,
-        )
-        return images
-
-    def decode(self, codes: np.ndarray) -> np.ndarray:
-        """Maps codes [N, L] to images, float32 [N, H, W, C] in [0, 1], or vectors."""
-        return _in_chunks(self._decode, self.latents.checked_codes(codes))
-
-    def probabilities(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        """Maps images to the probabilities [N, n] of each categorical latent, by name.
-
-        Empty where all latents are continuous.
-        """
-        names = [c.name for c in self.latents.columns if c.kind == "categorical"]
-        if not names:
-            return {}
-        together = _in_chunks(self._probabilities, self.checked(images))
-        ends = np.cumsum([c.num_values for c in self.latents.columns if c.num_values])
-        parts = np.split(together, ends[:-1], axis=1)
-        return dict(zip(names, parts, strict=True))
-
-    def reconstruct(self, images: np.ndarray) -> np.ndarray:
-        """Maps images to float32 ones in [0, 1], or vectors, through the mean code."""
-        return self.decode(self.represent(images))
 
 
 def _check_likelihood(
@@ -259,38 +140,3 @@ def _check_likelihood(
         f"emit {channels} channels for this likelihood",
         decoder.output_shape[-1],
     )
-
-
-def as_float(images: tf.Tensor) -> tf.Tensor:
-    """Returns images as float32 in [0, 1]; uint8 is divided by 255 on the device.
-
-    Vectors are float32 and stay as they are.
-    """
-    if images.dtype == tf.uint8:
-        return tf.cast(images, tf.float32) / 255.0
-    return images
-
-
-def per_replica(loss: tf.Tensor) -> tf.Tensor:
-    """Returns a loss such that its gradients, summed over replicas, are their mean."""
-    return loss / tf.distribute.get_strategy().num_replicas_in_sync
-
-
-def step_seed(seed: int, step: tf.Tensor) -> tf.Tensor:
-    """Returns the int32 [2] seed of one training step on this replica."""
-    fold_in = tf.random.experimental.stateless_fold_in
-    context = tf.distribute.get_replica_context()
-    replica = 0 if context is None else context.replica_id_in_sync_group
-    per_step = fold_in(tf.constant([seed, 0], tf.int32), step)
-    return fold_in(per_step, replica)
-
-
-def _in_chunks(
-    function: Callable[[tf.Tensor], tf.Tensor], array: np.ndarray
-) -> np.ndarray:
-    """Applies a batched function to a long array, `_CHUNK` rows at a time."""
-    if not len(array):
-        # oneDNN's convolutions refuse an empty batch.
-        return function(np.zeros((1, *array.shape[1:]), array.dtype)).numpy()[:0]
-    starts = range(0, len(array), _CHUNK)
-    return np.concatenate([function(array[i : i + _CHUNK]).numpy() for i in starts])

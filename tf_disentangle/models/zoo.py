@@ -8,15 +8,28 @@ import keras
 
 from tf_disentangle import checks
 from tf_disentangle.latents import GaussianLatents, Latents
-from tf_disentangle.models.factor_vae import CriticTraining, FactorVAE
+from tf_disentangle.models.critic_training import CriticTraining
+from tf_disentangle.models.factor_vae import FactorVAE
+from tf_disentangle.models.infogan import InfoGAN
 from tf_disentangle.models.vae import VAE
 from tf_disentangle.networks import conv_decoder, conv_encoder, mlp_critic
-from tf_disentangle.objectives import Objective, elbo
+from tf_disentangle.objectives import (
+    AdversarialObjective,
+    Objective,
+    elbo,
+    infowgan_gp,
+)
 
 PRECISIONS = ("float32", "mixed_bfloat16")
 
 # Added to the seed of a critic: no other network's (seed, layer) can be the same.
 _CRITIC = 2**63
+
+_PARENTHESES = "In gin, write @Name() with its parentheses."
+_WHOSE_OBJECTIVE = (
+    "In gin, write @Name() with its parentheses; @infogan() and @infowgan_gp() are for "
+    "the model @gan, all others for @vae."
+)
 
 
 def vae(
@@ -53,21 +66,15 @@ def vae(
     """
     image_shape = checks.image_shape(image_shape)
     checks.one_of(precision, PRECISIONS, "precision")
-    for name, network, arguments, example in (
-        ("encoder", encoder, (image_shape, 1), "conv_encoder"),
-        ("decoder", decoder, (1, image_shape), "conv_decoder"),
-        ("critic", critic, (1,), "mlp_critic"),
-    ):
-        fits = checks.accepts(network, *arguments, dtype=precision, seed=seed)
-        rule = "be a function that makes a network from (..., dtype=, seed=)"
-        checks.require(fits, name, rule, network, f"In gin: @{example}")
+    _check_makes("encoder", encoder, (image_shape, 1), precision)
+    _check_makes("decoder", decoder, (1, image_shape), precision)
+    _check_makes("critic", critic, (1,), precision, "mlp_critic")
     latents = GaussianLatents() if latents is None else latents
     objective = elbo() if objective is None else objective
-    remedy = "In gin, write @Name() with its parentheses."
-    checks.require_type(latents, Latents, "latents", remedy)
-    checks.require_type(objective, Objective, "objective", remedy)
     training = CriticTraining() if critic_training is None else critic_training
-    checks.require_type(training, CriticTraining, "critic_training", remedy)
+    checks.require_type(latents, Latents, "latents", _PARENTHESES)
+    checks.require_type(objective, Objective, "objective", _WHOSE_OBJECTIVE)
+    checks.require_type(training, CriticTraining, "critic_training", _PARENTHESES)
     *sides, channels = image_shape
     decoded = (*sides, channels * objective.likelihood.outputs_per_value)
     # Two seeds: with one, the layers of both networks would share their streams.
@@ -81,3 +88,73 @@ def vae(
         return VAE(*parts, seed)
     network = critic(latents.num_decoded, dtype=precision, seed=seed + _CRITIC)
     return FactorVAE(*parts, network, training, seed)
+
+
+def gan(
+    image_shape: tuple[int, int, int],
+    seed: int = 0,
+    *,
+    latents: Latents | None = None,
+    objective: AdversarialObjective | None = None,
+    num_noise: int = 62,
+    encoder: Callable[..., keras.Model] = conv_encoder,
+    decoder: Callable[..., keras.Model] = conv_decoder,
+    precision: str = "float32",
+    critic: Callable[..., keras.Model] = conv_encoder,
+    critic_training: CriticTraining | None = None,
+) -> InfoGAN:
+    """Builds an InfoGAN for images of one shape, or vectors (1, 1, C).
+
+    Args:
+        image_shape: (H, W, C).
+        seed: Seed of the initial weights and of all draws in training.
+        latents: The codes with their prior; None is 10 latents under N(0, I).
+        objective: The game; None is InfoWGAN-GP's.
+        num_noise: Numbers of noise beside the codes, at least 0; 62 is what Chen et al.
+            take for MNIST.
+        encoder: Makes the recognition network, called as `vae`'s.
+        decoder: Makes the generator, called as decoder(numbers, image_shape, dtype=,
+            seed=).
+        precision: As `vae`.
+        critic: Called as critic(image_shape, 1, dtype=, seed=).
+        critic_training: How it is trained; None is five updates a step.
+
+    Raises:
+        ArgumentError: If a part does not fit another, or the images no network.
+    """
+    image_shape = checks.image_shape(image_shape)
+    checks.one_of(precision, PRECISIONS, "precision")
+    _check_makes("encoder", encoder, (image_shape, 1), precision)
+    _check_makes("decoder", decoder, (1, image_shape), precision)
+    _check_makes("critic", critic, (image_shape, 1), precision, "conv_encoder")
+    checks.integer(num_noise, "num_noise", at_least=0)
+    latents = GaussianLatents() if latents is None else latents
+    objective = infowgan_gp() if objective is None else objective
+    training = CriticTraining() if critic_training is None else critic_training
+    checks.require_type(latents, Latents, "latents", _PARENTHESES)
+    checks.require_type(objective, AdversarialObjective, "objective", _WHOSE_OBJECTIVE)
+    checks.require_type(training, CriticTraining, "critic_training", _PARENTHESES)
+    inputs = latents.num_decoded + num_noise
+    return InfoGAN(
+        encoder(image_shape, latents.num_parameters, dtype=precision, seed=2 * seed),
+        decoder(inputs, image_shape, dtype=precision, seed=2 * seed + 1),
+        latents,
+        objective,
+        critic(image_shape, 1, dtype=precision, seed=seed + _CRITIC),
+        training,
+        seed,
+    )
+
+
+def _check_makes(
+    name: str,
+    network: Callable[..., keras.Model],
+    arguments: tuple,
+    precision: str,
+    example: str = "",
+) -> None:
+    """Checks that a function can be called as one that makes a network."""
+    fits = checks.accepts(network, *arguments, dtype=precision, seed=0)
+    rule = "be a function that makes a network from (..., dtype=, seed=)"
+    remedy = f"In gin: @{example or f'conv_{name}'}"
+    checks.require(fits, name, rule, network, remedy)

@@ -22,6 +22,14 @@ from tf_disentangle.objectives.factor_vae import (
     critic_total_correlation,
     factor_vae,
 )
+from tf_disentangle.objectives.infogan import (
+    AdversarialObjective,
+    NonSaturating,
+    Wasserstein,
+    gradient_penalty,
+    infogan,
+    infowgan_gp,
+)
 from tf_disentangle.objectives.joint_vae import (
     JointCapacityKL,
     WeightedGroups,
@@ -61,6 +69,9 @@ OBJECTIVES = {
     "joint_vae": joint_vae,
 }
 
+#: Of models that play a game instead. Adding one is one entry here.
+ADVERSARIAL_OBJECTIVES = {"infogan": infogan, "infowgan_gp": infowgan_gp}
+
 #: What any objective can be given: what it pays for the KL, further terms, and values
 #: that change with the step. Adding one is one entry here.
 KL_COSTS = {
@@ -85,10 +96,12 @@ SCHEDULES = {
 }
 
 __all__ = [
+    "ADVERSARIAL_OBJECTIVES",
     "KL_COSTS",
     "OBJECTIVES",
     "PENALTIES",
     "SCHEDULES",
+    "AdversarialObjective",
     "AggregateDivergence",
     "CapacityKL",
     "ConstantSchedule",
@@ -104,11 +117,13 @@ __all__ = [
     "KLCost",
     "LinearSchedule",
     "MutualInformation",
+    "NonSaturating",
     "Objective",
     "Penalty",
     "Schedule",
     "Terms",
     "TotalCorrelation",
+    "Wasserstein",
     "WeightedGroups",
     "WeightedKL",
     "annealed_vae",
@@ -122,6 +137,9 @@ __all__ = [
     "dip_vae_ii",
     "elbo",
     "factor_vae",
+    "gradient_penalty",
+    "infogan",
+    "infowgan_gp",
     "joint_vae",
     "monitors",
     "prior_to_aggregate_kl",

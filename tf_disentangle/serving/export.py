@@ -23,10 +23,12 @@ import keras
 import tensorflow as tf
 
 from tf_disentangle import checks, files
-from tf_disentangle.models import VAE
+from tf_disentangle.models import LatentModel
 
 
-def export(model: VAE, base: str | os.PathLike, version: int | None = None) -> str:
+def export(
+    model: LatentModel, base: str | os.PathLike, version: int | None = None
+) -> str:
     """Writes a SavedModel that needs neither this library nor Keras to run.
 
     It is written under a temporary name and renamed, since a server polls the folder.

@@ -23,10 +23,19 @@ from tf_disentangle.training.checkpoints import Checkpoints, step_of
 from tf_disentangle.training.run_folder import RunFolder
 from tf_disentangle.training.validation import Validation
 
-_MARGINAL = (
-    "KL of q(z_i|x) to the prior's marginal p(z_i), in nats, mean over held-out "
-    "images. With a full covariance these do not sum to the KL."
-)
+# What a row says of each latent: its name in TensorBoard, and what it is.
+_PER_LATENT = {
+    "kl_per_latent": (
+        "marginal_kl_per_latent",
+        "KL of q(z_i|x) to the prior's marginal p(z_i), in nats, mean over held-out "
+        "images. With a full covariance these do not sum to the KL.",
+    ),
+    "information_per_latent": (
+        "information_per_latent",
+        "Lower bound of the mutual information of a latent and the images that are "
+        "generated of it, in nats.",
+    ),
+}
 
 
 class NonFiniteError(ArithmeticError):
@@ -120,17 +129,19 @@ class Speed(IntervalCallback):
 
 
 class Validate(IntervalCallback):
-    """Adds the terms on held-out images, and keeps the best checkpoint by their ELBO.
+    """Adds the terms on held-out images, and keeps the best checkpoint by one of them.
+
+    By the model's `monitored`, such as the ELBO, if it names one.
 
     Args:
         interval: Steps per epoch of `fit`.
         every: Steps between two validations.
         validation: The terms on held-out images.
         checkpoints: Where the best is kept.
-        best: Best validation ELBO so far, of a resumed run.
+        best: Best value of that term so far, of a resumed run.
 
     Attributes:
-        best: Best validation ELBO so far.
+        best: Best value of that term so far.
     """
 
     def __init__(
@@ -148,11 +159,11 @@ class Validate(IntervalCallback):
 
     def act(self, step: int, logs: dict[str, Any]) -> None:
         """Validates, and saves if this is the best so far."""
-        terms, marginal_kl = self._validation()
+        terms, per_latent = self._validation()
         logs.update({f"validation/{name}": value for name, value in terms.items()})
-        logs["kl_per_latent"] = [float(value) for value in marginal_kl]
-        if terms["elbo"] > self.best:
-            self.best = terms["elbo"]
+        logs[f"{self.model.per_latent}_per_latent"] = [float(v) for v in per_latent]
+        if terms.get(self.model.monitored, -math.inf) > self.best:
+            self.best = terms[self.model.monitored]
             self._checkpoints.save(step, best=True)
 
 
@@ -202,10 +213,11 @@ class Record(IntervalCallback):
         self._folder.append({**row, "wall_time": round(time.time(), 3)})
         with self._writer.as_default(step):
             for name, value in row.items():
-                if name == "kl_per_latent":
-                    for column, kl in zip(self._columns, value, strict=True):
-                        label = f"marginal_kl_per_latent/{column.name}"
-                        tf.summary.scalar(label, kl, description=_MARGINAL)
+                if name in _PER_LATENT:
+                    group, text = _PER_LATENT[name]
+                    for column, number in zip(self._columns, value, strict=True):
+                        label = f"{group}/{column.name}"
+                        tf.summary.scalar(label, number, description=text)
                 elif name != "step":
                     group = "" if "/" in name else "train/"
                     tf.summary.scalar(f"{group}{name}", value)

@@ -48,9 +48,9 @@ def log_evidence_of(model: VAE, held_out: np.ndarray) -> Callable[..., LogEviden
     Raises:
         ArgumentError: If the prior has no density, or fewer images were held out.
     """
-    rule = "have a prior with a density, `distribution()`"
-    prior = model.latents.prior
-    checks.require(has_density(model), "model", rule, type(prior).__name__)
+    rule = "have a likelihood, and a prior with a density, `distribution()`"
+    name = f"{type(model).__name__} with {type(model.latents.prior).__name__}"
+    checks.require(has_density(model), "model", rule, name)
     rule = "hold out at least 2 images for log_evidence"
     remedy = "Train with train.validation_size of 2 or more."
     checks.require(len(held_out) >= 2, "run", rule, len(held_out), remedy)

@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_disentangle import checks, files
-from tf_disentangle.models import VAE
+from tf_disentangle.models import LatentModel
 from tf_disentangle.protocols import Dataset
 from tf_disentangle.training import callbacks as duties
 from tf_disentangle.training.batches import Batches
@@ -58,7 +58,7 @@ class Result:
     """
 
     folder: RunFolder
-    model: VAE
+    model: LatentModel
     step: int
     terms: dict[str, Any]
     scores: dict[str, Any]
@@ -85,7 +85,7 @@ class Experiment:
         resident: Whether the device holds the images; None asks their size.
     """
 
-    model: VAE
+    model: LatentModel
     dataset: Dataset
     batches: Batches
     folder: RunFolder
@@ -312,19 +312,19 @@ class Experiment:
 
         Args:
             folder: Where to.
-            step: Of the weights. Rows of the traversals carry the KL of the validation
+            step: Of the weights. Rows of the traversals carry the validation's numbers
                 and the factors of the last score at that step, if there are any.
             traversal_steps: None is nine steps from -2 to 2.
         """
-        kl: Sequence[float] = ()
+        numbers: Sequence[float] = ()
         factors: Sequence[str] = ()
         for row in self.folder.rows():
             if row["step"] != step or not own_row(row):
                 continue
-            kl = row.get("kl_per_latent", kl)
+            numbers = row.get(f"{self.model.per_latent}_per_latent", numbers)
             for result in row.get("scores", {}).values():
                 factors = result.get("factor_of_latent", factors)
-        return self._painter(traversal_steps).save(folder, kl, factors)
+        return self._painter(traversal_steps).save(folder, numbers, factors)
 
     def _painter(self, steps: Sequence[float] | None = None) -> Painter | VectorPainter:
         """Returns a painter of eight held-out images, or of many vectors."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import keras
 
-from tf_disentangle.models import VAE
+from tf_disentangle.models import LatentModel
 from tf_disentangle.models.optimizers import settings_of as optimizer_settings
 from tf_disentangle.protocols import Dataset
 
@@ -36,7 +36,7 @@ _OF_KERAS = frozenset(vars(keras.layers.Layer())) | {"built"}
 _SCALARS = (bool, int, float, str, type(None))
 
 
-def parts_of(model: VAE, dataset: Dataset) -> dict[str, Any]:
+def parts_of(model: LatentModel, dataset: Dataset) -> dict[str, Any]:
     """Returns the settings of a compiled model and its data, by name in run.json."""
     parts = {name: p for name, p in model.parts.items() if name != "latents"}
     options = {k: v for k, v in vars(model).items() if dataclasses.is_dataclass(v)}

@@ -24,7 +24,7 @@ def require_memory(model: keras.Model, batch_size: int) -> None:
     gradient needs all at once. So what passes may still be too much.
 
     Args:
-        model: With the networks `encoder` and `decoder`.
+        model: With its networks among `parts`.
         batch_size: Images per step.
 
     Raises:
@@ -66,7 +66,8 @@ def _bytes_per_image(model: keras.Model) -> int:
     """Returns the size of all layers' outputs for one image."""
     layers = keras.layers
     total, views = 0, (layers.Flatten, layers.Reshape, layers.Activation)
-    for network in (model.encoder, model.decoder):
+    networks = [p for p in model.parts.values() if isinstance(p, keras.Model)]
+    for network in networks:
         for layer in network.layers:
             if isinstance(layer, views):
                 continue

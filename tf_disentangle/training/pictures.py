@@ -10,9 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from tf_disentangle import visualization
-from tf_disentangle.models import VAE
+from tf_disentangle.models import LatentModel
 
 _STANDARD_NORMAL, _UNIFORM = "z ~ N(0, I)", "c ~ uniform"
+_PER_LATENT = {"kl": "marginal KL", "information": "information"}
 
 
 class Painter:
@@ -27,7 +28,7 @@ class Painter:
 
     def __init__(
         self,
-        model: VAE,
+        model: LatentModel,
         images: np.ndarray,
         seed: int = 0,
         steps: Sequence[float] | None = None,
@@ -39,13 +40,14 @@ class Painter:
 
     def sheets(
         self,
-        kl_per_latent: Sequence[float] = (),
+        per_latent: Sequence[float] = (),
         factor_of_latent: Sequence[str] = (),
     ) -> dict[str, np.ndarray]:
         """Returns pictures by name, uint8 [H, W, 3].
 
         Args:
-            kl_per_latent: KL of each latent's marginal, to order and annotate rows.
+            per_latent: KL of each latent's marginal, or its information, to order and
+                annotate rows.
             factor_of_latent: The factor that a score assigned to each latent, or "".
         """
         model = self._model
@@ -54,7 +56,7 @@ class Painter:
                 self._images, model.reconstruct(self._images)
             ),
             "traversals": visualization.traversals(
-                model.decode, **self._rows(kl_per_latent, factor_of_latent)
+                model.decode, **self._rows(per_latent, factor_of_latent)
             ),
             "samples": visualization.samples(self._samples(12)),
             **self._categories(),
@@ -64,33 +66,36 @@ class Painter:
     def save(
         self,
         folder: str | os.PathLike,
-        kl_per_latent: Sequence[float] = (),
+        per_latent: Sequence[float] = (),
         factor_of_latent: Sequence[str] = (),
     ) -> list[pathlib.Path]:
         """Writes the pictures as PNG, and the traversals as GIF too."""
         folder = pathlib.Path(folder)
         paths = []
-        for name, sheet in self.sheets(kl_per_latent, factor_of_latent).items():
+        for name, sheet in self.sheets(per_latent, factor_of_latent).items():
             paths.append(folder / f"{name}.png")
             visualization.save_png(sheet, paths[-1])
         frames = visualization.traversal_frames(
-            self._model.decode, **self._rows(kl_per_latent, factor_of_latent)
+            self._model.decode, **self._rows(per_latent, factor_of_latent)
         )
         paths.append(folder / "traversals.gif")
         visualization.save_gif(frames, paths[-1])
         return paths
 
-    def _rows(self, kl: Sequence[float], factors: Sequence[str]) -> Mapping:
+    def _rows(self, numbers: Sequence[float], factors: Sequence[str]) -> Mapping:
         """Returns code, labels and order of the rows: the most informative first."""
         columns = self._model.latents.columns
-        kl_cells = [f"marginal KL {value:.2f}" for value in kl] or [""] * len(columns)
+        label = _PER_LATENT[self._model.per_latent]
+        cells = [f"{label} {value:.2f}" for value in numbers] or [""] * len(columns)
         factor_cells = list(factors) or [""] * len(columns)
         return {
             "code": self._model.represent(self._images[:1])[0],
             "columns": columns,
             "values": self._steps,
-            "notes": list(zip(kl_cells, factor_cells, strict=True)),
-            "order": np.argsort(-np.asarray(kl), kind="stable") if len(kl) else None,
+            "notes": list(zip(cells, factor_cells, strict=True)),
+            "order": np.argsort(-np.asarray(numbers), kind="stable")
+            if len(numbers)
+            else None,
         }
 
     def _samples(self, count: int) -> dict[str, np.ndarray]:
@@ -105,7 +110,8 @@ class Painter:
         kinds = ((_STANDARD_NORMAL, ~is_category), (_UNIFORM, is_category))
         plain = ", ".join(name for name, present in kinds if present.any())
         codes.setdefault(plain, normal)
-        images = {label: self._model.decode(z) for label, z in codes.items()}
+        decode = self._model.sampler(count, self._seed)
+        images = {label: decode(z) for label, z in codes.items()}
         # A draw from a heavy-tailed prior can overflow the decoder.
         finite = {k: x[np.isfinite(x).all(axis=(1, 2, 3))] for k, x in images.items()}
         return {label: x for label, x in finite.items() if len(x)}
@@ -118,9 +124,10 @@ class Painter:
     def _categories(self) -> dict[str, np.ndarray]:
         """Returns samples by category, for each categorical latent."""
         columns, codes = self._model.latents.columns, self._prior_codes(10)
+        decode = self._model.sampler(10, self._seed)
         return {
             f"samples_{column.name}": visualization.samples_by_category(
-                self._model.decode, codes, latent, columns
+                decode, codes, latent, columns
             )
             for latent, column in enumerate(columns)
             if column.kind == "categorical"

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tf_disentangle import checks
 from tf_disentangle.datasets.pipeline import split_indices
-from tf_disentangle.models import VAE
+from tf_disentangle.models import LatentModel
 from tf_disentangle.models.optimizers import checked_optimizer
 from tf_disentangle.protocols import Dataset
 from tf_disentangle.training.batches import Batches
@@ -26,7 +26,9 @@ _PARENTHESES = "In gin, write @Name() with its parentheses."
 _NO_PARENTHESES = "In gin, write @name without parentheses."
 
 
-def train(model: VAE | Callable[..., VAE], dataset: Dataset, **options: Any) -> Result:
+def train(
+    model: LatentModel | Callable[..., LatentModel], dataset: Dataset, **options: Any
+) -> Result:
     """Trains a model on a data set, scores it and draws it.
 
     Args:
@@ -45,7 +47,7 @@ def train(model: VAE | Callable[..., VAE], dataset: Dataset, **options: Any) -> 
 
 
 def prepare(
-    model: VAE | Callable[..., VAE],
+    model: LatentModel | Callable[..., LatentModel],
     dataset: Dataset,
     *,
     output: str,
@@ -186,11 +188,11 @@ def _listed(items: Any, argument: str) -> tuple:
 
 
 def _built(
-    model: VAE | Callable[..., VAE],
+    model: LatentModel | Callable[..., LatentModel],
     dataset: Dataset,
     batches: Batches,
     strategy: tf.distribute.Strategy,
-) -> VAE:
+) -> LatentModel:
     """Returns the model, built if a function was given, fit for data and batches."""
     if isinstance(model, keras.Model):
         checks.require(
@@ -215,7 +217,7 @@ def _built(
     return model
 
 
-def _check_batch(model: VAE, batches: Batches, devices: int) -> None:
+def _check_batch(model: LatentModel, batches: Batches, devices: int) -> None:
     """Checks that the images are enough for a step, and each device's for penalties."""
     least, batch_size = model.objective.least_batch, batches.batch_size
     checks.require(
@@ -233,11 +235,12 @@ def _check_batch(model: VAE, batches: Batches, devices: int) -> None:
         f"be at most a part in {each} of the {images} training images, for this model "
         "takes as many batches a step",
         batch_size,
-        "Lower batch_size, or set CriticTraining.second_batch = False.",
+        "Lower train.batch_size, or CriticTraining.updates of a GAN, or set "
+        "CriticTraining.second_batch = False.",
     )
 
 
-def _check_decoder(model: VAE) -> None:
+def _check_decoder(model: LatentModel) -> None:
     """Checks that the decoder makes images, of which pictures are made at the end."""
     made, wanted = tuple(model.decoder.output_shape[1:3]), model.image_shape[:2]
     rule = f"emit images of height and width {wanted}"

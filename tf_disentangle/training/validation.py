@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from tf_disentangle.models import VAE
+from tf_disentangle.models import LatentModel
 
 _CHUNK = 250
 
@@ -23,28 +23,25 @@ class Validation:
         seed: Seed of the draws.
     """
 
-    def __init__(self, model: VAE, images: np.ndarray, seed: int) -> None:
+    def __init__(self, model: LatentModel, images: np.ndarray, seed: int) -> None:
         self._images = images
         self._seed = seed
 
         @tf.function(reduce_retracing=True)
         def terms(batch: tf.Tensor, seed: tf.Tensor) -> tuple:
             step = tf.cast(model.optimizer.iterations.value, tf.int64)
-            inference = model.infer(batch, seed, step)
-            marginal = model.latents.marginal_kl(inference.posterior, inference.sample)
-            scalars = model.terms(batch, inference).scalars()
-            return scalars, tf.reduce_mean(marginal, axis=0)
+            return model.validate(batch, seed, step)
 
         @tf.function
         def monitors(batch: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
-            return model.monitors(model.infer(batch, seed))
+            return model.monitors(batch, seed)
 
         self._terms, self._monitors = terms, monitors
 
     def __call__(self) -> tuple[dict[str, float], np.ndarray]:
-        """Returns (terms and monitors by name, marginal KL of each latent), in nats."""
+        """Returns (terms and monitors by name, what the model says of each latent)."""
         totals: dict[str, float] = {}
-        marginal = 0.0
+        each = 0.0
         for start in range(0, len(self._images), _CHUNK):
             batch = np.asarray(self._images[start : start + _CHUNK])
             seed = tf.constant([self._seed, start], tf.int32)
@@ -52,8 +49,8 @@ class Validation:
             weight = len(batch) / len(self._images)
             for name, value in scalars.items():
                 totals[name] = totals.get(name, 0.0) + weight * float(value)
-            marginal = marginal + weight * per_latent.numpy()
-        return totals | self._finite_monitors(), marginal
+            each = each + weight * per_latent.numpy()
+        return totals | self._finite_monitors(), each
 
     def _finite_monitors(self) -> dict[str, float]:
         """Returns the monitors of the first chunk."""

@@ -11,7 +11,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tf_disentangle import visualization
-from tf_disentangle.models import VAE
+from tf_disentangle.models import LatentModel
 
 #: Points to draw at most.
 MAX_POINTS = 1000
@@ -26,18 +26,18 @@ class VectorPainter:
         seed: Seed of the samples.
     """
 
-    def __init__(self, model: VAE, vectors: np.ndarray, seed: int = 0) -> None:
+    def __init__(self, model: LatentModel, vectors: np.ndarray, seed: int = 0) -> None:
         self._model = model
         self._vectors = np.array(vectors[:MAX_POINTS])
         self._seed = tf.constant([seed, 0], tf.int32)
 
     def sheets(
         self,
-        kl_per_latent: Sequence[float] = (),
+        per_latent: Sequence[float] = (),
         factor_of_latent: Sequence[str] = (),
     ) -> dict[str, np.ndarray]:
         """Returns {"points": picture}; there are no rows to annotate."""
-        del kl_per_latent, factor_of_latent
+        del per_latent, factor_of_latent
         model, count = self._model, len(self._vectors)
         prior_seed, code_seed = tfp.random.split_seed(self._seed, n=2)
         drawn = model.latents.prior.sample(count, prior_seed).numpy()
@@ -52,7 +52,7 @@ class VectorPainter:
             },
             "decoded samples of the prior\n(dark) over the data": {
                 "data": data,
-                "samples": _plane(model.decode(drawn_codes)),
+                "samples": _plane(model.sampler(count, prior_seed)(drawn_codes)),
             },
             f"codes sampled from q(z|x) (dark)\nover {model.latents.prior.label}": {
                 "prior": _plane(drawn),
@@ -64,12 +64,12 @@ class VectorPainter:
     def save(
         self,
         folder: str | os.PathLike,
-        kl_per_latent: Sequence[float] = (),
+        per_latent: Sequence[float] = (),
         factor_of_latent: Sequence[str] = (),
     ) -> list[pathlib.Path]:
         """Writes the picture as PNG."""
         paths = []
-        for name, sheet in self.sheets(kl_per_latent, factor_of_latent).items():
+        for name, sheet in self.sheets(per_latent, factor_of_latent).items():
             paths.append(pathlib.Path(folder) / f"{name}.png")
             visualization.save_png(sheet, paths[-1])
         return paths

@@ -18,19 +18,21 @@ def conv_encoder(
     *,
     seed: int,
     width: int = 256,
+    activation: str = "relu",
     dtype: str = "float32",
 ) -> keras.Model:
     """Builds images [B, H, W, C] in [0, 1] -> parameters float32 [B, num_outputs].
 
-    Convolutions 4 x 4, stride 2, ReLU with 32, 32, 64, 64 channels (32 x 32 images: the
-    last one removed; 128 x 128: another of 64 added), a dense layer of `width` units
-    with ReLU, a linear head. The head computes in float32 under either `dtype`.
+    Convolutions 4 x 4, stride 2 with 32, 32, 64, 64 channels (32 x 32 images: the
+    last one removed; 128 x 128: another of 64 added), a dense layer of `width` units,
+    a linear head; ReLU between them. The head computes in float32 under either `dtype`.
 
     Args:
         image_shape: (H, W, C) with H = W = 128, 64 or 32.
         num_outputs: Numbers per image that the latent space asks for, at least 1.
         seed: Seed of the initial weights, at least 0.
         width: Units of the hidden dense layer, at least 1.
+        activation: "relu", or "leaky_relu" with a slope of 0.2, for critics of images.
         dtype: "float32" or "mixed_bfloat16" (float32 weights, bfloat16 arithmetic).
 
     Returns:
@@ -45,6 +47,7 @@ def conv_encoder(
         Factorising (2018), width 128: the tables in their appendices.
     """
     blocks.check_network(num_outputs, "num_outputs", width, dtype, seed)
+    checks.one_of(activation, ("relu", "leaky_relu"), "activation")
     channels = CHANNELS[: blocks.num_halvings(image_shape)]
     images = keras.Input(checks.image_shape(image_shape), name="images")
     h = images
@@ -54,7 +57,7 @@ def conv_encoder(
             blocks.KERNEL,
             strides=blocks.STRIDE,
             padding="same",
-            activation="relu",
+            activation=activation,
             data_format="channels_last",
             kernel_initializer=blocks.glorot(seed, i),
             dtype=dtype,
@@ -63,7 +66,7 @@ def conv_encoder(
     h = keras.layers.Flatten(data_format="channels_last", dtype=dtype)(h)
     h = keras.layers.Dense(
         width,
-        activation="relu",
+        activation=activation,
         kernel_initializer=blocks.glorot(seed, len(channels)),
         dtype=dtype,
         name="dense",

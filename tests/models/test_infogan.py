@@ -1,0 +1,258 @@
+"""A generator, a critic and a recognition network: who moves what, and what decodes."""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tf_disentangle import checks
+from tf_disentangle.datasets import CorrelatedEllipses
+from tf_disentangle.latents import CategoricalLatents, GaussianLatents, JointLatents
+from tf_disentangle.models import CriticTraining, InfoGAN, gan, log_evidence
+from tf_disentangle.models.base import step_seed
+from tf_disentangle.networks import (
+    conv_decoder,
+    conv_encoder,
+    mlp_decoder,
+    mlp_encoder,
+)
+from tf_disentangle.objectives import infogan, infowgan_gp
+from tf_disentangle.training import Cadence, train
+
+SHAPE = (32, 32, 1)
+NETWORKS = {
+    "encoder": functools.partial(conv_encoder, width=8),
+    "decoder": functools.partial(conv_decoder, width=8),
+    "critic": functools.partial(conv_encoder, width=8, activation="leaky_relu"),
+}
+
+
+def sgd(rate=0.1):
+    return lambda: keras.optimizers.SGD(rate)
+
+
+def built(objective=None, updates=2, rate=0.1):
+    model = gan(
+        SHAPE,
+        1,
+        latents=JointLatents(GaussianLatents(2), CategoricalLatents([3])),
+        objective=infowgan_gp(0.5) if objective is None else objective,
+        num_noise=4,
+        critic_training=CriticTraining(updates, optimizer=sgd(rate)),
+        **NETWORKS,
+    )
+    model.compile(optimizer=keras.optimizers.SGD(0.05), jit_compile=False)
+    model.build_optimizers()
+    return model
+
+
+def images(count=8, seed=0):
+    rng = np.random.default_rng(seed)
+    return tf.constant(rng.integers(0, 256, (count, *SHAPE)), tf.uint8)
+
+
+def weights(part):
+    return [v.numpy() for v in part.trainable_variables]
+
+
+def all_equal(a, b):
+    return all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def test_codes_are_drawn_from_the_prior_and_noise_beside_them():
+    codes, noise = built().draw(20_000, tf.constant([3, 4]))
+    z, c = codes[:, :2].numpy(), codes[:, 2:].numpy()
+    assert noise.shape == [20_000, 4] and codes.shape == [20_000, 5]
+    np.testing.assert_array_equal(np.sort(c, axis=1), np.tile([0, 0, 1], (20_000, 1)))
+    assert np.all(np.abs(c.mean(axis=0) - 1 / 3) < 4 * np.sqrt(2 / 9 / 20_000))
+    together = np.concatenate([z, c[:, :1], noise], axis=1)
+    off = np.corrcoef(together, rowvar=False) - np.eye(7)
+    assert np.abs(off).max() < 4 / np.sqrt(20_000)
+    for part in (z, noise.numpy()):
+        assert np.abs(part.mean()) < 0.02 and np.abs(part.std() - 1) < 0.02
+
+
+def by_hand(model, reals):
+    """The critic's updates and then a generator's step, in formulas of its own."""
+    seed = step_seed(1, tf.constant(0, tf.int64))
+    own, *seeds = tfp.random.split_seed(seed, n=1 + len(reals), salt="critic")
+    critic = keras.models.clone_model(model.critic)
+    critic.set_weights(model.critic.get_weights())
+
+    def made(key):
+        codes, noise = model.draw(8, key)
+        outputs = model.decoder(tf.concat([codes, noise], axis=1), training=True)
+        return codes, tf.sigmoid(outputs)
+
+    for real, key in zip(reals, seeds, strict=True):
+        real = tf.cast(real, tf.float32) / 255.0
+        draw_key, game_key = tfp.random.split_seed(key, n=2)
+        fake = made(draw_key)[1]
+        rate = tf.random.stateless_uniform([8, 1, 1, 1], game_key)
+        with tf.GradientTape() as tape:
+            between = rate * fake + (1.0 - rate) * real
+            with tf.GradientTape() as inner:
+                inner.watch(between)
+                answers = critic(between)
+            slopes = tf.reshape(inner.gradient(answers, between), [8, -1])
+            penalty = tf.reduce_mean((tf.norm(slopes, axis=1) - 1.0) ** 2)
+            loss = tf.reduce_mean(critic(fake) - critic(real)) + 10.0 * penalty
+        gradients = tape.gradient(loss, critic.trainable_variables)
+        for v, g in zip(critic.trainable_variables, gradients, strict=True):
+            v.assign_sub(0.1 * g)
+    with tf.GradientTape() as tape:
+        codes, fake = made(own)
+        raw = model.encoder(fake, training=True)
+        mean, log_variance, logits = tf.split(raw, [2, 2, 3], axis=1)
+        normal = tfp.distributions.Normal(mean, tf.exp(0.5 * log_variance))
+        of_prior = tfp.distributions.Normal(0.0, 1.0).log_prob(codes[:, :2])
+        information = tf.reduce_sum(normal.log_prob(codes[:, :2]) - of_prior, axis=1)
+        information -= tf.nn.softmax_cross_entropy_with_logits(codes[:, 2:], logits)
+        information += tf.math.log(3.0)
+        loss = tf.reduce_mean(-critic(fake)[:, 0] - 0.5 * information)
+    moved = [*model.encoder.trainable_variables, *model.decoder.trainable_variables]
+    gradients = tape.gradient(loss, moved)
+    expected = [v - 0.05 * g for v, g in zip(moved, gradients, strict=True)]
+    return expected, weights(critic), loss
+
+
+@pytest.mark.parametrize("updates", [1, 3])
+def test_a_step_moves_the_critic_first_each_time_on_new_images(updates):
+    model = built(updates=updates)
+    batch = images(8 * updates)
+    expected, critic, loss = by_hand(model, tf.split(batch, updates))
+    found = model.train_step(batch)
+    pairs = zip(weights(model.encoder) + weights(model.decoder), expected, strict=True)
+    for a, b in pairs:
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+    for a, b in zip(weights(model.critic), critic, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(found["loss"], loss, rtol=1e-4)
+
+
+def test_each_optimiser_moves_its_own_and_no_other():
+    model = built(infogan(0.5), rate=0.0)
+    critic, generator = weights(model.critic), weights(model.decoder)
+    model.train_step(images(16))
+    assert all_equal(weights(model.critic), critic)
+    assert not all_equal(weights(model.decoder), generator)
+    model = built(infogan(0.0))
+    recognition, critic = weights(model.encoder), weights(model.critic)
+    model.train_step(images(16))
+    assert all_equal(weights(model.encoder), recognition)  # nothing asks for its codes
+    assert not all_equal(weights(model.critic), critic)
+    count = len(model.descended) + len(model.critic.trainable_variables)
+    assert count == len(model.trainable_variables)
+
+
+def test_decode_takes_noise_and_zero_is_none():
+    model = built()
+    codes = np.array([[0.5, -1.0, 2.0], [0.0, 1.0, 0.0]], np.float32)
+    plain = model.decode(codes)
+    assert plain.shape == (2, *SHAPE) and plain.min() >= 0.0 and plain.max() <= 1.0
+    np.testing.assert_array_equal(plain, model.decode(codes, np.zeros((2, 4))))
+    noisy = model.decode(codes, np.ones((2, 4)))
+    assert not np.allclose(noisy, plain)
+    np.testing.assert_allclose(model.reconstruct(images()).shape, (8, *SHAPE))
+    assert len(model.decode(codes[:0])) == 0
+    # Draws are taken in turn, so that codes three apart share one.
+    decode = model.sampler(3, tf.constant([0, 0]))
+    same = decode(np.repeat(codes[:1], 7, axis=0))
+    np.testing.assert_allclose(same[:3], same[3:6], atol=1e-6)
+    assert not np.allclose(same[0], same[1])
+    with pytest.raises(checks.ArgumentError, match=r"noise must have shape \(2, 4\)"):
+        model.decode(codes, np.zeros((2, 3)))
+    with pytest.raises(checks.ArgumentError, match="hold the values 0 to 2"):
+        model.decode(codes + 0.5)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return CorrelatedEllipses(num_images=80)
+
+
+def run(data, output, steps):
+    return train(
+        functools.partial(
+            gan,
+            latents=GaussianLatents(3),
+            num_noise=2,
+            critic_training=CriticTraining(2),
+            **NETWORKS,
+        ),
+        data,
+        output=str(output),
+        steps=steps,
+        batch_size=8,
+        validation_size=16,
+        cadence=Cadence(log=2, evaluate=2, save=2, pictures=0),
+    )
+
+
+def test_a_run_says_what_its_codes_tell_and_keeps_no_best(data, tmp_path):
+    result = run(data, tmp_path, 2)
+    row = result.folder.rows()[-1]
+    each = row["information_per_latent"]
+    np.testing.assert_allclose(sum(each), row["validation/information"], rtol=1e-4)
+    assert "validation/elbo" not in row and "validation/wasserstein" in row
+    assert not (result.folder.checkpoints / "best").exists()
+    assert result.folder.describe()["objective"]["name"] == "infowgan_gp"
+    with pytest.raises(checks.ArgumentError, match=r"have a likelihood.*InfoGAN"):
+        log_evidence(result.model, data.images()[:2])
+
+
+def test_a_category_finds_two_clusters_of_points():
+    """The claim itself. Without noise, which could choose the cluster as well."""
+    rng = np.random.default_rng(0)
+    cluster = rng.integers(2, size=4096)
+    points = np.stack([4.0 * cluster - 2.0, np.zeros(4096)], axis=1)
+    points = (points + 0.3 * rng.normal(size=points.shape)).astype(np.float32)
+    points = points[:, np.newaxis, np.newaxis]
+    wide = {"width": 32, "num_layers": 2}
+    adam = functools.partial(keras.optimizers.Adam, 3e-3, beta_1=0.5, beta_2=0.9)
+    model = gan(
+        (1, 1, 2),
+        latents=CategoricalLatents([2]),
+        num_noise=0,
+        encoder=functools.partial(mlp_encoder, **wide),
+        decoder=functools.partial(mlp_decoder, **wide),
+        critic=functools.partial(mlp_encoder, **wide),
+        critic_training=CriticTraining(5, optimizer=adam),
+    )
+    model.compile(optimizer=adam(), jit_compile=False)
+    model.build_optimizers()
+    step = tf.function(model.train_step)
+    for _ in range(300):
+        step(tf.constant(points[rng.integers(4096, size=320)]))
+    codes = model.represent(points)[:, 0]
+    assert max(np.mean(codes == cluster), np.mean(codes != cluster)) > 0.99
+    made = model.decode(np.array([[0.0], [1.0]]))[:, 0, 0]
+    np.testing.assert_allclose(np.sort(made[:, 0]), [-2.0, 2.0], atol=0.8)
+    np.testing.assert_allclose(model.represent(made[:, None, None])[:, 0], [0, 1])
+
+
+def test_parts_that_do_not_fit():
+    parts = {"latents": GaussianLatents(3), **NETWORKS}
+    with pytest.raises(
+        checks.ArgumentError, match="second_batch must be False for Inf"
+    ):
+        gan(SHAPE, critic_training=CriticTraining(second_batch=True), **parts)
+    with pytest.raises(checks.ArgumentError, match="num_noise must be at least 0"):
+        gan(SHAPE, num_noise=-1, **parts)
+    encoder = conv_encoder(SHAPE, 6, seed=0, width=8)
+    critic = conv_encoder(SHAPE, 1, seed=0, width=8)
+    decoder = conv_decoder(3, SHAPE, seed=0, width=8)
+    rest = GaussianLatents(3), infogan()
+    with pytest.raises(checks.ArgumentError, match="critic must map images"):
+        InfoGAN(encoder, decoder, *rest, encoder)
+    few = conv_decoder(2, SHAPE, seed=0, width=8)
+    with pytest.raises(checks.ArgumentError, match="decoder must take at least 3"):
+        InfoGAN(encoder, few, *rest, critic)
+    wide = conv_decoder(3, (32, 32, 3), seed=0, width=8)
+    with pytest.raises(checks.ArgumentError, match="decoder must emit 1 channels"):
+        InfoGAN(encoder, wide, *rest, critic)
+    with pytest.raises(checks.ArgumentTypeError, match="objective must be Adversarial"):
+        gan(SHAPE, objective=infogan, **parts)

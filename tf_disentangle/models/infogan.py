@@ -1,0 +1,255 @@
+"""InfoGAN: a generator, a critic of its images, and a network that reads its codes.
+
+The recognition network is the model's `encoder`, so that `represent` is what a VAE's
+is; the generator is its `decoder`, of the codes beside noise. One step:
+
+    1. the critic goes down its loss `updates` times, each time on images of its own;
+    2. generator and recognition network go down theirs, the critic held.
+
+Chen et al. let recognition network and critic share all but their last layers; here
+they are two networks.
+
+References:
+    Chen et al., "InfoGAN", NeurIPS 2016, arXiv:1606.03657.
+    Gulrajani et al., "Improved Training of Wasserstein GANs", NeurIPS 2017,
+    arXiv:1704.00028, algorithm 1: five updates of the critic for one of the generator.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tf_disentangle import checks
+from tf_disentangle.latents import Latents
+from tf_disentangle.models.base import (
+    LatentModel,
+    as_float,
+    in_chunks,
+    per_replica,
+    step_seed,
+)
+from tf_disentangle.models.critic_training import CriticTraining
+from tf_disentangle.objectives import AdversarialObjective
+from tf_disentangle.protocols import Decode
+
+
+class InfoGAN(LatentModel):
+    """Any latent space whose prior has a density for each latent, trained by a game.
+
+    Args:
+        encoder: The recognition network Q: images [B, H, W, C] in [0, 1] ->
+            [B, latents.num_parameters].
+        decoder: The generator: [B, latents.num_decoded + num_noise], the codes first ->
+            logits of the pixels, [B, H, W, C].
+        latents: The codes, with their prior.
+        objective: The game, and what information weighs in it.
+        critic: Images [B, H, W, C] in [0, 1] -> [B, 1].
+        critic_training: How the critic is trained; None is five updates a step.
+        seed: As `LatentModel`.
+
+    Attributes:
+        critic_optimizer: Moves the critic, and nothing else does.
+        num_noise: How many numbers the generator takes beside the codes.
+    """
+
+    per_latent: ClassVar[str] = "information"
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        latents: Latents,
+        objective: AdversarialObjective,
+        critic: keras.Model,
+        critic_training: CriticTraining | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.num_noise = decoder.input_shape[-1] - latents.num_decoded
+        training = CriticTraining() if critic_training is None else critic_training
+        _check_networks(encoder.input_shape[1:], latents, decoder, critic)
+        super().__init__(encoder, decoder, latents, objective, seed)
+        checks.require(
+            not training.second_batch,
+            "second_batch",
+            "be False for InfoGAN, whose critic takes new images at each update",
+            training.second_batch,
+        )
+        self.critic, self.critic_training = critic, training
+        self.critic_optimizer = training.make_optimizer()
+
+    def check(self, objective: AdversarialObjective, latents: Latents) -> None:
+        """Raises `ArgumentError` if this model cannot train the objective."""
+        objective.check(latents)
+
+    @property
+    def row_names(self) -> tuple[str, ...]:
+        """The scalars of a step, in the order of the records."""
+        return self.objective.term_names
+
+    @property
+    def parts(self) -> dict[str, keras.layers.Layer]:
+        """What is trained, by the name of its attribute."""
+        return {**super().parts, "critic": self.critic}
+
+    @property
+    def batches_per_step(self) -> int:
+        """How many batches of images a step takes: one for each of the updates."""
+        return self.critic_training.updates
+
+    # ---- Tensors in, tensors out.
+
+    def draw(self, count: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Draws (codes [count, D], categorical ones one-hot; noise [count, n])."""
+        code_seed, noise_seed = tfp.random.split_seed(seed, n=2)
+        prior, latents = self.latents.prior, self.latents
+        codes = latents.decoded(latents.codes_of(prior.sample(count, code_seed)))
+        shape = tf.stack([count, self.num_noise])
+        return codes, tf.random.stateless_normal(shape, noise_seed)
+
+    def generate(
+        self, codes: tf.Tensor, noise: tf.Tensor, training: bool = False
+    ) -> tf.Tensor:
+        """Maps codes [B, D] and noise [B, n] to images, float32 [B, H, W, C]."""
+        inputs = tf.concat([codes, noise], axis=-1)
+        outputs = self.decoder(inputs, training=training)
+        return outputs if self.is_vector else tf.sigmoid(outputs)
+
+    def decode_tensor(
+        self, codes: tf.Tensor, noise: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """Returns the images of codes [B, L], [B, H, W, C]; None is noise of zero."""
+        if noise is None:
+            noise = tf.zeros(tf.stack([tf.shape(codes)[0], self.num_noise]))
+        return self.generate(self.latents.decoded(codes), noise)
+
+    def validate(
+        self, images: tf.Tensor, seed: tf.Tensor, step: tf.Tensor
+    ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        """Returns (terms, information of each latent [L]) with as many generated.
+
+        The critic's terms compare held-out images with generated ones; the others are
+        of generated ones alone.
+        """
+        del step
+        draw_seed, game_seed = tfp.random.split_seed(seed, n=2)
+        real = as_float(images)
+        codes, noise = self.draw(tf.shape(real)[0], draw_seed)
+        terms, information, made = self._play(codes, noise)
+        found = self.objective.game.critic_terms(self.critic, real, made, game_seed)
+        return {**terms, **found}, tf.reduce_mean(information, axis=0)
+
+    def _play(
+        self, codes: tf.Tensor, noise: tf.Tensor, training: bool = False
+    ) -> tuple[dict[str, tf.Tensor], tf.Tensor, tf.Tensor]:
+        """Returns (the generator's terms, information [B, L], generated images)."""
+        made = self.generate(codes, noise, training)
+        posterior = self.posterior(made, training)
+        information = self.latents.information(posterior, codes)
+        logits = self.critic(made, training=training)
+        terms = self.objective.generator_terms(self.latents, information, logits)
+        return terms, information, made
+
+    # ---- Keras.
+
+    def train_step(self, batch: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Takes the critic's updates and one step of generator and recognition."""
+        reals = tf.split(as_float(self.loaded(batch)), self.batches_per_step)
+        seed = step_seed(self.seed, self.steps_done)
+        own, *seeds = tfp.random.split_seed(seed, n=1 + len(reals), salt="critic")
+        pairs = zip(reals, seeds, strict=True)
+        found = [self.descend_critic(real, each) for real, each in pairs]
+        with tf.GradientTape() as tape:
+            terms, *_ = self._play(*self.draw(tf.shape(reals[0])[0], own), True)
+            loss = per_replica(terms["loss"])
+        variables = self.descended
+        self.optimizer.apply(tape.gradient(loss, variables), variables)
+        # Of a batch that the critic had not seen, by the critic that teaches most.
+        self.statistics.update_state({**terms, **found[-1]})
+        return self.get_metrics_result()
+
+    def descend_critic(self, real: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Moves the critic down its loss; returns its terms before."""
+        draw_seed, game_seed = tfp.random.split_seed(seed, n=2)
+        made = self.generate(*self.draw(tf.shape(real)[0], draw_seed), True)
+        with tf.GradientTape() as tape:
+            game = self.objective.game
+            terms = game.critic_terms(self.critic, real, made, game_seed)
+            loss = per_replica(terms["critic_loss"])
+        variables = self.critic.trainable_variables
+        self.critic_optimizer.apply(tape.gradient(loss, variables), variables)
+        return dict(terms)
+
+    @property
+    def descended(self) -> list[keras.Variable]:
+        """The variables that `optimizer` moves: generator's and recognition's."""
+        return [*self.encoder.trainable_variables, *self.decoder.trainable_variables]
+
+    @property
+    def optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
+        """All optimisers by the name of their attribute, once compiled."""
+        return {**super().optimizers, "critic_optimizer": self.critic_optimizer}
+
+    def build_optimizers(self) -> None:
+        """Makes both optimisers' variables, in the scope in which it is called."""
+        super().build_optimizers()
+        self.critic_optimizer.build(self.critic.trainable_variables)
+
+    # ---- Arrays in, arrays out.
+
+    def decode(self, codes: np.ndarray, noise: np.ndarray | None = None) -> np.ndarray:
+        """Maps codes [N, L] to images, float32 [N, H, W, C] in [0, 1], or vectors.
+
+        Args:
+            codes: As `represent` returns them.
+            noise: [N, num_noise]; None is zero.
+
+        Raises:
+            ArgumentError: If codes or noise have another shape, or a categorical
+                latent a value that it has not.
+        """
+        codes = self.latents.checked_codes(codes)
+        shape = (len(codes), self.num_noise)
+        noise = np.zeros(shape) if noise is None else np.asarray(noise)
+        checks.require(
+            noise.shape == shape, "noise", f"have shape {shape}", noise.shape
+        )
+        return in_chunks(self._decode_noisy, codes, noise.astype(np.float32))
+
+    def sampler(self, count: int, seed: tf.Tensor) -> Decode:
+        """Returns a decoder with `count` draws of noise, taken in turn by the codes."""
+        noise = tf.random.stateless_normal([count, self.num_noise], seed).numpy()
+
+        def decode(codes: np.ndarray) -> np.ndarray:
+            return self.decode(codes, np.resize(noise, (len(codes), self.num_noise)))
+
+        return decode
+
+    def _as_functions(self) -> None:
+        """Compiles `decode_tensor` with noise too."""
+        super()._as_functions()
+        sizes = (self.latents.num_latents, self.num_noise)
+        signature = [tf.TensorSpec([None, size], tf.float32) for size in sizes]
+        self._decode_noisy = tf.function(self.decode_tensor, input_signature=signature)
+
+
+def _check_networks(
+    image_shape: tuple[int, int, int],
+    latents: Latents,
+    decoder: keras.Model,
+    critic: keras.Model,
+) -> None:
+    """Raises `ArgumentError` unless generator and critic fit codes and images."""
+    rule = f"take at least {latents.num_decoded} numbers for these latents"
+    taken = decoder.input_shape[-1]
+    checks.require(taken >= latents.num_decoded, "decoder", rule, taken)
+    rule = f"emit {image_shape[-1]} channels for these images"
+    fits = decoder.output_shape[-1] == image_shape[-1]
+    checks.require(fits, "decoder", rule, decoder.output_shape[-1])
+    shapes = (tuple(critic.input_shape[1:]), tuple(critic.output_shape[1:]))
+    rule = f"map images {image_shape} to one number"
+    checks.require(shapes == (image_shape, (1,)), "critic", rule, shapes)
