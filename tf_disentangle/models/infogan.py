@@ -234,7 +234,9 @@ class InfoGAN(LatentModel):
         super()._as_functions()
         sizes = (self.latents.num_latents, self.num_noise)
         signature = [tf.TensorSpec([None, size], tf.float32) for size in sizes]
-        self._decode_noisy = tf.function(self.decode_tensor, input_signature=signature)
+        self._decode_noisy = tf.function(
+            self.decode_tensor, input_signature=signature, autograph=False
+        )
 
 
 def _check_networks(
