@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tests import undrawn
 from tf_disentangle import checks
 from tf_disentangle.datasets import CorrelatedEllipses
 from tf_disentangle.latents import CategoricalLatents, GaussianLatents, JointLatents
@@ -20,7 +21,7 @@ from tf_disentangle.networks import (
     mlp_encoder,
 )
 from tf_disentangle.objectives import infogan, infowgan_gp
-from tf_disentangle.training import Cadence, train
+from tf_disentangle.training import Cadence
 
 SHAPE = (32, 32, 1)
 NETWORKS = {
@@ -175,7 +176,7 @@ def data():
 
 
 def run(data, output, steps):
-    return train(
+    return undrawn.train(
         functools.partial(
             gan,
             latents=GaussianLatents(3),
