@@ -283,6 +283,12 @@ CASES = {
             "data prepare mpi3d_toy --source=mpi3d_toy.npz",
             {"mpi3d_toy.npz": "PK, and no more"},
         ),
+        Case(
+            "A file of another set",
+            "data prepare mpi3d_toy --source=mpi3d_real.npz",
+            {"mpi3d_real.npz": "PK, and no more"},
+        ),
+        Case("A set that is made from another one", "data sample Noisy"),
         Case("A source without the files", "data prepare mnist --source=runs"),
         gin_case(
             "A folder of images that is not there",

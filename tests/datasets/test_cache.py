@@ -4,10 +4,12 @@ import errno
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
 import textwrap
+import time
 
 import numpy as np
 import pytest
@@ -16,6 +18,8 @@ from tf_disentangle import checks
 from tf_disentangle.datasets import CACHE_HELP, cache, cache_dir
 
 SHAPE = (1000, 8)
+NO_SPACE = "have 3.2e-05 GB free for a"
+NO_FOLDER = "be a folder that a can be written to"
 PREAMBLE = """
 import os, signal, sys, time
 from tf_disentangle.datasets import cache
@@ -64,8 +68,9 @@ def expected():
 
 
 def names(folder):
-    """All but the lock, which is empty and stays."""
-    return sorted(p.name for p in folder.iterdir() if p.name != ".a.lock")
+    """All but the lock, which is empty and stays, and the note of a check."""
+    left = (".a.lock", ".a.verified")
+    return sorted(p.name for p in folder.iterdir() if p.name not in left)
 
 
 def child(code, folder, **options):
@@ -169,6 +174,59 @@ def test_damage_is_told_and_built_again(
     array()
     assert generate.calls == 2
     assert not caplog.text
+
+
+@pytest.fixture
+def readings(monkeypatch):
+    """The files that were read whole; notes of that are trusted at once."""
+    files, checksum = [], cache._checksum
+    monkeypatch.setattr(cache, "_TICK", 0)
+    monkeypatch.setattr(
+        cache, "_checksum", lambda path: files.append(path) or checksum(path)
+    )
+    return files
+
+
+def test_the_file_is_read_once_after_each_change(array, tmp_path, readings):
+    array()
+    readings.clear()
+    time.sleep(0.02)  # Longer than a tick of the file system's clock.
+    for _ in range(3):
+        array()
+    assert readings == [tmp_path / "a.npy"]
+    os.utime(tmp_path / "a.npy")
+    for _ in range(2):
+        array()
+    assert len(readings) == 2
+    # A copy that keeps all times is another file, which nobody has read.
+    shutil.copytree(tmp_path, tmp_path / "copy")
+    for _ in range(2):
+        array(directory=tmp_path / "copy")
+    assert len(readings) == 3
+
+
+@pytest.mark.parametrize("damage", [damage_flipped, damage_header, damage_truncated])
+def test_damage_after_the_file_was_found_whole(
+    array, generate, tmp_path, readings, caplog, damage
+):
+    """Also by a program that sets the old time of writing again."""
+    array()
+    array()
+    assert (tmp_path / ".a.verified").exists()
+    before = (tmp_path / "a.npy").stat()
+    time.sleep(0.02)
+    damage(tmp_path / "a.npy", None)
+    os.utime(tmp_path / "a.npy", ns=(before.st_atime_ns, before.st_mtime_ns))
+    np.testing.assert_array_equal(array(), expected())
+    assert generate.calls == 2
+    assert "Building it again" in caplog.text
+
+
+def test_a_note_is_not_trusted_within_a_tick(array, tmp_path, monkeypatch):
+    monkeypatch.setattr(cache, "_TICK", 10**15)
+    array()
+    array()
+    assert not (tmp_path / ".a.verified").exists()
 
 
 def test_the_message_reaches_stderr_without_any_logging_set_up(array, tmp_path):
@@ -290,14 +348,25 @@ def test_the_file_is_read_only_for_it_must_not_shrink_under_a_map(array, tmp_pat
     assert (tmp_path / "a.npy").stat().st_mode & 0o777 == 0o444
 
 
-def assert_refused(array, folder, reason):
+def assert_refused(array, folder, reason, rule):
     with pytest.raises(checks.ArgumentError) as caught:
         array(directory=folder)
     text = str(caught.value)
-    assert f"the cache folder {folder} must be writable and have" in text
-    assert "3.2e-05 GB free for a" in text
+    assert f"the folder {folder} must {rule}" in text
     assert reason in text
-    assert "$TF_DISENTANGLE_CACHE" in text
+    assert ("free that space" in text) == (rule == NO_SPACE)
+    # The folder was given by name: the variable is not the matter.
+    assert "$TF_DISENTANGLE_CACHE" not in text
+
+
+def test_the_usual_folder_is_changed_by_its_variable(array, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("TF_DISENTANGLE_CACHE", str(tmp_path / "file"))
+    rule = "the cache folder .* must be a folder that a can be written to"
+    with pytest.raises(checks.ArgumentError, match=rule) as caught:
+        array(directory=None)
+    text = str(caught.value)
+    assert text.endswith("Choose another folder ($TF_DISENTANGLE_CACHE).")
 
 
 def test_too_little_space_is_refused_before_starting(
@@ -305,7 +374,7 @@ def test_too_little_space_is_refused_before_starting(
 ):
     usage = cache.shutil.disk_usage(tmp_path)._replace(free=100)
     monkeypatch.setattr(cache.shutil, "disk_usage", lambda _: usage)
-    assert_refused(array, tmp_path, "No space left")
+    assert_refused(array, tmp_path, "No space left", NO_SPACE)
     assert generate.calls == 0
     assert names(tmp_path) == []
 
@@ -315,7 +384,7 @@ def test_full_disk_while_reserving_leaves_nothing(array, tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(cache.os, "posix_fallocate", full)
-    assert_refused(array, tmp_path, "No space left")
+    assert_refused(array, tmp_path, "No space left", NO_SPACE)
     assert names(tmp_path) == []
 
 
@@ -329,7 +398,7 @@ def test_file_size_limit_of_the_system(tmp_path):
         print(error)
     """
     out, err = child(code, tmp_path).communicate()
-    assert "the cache folder" in out, err
+    assert "3.2e-05 GB free for a" in out, err
     assert "File too large" in out
     assert names(tmp_path) == []
 
@@ -351,14 +420,14 @@ def test_file_systems_without_locks(array, generate, monkeypatch):
 
 def test_a_folder_that_cannot_be_made(array, tmp_path):
     (tmp_path / "file").write_text("")
-    assert_refused(array, tmp_path / "file" / "below", "Not a directory")
+    assert_refused(array, tmp_path / "file" / "below", "Not a directory", NO_FOLDER)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_without_permission(array, tmp_path):
     folder = tmp_path / "closed"
     folder.mkdir(mode=0o500)
-    assert_refused(array, folder, "Permission denied")
+    assert_refused(array, folder, "Permission denied", NO_FOLDER)
 
 
 @pytest.mark.parametrize("key", ["", "../a", "a/b", ".a"])

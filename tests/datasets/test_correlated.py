@@ -120,6 +120,13 @@ def test_mistakes(pairs, strength, words):
         Correlated(TINY, pairs, strength)
 
 
+def test_a_factor_of_one_value_is_refused():
+    one = HeldOut(TINY, [{"x": 0}])
+    one.factor_sizes = (1, 5, 3)
+    with pytest.raises(checks.ArgumentError, match="x, in pairs, must have two values"):
+        Correlated(one, [("x", "y")], 5.0)
+
+
 def test_sets_that_do_not_know_their_images_factors_are_refused():
     with pytest.raises(checks.ArgumentError, match="factors of its images"):
         Correlated(CorrelatedEllipses(num_images=10), [("x", "y")], 1.0)

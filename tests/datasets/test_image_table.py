@@ -243,3 +243,40 @@ class TestMetrics:
         assert sorted(seen) == list(range(24))
         drawn = encoding[:][:, 0].astype(int)
         np.testing.assert_array_equal(rows[drawn], factors)
+
+
+def test_a_mapping_keeps_the_types_of_its_columns():
+    columns = {"s": np.array(["b", "a"] * 3), "k": np.array([10, 5, 0] * 2)}
+    table = ImageTable(numbered_images(6), columns)
+    assert table.factor_names == ("s", "k")
+    assert table.factor_values[1].tolist() == [0, 5, 10]
+    with pytest.raises(checks.ArgumentError, match=r"factor k must have shape \[6\]"):
+        ImageTable(numbered_images(6), {"k": np.arange(4)})
+    with pytest.raises(checks.ArgumentError, match="factor_names must be left out"):
+        ImageTable(numbered_images(6), columns, ["s", "k"])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_floats_that_differ_by_rounding_are_one_value(dtype):
+    summed = np.cumsum(np.full(10, 0.1, dtype))
+    written = np.arange(1, 11).astype(dtype) / 10
+    assert (summed != written).any()
+    table = ImageTable(numbered_images(20), np.concatenate([summed, written]))
+    assert table.factor_sizes == (10,)
+    np.testing.assert_array_equal(
+        table.training_factors()[:, 0], np.tile(np.arange(10), 2)
+    )
+
+
+def test_dense_values_are_not_joined():
+    """A stretch of neighbouring floats is a quantity, not one value."""
+    dense = 1 + np.arange(40) * np.spacing(1.0)
+    with pytest.raises(checks.ArgumentError, match="80 different values"):
+        ImageTable(numbered_images(80), np.concatenate([dense, dense + 1e-3]))
+
+
+def test_the_remedy_for_text_is_not_bins():
+    names = np.array([f"n{k}" for k in range(6)])
+    for num_bins in (None, 5):
+        with pytest.raises(checks.ArgumentError, match="Text has no bins"):
+            ImageTable(numbered_images(6), names, num_bins=num_bins)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tf_disentangle import checks
-from tf_disentangle.datasets import ImageFile, ImageFolder, from_tf_data
+from tf_disentangle.datasets import ImageFile, ImageFolder
 
 
 @pytest.fixture(autouse=True)
@@ -101,7 +101,7 @@ class TestFolder:
             ("image,hue\n0,1\n", None, "a line for each image.*5 images without"),
             ("image,hue\n0,1,2\n", None, "2 values in each line"),
             ("", None, "a header"),
-            ("image,hue\n", ["size"], "a line for each image"),
+            ("image,hue\n", None, "a line for each image"),
         ],
     )
     def test_tables_that_do_not_fit(self, tmp_path, text, names, match):
@@ -121,6 +121,63 @@ class TestFolder:
                 tmp_path / "mine", factors=tmp_path / "table.csv", factor_names=["size"]
             )
 
+    def test_a_continuous_factor_is_cut_into_bins(self, tmp_path):
+        write_folder(tmp_path / "mine", 6)
+        lines = ["image,angle", *(f"{k},{k / 7}" for k in range(6))]
+        (tmp_path / "table.csv").write_text("\n".join(lines))
+        arguments = {"path": tmp_path / "mine", "factors": tmp_path / "table.csv"}
+        with pytest.raises(checks.ArgumentError, match="Give num_bins"):
+            ImageFolder(**arguments)
+        data = ImageFolder(**arguments, num_bins=2)
+        assert data.factor_sizes == (2,)
+        assert data.training_factors()[greys(data), 0].tolist() != [0] * 6
+
+    def test_names_of_factors_need_factors(self, tmp_path):
+        write_folder(tmp_path / "mine")
+        with pytest.raises(checks.ArgumentError, match="no factors are known"):
+            ImageFolder(tmp_path / "mine", factor_names=["hue"])
+
+    def test_photographs_are_turned_upright(self, tmp_path):
+        (tmp_path / "mine").mkdir()
+        exif = Image.Exif()
+        exif[0x0112] = 6  # the camera was turned: its left is the top
+        lying = np.zeros((32, 32, 3), np.uint8)
+        lying[:, :16] = 255
+        Image.fromarray(lying).save(tmp_path / "mine" / "a.png", exif=exif)
+        image = ImageFolder(tmp_path / "mine", size=32).images()[0]
+        assert (image[:16] == 255).all()
+        assert (image[16:] == 0).all()
+
+    @pytest.mark.parametrize("name", ["a.png", "a.ppm", "a.tif"])
+    def test_colours_of_16_bits_are_refused(self, tmp_path, name):
+        import cv2
+
+        (tmp_path / "mine").mkdir()
+        colours = np.full((32, 32, 3), 40_000, np.uint16)
+        cv2.imwrite(str(tmp_path / "mine" / name), colours)
+        with pytest.raises(checks.ArgumentError, match="8 bits for each value"):
+            ImageFolder(tmp_path / "mine")
+
+    def test_a_huge_image_is_one_message(self, tmp_path, monkeypatch):
+        write_folder(tmp_path / "mine")
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 3000)  # they have 6,300
+        with pytest.raises(checks.ArgumentError, match=r"at most 6,000 pixels"):
+            ImageFolder(tmp_path / "mine")
+
+    def test_what_is_no_folder(self, tmp_path):
+        Image.new("RGB", (32, 32)).save(tmp_path / "a.png")
+        with pytest.raises(checks.ArgumentError, match="be a folder, or a whole"):
+            ImageFolder(tmp_path / "a.png")
+
+    def test_a_broken_image_is_named_without_an_address(self, tmp_path):
+        write_folder(tmp_path / "mine")
+        for content in (b"\x89PNG", (tmp_path / "mine" / "1.png").read_bytes()[:-40]):
+            (tmp_path / "mine" / "1.png").write_bytes(content)
+            with pytest.raises(checks.ArgumentError, match=r"mine/1\.png") as error:
+                ImageFolder(tmp_path / "mine")
+            assert "0x" not in str(error.value)
+            assert "Delete" not in str(error.value)
+
     def test_prepared_again_when_an_image_changes_and_only_then(self, tmp_path):
         write_folder(tmp_path / "mine")
         first = ImageFolder(tmp_path / "mine").images()
@@ -131,6 +188,9 @@ class TestFolder:
         changed = ImageFolder(tmp_path / "mine").images()
         assert changed.max() == 255
         assert first.max() < 255
+        # In its place: what is superseded does not fill the disk.
+        assert len(list((tmp_path / "cache").glob("own-*.npy"))) == 1
+        assert len(list((tmp_path / "cache").glob(".own-*.lock"))) == 1
 
     def test_damaged_and_missing_images(self, tmp_path):
         with pytest.raises(checks.ArgumentError, match="path must exist"):
@@ -140,7 +200,7 @@ class TestFolder:
             ImageFolder(tmp_path / "empty")
         write_folder(tmp_path / "mine")
         (tmp_path / "mine" / "3.png").write_bytes(b"\x89PNG cut short")
-        with pytest.raises(checks.ArgumentError, match=r"whole image.*3\.png"):
+        with pytest.raises(checks.ArgumentError, match=r"3\.png must be a whole image"):
             ImageFolder(tmp_path / "mine")
         Image.fromarray(np.zeros((40, 40), np.uint16)).save(tmp_path / "mine" / "3.png")
         with pytest.raises(checks.ArgumentError, match="8 bits"):
@@ -178,6 +238,26 @@ class TestFile:
         with pytest.raises(checks.ArgumentError, match="no size in hue, side"):
             ImageFile(tmp_path / "a.npz", factor_names=["size"])
 
+    @pytest.mark.parametrize("as_text", [True, False])
+    def test_h5_with_factors(self, tmp_path, as_text):
+        import h5py
+
+        factors = np.stack([np.arange(20) % 4, np.arange(20) % 5], axis=1)
+        names = ["hue", "side"] if as_text else np.array(["hue", "side"], "S")
+        with h5py.File(tmp_path / "a.h5", "w") as file:
+            file["images"] = self.images
+            file["factors"] = factors
+            file["factor_names"] = names
+        np.save(tmp_path / "b.npy", self.images)
+        for data in (
+            ImageFile(tmp_path / "a.h5"),
+            ImageFile(tmp_path / "b.npy", factors=tmp_path / "a.h5"),
+        ):
+            assert data.factor_names == ("hue", "side")
+            np.testing.assert_array_equal(data.training_factors(), factors)
+        one = ImageFile(tmp_path / "a.h5", factor_names=["side"])
+        assert one.factor_sizes == (5,)
+
     def test_factors_beside_a_npy(self, tmp_path):
         np.save(tmp_path / "a.npy", self.images)
         np.save(tmp_path / "f.npy", np.arange(20) % 4)
@@ -213,6 +293,31 @@ class TestFile:
         data = ImageFile(tmp_path / "a.npy", white=1)
         np.testing.assert_array_equal(data.images(), 255 * dark)
 
+    @pytest.mark.parametrize(
+        ("dtype", "late"),
+        [(np.int16, 300), (np.int16, -5), (float, 1.5), (float, np.nan)],
+    )
+    def test_every_block_is_checked(self, tmp_path, monkeypatch, dtype, late):
+        from tf_disentangle.datasets.real import source
+
+        monkeypatch.setattr(source, "_BLOCK_BYTES", 4096)
+        images = (self.images[..., 0] > 127).astype(dtype)
+        images[0, 0, 0] = 1 if dtype is float else 200
+        images[19, 3, 3] = late
+        np.save(tmp_path / "a.npy", images)
+        with pytest.raises(checks.ArgumentError, match=rf"pixels in.*{late}"):
+            ImageFile(tmp_path / "a.npy")
+        assert not list((tmp_path / "cache").glob("*.npy"))
+
+    def test_dark_images_before_bright_ones_are_bytes(self, tmp_path, monkeypatch):
+        from tf_disentangle.datasets.real import source
+
+        monkeypatch.setattr(source, "_BLOCK_BYTES", 4096)
+        images = self.images.copy()
+        images[:10] = images[:10] > 127
+        np.save(tmp_path / "a.npy", images)
+        np.testing.assert_array_equal(ImageFile(tmp_path / "a.npy").images(), images)
+
     def test_resized(self, tmp_path):
         np.save(tmp_path / "a.npy", self.images)
         data = ImageFile(tmp_path / "a.npy", size=64)
@@ -224,6 +329,9 @@ class TestFile:
         [
             ({"pixels": np.zeros((3, 8, 8), np.uint8)}, "an array images.*pixels"),
             ({"images": np.zeros((3, 8), np.uint8)}, r"\[n, h, w\]"),
+            ({"images": np.ones((8, 8, 3), np.uint8)}, r"\[n, h, w\].*\(8, 8, 3\)"),
+            ({"images": np.ones((3, 8, 8), "F")}, "hold pixels"),
+            ({"images": np.asfortranarray(np.ones((3, 8, 8)))}, "ascontiguousarray"),
             ({"images": np.zeros((3, 8, 8, 2), np.uint8)}, r"1 or 3\]"),
             ({"images": np.full((3, 8, 8), 2.5)}, r"pixels in \[0, 1\].*2\.5"),
             ({"images": np.full((3, 8, 8), -1)}, r"pixels in \[0, 255\]"),
@@ -244,46 +352,45 @@ class TestFile:
             with pytest.raises(checks.ArgumentError, match="whole file"):
                 ImageFile(path)
 
-
-class TestTFData:
-    images = TestFile.images
-
-    @pytest.fixture
-    def tf(self):
-        import tensorflow as tf
-
-        return tf
-
-    @pytest.mark.parametrize("batch", [None, 7])
-    def test_images_alone(self, tf, batch):
-        dataset = tf.data.Dataset.from_tensor_slices(self.images)
-        data = from_tf_data(dataset.batch(batch) if batch else dataset)
+    def test_a_suffix_in_capitals(self, tmp_path):
+        with open(tmp_path / "a.NPY", "wb") as file:
+            np.save(file, self.images)
+        data = ImageFile(tmp_path / "a.NPY")
         np.testing.assert_array_equal(data.images(), self.images)
 
-    @pytest.mark.parametrize("batch", [None, 7])
-    def test_pairs_and_dictionaries(self, tf, batch):
-        label = np.arange(20) % 4
-        grey = (self.images[..., 0] / 255).astype(np.float32)
-        pairs = tf.data.Dataset.from_tensor_slices((grey, label))
-        keyed = tf.data.Dataset.from_tensor_slices({"image": grey, "label": label})
-        for dataset, names in ((pairs, ()), (keyed, ("label",))):
-            dataset = dataset.batch(batch) if batch else dataset
-            data = from_tf_data(dataset, factors=names)
-            assert data.image_shape == (32, 32, 1)
-            np.testing.assert_array_equal(data.images()[..., 0], self.images[..., 0])
-            np.testing.assert_array_equal(data.training_factors()[:, 0], label)
+    def test_python_objects_are_no_damage(self, tmp_path):
+        names = np.array(["hue"], object)  # as pandas has its columns
+        arrays = {"images": self.images, "factors": np.arange(20) % 4}
+        np.savez(tmp_path / "a.npz", **arrays, factor_names=names)
+        np.savez(tmp_path / "b.npz", images=self.images)
+        np.save(tmp_path / "f.npy", names.repeat(20))
+        for arguments in (
+            {"path": tmp_path / "a.npz"},
+            {"path": tmp_path / "b.npz", "factors": tmp_path / "f.npy"},
+        ):
+            with pytest.raises(checks.ArgumentError) as error:
+                ImageFile(**arguments)
+            assert "received 'Python objects'. Save np.array(x" in str(error.value)
+            assert "Delete" not in str(error.value)
 
-    def test_what_cannot_be_taken(self, tf):
-        dataset = tf.data.Dataset.from_tensor_slices(self.images)
-        with pytest.raises(checks.ArgumentError, match="be finite"):
-            from_tf_data(dataset.repeat())
-        with pytest.raises(checks.ArgumentError, match="not be empty"):
-            from_tf_data(dataset.take(0))
-        with pytest.raises(checks.ArgumentTypeError, match=r"tf\.data\.Dataset"):
-            from_tf_data(self.images)
-        keyed = tf.data.Dataset.from_tensor_slices({"picture": self.images})
-        with pytest.raises(checks.ArgumentError, match="no image in picture"):
-            from_tf_data(keyed)
+    def test_a_file_of_another_format(self, tmp_path):
+        Image.new("RGB", (32, 32)).save(tmp_path / "a.png")
+        with pytest.raises(checks.ArgumentError, match=r"\.npz, \.h5 or.*'\.png'"):
+            ImageFile(tmp_path / "a.png")
+
+    def test_names_that_do_not_fit_the_factors(self, tmp_path):
+        table = np.stack([np.arange(20) % 4, np.arange(20) % 5], axis=1)
+        for names, match in (
+            (["a", "a"], "each column once"),
+            (["a"], "2 factor_names"),
+        ):
+            file = tmp_path / "a.npz"
+            np.savez(file, images=self.images, factors=table, factor_names=names)
+            with pytest.raises(checks.ArgumentError, match=match):
+                ImageFile(file)
+        np.savez(tmp_path / "a.npz", images=self.images)
+        with pytest.raises(checks.ArgumentError, match="no factors are known"):
+            ImageFile(tmp_path / "a.npz", factor_names=["a"])
 
 
 SMALL = [

@@ -2,11 +2,13 @@
 
 import dataclasses
 import functools
+import hashlib
 import http.server
 import multiprocessing
 import os
 import pathlib
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,7 +19,7 @@ import time
 import numpy as np
 import pytest
 
-from tests.datasets.published_files import make
+from tests.datasets.published_files import idx, make
 from tf_disentangle import checks
 from tf_disentangle.cli.main import main
 from tf_disentangle.datasets import SETS, published
@@ -178,6 +180,99 @@ def test_a_missing_attribute(tiny, tmp_path, capsys):
     )
 
 
+KINDS = ("mpi3d_toy", "mpi3d_realistic", "mpi3d_real")
+
+
+def test_the_kinds_of_mpi3d_are_told_apart_by_name(tiny, tmp_path, monkeypatch, capsys):
+    """They have equally many images of one shape, and no published checksums."""
+    made = tiny("mpi3d_toy")
+    for name in KINDS:
+        wanted = SETS[name].files
+        row = dataclasses.replace(made.row, files=wanted)
+        monkeypatch.setitem(SETS, name, row)
+    folder = tmp_path / "files"
+    with np.load(folder / "mpi3d_toy.npz") as data:
+        images = data["images"]
+    (folder / "mpi3d_toy.npz").unlink()
+    for k, name in enumerate(KINDS[1:], 1):
+        np.savez(folder / f"{name}.npz", images=images + np.uint8(k))
+    refused("mpi3d_toy", capsys, f"--source={folder}", match="mpi3d_toy.npz")
+    other = f"--source={folder / 'mpi3d_real.npz'}"
+    refused(
+        "mpi3d_toy",
+        capsys,
+        other,
+        match=("be mpi3d_toy.npz", "called as mpi3d_real is"),
+    )
+    assert not list((tmp_path / "cache").rglob("*"))
+    np.savez(folder / "mpi3d_toy.npz", images=images)
+    for k, name in enumerate(KINDS):
+        prepared = published(name, source=folder).images()
+        np.testing.assert_array_equal(prepared, images + np.uint8(k))
+    # A name that is no set's says nothing, so it is taken at its user's word.
+    (folder / "mpi3d_toy.npz").rename(folder / "toy.npz")
+    data_dir = tmp_path / "other"
+    again = published("mpi3d_toy", source=folder / "toy.npz", data_dir=data_dir)
+    np.testing.assert_array_equal(again.images(), images)
+
+
+def test_mnist_and_fashion_mnist_in_one_folder(tiny, tmp_path, monkeypatch):
+    made = tiny("mnist")
+    folder = tmp_path / "files"
+    sums = {
+        split: {k: dataclasses.replace(f, sha256=None) for k, f in files.items()}
+        for split, files in SETS["fashion_mnist"].files.items()
+    }
+    fashion = dataclasses.replace(made.row, files=sums)
+    monkeypatch.setitem(SETS, "fashion_mnist", fashion)
+    for path in list(folder.iterdir()):
+        path.rename(folder / f"mnist-{path.name}")
+    idx(folder / "fashion-mnist-train-images-idx3-ubyte", np.zeros((20, 28, 28), "u1"))
+    labels = np.arange(20, dtype="u1") % 10
+    idx(folder / "fashion-mnist-train-labels-idx1-ubyte", labels)
+    np.testing.assert_array_equal(
+        published("mnist", source=folder).images(), made.images
+    )
+    assert published("fashion_mnist", source=folder).images()[:].max() == 0
+
+
+def test_another_folder_of_faces_replaces_none(tiny, tmp_path, capsys):
+    """The set without a published number of images: what is prepared stays."""
+    made = tiny("faces3d")
+    first, second = tmp_path / "files", tmp_path / "more"
+    assert main(["data", "prepare", "faces3d", f"--source={first}"]) == 0
+    assert "was not read" not in capsys.readouterr().err
+    shutil.copytree(first, second)
+    shutil.copy(second / "face0.png", second / "face9.png")
+    assert main(["data", "prepare", "faces3d", f"--source={second}"]) == 0
+    path = tmp_path / "cache" / "faces3d.npy"
+    said = capsys.readouterr().err
+    assert f"{path} is prepared and whole; {second} was not read" in said
+    np.testing.assert_array_equal(published("faces3d").images(), made.images)
+    # Damaged, it is not made from a folder of another number.
+    path.chmod(0o644)
+    with open(path, "r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b"?")
+    match = ("must give 5 images; received 6", f"Delete {path}")
+    refused("faces3d", capsys, f"--source={second}", match=match)
+    assert main(["data", "prepare", "faces3d", f"--source={first}"]) == 0
+    assert "was not read" not in capsys.readouterr().err
+    # Deleted, as the message says, it is.
+    path.unlink()
+    assert main(["data", "prepare", "faces3d", f"--source={second}"]) == 0
+    assert len(published("faces3d").images()) == 6
+
+
+def test_a_folder_of_data_that_is_a_file(tiny, tmp_path, capsys):
+    tiny("shapes3d")
+    (tmp_path / "taken").write_text("")
+    options = (f"--source={tmp_path / 'files'}", f"--data_dir={tmp_path / 'taken'}")
+    match = (f"the folder {tmp_path / 'taken'} must be a folder", "Choose another")
+    message = refused("shapes3d", capsys, *options, match=match)
+    assert "free" not in message and "$TF_DISENTANGLE_CACHE" not in message
+
+
 def test_a_combination_that_comes_twice(tiny, tmp_path, capsys):
     tiny("dsprites")
     file = next((tmp_path / "files").iterdir())
@@ -206,7 +301,7 @@ def test_a_limit_on_file_sizes(tiny, tmp_path, capsys):
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
     try:
         source = f"--source={tmp_path / 'files'}"
-        refused("shapes3d", capsys, source, match=("be writable", "Free that space"))
+        refused("shapes3d", capsys, source, match=("GB free for", "free that space"))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, handled)
@@ -317,6 +412,7 @@ class Server(http.server.BaseHTTPRequestHandler):
     """Serves one file by ranges, and can break off."""
 
     content = b""
+    kind = "application/octet-stream"
     breaks_at: int | None = None
     asked: list
 
@@ -328,6 +424,7 @@ class Server(http.server.BaseHTTPRequestHandler):
             self.send_error(416)
             return
         self.send_response(206 if first else 200)
+        self.send_header("Content-Type", self.kind)
         self.send_header("Content-Length", str(len(self.content) - first))
         self.end_headers()
         self.wfile.write(self.content[first : self.breaks_at])
@@ -374,6 +471,33 @@ def test_a_download_that_had_all_but_its_name(server, tmp_path):
     assert download.fetch(file, tmp_path).read_bytes() == server.content
 
 
+def test_a_download_of_another_checksum_gets_no_name(server, tmp_path):
+    file = File("file.bin", server.url, sha256="0" * 64)
+    with pytest.raises(checks.ArgumentError, match="have the sha256 000") as error:
+        download.fetch(file, tmp_path)
+    assert str(tmp_path / "file.bin") in str(error.value)
+    assert not list(tmp_path.iterdir())
+    sha256 = hashlib.sha256(server.content).hexdigest()
+    path = download.fetch(dataclasses.replace(file, sha256=sha256), tmp_path)
+    assert path.read_bytes() == server.content
+
+
+def test_a_page_in_place_of_the_file(server, tmp_path):
+    """Such as the login of a portal, which answers any address with 200."""
+    server.content, server.kind = b"<html>login", "text/html; charset=utf-8"
+    with pytest.raises(checks.ArgumentError, match="a web page in its place"):
+        download.fetch(File("file.bin", server.url), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_part_that_is_longer_than_the_file(server, tmp_path):
+    (tmp_path / ".file.bin.part").write_bytes(server.content + b"more")
+    file = File("file.bin", server.url, size=len(server.content))
+    with pytest.raises(checks.ArgumentError, match="416"):
+        download.fetch(file, tmp_path)
+    assert download.fetch(file, tmp_path).read_bytes() == server.content
+
+
 def test_a_download_into_a_full_disk(server, tmp_path):
     file = File("file.bin", server.url)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -412,6 +536,19 @@ def test_no_network(tiny, capsys, tmp_path):
     SETS["mpi3d_toy"] = dataclasses.replace(made.row, files={"all": {"images": file}})
     place = str(tmp_path / "cache" / "downloads" / "mpi3d_toy" / "mpi3d_toy.npz")
     refused("mpi3d_toy", capsys, match=(url, "put it at", place))
+
+
+def test_no_network_for_several_files(tiny, capsys, tmp_path):
+    """All that are missing are named at once, with their addresses."""
+    made = tiny("mnist")
+    files = {
+        key: dataclasses.replace(file, url=f"http://127.0.0.1:9/{file.name}")
+        for key, file in made.row.files["train"].items()
+    }
+    SETS["mnist"] = dataclasses.replace(made.row, files={"train": files})
+    urls = [file.url for file in files.values()]
+    message = refused("mnist", capsys, match=("put it at", *urls))
+    assert "goes on where it stopped" not in message, "nothing was fetched"
 
 
 def test_what_must_be_fetched_by_hand(tmp_path, capsys):

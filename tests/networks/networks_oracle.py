@@ -3,8 +3,14 @@
 import numpy as np
 
 
-def relu(x):
-    return np.maximum(x, 0.0)
+def relu(x, slope=0.0):
+    return np.maximum(x, slope * x)
+
+
+def normalised(x):
+    """Over all but the channels, as in training; Keras adds 1e-3 to the variance."""
+    over = tuple(range(x.ndim - 1))
+    return (x - x.mean(over)) / np.sqrt(x.var(over) + 1e-3)
 
 
 def conv(x, kernel, bias):
@@ -30,25 +36,26 @@ def conv_transpose(x, kernel, bias):
 
 def pairs(model):
     """Kernels and biases in order, float64."""
-    weights = [w.astype(np.float64) for w in model.get_weights()]
-    return list(zip(weights[::2], weights[1::2], strict=True))
+    layers = [layer for layer in model.layers if hasattr(layer, "kernel")]
+    weights = [[w.astype(np.float64) for w in x.get_weights()] for x in layers]
+    return [tuple(pair) for pair in weights]
 
 
-def encode(model, x):
+def encode(model, x, slope=0.0):
     *convs, dense, head = pairs(model)
     for kernel, bias in convs:
-        x = relu(conv(x, kernel, bias))
-    x = relu(x.reshape(len(x), -1) @ dense[0] + dense[1])
+        x = relu(conv(x, kernel, bias), slope)
+    x = relu(x.reshape(len(x), -1) @ dense[0] + dense[1], slope)
     return x @ head[0] + head[1]
 
 
-def decode(model, z):
+def decode(model, z, between=lambda h: h):
     *layers, last = pairs(model)
     for kernel, bias in layers[:2]:
-        z = relu(z @ kernel + bias)
+        z = relu(between(z @ kernel + bias))
     z = z.reshape(len(z), 4, 4, 64)
     for kernel, bias in layers[2:]:
-        z = relu(conv_transpose(z, kernel, bias))
+        z = relu(between(conv_transpose(z, kernel, bias)))
     return conv_transpose(z, *last)
 
 

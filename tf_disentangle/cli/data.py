@@ -7,6 +7,8 @@
     bin/data prepare mnist --split=test --source=~/tensorflow_datasets/mnist
     bin/data sample shapes3d                     a picture: images, and what each
                                                  factor changes
+    bin/data sample ImageFolder --gin_param='ImageFolder.path="pictures"'
+    bin/data info --gin_file=datasets/noisy.gin  train.dataset of gin files
 
 A prepared set is one memory-mapped array of uint8 with its checksum. What a download
 had fetched when it was stopped is kept, and the same command goes on.
@@ -15,6 +17,8 @@ had fetched when it was stopped is kept, and the same command goes on.
 from __future__ import annotations
 
 import inspect
+import json
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
@@ -23,8 +27,12 @@ from absl import flags
 from tf_disentangle import checks, datasets
 from tf_disentangle.cli import quiet
 from tf_disentangle.datasets import CACHE_HELP, DATASETS, SETS
+from tf_disentangle.datasets.subset import check_dataset
+from tf_disentangle.protocols import DATASET_EXCEPTIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tf_disentangle.datasets.real import Preparation
     from tf_disentangle.protocols import Dataset
 
@@ -32,6 +40,7 @@ __doc__ = f"{__doc__}\n{CACHE_HELP}\nA real set is made again from its source al
 
 FLAGS = flags.FlagValues()
 POSITIONAL = ("action", "name")
+_MAX_POINTS = 2000
 ACTIONS = ("list", "info", "prepare", "sample")
 flags.DEFINE_string(
     "action", None, f"One of {', '.join(ACTIONS)}; may stand alone.", flag_values=FLAGS
@@ -56,24 +65,51 @@ flags.DEFINE_string("split", None, "train or test, where there are.", flag_value
 flags.DEFINE_string(
     "output", None, "The picture of sample; by default NAME.png.", flag_values=FLAGS
 )
+flags.DEFINE_multi_string(
+    "gin_file",
+    [],
+    "info and sample: a gin file, as for train; without NAME its train.dataset.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_multi_string(
+    "gin_param",
+    [],
+    "info and sample: a binding such as 'Noisy.dataset=@DSprites()'.",
+    flag_values=FLAGS,
+)
 flags.DEFINE_integer("seed", 0, "Which images sample shows.", flag_values=FLAGS)
 
 
 def main(values: flags.FlagValues) -> int:
     """Runs the command."""
     checks.one_of(values.action, ACTIONS, "ACTION")
-    if values.action == "list":
-        _list(values)
-        return 0
-    known = list(SETS) if values.action == "prepare" else [*SETS, *_made_here()]
-    checks.one_of(values.name, known, "NAME")
-    {"info": _info, "prepare": _prepare, "sample": _sample}[values.action](values)
+    is_gin, looks = _is_gin(values), values.action in ("info", "sample")
+    rule = "stand with info or sample alone"
+    checks.require(
+        looks or not is_gin, "--gin_file and --gin_param", rule, values.action
+    )
+    if values.action == "prepare":
+        checks.one_of(values.name, list(SETS), "NAME")
+    elif looks and (values.name is not None or not is_gin):
+        made = [*_made_here(), *_made_from()]
+        checks.one_of(values.name, made if is_gin else [*SETS, *made], "NAME")
+    actions = {"list": _list, "info": _info, "prepare": _prepare, "sample": _sample}
+    actions[values.action](values)
     return 0
+
+
+def _is_gin(values: flags.FlagValues) -> bool:
+    return bool(values.gin_file or values.gin_param)
 
 
 def _made_here() -> list[str]:
     """The sets that need nothing from outside."""
     return [name for name, make in DATASETS.items() if _needs_nothing(make)]
+
+
+def _made_from() -> list[str]:
+    """Those that are made from another set or from the user's files."""
+    return [n for n in DATASETS if n not in ("published", *_made_here())]
 
 
 def _needs_nothing(make: object) -> bool:
@@ -91,9 +127,14 @@ def _preparation(values: flags.FlagValues, **options: bool) -> Preparation:
 def _list(values: flags.FlagValues) -> None:
     from tf_disentangle.datasets.real import Preparation
 
-    print("Made on this machine")
-    for name in _made_here():
-        print(f"  {name:22} {inspect.getdoc(DATASETS[name]).splitlines()[0]}")
+    titles = {
+        "Made on this machine": _made_here(),
+        "From another set or your own files (--gin_param)": _made_from(),
+    }
+    for title, names in titles.items():
+        print(title)
+        for name in names:
+            print(f"  {name:22} {inspect.getdoc(DATASETS[name]).splitlines()[0]}")
     print("Real (prepared once; gin: published.name)")
     for name, item in SETS.items():
         for split, count in item.counts.items():
@@ -102,20 +143,35 @@ def _list(values: flags.FlagValues) -> None:
             label = name if len(item.counts) == 1 else f"{name} {split}"
             size = f"{count:,}" if count else "yours"
             print(f"  {label:22} {size:>9}  {state:8}  {item.title}")
-    print("Your own: ImageFolder, ImageFile, from_tf_data (docs/datasets.md)")
 
 
 def _info(values: flags.FlagValues) -> None:
-    if values.name not in SETS:
-        print(inspect.getdoc(DATASETS[values.name]))
+    if values.name in SETS:
+        _info_real(values)
         return
+    if _is_gin(values) or values.name in _made_here():
+        data = _dataset(values)
+        print(_label(values, data))
+        print(f"Images      {len(data):,}, as {tuple(data.image_shape)}")
+        print(f"Factors     {_sized(data.factor_names, data.factor_sizes)}")
+        for name in sorted(data.exceptions):
+            print(f"Exception   {name}: {DATASET_EXCEPTIONS[name]}")
+    if values.name is not None:
+        print(inspect.getdoc(DATASETS[values.name]))
+
+
+def _sized(names: Iterable[str], sizes: Iterable[int]) -> str:
+    pairs = zip(names, sizes, strict=True)
+    return ", ".join(f"{name} {size}" for name, size in pairs) or "none known"
+
+
+def _info_real(values: flags.FlagValues) -> None:
     preparation = _preparation(values)
     item = preparation.set
     print(f"{values.name}: {item.title}")
     counts = [f"{c:,} ({s})" if c else "yours" for s, c in item.counts.items()]
     print(f"Images      {', '.join(counts)}, as {item.preprocessing.image_shape}")
-    factors = ", ".join(f"{name} {size}" for name, size in item.factors.items())
-    print(f"Factors     {factors or 'none known'}")
+    print(f"Factors     {_sized(item.factors, item.factors.values())}")
     print(f"Licence     {item.licence}")
     print(f"Reference   {item.reference}")
     if item.tfds:
@@ -131,10 +187,9 @@ def _prepare(values: flags.FlagValues) -> None:
     if values.source == "tfds":
         quiet.import_tensorflow()
     preparation = _preparation(values, may_download=True)
-    was_there = preparation.path.exists()
     images = preparation.images()
     factors = preparation.factors()
-    if was_there and values.source:
+    if values.source and not preparation.has_read:
         print(
             f"{preparation.path} is prepared and whole; {values.source} was not read. "
             "Delete it to prepare it anew.",
@@ -144,10 +199,12 @@ def _prepare(values: flags.FlagValues) -> None:
     print(f"{preparation.path}: {len(images):,} images {images.shape[1:]}")
     kind = "a full grid" if factors is None else "one row for each image"
     print(f"Factors: {', '.join(known)} ({kind})" if known else "No factors are known.")
-    print(
-        f"Train on it: --gin_param='train.dataset=@published()' "
-        f"--gin_param='published.name=\"{values.name}\"'"
-    )
+    folder = values.data_dir and str(preparation.data_dir)
+    given = {"name": values.name, "split": values.split, "data_dir": folder}
+    bindings = ["train.dataset=@published()"]
+    bindings += [f"published.{k}={json.dumps(v)}" for k, v in given.items() if v]
+    options = " ".join(f"--gin_param={shlex.quote(binding)}" for binding in bindings)
+    print(f"Train on it: {options}")
 
 
 def _sample(values: flags.FlagValues) -> None:
@@ -155,16 +212,39 @@ def _sample(values: flags.FlagValues) -> None:
 
     from tf_disentangle import visualization
 
-    dataset = _dataset(values)
+    data = _dataset(values)
     rng = np.random.default_rng(checks.integer(values.seed, "--seed", at_least=0))
-    title = f"{values.name}: {len(dataset):,} images"
-    picture = visualization.dataset_sheet(dataset, rng, num_sample_rows=4, title=title)
-    path = values.output or f"{values.name}.png"
+    is_vector = checks.is_vector(data.image_shape)
+    title = f"{_label(values, data)}: {len(data):,} "
+    title += "points" if is_vector else "images"
+    if is_vector:
+        points = np.reshape(data.images()[:_MAX_POINTS], (-1, data.image_shape[-1]))
+        picture = visualization.scatters({title: {"points": points}}, size=440)
+    else:
+        picture = visualization.dataset_sheet(data, rng, num_sample_rows=4, title=title)
+    path = values.output or f"{values.name or type(data).__name__}.png"
     visualization.save_png(picture, path)
     print(path)
 
 
 def _dataset(values: flags.FlagValues) -> Dataset:
-    if values.name not in SETS:
+    """The set that NAME, with its bindings, or else train.dataset stands for."""
+    if values.name in SETS:
+        split, source, folder = values.split, values.source, values.data_dir
+        return datasets.published(values.name, split, source, folder)
+    if not _is_gin(values) and _needs_nothing(DATASETS[values.name]):
         return DATASETS[values.name]()
-    return datasets.published(values.name, values.split, values.source, values.data_dir)
+    quiet.import_tensorflow()
+    from tf_disentangle import configuration
+
+    configuration.parse(values.gin_file, values.gin_param)
+    if values.name is not None:
+        return configuration.build(values.name)
+    data = configuration.built("train.dataset")
+    check_dataset(data)
+    return data
+
+
+def _label(values: flags.FlagValues, data: Dataset) -> str:
+    """What a set is called: with its split, if it is a real one."""
+    return getattr(data, "name", None) or values.name or type(data).__name__

@@ -1,21 +1,23 @@
 """gin's one door into the library: nothing else in it imports gin.
 
 `register` offers the rooms' tables to gin files by name; `parse` reads files and
-bindings (`reading.py`); `build` calls a configured function and tells what is wrong
-with its values (`explaining.py`); `drop_unused` refuses bindings without an effect
-(`consumption.py`); `require_same_run` refuses to go on with another run
-(`comparing.py`). The numerics stay free of gin: they are plain functions and classes,
-and a call from Python never sees a binding.
+bindings (`reading.py`); `build` calls a configured function, `built` what is bound to a
+parameter, and both tell what is wrong with its values (`explaining.py`); `drop_unused`
+refuses bindings without an effect (`consumption.py`); `require_same_run` refuses to go
+on with another run (`comparing.py`). The numerics stay free of gin: they are plain
+functions and classes, and a call from Python never sees a binding.
 """
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import gin
 
+from tf_disentangle import checks
 from tf_disentangle.configuration import reading
 from tf_disentangle.configuration.comparing import require_same_run
 from tf_disentangle.configuration.consumption import drop_unused, unused_bindings
@@ -24,6 +26,7 @@ from tf_disentangle.configuration.origins import gin_root
 
 __all__ = [
     "build",
+    "built",
     "drop_unused",
     "explained",
     "gin_root",
@@ -109,6 +112,21 @@ def build(name: str, **arguments: Any) -> Any:
     """
     with explained(name):
         return gin.get_configurable(name)(**arguments)
+
+
+def built(parameter: str) -> Any:
+    """Builds what a parameter such as "train.dataset" is bound to, and nothing else.
+
+    Raises:
+        ArgumentError: If nothing is bound to it, or a value is missing or refused.
+    """
+    try:
+        value = gin.query_parameter(parameter)
+    except ValueError as error:
+        message = f"{parameter} must be bound in a gin file or with --gin_param."
+        raise checks.ArgumentError(message) from error
+    with explained(parameter.split(".")[0]):
+        return copy.deepcopy(value)  # gin calls its references when they are copied.
 
 
 def configured(name: str) -> Callable[..., Any]:

@@ -2,8 +2,9 @@
 
 An array is one `.npy` file and one `.npy.json` beside it, with its shape, dtype,
 description and checksum. Both are written under temporary names and renamed, the
-array last, so whatever has a final name is whole; every opening verifies it, and what
-fails is built again, with a message.
+array last, so whatever has a final name is whole; an opening verifies it, and what
+fails is built again, with a message. The whole file is read for that at the first
+opening after it changed; later ones compare what the system notes of changes.
 
 The checksum is CRC-32: it guards against accidents, not malice, and takes 0.3 s for
 the 0.8 GB of CorrelatedEllipses, where sha256 takes twice and blake2b four times that.
@@ -23,6 +24,7 @@ import re
 import secrets
 import shutil
 import sys
+import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO, Any
@@ -40,8 +42,8 @@ except ImportError:  # Windows: temporary files of killed processes stay.
 CACHE_HELP = """\
 Generated images are kept in $TF_DISENTANGLE_CACHE if it is set, else in
 $XDG_CACHE_HOME/tf_disentangle, else in ~/.cache/tf_disentangle. They are checked
-whenever they are opened and made again when they are damaged or missing: deleting
-the folder, or any file in it, is always safe and frees its space."""
+when they are opened after any change and made again when they are damaged or missing:
+deleting the folder, or any file in it, is always safe and frees its space."""
 
 SCHEMA_VERSION = 1
 
@@ -49,6 +51,7 @@ SCHEMA_VERSION = 1
 Generate = Callable[[np.ndarray, Callable[[int], None]], None]
 
 _BLOCK = 1 << 24
+_TICK = 1_000_000_000  # ns, and more than any file system's
 _TEMPORARY = ".building"
 _logger = logging.getLogger(__name__)
 
@@ -168,7 +171,7 @@ def _damage(entry: _Entry) -> str | None:
         size = entry.path.stat().st_size
         if size != found["size"]:
             return f"it has {size} bytes, not {found['size']}"
-        if _checksum(entry.path) != found["crc32"]:
+        if not _has_checksum(entry, found["crc32"]):
             return "its checksum is wrong, so its contents have changed"
         # The checksum covers the header too, so this cannot differ from the record.
     except FileNotFoundError:
@@ -178,6 +181,29 @@ def _damage(entry: _Entry) -> str | None:
     except (ValueError, KeyError, TypeError) as error:
         return f"{entry.sidecar.name} is damaged ({type(error).__name__}: {error})"
     return None
+
+
+def _has_checksum(entry: _Entry, crc32: int) -> bool:
+    """Compares the checksum, unless that was done since the file last changed.
+
+    The system notes the time of any change (ctime), which no program sets and no copy
+    takes along. A disk that loses bits by itself changes nothing of this: to have the
+    file read again, delete the note.
+    """
+    note = entry.path.with_name(f".{entry.path.stem}.verified")
+    status = entry.path.stat()
+    times = f"{status.st_ctime_ns} {status.st_mtime_ns}"
+    seen = f"{crc32} {status.st_ino} {status.st_size} {times}"
+    with contextlib.suppress(OSError, ValueError):
+        if note.read_text() == seen:
+            return True
+    if _checksum(entry.path) != crc32:
+        return False
+    # Two changes within a tick of the file system's clock have the same time.
+    if time.time_ns() - status.st_ctime_ns > _TICK:
+        with contextlib.suppress(OSError):  # A folder that only others may write to.
+            note.write_text(seen)
+    return True
 
 
 def _checksum(path: pathlib.Path) -> int:
@@ -342,12 +368,15 @@ def _file_errors(entry: _Entry) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        size = f"{entry.num_bytes / 1e9:.3g} GB"
-        raise checks.ArgumentError(
-            checks.message(
-                f"the cache folder {entry.path.parent}",
-                f"be writable and have {size} free for {entry.path.stem}",
-                error.strerror or str(error),
-                "Free that space, or set $TF_DISENTANGLE_CACHE to another folder.",
-            )
-        ) from error
+        folder, name = entry.path.parent, entry.path.stem
+        is_usual = folder == cache_dir()
+        remedy = "Choose another folder" + " ($TF_DISENTANGLE_CACHE)" * is_usual
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            rule = f"have {entry.num_bytes / 1e9:.3g} GB free for {name}"
+            remedy += ", or free that space"
+        else:
+            rule = f"be a folder that {name} can be written to"
+        where = f"the {'cache ' * is_usual}folder {folder}"
+        received = error.strerror or str(error)
+        message = checks.message(where, rule, received, f"{remedy}.")
+        raise checks.ArgumentError(message) from error

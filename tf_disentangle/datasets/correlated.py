@@ -36,6 +36,12 @@ class Correlated(Subset):
     The training images are drawn once, with replacement: some of the wrapped set's
     images come several times, others never.
 
+    Metrics that hold a factor still (FactorVAE's, the BetaVAE score) draw all factors
+    by p(f) and then put the value in, so that the others do not follow it: an image of
+    any combination can be had. Only over a set without some combinations, such as
+    `HeldOut`, do they draw the others by p(f) given the value (`sample_factors_given`;
+    their protocol says `fixed=rows`).
+
     Args:
         dataset: A set that knows the factors of its images, such as a grid.
         pairs: Names of factors, two by two: [("floor_hue", "wall_hue")]. A factor may
@@ -45,8 +51,8 @@ class Correlated(Subset):
         seed: Of the training images.
 
     Raises:
-        ArgumentError: If a pair is not of two factors of the set, or a value is out of
-            its range.
+        ArgumentError: If a pair is not of two factors of the set that have two values
+            or more, or a value is out of its range.
     """
 
     def __init__(
@@ -58,7 +64,7 @@ class Correlated(Subset):
         seed: int = 0,
     ) -> None:
         check_dataset(dataset, "factors_of")
-        self.pairs = _checked_pairs(pairs, dataset.factor_names)
+        self.pairs = _checked_pairs(pairs, dataset)
         self.strength = checks.real(strength, "strength", at_least=0)
         if num_images is None:
             num_images = len(dataset)
@@ -104,9 +110,10 @@ class Correlated(Subset):
 
 
 def _checked_pairs(
-    pairs: Sequence[Sequence[str]], names: Sequence[str]
+    pairs: Sequence[Sequence[str]], dataset: Dataset
 ) -> tuple[tuple[str, str], ...]:
     """Returns the pairs, each of two factors' names."""
+    sizes = dict(zip(dataset.factor_names, dataset.factor_sizes, strict=True))
     rule = "be a list of pairs of factors' names, such as [('x', 'y')]"
     is_list = isinstance(pairs, Sequence) and not isinstance(pairs, str) and len(pairs)
     checks.require(is_list, "pairs", rule, pairs)
@@ -114,7 +121,9 @@ def _checked_pairs(
         is_pair = not isinstance(pair, str) and len(pair) == 2 and pair[0] != pair[1]
         checks.require(is_pair, "pairs", rule, pairs)
         for name in pair:
-            checks.one_of(name, names, "a factor of pairs")
+            checks.one_of(name, list(sizes), "a factor of pairs")
+            rule = "have two values or more to be correlated"
+            checks.require(sizes[name] > 1, f"{name}, in pairs,", rule, sizes[name])
     return tuple((first, second) for first, second in pairs)
 
 

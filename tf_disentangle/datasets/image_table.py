@@ -8,7 +8,7 @@ among the rows that have its value.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -21,9 +21,11 @@ class ImageTable:
 
     Args:
         images: uint8 [n, H, W, C], indexed only as images[indices].
-        factors: [n, K], numbers or strings; a factor's values are numbered in their
-            sorted order. None for a set of images alone.
-        factor_names: K names; None calls them factor_0, factor_1, ...
+        factors: [n, K], or a mapping of K names to columns [n] of types of their own;
+            numbers or strings. A factor's values are numbered in their sorted order;
+            floats that differ by rounding are one value. None for images alone.
+        factor_names: K names, unless the mapping has them; None calls them factor_0,
+            factor_1, ...
         num_bins: Cuts each factor of more distinct numbers into as many bins of equal
             width; None takes every number as a value of its own.
 
@@ -41,7 +43,7 @@ class ImageTable:
     def __init__(
         self,
         images: np.ndarray,
-        factors: np.ndarray | None = None,
+        factors: np.ndarray | Mapping[str, np.ndarray] | None = None,
         factor_names: Sequence[str] | None = None,
         num_bins: int | None = None,
     ) -> None:
@@ -52,14 +54,16 @@ class ImageTable:
         checks.require(len(images) > 0, "images", "not be empty", received)
         self._images = images
         self.image_shape = tuple(images.shape[1:])
-        if factors is None:
-            factors = np.empty((len(images), 0), np.int64)
-        factors = _as_columns(factors, len(images))
-        self.factor_names = _names(factor_names, len(factors))
+        if isinstance(factors, Mapping):
+            rule = "be left out where the factors are a mapping"
+            checks.require(factor_names is None, "factor_names", rule, factor_names)
+            factor_names = list(factors)
+        columns = _as_columns(factors, len(images))
+        self.factor_names = _names(factor_names, len(columns))
         if num_bins is not None:
             num_bins = checks.integer(num_bins, "num_bins", at_least=2)
         self._rows, values = _numbered(
-            factors, self.factor_names, len(images), num_bins
+            columns, self.factor_names, len(images), num_bins
         )
         self.factor_values = tuple(values)
         self.factor_sizes = tuple(len(v) for v in values)
@@ -208,18 +212,31 @@ class ImageTable:
         return combination, known
 
 
-def _as_columns(factors: np.ndarray, count: int) -> list[np.ndarray]:
+def _as_columns(
+    factors: np.ndarray | Mapping[str, np.ndarray] | None, count: int
+) -> list[np.ndarray]:
     """The K columns of a table with a row for each image."""
-    factors = np.asarray(factors)
-    if factors.ndim == 1:
-        factors = factors[:, np.newaxis]
-    fits = factors.ndim == 2 and len(factors) == count
-    rule = f"have shape [{count}, K], a row for each image"
-    checks.require(fits, "factors", rule, factors.shape)
-    is_plain = factors.dtype.kind in "biufUS"
-    rule = "hold numbers or strings"
-    checks.require(is_plain, "factors", rule, factors.dtype.name)
-    return list(factors.T)
+    if factors is None:
+        return []
+    if isinstance(factors, Mapping):
+        rule = f"have shape [{count}], a value for each image"
+        columns = [np.asarray(column) for column in factors.values()]
+        for name, column in zip(factors, columns, strict=True):
+            fits = column.shape == (count,)
+            checks.require(fits, f"factor {name}", rule, column.shape)
+    else:
+        factors = np.asarray(factors)
+        if factors.ndim == 1:
+            factors = factors[:, np.newaxis]
+        rule = f"have shape [{count}, K], a row for each image"
+        fits = factors.ndim == 2 and len(factors) == count
+        checks.require(fits, "factors", rule, factors.shape)
+        columns = list(factors.T)
+    for column in columns:
+        is_plain = column.dtype.kind in "biufUS"
+        rule = "hold numbers or strings"
+        checks.require(is_plain, "factors", rule, column.dtype.name)
+    return columns
 
 
 def _names(names: Sequence[str] | None, count: int) -> tuple[str, ...]:
@@ -236,28 +253,42 @@ def _numbered(
     columns: list[np.ndarray], names: Sequence[str], count: int, num_bins: int | None
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     """Numbers the values of each column: int64 [n, K], and the values."""
-    numbers, all_values = [], []
-    for name, column in zip(names, columns, strict=True):
+    rows, all_values = np.empty((count, len(columns)), np.int64), []
+    for k, (name, column) in enumerate(zip(names, columns, strict=True)):
         if column.dtype.kind == "f":
             finite = np.isfinite(column).all()
             checks.require(finite, f"factor {name}", "be finite", "NaN or infinity")
-        values, number = np.unique(column, return_inverse=True)
-        if (
-            num_bins is not None
-            and len(values) > num_bins
-            and column.dtype.kind in "iuf"
-        ):
+        values, rows[:, k] = _distinct(column)
+        is_number = column.dtype.kind in "iuf"
+        if num_bins is not None and len(values) > num_bins and is_number:
             edges = np.linspace(values[0], values[-1], num_bins + 1)[:-1]
             bins = np.searchsorted(edges, column, side="right") - 1
-            used, number = np.unique(bins, return_inverse=True)
+            used, rows[:, k] = np.unique(bins, return_inverse=True)
             values = edges[used]
         rule = "have values that occur twice or more on the average"
-        received = f"{len(values)} different values in {len(column)} rows"
-        remedy = "Give num_bins, or leave this factor out."
-        checks.require(
-            2 * len(values) <= len(column), f"factor {name}", rule, received, remedy
-        )
-        numbers.append(number)
+        received = f"{len(values)} different values in {count} rows"
+        remedy = "Give num_bins" if num_bins is None else "Give fewer num_bins"
+        remedy = f"{remedy}, or leave" if is_number else "Text has no bins: leave"
+        remedy = f"{remedy} this factor out."
+        often = 2 * len(values) <= count
+        checks.require(often, f"factor {name}", rule, received, remedy)
         all_values.append(values)
-    rows = np.stack(numbers, axis=1) if numbers else np.empty((count, 0))
-    return rows.astype(np.int64), all_values
+    return rows, all_values
+
+
+def _distinct(column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The sorted values of a column, and the number of each row's.
+
+    Floats that differ by a few units in the last place, 0.3 and 0.1 + 0.2, are one
+    value, unless the values lie so densely that this would join a whole stretch.
+    """
+    values, number = np.unique(column, return_inverse=True)
+    if column.dtype.kind != "f":
+        return values, number
+    slack = 4 * np.spacing(np.abs(values).max())
+    is_new = np.diff(values, prepend=-np.inf) > slack
+    first = np.flatnonzero(is_new)
+    last = np.append(first[1:], len(values)) - 1
+    if (values[last] - values[first] > slack).any():
+        return values, number
+    return values[first], (np.cumsum(is_new) - 1)[number]

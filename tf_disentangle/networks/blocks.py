@@ -69,6 +69,7 @@ def num_halvings(image_shape: Any) -> int:
         "image_shape",
         "have height and width 128 x 128, 64 x 64 or 32 x 32",
         tuple(image_shape),
-        "Resize or pad the images to one of these sizes (ImageFolder.size does).",
+        "Resize or pad the images to one of these sizes (`size` of ImageFolder and "
+        "ImageFile does).",
     )
     return HALVINGS[height]

@@ -25,6 +25,18 @@ def test_equals_the_numpy_network(shape):
     np.testing.assert_allclose(y, expected, atol=1e-5 * np.abs(expected).max())
 
 
+def test_normalised_over_the_batch_in_training_alone():
+    decoder = conv_decoder(4, (32, 32, 1), width=16, batch_norm=True, seed=1)
+    z = latents(32, 4)
+    found = decoder(z, training=True)
+    expected = oracle.decode(decoder, z, oracle.normalised)
+    np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
+    for _ in range(100):  # the running means, which inference takes
+        decoder(z, training=True)
+    np.testing.assert_allclose(decoder(z), found, atol=0.02 * np.abs(expected).max())
+    np.testing.assert_allclose(decoder(z)[:3], decoder(z[:3]), atol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("shape", "width", "num_latents", "count"),
     [
@@ -121,6 +133,7 @@ def test_other_sizes_are_refused():
         ({"num_latents": 0}, ValueError, "num_latents must be at least 1; received 0"),
         ({"width": 1.5}, TypeError, "width must be int"),
         ({"seed": -1}, ValueError, "seed must be at least 0; received -1"),
+        ({"batch_norm": 1}, TypeError, "batch_norm must be bool"),
         ({"dtype": "float16"}, ValueError, "dtype must be one of 'float32'"),
     ],
 )

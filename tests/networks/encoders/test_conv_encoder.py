@@ -24,6 +24,13 @@ def test_equals_the_numpy_network(shape):
     np.testing.assert_allclose(y, expected, atol=1e-5 * np.abs(expected).max())
 
 
+def test_leaky():
+    leaky = conv_encoder((32, 32, 1), 3, width=16, activation="leaky_relu", seed=1)
+    x = images(3, (32, 32, 1))
+    expected = oracle.encode(leaky, x, slope=0.2)
+    np.testing.assert_allclose(leaky(x), expected, atol=1e-5 * np.abs(expected).max())
+
+
 @pytest.mark.parametrize(
     ("shape", "width", "outputs", "count"),
     [
@@ -128,6 +135,7 @@ def test_other_sizes_are_refused(shape):
         ({"num_outputs": 0}, ValueError, "num_outputs must be at least 1; received 0"),
         ({"num_outputs": 2.0}, TypeError, "num_outputs must be int"),
         ({"width": 0}, ValueError, "width must be at least 1; received 0"),
+        ({"activation": "elu"}, ValueError, "activation must be one of 'relu', 'l"),
         ({"seed": -1}, ValueError, "seed must be at least 0; received -1"),
         ({"seed": None}, TypeError, "seed must be int"),
         ({"dtype": "bfloat16"}, ValueError, "Did you mean mixed_bfloat16"),

@@ -23,7 +23,7 @@ import tensorflow_datasets as tfds
 
 from tf_disentangle.datasets import correlated_ellipses as ellipses
 from tf_disentangle.datasets.real.catalogue import SETS
-from tf_disentangle.datasets.real.preparing import match
+from tf_disentangle.datasets.real.preparing import check_source, match
 from tf_disentangle.datasets.real.rows import RealSet
 
 _SPLIT = "all"
@@ -34,7 +34,8 @@ class RealSetBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     """Builds a set of the table; a subclass names it.
 
     Files in the manual folder (`DownloadConfig(manual_dir=...)`) are taken from there,
-    others downloaded.
+    others downloaded. Their images and factors are checked as `datasets.published`
+    does it; none of these files has a published checksum.
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -71,6 +72,7 @@ class RealSetBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     def _generate_examples(self, paths: dict) -> Iterator[tuple[int, dict]]:
         row, number = self.row, 0
         source = row.reader(paths, row.factors)
+        check_source(source, row, _SPLIT, f"the source of {self.name}")
         for block in source.blocks():
             for image in row.preprocessing(block):
                 yield number, _example(image, row.factors, source.factors[number])

@@ -170,7 +170,8 @@ def _mpi3d(
         factors=dict(zip(names, sizes, strict=True)),
         preprocessing=_RGB_64,
         files={
-            "all": {"images": File(name, f"{folder}/{name}", (name, "*mpi3d*.npz"))}
+            # By its name alone: the kinds have equally many images of one shape.
+            "all": {"images": File(name, f"{folder}/{name}")}
         },
         reader=readers.ArrayReader((64, 64, 3), ("images",)),
         licence="CC BY 4.0",
@@ -275,12 +276,17 @@ def _mnist(
 ) -> RealSet:
     """MNIST and what is published in its form."""
     parts = iter(sums)
+    # Files of both sets in one folder are told apart by what stands in front.
+    fronts = ("", f"{tfds.replace('_', '[-_]')}-")
     files = {
         split: {
             key: File(
                 f"{prefix}-{kind}-ubyte.gz",
                 f"{url}{prefix}-{kind}-ubyte.gz",
-                (f"*{prefix}-{kind}-ubyte*", f"*{prefix}-{kind.replace('-', '.')}-*"),
+                tuple(
+                    f"{front}{prefix}-{kind.replace('-', '[-.]')}-ubyte*"
+                    for front in fronts
+                ),
                 sha256=next(parts),
             )
             for key, kind in (("images", "images-idx3"), ("labels", "labels-idx1"))

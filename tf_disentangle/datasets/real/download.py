@@ -1,8 +1,8 @@
 """Published files: fetched once, resumed where they broke off, checked.
 
-A file under its own name is whole and has the published checksum. Where none is
-published, the first checksum that was seen is recorded in `checksums/`, and another one
-later is an error.
+What is fetched gets its own name when it is complete and has the published checksum.
+Where none is published, the first checksum that was seen of a file which could be read
+is recorded in `checksums/`, and another one later is an error.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ def fetch(file: File, folder: pathlib.Path) -> pathlib.Path:
     """Fetches a file into `folder`, going on from what an earlier try left there.
 
     Raises:
-        ArgumentError: If there is no network, no such file, or no space.
+        ArgumentError: If there is no network, no such file, or no space, or what came
+            is another file.
     """
     path, part = folder / file.name, folder / f".{file.name}.part"
     if path.exists():
@@ -40,11 +41,21 @@ def fetch(file: File, folder: pathlib.Path) -> pathlib.Path:
     try:
         _download(file, part)
     except (OSError, http.client.HTTPException) as error:
+        kept = part.exists()
+        again = (
+            "The same command goes on where it stopped. Or fetch" if kept else "Fetch"
+        )
         message = (
-            f"{file.url} must be reachable; received {str(error)!r}. The same command "
-            f"goes on where it stopped. Or fetch it by other means and put it at {path}"
+            f"{file.url} must be reachable; received {str(error)!r}. "
+            f"{again} it by other means and put it at {path}"
         )
         raise checks.ArgumentError(message) from error
+    found = sha256(part) if file.sha256 else None
+    if found != file.sha256:
+        part.unlink()
+        rule = f"have the sha256 {file.sha256}"
+        remedy = f"It was not kept. Fetch it by other means and put it at {path}"
+        raise checks.ArgumentError(checks.message(file.url, rule, found, remedy))
     os.replace(part, path)
     return path
 
@@ -57,10 +68,15 @@ def _download(file: File, part: pathlib.Path) -> None:
     try:
         response = urllib.request.urlopen(request, timeout=_SECONDS)
     except urllib.error.HTTPError as error:
-        if error.code == _PAST_THE_END and done and file.size in (None, done):
-            return
+        if error.code == _PAST_THE_END and done:
+            if file.size in (None, done):
+                return
+            part.unlink()  # Not of this file: the next try begins anew.
         raise
     with response:
+        # A portal's login, or an excuse: none of the files is a page.
+        if response.headers.get_content_type() == "text/html":
+            raise http.client.HTTPException("a web page in its place")
         if response.status != _RESUMED:
             done = 0
         missing = response.headers.get("Content-Length")

@@ -7,8 +7,10 @@ asked to, the network. A set that is prepared needs none of them any more.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
+import math
 import os
 import pathlib
 from collections.abc import Callable, Mapping
@@ -17,10 +19,12 @@ import numpy as np
 
 from tf_disentangle import checks, files
 from tf_disentangle.datasets import cache
+from tf_disentangle.datasets.binary_images import PackedImages, pack
 from tf_disentangle.datasets.real import download, tfds_folders
 from tf_disentangle.datasets.real.catalogue import SETS
 from tf_disentangle.datasets.real.rows import File, RealSet
 from tf_disentangle.datasets.real.source import Source
+from tf_disentangle.protocols import ImageArray
 
 # Part of the arrays' description: raise it when what is prepared changes.
 _VERSION = 1
@@ -94,19 +98,31 @@ class Preparation:
         if published is not None:
             return published
         sidecar = self.path.with_name(f"{self.path.name}.json")
-        if self.given is None and sidecar.exists():
-            return json.loads(sidecar.read_text())["shape"][0]
+        # What is prepared stays, whatever the source of today holds.
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            if self.path.exists():
+                return int(json.loads(sidecar.read_text())["shape"][0])
         return self.source.count
 
-    def images(self) -> np.ndarray:
-        """The prepared images, a read-only memory map uint8 [n, H, W, C].
+    @property
+    def has_read(self) -> bool:
+        """Whether the published files were read, and not the prepared arrays alone."""
+        return "source" in vars(self)
+
+    def images(self) -> ImageArray:
+        """The prepared images, uint8 [n, H, W, C], mapped read-only from their file.
+
+        Those of black and white (dSprites) lie there as bits.
 
         Raises:
             ArgumentError: If there is no source, or it is damaged or another set, or
                 the folder cannot take the arrays.
         """
-        shape = (self.count, *self.set.preprocessing.image_shape)
-        return self._array("", shape, np.uint8, self._fill_images)
+        image_shape = self.set.preprocessing.image_shape
+        is_binary = self.set.preprocessing.is_binary
+        stored = (math.prod(image_shape) // 8,) if is_binary else image_shape
+        array = self._array("", (self.count, *stored), np.uint8, self._fill_images)
+        return PackedImages(array, image_shape) if is_binary else array
 
     def factors(self) -> np.ndarray | None:
         """The factors of the images, int64 [n, K]; None for a grid or without any."""
@@ -147,18 +163,7 @@ class Preparation:
         else:
             paths = self._files()
             source = self.set.reader(paths, self.set.factors)
-        published = self.set.counts[self.split]
-        rule = f"have the published {published} images"
-        remedy = "It is another version, or was cut short."
-        where = f"the source of {self.key}"
-        fits = published in (None, source.count)
-        checks.require(fits, where, rule, source.count, remedy)
-        if source.factors is not None:
-            sizes = np.array(list(self.set.factors.values()))
-            wrong = ((source.factors < 0) | (source.factors >= sizes)).any(axis=0)
-            names = [n for n, bad in zip(self.set.factors, wrong, strict=True) if bad]
-            rule = "have factors inside their published ranges"
-            checks.require(not names, where, rule, f"others in {', '.join(names)}")
+        check_source(source, self.set, self.split, f"the source of {self.key}")
         return source
 
     def _tfds_folder(self) -> pathlib.Path | None:
@@ -190,6 +195,7 @@ class Preparation:
             rule = rule if len(wanted) > 1 else f"be {names}, or a folder with it"
             raise checks.ArgumentError(checks.message("source", rule, str(self.given)))
         for key, file in wanted.items():
+            _require_own_name(found[key], self.name, file)
             record = self.data_dir / "checksums" / self.name / found[key].name
             record = record.with_name(f"{record.name}.sha256")
             self._to_record[record] = download.verify(found[key], file, record)
@@ -214,10 +220,17 @@ class Preparation:
         wanted = self.set.files[self.split]
         if not self.may_download or not all(file.url for file in wanted.values()):
             raise checks.ArgumentError(self.how_to_get())
-        return {
-            key: match(file, self.downloads) or download.fetch(file, self.downloads)
-            for key, file in wanted.items()
-        }
+        found = {key: match(file, self.downloads) for key, file in wanted.items()}
+        missing = [key for key in wanted if found[key] is None]
+        for key in missing:
+            try:
+                found[key] = download.fetch(wanted[key], self.downloads)
+            except checks.ArgumentError as error:
+                others = missing[missing.index(key) + 1 :]
+                lines = [str(error)] + ["It also needs, in that folder:"] * bool(others)
+                lines += [f"  {wanted[k].name}  {wanted[k].url}" for k in others]
+                raise checks.ArgumentError("\n".join(lines)) from error
+        return found
 
     def how_to_get(self) -> str:
         """What to fetch, from where, where to put it, and what to type then."""
@@ -243,36 +256,69 @@ class Preparation:
         """Writes each image to its place: in a grid that of its factors."""
         places = None
         if self.set.is_grid(self.split):
-            places = _places(self.source.factors, self.set.factors, self.key)
-        start = 0
+            places = _places(self.source.factors, self.set.factors)
+        where, start = f"the source of {self.key}", 0
+        rule, remedy = f"give {len(out)} images", f"Delete {self.path} for another set."
+        checks.require(
+            self.source.count == len(out), where, rule, self.source.count, remedy
+        )
         for block in self.source.blocks():
             images = self.set.preprocessing(block)
             stop = start + len(images)
+            if self.set.preprocessing.is_binary:
+                images = pack(images)
             out[slice(start, stop) if places is None else places[start:stop]] = images
             progress(len(images))
             start = stop
-        rule = f"give {len(out)} images"
-        checks.require(start == len(out), f"the source of {self.key}", rule, start)
+        checks.require(start == len(out), where, rule, start)
         for record, found in self._to_record.items():
             if found is not None:
                 files.write_text(record, f"{found}\n")
 
 
-def _places(
-    factors: np.ndarray, sizes: Mapping[str, int], key: str
-) -> np.ndarray | None:
-    """Number of each image in the grid; None where they lie in its order.
+def check_source(source: Source, a_set: RealSet, split: str, where: str) -> None:
+    """Checks that a source has the published images.
 
     Raises:
-        ArgumentError: If a combination is missing.
+        ArgumentError: If it has another number of images, or a factor outside its
+            range, or not each combination of a grid once.
     """
+    published = a_set.counts[split]
+    rule = f"have the published {published} images"
+    remedy = "It is another version, or was cut short."
+    fits = published in (None, source.count)
+    checks.require(fits, where, rule, source.count, remedy)
+    if source.factors is None:
+        return
+    sizes = np.array(list(a_set.factors.values()))
+    wrong = ((source.factors < 0) | (source.factors >= sizes)).any(axis=0)
+    names = [n for n, bad in zip(a_set.factors, wrong, strict=True) if bad]
+    rule = "have factors inside their published ranges"
+    checks.require(not names, where, rule, f"others in {', '.join(names)}")
+    if a_set.is_grid(split):
+        places = np.ravel_multi_index(tuple(source.factors.T), tuple(sizes))
+        counts = np.bincount(places, minlength=len(places))
+        rule = "have each combination of factors once"
+        received = f"{int((counts == 0).sum())} combinations without an image"
+        checks.require((counts == 1).all(), where, rule, received)
+
+
+def _places(factors: np.ndarray, sizes: Mapping[str, int]) -> np.ndarray | None:
+    """Number of each image in the grid; None where they lie in its order."""
     places = np.ravel_multi_index(tuple(factors.T), tuple(sizes.values()))
-    counts = np.bincount(places, minlength=len(places))
-    rule = "have each combination of factors once"
-    where = f"the source of {key}"
-    received = f"{int((counts == 0).sum())} combinations without an image"
-    checks.require((counts == 1).all(), where, rule, received)
     return None if np.array_equal(places, np.arange(len(places))) else places
+
+
+def _require_own_name(path: pathlib.Path, name: str, file: File) -> None:
+    """Refuses a file called as another set's: nothing in it may tell them apart."""
+    owners = [
+        owner
+        for owner, row in SETS.items()
+        for files_of in row.files.values()
+        if path.name in [each.name for each in files_of.values()]
+    ]
+    rule, received = f"be {file.name}", f"{path}, called as {' or '.join(owners)} is"
+    checks.require(not owners or name in owners, "source", rule, received)
 
 
 def match(file: File, folder: pathlib.Path) -> pathlib.Path | None:

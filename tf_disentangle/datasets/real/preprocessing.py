@@ -42,6 +42,11 @@ class Preprocessing:
         """(size, size, channels)."""
         return self.size, self.size, self.channels
 
+    @property
+    def is_binary(self) -> bool:
+        """Whether all results are of black and white."""
+        return self.white == 1
+
     def __call__(self, images: Block) -> np.ndarray:
         """Maps images, each uint8 [h, w] or [h, w, c], to uint8 [n, size, size, C]."""
         if isinstance(images, np.ndarray) and self._fits(images):
@@ -50,7 +55,7 @@ class Preprocessing:
             result = np.empty((len(images), *self.image_shape), np.uint8)
             for k, image in enumerate(images):
                 result[k] = self._one(image)
-        if self.white == 1:
+        if self.is_binary:
             result = (result > 0) * np.uint8(255)
         return result
 

@@ -9,6 +9,7 @@ import numpy as np
 from tf_disentangle.datasets.grid import Grid
 from tf_disentangle.datasets.image_table import ImageTable
 from tf_disentangle.datasets.real.preparing import Preparation
+from tf_disentangle.protocols import ImageArray
 
 
 class PublishedGrid(Grid):
@@ -27,13 +28,13 @@ class PublishedGrid(Grid):
         self.factor_sizes = tuple(preparation.set.factors.values())
         self.image_shape = preparation.set.preprocessing.image_shape
         self._preparation = preparation
-        self._images: np.ndarray | None = None
+        self._images: ImageArray | None = None
 
     def __getstate__(self) -> dict:
         # A copy in another process maps the file again instead of carrying it.
         return {**self.__dict__, "_images": None}
 
-    def images(self) -> np.ndarray:
+    def images(self) -> ImageArray:
         """The images in the order of the grid, read-only uint8 [n, H, W, C].
 
         Raises:

@@ -16,13 +16,12 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from tf_disentangle import checks
+from tf_disentangle.datasets.real.image_files import Files, decoded
 from tf_disentangle.datasets.real.source import (
     Block,
-    Files,
     Source,
     Stored,
     array,
-    decoded,
     idx,
     norb,
     reading,
@@ -231,7 +230,7 @@ def image_blocks(files: Files):  # noqa: ANN201 as the annotation of Source.bloc
     def blocks() -> Iterator[Block]:
         some: list[np.ndarray] = []
         for name, data in zip(files.names, files.contents(), strict=True):
-            some.append(decoded(name, data))
+            some.append(decoded(str(files.path / name), data))
             if len(some) == _FILES_PER_BLOCK:
                 yield some
                 some = []

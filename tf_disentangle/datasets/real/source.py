@@ -1,4 +1,4 @@
-"""Arrays and image files where they lie, read in blocks: never whole in memory."""
+"""Arrays where they lie, read in blocks: never whole in memory."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import functools
 import gzip
-import io
 import math
 import pathlib
 import tarfile
@@ -85,7 +84,7 @@ def reading(path: pathlib.Path) -> Iterator[None]:
         zipfile.BadZipFile,
         tarfile.TarError,
     ) as error:
-        rule, remedy = "be a whole file", "Delete it and fetch it again."
+        rule, remedy = "be a whole file", "Replace it by a whole one."
         message = checks.message(str(path), rule, str(error), remedy)
         raise checks.ArgumentError(message) from error
 
@@ -98,26 +97,30 @@ def array(path: pathlib.Path, *keys: str) -> Stored:
         *keys: Its possible names; a .npy file needs none.
 
     Raises:
-        ArgumentError: If the file is damaged or none of the names is there.
+        ArgumentError: If the file is damaged, of another format, or has none of the
+            names.
     """
-    if path.suffix == ".npy":
+    if path.suffix.lower() == ".npy":
         return _npy(path)
-    with reading(path):
-        if path.suffix in (".h5", ".hdf5"):
-            names = _h5_names(path)
-        else:
-            with zipfile.ZipFile(path) as archive:
-                names = [n.removesuffix(".npy") for n in archive.namelist()]
+    names = names_in(path)
     found = [key for key in keys if key in names]
     rule = f"hold an array {' or '.join(keys)}"
     checks.require(found, str(path), rule, f"arrays {', '.join(sorted(names))}")
-    return (_h5 if path.suffix in (".h5", ".hdf5") else _npz)(path, found[0])
+    return (_npz if path.suffix.lower() == ".npz" else _h5)(path, found[0])
 
 
 def names_in(path: pathlib.Path) -> list[str]:
-    """Names of the arrays of a .npz file."""
-    with reading(path), zipfile.ZipFile(path) as archive:
-        return [name.removesuffix(".npy") for name in archive.namelist()]
+    """Names of the arrays in a .npz, .h5 or .npy file; the last gives none."""
+    suffix, formats = path.suffix.lower(), (".npy", ".npz", ".h5", ".hdf5")
+    rule = f"be a file {', '.join(formats[:-1])} or {formats[-1]}"
+    checks.require(suffix in formats, str(path), rule, suffix or "no suffix")
+    if suffix == ".npy":
+        return []
+    with reading(path):
+        if suffix != ".npz":
+            return _h5_names(path)
+        with zipfile.ZipFile(path) as archive:
+            return [name.removesuffix(".npy") for name in archive.namelist()]
 
 
 def idx(path: pathlib.Path) -> Stored:
@@ -156,6 +159,8 @@ def _opened(path: pathlib.Path, offset: int = 0) -> IO[bytes]:
 
 def _npy(path: pathlib.Path) -> Stored:
     with reading(path):
+        with open(path, "rb") as file:
+            _require_plain(path, _npy_header(file)[2])
         mapped = np.load(path, mmap_mode="r", allow_pickle=False)
 
     def blocks() -> Iterator[np.ndarray]:
@@ -169,20 +174,30 @@ def _npy(path: pathlib.Path) -> Stored:
 def _npz(path: pathlib.Path, key: str) -> Stored:
     """Streams a member: numpy itself would hold the whole array in memory."""
 
-    def start() -> IO[bytes]:
+    def opened() -> IO[bytes]:
         with zipfile.ZipFile(path) as archive:
-            file = archive.open(f"{key}.npy")
+            return archive.open(f"{key}.npy")
+
+    def start() -> IO[bytes]:
+        file = opened()
         _npy_header(file)
         return file
 
-    with reading(path), zipfile.ZipFile(path) as archive:
-        with archive.open(f"{key}.npy") as file:
-            shape, fortran, dtype = _npy_header(file)
-        if fortran and len(shape) > 1:
-            raise ValueError(f"{key} is stored column by column")
-        if dtype.hasobject:
-            raise ValueError(f"{key} holds Python objects, not numbers")
+    with reading(path), opened() as file:
+        shape, fortran, dtype = _npy_header(file)
+    _require_plain(path, dtype, key)
+    rule = f"store {key} row by row"
+    remedy = "Save np.ascontiguousarray(x)."
+    is_by_row = not fortran or len(shape) < 2
+    checks.require(is_by_row, str(path), rule, "Fortran's order", remedy)
     return _streamed(path, start, shape, dtype)
+
+
+def _require_plain(path: pathlib.Path, dtype: np.dtype, key: str = "values") -> None:
+    """Refuses Python objects, which a file could only hold as code to run."""
+    rule = f"store {key} as numbers or text"
+    remedy = "Save np.array(x, float), or np.array(x, str)."
+    checks.require(not dtype.hasobject, str(path), rule, "Python objects", remedy)
 
 
 def _npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
@@ -252,110 +267,3 @@ def _exactly(file: IO[bytes], count: int) -> bytes:
 def _rows(shape: Sequence[int], dtype: np.dtype) -> int:
     """Rows of a block."""
     return max(1, _BLOCK_BYTES // max(1, math.prod(shape[1:]) * dtype.itemsize))
-
-
-@dataclasses.dataclass(frozen=True)
-class Files:
-    """Files below a folder, or in a .zip or .tar archive.
-
-    Attributes:
-        names: Relative to the folder, in the order of reading: alphabetical, or that
-            of a tar, which is quick in no other.
-        contents: Returns an iterator over their bytes in that order.
-    """
-
-    names: list[str]
-    contents: Callable[[], Iterator[bytes]]
-
-    @classmethod
-    def below(cls, path: pathlib.Path, wanted: Callable[[str], object]) -> Files:
-        """Finds the files whose names `wanted` likes.
-
-        Raises:
-            ArgumentError: If the archive is damaged or there is none.
-        """
-        with reading(path):
-            if path.is_dir():
-                files = cls._of_folder(path, wanted)
-            elif zipfile.is_zipfile(path):
-                files = cls._of_zip(path, wanted)
-            else:
-                files = cls._of_tar(path, wanted)
-        checks.require(files.names, str(path), "hold the files of the set", "none")
-        return files
-
-    @classmethod
-    def _of_folder(cls, path: pathlib.Path, wanted: Callable[[str], object]) -> Files:
-        found = (p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file())
-        names = sorted(name for name in found if _is_visible(name) and wanted(name))
-
-        def contents() -> Iterator[bytes]:
-            for name in names:
-                with reading(path / name):
-                    data = (path / name).read_bytes()
-                yield data
-
-        return cls(names, contents)
-
-    @classmethod
-    def _of_zip(cls, path: pathlib.Path, wanted: Callable[[str], object]) -> Files:
-        with zipfile.ZipFile(path) as archive:
-            found = archive.namelist()
-        names = sorted(name for name in found if _is_visible(name) and wanted(name))
-
-        def contents() -> Iterator[bytes]:
-            with reading(path), zipfile.ZipFile(path) as archive:
-                for name in names:
-                    yield archive.read(name)
-
-        return cls(names, contents)
-
-    @classmethod
-    def _of_tar(cls, path: pathlib.Path, wanted: Callable[[str], object]) -> Files:
-        def chosen(member: tarfile.TarInfo) -> bool:
-            return bool(
-                member.isfile() and _is_visible(member.name) and wanted(member.name)
-            )
-
-        with tarfile.open(path) as archive:
-            names = [member.name for member in archive if chosen(member)]
-
-        def contents() -> Iterator[bytes]:
-            with reading(path), tarfile.open(path) as archive:
-                for member in archive:
-                    if chosen(member):
-                        yield archive.extractfile(member).read()
-
-        return cls(names, contents)
-
-
-def _is_visible(name: str) -> bool:
-    """Whether a name is none of those that systems leave in folders and archives."""
-    parts = name.removeprefix("./").split("/")
-    return not any(part.startswith((".", "__MACOSX")) for part in parts)
-
-
-def decoded(name: str, data: bytes) -> np.ndarray:
-    """Decodes an image file to uint8 [H, W] or [H, W, 3].
-
-    Transparent pixels are seen before white.
-
-    Raises:
-        ArgumentError: If it is no image, or has more than 8 bits.
-    """
-    from PIL import Image
-
-    try:
-        image = Image.open(io.BytesIO(data))
-        image.load()
-    except (OSError, SyntaxError, ValueError) as error:
-        remedy = f"({error}) Delete it or fetch it again."
-        message = checks.message("an image file", "be a whole image", name, remedy)
-        raise checks.ArgumentError(message) from error
-    rule = "have 8 bits for each value"
-    checks.require(image.mode[0] not in "IF", name, rule, f"mode {image.mode}")
-    if "A" in image.mode or "transparency" in image.info:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image).convert("RGB")
-    return np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
