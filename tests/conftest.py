@@ -1,5 +1,6 @@
 """What all tests share: quiet TensorFlow, and a data cache that is not the user's."""
 
+import gc
 import os
 import pathlib
 
@@ -8,6 +9,18 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import pytest
 
 SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_configure(config):
+    """What the test files import stays: no search for garbage among it."""
+    gc.disable()
+
+
+def pytest_collection_finish(session):
+    """Graphs make a hundred times as many objects as the usual threshold expects."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,4 +1,7 @@
-"""The commands as a user types them: in processes of their own."""
+"""The commands as a user types them.
+
+Each once in a process of its own, which takes seconds to start; then in this one.
+"""
 
 import json
 import os
@@ -8,6 +11,8 @@ import sys
 
 import numpy as np
 import pytest
+
+from tf_disentangle.cli import main
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -34,6 +39,17 @@ def command(*arguments, cwd=ROOT, launcher=None):
     return subprocess.run(
         [*start, *map(str, arguments)], capture_output=True, text=True, cwd=cwd
     )
+
+
+@pytest.fixture
+def here(capsys):
+    """Runs a command in this process: here(*arguments) -> as `command` returns."""
+
+    def run(*arguments):
+        code = main.main(list(map(str, arguments)))
+        return subprocess.CompletedProcess(arguments, code, *capsys.readouterr())
+
+    return run
 
 
 def rows_of(folder):
@@ -140,9 +156,11 @@ def test_evaluate_prints_and_records(trained):
     assert "rotation" in done.stdout, "the vote table names the factors"
 
 
-def test_evaluate_names_metrics_seeds_factors_and_sampled_codes(trained, tmp_path):
+def test_evaluate_names_metrics_seeds_factors_and_sampled_codes(
+    trained, tmp_path, here
+):
     before = len(rows_of(trained[0]))
-    done = command(
+    done = here(
         "evaluate",
         trained[0],
         "--metrics=mig,factor_vae",
@@ -166,17 +184,17 @@ def test_evaluate_names_metrics_seeds_factors_and_sampled_codes(trained, tmp_pat
     assert names == {"mig_mutual_information.png", "factor_vae_votes.png"}
 
 
-def test_evaluate_offers_the_metrics_of_the_model(trained, tmp_path):
+def test_evaluate_offers_the_metrics_of_the_model(trained, here):
     """A CHyVAE has an evidence, and no aggregate posterior of the usual form."""
     before = len(rows_of(trained[0]))
-    done = command("evaluate", trained[0], "--metrics=log_evidence")
+    done = here("evaluate", trained[0], "--metrics=log_evidence")
     assert done.returncode == 0, done.stderr
     assert "held-out images, 1000 draws" in done.stdout
     (row,) = rows_of(trained[0])[before:]
     result = row["scores"]["log_evidence"]
     assert result["score"] == pytest.approx(np.mean(result["per_image"]))
     assert result["score"] < 0 < result["standard_error"]
-    done = command("evaluate", trained[0], "--metrics=aggregate_posterior")
+    done = here("evaluate", trained[0], "--metrics=aggregate_posterior")
     assert done.returncode == 2
     assert "diagonal Gaussian posteriors and a standard normal prior" in done.stderr
 
@@ -228,17 +246,26 @@ def test_export_writes_the_next_version(trained, tmp_path):
         (["visualize"], "RUN must be given"),
     ],
 )
-def test_mistakes_end_with_code_2_and_one_message(arguments, words):
-    done = command(*arguments)
+def test_mistakes_end_with_code_2_and_one_message(arguments, words, here):
+    done = here(*arguments)
     assert done.returncode == 2
     assert words in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("launcher", [None, str(ROOT / "bin" / "train")])
+def test_a_mistake_ends_the_process_with_code_2_and_no_traceback(launcher):
+    name = [] if launcher else ["train"]
+    done = command(
+        *name, "--gin_file=vae.gin", "--gin_param=train.stepz=3", launcher=launcher
+    )
+    assert done.returncode == 2
+    assert "\ntf_disentangle train: " in done.stderr
+    assert "Did you mean steps" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_check_builds_and_writes_nothing(tmp_path):
-    done = command(
-        "train", "--gin_file=vae.gin", f"--output={tmp_path / 'x'}", "--check"
-    )
+def test_check_builds_and_writes_nothing(tmp_path, here):
+    done = here("train", "--gin_file=vae.gin", f"--output={tmp_path / 'x'}", "--check")
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / "x").exists()
 
@@ -264,17 +291,18 @@ def test_operations_are_started_one_at_a_time_unless_chosen(chosen, threads):
     """So that a run's last bits do not depend on what else the machine does."""
     code = (
         "from tf_disentangle.cli import quiet; quiet.import_tensorflow(); "
-        "import tensorflow as tf; "
-        "print(tf.config.threading.get_inter_op_parallelism_threads())"
+        "import gc, tensorflow as tf; "
+        "print(tf.config.threading.get_inter_op_parallelism_threads(), gc.isenabled())"
     )
     env = {k: v for k, v in os.environ.items() if k != "TF_NUM_INTEROP_THREADS"}
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, env=env | chosen)
-    assert done.stdout.strip() == str(threads), done.stderr
+    # And garbage is collected again, as it is not while TensorFlow is imported.
+    assert done.stdout.split() == [str(threads), "True"], done.stderr
 
 
-def test_train_help_says_where_the_cache_is_and_how_to_clean_it():
-    done = command("train", "--help")
+def test_train_help_says_where_the_cache_is_and_how_to_clean_it(here):
+    done = here("train", "--help")
     assert "TF_DISENTANGLE_CACHE" in done.stdout
     assert "deleting" in done.stdout
 

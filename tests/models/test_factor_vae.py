@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import shutil
 
 import keras
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tests import undrawn
 from tf_disentangle import checks
 from tf_disentangle.datasets import CorrelatedEllipses
 from tf_disentangle.latents import (
@@ -30,7 +32,7 @@ from tf_disentangle.objectives import (
     joint_vae,
 )
 from tf_disentangle.objectives.factor_vae import permuted
-from tf_disentangle.training import Cadence, Device, prepare, train
+from tf_disentangle.training import Cadence, Device, prepare
 from tf_disentangle.training.checkpoints import restore_weights
 
 SHAPE = (32, 32, 1)
@@ -236,7 +238,7 @@ def run(data, output, steps=4, objective=None, latents=GaussianLatents, **option
         critic_training=CriticTraining(2, second_batch=True),
         **NETWORKS,
     )
-    return train(
+    return undrawn.train(
         model,
         data,
         output=str(output),
@@ -253,13 +255,24 @@ def state(model):
     return [v.numpy() for part in held for v in part.variables]
 
 
-def test_a_run_resumes_bit_for_bit_with_both_optimisers(data, tmp_path):
-    whole = run(data, tmp_path / "a", 6)
-    run(data, tmp_path / "b", 2)
-    resumed = run(data, tmp_path / "b", 6)
+@pytest.fixture(scope="module")
+def whole(data, tmp_path_factory):
+    """A run of four steps."""
+    return run(data, tmp_path_factory.mktemp("whole"))
+
+
+def as_if_killed(whole, folder):
+    """Copies a run as it was after two steps."""
+    shutil.copytree(whole.folder.path, folder)
+    shutil.rmtree(folder / "checkpoints" / "step-4")
+    return folder
+
+
+def test_a_run_resumes_bit_for_bit_with_both_optimisers(data, whole, tmp_path):
+    resumed = run(data, as_if_killed(whole, tmp_path / "b"))
     assert all_equal(state(whole.model), state(resumed.model))
-    assert int(whole.model.optimizer.iterations) == 6
-    assert int(whole.model.critic_optimizer.iterations) == 12
+    assert int(whole.model.optimizer.iterations) == 4
+    assert int(whole.model.critic_optimizer.iterations) == 8
     row = whole.folder.rows()[-1]
     views = ("critic_total", "gaussian_total", "total")
     assert {f"validation/{name}_correlation" for name in views} <= set(row)
@@ -275,8 +288,7 @@ def test_a_critic_beside_categorical_latents(data, tmp_path):
     objective = dataclasses.replace(joint_vae(), penalties=(critic,))
     options = {"objective": objective, "latents": joint_latents}
     whole = run(data, tmp_path / "a", **options)
-    run(data, tmp_path / "b", 2, **options)
-    resumed = run(data, tmp_path / "b", **options)
+    resumed = run(data, as_if_killed(whole, tmp_path / "b"), **options)
     assert all_equal(state(whole.model), state(resumed.model))
     assert whole.model.critic.input_shape == (None, 3 + 4)
     fresh = built(objective, latents=joint_latents(3))
@@ -288,10 +300,9 @@ def test_a_critic_beside_categorical_latents(data, tmp_path):
     assert {"kl_discrete", "weighted_critic_tc", "critic_loss"} <= set(row)
 
 
-def test_the_critics_optimiser_is_part_of_the_runs_identity(data, tmp_path):
-    result = run(data, tmp_path, 2)
-    assert result.folder.describe()["optimizers"]["critic_optimizer"]["beta_1"] == 0.5
-    mine = dataclasses.replace(result.model.critic_training, optimizer=sgd())
+def test_the_critics_optimiser_is_part_of_the_runs_identity(data, whole):
+    assert whole.folder.describe()["optimizers"]["critic_optimizer"]["beta_1"] == 0.5
+    mine = dataclasses.replace(whole.model.critic_training, optimizer=sgd())
     other = functools.partial(
         vae,
         latents=GaussianLatents(3),
@@ -299,20 +310,19 @@ def test_the_critics_optimiser_is_part_of_the_runs_identity(data, tmp_path):
         critic_training=mine,
         **NETWORKS,
     )
-    options = {"output": str(tmp_path), "steps": 4, "batch_size": 8}
+    options = {"output": str(whole.folder.path), "steps": 4, "batch_size": 8}
     again = prepare(other, data, validation_size=16, **options)
     with pytest.raises(checks.ArgumentError, match=r"critic_optimizer.*Adam -> SGD"):
         again.check()
 
 
-def test_a_warm_start_takes_the_critic_along(data, tmp_path):
-    first = run(data, tmp_path / "a")
+def test_a_warm_start_takes_the_critic_along(whole):
     wide = vae(
         (64, 64, 1), latents=GaussianLatents(3), objective=factor_vae(), **NETWORKS
     )
-    assert not all_equal(weights(wide.critic), weights(first.model.critic))
-    restore_weights(wide, tmp_path / "a" / "checkpoints" / "step-4")
-    assert all_equal(weights(wide.critic), weights(first.model.critic))
+    assert not all_equal(weights(wide.critic), weights(whole.model.critic))
+    restore_weights(wide, whole.folder.checkpoints / "step-4")
+    assert all_equal(weights(wide.critic), weights(whole.model.critic))
 
 
 def test_a_second_batch_needs_twice_the_images(data, tmp_path):
@@ -356,12 +366,13 @@ def test_parts_that_do_not_fit():
 
 
 TWO_DEVICES = """
-import dataclasses, functools, keras, numpy as np, tensorflow as tf
+import dataclasses, functools, keras, numpy as np, shutil, tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(
     cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 import tensorflow_probability as tfp
 from tf_disentangle import datasets, models, networks, training, latents, objectives
+from tf_disentangle.training.checkpoints import restore_weights
 
 class Sure(latents.GaussianLatents):
     def posterior(self, parameters):
@@ -390,11 +401,13 @@ def build(shape, seed):
 data = datasets.CorrelatedEllipses(num_images=80)
 
 def run(output, steps, strategy):
-    return training.train(build, data, output="OUT/" + output, steps=steps,
+    experiment = training.prepare(build, data, output="OUT/" + output, steps=steps,
         batch_size=8, validation_size=16,
         cadence=training.Cadence(log=2, save=2, evaluate=0, pictures=0),
         optimizer=lambda: keras.optimizers.SGD(1e-4, momentum=0.9),
         device=training.Device(strategy=strategy))
+    experiment.draw = lambda *_: []
+    return experiment.run()
 
 def state(result):
     held = [result.model, *result.model.optimizers.values()]
@@ -402,14 +415,19 @@ def state(result):
 
 # The gradients of both sides are those of the whole batch (of a second one each device
 # would take its own part of the images).
-one, two = run("one", 2, "one"), run("two", 2, "mirrored")
+one, two = run("one", 2, "one"), run("two", 4, "mirrored")
 assert two.folder.describe()["replicas"] == 2
-for a, b in zip(one.model.trainable_variables, two.model.trainable_variables):
-    np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-4, atol=1e-6)
-assert abs(one.terms["critic_loss"] / two.terms["critic_loss"] - 1) < 1e-3
+after_two = [v.numpy() for v in one.model.trainable_variables]
+checkpoints = two.folder.path / "checkpoints"
+restore_weights(one.model, checkpoints / "step-2")
+for a, b in zip(after_two, one.model.trainable_variables):
+    np.testing.assert_allclose(a, b.numpy(), rtol=1e-4, atol=1e-6)
+critic_loss = two.folder.rows()[0]["critic_loss"]
+assert abs(one.terms["critic_loss"] / critic_loss - 1) < 1e-3
 
-# And a run resumes bit for bit.
-for a, b in zip(state(run("whole", 4, "mirrored")), state(run("two", 4, "mirrored"))):
+# And as if killed after two steps, it goes on bit for bit.
+shutil.rmtree(checkpoints / "step-4")
+for a, b in zip(state(two), state(run("two", 4, "mirrored"))):
     np.testing.assert_array_equal(a, b)
 """
 

@@ -8,10 +8,11 @@ import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tests import undrawn
 from tf_disentangle import checks
 from tf_disentangle.datasets import CorrelatedEllipses
 from tf_disentangle.latents import CategoricalLatents, GaussianLatents, JointLatents
-from tf_disentangle.models import CriticTraining, InfoGAN, gan, log_evidence
+from tf_disentangle.models import CriticTraining, InfoGAN, gan, log_evidence, vae
 from tf_disentangle.models.base import step_seed
 from tf_disentangle.networks import (
     conv_decoder,
@@ -19,8 +20,8 @@ from tf_disentangle.networks import (
     mlp_decoder,
     mlp_encoder,
 )
-from tf_disentangle.objectives import infogan, infowgan_gp
-from tf_disentangle.training import Cadence, train
+from tf_disentangle.objectives import factor_vae, infogan, infowgan_gp
+from tf_disentangle.training import Cadence
 
 SHAPE = (32, 32, 1)
 NETWORKS = {
@@ -148,6 +149,33 @@ def test_each_optimiser_moves_its_own_and_no_other():
     assert count == len(model.trainable_variables)
 
 
+def test_the_critic_learns_in_training_mode_and_validates_in_the_other():
+    """What matters to one with dropout or a normalisation."""
+    modes = []
+
+    class Probe(keras.layers.Layer):
+        def call(self, inputs, training=None):
+            modes.append(training)
+            return inputs
+
+    def critic(shape, *_, seed, dtype):
+        inputs = keras.Input(shape if isinstance(shape, tuple) else (shape,))
+        hidden = Probe()(keras.layers.Flatten()(inputs))
+        return keras.Model(inputs, keras.layers.Dense(1)(hidden))
+
+    small = {name: NETWORKS[name] for name in ("encoder", "decoder")}
+    of_codes = vae(SHAPE, objective=factor_vae(), critic=critic, **small)
+    for model in (gan(SHAPE, critic=critic, **small), of_codes):
+        model.compile(optimizer=keras.optimizers.SGD(0.05), jit_compile=False)
+        model.build_optimizers()
+        modes.clear()
+        model.train_step(images(8 * model.batches_per_step))
+        assert len(modes) > 5 and all(mode is True for mode in modes)
+        modes.clear()
+        model.validate(images(), tf.constant([0, 0]), tf.constant(0, tf.int64))
+        assert modes and not any(modes)
+
+
 def test_decode_takes_noise_and_zero_is_none():
     model = built()
     codes = np.array([[0.5, -1.0, 2.0], [0.0, 1.0, 0.0]], np.float32)
@@ -175,7 +203,7 @@ def data():
 
 
 def run(data, output, steps):
-    return train(
+    return undrawn.train(
         functools.partial(
             gan,
             latents=GaussianLatents(3),

@@ -10,6 +10,8 @@ from tf_disentangle.latents import (
     GaussianLatents,
     InverseWishartPrior,
     JointLatents,
+    MeanFieldInverseWishartPrior,
+    MeanFieldLatents,
     NormalPrior,
     Prior,
 )
@@ -157,6 +159,9 @@ def test_latents_without_a_density_for_each_or_with_a_trained_prior():
     infogan().check(GaussianLatents(3, "full", InverseWishartPrior(9.0)))
     with pytest.raises(checks.ArgumentError, match=r"a density p\(c_i\).*Formless"):
         infogan().check(GaussianLatents(3, prior=Formless()))
+    paid = MeanFieldLatents(3, prior=MeanFieldInverseWishartPrior(nu=10.0))
+    with pytest.raises(checks.ArgumentError, match="that the information alone trains"):
+        infogan().check(paid)
     trained = GaussianLatents(3, prior=NormalPrior(trainable=True))
     with pytest.raises(checks.ArgumentError, match="have a fixed prior"):
         infogan().check(trained)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests import undrawn
 from tf_disentangle import checks
 from tf_disentangle.datasets import CorrelatedEllipses
 from tf_disentangle.latents import (
@@ -47,11 +48,11 @@ OPTIONS = {"batch_size": 8, "validation_size": 16}
 EVERY_2 = Cadence(log=2, evaluate=2, save=2, pictures=0)
 
 
-def run(data, output, steps=4, model=narrow, cadence=EVERY_2, **options):
+def run(
+    data, output, steps=4, model=narrow, cadence=EVERY_2, *, do=undrawn.train, **options
+):
     options = {**OPTIONS, **options}
-    return train(
-        model, data, output=str(output), steps=steps, cadence=cadence, **options
-    )
+    return do(model, data, output=str(output), steps=steps, cadence=cadence, **options)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +61,8 @@ def whole(data, tmp_path_factory):
 
     @functools.cache
     def made(steps, cadence=EVERY_2):
-        return run(data, tmp_path_factory.mktemp("whole"), steps, cadence=cadence)
+        folder = tmp_path_factory.mktemp("whole")
+        return run(data, folder, steps, cadence=cadence, do=train)
 
     return made
 
@@ -187,16 +189,22 @@ def test_a_damaged_checkpoint_is_named_and_the_previous_one_used(
 ):
     folder = begun(4) / "checkpoints"
     damage(folder / "step-4")
-    again = run(data, folder.parent, 6)
+    again = run(data, folder.parent, 2)
     assert "step-4: " in caplog.text and "before it" in caplog.text
+    assert same(again, whole(2))
+    assert [row["step"] for row in again.folder.rows()] == [2]
+    kept = {"best", "damaged-step-4", "step-2"}
+    assert {p.name for p in folder.iterdir()} == kept
+
+
+def test_a_run_goes_on_from_before_a_damaged_checkpoint(data, whole, begun):
+    folder = begun(4) / "checkpoints"
+    flip(folder / "step-4")
+    again = run(data, folder.parent, 6)
     assert same(again, whole(6))
     assert [row["step"] for row in again.folder.rows()] == [2, 4, 6]
-    assert {p.name for p in folder.iterdir()} == {
-        "best",
-        "damaged-step-4",
-        "step-4",
-        "step-6",
-    }
+    kept = {"best", "damaged-step-4", "step-4", "step-6"}
+    assert {p.name for p in folder.iterdir()} == kept
 
 
 def test_when_all_checkpoints_are_damaged_the_run_is_left_alone(data, begun):
@@ -436,7 +444,7 @@ def test_out_of_memory_says_what_to_lower(data, tmp_path):
 def test_two_virtual_devices_train_and_learn(tmp_path):
     """In a process of its own: devices are set before TensorFlow starts."""
     code = f"""
-import functools, keras, numpy as np, tensorflow as tf
+import functools, keras, numpy as np, shutil, tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(
     cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
@@ -450,19 +458,23 @@ def build(shape, seed):
     return narrow(shape, seed, latents=latents.GaussianLatents(4, "full", prior))
 data = datasets.CorrelatedEllipses(num_images=80)
 def run(output, steps):
-    return training.train(build, data, output=output, steps=steps,
+    experiment = training.prepare(build, data, output=output, steps=steps,
         batch_size=8, validation_size=16,
         device=training.Device(strategy="mirrored"),
         optimizer=lambda: keras.optimizers.Adam(1e-4),
         cadence=training.Cadence(log=4, save=4, evaluate=4, pictures=0))
+    experiment.draw = lambda *_: []
+    return experiment.run()
 result = run({str(tmp_path / "a")!r}, 8)
 assert result.folder.describe()["replicas"] == 2
 assert result.step == 8
 rows = result.folder.rows()
 assert rows[-1]["loss"] < rows[0]["loss"]
 assert rows[-1]["loss"] > 500, "the mean over images, not divided by the replicas"
-run({str(tmp_path / "b")!r}, 4)
-resumed = run({str(tmp_path / "b")!r}, 8)
+
+# As if killed after four steps, and gone on: the same weights, bit for bit.
+shutil.rmtree({str(tmp_path / "a" / "checkpoints" / "step-8")!r})
+resumed = run({str(tmp_path / "a")!r}, 8)
 for a, b in zip(result.model.variables, resumed.model.variables):
     np.testing.assert_array_equal(a.numpy(), b.numpy())
 """
@@ -500,10 +512,11 @@ def build(shape, seed):
         decoder=functools.partial(networks.conv_decoder, width=8))
 data = datasets.CorrelatedEllipses(num_images=80)
 def weights(strategy, output):
-    result = training.train(build, data, output=output, steps=1, batch_size=8,
-        validation_size=16, device=training.Device(strategy=strategy),
+    experiment = training.prepare(build, data, output=output, steps=1, batch_size=8,
+        validation_size=0, device=training.Device(strategy=strategy),
         optimizer=lambda: keras.optimizers.SGD(1e-3))
-    return [v.numpy() for v in result.model.trainable_variables]
+    experiment.draw = lambda *_: []
+    return [v.numpy() for v in experiment.run().model.trainable_variables]
 for a, b in zip(weights("one", "OUT/a"), weights("mirrored", "OUT/b")):
     np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 """

@@ -5,12 +5,13 @@ import functools
 import numpy as np
 import pytest
 
+from tests import undrawn
 from tf_disentangle import checks, configuration
 from tf_disentangle.datasets import DSprites
 from tf_disentangle.datasets.resident import ResidentImages
 from tf_disentangle.models import vae
 from tf_disentangle.networks import mlp_decoder, mlp_encoder
-from tf_disentangle.training import Cadence, Device, feeding, prepare
+from tf_disentangle.training import Cadence, Device, feeding
 from tf_disentangle.training.batches import Batches
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (300, 8, 8, 1)).astype(np.uint8)
@@ -73,7 +74,7 @@ def test_what_can_only_be_streamed_cannot_be_held():
 
 
 def run(data, output, steps=4, resident=None):
-    experiment = prepare(
+    result = undrawn.train(
         narrow,
         data,
         output=str(output),
@@ -83,8 +84,7 @@ def run(data, output, steps=4, resident=None):
         cadence=Cadence(log=2, evaluate=2, save=2, pictures=0),
         device=Device(resident=resident),
     )
-    experiment.draw = lambda *_: []  # Pictures take most of the time, and say nothing.
-    return [v.numpy() for v in experiment.run().model.variables]
+    return [v.numpy() for v in result.model.variables]
 
 
 def test_a_run_may_change_from_one_to_the_other(tmp_path):

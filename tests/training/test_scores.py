@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests import undrawn
 from tf_disentangle import checks, metrics
 from tf_disentangle.datasets import CorrelatedEllipses
 from tf_disentangle.latents import GaussianLatents, InverseWishartPrior
@@ -14,7 +15,7 @@ from tf_disentangle.models import vae
 from tf_disentangle.models.posterior_samples import PosteriorSamples
 from tf_disentangle.networks import conv_decoder, conv_encoder
 from tf_disentangle.objectives import chyvae
-from tf_disentangle.training import Cadence, train
+from tf_disentangle.training import Cadence
 from tf_disentangle.training.aggregate_posterior import aggregate_posterior_of
 
 EVERY_2 = Cadence(log=2, evaluate=2, save=2, pictures=0, score=2)
@@ -41,7 +42,7 @@ def some_metrics():
 
 
 def run(data, output, steps, cadence=EVERY_2):
-    return train(
+    return undrawn.train(
         narrow,
         data,
         output=str(output),

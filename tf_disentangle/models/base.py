@@ -87,18 +87,26 @@ class LatentModel(keras.Model):
         raise NotImplementedError
 
     def _as_functions(self) -> None:
-        """Compiles what metrics, pictures and the export call, one trace each."""
+        """Compiles what metrics, pictures and the export call, one trace each.
+
+        Without AutoGraph, as `fit` and the export trace too.
+        """
         images = tf.TensorSpec([None, *self.image_shape], self.data_type)
         codes = tf.TensorSpec([None, self.latents.num_latents], tf.float32)
         self._represent = tf.function(
-            lambda x: self.latents.code(self.posterior(x)), input_signature=[images]
+            lambda x: self.latents.code(self.posterior(x)),
+            input_signature=[images],
+            autograph=False,
         )
-        self._decode = tf.function(self.decode_tensor, input_signature=[codes])
+        self._decode = tf.function(
+            self.decode_tensor, input_signature=[codes], autograph=False
+        )
         self._probabilities = tf.function(
             lambda x: tf.concat(
                 list(self.latents.probabilities(self.posterior(x)).values()), axis=-1
             ),
             input_signature=[images],
+            autograph=False,
         )
 
     @property

@@ -16,19 +16,21 @@ References:
 
 from __future__ import annotations
 
+import functools
+
 import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tf_disentangle import checks
 from tf_disentangle.latents import Latents
-from tf_disentangle.models.base import per_replica, step_seed
-from tf_disentangle.models.critic_training import CriticTraining
+from tf_disentangle.models.base import step_seed
+from tf_disentangle.models.critic_training import CriticTraining, WithCritic
 from tf_disentangle.models.vae import VAE
 from tf_disentangle.objectives import CriticPenalty, Inference, Objective
 
 
-class FactorVAE(VAE):
+class FactorVAE(WithCritic, VAE):
     """Any latent space, prior and objective with one critic penalty.
 
     Args:
@@ -39,9 +41,6 @@ class FactorVAE(VAE):
         critic: Samples [B, D] -> logits [B, 1].
         critic_training: How the critic is trained; None is five updates a step.
         seed: As `VAE`.
-
-    Attributes:
-        critic_optimizer: Moves the critic, and nothing else does.
     """
 
     def __init__(
@@ -62,11 +61,8 @@ class FactorVAE(VAE):
             f"map {latents.num_decoded} numbers to one for these latents",
             shapes,
         )
-        self.critic = critic
-        self.critic_training = (
-            CriticTraining() if critic_training is None else critic_training
-        )
-        self.critic_optimizer = self.critic_training.make_optimizer()
+        training = CriticTraining() if critic_training is None else critic_training
+        self.take_critic(critic, training)
 
     def check(self, objective: Objective, latents: Latents) -> None:
         """Raises `ArgumentError` if this model cannot train the objective."""
@@ -83,11 +79,6 @@ class FactorVAE(VAE):
     def row_names(self) -> tuple[str, ...]:
         """The scalars of a step, in the order of the records."""
         return (*super().row_names, "critic_loss")
-
-    @property
-    def parts(self) -> dict[str, keras.layers.Layer]:
-        """What is trained, by the name of its attribute."""
-        return {**super().parts, "critic": self.critic}
 
     @property
     def batches_per_step(self) -> int:
@@ -110,7 +101,8 @@ class FactorVAE(VAE):
     ) -> Inference:
         """Returns posterior, sample and critic for a batch of images; as `VAE`."""
         inference = super().infer(images, seed, step, training)
-        return inference._replace(critic=self.critic)
+        critic = functools.partial(self.critic, training=training)
+        return inference._replace(critic=critic)
 
     # ---- Keras.
 
@@ -135,25 +127,7 @@ class FactorVAE(VAE):
         self, inference: Inference, others: tf.Tensor, seed: tf.Tensor
     ) -> tf.Tensor:
         """Moves the critic down its loss; returns the loss before."""
-        with tf.GradientTape() as tape:
-            critic_loss = self.penalty.critic_loss(inference, others, seed)
-            loss = per_replica(critic_loss)
-        variables = self.critic.trainable_variables
-        self.critic_optimizer.apply(tape.gradient(loss, variables), variables)
-        return critic_loss
-
-    @property
-    def descended(self) -> list[keras.Variable]:
-        """The variables that `optimizer` moves: all but the critic's."""
-        parts = super().parts.values()
-        return [v for part in parts for v in part.trainable_variables]
-
-    @property
-    def optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
-        """All optimisers by the name of their attribute, once compiled."""
-        return {**super().optimizers, "critic_optimizer": self.critic_optimizer}
-
-    def build_optimizers(self) -> None:
-        """Makes both optimisers' variables, in the scope in which it is called."""
-        super().build_optimizers()
-        self.critic_optimizer.build(self.critic.trainable_variables)
+        terms = self.move_critic(
+            lambda: {"critic_loss": self.penalty.critic_loss(inference, others, seed)}
+        )
+        return terms["critic_loss"]

@@ -121,7 +121,7 @@ def _log_weight_function(model: VAE) -> tf.types.experimental.PolymorphicFunctio
     images = tf.TensorSpec([None, *model.image_shape], model.data_type)
     signature = [images, tf.TensorSpec([], tf.int32), tf.TensorSpec([2], tf.int32)]
 
-    @tf.function(input_signature=signature)
+    @tf.function(input_signature=signature, autograph=False)
     def log_weights(
         images: tf.Tensor, num_samples: tf.Tensor, seed: tf.Tensor
     ) -> tf.Tensor:

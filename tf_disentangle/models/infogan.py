@@ -17,6 +17,7 @@ References:
 
 from __future__ import annotations
 
+import functools
 from typing import ClassVar
 
 import keras
@@ -33,12 +34,12 @@ from tf_disentangle.models.base import (
     per_replica,
     step_seed,
 )
-from tf_disentangle.models.critic_training import CriticTraining
+from tf_disentangle.models.critic_training import CriticTraining, WithCritic
 from tf_disentangle.objectives import AdversarialObjective
 from tf_disentangle.protocols import Decode
 
 
-class InfoGAN(LatentModel):
+class InfoGAN(WithCritic, LatentModel):
     """Any latent space whose prior has a density for each latent, trained by a game.
 
     Args:
@@ -53,7 +54,6 @@ class InfoGAN(LatentModel):
         seed: As `LatentModel`.
 
     Attributes:
-        critic_optimizer: Moves the critic, and nothing else does.
         num_noise: How many numbers the generator takes beside the codes.
     """
 
@@ -79,8 +79,7 @@ class InfoGAN(LatentModel):
             "be False for InfoGAN, whose critic takes new images at each update",
             training.second_batch,
         )
-        self.critic, self.critic_training = critic, training
-        self.critic_optimizer = training.make_optimizer()
+        self.take_critic(critic, training)
 
     def check(self, objective: AdversarialObjective, latents: Latents) -> None:
         """Raises `ArgumentError` if this model cannot train the objective."""
@@ -90,11 +89,6 @@ class InfoGAN(LatentModel):
     def row_names(self) -> tuple[str, ...]:
         """The scalars of a step, in the order of the records."""
         return self.objective.term_names
-
-    @property
-    def parts(self) -> dict[str, keras.layers.Layer]:
-        """What is trained, by the name of its attribute."""
-        return {**super().parts, "critic": self.critic}
 
     @property
     def batches_per_step(self) -> int:
@@ -140,7 +134,7 @@ class InfoGAN(LatentModel):
         real = as_float(images)
         codes, noise = self.draw(tf.shape(real)[0], draw_seed)
         terms, information, made = self._play(codes, noise)
-        found = self.objective.game.critic_terms(self.critic, real, made, game_seed)
+        found = self._judge(real, made, game_seed)
         return {**terms, **found}, tf.reduce_mean(information, axis=0)
 
     def _play(
@@ -153,6 +147,17 @@ class InfoGAN(LatentModel):
         logits = self.critic(made, training=training)
         terms = self.objective.generator_terms(self.latents, information, logits)
         return terms, information, made
+
+    def _judge(
+        self,
+        real: tf.Tensor,
+        made: tf.Tensor,
+        seed: tf.Tensor,
+        training: bool = False,
+    ) -> dict[str, tf.Tensor]:
+        """Returns the critic's terms."""
+        critic = functools.partial(self.critic, training=training)
+        return dict(self.objective.game.critic_terms(critic, real, made, seed))
 
     # ---- Keras.
 
@@ -168,7 +173,7 @@ class InfoGAN(LatentModel):
             loss = per_replica(terms["loss"])
         variables = self.descended
         self.optimizer.apply(tape.gradient(loss, variables), variables)
-        # Of a batch that the critic had not seen, by the critic that teaches most.
+        # Before the last update: of a batch that the critic had not seen.
         self.statistics.update_state({**terms, **found[-1]})
         return self.get_metrics_result()
 
@@ -176,28 +181,7 @@ class InfoGAN(LatentModel):
         """Moves the critic down its loss; returns its terms before."""
         draw_seed, game_seed = tfp.random.split_seed(seed, n=2)
         made = self.generate(*self.draw(tf.shape(real)[0], draw_seed), True)
-        with tf.GradientTape() as tape:
-            game = self.objective.game
-            terms = game.critic_terms(self.critic, real, made, game_seed)
-            loss = per_replica(terms["critic_loss"])
-        variables = self.critic.trainable_variables
-        self.critic_optimizer.apply(tape.gradient(loss, variables), variables)
-        return dict(terms)
-
-    @property
-    def descended(self) -> list[keras.Variable]:
-        """The variables that `optimizer` moves: generator's and recognition's."""
-        return [*self.encoder.trainable_variables, *self.decoder.trainable_variables]
-
-    @property
-    def optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
-        """All optimisers by the name of their attribute, once compiled."""
-        return {**super().optimizers, "critic_optimizer": self.critic_optimizer}
-
-    def build_optimizers(self) -> None:
-        """Makes both optimisers' variables, in the scope in which it is called."""
-        super().build_optimizers()
-        self.critic_optimizer.build(self.critic.trainable_variables)
+        return self.move_critic(lambda: self._judge(real, made, game_seed, True))
 
     # ---- Arrays in, arrays out.
 
@@ -206,7 +190,8 @@ class InfoGAN(LatentModel):
 
         Args:
             codes: As `represent` returns them.
-            noise: [N, num_noise]; None is zero.
+            noise: [N, num_noise]; None is zero, the middle of the noise, of which no
+                draw is near in many dimensions. `sampler` draws some.
 
         Raises:
             ArgumentError: If codes or noise have another shape, or a categorical
@@ -234,7 +219,9 @@ class InfoGAN(LatentModel):
         super()._as_functions()
         sizes = (self.latents.num_latents, self.num_noise)
         signature = [tf.TensorSpec([None, size], tf.float32) for size in sizes]
-        self._decode_noisy = tf.function(self.decode_tensor, input_signature=signature)
+        self._decode_noisy = tf.function(
+            self.decode_tensor, input_signature=signature, autograph=False
+        )
 
 
 def _check_networks(

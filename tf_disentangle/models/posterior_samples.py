@@ -37,7 +37,9 @@ class PosteriorSamples:
                 return posterior.mean(), posterior.stddev()
             return posterior.mean(), posterior.scale.to_dense()
 
-        self._parameters = tf.function(parameters, input_signature=[images])
+        self._parameters = tf.function(
+            parameters, input_signature=[images], autograph=False
+        )
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Maps uint8 images [B, H, W, C] to parameters of q(z|x), float32 [B, P].

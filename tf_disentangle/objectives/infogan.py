@@ -191,6 +191,13 @@ class AdversarialObjective:
             raise checks.ArgumentError(
                 checks.message("latents", rule, found, remedy)
             ) from error
+        checks.require(
+            not latents.prior.needs_kl,
+            "latents",
+            "have a posterior that the information alone trains",
+            type(latents).__name__,
+            "Take GaussianLatents.",
+        )
         trained = [weight.path for weight in latents.trainable_variables]
         rule = "have a fixed prior, for nothing would train this one"
         checks.require(not trained, "latents", rule, ", ".join(trained))

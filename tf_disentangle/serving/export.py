@@ -9,7 +9,8 @@ Endpoints, each with a batch of any size:
     reconstruct                     images uint8 -> images float32 in [0, 1]
 
 encode also gives probabilities_NAME [B, n] of each categorical latent, whose column of
-the codes holds the most probable of its n values; decode takes that value.
+the codes holds the most probable of its n values; decode takes that value. What a model
+draws beside the codes, as an InfoGAN its noise, decode and reconstruct hold at zero.
 
 Where the data are vectors, "images" are float32 [B, 1, 1, C] throughout.
 """

@@ -27,12 +27,14 @@ class Validation:
         self._images = images
         self._seed = seed
 
-        @tf.function(reduce_retracing=True)
+        # As `fit` traces the training step: without AutoGraph, whose rewriting of the
+        # Python would take longer than the trace.
+        @tf.function(reduce_retracing=True, autograph=False)
         def terms(batch: tf.Tensor, seed: tf.Tensor) -> tuple:
             step = tf.cast(model.optimizer.iterations.value, tf.int64)
             return model.validate(batch, seed, step)
 
-        @tf.function
+        @tf.function(autograph=False)
         def monitors(batch: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
             return model.monitors(batch, seed)
 
