@@ -11,6 +11,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tests import undrawn
+from tests.models.one_step import SHAPE, all_equal, images, sgd, weights
 from tf_disentangle import checks
 from tf_disentangle.datasets import CorrelatedEllipses
 from tf_disentangle.latents import (
@@ -35,16 +36,11 @@ from tf_disentangle.objectives.factor_vae import permuted
 from tf_disentangle.training import Cadence, Device, prepare
 from tf_disentangle.training.checkpoints import restore_weights
 
-SHAPE = (32, 32, 1)
 NETWORKS = {
     "encoder": functools.partial(conv_encoder, width=8),
     "decoder": functools.partial(conv_decoder, width=8),
     "critic": functools.partial(mlp_critic, width=8, num_layers=2),
 }
-
-
-def sgd(rate=0.1):
-    return lambda: keras.optimizers.SGD(rate)
 
 
 def built(objective=None, updates=1, second_batch=False, rate=0.1, latents=None):
@@ -64,19 +60,6 @@ def built(objective=None, updates=1, second_batch=False, rate=0.1, latents=None)
     model.compile(optimizer=keras.optimizers.SGD(1e-4), jit_compile=False)
     model.build_optimizers()
     return model
-
-
-def images(count=8, seed=0):
-    rng = np.random.default_rng(seed)
-    return tf.constant(rng.integers(0, 256, (count, *SHAPE)), tf.uint8)
-
-
-def weights(part):
-    return [v.numpy() for v in part.trainable_variables]
-
-
-def all_equal(a, b):
-    return all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
 
 
 def test_the_objective_chooses_the_model():

@@ -9,6 +9,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tests import undrawn
+from tests.models.one_step import SHAPE, all_equal, images, sgd, weights
 from tf_disentangle import checks
 from tf_disentangle.datasets import CorrelatedEllipses
 from tf_disentangle.latents import CategoricalLatents, GaussianLatents, JointLatents
@@ -23,16 +24,11 @@ from tf_disentangle.networks import (
 from tf_disentangle.objectives import factor_vae, infogan, infowgan_gp
 from tf_disentangle.training import Cadence
 
-SHAPE = (32, 32, 1)
 NETWORKS = {
     "encoder": functools.partial(conv_encoder, width=8),
     "decoder": functools.partial(conv_decoder, width=8),
     "critic": functools.partial(conv_encoder, width=8, activation="leaky_relu"),
 }
-
-
-def sgd(rate=0.1):
-    return lambda: keras.optimizers.SGD(rate)
 
 
 def built(objective=None, updates=2, rate=0.1):
@@ -48,19 +44,6 @@ def built(objective=None, updates=2, rate=0.1):
     model.compile(optimizer=keras.optimizers.SGD(0.05), jit_compile=False)
     model.build_optimizers()
     return model
-
-
-def images(count=8, seed=0):
-    rng = np.random.default_rng(seed)
-    return tf.constant(rng.integers(0, 256, (count, *SHAPE)), tf.uint8)
-
-
-def weights(part):
-    return [v.numpy() for v in part.trainable_variables]
-
-
-def all_equal(a, b):
-    return all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
 
 
 def test_codes_are_drawn_from_the_prior_and_noise_beside_them():

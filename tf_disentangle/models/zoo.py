@@ -65,16 +65,13 @@ def vae(
         ArgumentError: If a part does not fit another, or the images no network.
     """
     image_shape = checks.image_shape(image_shape)
-    checks.one_of(precision, PRECISIONS, "precision")
-    _check_makes("encoder", encoder, (image_shape, 1), precision)
-    _check_makes("decoder", decoder, (1, image_shape), precision)
+    _check_networks(image_shape, precision, encoder, decoder)
     _check_makes("critic", critic, (1,), precision, "mlp_critic")
     latents = GaussianLatents() if latents is None else latents
     objective = elbo() if objective is None else objective
     training = CriticTraining() if critic_training is None else critic_training
-    checks.require_type(latents, Latents, "latents", _PARENTHESES)
     checks.require_type(objective, Objective, "objective", _WHOSE_OBJECTIVE)
-    checks.require_type(training, CriticTraining, "critic_training", _PARENTHESES)
+    _check_parts(latents, training)
     *sides, channels = image_shape
     decoded = (*sides, channels * objective.likelihood.outputs_per_value)
     # Two seeds: with one, the layers of both networks would share their streams.
@@ -123,17 +120,14 @@ def gan(
         ArgumentError: If a part does not fit another, or the images no network.
     """
     image_shape = checks.image_shape(image_shape)
-    checks.one_of(precision, PRECISIONS, "precision")
-    _check_makes("encoder", encoder, (image_shape, 1), precision)
-    _check_makes("decoder", decoder, (1, image_shape), precision)
+    _check_networks(image_shape, precision, encoder, decoder)
     _check_makes("critic", critic, (image_shape, 1), precision, "conv_encoder")
     checks.integer(num_noise, "num_noise", at_least=0)
     latents = GaussianLatents() if latents is None else latents
     objective = infowgan_gp() if objective is None else objective
     training = CriticTraining() if critic_training is None else critic_training
-    checks.require_type(latents, Latents, "latents", _PARENTHESES)
     checks.require_type(objective, AdversarialObjective, "objective", _WHOSE_OBJECTIVE)
-    checks.require_type(training, CriticTraining, "critic_training", _PARENTHESES)
+    _check_parts(latents, training)
     inputs = latents.num_decoded + num_noise
     return InfoGAN(
         encoder(image_shape, latents.num_parameters, dtype=precision, seed=2 * seed),
@@ -146,15 +140,32 @@ def gan(
     )
 
 
+def _check_networks(
+    image_shape: tuple[int, int, int],
+    precision: str,
+    encoder: Callable[..., keras.Model],
+    decoder: Callable[..., keras.Model],
+) -> None:
+    """Checks precision and the functions that make the two networks of every model."""
+    checks.one_of(precision, PRECISIONS, "precision")
+    _check_makes("encoder", encoder, (image_shape, 1), precision, "conv_encoder")
+    _check_makes("decoder", decoder, (1, image_shape), precision, "conv_decoder")
+
+
+def _check_parts(latents: Latents, training: CriticTraining) -> None:
+    """Checks the types of what both models take; in gin parentheses are forgotten."""
+    checks.require_type(latents, Latents, "latents", _PARENTHESES)
+    checks.require_type(training, CriticTraining, "critic_training", _PARENTHESES)
+
+
 def _check_makes(
     name: str,
     network: Callable[..., keras.Model],
     arguments: tuple,
     precision: str,
-    example: str = "",
+    example: str,
 ) -> None:
     """Checks that a function can be called as one that makes a network."""
     fits = checks.accepts(network, *arguments, dtype=precision, seed=0)
     rule = "be a function that makes a network from (..., dtype=, seed=)"
-    remedy = f"In gin: @{example or f'conv_{name}'}"
-    checks.require(fits, name, rule, network, remedy)
+    checks.require(fits, name, rule, network, f"In gin: @{example}")

@@ -35,8 +35,8 @@ def conv_decoder(
         image_shape: (H, W, C) with H = W = 128, 64 or 32.
         seed: Seed of the initial weights, at least 0.
         width: Units of the hidden dense layer, at least 1.
-        batch_norm: Whether the layers with ReLU are normalised over the batch, as
-            generators of a GAN are lest all codes give one image (Radford et al. 2016).
+        batch_norm: Whether the layers with ReLU are normalised over the batch, as those
+            of a GAN's generator are (Radford et al. 2016, against its collapse).
         dtype: "float32" or "mixed_bfloat16" (float32 weights, bfloat16 arithmetic).
 
     Returns:
