@@ -11,7 +11,7 @@ given to be tight). Values relative to max(1, |value|), gradients by norm per dr
 
 import argparse
 
-from tf_disentangle.cli import quiet
+from tf_disentangle.cli import startup
 
 P, DRAWS = 10, 256
 
@@ -77,7 +77,7 @@ def main():
     parser.add_argument("--norm", type=float, default=3 * P**0.5)
     parser.add_argument("--deviation", type=float, default=None)
     options = parser.parse_args()
-    quiet.import_tensorflow()
+    startup.import_tensorflow()
     tight = options.deviation is not None
     inputs = draws(options.norm, options.deviation or 0.05, tight)
     print(f"{'nu':>8} {'term':5} {'value':>8} {'in z':>8} {'in mu':>8} {'in L':>8}")

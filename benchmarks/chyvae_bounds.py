@@ -9,7 +9,7 @@ best q(Sigma|x) of the mean-field form, structured (equation 13).
 
 import argparse
 
-from tf_disentangle.cli import quiet
+from tf_disentangle.cli import startup
 
 
 def posterior_of(size, draws):
@@ -49,7 +49,7 @@ def main():
     parser.add_argument("--latents", type=int, default=10)
     parser.add_argument("--draws", type=int, default=20_000)
     options = parser.parse_args()
-    quiet.import_tensorflow()
+    startup.import_tensorflow()
     import numpy as np
     import tensorflow as tf
 

@@ -15,7 +15,7 @@ import argparse
 import functools
 import itertools
 
-from tf_disentangle.cli import quiet
+from tf_disentangle.cli import startup
 
 LATENTS = 10
 
@@ -32,7 +32,7 @@ def model_of(depth, width, seed):
     """Returns a FactorVAE with this critic; its other parts do not matter."""
     from tf_disentangle import latents, models, networks, objectives
 
-    model = models.vae(
+    model = models.build_vae(
         (32, 32, 1),
         seed,
         latents=latents.GaussianLatents(LATENTS),
@@ -86,7 +86,7 @@ def main():
     parser.add_argument("--rhos", type=float, nargs="*", default=[0.0, 0.3])
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
-    quiet.import_tensorflow()
+    startup.import_tensorflow()
     import numpy as np
 
     print("rho  exact  depth  batch  updates a batch  updates    bias  spread   noise")

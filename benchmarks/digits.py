@@ -27,7 +27,7 @@ def codes_and_digits(run):
     """Returns codes and digits of the training images and of the held-out ones."""
     batches, data = run.experiment.batches, run.dataset
     for part in (np.sort(batches.training), np.sort(batches.held_out)):
-        yield run.represent(data.images()[part]), data.factors_of(part)[:, 0]
+        yield run.encode(data.images()[part]), data.factors_of(part)[:, 0]
 
 
 def nats_of(run):
@@ -82,7 +82,7 @@ def traversals(name, run, image, num_rows):
     nats = nats_of(run)
     return visualization.traversals(
         run.model.decode,
-        run.represent(image[np.newaxis])[0],
+        run.encode(image[np.newaxis])[0],
         values=visualization.normal_quantiles(10),
         columns=run.model.latents.columns,
         notes=[f"{value:.2f} nats" for value in nats],

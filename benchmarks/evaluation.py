@@ -46,7 +46,7 @@ def main():
     started, busy = time.perf_counter(), time.process_time()
     metrics.evaluate(
         run.dataset,
-        run.represent,
+        run.encode,
         {name: timed(name, metric) for name, metric in chosen.items()},
         columns=run.model.latents.columns,
     )

@@ -53,7 +53,7 @@ class Grid:
     factor_names = tuple("abcde")
     factor_sizes = SIZES
     image_shape = (1, len(SIZES), 1)
-    exceptions = frozenset()
+    traits = frozenset()
 
     def sample_factors(self, n, rng):
         """Uniform factors."""
@@ -73,13 +73,13 @@ def encoder():
         for shape in itertools.pairwise(widths)
     ]
 
-    def represent(images):
+    def encode(images):
         x = images[:, 0, :, 0].astype(np.float32) / np.array(SIZES, np.float32)
         for layer in layers[:-1]:
             x = np.maximum(x @ layer, 0)
         return x @ layers[-1]
 
-    return represent
+    return encode
 
 
 # ------------------------------------------------------------------ the published ways
@@ -159,8 +159,8 @@ def published_dci(train_codes, train_factors, test_codes, test_factors):
 
 def published_factor_vae(votes):
     """Every draw rendered and encoded, vote by vote."""
-    dataset, represent, rng = Grid(), encoder(), np.random.default_rng(0)
-    encode = lambda factors: represent(dataset.render(factors))  # noqa: E731
+    dataset, encode, rng = Grid(), encoder(), np.random.default_rng(0)
+    encode = lambda factors: encode(dataset.render(factors))  # noqa: E731
     overall = encode(dataset.sample_factors(10_000, rng)).var(axis=0, ddof=1)
     counts = np.zeros((2, NUM_LATENTS, len(SIZES)), int)
     for part, number in enumerate((votes, votes // 2)):

@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/overhead.py [--steps=2000] [--gin_file=chyvae.gin]
 
-One real run at the default cadence; each duty's own seconds are read off the clock as
+One real run at the default intervals; each duty's own seconds are read off the clock as
 it acts, so the machine's wandering speed does not hide what is far below it. Rows and
 checkpoints must stay under 1%.
 """
@@ -14,9 +14,9 @@ import collections
 import tempfile
 import time
 
-from tf_disentangle.cli import quiet
+from tf_disentangle.cli import startup
 
-quiet.import_tensorflow()
+startup.import_tensorflow()
 
 from tf_disentangle import configuration  # noqa: E402
 from tf_disentangle.training import callbacks  # noqa: E402

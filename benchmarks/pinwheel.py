@@ -88,9 +88,9 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
 
-    from tf_disentangle.cli import quiet
+    from tf_disentangle.cli import startup
 
-    quiet.import_tensorflow()
+    startup.import_tensorflow()
     from tf_disentangle import visualization
 
     rows, panels = [], {}

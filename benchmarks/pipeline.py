@@ -39,7 +39,7 @@ def resident_batches(data, _):
     """Index batches, gathered in a function as a train step gathers them."""
     import tensorflow as tf
 
-    from tf_disentangle.datasets.resident import ResidentImages
+    from tf_disentangle.training.resident import ResidentImages
 
     gather = tf.function(ResidentImages(data.images()).__call__)
     return (gather(indices) for indices in index_batches(data))
@@ -49,14 +49,14 @@ def index_batches(data):
     """Batches of indices of a data set, without end."""
     import numpy as np
 
-    from tf_disentangle.datasets import pipeline
+    from tf_disentangle.training import input_pipeline
 
-    return pipeline.index_batches(np.arange(len(data)), BATCH, seed=0)
+    return input_pipeline.index_batches(np.arange(len(data)), BATCH, seed=0)
 
 
 def streamed_batches(data, _):
     """Batches that are gathered on the host."""
-    from tf_disentangle.datasets.pipeline import streamed
+    from tf_disentangle.training.input_pipeline import streamed
 
     return streamed(index_batches(data), data.images())
 
@@ -125,7 +125,7 @@ def worker(name, way, options):
     import tensorflow as tf
 
     from tf_disentangle import datasets
-    from tf_disentangle.datasets import pipeline, resident  # noqa: F401 imported now
+    from tf_disentangle.training import input_pipeline, resident  # noqa: F401 imported now
 
     tf.zeros([1])  # starts the runtime
     sys.stdin.readline()
@@ -150,7 +150,7 @@ def step_worker(name, options):
 
     from tf_disentangle import configuration, datasets
 
-    bindings = [f"train.dataset = @{name}()", f"train.batch_size = {BATCH}"]
+    bindings = [f"train.data = @{name}()", f"train.batch_size = {BATCH}"]
     configuration.parse(["vae.gin"], [*bindings, "train.metrics = []"])
     with tempfile.TemporaryDirectory() as folder:
         model = configuration.build("train", output=folder).model

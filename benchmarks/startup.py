@@ -22,10 +22,10 @@ def first_step(cache, steps=1):
     with tempfile.TemporaryDirectory() as folder:
         bindings = {
             "train.steps": steps,
-            "Cadence.log": 1,
-            "Cadence.evaluate": 0,
-            "Cadence.pictures": 0,
-            "Cadence.save": 0,
+            "Intervals.log": 1,
+            "Intervals.evaluate": 0,
+            "Intervals.pictures": 0,
+            "Intervals.save": 0,
             "train.metrics": [],
         }
         arguments = [f"--gin_param={name}={value}" for name, value in bindings.items()]

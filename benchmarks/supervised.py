@@ -41,7 +41,7 @@ ROW = "{:20}{:9.2f}{:9.2f}"
 class Grid:
     """A grid set whose images carry their factors."""
 
-    exceptions = frozenset()
+    traits = frozenset()
 
     def __init__(self, sizes):
         self.factor_sizes = tuple(sizes)
@@ -61,18 +61,18 @@ def model(sizes, mixing):
     """Images to codes: the golden mixture, its noise drawn once for each image."""
     rng, sizes = np.random.default_rng(2), np.array(sizes)
 
-    def represent(images):
+    def encode(images):
         factors = images[:, 0, :, 0].astype(np.int64)
         scaled = (factors - (sizes - 1) / 2) / (sizes / np.sqrt(12))
         noise = rng.standard_normal((len(images), mixing.shape[1]))
         return (scaled @ mixing + 0.3 * noise).astype(np.float32)
 
-    return represent
+    return encode
 
 
-def encoded(dataset, represent):
+def encoded(dataset, encode):
     """The encoder with every image of the grid encoded."""
-    encoder = EncodedFactors(dataset, represent)
+    encoder = EncodedFactors(dataset, encode)
     whole = int(np.prod(dataset.factor_sizes))
     options = {"num_train": whole, "encode_batch_size": 4096, "progress": False}
     for seed in range(20):  # With replacement: what is left falls by e each time.

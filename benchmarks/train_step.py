@@ -33,7 +33,11 @@ CONTESTANTS = {  # gin file, bindings, what it is compared with in PyTorch
     "vae": ("vae.gin", [], [PLAIN]),
     "beta_vae": ("beta_vae.gin", [], [PLAIN]),
     "chyvae": ("chyvae.gin", [], [PLAIN]),
-    "chyvae bfloat16": ("chyvae.gin", ["vae.precision='mixed_bfloat16'"], [PLAIN]),
+    "chyvae bfloat16": (
+        "chyvae.gin",
+        ["build_vae.precision='mixed_bfloat16'"],
+        [PLAIN],
+    ),
     "factor_vae": ("factor_vae.gin", [], [FACTOR, "5"]),
     "factor_vae 1": ("factor_vae.gin", ["CriticTraining.updates=1"], [FACTOR, "1"]),
 }
@@ -41,9 +45,9 @@ CONTESTANTS = {  # gin file, bindings, what it is compared with in PyTorch
 
 def worker(name, steps, rounds, clock, threads):
     """Trains; waits for a line before each interval, answers with its speed."""
-    from tf_disentangle.cli import quiet
+    from tf_disentangle.cli import startup
 
-    quiet.import_tensorflow()
+    startup.import_tensorflow()
     import keras
     import tensorflow as tf
 
@@ -73,10 +77,10 @@ def worker(name, steps, rounds, clock, threads):
         bindings = [
             *own,
             f"train.steps = {steps * (rounds + 1)}",
-            f"Cadence.log = {steps}",
-            "Cadence.evaluate = 0",
-            "Cadence.save = 0",
-            "Cadence.pictures = 0",
+            f"Intervals.log = {steps}",
+            "Intervals.evaluate = 0",
+            "Intervals.save = 0",
+            "Intervals.pictures = 0",
             "train.metrics = []",
         ]
         configuration.parse([gin_file], bindings)

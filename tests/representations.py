@@ -27,7 +27,7 @@ class GridDataset:
         self.factor_names = tuple(f"factor{k}" for k in range(len(self.factor_sizes)))
         self.image_shape = (2, len(self.factor_sizes), 1)
         names = {"stochastic_images"} if stochastic else set()
-        self.exceptions = frozenset(names)
+        self.traits = frozenset(names)
         self.num_rendered = 0
 
     def __len__(self):
@@ -43,7 +43,7 @@ class GridDataset:
     def render(self, factors, rng=None):
         images = np.zeros((len(factors), *self.image_shape), np.uint8)
         images[:, 0, :, 0] = factors
-        if "stochastic_images" in self.exceptions:
+        if "stochastic_images" in self.traits:
             images[:, 1, :, 0] = rng.integers(256, size=factors.shape)
         self.num_rendered += len(images)
         return images
@@ -98,11 +98,11 @@ def dead_latent(sizes):
 def duplicated(sizes):
     """Perfect, with factor 0 in two latents more, one of them shrunk."""
 
-    def represent(images):
+    def encode(images):
         codes = standardised(images, sizes)
         return np.column_stack([codes, -codes[:, 0], 0.5 * codes[:, 0]])
 
-    return represent
+    return encode
 
 
 def missing_factor(sizes):
@@ -131,33 +131,33 @@ def entangled(sizes):
     """
     sizes = np.asarray(sizes)
 
-    def represent(images):
+    def encode(images):
         gaussian = stats.norm.ppf((factors_of(images) + 0.5) / sizes)
         return stats.norm.cdf(gaussian @ hadamard(sizes)) * np.sqrt(12)
 
-    return represent
+    return encode
 
 
 def noisy(sizes, scale, seed=0):
     """Perfect plus Gaussian noise, anew in each call: encode every draw."""
     rng = np.random.default_rng(seed)
 
-    def represent(images):
+    def encode(images):
         codes = standardised(images, sizes)
         return codes + scale * rng.standard_normal(codes.shape)
 
-    return represent
+    return encode
 
 
 def mixed(sizes, mixing, scale, seed=0):
     """A linear mixture plus Gaussian noise, anew in each call."""
     rng = np.random.default_rng(seed)
 
-    def represent(images):
+    def encode(images):
         codes = standardised(images, sizes) @ mixing
         return codes + scale * rng.standard_normal(codes.shape)
 
-    return represent
+    return encode
 
 
 def unrelated(num_latents, seed=0):
@@ -166,11 +166,11 @@ def unrelated(num_latents, seed=0):
     return lambda images: rng.standard_normal((len(images), num_latents))
 
 
-def drawn(represent, sizes, n, seed=0):
+def drawn(encode, sizes, n, seed=0):
     """Codes [n, L] and factors [n, K] of n draws: what metrics of arrays take."""
     dataset = GridDataset(sizes)
     factors = dataset.sample_factors(n, np.random.default_rng(seed))
-    return represent(dataset.render(factors)), factors
+    return encode(dataset.render(factors)), factors
 
 
 def golden():

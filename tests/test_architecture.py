@@ -13,29 +13,30 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "tf_disentangle"
 
-BASE = {"protocols", "checks"}
+BASE = {"interfaces", "checks", "configs"}
 STANDARD = set(sys.stdlib_module_names) | {"numpy"}
 TF = {"tensorflow"}
 TFP = {"tensorflow", "tensorflow_probability"}
 
 # room: (what it may import from the package, what from outside beyond numpy)
 RULES = {
-    "protocols": (set(), set()),
+    "interfaces": (set(), set()),
     "checks": (set(), set()),
+    "configs": ({"checks"}, {"keras"}),
     "files": ({"checks"}, set()),
     "datasets": (BASE | {"files"}, {"cv2", "tqdm"}),
-    "datasets.pipeline": (BASE, TF),
-    "datasets.resident": (BASE, TF),
-    "datasets.real": (
+    "datasets.published": (
         BASE | {"files"},
         {"h5py", "PIL", "scipy", "tensorflow_datasets", "tqdm"},
     ),
+    "datasets.files": (BASE | {"files"}, {"h5py", "PIL", "scipy"}),
     "networks": (BASE, {"keras"}),
     "distributions": ({"checks"}, TFP),
-    "latents": ({"distributions", "protocols", "checks"}, TFP | {"keras"}),
-    "objectives": ({"distributions", "protocols", "checks"}, TFP),
-    "models": ({"latents", "objectives"} | BASE, TFP | {"keras"}),
-    "models.zoo": ({"latents", "objectives", "networks"} | BASE, {"keras"}),
+    "priors": ({"distributions", "interfaces", "checks"}, TFP | {"keras"}),
+    "latents": ({"distributions", "priors", "interfaces", "checks"}, TFP | {"keras"}),
+    "objectives": ({"distributions", "interfaces", "checks"}, TFP),
+    "models": ({"latents", "priors", "objectives"} | BASE, TFP | {"keras"}),
+    "models.builders": ({"latents", "objectives", "networks"} | BASE, {"keras"}),
     "metrics": (BASE, {"scipy", "sklearn", "numba", "threadpoolctl", "tqdm"}),
     "visualization": (BASE | {"files"}, {"PIL"}),
     "training": (
@@ -53,6 +54,7 @@ RULES = {
             "models",
             "networks",
             "objectives",
+            "priors",
             "training",
         }
         | BASE,
@@ -69,6 +71,7 @@ RULES = {
             "models",
             "networks",
             "objectives",
+            "priors",
             "serving",
             "training",
             "visualization",

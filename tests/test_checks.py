@@ -70,11 +70,11 @@ def test_nearest_suggests_or_lists():
 
 
 def test_accepts_reads_the_signature_and_calls_nothing():
-    def raises(dataset, represent, *, seed=0):
+    def raises(dataset, encode, *, seed=0):
         raise AssertionError
 
     assert checks.accepts(raises, 1, 2)
-    assert checks.accepts(raises, 1, represent=2, seed=3)
+    assert checks.accepts(raises, 1, encode=2, seed=3)
     assert checks.accepts(raises, 1), "others may come from gin"
     assert not checks.accepts(raises, 1, 2, 3)
     assert not checks.accepts(raises, 1, 2, sead=3)

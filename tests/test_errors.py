@@ -46,7 +46,7 @@ class Squares:
 
     factor_names = factor_sizes = ()
     image_shape = (48, 48, 1)
-    exceptions = frozenset()
+    traits = frozenset()
 
     def __init__(self, side=48):
         self.image_shape = (side, side, 1)
@@ -95,10 +95,10 @@ train.steps = 4
 train.batch_size = 8
 train.validation_size = 16
 train.metrics = []
-Cadence.log = 2
-Cadence.evaluate = 0
-Cadence.save = 2
-Cadence.pictures = 0
+Intervals.log = 2
+Intervals.evaluate = 0
+Intervals.save = 2
+Intervals.pictures = 0
 """
 
 
@@ -256,7 +256,7 @@ def _environment(stack, **values):
 
 
 AGAIN = "train --gin_file=runs/a/config.gin"
-SQUARES = "import my_parts\ninclude 'vae.gin'\ntrain.dataset = @Squares()\n"
+SQUARES = "import my_parts\ninclude 'vae.gin'\ntrain.data = @Squares()\n"
 
 CASES = {
     "Commands and options": [
@@ -292,7 +292,7 @@ CASES = {
         Case("A source without the files", "data prepare mnist --source=runs"),
         gin_case(
             "A folder of images that is not there",
-            "include 'vae.gin'\ntrain.dataset = @ImageFolder()\n"
+            "include 'vae.gin'\ntrain.data = @ImageFolder()\n"
             "ImageFolder.path = 'picturs'",
         ),
     ],
@@ -317,8 +317,8 @@ CASES = {
         gin_case("A line that is no statement", "train.steps 300"),
         gin_case("An open bracket", "train.metrics = [@factor_vae_score"),
         gin_case("No comma", "train.metrics = [@factor_vae_score @mine]"),
-        gin_case("Arguments in parentheses", "vae.objective = @beta_vae(beta=3)"),
-        gin_case("A function without its @", "vae.objective = beta_vae(beta=3)"),
+        gin_case("Arguments in parentheses", "build_vae.objective = @beta_vae(beta=3)"),
+        gin_case("A function without its @", "build_vae.objective = beta_vae(beta=3)"),
         gin_case("Arithmetic", "train.steps = 2 * 3"),
         gin_case("A string without quotes", "Device.strategy = mirrored"),
         param_case("Quotes that the shell took", "factor_vae_score.protocol=dlib"),
@@ -388,14 +388,14 @@ CASES = {
         param_case("An exponent for a count", "train.steps=1e5"),
         param_case("A list for a number", "train.seed=[1, 2]"),
         param_case("None for a number", "train.steps=None"),
-        param_case("None for the data", "train.dataset=None"),
+        param_case("None for the data", "train.data=None"),
         param_case("A negative seed", "train.seed=-1"),
         param_case("A seed of more than 31 bits", "train.seed=3000000000"),
         param_case("A string for True or False", "train.with_replacement='no'"),
         param_case("No latents", "GaussianLatents.num_latents=0"),
         param_case("No units", "conv_decoder.width=0"),
         param_case("A misspelt choice of latents", "GaussianLatents.covariance='ful'"),
-        param_case("An unknown precision", "vae.precision='float16'"),
+        param_case("An unknown precision", "build_vae.precision='float16'"),
         param_case("A correlation of 1 and more", "CorrelatedEllipses.correlation=1.5"),
         param_case(
             "A matrix that is no covariance",
@@ -415,8 +415,8 @@ CASES = {
         param_case("A path that is none", "CorrelatedEllipses.cache_dir=1"),
         param_case("A misspelt protocol", "factor_vae_score.protocol='dlip'"),
         param_case("A metric without votes", "factor_vae_score.num_test_votes=0"),
-        param_case("No logging interval", "Cadence.log=0"),
-        param_case("No checkpoint kept", "Cadence.keep=0"),
+        param_case("No logging interval", "Intervals.log=0"),
+        param_case("No checkpoint kept", "Intervals.keep=0"),
         param_case(
             "A category without a choice",
             "CategoricalLatents.sizes=[1]",
@@ -440,17 +440,25 @@ CASES = {
         Case("Steps that are none", "visualize runs/a --traversal=3"),
     ],
     "Parts": [
-        gin_case("A part that is missing", "train.model = @vae\ntrain.steps = 100"),
-        param_case("No parentheses where a thing is needed", "vae.objective=@elbo"),
-        param_case("The same for data", "train.dataset=@CorrelatedEllipses"),
+        gin_case(
+            "A part that is missing", "train.model = @build_vae\ntrain.steps = 100"
+        ),
+        param_case(
+            "No parentheses where a thing is needed", "build_vae.objective=@elbo"
+        ),
+        param_case("The same for data", "train.data=@CorrelatedEllipses"),
         param_case("The same for a schedule", "Adam.learning_rate=@CosineDecay"),
         param_case(
             "Parentheses where a function is needed",
             "train.metrics=[@factor_vae_score()]",
         ),
-        param_case("The same for a model", "train.model=@vae()"),
-        param_case("A part of another kind", "vae.objective=@StandardNormalPrior()"),
-        param_case("A name in quotes for a part", "vae.latents='GaussianLatents'"),
+        param_case("The same for a model", "train.model=@build_vae()"),
+        param_case(
+            "A part of another kind", "build_vae.objective=@StandardNormalPrior()"
+        ),
+        param_case(
+            "A name in quotes for a part", "build_vae.latents='GaussianLatents'"
+        ),
         param_case(
             "Categorical latents where continuous ones are needed",
             "JointLatents.continuous=@CategoricalLatents()",
@@ -468,9 +476,9 @@ CASES = {
         param_case("A name in quotes for a likelihood", "elbo.likelihood='bernoulli'"),
         param_case("A metric without a list", "train.metrics=@factor_vae_score"),
         param_case("A number for a model", "train.model=3"),
-        param_case("A number for a network", "vae.encoder=3"),
+        param_case("A number for a network", "build_vae.encoder=3"),
         param_case("A function that makes no model", "train.model=@elbo"),
-        param_case("A function that makes no network", "vae.encoder=@elbo"),
+        param_case("A function that makes no network", "build_vae.encoder=@elbo"),
         param_case("A function that is no metric", "train.metrics=[@elbo]"),
         param_case("A callback that is none", "train.callbacks=[@elbo()]"),
         param_case("A callback that needs a value", "train.callbacks=[@CSVLogger()]"),
@@ -555,7 +563,7 @@ CASES = {
         ),
         param_case(
             "One penalty twice",
-            "vae.objective=@Objective()",
+            "build_vae.objective=@Objective()",
             "Objective.name='mine'",
             "Objective.penalties=[@TotalCorrelation(), @TotalCorrelation()]",
             "TotalCorrelation.weight=1.0",
@@ -582,7 +590,7 @@ CASES = {
         ),
         param_case(
             "Two terms that need a critic",
-            "vae.objective=@Objective()",
+            "build_vae.objective=@Objective()",
             "Objective.name='mine'",
             "Objective.penalties=[@a/CriticTotalCorrelation(), "
             "@b/CriticTotalCorrelation()]",
@@ -595,12 +603,12 @@ CASES = {
         ),
         param_case(
             "A name in quotes for a critic",
-            "vae.critic='mlp_critic'",
+            "build_vae.critic='mlp_critic'",
             file="factor_vae.gin",
         ),
         param_case(
             "Settings of a critic without parentheses",
-            "vae.critic_training=@CriticTraining",
+            "build_vae.critic_training=@CriticTraining",
             file="factor_vae.gin",
         ),
         param_case(
@@ -621,16 +629,16 @@ CASES = {
         ),
         param_case(
             "An ELBO for a game",
-            "gan.objective=@elbo()",
+            "build_infogan.objective=@elbo()",
             file="infogan.gin",
         ),
         param_case(
             "A game for a VAE",
-            "vae.objective=@infogan()",
+            "build_vae.objective=@infogan()",
         ),
         param_case(
             "An objective that leaves a posterior untrained",
-            "vae.objective=@beta_tcvae()",
+            "build_vae.objective=@beta_tcvae()",
             file="chyvae_mean_field.gin",
         ),
         param_case(
@@ -645,7 +653,7 @@ CASES = {
         ),
         param_case(
             "Networks for pictures, data of points",
-            "vae.encoder=@conv_encoder",
+            "build_vae.encoder=@conv_encoder",
             file="pinwheel.gin",
         ),
     ],
@@ -703,9 +711,9 @@ CASES = {
             "A metric of factors for data without",
             SQUARES + "Squares.side = 64",
         ),
-        param_case("An objective without its prior", "vae.objective=@chyvae()"),
+        param_case("An objective without its prior", "build_vae.objective=@chyvae()"),
         param_case("Steps that no interval divides", "train.steps=150"),
-        param_case("A cadence that is no multiple", "Cadence.save=150"),
+        param_case("A intervals that is no multiple", "Intervals.save=150"),
         param_case("Steps per call that do not divide", "Device.steps_per_execution=3"),
     ],
     "Devices": [
@@ -742,7 +750,7 @@ CASES = {
         Case(
             "An interval that the steps done do not fit",
             f"{AGAIN} --output=runs/a --gin_param=train.steps=9 "
-            "--gin_param=Cadence.log=3 --gin_param=Cadence.save=3",
+            "--gin_param=Intervals.log=3 --gin_param=Intervals.save=3",
         ),
         param_case("A warm start from no run", "train.warm_start='runs/c'"),
         param_case("A warm start from a number", "train.warm_start=3"),

@@ -5,8 +5,8 @@ import textwrap
 
 import numpy as np
 import pytest
-
 from tests.datasets.published_files import make
+
 from tf_disentangle import checks, configuration
 from tf_disentangle.datasets import SETS
 
@@ -42,7 +42,7 @@ def test_builds_and_every_binding_is_consumed(file, tmp_path):
     experiment = configuration.build("train", output=str(tmp_path))
     for metric in experiment.metrics:
         assert re.fullmatch(r"[a-z_]+", metric.__name__)
-    experiment.rehearse()
+    experiment.dry_run()
     assert configuration.unused_bindings() == []
     assert not (tmp_path / "run.json").exists(), "prepare writes nothing"
 
@@ -64,7 +64,7 @@ MADE = [f for f in SET_FILES if f not in REAL and f.stem != "pinwheel"]
 @pytest.mark.parametrize("file", MADE, ids=lambda f: f.stem)
 def test_files_of_data_sets_replace_the_set_of_a_model(file, tmp_path):
     text = file.read_text()
-    named = re.search(r"^train.dataset = @(\w+)\(\)$", text, re.MULTILINE)[1]
+    named = re.search(r"^train.data = @(\w+)\(\)$", text, re.MULTILINE)[1]
     few = [FEW] if "@CorrelatedEllipses()" in text else []
     configuration.parse(["vae.gin", str(file)], few)
     experiment = configuration.build("train", output=str(tmp_path))
@@ -107,7 +107,7 @@ def test_files_of_real_sets_are_trained_on_once_prepared(name, tmp_path, monkeyp
 
 def test_sets_wrap_sets_that_wrap_sets(tmp_path):
     bindings = [
-        "train.dataset = @HeldOut()",
+        "train.data = @HeldOut()",
         "HeldOut.dataset = @Noisy()",
         "HeldOut.combinations = [{'shape': 3, 'object_hue': (0, 1)}, {'scale': 7}]",
         "Noisy.dataset = @Rooms3D()",
@@ -185,7 +185,7 @@ def test_a_run_goes_on_to_more_steps_but_not_as_another_run(tmp_path):
     configuration.require_same_run(saved)
     allowed = [
         "train.steps = 200",
-        "Cadence.save = 100",
+        "Intervals.save = 100",
         "Device.strategy = 'mirrored'",
     ]
     configuration.parse(["chyvae.gin"], allowed)
@@ -261,9 +261,9 @@ def test_an_objective_of_its_own_from_parts(tmp_path):
         ["vae.gin"],
         [
             "CorrelatedEllipses.num_images = 2500",
-            "vae.objective = @Objective()",
+            "build_vae.objective = @Objective()",
             "Objective.name = 'mine'",
-            "Objective.kl_cost = @CapacityKL()",
+            "Objective.kl_term = @CapacityKL()",
             "CapacityKL.gamma = 20.0",
             "CapacityKL.capacity = @CosineSchedule()",
             "CosineSchedule.start = 1.0",
@@ -276,7 +276,7 @@ def test_an_objective_of_its_own_from_parts(tmp_path):
         ],
     )
     objective = configuration.build("train", output=str(tmp_path)).model.objective
-    assert float(objective.kl_cost.capacity(2)) == pytest.approx(5.0)
+    assert float(objective.kl_term.capacity(2)) == pytest.approx(5.0)
     assert [p.name for p in objective.penalties] == [
         "weighted_tc",
         "covariance_penalty",
@@ -288,7 +288,7 @@ MINE = """
 import gin
 import tensorflow as tf
 import tensorflow_probability as tfp
-from tf_disentangle.latents import Prior
+from tf_disentangle.priors import (Prior,)
 
 @gin.register
 class WideNormal(Prior):
@@ -303,7 +303,7 @@ class WideNormal(Prior):
         return tfp.distributions.Normal(tf.zeros(self.num_latents), self.scale)
 
 @gin.register
-def answer(dataset, represent):
+def answer(dataset, encode):
     return 42
 """
 
@@ -338,8 +338,8 @@ def test_a_users_own_prior_and_metric_from_outside(tmp_path, monkeypatch):
         ("Adam.learning_rate = @CosineDecay", "with its parentheses"),
         ("Adam.learning_rate = -1.0", "learning_rate must be at least 0.0"),
         ("Adam.learning_rate = -1", "Received instead: learning_rate=-1"),
-        ("vae.objective = @elbo", "with its parentheses"),
-        ("vae.latents = 'x'", "latents must be Latents"),
+        ("build_vae.objective = @elbo", "with its parentheses"),
+        ("build_vae.latents = 'x'", "latents must be Latents"),
         ("InverseWishartPrior.sigma0 = 'I'", "sigma0 must be a symmetric"),
     ],
 )
@@ -357,7 +357,7 @@ def test_missing_value_of_an_inner_function_names_that_function(tmp_path):
 
 
 def test_missing_value_is_named(tmp_path):
-    configuration.parse([], ["train.model = @vae", "train.steps = 3"])
+    configuration.parse([], ["train.model = @build_vae", "train.steps = 3"])
     with pytest.raises(ValueError, match=r"train needs a value for .*dataset"):
         configuration.build("train", output=str(tmp_path))
 
@@ -367,7 +367,7 @@ def used_up(text, tmp_path, *bindings, name="mine.gin"):
     file = tmp_path / name
     file.write_text(text)
     configuration.parse([str(file)], [FEW, *bindings])
-    configuration.build("train", output=str(tmp_path / "run")).rehearse()
+    configuration.build("train", output=str(tmp_path / "run")).dry_run()
     return configuration.drop_unused()
 
 
@@ -402,7 +402,7 @@ def test_bindings_that_are_used_are_no_error(tmp_path):
 include 'vae.gin'
 wide = 16
 half/conv_encoder.width = %wide
-vae.encoder = @half/conv_encoder
+build_vae.encoder = @half/conv_encoder
 train.metrics = [@factor_vae_score, @other/factor_vae_score]
 factor_vae_score.num_test_votes = 30
 other/factor_vae_score.protocol = 'dlib'
@@ -422,7 +422,7 @@ CSVLogger.filename = 'called later, if at all'
 def test_defaults_of_a_replaced_part_are_dropped_and_named(tmp_path):
     dropped = used_up(
         "include 'chyvae.gin'\n"
-        "vae.objective = @elbo()\n"
+        "build_vae.objective = @elbo()\n"
         "GaussianLatents.prior = @StandardNormalPrior()\n",
         tmp_path,
     )
@@ -437,7 +437,7 @@ def test_defaults_of_a_replaced_part_are_dropped_and_named(tmp_path):
 def test_in_a_runs_configuration_a_line_for_nothing_is_an_error_too(tmp_path):
     (tmp_path / "run.json").write_text("{}")
     text = "include 'vae.gin'\nvae.objective = @beta_vae()\nbeta_vae.beta = 4.0\n"
-    replacing = "vae.objective = @elbo()"
+    replacing = "build_vae.objective = @elbo()"
     dropped = used_up(text, tmp_path, replacing, name="config.gin")
     assert dropped == [f"beta_vae.beta ({tmp_path}/config.gin, line 3)"]
     for line in ("InverseWishartPrior.nu = 200", "other/beta_vae.beta = 3", "a = 1"):
@@ -469,7 +469,7 @@ def test_what_a_file_replaces_it_must_not_bind_itself(tmp_path):
     with pytest.raises(checks.ArgumentError, match=r"beta_vae\.beta = 4.0"):
         used_up(text, tmp_path)
     # Neither may a file that is read later.
-    (tmp_path / "second.gin").write_text("vae.objective = @elbo()\n")
+    (tmp_path / "second.gin").write_text("build_vae.objective = @elbo()\n")
     text = f"include '{first}'\ninclude 'second.gin'\nbeta_vae.beta = 4.0\n"
     with pytest.raises(checks.ArgumentError, match=r"beta_vae\.beta = 4.0"):
         used_up(text, tmp_path)
@@ -499,7 +499,7 @@ def test_what_is_dropped_is_told_in_one_line_for_each_file(tmp_path):
 def test_macros_of_functions_that_are_called_later_wait_for_them(tmp_path):
     bindings = ["STEPS = 3", "mig_score.seed = %STEPS"]
     configuration.parse(["vae.gin"], [FEW, *bindings])
-    configuration.build("train", output=str(tmp_path / "run")).rehearse()
+    configuration.build("train", output=str(tmp_path / "run")).dry_run()
     unused = configuration.unused_bindings()
     assert [key.scope for key in unused if not key.selector.endswith("score")] == [
         "STEPS"
@@ -520,8 +520,8 @@ def late(value=1):
     return value
 
 @gin.register
-def own_score(dataset, represent):
-    factor_vae_score(dataset, represent)  # ends the rehearsal at its first image
+def own_score(dataset, encode):
+    factor_vae_score(dataset, encode)  # ends the rehearsal at its first image
     return threshold(), late()
 """
 

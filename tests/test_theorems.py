@@ -16,8 +16,9 @@ import scipy.stats
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tf_disentangle.latents import (
-    GaussianLatents,
+from tf_disentangle.latents import GaussianLatents
+from tf_disentangle.objectives import Inference, beta_vae, elbo
+from tf_disentangle.priors import (
     InverseGammaPrior,
     InverseWishartPrior,
     LaplacePrior,
@@ -28,7 +29,6 @@ from tf_disentangle.latents import (
     StandardNormalPrior,
     StudentTProductPrior,
 )
-from tf_disentangle.objectives import Inference, beta_vae, elbo
 
 tfd = tfp.distributions
 SEED = tf.constant([6, 3])
@@ -146,7 +146,7 @@ def test_beta_vae_is_the_elbo_under_the_annealed_prior(name, beta):
         tf.fill([draws, 1], 0.7), tf.fill([draws, 1, 1], 0.8)
     )
     sample = posterior.sample(seed=SEED)
-    costs = beta_vae(beta).kl_cost(latents.kl(posterior, sample, SEED), 0).numpy()
+    costs = beta_vae(beta).kl_term(latents.kl(posterior, sample, SEED), 0).numpy()
 
     log_f = np.log(integral(lambda z: np.exp(beta * log_p(z))))
     kl = integral(lambda z: q.pdf(z) * (q.logpdf(z) - beta * log_p(z) + log_f))

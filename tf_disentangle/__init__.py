@@ -28,6 +28,7 @@ _ROOMS = (
     "models",
     "networks",
     "objectives",
+    "priors",
     "serving",
     "training",
     "visualization",
@@ -37,7 +38,7 @@ __all__ = ["__version__", "load", *_ROOMS]
 
 
 def load(run: str | os.PathLike, checkpoint: str = "last") -> LoadedRun:
-    """Loads a trained run: its model, data set and `represent`.
+    """Loads a trained run: its model, data set and `encode`.
 
     Args:
         run: The run folder.

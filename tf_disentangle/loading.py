@@ -9,8 +9,8 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from tf_disentangle import checks
+from tf_disentangle.interfaces import Dataset
 from tf_disentangle.models import LatentModel
-from tf_disentangle.protocols import Dataset
 from tf_disentangle.training import Experiment, RunFolder
 from tf_disentangle.training.checkpoints import find, restore_weights, step_of
 
@@ -21,7 +21,7 @@ class LoadedRun:
 
     Attributes:
         folder: The run folder.
-        experiment: The run as configured: metrics, batches, cadence.
+        experiment: The run as configured: metrics, batches, intervals.
         step: Steps that the weights have seen.
     """
 
@@ -39,9 +39,9 @@ class LoadedRun:
         """The data set that it was trained on."""
         return self.experiment.dataset
 
-    def represent(self, images: np.ndarray) -> np.ndarray:
+    def encode(self, images: np.ndarray) -> np.ndarray:
         """Maps uint8 images [N, H, W, C] to codes [N, L]."""
-        return self.model.represent(images)
+        return self.model.encode(images)
 
 
 def load(

@@ -24,10 +24,10 @@ conv_decoder.width = 8
 train.steps = 4
 train.batch_size = 8
 train.validation_size = 16
-Cadence.log = 2
-Cadence.evaluate = 2
-Cadence.save = 2
-Cadence.pictures = 4
+Intervals.log = 2
+Intervals.evaluate = 2
+Intervals.save = 2
+Intervals.pictures = 4
 factor_vae_score.num_train_votes = 20
 factor_vae_score.num_test_votes = 20
 """
@@ -290,7 +290,7 @@ def test_help_has_an_example_and_needs_no_tensorflow(name):
 def test_operations_are_started_one_at_a_time_unless_chosen(chosen, threads):
     """So that a run's last bits do not depend on what else the machine does."""
     code = (
-        "from tf_disentangle.cli import quiet; quiet.import_tensorflow(); "
+        "from tf_disentangle.cli import quiet; startup.import_tensorflow(); "
         "import gc, tensorflow as tf; "
         "print(tf.config.threading.get_inter_op_parallelism_threads(), gc.isenabled())"
     )

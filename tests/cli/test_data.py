@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.datasets.published_files import make
+from tests.datasets.published.published_files import make
 from tf_disentangle import configuration
 from tf_disentangle.cli.main import main
 from tf_disentangle.datasets import SETS, DSprites, Noisy
@@ -103,8 +103,8 @@ def test_points_are_drawn_too(capsys, tmp_path):
         (["sample"], "NAME must be one of"),
         (["prepare", "DSprites"], "NAME must be one of 'dsprites'"),
         (["sample", "--gin_file=vae.gin", "mnist"], "NAME must be one of"),
-        (["sample", "--gin_param=train.steps=3"], "train.dataset must be bound"),
-        (["sample", "--gin_param=train.dataset=@DSprites"], "with its parentheses"),
+        (["sample", "--gin_param=train.steps=3"], "train.data must be bound"),
+        (["sample", "--gin_param=train.data=@DSprites"], "with its parentheses"),
         (["prepare", "mnist", "--gin_file=vae.gin"], "stand with info or sample"),
     ],
 )
@@ -122,7 +122,7 @@ def test_prepare_says_how_to_train_on_what_it_prepared(capsys, tmp_path, monkeyp
     line = said(capsys, "prepare", "mnist", *where).splitlines()[-1]
     options = shlex.split(line.removeprefix("Train on it: "))
     configuration.parse([], [o.removeprefix("--gin_param=") for o in options])
-    data = configuration.built("train.dataset")
+    data = configuration.built("train.data")
     np.testing.assert_array_equal(data.images(), made.images)
     assert data.name == "mnist-test"
     said(capsys, "sample", "mnist", "--split=test", "--data_dir=my data")

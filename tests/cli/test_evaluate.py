@@ -15,7 +15,7 @@ from tf_disentangle.cli import codes_file, evaluate, main, score_table
 SIZES = (4, 4, 3)
 
 
-def codes_of(n, seed):
+def to_codes(n, seed):
     factors = np.random.default_rng(seed).integers(SIZES, size=(n, 3))
     images = known.GridDataset(SIZES).render(factors)
     return known.perfect(SIZES)(images), factors
@@ -24,8 +24,8 @@ def codes_of(n, seed):
 @pytest.fixture(scope="module")
 def path(tmp_path_factory):
     path = tmp_path_factory.mktemp("codes") / "codes.npz"
-    codes, factors = codes_of(600, 0)
-    test_codes, test_factors = codes_of(300, 1)
+    codes, factors = to_codes(600, 0)
+    test_codes, test_factors = to_codes(300, 1)
     np.savez(
         path,
         codes=codes,
@@ -66,7 +66,7 @@ def test_seeds_factors_and_protocol(path, tmp_path, capsys):
     assert "dlib-verbatim, factors=scale+x\n" in text
     assert not list(tmp_path.iterdir())
     plain = tmp_path / "plain.npz"
-    codes, factors = codes_of(600, 0)
+    codes, factors = to_codes(600, 0)
     np.savez(plain, codes=codes + 0.3 * np.sin(99 * codes[::-1]), factors=factors)
     assert run(f"--codes={plain}", "--metrics=sap", "--seeds=3") == 0
     text = capsys.readouterr().out
@@ -218,7 +218,7 @@ def test_names_of_metrics():
 
 
 def test_rows_of_seeds_and_spreads():
-    codes, factors = codes_of(300, 0)
+    codes, factors = to_codes(300, 0)
     found = metrics.evaluate_arrays(
         {"codes": codes, "factors": factors},
         {name: metrics.ARRAY_METRICS[name] for name in ("mig_score", "sap_score")},

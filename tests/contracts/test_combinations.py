@@ -13,15 +13,18 @@ import tensorflow as tf
 
 from tests.contracts.test_priors import ROWS, SIZE
 from tf_disentangle import checks
-from tf_disentangle.latents import LATENTS, PRIORS
+from tf_disentangle.latents import LATENTS
 from tf_disentangle.models import FactorVAE
 from tf_disentangle.objectives import (
-    KL_COSTS,
+    KL_TERMS,
     OBJECTIVES,
     PENALTIES,
     ConstantSchedule,
     Objective,
     factor_vae,
+)
+from tf_disentangle.priors import (
+    PRIORS,
 )
 
 SPACES = {
@@ -108,9 +111,9 @@ def assembled():
     """An objective for each cost of the KL, with all penalties at once."""
     penalties = (PENALTIES[name](**ARGUMENTS.get(name, {})) for name in PENALTIES)
     penalties = tuple(penalties)
-    for name in KL_COSTS:
-        cost = KL_COSTS[name](**ARGUMENTS.get(name, {}))
-        yield Objective(name, kl_cost=cost, penalties=penalties)
+    for name in KL_TERMS:
+        cost = KL_TERMS[name](**ARGUMENTS.get(name, {}))
+        yield Objective(name, kl_term=cost, penalties=penalties)
         penalties = ()  # Once is enough: terms are added to each other.
 
 

@@ -1,4 +1,4 @@
-"""What every data set must hold: see `protocols.Dataset`.
+"""What every data set must hold: see `interfaces.Dataset`.
 
 A new entry of `datasets.DATASETS` is tested with no change here, unless it needs
 arguments to be small, or another set to wrap.
@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tests.datasets import own_files
+from tests.datasets.custom import own_files
 from tests.datasets.tiny import Tiny
 from tf_disentangle import checks
 from tf_disentangle.datasets import DATASETS
-from tf_disentangle.protocols import DATASET_EXCEPTIONS, Dataset, ImageArray, Rows
+from tf_disentangle.interfaces import DATASET_TRAITS, Dataset, ImageArray, Rows
 
 SMALL = {
     "Colored": {"dataset": Tiny()},
@@ -65,7 +65,7 @@ def numbered(grid):
 
 
 def require_all_combinations(data):
-    if "missing_combinations" in data.exceptions:
+    if "missing_combinations" in data.traits:
         pytest.skip("declared missing_combinations")
 
 
@@ -78,7 +78,7 @@ def render(data, factors, seed=0):
 
 
 def dtype_of(data):
-    return np.float32 if "vectors" in data.exceptions else np.uint8
+    return np.float32 if "vectors" in data.traits else np.uint8
 
 
 def some_indices(data, n=40):
@@ -99,9 +99,9 @@ def test_declarations(data):
     assert all(isinstance(name, str) and name for name in data.factor_names)
     assert all(isinstance(size, int) and size > 1 for size in data.factor_sizes)
     assert checks.image_shape(data.image_shape) == data.image_shape
-    assert isinstance(data.exceptions, frozenset)
-    assert data.exceptions <= set(DATASET_EXCEPTIONS)
-    assert ("vectors" in data.exceptions) == checks.is_vector(data.image_shape)
+    assert isinstance(data.traits, frozenset)
+    assert data.traits <= set(DATASET_TRAITS)
+    assert ("vectors" in data.traits) == checks.is_vector(data.image_shape)
 
 
 def test_images(data):
@@ -148,7 +148,7 @@ def test_images_are_the_same_in_another_process(data):
 
 
 def test_splits_are_disjoint_and_cover_the_images(data):
-    from tf_disentangle.datasets.pipeline import split_indices
+    from tf_disentangle.training.input_pipeline import split_indices
 
     train, held_out = split_indices(len(data), len(data) // 3, seed=1)
     both = np.sort(np.concatenate([train, held_out]))
@@ -172,7 +172,7 @@ def test_factors_of_images_are_those_that_they_are_rendered_from(numbered):
     assert factors.shape == (len(indices), len(numbered.factor_names))
     assert factors.dtype == np.int64
     assert numbered.factors_of(indices[:0]).shape == (0, len(numbered.factor_names))
-    if "stochastic_images" not in numbered.exceptions:
+    if "stochastic_images" not in numbered.traits:
         images = numbered.images()[indices]
         np.testing.assert_array_equal(images, render(numbered, factors))
 
@@ -204,7 +204,7 @@ def test_factors_are_uniform(grid):
     ]
     # What is declared is true.
     is_uniform = min(pvalues) > 1e-4
-    assert is_uniform != ("nonuniform_factors" in grid.exceptions), pvalues
+    assert is_uniform != ("nonuniform_factors" in grid.traits), pvalues
 
 
 def test_factors_are_independent(grid):
@@ -216,11 +216,11 @@ def test_factors_are_independent(grid):
         table = np.bincount(pairs, minlength=sizes[a] * sizes[b]).reshape(-1, sizes[b])
         pvalues.append(stats.chi2_contingency(table).pvalue)
     is_independent = min(pvalues) > 1e-5
-    assert is_independent != ("correlated_factors" in grid.exceptions), pvalues
+    assert is_independent != ("correlated_factors" in grid.traits), pvalues
 
 
 def test_given_factors_are_those_of_images(grid):
-    if "missing_combinations" not in grid.exceptions:
+    if "missing_combinations" not in grid.traits:
         pytest.skip("every combination of factors has an image")
     assert isinstance(grid, Rows)
     rng = np.random.default_rng(2)
@@ -248,7 +248,7 @@ def test_render(grid):
 def test_equal_factors_give_equal_images(grid):
     factors = draw(grid, 20)
     np.testing.assert_array_equal(render(grid, factors), render(grid, factors))
-    if "stochastic_images" in grid.exceptions:
+    if "stochastic_images" in grid.traits:
         with pytest.raises(checks.ArgumentError, match="rng"):
             grid.render(factors)
         assert not np.array_equal(render(grid, factors), render(grid, factors, 1))
@@ -269,7 +269,7 @@ def test_changing_a_factor_changes_the_image(grid):
         differ = render(grid, factors) != render(grid, changed)
         share = differ.any(axis=(1, 2, 3)).mean()
         # Declared equal images are rare among the pairs of any factor.
-        assert share > 0.7 if "equal_images" in grid.exceptions else share == 1
+        assert share > 0.7 if "equal_images" in grid.traits else share == 1
 
 
 def test_factors_out_of_range(grid):

@@ -316,7 +316,7 @@ ROWS = pytest.mark.parametrize(
 )
 
 
-def run(row, represent, dataset=None):
+def run(row, encode, dataset=None):
     """The metric of a row on a data set, small."""
     name, protocol = row
     metric = METRICS[name]
@@ -325,7 +325,7 @@ def run(row, represent, dataset=None):
         given["protocol"] = protocol
     takes = inspect.signature(metric).parameters
     given = {k: v for k, v in given.items() if k in takes}
-    return metric(dataset or known.GridDataset(SIZES), represent, **given)
+    return metric(dataset or known.GridDataset(SIZES), encode, **given)
 
 
 def test_no_metric_escapes_the_table():
@@ -394,8 +394,8 @@ def _agree(claim, properties, first, second):
 def test_latent_invariances(row, change):
     properties = PROPERTIES[row]
     before = run(row, properties.middling())
-    represent = properties.middling()
-    after = run(row, lambda x: CHANGES[change](represent(x)))
+    encode = properties.middling()
+    after = run(row, lambda x: CHANGES[change](encode(x)))
     assert properties.between[0] <= before.score <= properties.between[1]
     _agree(getattr(properties, change), properties, before, after)
 
@@ -419,7 +419,7 @@ def test_factor_relabelling(row, claim, options):
 def test_a_score_that_is_not_invariant_is_not_said_to_be(name):
     """The claim "none" is itself true of the scale for SAP, not for the others."""
     (row,) = [row for row in PROPERTIES if row[0] == name and row[1] == "dlib"]
-    represent = PROPERTIES[row].middling()
-    before = run(row, represent).score
-    after = run(row, lambda x: 64.0 * represent(x)).score
+    encode = PROPERTIES[row].middling()
+    before = run(row, encode).score
+    after = run(row, lambda x: 64.0 * encode(x)).score
     assert (abs(before - after) > 1e-3) == (PROPERTIES[row].latent_scale == "none")

@@ -12,9 +12,12 @@ import pytest
 import tensorflow as tf
 
 from tf_disentangle import configuration, load
-from tf_disentangle.latents import LATENTS, PRIORS
+from tf_disentangle.latents import LATENTS
 from tf_disentangle.models.base import step_seed
 from tf_disentangle.objectives import ADVERSARIAL_OBJECTIVES, OBJECTIVES
+from tf_disentangle.priors import (
+    PRIORS,
+)
 from tf_disentangle.serving import export
 
 ROOT = configuration.gin_root()
@@ -42,10 +45,10 @@ SMALL = [
     "train.batch_size = 8",
     "train.validation_size = 16",
     "train.metrics = []",
-    "Cadence.log = 2",
-    "Cadence.evaluate = 2",
-    "Cadence.save = 2",
-    "Cadence.pictures = 0",
+    "Intervals.log = 2",
+    "Intervals.evaluate = 2",
+    "Intervals.save = 2",
+    "Intervals.pictures = 0",
 ]
 
 
@@ -65,7 +68,7 @@ def test_every_objective_latent_space_and_prior_is_in_one_of_the_files():
 
 def prepared(file, output, steps, *bindings):
     """Returns what `bin/train` makes of the file, small."""
-    parts = {"train", "Cadence", *re.findall(r"@(\w+)", text_of(file))}
+    parts = {"train", "Intervals", *re.findall(r"@(\w+)", text_of(file))}
     small = [binding for binding in SMALL if binding.split(".")[0] in parts]
     configuration.parse([str(file)], [*small, f"train.steps = {steps}", *bindings])
     experiment = configuration.build("train", output=str(output))
@@ -99,7 +102,7 @@ def test_trains_resumes_exports(file, tmp_path):
     # without another look at the held-out images, and without drawing it all again.
     shutil.copytree(tmp_path / "a", tmp_path / "b")
     shutil.rmtree(tmp_path / "b" / "checkpoints" / "step-4")
-    rest = prepared(file, tmp_path / "b", 4, "Cadence.evaluate = 0")
+    rest = prepared(file, tmp_path / "b", 4, "Intervals.evaluate = 0")
     rest.draw = lambda *_: []
     resumed = rest.run(configuration.with_defaults())
     pairs = zip(weights(result.model), weights(resumed.model), strict=True)
@@ -107,10 +110,10 @@ def test_trains_resumes_exports(file, tmp_path):
 
     # Loaded again: the same codes.
     frames = data_for(result.model, 5)
-    codes = resumed.represent(frames)
+    codes = resumed.encode(frames)
     loaded = load(tmp_path / "b")
     assert loaded.step == 4
-    np.testing.assert_array_equal(loaded.represent(frames), codes)
+    np.testing.assert_array_equal(loaded.encode(frames), codes)
 
     # Exported and read by TensorFlow alone.
     served = tf.saved_model.load(export(loaded.model, tmp_path / "export"))

@@ -9,18 +9,20 @@ import tensorflow as tf
 from tf_disentangle.latents import (
     CategoricalLatents,
     GaussianLatents,
-    InverseWishartPrior,
     JointLatents,
     LocationScaleLatents,
 )
 from tf_disentangle.objectives import (
-    KL_COSTS,
+    KL_TERMS,
     OBJECTIVES,
     PENALTIES,
     ConstantSchedule,
     Inference,
     Objective,
     elbo,
+)
+from tf_disentangle.priors import (
+    InverseWishartPrior,
 )
 
 PLAIN = GaussianLatents(2)
@@ -67,7 +69,7 @@ def critic(samples):
 def test_every_objective_and_part_has_a_row():
     assert set(ROWS) == set(OBJECTIVES)
     assert set(PENALTY_ROWS) == set(PENALTIES)
-    assert set(KL_COST_ROWS) == set(KL_COSTS)
+    assert set(KL_COST_ROWS) == set(KL_TERMS)
 
 
 @pytest.fixture(params=ROWS)
@@ -102,7 +104,7 @@ def test_names_shapes_and_finiteness(case):
     assert all(v.shape == [] and np.isfinite(v) for v in scalars.values())
     assert found.log_likelihood.shape == found.elbo().shape == [6]
     assert all(part.shape == [6] for part in found.kl.values())
-    assert found.kl_cost.shape in ([6], [])
+    assert found.kl_term.shape in ([6], [])
 
 
 def test_likelihood_of_an_image_does_not_depend_on_its_batch(case):
@@ -161,7 +163,7 @@ def test_penalty_adds_its_weight_times_a_term_under_its_own_name(penalty):
 
 @pytest.mark.parametrize("name", KL_COST_ROWS)
 def test_kl_cost_takes_any_named_parts(name):
-    cost = KL_COSTS[name](**KL_COST_ROWS[name])
+    cost = KL_TERMS[name](**KL_COST_ROWS[name])
     step = tf.constant(5, tf.int64)
     for kl in (
         {"kl": tf.constant([2.0, 6.0])},

@@ -6,7 +6,11 @@ import scipy.stats
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tf_disentangle.latents import PRIORS, GaussianLatents, MeanFieldLatents, Prior
+from tf_disentangle.latents import GaussianLatents, MeanFieldLatents
+from tf_disentangle.priors import (
+    PRIORS,
+    Prior,
+)
 
 SIZE = 3
 ROWS = {

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tf_disentangle import checks, datasets
-from tf_disentangle.protocols import ImageArray
+from tf_disentangle.interfaces import ImageArray
 
 WHITE = np.random.default_rng(0).integers(0, 2, (1300, 6, 4, 1)).astype(bool)
 PLAIN = 255 * WHITE.astype(np.uint8)

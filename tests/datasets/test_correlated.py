@@ -49,12 +49,12 @@ def test_draws_follow_the_equation(pairs, strength):
         observed = np.bincount(cells, counts_of(factors).ravel()[order])
         wanted = np.bincount(cells, expected.ravel()[order])
         assert stats.chisquare(observed, wanted).pvalue > 1e-3
-    assert data.exceptions == {"correlated_factors", "nonuniform_factors"}
+    assert data.traits == {"correlated_factors", "nonuniform_factors"}
 
 
 def test_strength_0_is_the_wrapped_set():
     data = Correlated(TINY, [("x", "y")], 0.0, num_images=20_000)
-    assert data.exceptions == TINY.exceptions
+    assert data.traits == TINY.traits
     counts = counts_of(data.sample_factors(20_000, np.random.default_rng(1)))
     assert stats.chisquare(counts.ravel()).pvalue > 1e-3
 
@@ -99,7 +99,7 @@ def test_other_sets_can_be_wrapped():
     assert data.sample_factors(2000, np.random.default_rng(0))[:, 0].min() == 1
     noisy = Correlated(Noisy(TINY), [("x", "y")], 5.0)
     assert noisy.image_shape == (16, 16, 3)
-    assert "stochastic_images" in noisy.exceptions
+    assert "stochastic_images" in noisy.traits
     np.testing.assert_array_equal(noisy.images()[:9], noisy.images()[:9])
 
 

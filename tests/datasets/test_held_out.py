@@ -80,8 +80,8 @@ def test_a_value_that_no_image_has_is_told(data):
 @pytest.mark.parametrize("strength", [2.0, 1000.0])
 def test_given_factors_of_correlated_rests_follow_their_density(data, strength):
     both = Correlated(data, [("x", "y")], strength)
-    assert "missing_combinations" in both.exceptions
-    assert "missing_combinations" not in Correlated(TINY, [("x", "y")], 2).exceptions
+    assert "missing_combinations" in both.traits
+    assert "missing_combinations" not in Correlated(TINY, [("x", "y")], 2).traits
     n, rng = 20_000, np.random.default_rng(4)
     # Where x is 0, the images of y 1 and 2 are gone.
     drawn = both.sample_factors_given(np.zeros(n, int), np.zeros(n, int), rng)
@@ -123,8 +123,8 @@ def test_noisy_sets_keep_their_noise():
     noisy = Noisy(TINY)
     data = HeldOut(noisy, COMBINATIONS)
     np.testing.assert_array_equal(data.images()[[5]], noisy.images()[data.indices[[5]]])
-    assert data.held_out.exceptions == data.exceptions
-    assert "stochastic_images" in data.exceptions
+    assert data.held_out.traits == data.traits
+    assert "stochastic_images" in data.traits
 
 
 @pytest.mark.parametrize(
@@ -154,9 +154,9 @@ def test_nothing_is_left_of_what_is_gone():
 
 def test_subsets_of_given_images():
     data = Subset(TINY, [7, 3, 7])
-    assert "missing_combinations" in data.exceptions
+    assert "missing_combinations" in data.traits
     everything = np.random.default_rng(0).permutation(60)
-    assert "missing_combinations" not in Subset(TINY, everything).exceptions
+    assert "missing_combinations" not in Subset(TINY, everything).traits
     unlabelled = ImageTable(TINY.images())
     np.testing.assert_array_equal(Subset(unlabelled, [3]).images()[0], TINY.images()[3])
     np.testing.assert_array_equal(data.images()[:], TINY.images()[[7, 3, 7]])

@@ -8,11 +8,11 @@ from scipy import stats
 
 from tf_disentangle import checks, metrics
 from tf_disentangle.datasets import ImageTable
-from tf_disentangle.metrics.sampling import encode_factors
+from tf_disentangle.interfaces import Dataset, IndexedImages, Rows
+from tf_disentangle.metrics.encoding import encode_factors
 from tf_disentangle.metrics.supervised.beta_vae import draw_pairs
 from tf_disentangle.metrics.supervised.factor_vae import draw_votes
 from tf_disentangle.metrics.supervised.strong_downstream import hold_out
-from tf_disentangle.protocols import Dataset, NumberedImages, Rows
 
 
 def numbered_images(count):
@@ -46,10 +46,10 @@ def test_declarations(incomplete):
     table, rows = incomplete
     assert isinstance(table, Dataset)
     assert isinstance(table, Rows)
-    assert isinstance(table, NumberedImages)
+    assert isinstance(table, IndexedImages)
     assert table.factor_sizes == (4, 3, 5)
-    assert "missing_combinations" in table.exceptions
-    assert "stochastic_images" not in table.exceptions
+    assert "missing_combinations" in table.traits
+    assert "stochastic_images" not in table.traits
     np.testing.assert_array_equal(table.training_factors(), rows)
     np.testing.assert_array_equal(table.factors_of([7, 0, 7]), rows[[7, 0, 7]])
 
@@ -57,7 +57,7 @@ def test_declarations(incomplete):
 def test_a_complete_grid_in_any_order_has_no_exceptions():
     rows = np.random.default_rng(0).permutation(lattice((4, 3, 5)))
     table = ImageTable(numbered_images(60), rows)
-    assert table.exceptions == frozenset()
+    assert table.traits == frozenset()
     np.testing.assert_array_equal(number_of(table.render(rows)), np.arange(60))
 
 
@@ -106,7 +106,7 @@ def test_what_is_declared_is_what_holds():
 
     def declared(rows):
         rows = rng.permutation(np.asarray(rows))
-        return ImageTable(numbered_images(len(rows)), rows).exceptions & names
+        return ImageTable(numbered_images(len(rows)), rows).traits & names
 
     grid = lattice((3, 4))
     assert declared(grid.repeat(3, axis=0)) == set()
@@ -122,8 +122,8 @@ def test_what_is_declared_is_what_holds():
 def test_several_images_of_one_combination():
     rows = np.repeat(lattice((3, 2)), 4, axis=0)
     table = ImageTable(numbered_images(24), rows)
-    assert "stochastic_images" in table.exceptions
-    assert "missing_combinations" not in table.exceptions
+    assert "stochastic_images" in table.traits
+    assert "missing_combinations" not in table.traits
     with pytest.raises(checks.ArgumentError, match="rng must be given"):
         table.render(rows)
     asked = np.tile([[2, 1]], (8000, 1))
@@ -209,11 +209,11 @@ class TestMetrics:
         few = {"num_train_votes": 300, "num_test_votes": 300}
 
         def scores(codes):
-            def represent(images):
+            def encode(images):
                 return codes[number_of(images)]
 
-            first = metrics.factor_vae_score(table, represent, **few)
-            second = metrics.beta_vae_score(table, represent, **few)
+            first = metrics.factor_vae_score(table, encode, **few)
+            second = metrics.beta_vae_score(table, encode, **few)
             assert "fixed=rows" in first.protocol
             assert "fixed=rows" in second.protocol
             return first.score, second.score
@@ -233,13 +233,13 @@ class TestMetrics:
         table = ImageTable(numbered_images(24), rows)
         seen = []
 
-        def represent(images):
+        def encode(images):
             seen.extend(number_of(images))
             return number_of(images)[:, np.newaxis].astype(float)
 
         factors = table.sample_factors(1000, np.random.default_rng(0))
         rng = np.random.default_rng(1)
-        encoding = encode_factors(table, represent, factors, rng=rng)
+        encoding = encode_factors(table, encode, factors, rng=rng)
         assert sorted(seen) == list(range(24))
         drawn = encoding[:][:, 0].astype(int)
         np.testing.assert_array_equal(rows[drawn], factors)

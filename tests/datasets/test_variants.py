@@ -18,7 +18,7 @@ from tf_disentangle.datasets import (
     variants,
 )
 from tf_disentangle.datasets.grid import Grid
-from tf_disentangle.datasets.texture import texture
+from tf_disentangle.datasets.rendering.texture import texture
 
 VARIANTS = [Colored, Noisy, OnBackground]
 TINY = Tiny()
@@ -217,7 +217,7 @@ def test_training_images_are_pinned():
 def test_variants_wrap_variants_and_say_what_they_are():
     data = Colored(Noisy(TINY))
     assert data.image_shape == (16, 16, 3)
-    assert data.exceptions == {"stochastic_images"}
+    assert data.traits == {"stochastic_images"}
     images = data.images()[:]
     np.testing.assert_array_equal(images, data.images()[:])
     # Noise first, and then the colour on top: nothing is brighter than it.

@@ -10,11 +10,13 @@ from tf_disentangle import checks
 from tf_disentangle.distributions import InverseWishart, expected_gaussian_kl
 from tf_disentangle.latents import (
     GaussianLatents,
-    InverseWishartPrior,
     LocationScaleLatents,
+    MeanFieldLatents,
+)
+from tf_disentangle.priors import (
+    InverseWishartPrior,
     MarginalInverseWishartPrior,
     MeanFieldInverseWishartPrior,
-    MeanFieldLatents,
     StandardNormalPrior,
 )
 

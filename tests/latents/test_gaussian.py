@@ -6,7 +6,10 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tf_disentangle import checks
-from tf_disentangle.latents import GaussianLatents, InverseWishartPrior
+from tf_disentangle.latents import GaussianLatents
+from tf_disentangle.priors import (
+    InverseWishartPrior,
+)
 
 tfd = tfp.distributions
 

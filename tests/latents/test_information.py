@@ -9,6 +9,8 @@ from tf_disentangle.latents import (
     CategoricalLatents,
     GaussianLatents,
     JointLatents,
+)
+from tf_disentangle.priors import (
     LaplacePrior,
 )
 

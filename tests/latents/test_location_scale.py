@@ -7,9 +7,9 @@ import scipy.stats
 import tensorflow as tf
 
 from tf_disentangle import checks
-from tf_disentangle.latents import (
+from tf_disentangle.latents import LocationScaleLatents
+from tf_disentangle.priors import (
     LaplacePrior,
-    LocationScaleLatents,
     StandardNormalPrior,
 )
 

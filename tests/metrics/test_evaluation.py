@@ -10,9 +10,9 @@ import pytest
 from tests import representations as known
 from tf_disentangle import metrics
 from tf_disentangle.checks import ArgumentError
+from tf_disentangle.interfaces import CodeColumn
 from tf_disentangle.metrics import ARRAY_METRICS, METRICS, evaluate, evaluate_arrays
 from tf_disentangle.metrics.results import as_row, matrices, numbers
-from tf_disentangle.protocols import CodeColumn
 
 SIZES = (4, 4, 4, 4)
 SOME = {name: METRICS[name] for name in ("mig_score", "sap_score", "factor_vae_score")}
@@ -26,10 +26,10 @@ def middling(images):
 def small(metric):
     """Sizes that keep the sampling scores quick, at a seed of the caller's."""
 
-    def function(dataset, represent, *, seed=0):
+    def function(dataset, encode, *, seed=0):
         return metric(
             dataset,
-            represent,
+            encode,
             seed=seed,
             batch_size=10,
             num_variance_samples=1_000,
@@ -81,13 +81,13 @@ def test_one_seed_has_the_interval_of_an_accuracy_or_none():
 def test_images_are_encoded_once_for_all_metrics_and_seeds():
     seen = []
 
-    def represent(images):
+    def encode(images):
         seen.append(len(images))
         return middling(images)
 
     evaluate(
         known.GridDataset(SIZES),
-        represent,
+        encode,
         {"mig": METRICS["mig_score"], "votes": small(METRICS["factor_vae_score"])},
         seeds=range(3),
         progress=False,
@@ -109,7 +109,7 @@ def test_options_go_where_they_are_taken():
 def test_a_users_own_metric_is_called_once():
     calls = []
 
-    def answer(dataset, represent):
+    def answer(dataset, encode):
         calls.append(dataset)
         return types.SimpleNamespace(score=1.0)
 

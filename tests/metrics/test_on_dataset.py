@@ -58,11 +58,11 @@ def test_arrays_are_successive_draws_of_one_seed():
 def test_each_image_is_encoded_once_and_a_cache_is_shared():
     dataset, seen = known.GridDataset(SIZES), []
 
-    def represent(images):
+    def encode(images):
         seen.append(len(images))
         return known.perfect(SIZES)(images)
 
-    encoder = EncodedFactors(dataset, represent)
+    encoder = EncodedFactors(dataset, encode)
     for function in (of_codes, of_pairs, of_split):
         on_dataset(function)(dataset, encoder, num_train=500, progress=False)
     assert sum(seen) == 24
@@ -88,7 +88,7 @@ def test_the_protocol_says_what_is_not_usual():
 
 def test_signature_is_what_gin_and_users_read():
     parameters = inspect.signature(on_dataset(of_codes)).parameters
-    assert list(parameters)[:3] == ["dataset", "represent", "seed"]
+    assert list(parameters)[:3] == ["dataset", "encode", "seed"]
     assert "factors" not in parameters
     assert "num_test" not in parameters
     assert parameters["option"].default == 3
@@ -124,11 +124,11 @@ def test_errors(options, words):
     ],
 )
 def test_choices_are_checked_before_the_first_image(name, options):
-    def represent(images):
+    def encode(images):
         raise AssertionError("an image was encoded")
 
     with pytest.raises(ArgumentError, match=next(iter(options))):
-        METRICS[name](known.GridDataset(SIZES), represent, **options)
+        METRICS[name](known.GridDataset(SIZES), encode, **options)
 
 
 class Noisy:
@@ -147,11 +147,11 @@ class Noisy:
 
 @pytest.mark.parametrize("shared", [False, True])
 def test_random_codes_are_drawn_anew_and_known_once(shared):
-    dataset, represent = known.GridDataset(SIZES), Noisy()
-    encoder = EncodedFactors(dataset, represent) if shared else represent
+    dataset, encode = known.GridDataset(SIZES), Noisy()
+    encoder = EncodedFactors(dataset, encode) if shared else encode
     result = on_dataset(of_pairs)(dataset, encoder, num_train=20_000, progress=False)
     codes, factors = result.arrays
-    assert represent.num_known == 24
+    assert encode.num_known == 24
     noise = codes - known.perfect(SIZES)(dataset.render(factors))
     assert len(np.unique(codes)) > 59_000, "every draw has noise of its own"
     # 60,000 draws: standard errors 0.002 of the mean and 0.0014 of the deviation.
@@ -177,15 +177,13 @@ class Unlabelled(known.GridDataset):
 
 
 def test_codes_of_a_set_without_factors_are_of_its_images():
-    represent = known.perfect(SIZES)
-    result = on_dataset(of_codes)(Unlabelled(), represent, num_train=500)
+    encode = known.perfect(SIZES)
+    result = on_dataset(of_codes)(Unlabelled(), encode, num_train=500)
     rows = np.random.default_rng(0).integers(24, size=500)
-    np.testing.assert_array_equal(
-        result.arrays[0], represent(Unlabelled().images())[rows]
-    )
+    np.testing.assert_array_equal(result.arrays[0], encode(Unlabelled().images())[rows])
     assert result.protocol == "mine, option=3, training images, num_train=500"
     with pytest.raises(ArgumentError, match="have ground-truth factors"):
-        on_dataset(of_pairs)(Unlabelled(), represent)
+        on_dataset(of_pairs)(Unlabelled(), encode)
     dataset, random = Unlabelled(), Noisy()
     for encoder in (random, EncodedFactors(dataset, random)):
         codes = on_dataset(of_codes)(dataset, encoder, num_train=500).arrays[0]
@@ -194,17 +192,17 @@ def test_codes_of_a_set_without_factors_are_of_its_images():
 
 def test_random_codes_of_stochastic_images():
     dataset = known.GridDataset(SIZES, stochastic=True)
-    represent = Noisy()
-    on_dataset(of_pairs)(dataset, represent, num_train=300, progress=False)
-    assert represent.num_known == 300
+    encode = Noisy()
+    on_dataset(of_pairs)(dataset, encode, num_train=300, progress=False)
+    assert encode.num_known == 300
 
 
 def test_a_missing_data_set_is_told_as_python_does():
     """From these words the configuration tells @mig_score() from @mig_score."""
     metric = METRICS["mig_score"]
     for arguments, words in (
-        ((), "missing 2 required positional arguments: 'dataset' and 'represent'"),
-        ((None,), "missing 1 required positional argument: 'represent'"),
+        ((), "missing 2 required positional arguments: 'dataset' and 'encode'"),
+        ((None,), "missing 1 required positional argument: 'encode'"),
     ):
         with pytest.raises(TypeError, match=words):
             metric(*arguments)

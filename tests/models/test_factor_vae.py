@@ -17,10 +17,9 @@ from tf_disentangle.datasets import CorrelatedEllipses
 from tf_disentangle.latents import (
     CategoricalLatents,
     GaussianLatents,
-    InverseWishartPrior,
     JointLatents,
 )
-from tf_disentangle.models import VAE, CriticTraining, FactorVAE, vae
+from tf_disentangle.models import VAE, CriticTraining, FactorVAE, build_vae
 from tf_disentangle.models.base import step_seed
 from tf_disentangle.networks import conv_decoder, conv_encoder, mlp_critic
 from tf_disentangle.objectives import (
@@ -33,7 +32,10 @@ from tf_disentangle.objectives import (
     joint_vae,
 )
 from tf_disentangle.objectives.factor_vae import permuted
-from tf_disentangle.training import Cadence, Device, prepare
+from tf_disentangle.priors import (
+    InverseWishartPrior,
+)
+from tf_disentangle.training import Device, Intervals, prepare
 from tf_disentangle.training.checkpoints import restore_weights
 
 NETWORKS = {
@@ -48,7 +50,7 @@ def built(objective=None, updates=1, second_batch=False, rate=0.1, latents=None)
     objective = factor_vae(3.0) if objective is None else objective
     training = CriticTraining(updates, second_batch, sgd(rate))
     latents = GaussianLatents(3) if latents is None else latents
-    model = vae(
+    model = build_vae(
         SHAPE,
         1,
         latents=latents,
@@ -181,7 +183,7 @@ def test_the_critic_learns_the_total_correlation_of_normals(rho):
     """benchmarks/critic_tc.py has bias and spread; here, that they are small."""
     adam = functools.partial(keras.optimizers.Adam, 2e-3, beta_1=0.5, beta_2=0.9)
     wide = functools.partial(mlp_critic, width=32, num_layers=2)
-    model = vae(
+    model = build_vae(
         SHAPE,
         latents=GaussianLatents(3),
         objective=factor_vae(),
@@ -215,7 +217,7 @@ def data():
 
 def run(data, output, steps=4, objective=None, latents=GaussianLatents, **options):
     model = functools.partial(
-        vae,
+        build_vae,
         latents=latents(3),
         objective=factor_vae(3.0) if objective is None else objective,
         critic_training=CriticTraining(2, second_batch=True),
@@ -228,7 +230,7 @@ def run(data, output, steps=4, objective=None, latents=GaussianLatents, **option
         steps=steps,
         batch_size=8,
         validation_size=16,
-        cadence=Cadence(log=2, evaluate=2, save=2, pictures=0),
+        intervals=Intervals(log=2, evaluate=2, save=2, pictures=0),
         **options,
     )
 
@@ -287,7 +289,7 @@ def test_the_critics_optimiser_is_part_of_the_runs_identity(data, whole):
     assert whole.folder.describe()["optimizers"]["critic_optimizer"]["beta_1"] == 0.5
     mine = dataclasses.replace(whole.model.critic_training, optimizer=sgd())
     other = functools.partial(
-        vae,
+        build_vae,
         latents=GaussianLatents(3),
         objective=factor_vae(3.0),
         critic_training=mine,
@@ -300,7 +302,7 @@ def test_the_critics_optimiser_is_part_of_the_runs_identity(data, whole):
 
 
 def test_a_warm_start_takes_the_critic_along(whole):
-    wide = vae(
+    wide = build_vae(
         (64, 64, 1), latents=GaussianLatents(3), objective=factor_vae(), **NETWORKS
     )
     assert not all_equal(weights(wide.critic), weights(whole.model.critic))
@@ -313,7 +315,7 @@ def test_a_second_batch_needs_twice_the_images(data, tmp_path):
     with pytest.raises(checks.ArgumentError, match=words):
         prepare(
             functools.partial(
-                vae,
+                build_vae,
                 objective=factor_vae(),
                 critic_training=CriticTraining(second_batch=True),
                 **NETWORKS,
@@ -345,7 +347,7 @@ def test_parts_that_do_not_fit():
     with pytest.raises(checks.ArgumentTypeError, match="second_batch must be bool"):
         CriticTraining(second_batch=1)
     with pytest.raises(checks.ArgumentTypeError, match="critic_training must be Crit"):
-        vae(SHAPE, objective=factor_vae(), critic_training=CriticTraining)
+        build_vae(SHAPE, objective=factor_vae(), critic_training=CriticTraining)
 
 
 TWO_DEVICES = """
@@ -374,7 +376,7 @@ class Unpermuted(objectives.CriticTotalCorrelation):
 
 def build(shape, seed):
     sgd = lambda: keras.optimizers.SGD(1e-2, momentum=0.9)
-    return models.vae(shape, seed, latents=Sure(4),
+    return models.build_vae(shape, seed, latents=Sure(4),
         objective=objectives.Objective("mine", penalties=(Unpermuted(3.0),)),
         encoder=functools.partial(networks.conv_encoder, width=8),
         decoder=functools.partial(networks.conv_decoder, width=8),
@@ -386,7 +388,7 @@ data = datasets.CorrelatedEllipses(num_images=80)
 def run(output, steps, strategy):
     experiment = training.prepare(build, data, output="OUT/" + output, steps=steps,
         batch_size=8, validation_size=16,
-        cadence=training.Cadence(log=2, save=2, evaluate=0, pictures=0),
+        intervals=training.Intervals(log=2, save=2, evaluate=0, pictures=0),
         optimizer=lambda: keras.optimizers.SGD(1e-4, momentum=0.9),
         device=training.Device(strategy=strategy))
     experiment.draw = lambda *_: []

@@ -9,14 +9,18 @@ import tensorflow as tf
 
 from tf_disentangle import checks
 from tf_disentangle.distributions import Normal
-from tf_disentangle.latents import GaussianLatents, InverseWishartPrior, NormalPrior
-from tf_disentangle.models import log_evidence, vae
+from tf_disentangle.latents import GaussianLatents
+from tf_disentangle.models import build_vae, log_evidence
 from tf_disentangle.networks import mlp_decoder, mlp_encoder
 from tf_disentangle.objectives import elbo
+from tf_disentangle.priors import (
+    InverseWishartPrior,
+    NormalPrior,
+)
 
 SCALE, VARIANCE = 0.5, 2.0
 linear = functools.partial(
-    vae,
+    build_vae,
     (1, 1, 3),
     objective=elbo(Normal(SCALE)),
     encoder=functools.partial(mlp_encoder, num_layers=0),
@@ -105,7 +109,7 @@ def test_is_seeded_and_each_image_has_its_own_draws(model, vectors):
 
 
 def test_works_for_images_and_a_hyperprior():
-    model = vae(
+    model = build_vae(
         (32, 32, 1),
         latents=GaussianLatents(3, "full", InverseWishartPrior(nu=20.0)),
         encoder=functools.partial(mlp_encoder, width=8),

@@ -12,8 +12,18 @@ from tests import undrawn
 from tests.models.one_step import SHAPE, all_equal, images, sgd, weights
 from tf_disentangle import checks
 from tf_disentangle.datasets import CorrelatedEllipses
-from tf_disentangle.latents import CategoricalLatents, GaussianLatents, JointLatents
-from tf_disentangle.models import CriticTraining, InfoGAN, gan, log_evidence, vae
+from tf_disentangle.latents import (
+    CategoricalLatents,
+    GaussianLatents,
+    JointLatents,
+)
+from tf_disentangle.models import (
+    CriticTraining,
+    InfoGAN,
+    build_infogan,
+    build_vae,
+    log_evidence,
+)
 from tf_disentangle.models.base import step_seed
 from tf_disentangle.networks import (
     conv_decoder,
@@ -22,7 +32,7 @@ from tf_disentangle.networks import (
     mlp_encoder,
 )
 from tf_disentangle.objectives import factor_vae, infogan, infowgan_gp
-from tf_disentangle.training import Cadence
+from tf_disentangle.training import Intervals
 
 NETWORKS = {
     "encoder": functools.partial(conv_encoder, width=8),
@@ -32,7 +42,7 @@ NETWORKS = {
 
 
 def built(objective=None, updates=2, rate=0.1):
-    model = gan(
+    model = build_infogan(
         SHAPE,
         1,
         latents=JointLatents(GaussianLatents(2), CategoricalLatents([3])),
@@ -147,8 +157,8 @@ def test_the_critic_learns_in_training_mode_and_validates_in_the_other():
         return keras.Model(inputs, keras.layers.Dense(1)(hidden))
 
     small = {name: NETWORKS[name] for name in ("encoder", "decoder")}
-    of_codes = vae(SHAPE, objective=factor_vae(), critic=critic, **small)
-    for model in (gan(SHAPE, critic=critic, **small), of_codes):
+    of_codes = build_vae(SHAPE, objective=factor_vae(), critic=critic, **small)
+    for model in (build_infogan(SHAPE, critic=critic, **small), of_codes):
         model.compile(optimizer=keras.optimizers.SGD(0.05), jit_compile=False)
         model.build_optimizers()
         modes.clear()
@@ -188,7 +198,7 @@ def data():
 def run(data, output, steps):
     return undrawn.train(
         functools.partial(
-            gan,
+            build_infogan,
             latents=GaussianLatents(3),
             num_noise=2,
             critic_training=CriticTraining(2),
@@ -199,7 +209,7 @@ def run(data, output, steps):
         steps=steps,
         batch_size=8,
         validation_size=16,
-        cadence=Cadence(log=2, evaluate=2, save=2, pictures=0),
+        intervals=Intervals(log=2, evaluate=2, save=2, pictures=0),
     )
 
 
@@ -224,7 +234,7 @@ def test_a_category_finds_two_clusters_of_points():
     points = points[:, np.newaxis, np.newaxis]
     wide = {"width": 32, "num_layers": 2}
     adam = functools.partial(keras.optimizers.Adam, 3e-3, beta_1=0.5, beta_2=0.9)
-    model = gan(
+    model = build_infogan(
         (1, 1, 2),
         latents=CategoricalLatents([2]),
         num_noise=0,
@@ -238,11 +248,11 @@ def test_a_category_finds_two_clusters_of_points():
     step = tf.function(model.train_step)
     for _ in range(300):
         step(tf.constant(points[rng.integers(4096, size=320)]))
-    codes = model.represent(points)[:, 0]
+    codes = model.encode(points)[:, 0]
     assert max(np.mean(codes == cluster), np.mean(codes != cluster)) > 0.99
     made = model.decode(np.array([[0.0], [1.0]]))[:, 0, 0]
     np.testing.assert_allclose(np.sort(made[:, 0]), [-2.0, 2.0], atol=0.8)
-    np.testing.assert_allclose(model.represent(made[:, None, None])[:, 0], [0, 1])
+    np.testing.assert_allclose(model.encode(made[:, None, None])[:, 0], [0, 1])
 
 
 def test_parts_that_do_not_fit():
@@ -250,9 +260,9 @@ def test_parts_that_do_not_fit():
     with pytest.raises(
         checks.ArgumentError, match="second_batch must be False for Inf"
     ):
-        gan(SHAPE, critic_training=CriticTraining(second_batch=True), **parts)
+        build_infogan(SHAPE, critic_training=CriticTraining(second_batch=True), **parts)
     with pytest.raises(checks.ArgumentError, match="num_noise must be at least 0"):
-        gan(SHAPE, num_noise=-1, **parts)
+        build_infogan(SHAPE, num_noise=-1, **parts)
     encoder = conv_encoder(SHAPE, 6, seed=0, width=8)
     critic = conv_encoder(SHAPE, 1, seed=0, width=8)
     decoder = conv_decoder(3, SHAPE, seed=0, width=8)
@@ -266,4 +276,4 @@ def test_parts_that_do_not_fit():
     with pytest.raises(checks.ArgumentError, match="decoder must emit 1 channels"):
         InfoGAN(encoder, wide, *rest, critic)
     with pytest.raises(checks.ArgumentTypeError, match="objective must be Adversarial"):
-        gan(SHAPE, objective=infogan, **parts)
+        build_infogan(SHAPE, objective=infogan, **parts)

@@ -8,8 +8,12 @@ import tensorflow as tf
 
 from tf_disentangle import checks, metrics
 from tf_disentangle.datasets import CorrelatedEllipses
-from tf_disentangle.latents import CategoricalLatents, GaussianLatents, JointLatents
-from tf_disentangle.models import log_evidence, vae
+from tf_disentangle.latents import (
+    CategoricalLatents,
+    GaussianLatents,
+    JointLatents,
+)
+from tf_disentangle.models import build_vae, log_evidence
 from tf_disentangle.networks import conv_decoder, conv_encoder
 from tf_disentangle.objectives import joint_vae
 from tf_disentangle.serving import export
@@ -21,7 +25,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 1), dtype=np.uint
 
 @pytest.fixture(scope="module")
 def model():
-    return vae(
+    return build_vae(
         (32, 32, 1),
         latents=JointLatents(GaussianLatents(3), CategoricalLatents([4, 2])),
         objective=joint_vae(),
@@ -43,7 +47,7 @@ def test_decode_is_the_decoder_at_one_hot_vectors(model):
 
 
 def test_probabilities_stand_apart_and_the_code_is_their_argmax(model):
-    found, codes = model.probabilities(IMAGES), model.represent(IMAGES)
+    found, codes = model.probabilities(IMAGES), model.encode(IMAGES)
     assert codes.shape == (5, 5)
     for column, (name, size) in enumerate({"c0": 4, "c1": 2}.items(), start=3):
         assert found[name].shape == (5, size)
@@ -58,7 +62,7 @@ def test_exported_it_gives_probabilities_and_takes_codes(model, tmp_path):
     served = tf.saved_model.load(export(model, tmp_path)).signatures
     encoded = served["encode"](images=tf.constant(IMAGES))
     assert set(encoded) == {"codes", "stddev", "probabilities_c0", "probabilities_c1"}
-    codes = model.represent(IMAGES)
+    codes = model.encode(IMAGES)
     np.testing.assert_allclose(encoded["codes"], codes, rtol=1e-5, atol=1e-6)
     for name, part in model.probabilities(IMAGES).items():
         np.testing.assert_allclose(encoded[f"probabilities_{name}"], part, rtol=1e-5)
@@ -88,26 +92,26 @@ def test_scores_get_the_columns_and_refuse_to_take_a_category_for_a_quantity():
     dataset = CorrelatedEllipses(num_images=64)
     rng = np.random.default_rng(0)
 
-    def represent(images):
+    def encode(images):
         return np.stack(
             [rng.normal(size=len(images)), rng.integers(4, size=len(images))], axis=1
         )
 
-    def mig(dataset, represent, **options):
+    def mig(dataset, encode, **options):
         return metrics.METRICS["mig_score"](
-            dataset, represent, num_train=60, progress=False, **options
+            dataset, encode, num_train=60, progress=False, **options
         )
 
     mig.__signature__ = metrics.METRICS["mig_score"].__signature__
-    (result,) = scores.score(dataset, represent, [mig], columns).values()
+    (result,) = scores.score(dataset, encode, [mig], columns).values()
     assert "categorical" in result.protocol
 
-    def by_hand(dataset, represent):
+    def by_hand(dataset, encode):
         raise AssertionError("not called")
 
-    for call in (scores.score, lambda d, _, m, c: scores.rehearse(d, m, c)):
+    for call in (scores.score, lambda d, _, m, c: scores.dry_run(d, m, c)):
         with pytest.raises(checks.ArgumentError, match="by_hand must take `columns`"):
-            call(dataset, represent, [by_hand], columns)
+            call(dataset, encode, [by_hand], columns)
     chosen = {"strong_downstream_score": metrics.METRICS["strong_downstream_score"]}
     with pytest.raises(checks.ArgumentError, match="no order; received 'c0'"):
-        metrics.evaluate(dataset, represent, chosen, columns=columns)
+        metrics.evaluate(dataset, encode, chosen, columns=columns)

@@ -1,4 +1,4 @@
-"""The VAE's wiring: what represent, decode and reconstruct promise."""
+"""The VAE's wiring: what encode, decode and reconstruct promise."""
 
 import functools
 
@@ -8,14 +8,14 @@ import tensorflow as tf
 
 from tf_disentangle import checks
 from tf_disentangle.latents import GaussianLatents
-from tf_disentangle.models import VAE, vae
+from tf_disentangle.models import VAE, build_vae
 from tf_disentangle.models.base import step_seed
 from tf_disentangle.networks import conv_decoder, conv_encoder
 from tf_disentangle.objectives import chyvae, elbo
 
 SHAPE = (32, 32, 1)
 narrow = functools.partial(
-    vae,
+    build_vae,
     encoder=functools.partial(conv_encoder, width=8),
     decoder=functools.partial(conv_decoder, width=8),
 )
@@ -34,27 +34,25 @@ def images():
 def test_represent_is_the_posterior_mean_of_images_over_255(model, images):
     scaled = (images / 255.0).astype("float32")
     expected = model.encoder(scaled).numpy()[:, :4]
-    np.testing.assert_allclose(model.represent(images), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(model.encode(images), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_reconstruct_decodes_the_mean_and_lies_in_the_unit_interval(model, images):
     out = model.reconstruct(images)
     assert out.dtype == np.float32 and out.min() >= 0 and out.max() <= 1
-    np.testing.assert_array_equal(out, model.decode(model.represent(images)))
+    np.testing.assert_array_equal(out, model.decode(model.encode(images)))
     np.testing.assert_allclose(model(images), out, rtol=1e-5)
 
 
 def test_long_arrays_go_through_in_chunks(model):
     images = np.random.default_rng(1).integers(0, 256, (601, *SHAPE), dtype=np.uint8)
-    codes = model.represent(images)
+    codes = model.encode(images)
     assert codes.shape == (601, 4)
-    np.testing.assert_allclose(
-        codes[300:303], model.represent(images[300:303]), atol=1e-5
-    )
+    np.testing.assert_allclose(codes[300:303], model.encode(images[300:303]), atol=1e-5)
 
 
 def test_empty_array(model):
-    assert model.represent(np.zeros((0, *SHAPE), np.uint8)).shape == (0, 4)
+    assert model.encode(np.zeros((0, *SHAPE), np.uint8)).shape == (0, 4)
 
 
 def test_terms_do_not_depend_on_how_images_are_given(model, images):
@@ -92,7 +90,7 @@ def test_same_seed_same_weights():
 )
 def test_represent_refuses_other_images(model, images, words):
     with pytest.raises((checks.ArgumentError, checks.ArgumentTypeError), match=words):
-        model.represent(images)
+        model.encode(images)
 
 
 def test_decode_refuses_other_codes(model):

@@ -8,12 +8,12 @@ import pytest
 from tf_disentangle import checks
 from tf_disentangle.distributions import Normal
 from tf_disentangle.latents import GaussianLatents
-from tf_disentangle.models import vae
+from tf_disentangle.models import build_vae
 from tf_disentangle.networks import conv_decoder, conv_encoder, mlp_decoder, mlp_encoder
 from tf_disentangle.objectives import elbo
 
 perceptrons = functools.partial(
-    vae,
+    build_vae,
     latents=GaussianLatents(2),
     encoder=functools.partial(mlp_encoder, width=8),
     decoder=functools.partial(mlp_decoder, width=8),
@@ -32,11 +32,11 @@ def vectors():
 
 def test_vectors_are_taken_as_they_are(model, vectors):
     expected = model.encoder(vectors).numpy()[:, :2]
-    np.testing.assert_allclose(model.represent(vectors), expected, rtol=1e-5)
+    np.testing.assert_allclose(model.encode(vectors), expected, rtol=1e-5)
 
 
 def test_what_is_decoded_has_no_bounds(model, vectors):
-    outputs = model.decoder(model.represent(vectors)).numpy()[..., :2]
+    outputs = model.decoder(model.encode(vectors)).numpy()[..., :2]
     found = model.reconstruct(vectors)
     assert found.shape == vectors.shape and found.dtype == np.float32
     np.testing.assert_allclose(found, outputs, rtol=1e-5)
@@ -54,7 +54,7 @@ def test_a_normal_likelihoods_images_stay_in_the_unit_interval():
 @pytest.mark.parametrize("scale", [0.5, None])
 def test_the_decoder_emits_what_the_likelihood_asks_for(scale):
     objective = elbo(Normal(scale))
-    model = vae(
+    model = build_vae(
         (32, 32, 3),
         latents=GaussianLatents(2),
         objective=objective,
@@ -78,7 +78,7 @@ def test_the_decoder_emits_what_the_likelihood_asks_for(scale):
 )
 def test_other_data_are_refused(model, data, words):
     with pytest.raises((checks.ArgumentError, checks.ArgumentTypeError), match=words):
-        model.represent(data)
+        model.encode(data)
 
 
 def test_parts_that_do_not_fit():

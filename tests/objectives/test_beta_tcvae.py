@@ -18,11 +18,7 @@ from one_batch import (
 )
 
 from tf_disentangle import checks
-from tf_disentangle.latents import (
-    GaussianLatents,
-    InverseWishartPrior,
-    LocationScaleLatents,
-)
+from tf_disentangle.latents import GaussianLatents, LocationScaleLatents
 from tf_disentangle.objectives import (
     DimensionKL,
     MutualInformation,
@@ -35,6 +31,9 @@ from tf_disentangle.objectives.beta_tcvae import (
     dimension_kl,
     mutual_information,
     total_correlation,
+)
+from tf_disentangle.priors import (
+    InverseWishartPrior,
 )
 
 ESTIMATORS = ["stratified", "weighted"]

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tf_disentangle import checks
 from tf_disentangle.distributions import Normal
-from tf_disentangle.latents import GaussianLatents, NormalPrior, SparsePrior
+from tf_disentangle.latents import GaussianLatents
 from tf_disentangle.objectives import (
     AggregateDivergence,
     Inference,
@@ -15,6 +15,10 @@ from tf_disentangle.objectives import (
     decomposition_vae,
     elbo,
     prior_to_aggregate_kl,
+)
+from tf_disentangle.priors import (
+    NormalPrior,
+    SparsePrior,
 )
 
 VECTORS = np.random.default_rng(0).normal(size=(6, 1, 1, 3)).astype("float32")

@@ -9,7 +9,7 @@ import tensorflow as tf
 from one_batch import assert_same, encoder_outputs, inference_of, terms_and_gradient
 
 from tf_disentangle import checks
-from tf_disentangle.latents import GaussianLatents, InverseWishartPrior
+from tf_disentangle.latents import GaussianLatents
 from tf_disentangle.objectives import (
     ConstantSchedule,
     CriticPenalty,
@@ -22,6 +22,9 @@ from tf_disentangle.objectives import (
     factor_vae,
 )
 from tf_disentangle.objectives.factor_vae import permuted
+from tf_disentangle.priors import (
+    InverseWishartPrior,
+)
 
 HIERARCHICAL = GaussianLatents(2, "full", InverseWishartPrior(9.0))
 

@@ -8,12 +8,8 @@ from tf_disentangle import checks
 from tf_disentangle.latents import (
     CategoricalLatents,
     GaussianLatents,
-    InverseWishartPrior,
     JointLatents,
-    MeanFieldInverseWishartPrior,
     MeanFieldLatents,
-    NormalPrior,
-    Prior,
 )
 from tf_disentangle.objectives import (
     ADVERSARIAL_OBJECTIVES,
@@ -23,6 +19,12 @@ from tf_disentangle.objectives import (
     gradient_penalty,
     infogan,
     infowgan_gp,
+)
+from tf_disentangle.priors import (
+    InverseWishartPrior,
+    MeanFieldInverseWishartPrior,
+    NormalPrior,
+    Prior,
 )
 
 SEED = tf.constant([1, 2])

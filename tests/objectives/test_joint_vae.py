@@ -12,7 +12,6 @@ from tf_disentangle import checks
 from tf_disentangle.latents import (
     CategoricalLatents,
     GaussianLatents,
-    InverseWishartPrior,
     JointLatents,
 )
 from tf_disentangle.objectives import (
@@ -28,6 +27,9 @@ from tf_disentangle.objectives import (
     chyvae,
     elbo,
     joint_vae,
+)
+from tf_disentangle.priors import (
+    InverseWishartPrior,
 )
 
 STEP = tf.constant(10_000, tf.int64)
@@ -92,7 +94,7 @@ def test_the_discrete_capacity_is_clipped_at_the_sum_of_logs():
     inference = Inference(alone, posterior, sample, STEP, tf.constant([3, 4]))
     objective = joint_vae(30.0, discrete_capacity=ConstantSchedule(50.0))
     terms = objective(tf.zeros([2, 1, 1, 1]), tf.zeros([2, 1, 1, 1]), inference)
-    assert float(terms.kl_cost) == pytest.approx(0.0, abs=1e-4)
+    assert float(terms.kl_term) == pytest.approx(0.0, abs=1e-4)
 
 
 def test_without_a_continuous_capacity_that_kl_is_the_elbos():
@@ -100,14 +102,14 @@ def test_without_a_continuous_capacity_that_kl_is_the_elbos():
     cost = JointCapacityKL(None, ConstantSchedule(1.0), 10.0)
     assert float(cost(KL, STEP)) == pytest.approx(4.0 + 2.5)
     latents = GaussianLatents(3, "full", InverseWishartPrior(9.0))
-    objective = dataclasses.replace(chyvae(), kl_cost=cost)
+    objective = dataclasses.replace(chyvae(), kl_term=cost)
     assert_equal(objective, chyvae(), latents)
 
 
 def test_weighted_groups():
     found = WeightedGroups(4.0, 0.5)(KL, STEP)
     np.testing.assert_allclose(found, [12.5, 20.25], rtol=1e-6)
-    objective = dataclasses.replace(elbo(), kl_cost=WeightedGroups(2.0, 2.0))
+    objective = dataclasses.replace(elbo(), kl_term=WeightedGroups(2.0, 2.0))
     assert_equal(objective, beta_vae(2.0), JOINT)
 
 

@@ -8,16 +8,7 @@ import tensorflow as tf
 from one_batch import IMAGES, WEIGHTS, assert_same, terms_and_gradient
 
 from tf_disentangle import checks
-from tf_disentangle.latents import (
-    GaussianLatents,
-    InverseGammaPrior,
-    InverseWishartPrior,
-    MarginalInverseWishartPrior,
-    MeanFieldInverseWishartPrior,
-    MeanFieldLatents,
-    NormalMixturePrior,
-    NormalPrior,
-)
+from tf_disentangle.latents import GaussianLatents, MeanFieldLatents
 from tf_disentangle.objectives import (
     OBJECTIVES,
     ConstantSchedule,
@@ -33,6 +24,14 @@ from tf_disentangle.objectives import (
     decomposition_vae,
     dip_vae_i,
     elbo,
+)
+from tf_disentangle.priors import (
+    InverseGammaPrior,
+    InverseWishartPrior,
+    MarginalInverseWishartPrior,
+    MeanFieldInverseWishartPrior,
+    NormalMixturePrior,
+    NormalPrior,
 )
 
 
@@ -162,7 +161,7 @@ def test_weight_of_the_kl_follows_a_schedule(step):
     objective = beta_vae(CyclicSchedule(0.0, 1.0, period=10, rise=0.5))
     assert_same(objective, beta_vae(beta), step=step)
     parts = {"a": tf.constant([2.0, 6.0]), "b": tf.constant([1.0, 0.0])}
-    found = tf.function(objective.kl_cost.__call__)(parts, tf.constant(step, tf.int64))
+    found = tf.function(objective.kl_term.__call__)(parts, tf.constant(step, tf.int64))
     np.testing.assert_allclose(found, beta * np.array([3.0, 6.0]), rtol=1e-6)
 
 
@@ -233,8 +232,8 @@ def test_beta_out_of_range(beta):
         ({"penalties": CovariancePenalty(1.0, 1.0)}, "Put it in a list"),
         ({"penalties": [CovariancePenalty]}, r"penalties must be Penalties.*@Name\(\)"),
         ({"penalties": [lambda inference: 0.0]}, "penalties must be Penalties"),
-        ({"kl_cost": WeightedKL}, r"kl_cost must be a KLCost.*@Name\(\)"),
-        ({"kl_cost": 4.0}, "kl_cost must be a KLCost"),
+        ({"kl_term": WeightedKL}, r"kl_term must be a KLTerm.*@Name\(\)"),
+        ({"kl_term": 4.0}, "kl_term must be a KLTerm"),
         ({"requires": "kl"}, r"requires must be list or tuple.*Put it in a list"),
     ],
 )

@@ -9,16 +9,19 @@ import numpy as np
 import pytest
 
 from tf_disentangle import checks
-from tf_disentangle.latents import GaussianLatents, InverseWishartPrior
-from tf_disentangle.models import vae
+from tf_disentangle.latents import GaussianLatents
+from tf_disentangle.models import build_vae
 from tf_disentangle.networks import conv_decoder, conv_encoder
 from tf_disentangle.objectives import chyvae
+from tf_disentangle.priors import (
+    InverseWishartPrior,
+)
 from tf_disentangle.serving import export, versions
 
 
 @pytest.fixture(scope="module")
 def model():
-    return vae(
+    return build_vae(
         (32, 32, 1),
         latents=GaussianLatents(4, "full", InverseWishartPrior(nu=20.0)),
         objective=chyvae(),
@@ -73,7 +76,7 @@ np.savez({str(tmp_path / "out.npz")!r},
     assert done.returncode == 0, done.stderr[-3000:]
     out = np.load(tmp_path / "out.npz")
     assert list(out["names"]) == ["decode", "encode", "reconstruct", "serving_default"]
-    codes = model.represent(IMAGES)
+    codes = model.encode(IMAGES)
     posterior = model.posterior(IMAGES)
     for name, expected in {
         "codes": codes,
@@ -92,7 +95,7 @@ def test_any_batch_size(exported, model):
     for size in (1, 3):
         images = tf.constant(IMAGES[:size])
         codes = served.signatures["encode"](images=images)["codes"]
-        np.testing.assert_allclose(codes, model.represent(IMAGES[:size]), atol=1e-5)
+        np.testing.assert_allclose(codes, model.encode(IMAGES[:size]), atol=1e-5)
 
 
 def test_versions_count_upwards_and_are_never_overwritten(model, tmp_path):

@@ -8,10 +8,14 @@ import tensorflow as tf
 
 from tf_disentangle import checks
 from tf_disentangle.datasets import CorrelatedEllipses
-from tf_disentangle.latents import GaussianLatents, InverseWishartPrior, Prior
+from tf_disentangle.latents import GaussianLatents
 from tf_disentangle.metrics import evaluate
-from tf_disentangle.models import log_evidence, vae
+from tf_disentangle.models import build_vae, log_evidence
 from tf_disentangle.networks import mlp_decoder, mlp_encoder
+from tf_disentangle.priors import (
+    InverseWishartPrior,
+    Prior,
+)
 from tf_disentangle.training.evidence import log_evidence_of
 
 HELD_OUT = np.array([7, 30, 2, 55, 41])
@@ -24,7 +28,7 @@ def data():
 
 
 def model(covariance="full", prior=None):
-    return vae(
+    return build_vae(
         (64, 64, 1),
         latents=GaussianLatents(3, covariance, prior or InverseWishartPrior(nu=20.0)),
         encoder=functools.partial(mlp_encoder, width=8),

@@ -15,17 +15,17 @@ import tensorflow as tf
 from tests import undrawn
 from tf_disentangle import checks
 from tf_disentangle.datasets import CorrelatedEllipses
-from tf_disentangle.latents import (
-    GaussianLatents,
+from tf_disentangle.latents import GaussianLatents
+from tf_disentangle.models import build_vae
+from tf_disentangle.networks import conv_decoder, conv_encoder
+from tf_disentangle.objectives import beta_vae, chyvae
+from tf_disentangle.priors import (
     InverseWishartPrior,
     StudentTProductPrior,
 )
-from tf_disentangle.models import vae
-from tf_disentangle.networks import conv_decoder, conv_encoder
-from tf_disentangle.objectives import beta_vae, chyvae
 from tf_disentangle.training import (
-    Cadence,
     Device,
+    Intervals,
     NonFiniteError,
     RunFolder,
     prepare,
@@ -40,29 +40,38 @@ def data():
 
 
 narrow = functools.partial(
-    vae,
+    build_vae,
     encoder=functools.partial(conv_encoder, width=8),
     decoder=functools.partial(conv_decoder, width=8),
 )
 OPTIONS = {"batch_size": 8, "validation_size": 16}
-EVERY_2 = Cadence(log=2, evaluate=2, save=2, pictures=0)
+EVERY_2 = Intervals(log=2, evaluate=2, save=2, pictures=0)
 
 
 def run(
-    data, output, steps=4, model=narrow, cadence=EVERY_2, *, do=undrawn.train, **options
+    data,
+    output,
+    steps=4,
+    model=narrow,
+    intervals=EVERY_2,
+    *,
+    do=undrawn.train,
+    **options,
 ):
     options = {**OPTIONS, **options}
-    return do(model, data, output=str(output), steps=steps, cadence=cadence, **options)
+    return do(
+        model, data, output=str(output), steps=steps, intervals=intervals, **options
+    )
 
 
 @pytest.fixture(scope="module")
 def whole(data, tmp_path_factory):
-    """Uninterrupted runs, each made once: whole(steps, cadence) -> Result."""
+    """Uninterrupted runs, each made once: whole(steps, intervals) -> Result."""
 
     @functools.cache
-    def made(steps, cadence=EVERY_2):
+    def made(steps, intervals=EVERY_2):
         folder = tmp_path_factory.mktemp("whole")
-        return run(data, folder, steps, cadence=cadence, do=train)
+        return run(data, folder, steps, intervals=intervals, do=train)
 
     return made
 
@@ -144,7 +153,7 @@ def test_a_failed_run_says_so_and_a_half_line_is_dropped(data, tmp_path):
 
 def test_a_second_process_in_the_same_folder_is_refused(data, tmp_path):
     experiment = prepare(
-        narrow, data, output=str(tmp_path), steps=2, cadence=EVERY_2, **OPTIONS
+        narrow, data, output=str(tmp_path), steps=2, intervals=EVERY_2, **OPTIONS
     )
     with (
         RunFolder(tmp_path).locked(),
@@ -246,7 +255,7 @@ def test_the_same_metric_twice_is_told_apart_by_its_protocol(data, tmp_path):
 def test_warm_start_holds_where_a_run_died_before_its_first_checkpoint(data, tmp_path):
     source = run(data, tmp_path / "a", 2)
     (tmp_path / "b" / "checkpoints").mkdir(parents=True)
-    options = {"cadence": EVERY_2, "warm_start": str(tmp_path / "a"), **OPTIONS}
+    options = {"intervals": EVERY_2, "warm_start": str(tmp_path / "a"), **OPTIONS}
     warm = prepare(narrow, data, output=str(tmp_path / "b"), steps=2, **options)
     ours, theirs = warm.model.trainable_variables, source.model.trainable_variables
     for a, b in zip(ours, theirs, strict=True):
@@ -271,7 +280,7 @@ def other(objective=None, df=None):
     [
         ({"batch_size": 4}, "batch_size.*8 -> 4"),
         ({"seed": 1}, "seed.*0 -> 1"),
-        ({"model": other(beta_vae(2.0))}, "kl_cost: beta: 1.0 -> 2.0"),
+        ({"model": other(beta_vae(2.0))}, "kl_term: beta: 1.0 -> 2.0"),
         ({"model": other(df=5.0)}, "StandardNormalPrior -> StudentTProductPrior"),
         ({"model": functools.partial(narrow, encoder=conv_encoder)}, "networks"),
         ({"dataset": CorrelatedEllipses(num_images=80, seed=1)}, "dataset.*seed: 0"),
@@ -284,9 +293,9 @@ def test_going_on_with_other_settings_is_refused(data, begun, change, words):
 
 
 def test_another_interval_that_does_not_fit_is_refused(data, begun):
-    cadence = Cadence(log=3, evaluate=3, save=3, pictures=0)
+    intervals = Intervals(log=3, evaluate=3, save=3, pictures=0)
     with pytest.raises(checks.ArgumentError, match="divide the 4 steps"):
-        run(data, begun(4), 9, cadence=cadence)
+        run(data, begun(4), 9, intervals=intervals)
 
 
 def test_records_and_keeps_the_best_checkpoint(whole):
@@ -311,9 +320,9 @@ def test_records_and_keeps_the_best_checkpoint(whole):
 
 def test_validation_is_the_elbo_of_the_held_out_images(data, tmp_path):
     """Against the objective on the same images with draws of its own."""
-    result = run(data, tmp_path, 40, cadence=Cadence(log=40))
+    result = run(data, tmp_path, 40, intervals=Intervals(log=40))
     held_out = prepare(
-        narrow, data, output=str(tmp_path), steps=4, cadence=EVERY_2, **OPTIONS
+        narrow, data, output=str(tmp_path), steps=4, intervals=EVERY_2, **OPTIONS
     ).batches.held_out
     images = data.images()[np.sort(held_out)]
     model, draws = result.model, []
@@ -378,7 +387,7 @@ def test_signal_stops_after_the_interval_and_the_run_goes_on(
     assert same(run(data, tmp_path / "a", 8), whole(8))
 
 
-EVERY_6 = Cadence(log=6, evaluate=6, save=12, pictures=0)
+EVERY_6 = Intervals(log=6, evaluate=6, save=12, pictures=0)
 
 
 @pytest.mark.parametrize("at", [1, 6, 8])
@@ -393,13 +402,18 @@ def test_second_signal_stops_after_the_step_and_the_run_goes_on(
                 os.kill(os.getpid(), signal.SIGTERM)
                 os.kill(os.getpid(), signal.SIGTERM)
 
-    stopped = run(data, tmp_path / "a", 12, cadence=EVERY_6, callbacks=[Twice()])
+    stopped = run(data, tmp_path / "a", 12, intervals=EVERY_6, callbacks=[Twice()])
     assert stopped.signal == signal.SIGTERM and stopped.step == at
     assert step_of(find(tmp_path / "a" / "checkpoints")) == at
     if at % 6:
-        with pytest.raises(checks.ArgumentError, match=r"Cadence\.log must divide"):
-            run(data, tmp_path / "a", 12, cadence=Cadence(log=12, save=12, evaluate=12))
-    resumed = run(data, tmp_path / "a", 12, cadence=EVERY_6)
+        with pytest.raises(checks.ArgumentError, match=r"Intervals\.log must divide"):
+            run(
+                data,
+                tmp_path / "a",
+                12,
+                intervals=Intervals(log=12, save=12, evaluate=12),
+            )
+    resumed = run(data, tmp_path / "a", 12, intervals=EVERY_6)
     assert same(resumed, whole(12, EVERY_6))
     assert rows(resumed) == rows(whole(12, EVERY_6))
 
@@ -414,7 +428,7 @@ def test_nan_in_an_interval_that_is_cut_short_is_never_saved(data, tmp_path):
                 os.kill(os.getpid(), signal.SIGTERM)
 
     with pytest.raises(NonFiniteError, match="at step 3"):
-        run(data, tmp_path, 12, callbacks=[Spoil()], cadence=Cadence(log=6))
+        run(data, tmp_path, 12, callbacks=[Spoil()], intervals=Intervals(log=6))
     assert not list((tmp_path / "checkpoints").glob("step-*"))
 
 
@@ -449,12 +463,12 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(
     cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from tf_disentangle import datasets, models, networks, training, objectives, latents
-narrow = functools.partial(models.vae,
+narrow = functools.partial(models.build_vae,
     objective=objectives.chyvae(),
     encoder=functools.partial(networks.conv_encoder, width=8),
     decoder=functools.partial(networks.conv_decoder, width=8))
 def build(shape, seed):
-    prior = latents.InverseWishartPrior(nu=20.0)
+    prior = priors.InverseWishartPrior(nu=20.0)
     return narrow(shape, seed, latents=latents.GaussianLatents(4, "full", prior))
 data = datasets.CorrelatedEllipses(num_images=80)
 def run(output, steps):
@@ -462,7 +476,7 @@ def run(output, steps):
         batch_size=8, validation_size=16,
         device=training.Device(strategy="mirrored"),
         optimizer=lambda: keras.optimizers.Adam(1e-4),
-        cadence=training.Cadence(log=4, save=4, evaluate=4, pictures=0))
+        intervals=training.Intervals(log=4, save=4, evaluate=4, pictures=0))
     experiment.draw = lambda *_: []
     return experiment.run()
 result = run({str(tmp_path / "a")!r}, 8)
@@ -507,7 +521,7 @@ class Sure(latents.GaussianLatents):
     def marginal_kl(self, posterior, sample):
         return 0 * sample
 def build(shape, seed):
-    return models.vae(shape, seed, latents=Sure(4),
+    return models.build_vae(shape, seed, latents=Sure(4),
         encoder=functools.partial(networks.conv_encoder, width=8),
         decoder=functools.partial(networks.conv_decoder, width=8))
 data = datasets.CorrelatedEllipses(num_images=80)
@@ -591,7 +605,7 @@ def test_warm_start_takes_the_weights_and_starts_at_step_zero(data, whole, tmp_p
         data,
         output=str(tmp_path / "b"),
         steps=4,
-        cadence=EVERY_2,
+        intervals=EVERY_2,
         warm_start=str(source.folder.path),
         seed=3,
         **OPTIONS,
@@ -622,10 +636,10 @@ def test_checkpoint_of_another_model_is_refused(data, whole, tmp_path):
         ({"metrics": len}, "metrics must be list or tuple"),
         ({"metrics": ["score"]}, "metrics must be functions"),
         ({"callbacks": [keras.callbacks.Callback]}, "with its parentheses"),
-        ({"cadence": Cadence}, "with its parentheses"),
+        ({"intervals": Intervals}, "with its parentheses"),
         ({"model": "vae"}, "model must be a model or a function"),
         ({"warm_start": "/nowhere"}, "warm_start must be the folder of a run"),
-        ({"cadence": Cadence(log=2, evaluate=3)}, "evaluate must be a multiple"),
+        ({"intervals": Intervals(log=2, evaluate=3)}, "evaluate must be a multiple"),
     ],
 )
 def test_errors_come_before_the_first_step(data, tmp_path, options, words):

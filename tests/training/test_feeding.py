@@ -8,16 +8,16 @@ import pytest
 from tests import undrawn
 from tf_disentangle import checks, configuration
 from tf_disentangle.datasets import DSprites
-from tf_disentangle.datasets.resident import ResidentImages
-from tf_disentangle.models import vae
+from tf_disentangle.models import build_vae
 from tf_disentangle.networks import mlp_decoder, mlp_encoder
-from tf_disentangle.training import Cadence, Device, feeding
+from tf_disentangle.training import Device, Intervals, feeding
 from tf_disentangle.training.batches import Batches
+from tf_disentangle.training.resident import ResidentImages
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (300, 8, 8, 1)).astype(np.uint8)
 BATCHES = Batches(np.arange(300), np.arange(0), 16, 3, False)
 narrow = functools.partial(
-    vae,
+    build_vae,
     encoder=functools.partial(mlp_encoder, width=8),
     decoder=functools.partial(mlp_decoder, width=8),
 )
@@ -81,7 +81,7 @@ def run(data, output, steps=4, resident=None):
         steps=steps,
         batch_size=8,
         validation_size=0,
-        cadence=Cadence(log=2, evaluate=2, save=2, pictures=0),
+        intervals=Intervals(log=2, evaluate=2, save=2, pictures=0),
         device=Device(resident=resident),
     )
     return [v.numpy() for v in result.model.variables]
@@ -107,7 +107,7 @@ def test_gin_takes_the_setting_and_lets_it_change(tmp_path):
 
 
 def test_dsprites_by_one_binding(tmp_path):
-    configuration.parse(["beta_vae.gin"], ["train.dataset = @DSprites()"])
+    configuration.parse(["beta_vae.gin"], ["train.data = @DSprites()"])
     experiment = configuration.build("train", output=str(tmp_path))
     assert isinstance(experiment.dataset, DSprites)
     feed = feeding.Feed(experiment.dataset.images(), experiment.batches)

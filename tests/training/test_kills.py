@@ -25,11 +25,11 @@ train.steps = {steps}
 train.batch_size = 8
 train.validation_size = 16
 train.seed = {seed}
-Cadence.log = {log}
-Cadence.evaluate = {log}
-Cadence.save = {save}
-Cadence.pictures = {save}
-Cadence.score = {save}
+Intervals.log = {log}
+Intervals.evaluate = {log}
+Intervals.save = {save}
+Intervals.pictures = {save}
+Intervals.score = {save}
 Device.steps_per_execution = 2
 train.callbacks = [@EarlyStopping()]
 EarlyStopping.monitor = 'validation/elbo'
@@ -42,8 +42,8 @@ factor_vae_score.num_test_votes = 20
 # What each process does before it trains: let itself be killed at a moment.
 KILL = """
 import os, signal, sys, threading
-from tf_disentangle.cli import main, quiet
-quiet.import_tensorflow()
+from tf_disentangle.cli import main, startup
+startup.import_tensorflow()
 from tf_disentangle import files
 from tf_disentangle.datasets import CorrelatedEllipses
 from tf_disentangle.training import callbacks, checkpoints, experiment, run_folder

@@ -3,12 +3,12 @@
 import pytest
 
 from tf_disentangle import checks
-from tf_disentangle.models import vae
+from tf_disentangle.models import build_vae
 from tf_disentangle.training import memory
 
 
 def test_activations_are_counted_by_hand():
-    model = vae((32, 32, 1))
+    model = build_vae((32, 32, 1))
     # Input, three convolutions of stride 2 (to 4 x 4), two dense layers; then back.
     encoder = 32 * 32 + 16 * 16 * 32 + 8 * 8 * 32 + 4 * 4 * 64 + 256 + 20
     decoder = 10 + 256 + 4 * 4 * 64 + 8 * 8 * 32 + 16 * 16 * 32 + 32 * 32
@@ -16,7 +16,7 @@ def test_activations_are_counted_by_hand():
 
 
 def test_too_large_a_batch_is_refused(monkeypatch):
-    model = vae((32, 32, 1))
+    model = build_vae((32, 32, 1))
     monkeypatch.setattr(memory, "available_bytes", lambda: 10_000_000)
     memory.require_memory(model, 10)
     with pytest.raises(checks.ArgumentError, match=r"0\.01 GB.*Lower train.batch_size"):

@@ -9,18 +9,21 @@ import tensorflow as tf
 from tests import undrawn
 from tf_disentangle import checks, metrics
 from tf_disentangle.datasets import CorrelatedEllipses
-from tf_disentangle.latents import GaussianLatents, InverseWishartPrior
+from tf_disentangle.latents import GaussianLatents
 from tf_disentangle.metrics import METRICS
-from tf_disentangle.models import vae
+from tf_disentangle.models import build_vae
 from tf_disentangle.models.posterior_samples import PosteriorSamples
 from tf_disentangle.networks import conv_decoder, conv_encoder
 from tf_disentangle.objectives import chyvae
-from tf_disentangle.training import Cadence
+from tf_disentangle.priors import (
+    InverseWishartPrior,
+)
+from tf_disentangle.training import Intervals
 from tf_disentangle.training.aggregate_posterior import aggregate_posterior_of
 
-EVERY_2 = Cadence(log=2, evaluate=2, save=2, pictures=0, score=2)
+EVERY_2 = Intervals(log=2, evaluate=2, save=2, pictures=0, score=2)
 narrow = functools.partial(
-    vae,
+    build_vae,
     encoder=functools.partial(conv_encoder, width=8),
     decoder=functools.partial(conv_decoder, width=8),
 )
@@ -32,22 +35,22 @@ def data():
 
 
 def some_metrics():
-    def mig(dataset, represent):
-        return METRICS["mig_score"](dataset, represent, num_train=60, progress=False)
+    def mig(dataset, encode):
+        return METRICS["mig_score"](dataset, encode, num_train=60, progress=False)
 
-    def units(dataset, represent):
-        return METRICS["active_units"](dataset, represent, num_train=60, progress=False)
+    def units(dataset, encode):
+        return METRICS["active_units"](dataset, encode, num_train=60, progress=False)
 
     return [mig, units]
 
 
-def run(data, output, steps, cadence=EVERY_2):
+def run(data, output, steps, intervals=EVERY_2):
     return undrawn.train(
         narrow,
         data,
         output=str(output),
         steps=steps,
-        cadence=cadence,
+        intervals=intervals,
         batch_size=8,
         validation_size=16,
         metrics=some_metrics(),
@@ -75,7 +78,7 @@ def test_scored_and_resumed_run_is_the_uninterrupted_one_bit_for_bit(
     resumed = run(data, tmp_path / "b", 6)
     assert scored(whole) == scored(resumed)
     assert [row["step"] for row in scored(whole) if "scores" in row] == [2, 4, 6]
-    without = run(data, tmp_path / "c", 6, Cadence(log=2, evaluate=2, save=2))
+    without = run(data, tmp_path / "c", 6, Intervals(log=2, evaluate=2, save=2))
     for a, b, c in zip(
         whole.model.variables,
         resumed.model.variables,
@@ -101,7 +104,7 @@ def test_tensorboard_has_every_number(whole):
 
 def test_cadence_of_scores_is_checked():
     with pytest.raises(checks.ArgumentError, match="score must be a multiple"):
-        Cadence(log=10, evaluate=0, save=0, pictures=0, score=15).fitted(100)
+        Intervals(log=10, evaluate=0, save=0, pictures=0, score=15).fitted(100)
 
 
 def posteriors(covariance):
@@ -116,11 +119,11 @@ def posteriors(covariance):
 @pytest.mark.parametrize("covariance", ["diagonal", "full"])
 def test_samples_have_the_posteriors_moments(data, covariance):
     model = posteriors(covariance)
-    represent = PosteriorSamples(model)
+    encode = PosteriorSamples(model)
     image = np.asarray(data.images()[:1])
-    known = represent(image)
+    known = encode(image)
     posterior = model.posterior(tf.constant(image))
-    draws = represent.draw(known.repeat(40_000, axis=0), np.random.default_rng(0))
+    draws = encode.draw(known.repeat(40_000, axis=0), np.random.default_rng(0))
     covariance_ = posterior.covariance().numpy()[0]
     scale = np.sqrt(np.diag(covariance_))
     off = (draws.mean(axis=0) - posterior.mean().numpy()[0]) / scale
@@ -128,17 +131,17 @@ def test_samples_have_the_posteriors_moments(data, covariance):
     # The standard error of a covariance of unit variances is at most sqrt(2 / N).
     error = np.abs(np.cov(draws.T) - covariance_) / np.outer(scale, scale)
     assert error.max() < 4 * np.sqrt(2 / 40_000)
-    mean, deviation = represent.moments(known)
+    mean, deviation = encode.moments(known)
     np.testing.assert_allclose(mean[0], posterior.mean().numpy()[0], rtol=1e-5)
     np.testing.assert_allclose(deviation[0], scale, rtol=1e-4)
 
 
 def test_a_metric_scores_sampled_codes(data):
-    represent = PosteriorSamples(posteriors("diagonal"))
+    encode = PosteriorSamples(posteriors("diagonal"))
     mean = METRICS["active_units"](
-        data, posteriors("diagonal").represent, num_train=400, progress=False
+        data, posteriors("diagonal").encode, num_train=400, progress=False
     )
-    sampled = METRICS["active_units"](data, represent, num_train=400, progress=False)
+    sampled = METRICS["active_units"](data, encode, num_train=400, progress=False)
     # At the start of training q(z|x) is about N(0, 1): all of it is noise.
     assert mean.score == 0
     np.testing.assert_allclose(sampled.variances, 1.0, atol=4 * np.sqrt(2 / 400))
@@ -149,9 +152,9 @@ def test_aggregate_posterior_of_a_model(data):
     result = aggregate_posterior_of(model)(
         data, None, num_images=60, num_samples=50, progress=False
     )
-    represent = PosteriorSamples(model)
+    encode = PosteriorSamples(model)
     chosen = np.random.default_rng(0).choice(80, size=60, replace=False)
-    moments = represent.moments(represent(data.images()[np.sort(chosen)]))
+    moments = encode.moments(encode(data.images()[np.sort(chosen)]))
     expected = metrics.aggregate_posterior_scores(
         *moments, num_samples=50, progress=False
     )

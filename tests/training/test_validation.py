@@ -10,10 +10,10 @@ import tensorflow as tf
 from tf_disentangle import checks
 from tf_disentangle.datasets import CorrelatedEllipses
 from tf_disentangle.latents import GaussianLatents
-from tf_disentangle.models import vae
+from tf_disentangle.models import build_vae
 from tf_disentangle.networks import conv_decoder, conv_encoder
 from tf_disentangle.objectives import beta_tcvae, monitors
-from tf_disentangle.training import Cadence, prepare
+from tf_disentangle.training import Intervals, prepare
 from tf_disentangle.training.preparation import _check_batch
 from tf_disentangle.training.validation import Validation
 
@@ -24,7 +24,7 @@ MONITORS = {
     "gaussian_total_correlation",
 }
 narrow = functools.partial(
-    vae,
+    build_vae,
     encoder=functools.partial(conv_encoder, width=8),
     decoder=functools.partial(conv_decoder, width=8),
 )
@@ -37,8 +37,8 @@ def data():
 
 def experiment(data, output, **options):
     options = {"batch_size": 8, "validation_size": 16, "steps": 2, **options}
-    cadence = Cadence(log=2, evaluate=2, save=2, pictures=0)
-    return prepare(narrow, data, output=str(output), cadence=cadence, **options)
+    intervals = Intervals(log=2, evaluate=2, save=2, pictures=0)
+    return prepare(narrow, data, output=str(output), intervals=intervals, **options)
 
 
 def test_every_run_learns_its_number_of_images_and_records_the_monitors(data, tmp_path):

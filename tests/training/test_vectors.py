@@ -11,12 +11,16 @@ from PIL import Image
 from tests import undrawn
 from tf_disentangle.datasets import Pinwheel
 from tf_disentangle.distributions import Normal
-from tf_disentangle.latents import GaussianLatents, NormalMixturePrior, NormalPrior
+from tf_disentangle.latents import GaussianLatents
 from tf_disentangle.metrics import factor_vae_score
-from tf_disentangle.models import vae
+from tf_disentangle.models import build_vae
 from tf_disentangle.networks import mlp_decoder, mlp_encoder
 from tf_disentangle.objectives import decomposition_vae
-from tf_disentangle.training import Cadence, prepare
+from tf_disentangle.priors import (
+    NormalMixturePrior,
+    NormalPrior,
+)
+from tf_disentangle.training import Intervals, prepare
 
 SCORE = functools.partial(
     factor_vae_score, num_variance_samples=100, num_train_votes=20, num_test_votes=20
@@ -27,7 +31,7 @@ SCORE = functools.partial(
 def experiment(tmp_path_factory):
     prior = NormalMixturePrior([[0.0, -1.0], [0.0, 1.0]], 0.1)
     model = functools.partial(
-        vae,
+        build_vae,
         latents=GaussianLatents(2, prior=prior),
         objective=decomposition_vae(1.0, 1.0, "kl", Normal(None)),
         encoder=functools.partial(mlp_encoder, width=8),
@@ -40,7 +44,7 @@ def experiment(tmp_path_factory):
         steps=4,
         batch_size=30,
         validation_size=20,
-        cadence=Cadence(log=2, evaluate=2, save=2, pictures=2),
+        intervals=Intervals(log=2, evaluate=2, save=2, pictures=2),
         metrics=[SCORE],
     )
 
@@ -66,17 +70,15 @@ def test_its_picture_is_of_points(experiment, result):
 
 
 def test_takes_up_again_what_it_wrote(experiment, result):
-    codes = result.represent(experiment.dataset.images()[:5])
+    codes = result.encode(experiment.dataset.images()[:5])
     again = experiment.run()
     assert again.step == 4
-    np.testing.assert_array_equal(
-        again.represent(experiment.dataset.images()[:5]), codes
-    )
+    np.testing.assert_array_equal(again.encode(experiment.dataset.images()[:5]), codes)
 
 
 def test_a_learned_prior_is_trained_saved_and_gone_on_with(tmp_path):
     model = functools.partial(
-        vae,
+        build_vae,
         objective=decomposition_vae(1.0, 1.0, "mmd", Normal(0.3)),
         encoder=functools.partial(mlp_encoder, width=8),
         decoder=functools.partial(mlp_decoder, width=8),
@@ -92,7 +94,7 @@ def test_a_learned_prior_is_trained_saved_and_gone_on_with(tmp_path):
             batch_size=20,
             validation_size=20,
             optimizer=lambda: keras.optimizers.Adam(0.01),
-            cadence=Cadence(log=2, evaluate=2, save=2, pictures=0),
+            intervals=Intervals(log=2, evaluate=2, save=2, pictures=0),
         ).model.latents.prior.variances()
 
     whole = run("a", 4)

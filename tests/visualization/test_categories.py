@@ -46,14 +46,14 @@ IMAGES = noise(2, 6, 6, 1)
 CODES = np.array([[0.1, 0.2, 1.0], [-0.5, 0.7, 3.0]], np.float32)
 
 
-def represent(images):
+def encode(images):
     assert np.array_equal(images, IMAGES)
     return CODES
 
 
 class TestEditing:
     def test_one_latent_is_set_and_the_others_stay(self):
-        found = edit(represent, Recorder(), IMAGES, 1, 2.5)
+        found = edit(encode, Recorder(), IMAGES, 1, 2.5)
         expected = [Recorder().image([code[0], 2.5, code[2]]) for code in CODES]
         np.testing.assert_array_equal(found, expected)
         np.testing.assert_array_equal(CODES[:, 1], np.float32([0.2, 0.7]))
@@ -64,7 +64,7 @@ class TestEditing:
     )
     def test_original_reconstruction_and_edits_in_a_row(self, latent, column, values):
         decode = Recorder()
-        picture = edits(represent, decode, IMAGES, latent, column=column, scale=2)
+        picture = edits(encode, decode, IMAGES, latent, column=column, scale=2)
         for image, code in zip(IMAGES, CODES, strict=True):
             moved = np.tile(code, (len(values), 1))
             moved[:, latent] = values
@@ -77,4 +77,4 @@ class TestEditing:
 
     def test_errors(self):
         with pytest.raises(ArgumentError, match="latent must be below 3"):
-            edits(represent, Recorder(), IMAGES, 3)
+            edits(encode, Recorder(), IMAGES, 3)

@@ -4,7 +4,7 @@ import scipy.stats
 
 from tests.visualization.pixels import enlarged, margins_are_white, place, places
 from tf_disentangle.checks import ArgumentError
-from tf_disentangle.protocols import CodeColumn
+from tf_disentangle.interfaces import CodeColumn
 from tf_disentangle.visualization import normal_quantiles, traversal_frames, traversals
 
 CODE = np.array([0.3, -0.7, 1.1])

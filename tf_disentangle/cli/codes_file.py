@@ -11,7 +11,7 @@ from typing import BinaryIO
 import numpy as np
 
 from tf_disentangle import checks
-from tf_disentangle.protocols import CodeColumn
+from tf_disentangle.interfaces import CodeColumn
 
 HELP = """\
 Its file is one of numpy.savez(path, codes=..., factors=..., ...), with the arrays
@@ -125,13 +125,13 @@ def _require_numbers(name: str, array: np.ndarray) -> None:
 
 def _require_orientation(arrays: dict[str, np.ndarray]) -> None:
     """Raises unless rows are images, before anything is said of the columns."""
-    from tf_disentangle.metrics import inputs
+    from tf_disentangle.metrics import samples
 
     for codes, factors in (_NUMBERS[:2], _NUMBERS[2:]):
         if factors in arrays and codes in arrays:
-            inputs.require_rows(arrays[codes], arrays[factors], codes, factors)
+            samples.require_rows(arrays[codes], arrays[factors], codes, factors)
         elif codes in arrays:
-            inputs.require_row_per_image(arrays[codes], codes)
+            samples.require_row_per_image(arrays[codes], codes)
 
 
 def _factor_names(found: dict[str, np.ndarray]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@
     bin/data sample shapes3d                     a picture: images, and what each
                                                  factor changes
     bin/data sample ImageFolder --gin_param='ImageFolder.path="pictures"'
-    bin/data info --gin_file=datasets/noisy.gin  train.dataset of gin files
+    bin/data info --gin_file=datasets/noisy.gin  train.data of gin files
 
 A prepared set is one memory-mapped array of uint8 with its checksum. What a download
 had fetched when it was stopped is kept, and the same command goes on.
@@ -25,16 +25,16 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from tf_disentangle import checks, datasets
-from tf_disentangle.cli import quiet
+from tf_disentangle.cli import startup
 from tf_disentangle.datasets import CACHE_HELP, DATASETS, SETS
 from tf_disentangle.datasets.subset import check_dataset
-from tf_disentangle.protocols import DATASET_EXCEPTIONS
+from tf_disentangle.interfaces import DATASET_TRAITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tf_disentangle.datasets.real import Preparation
-    from tf_disentangle.protocols import Dataset
+    from tf_disentangle.datasets.published import Preparation
+    from tf_disentangle.interfaces import Dataset
 
 __doc__ = f"{__doc__}\n{CACHE_HELP}\nA real set is made again from its source alone.\n"
 
@@ -68,7 +68,7 @@ flags.DEFINE_string(
 flags.DEFINE_multi_string(
     "gin_file",
     [],
-    "info and sample: a gin file, as for train; without NAME its train.dataset.",
+    "info and sample: a gin file, as for train; without NAME its train.data.",
     flag_values=FLAGS,
 )
 flags.DEFINE_multi_string(
@@ -118,14 +118,14 @@ def _needs_nothing(make: object) -> bool:
 
 
 def _preparation(values: flags.FlagValues, **options: bool) -> Preparation:
-    from tf_disentangle.datasets.real import Preparation
+    from tf_disentangle.datasets.published import Preparation
 
     split, source, folder = values.split, values.source, values.data_dir
     return Preparation(values.name, split, source, folder, **options)
 
 
 def _list(values: flags.FlagValues) -> None:
-    from tf_disentangle.datasets.real import Preparation
+    from tf_disentangle.datasets.published import Preparation
 
     titles = {
         "Made on this machine": _made_here(),
@@ -154,8 +154,8 @@ def _info(values: flags.FlagValues) -> None:
         print(_label(values, data))
         print(f"Images      {len(data):,}, as {tuple(data.image_shape)}")
         print(f"Factors     {_sized(data.factor_names, data.factor_sizes)}")
-        for name in sorted(data.exceptions):
-            print(f"Exception   {name}: {DATASET_EXCEPTIONS[name]}")
+        for name in sorted(data.traits):
+            print(f"Exception   {name}: {DATASET_TRAITS[name]}")
     if values.name is not None:
         print(inspect.getdoc(DATASETS[values.name]))
 
@@ -185,7 +185,7 @@ def _info_real(values: flags.FlagValues) -> None:
 
 def _prepare(values: flags.FlagValues) -> None:
     if values.source == "tfds":
-        quiet.import_tensorflow()
+        startup.import_tensorflow()
     preparation = _preparation(values, may_download=True)
     images = preparation.images()
     factors = preparation.factors()
@@ -201,7 +201,7 @@ def _prepare(values: flags.FlagValues) -> None:
     print(f"Factors: {', '.join(known)} ({kind})" if known else "No factors are known.")
     folder = values.data_dir and str(preparation.data_dir)
     given = {"name": values.name, "split": values.split, "data_dir": folder}
-    bindings = ["train.dataset=@published()"]
+    bindings = ["train.data=@published()"]
     bindings += [f"published.{k}={json.dumps(v)}" for k, v in given.items() if v]
     options = " ".join(f"--gin_param={shlex.quote(binding)}" for binding in bindings)
     print(f"Train on it: {options}")
@@ -228,19 +228,19 @@ def _sample(values: flags.FlagValues) -> None:
 
 
 def _dataset(values: flags.FlagValues) -> Dataset:
-    """The set that NAME, with its bindings, or else train.dataset stands for."""
+    """The set that NAME, with its bindings, or else train.data stands for."""
     if values.name in SETS:
         split, source, folder = values.split, values.source, values.data_dir
         return datasets.published(values.name, split, source, folder)
     if not _is_gin(values) and _needs_nothing(DATASETS[values.name]):
         return DATASETS[values.name]()
-    quiet.import_tensorflow()
+    startup.import_tensorflow()
     from tf_disentangle import configuration
 
     configuration.parse(values.gin_file, values.gin_param)
     if values.name is not None:
         return configuration.build(values.name)
-    data = configuration.built("train.dataset")
+    data = configuration.built("train.data")
     check_dataset(data)
     return data
 

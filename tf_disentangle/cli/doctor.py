@@ -10,14 +10,14 @@ import shutil
 
 from absl import flags
 
-from tf_disentangle.cli import quiet
+from tf_disentangle.cli import startup
 
 FLAGS = flags.FlagValues()
 
 
 def main(values: flags.FlagValues) -> int:
     """Runs the command."""
-    quiet.import_tensorflow()
+    startup.import_tensorflow()
     import tensorflow as tf
 
     from tf_disentangle import configuration, datasets

@@ -139,7 +139,7 @@ def _evaluate_run(values: flags.FlagValues) -> int:
     from tf_disentangle import configuration
     from tf_disentangle.cli import score_table
     from tf_disentangle.models.posterior_samples import PosteriorSamples
-    from tf_disentangle.training.scores import name_of, rehearse
+    from tf_disentangle.training.scores import dry_run, name_of
 
     if values.metrics:
         chosen = choose(values.metrics, metrics_of(run, values.metrics))
@@ -156,11 +156,11 @@ def _evaluate_run(values: flags.FlagValues) -> int:
     names = metrics.chosen_names(run.dataset, factors)
     chosen = with_protocol(chosen, values.protocol, metrics.PROTOCOLS)
     with configuration.explained("train"):
-        rehearse(run.dataset, [m for k, m in chosen.items() if k in metrics.METRICS])
+        dry_run(run.dataset, [m for k, m in chosen.items() if k in metrics.METRICS])
     configuration.drop_unused()
     evaluations = metrics.evaluate(
         run.dataset,
-        PosteriorSamples(run.model) if values.sampled else run.represent,
+        PosteriorSamples(run.model) if values.sampled else run.encode,
         chosen,
         seeds=_seeds(values.seeds),
         factors=factors,

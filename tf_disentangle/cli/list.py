@@ -9,14 +9,14 @@ import inspect
 
 from absl import flags
 
-from tf_disentangle.cli import quiet
+from tf_disentangle.cli import startup
 
 FLAGS = flags.FlagValues()
 
 
 def main(values: flags.FlagValues) -> int:
     """Runs the command."""
-    quiet.import_tensorflow()
+    startup.import_tensorflow()
     from tf_disentangle import (
         configuration,
         datasets,
@@ -25,17 +25,18 @@ def main(values: flags.FlagValues) -> int:
         models,
         networks,
         objectives,
+        priors,
     )
 
     tables = {
         "Models": models.MODELS,
         "Objectives": objectives.OBJECTIVES,
         "Adversarial objectives": objectives.ADVERSARIAL_OBJECTIVES,
-        "KL costs": objectives.KL_COSTS,
+        "KL costs": objectives.KL_TERMS,
         "Penalties": objectives.PENALTIES,
         "Schedules": objectives.SCHEDULES,
         "Latents": latents.LATENTS,
-        "Priors": latents.PRIORS,
+        "Priors": priors.PRIORS,
         "Networks": {
             **networks.ENCODERS,
             **networks.DECODERS,

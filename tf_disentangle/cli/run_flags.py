@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from tf_disentangle import checks
-from tf_disentangle.cli import quiet
+from tf_disentangle.cli import startup
 
 if TYPE_CHECKING:
     from tf_disentangle.loading import LoadedRun
@@ -37,7 +37,7 @@ def load(
         values.run, "RUN", "be given", values.run, "For example: runs/chyvae"
     )
     print(f"Loading {values.run}", file=sys.stderr)
-    quiet.import_tensorflow()
+    startup.import_tensorflow()
     from tf_disentangle.loading import load as load_run
 
     return load_run(values.run, values.checkpoint, bindings, later)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from tf_disentangle import checks
-from tf_disentangle.cli import quiet
+from tf_disentangle.cli import startup
 from tf_disentangle.datasets import CACHE_HELP
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def main(values: flags.FlagValues) -> int:
     output = values.output or _default_output(pathlib.Path(files[0]))
     print(f"Run folder: {output}", file=sys.stderr)
 
-    quiet.import_tensorflow()
+    startup.import_tensorflow()
     from tf_disentangle import configuration
     from tf_disentangle.training import NonFiniteError, RunFolder
     from tf_disentangle.training.checkpoints import has_any
@@ -75,7 +75,7 @@ def main(values: flags.FlagValues) -> int:
     configuration.parse(files, values.gin_param)
     experiment = configuration.build("train", output=output)
     with configuration.explained("train"):
-        experiment.rehearse()
+        experiment.dry_run()
     for dropped in configuration.drop_unused():
         print(f"Not used by this run: {dropped}", file=sys.stderr)
     if has_any(folder.checkpoints):  # Otherwise there is nothing to go on from.

@@ -20,9 +20,9 @@ import gin
 from tf_disentangle import checks
 from tf_disentangle.configuration import reading
 from tf_disentangle.configuration.comparing import require_same_run
-from tf_disentangle.configuration.consumption import drop_unused, unused_bindings
-from tf_disentangle.configuration.explaining import explained
-from tf_disentangle.configuration.origins import gin_root
+from tf_disentangle.configuration.locations import gin_root
+from tf_disentangle.configuration.messages import explained
+from tf_disentangle.configuration.unused_bindings import drop_unused, unused_bindings
 
 __all__ = [
     "build",
@@ -55,6 +55,7 @@ def register() -> dict[str, Callable[..., Any]]:
         models,
         networks,
         objectives,
+        priors,
         training,
     )
 
@@ -62,18 +63,18 @@ def register() -> dict[str, Callable[..., Any]]:
         datasets.DATASETS,
         distributions.LIKELIHOODS,
         latents.LATENTS,
-        latents.PRIORS,
+        priors.PRIORS,
         metrics.METRICS,
         models.MODELS,
         networks.CRITICS,
         networks.DECODERS,
         networks.ENCODERS,
         objectives.ADVERSARIAL_OBJECTIVES,
-        objectives.KL_COSTS,
+        objectives.KL_TERMS,
         objectives.OBJECTIVES,
         objectives.PENALTIES,
         objectives.SCHEDULES,
-        {"Cadence": training.Cadence, "Device": training.Device},
+        {"Intervals": training.Intervals, "Device": training.Device},
         {"CriticTraining": models.CriticTraining},
         {"Objective": objectives.Objective},
     ]
@@ -115,7 +116,7 @@ def build(name: str, **arguments: Any) -> Any:
 
 
 def built(parameter: str) -> Any:
-    """Builds what a parameter such as "train.dataset" is bound to, and nothing else.
+    """Builds what a parameter such as "train.data" is bound to, and nothing else.
 
     Raises:
         ArgumentError: If nothing is bound to it, or a value is missing or refused.

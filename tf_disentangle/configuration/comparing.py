@@ -11,12 +11,12 @@ import gin
 
 from tf_disentangle import checks
 from tf_disentangle.configuration import reading
-from tf_disentangle.configuration.origins import Source
+from tf_disentangle.configuration.locations import Source
 
 # Names whose change leaves a run the same run; jit changes the random draws.
 _MAY_CHANGE = (
     "train.steps",
-    "Cadence.",
+    "Intervals.",
     "Device.strategy",
     "Device.steps_per",
     "Device.resident",
@@ -26,7 +26,7 @@ _MAY_CHANGE = (
 def require_same_run(config: str | os.PathLike) -> None:
     """Checks that the present configuration goes on with the run of `config`.
 
-    Steps, cadences and devices may change on the way; anything else would make the
+    Steps, intervals and devices may change on the way; anything else would make the
     run another one under the same name. Only values count, not how they are written:
     a macro stands for its value, and its own line says nothing.
 

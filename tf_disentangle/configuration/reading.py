@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import gin
 
 from tf_disentangle import checks
-from tf_disentangle.configuration.origins import (
+from tf_disentangle.configuration.locations import (
     MACRO,
     Key,
     Origin,

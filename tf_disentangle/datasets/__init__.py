@@ -1,7 +1,7 @@
 """Images with their ground-truth factors.
 
 Importing this package does not import TensorFlow; the batches of training are in
-`tf_disentangle.datasets.pipeline`, which does.
+`tf_disentangle.training.input_pipeline`, which does.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from tf_disentangle.datasets.binary_images import PackedImages, pack
 from tf_disentangle.datasets.cache import CACHE_HELP, cache_dir
 from tf_disentangle.datasets.correlated import Correlated
 from tf_disentangle.datasets.correlated_ellipses import CorrelatedEllipses
+from tf_disentangle.datasets.custom import ImageFile, ImageFolder, from_tf_data
 from tf_disentangle.datasets.dsprites import DSprites
 from tf_disentangle.datasets.held_out import HeldOut
 from tf_disentangle.datasets.image_table import ImageTable
-from tf_disentangle.datasets.own import ImageFile, ImageFolder, from_tf_data
 from tf_disentangle.datasets.pinwheel import Pinwheel
 from tf_disentangle.datasets.principal import principal_shares
-from tf_disentangle.datasets.real import SETS, published
+from tf_disentangle.datasets.published import SETS, published
 from tf_disentangle.datasets.rooms3d import Rooms3D
 from tf_disentangle.datasets.subset import Subset
 from tf_disentangle.datasets.variants import Colored, Noisy, OnBackground
-from tf_disentangle.protocols import Dataset
+from tf_disentangle.interfaces import Dataset
 
 #: Every data set by its name. A new one costs its file, its test and a line here.
 DATASETS: dict[str, Callable[..., Dataset]] = {

@@ -24,7 +24,7 @@ import numpy as np
 from tf_disentangle import checks
 from tf_disentangle.datasets.factors import rows_given
 from tf_disentangle.datasets.subset import Subset, check_dataset
-from tf_disentangle.protocols import Dataset
+from tf_disentangle.interfaces import Dataset
 
 # Keeps the training images apart from what a user draws with the same small seed.
 _TRAINING_STREAM = 4
@@ -75,9 +75,9 @@ class Correlated(Subset):
         rng = np.random.default_rng([_TRAINING_STREAM, self.seed])
         super().__init__(dataset, self._draw(num_images, rng))
         # Draws are not bound to the training images: what these lack does not count.
-        self.exceptions = dataset.exceptions
+        self.traits = dataset.traits
         if self.strength:
-            self.exceptions |= {"correlated_factors", "nonuniform_factors"}
+            self.traits |= {"correlated_factors", "nonuniform_factors"}
 
     def sample_factors(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draws factors anew by p(f), int64 [n, K]: not only the training images'."""

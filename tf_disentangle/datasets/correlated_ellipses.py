@@ -70,7 +70,7 @@ class CorrelatedEllipses:
     factor_names = FACTOR_NAMES
     factor_sizes = FACTOR_SIZES
     image_shape = (_SIDE, _SIDE, 1)
-    exceptions = frozenset({"correlated_factors", "nonuniform_factors", "equal_images"})
+    traits = frozenset({"correlated_factors", "nonuniform_factors", "equal_images"})
 
     def __init__(
         self,

@@ -23,7 +23,7 @@ class Grid:
     factor_names: tuple[str, ...]
     factor_sizes: tuple[int, ...]
     image_shape: tuple[int, int, int]
-    exceptions: frozenset[str] = frozenset()
+    traits: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return math.prod(self.factor_sizes)

@@ -13,7 +13,7 @@ import numpy as np
 
 from tf_disentangle import checks
 from tf_disentangle.datasets.subset import Subset, check_dataset
-from tf_disentangle.protocols import Dataset
+from tf_disentangle.interfaces import Dataset
 
 Combination = Mapping[str, int | Sequence[int]]
 
@@ -22,7 +22,7 @@ class HeldOut(Subset):
     """Another set without the images of given factor combinations (a `Dataset`).
 
     Training images and all draws of factors are those of the rest, also where a metric
-    holds a factor still (`protocols.Rows`); `held_out` is the set of what was left out,
+    holds a factor still (`Rows`); `held_out` is the set of what was left out,
     and `render` draws both. `HeldOut(rooms, [{"shape": 3, "object_hue": [0, 1, 9]}])`
     has no red capsules, but capsules and red objects.
 

@@ -17,7 +17,7 @@ from tf_disentangle.datasets.factors import check_factors, check_indices, rows_g
 
 
 class ImageTable:
-    """Images with a table of their factors (a `Dataset`, `protocols.Rows`).
+    """Images with a table of their factors (a `Dataset`, `interfaces.Rows`).
 
     Args:
         images: uint8 [n, H, W, C], indexed only as images[indices].
@@ -38,7 +38,7 @@ class ImageTable:
             value of its own.
     """
 
-    exceptions: frozenset[str] = frozenset()
+    traits: frozenset[str] = frozenset()
 
     def __init__(
         self,
@@ -145,7 +145,7 @@ class ImageTable:
             raise checks.ArgumentError(checks.message("factors", rule, wrong, remedy))
         starts = self._starts[combination]
         counts = self._starts[combination + 1] - starts
-        if "stochastic_images" not in self.exceptions:
+        if "stochastic_images" not in self.traits:
             return self._order[starts]
         remedy = "Several images have these factors: np.random.default_rng(0)."
         checks.require(rng is not None, "rng", "be given", rng, remedy)
@@ -176,7 +176,7 @@ class ImageTable:
         self._order = np.argsort(combination, kind="stable")
         if not self.factor_sizes:
             return
-        self.exceptions = self._declared(counts)
+        self.traits = self._declared(counts)
 
     def _declared(self, counts: np.ndarray) -> frozenset[str]:
         """What holds of a table with so many rows of each combination."""

@@ -42,7 +42,7 @@ class Pinwheel:
 
     factor_names = ("arm",)
     image_shape = (1, 1, 2)
-    exceptions = frozenset({"vectors", "stochastic_images"})
+    traits = frozenset({"vectors", "stochastic_images"})
 
     def __init__(
         self,

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from tf_disentangle import checks
-from tf_disentangle.protocols import Dataset
+from tf_disentangle.interfaces import Dataset
 
 
 def principal_shares(

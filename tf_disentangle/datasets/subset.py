@@ -11,11 +11,11 @@ import numpy as np
 from tf_disentangle import checks
 from tf_disentangle.datasets.factors import check_indices, rows_given
 from tf_disentangle.datasets.lazy import LazyImages
-from tf_disentangle.protocols import Dataset
+from tf_disentangle.interfaces import Dataset
 
 
 class Subset:
-    """Images of another set, chosen by index (a `Dataset`, `protocols.Rows`).
+    """Images of another set, chosen by index (a `Dataset`, `interfaces.Rows`).
 
     Factors are drawn as those of a chosen image, each as probable as the others;
     `render` draws any factors of the wrapped set, also those that are not chosen.
@@ -38,9 +38,9 @@ class Subset:
         self.factor_sizes = dataset.factor_sizes
         self.image_shape = dataset.image_shape
         chosen = {"correlated_factors", "nonuniform_factors"}
-        self.exceptions = dataset.exceptions | chosen
+        self.traits = dataset.traits | chosen
         if self._misses_combinations():
-            self.exceptions |= {"missing_combinations"}
+            self.traits |= {"missing_combinations"}
 
     def __len__(self) -> int:
         return len(self.indices)

@@ -31,9 +31,9 @@ import numpy as np
 
 from tf_disentangle import checks
 from tf_disentangle.datasets.lazy import LazyImages
+from tf_disentangle.datasets.rendering.texture import texture
 from tf_disentangle.datasets.subset import check_dataset
-from tf_disentangle.datasets.texture import texture
-from tf_disentangle.protocols import Dataset
+from tf_disentangle.interfaces import Dataset
 
 # What else the wrapped set may know of its factors, which nuisance does not change.
 _OF_FACTORS = ("factors_of", "index_of", "sample_factors_given", "training_factors")
@@ -64,7 +64,7 @@ class _Variant:
         self.factor_names = dataset.factor_names
         self.factor_sizes = dataset.factor_sizes
         self.image_shape = (*dataset.image_shape[:2], 3)
-        self.exceptions = dataset.exceptions | {"stochastic_images"}
+        self.traits = dataset.traits | {"stochastic_images"}
 
     def __len__(self) -> int:
         return len(self.dataset)

@@ -12,6 +12,7 @@ from tf_disentangle.distributions.hyperprior import (
 from tf_disentangle.distributions.inverse_gamma import expected_product_normal_kl
 from tf_disentangle.distributions.inverse_wishart import InverseWishart
 from tf_disentangle.distributions.likelihoods import Bernoulli, Likelihood, Normal
+from tf_disentangle.distributions.mean_field_gaussian import MeanFieldGaussian
 from tf_disentangle.distributions.mmd import mmd_per_dimension
 from tf_disentangle.distributions.relaxed_categorical import RelaxedCategorical
 
@@ -24,6 +25,7 @@ __all__ = [
     "Bernoulli",
     "InverseWishart",
     "Likelihood",
+    "MeanFieldGaussian",
     "Normal",
     "RelaxedCategorical",
     "expected_gaussian_kl",

@@ -13,8 +13,8 @@ import tensorflow_probability as tfp
 
 from tf_disentangle import checks
 from tf_disentangle.distributions import kl_or_monte_carlo
-from tf_disentangle.latents.priors import Prior, StandardNormalPrior
-from tf_disentangle.protocols import CodeColumn
+from tf_disentangle.interfaces import CodeColumn
+from tf_disentangle.priors.base import Prior, StandardNormalPrior
 
 tfd = tfp.distributions
 
@@ -31,7 +31,7 @@ class Latents(keras.layers.Layer):
     holds; a *sample* z has the D numbers that the decoder takes. A continuous latent is
     one number in both. A categorical one over n values has one column in the code, the
     value, and n numbers in z, a point of the simplex: `groups` tells where. `decoded`
-    and `codes_of` lead from one to the other.
+    and `to_codes` lead from one to the other.
 
     Args:
         num_latents: L, at least 1.
@@ -158,11 +158,11 @@ class Latents(keras.layers.Layer):
         """Maps codes [..., L] to what the decoder takes, [..., D]."""
         return codes
 
-    def codes_of(self, z: tf.Tensor) -> tf.Tensor:
+    def to_codes(self, z: tf.Tensor) -> tf.Tensor:
         """Maps samples z [..., D] to codes [..., L]."""
         return z
 
-    def checked_codes(self, codes: np.ndarray) -> np.ndarray:
+    def validate_codes(self, codes: np.ndarray) -> np.ndarray:
         """Returns codes as float32 [N, L] after checking them against `columns`.
 
         Raises:

@@ -14,7 +14,7 @@ import tensorflow_probability as tfp
 
 from tf_disentangle import checks
 from tf_disentangle.latents.base import Latents
-from tf_disentangle.latents.priors import Prior
+from tf_disentangle.priors.base import Prior
 
 tfd = tfp.distributions
 

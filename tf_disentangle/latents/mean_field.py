@@ -19,8 +19,6 @@ References:
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -28,11 +26,11 @@ import tensorflow_probability as tfp
 from tf_disentangle import checks
 from tf_disentangle.distributions import (
     InverseWishart,
-    expected_gaussian_kl,
+    MeanFieldGaussian,
     rank_one,
 )
 from tf_disentangle.latents.gaussian import GaussianLatents
-from tf_disentangle.latents.hyperprior import InverseWishartPrior
+from tf_disentangle.priors.mean_field import MeanFieldInverseWishartPrior
 
 tfd = tfp.distributions
 
@@ -40,73 +38,6 @@ tfd = tfp.distributions
 _UNIT = math.log(math.e - 1)
 # Least diagonal of T and least lam - (p - 1): at 0 the density of Sigma has no form.
 _FLOOR = 1e-3
-
-
-class MeanFieldGaussian(tfd.MultivariateNormalTriL):
-    """q(z|x), which carries the q(Sigma|x) of the same image beside it.
-
-    Args:
-        loc: mu [B, p].
-        scale_tril: Factor of S, [B, p, p].
-        covariance_posterior: q(Sigma|x), batch shape [B].
-        name: Prefix of the operations' names.
-    """
-
-    def __init__(
-        self,
-        loc: tf.Tensor,
-        scale_tril: tf.Tensor,
-        covariance_posterior: InverseWishart,
-        name: str = "MeanFieldGaussian",
-    ) -> None:
-        parameters = dict(locals())
-        self.covariance_posterior = covariance_posterior
-        super().__init__(loc, scale_tril, name=name)
-        self._parameters = parameters
-
-    @classmethod
-    def _parameter_properties(
-        cls, dtype: tf.DType | None, num_classes: int | None = None
-    ) -> dict[str, Any]:
-        return {
-            **super()._parameter_properties(dtype, num_classes),
-            "covariance_posterior": tfp.util.BatchedComponentProperties(),
-        }
-
-
-class MeanFieldInverseWishartPrior(InverseWishartPrior):
-    """CHyVAE's prior, its KL taken with the encoder's own q(Sigma|x).
-
-    Args:
-        nu: As `InverseWishartPrior`.
-        sigma0: As `InverseWishartPrior`.
-        name: Of the Keras layer.
-    """
-
-    needs_kl = True
-
-    def check_posterior(self, posterior_type: type[tfd.Distribution]) -> None:
-        """Checks that the latents give a q(Sigma|x)."""
-        checks.require(
-            issubclass(posterior_type, MeanFieldGaussian),
-            "prior",
-            f"fit the latents' posterior, {posterior_type.__name__}",
-            f"{type(self).__name__}, which needs a q(Sigma|x)",
-            "Use MeanFieldLatents, or InverseWishartPrior.",
-        )
-
-    def kl(
-        self, posterior: MeanFieldGaussian, sample: tf.Tensor, seed: tf.Tensor
-    ) -> Mapping[str, tf.Tensor]:
-        """Returns the two KL terms above, each [B], in nats; nothing is drawn."""
-        del sample, seed
-        q_sigma = posterior.covariance_posterior
-        return {
-            "kl_gaussian": expected_gaussian_kl(
-                posterior.mean(), posterior.scale.to_dense(), q_sigma
-            ),
-            "kl_covariance": tfd.kl_divergence(q_sigma, self.inverse_wishart()),
-        }
 
 
 class MeanFieldLatents(GaussianLatents):

@@ -1,7 +1,7 @@
 """Metrics of disentanglement: numpy in, a frozen record out, never TensorFlow.
 
 A metric is a function of arrays, `codes [N, L]` and `factors [N, K]`, or, where it has
-to draw by itself, of a `Dataset` and a callable `represent(images) -> codes`; the
+to draw by itself, of a `Dataset` and a callable `encode(images) -> codes`; the
 choices that change its value stand in a named protocol (`docs/protocols.md`), and the
 name is part of the result.
 
@@ -14,6 +14,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from tf_disentangle.metrics.encoding import EncodedFactors
 from tf_disentangle.metrics.evaluation import (
     Evaluation,
     Spread,
@@ -37,8 +38,6 @@ from tf_disentangle.metrics.protocol import (
     BETA_VAE_PROTOCOLS,
     FACTOR_VAE_PROTOCOLS,
 )
-from tf_disentangle.metrics.sampling import EncodedFactors
-from tf_disentangle.metrics.selection.udr import UDRScore, udr_score
 from tf_disentangle.metrics.supervised.assignment import (
     AssignmentAccuracy,
     assignment_accuracy,
@@ -86,6 +85,7 @@ from tf_disentangle.metrics.unsupervised.correlation import (
     unsupervised_scores,
 )
 from tf_disentangle.metrics.unsupervised.hoyer import HoyerSparsity, hoyer_sparsity
+from tf_disentangle.metrics.unsupervised.udr import UDRScore, udr_score
 
 #: Metrics of arrays by name; `on_dataset` makes metrics of a data set of them.
 ARRAY_METRICS: dict[str, Callable[..., Any]] = {
@@ -103,14 +103,14 @@ ARRAY_METRICS: dict[str, Callable[..., Any]] = {
     "unsupervised_scores": unsupervised_scores,
 }
 
-#: Metrics that draw batches of their own: (dataset, represent, ...).
+#: Metrics that draw batches of their own: (dataset, encode, ...).
 SAMPLING_METRICS: dict[str, Callable[..., Any]] = {
     "beta_vae_score": beta_vae_score,
     "factor_vae_score": factor_vae_score,
     "strong_downstream_score": strong_downstream_score,
 }
 
-#: Every metric as (dataset, represent, ...) -> result, by the name that configuration
+#: Every metric as (dataset, encode, ...) -> result, by the name that configuration
 #: and records use. `metrics.mig_score` is the function of arrays and
 #: `METRICS["mig_score"]` that of a data set, which gin calls `@mig_score`.
 METRICS: dict[str, Callable[..., Any]] = {

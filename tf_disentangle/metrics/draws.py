@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tf_disentangle.checks import one_of, require
-from tf_disentangle.protocols import Dataset
+from tf_disentangle.interfaces import Dataset
 
 
 def require_factors(dataset: Dataset) -> None:
@@ -142,7 +142,7 @@ def with_values(
     Returns:
         int64 [n, K].
     """
-    if "missing_combinations" in dataset.exceptions:
+    if "missing_combinations" in dataset.traits:
         return dataset.sample_factors_given(fixed, values, rng)
     factors[np.arange(len(factors)), fixed] = values
     return factors
@@ -150,4 +150,4 @@ def with_values(
 
 def rows_note(dataset: Dataset) -> str:
     """What a protocol's name must add where `with_values` draws anew."""
-    return ", fixed=rows" if "missing_combinations" in dataset.exceptions else ""
+    return ", fixed=rows" if "missing_combinations" in dataset.traits else ""

@@ -11,16 +11,16 @@ import numpy as np
 from tqdm import tqdm
 
 from tf_disentangle.checks import integer, require
+from tf_disentangle.interfaces import CodeColumn, Dataset, Encoder
 from tf_disentangle.metrics.draws import chosen_factors
+from tf_disentangle.metrics.encoding import EncodedFactors
+from tf_disentangle.metrics.estimators.shared_fits import sharing_fits
 from tf_disentangle.metrics.intervals import (
     Interval,
     accuracy_interval,
     mean_interval,
 )
 from tf_disentangle.metrics.on_dataset import columns_for, needs
-from tf_disentangle.metrics.sampling import EncodedFactors
-from tf_disentangle.metrics.supervised.shared_fits import sharing_fits
-from tf_disentangle.protocols import CodeColumn, Dataset, Represent
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Evaluation:
 
 def evaluate(
     dataset: Dataset,
-    represent: Represent,
+    encode: Encoder,
     metrics: Mapping[str, Callable[..., Any]],
     *,
     seeds: Sequence[int] | None = None,
@@ -89,8 +89,8 @@ def evaluate(
 
     Args:
         dataset: A set with known factors.
-        represent: Images uint8 [B, H, W, C] to codes [B, L].
-        metrics: Functions (dataset, represent, ...) by name, such as `METRICS`.
+        encode: Images uint8 [B, H, W, C] to codes [B, L].
+        metrics: Functions (dataset, encode, ...) by name, such as `METRICS`.
         seeds: At least one, each at least 0, given to the metrics that take a seed;
             None leaves each metric its own.
         columns: What the columns of the codes hold, for the metrics that ask.
@@ -106,7 +106,7 @@ def evaluate(
     shared = _shared(options, metrics, columns)
 
     # Each image is encoded once for all metrics and seeds.
-    encoder = EncodedFactors(dataset, represent)
+    encoder = EncodedFactors(dataset, encode)
 
     def call(metric: Callable[..., Any], **values: Any) -> Any:
         return metric(dataset, encoder, **values)

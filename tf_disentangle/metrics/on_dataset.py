@@ -6,7 +6,7 @@ A metric of arrays says by its first parameters what it needs:
     (codes, factors)                                           one draw
     (train_codes, train_factors, test_codes, test_factors)     two successive draws
 
-`on_dataset` wraps it into a function (dataset, represent, ...) that draws the factors,
+`on_dataset` wraps it into a function (dataset, encode, ...) that draws the factors,
 encodes each distinct image once and calls it. Draws are functions of the seed alone, so
 metrics of one seed and one size see the same images: the 10,000 of MIG are the train
 part of DCI.
@@ -22,25 +22,25 @@ from typing import Any
 import numpy as np
 
 from tf_disentangle.checks import integer, one_of, require
+from tf_disentangle.interfaces import (
+    CodeColumn,
+    Dataset,
+    Encoder,
+    RandomEncoder,
+)
 from tf_disentangle.metrics.draws import (
     require_factors,
     sample_factors,
     scored_factors,
 )
+from tf_disentangle.metrics.encoding import EncodedFactors, encode_factors
+from tf_disentangle.metrics.estimators.predictors import PREDICTORS
 from tf_disentangle.metrics.protocol import (
     ARRAY_PROTOCOLS,
     ArrayProtocol,
     named_protocol,
 )
-from tf_disentangle.metrics.sampling import EncodedFactors, encode_factors
-from tf_disentangle.metrics.supervised.predictors import PREDICTORS
 from tf_disentangle.metrics.supervised.sap import SOLVERS
-from tf_disentangle.protocols import (
-    CodeColumn,
-    Dataset,
-    RandomRepresent,
-    Represent,
-)
 
 #: Sizes of the draws in the study of Locatello et al. (2019).
 NUM_TRAIN, NUM_TEST = 10_000, 5_000
@@ -51,7 +51,7 @@ _KINDS = (("codes",), ("codes", "factors"), _SPLIT)
 
 def _sampling(
     dataset: Dataset,
-    represent: Represent,
+    encode: Encoder,
     *,
     seed: int = 0,
     num_train: int = NUM_TRAIN,
@@ -61,20 +61,20 @@ def _sampling(
     encode_batch_size: int = 256,
     progress: bool | None = None,
 ) -> None:
-    """On a data set the arrays are drawn: (dataset, represent, ...).
+    """On a data set the arrays are drawn: (dataset, encode, ...).
 
     Args:
         dataset: A set with known factors, or, for a metric of codes alone, any set: one
             without factors gives training images.
-        represent: Images uint8 [B, H, W, C] to codes [B, L].
+        encode: Images uint8 [B, H, W, C] to codes [B, L].
         seed: Of the draws, and of the metric where it has one; at least 0.
         num_train: Images of the first draw, at least 2.
         num_test: Images of the second draw, at least 2, for a metric with a test part.
         factors: Names of the factors to score; the others still vary, and the result's
             protocol says so. None is all.
         encode_once: None encodes each distinct image once, unless the set declares
-            "stochastic_images". Give False where `represent` is itself random.
-        encode_batch_size: Images per call of `represent`.
+            "stochastic_images". Give False where `encode` is itself random.
+        encode_batch_size: Images per call of `encode`.
         progress: Whether to show a bar on stderr; None shows it on a terminal only.
     """
 
@@ -123,7 +123,7 @@ def _require_both(
     From it the configuration tells who wrote @mig_score() for @mig_score.
     """
     given = signature.bind_partial(*args, **options).arguments
-    missing = [repr(n) for n in ("dataset", "represent") if n not in given]
+    missing = [repr(n) for n in ("dataset", "encode") if n not in given]
     if missing:
         plural = "s" if len(missing) > 1 else ""
         raise TypeError(
@@ -184,7 +184,7 @@ def _drawn(
     drawn = [sample_factors(dataset, size, rng) for size in sizes.values()]
     encoding = encode_factors(
         dataset,
-        values["represent"],
+        values["encode"],
         np.concatenate(drawn),
         rng=rng,
         encode_once=values["encode_once"],
@@ -206,16 +206,16 @@ def _of_images(
 
     For a set without known factors, whose images are all there is to draw from.
     """
-    dataset, represent = values["dataset"], values["represent"]
-    if isinstance(represent, EncodedFactors):
-        represent = represent.represent  # Without factors it has nothing to look up.
+    dataset, encode = values["dataset"], values["encode"]
+    if isinstance(encode, EncodedFactors):
+        encode = encode.encode  # Without factors it has nothing to look up.
     size = integer(values["num_train"], "num_train", at_least=2)
     step = integer(values["encode_batch_size"], "encode_batch_size", at_least=1)
     images, rows = dataset.images(), rng.integers(len(dataset), size=size)
-    parts = [represent(images[rows[i : i + step]]) for i in range(0, size, step)]
+    parts = [encode(images[rows[i : i + step]]) for i in range(0, size, step)]
     codes = np.concatenate(parts)
-    if isinstance(represent, RandomRepresent):
-        codes = represent.draw(codes, rng)
+    if isinstance(encode, RandomEncoder):
+        codes = encode.draw(codes, rng)
     note = "" if size == NUM_TRAIN else f", num_train={size}"
     return [codes], f", training images{note}"
 

@@ -1,15 +1,15 @@
 """Models: the parts wired as Keras models, one train_step each."""
 
 from tf_disentangle.models.base import LatentModel
+from tf_disentangle.models.builders import build_infogan, build_vae
 from tf_disentangle.models.critic_training import CriticTraining
 from tf_disentangle.models.factor_vae import FactorVAE
 from tf_disentangle.models.importance import Evidence, log_evidence
 from tf_disentangle.models.infogan import InfoGAN
 from tf_disentangle.models.vae import VAE
-from tf_disentangle.models.zoo import gan, vae
 
 #: Adding a model family is one entry here.
-MODELS = {"gan": gan, "vae": vae}
+MODELS = {"build_infogan": build_infogan, "build_vae": build_vae}
 
 __all__ = [
     "MODELS",
@@ -19,7 +19,7 @@ __all__ = [
     "FactorVAE",
     "InfoGAN",
     "LatentModel",
-    "gan",
+    "build_infogan",
+    "build_vae",
     "log_evidence",
-    "vae",
 ]

@@ -15,9 +15,9 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tf_disentangle import checks
+from tf_disentangle.interfaces import Decode
 from tf_disentangle.latents import Latents
 from tf_disentangle.models.statistics import TermStatistics
-from tf_disentangle.protocols import Decode
 
 # Images per call when a whole array is encoded or decoded.
 _CHUNK = 250
@@ -93,7 +93,7 @@ class LatentModel(keras.Model):
         """
         images = tf.TensorSpec([None, *self.image_shape], self.data_type)
         codes = tf.TensorSpec([None, self.latents.num_latents], tf.float32)
-        self._represent = tf.function(
+        self._encode = tf.function(
             lambda x: self.latents.code(self.posterior(x)),
             input_signature=[images],
             autograph=False,
@@ -183,10 +183,10 @@ class LatentModel(keras.Model):
 
     # ---- Arrays in, arrays out.
 
-    def represent(self, images: np.ndarray) -> np.ndarray:
+    def encode(self, images: np.ndarray) -> np.ndarray:
         """Maps uint8 images [N, H, W, C], or vectors, to codes, float32 [N, L]."""
         images = self.checked(images)
-        return in_chunks(self._represent, images)
+        return in_chunks(self._encode, images)
 
     def checked(self, images: np.ndarray) -> np.ndarray:
         """Returns images [N, H, W, C], or vectors, after checking that they fit."""
@@ -201,7 +201,7 @@ class LatentModel(keras.Model):
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """Maps codes [N, L] to images, float32 [N, H, W, C] in [0, 1], or vectors."""
-        return in_chunks(self._decode, self.latents.checked_codes(codes))
+        return in_chunks(self._decode, self.latents.validate_codes(codes))
 
     def sampler(self, count: int, seed: tf.Tensor) -> Decode:
         """Returns a decoder that holds what it draws beside the codes, if anything.
@@ -228,7 +228,7 @@ class LatentModel(keras.Model):
 
     def reconstruct(self, images: np.ndarray) -> np.ndarray:
         """Maps images to float32 ones in [0, 1], or vectors, through their codes."""
-        return self.decode(self.represent(images))
+        return self.decode(self.encode(images))
 
 
 def as_float(images: tf.Tensor) -> tf.Tensor:

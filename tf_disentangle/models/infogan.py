@@ -1,6 +1,6 @@
 """InfoGAN: a generator, a critic of its images, and a network that reads its codes.
 
-The recognition network is the model's `encoder`, so that `represent` is what a VAE's
+The recognition network is the model's `encoder`, so that `encode` is what a VAE's
 is; the generator is its `decoder`, of the codes beside noise. One step:
 
     1. the critic goes down its loss `updates` times, each time on images of its own;
@@ -26,6 +26,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tf_disentangle import checks
+from tf_disentangle.interfaces import Decode
 from tf_disentangle.latents import Latents
 from tf_disentangle.models.base import (
     LatentModel,
@@ -36,7 +37,6 @@ from tf_disentangle.models.base import (
 )
 from tf_disentangle.models.critic_training import CriticTraining, WithCritic
 from tf_disentangle.objectives import AdversarialObjective
-from tf_disentangle.protocols import Decode
 
 
 class InfoGAN(WithCritic, LatentModel):
@@ -101,7 +101,7 @@ class InfoGAN(WithCritic, LatentModel):
         """Draws (codes [count, D], categorical ones one-hot; noise [count, n])."""
         code_seed, noise_seed = tfp.random.split_seed(seed, n=2)
         prior, latents = self.latents.prior, self.latents
-        codes = latents.decoded(latents.codes_of(prior.sample(count, code_seed)))
+        codes = latents.decoded(latents.to_codes(prior.sample(count, code_seed)))
         shape = tf.stack([count, self.num_noise])
         return codes, tf.random.stateless_normal(shape, noise_seed)
 
@@ -189,7 +189,7 @@ class InfoGAN(WithCritic, LatentModel):
         """Maps codes [N, L] to images, float32 [N, H, W, C] in [0, 1], or vectors.
 
         Args:
-            codes: As `represent` returns them.
+            codes: As `encode` returns them.
             noise: [N, num_noise]; None is zero, the middle of the noise, of which no
                 draw is near in many dimensions. `sampler` draws some.
 
@@ -197,7 +197,7 @@ class InfoGAN(WithCritic, LatentModel):
             ArgumentError: If codes or noise have another shape, or a categorical
                 latent a value that it has not.
         """
-        codes = self.latents.checked_codes(codes)
+        codes = self.latents.validate_codes(codes)
         shape = (len(codes), self.num_noise)
         noise = np.zeros(shape) if noise is None else np.asarray(noise)
         checks.require(

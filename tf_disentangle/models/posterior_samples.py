@@ -6,12 +6,15 @@ import numpy as np
 import tensorflow as tf
 
 from tf_disentangle import checks
-from tf_disentangle.latents import GaussianLatents, StandardNormalPrior
+from tf_disentangle.latents import GaussianLatents
 from tf_disentangle.models.base import LatentModel
+from tf_disentangle.priors import (
+    StandardNormalPrior,
+)
 
 
 class PosteriorSamples:
-    """Samples of q(z|x) as the codes of images (`protocols.RandomRepresent`).
+    """Samples of q(z|x) as the codes of images (`interfaces.RandomEncoder`).
 
     A call returns the parameters of q(z|x), which depend on the image alone and so are
     computed once for each image; `draw` samples codes from them, anew for each draw.

@@ -40,7 +40,7 @@ from tf_disentangle.objectives.objective import (
     Critic,
     CriticPenalty,
     Inference,
-    KLCost,
+    KLTerm,
     Objective,
     Penalty,
     Terms,
@@ -74,7 +74,7 @@ ADVERSARIAL_OBJECTIVES = {"infogan": infogan, "infowgan_gp": infowgan_gp}
 
 #: What any objective can be given: what it pays for the KL, further terms, and values
 #: that change with the step. Adding one is one entry here.
-KL_COSTS = {
+KL_TERMS = {
     "CapacityKL": CapacityKL,
     "JointCapacityKL": JointCapacityKL,
     "WeightedGroups": WeightedGroups,
@@ -97,7 +97,7 @@ SCHEDULES = {
 
 __all__ = [
     "ADVERSARIAL_OBJECTIVES",
-    "KL_COSTS",
+    "KL_TERMS",
     "OBJECTIVES",
     "PENALTIES",
     "SCHEDULES",
@@ -114,7 +114,7 @@ __all__ = [
     "DimensionKL",
     "Inference",
     "JointCapacityKL",
-    "KLCost",
+    "KLTerm",
     "LinearSchedule",
     "MutualInformation",
     "NonSaturating",

@@ -57,7 +57,7 @@ class CapacityKL:
         at_least_zero(self.capacity, "capacity")
 
     @property
-    def pays(self) -> bool:
+    def uses_kl(self) -> bool:
         """Whether the KL is paid at all."""
         return self.gamma > 0
 

@@ -6,7 +6,7 @@
     Phi = Psi + z z^T,  lam = nu + 1
 
 (equation 13). The hyperprior and its two KL terms, kl_gaussian and kl_covariance, are
-`latents.InverseWishartPrior`; their closed forms are in
+`priors.InverseWishartPrior`; their closed forms are in
 `distributions/hyperprior.py` and `distributions/inverse_wishart.py`. Any prior with
 these two parts will do: `InverseGammaPrior` puts a hyperprior on each variance by
 itself, `MeanFieldInverseWishartPrior` takes q(Sigma|x) from the encoder. With the

@@ -192,7 +192,7 @@ class AdversarialObjective:
                 checks.message("latents", rule, found, remedy)
             ) from error
         checks.require(
-            not latents.prior.needs_kl,
+            not latents.prior.requires_kl_term,
             "latents",
             "have a posterior that the information alone trains",
             type(latents).__name__,

@@ -61,7 +61,7 @@ class JointCapacityKL:
         at_least_zero(self.discrete_capacity, "discrete_capacity")
 
     @property
-    def pays(self) -> bool:
+    def uses_kl(self) -> bool:
         """Whether the continuous latents' KL is paid, which alone may be needed."""
         return self.gamma > 0 or self.capacity is None
 
@@ -105,7 +105,7 @@ class WeightedGroups:
         checks.real(self.discrete_beta, "discrete_beta", at_least=0.0)
 
     @property
-    def pays(self) -> bool:
+    def uses_kl(self) -> bool:
         """Whether the continuous latents' KL is paid, which alone may be needed."""
         return self.beta > 0
 

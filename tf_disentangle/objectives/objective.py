@@ -1,6 +1,6 @@
 """The one type that every objective is: likelihood + KL + penalties.
 
-    loss = mean_B[ -log p(x|z) ] + mean_B[ kl_cost ] + sum of penalties
+    loss = mean_B[ -log p(x|z) ] + mean_B[ kl_term ] + sum of penalties
 
 A paper's objective is data of this type, made by a factory in a file of its own, so
 that any latent space, prior and penalties combine. Terms are pure functions of
@@ -93,16 +93,15 @@ class Inference(NamedTuple):
             "critic",
             "be there for an objective with a critic penalty",
             self.critic,
-            "Build the model with models.vae, which adds one, or models.FactorVAE.",
+            "Build the model with models.build_vae, which adds one.",
         )
         return self.critic
 
 
-class KLCost(Protocol):
+class KLTerm(Protocol):
     """What the objective pays for the KL.
 
-    One that may pay nothing for it says so by a `pays` of False; without the attribute
-    it is taken to pay.
+    One that may leave the KL out says so by a `uses_kl` of False.
     """
 
     def __call__(
@@ -163,13 +162,13 @@ class Terms(NamedTuple):
     Attributes:
         log_likelihood: log p(x|z), [B].
         kl: Named parts of KL(q(z|x) || p(z)), each [B], unweighted.
-        kl_cost: What the objective makes of them, [B] or scalar.
+        kl_term: What the objective makes of them, [B] or scalar.
         penalties: Weighted penalties by name, each [B] or scalar.
     """
 
     log_likelihood: tf.Tensor
     kl: Mapping[str, tf.Tensor]
-    kl_cost: tf.Tensor
+    kl_term: tf.Tensor
     penalties: Mapping[str, tf.Tensor]
 
     def elbo(self) -> tf.Tensor:
@@ -180,7 +179,7 @@ class Terms(NamedTuple):
         """Returns the batch means by name; "loss" is what training minimises."""
         reconstruction = -tf.reduce_mean(self.log_likelihood)
         penalties = {k: tf.reduce_mean(v) for k, v in self.penalties.items()}
-        loss = reconstruction + tf.reduce_mean(self.kl_cost)
+        loss = reconstruction + tf.reduce_mean(self.kl_term)
         return {
             "loss": tf.add_n([loss, *penalties.values()]),
             "elbo": tf.reduce_mean(self.elbo()),
@@ -209,7 +208,7 @@ class WeightedKL:
             checks.real(self.beta, "beta", at_least=0.0)
 
     @property
-    def pays(self) -> bool:
+    def uses_kl(self) -> bool:
         """Whether the KL is paid at all."""
         return isinstance(self.beta, Schedule) or self.beta > 0
 
@@ -232,14 +231,14 @@ class Objective:
     Attributes:
         name: The paper's name for it.
         likelihood: p(x|z).
-        kl_cost: What is paid for the KL.
+        kl_term: What is paid for the KL.
         penalties: Further terms.
         requires: Names of KL parts without which it has no meaning.
     """
 
     name: str
     likelihood: Likelihood = dataclasses.field(default_factory=Bernoulli)
-    kl_cost: KLCost = WeightedKL()
+    kl_term: KLTerm = WeightedKL()
     penalties: tuple[Penalty, ...] = ()
     requires: tuple[str, ...] = ()
 
@@ -252,7 +251,7 @@ class Objective:
         instead = "Pass distributions.Bernoulli(); in gin @Bernoulli()."
         checks.require(ok, "likelihood", "be a Likelihood", likelihood, instead)
         checks.require(
-            _is_part(self.kl_cost), "kl_cost", "be a KLCost", self.kl_cost, remedy
+            _is_part(self.kl_term), "kl_term", "be a KLTerm", self.kl_term, remedy
         )
         checks.require_type(
             self.penalties, (list, tuple), "penalties", "Put it in a list: [...]"
@@ -294,7 +293,8 @@ class Objective:
             f"{type(latents.prior).__name__}.",
         )
         checks.require(
-            getattr(self.kl_cost, "pays", True) or not latents.prior.needs_kl,
+            getattr(self.kl_term, "uses_kl", True)
+            or not latents.prior.requires_kl_term,
             "objective",
             f"pay the KL, which alone trains q(Sigma|x) of {type(latents).__name__}",
             f"{self.name}, which does not",
@@ -312,9 +312,9 @@ class Objective:
         taken = sorted(set(names) & set(MONITORS))
         rule = "not have the name of a monitor, for validation records both"
         checks.require(not taken, "penalties", rule, ", ".join(taken))
-        self._rehearse(latents, critic)
+        self._dry_run(latents, critic)
 
-    def _rehearse(self, latents: Latents, critic: Critic | None) -> None:
+    def _dry_run(self, latents: Latents, critic: Critic | None) -> None:
         """Takes KL and penalties of a batch of two, to see what the latents lack."""
         seed = tf.zeros([2], tf.int32)
         posterior = latents.posterior(tf.zeros([2, latents.num_parameters]))
@@ -354,7 +354,7 @@ class Objective:
         return Terms(
             log_likelihood=self.likelihood.log_prob(images, outputs),
             kl=kl,
-            kl_cost=self.kl_cost(kl, inference.step, inference.latents.kl_bounds),
+            kl_term=self.kl_term(kl, inference.step, inference.latents.kl_bounds),
             penalties={p.name: p(inference) for p in self.penalties},
         )
 

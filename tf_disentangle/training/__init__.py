@@ -7,14 +7,14 @@ train(...)                      both
 
 from tf_disentangle.training.callbacks import NonFiniteError
 from tf_disentangle.training.experiment import Experiment, Result
-from tf_disentangle.training.options import Cadence, Device
+from tf_disentangle.training.options import Device, Intervals
 from tf_disentangle.training.preparation import prepare, train
 from tf_disentangle.training.run_folder import RunFolder
 
 __all__ = [
-    "Cadence",
     "Device",
     "Experiment",
+    "Intervals",
     "NonFiniteError",
     "Result",
     "RunFolder",

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from tf_disentangle import checks, metrics
+from tf_disentangle.interfaces import Dataset, Encoder
 from tf_disentangle.models import VAE
 from tf_disentangle.models.posterior_samples import PosteriorSamples, has_usual_latents
-from tf_disentangle.protocols import Dataset, Represent
 
 # Images per call of the encoder.
 _CHUNK = 250
@@ -18,9 +18,9 @@ _CHUNK = 250
 def aggregate_posterior_of(
     model: VAE,
 ) -> Callable[..., metrics.AggregatePosteriorScores]:
-    """Returns the metric (dataset, represent, ...) of the model's aggregate posterior.
+    """Returns the metric (dataset, encode, ...) of the model's aggregate posterior.
 
-    It scores q(z) over training images, drawn without replacement; `represent` is not
+    It scores q(z) over training images, drawn without replacement; `encode` is not
     used, since a code does not tell its posterior.
 
     Args:
@@ -35,7 +35,7 @@ def aggregate_posterior_of(
 
     def aggregate_posterior(
         dataset: Dataset,
-        represent: Represent,
+        encode: Encoder,
         *,
         seed: int = 0,
         num_images: int = 10_000,

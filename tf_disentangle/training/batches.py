@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_disentangle import checks
-from tf_disentangle.datasets.pipeline import index_batches
+from tf_disentangle.training.input_pipeline import index_batches
 
 
 @dataclasses.dataclass(frozen=True)

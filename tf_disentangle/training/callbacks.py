@@ -18,7 +18,7 @@ import keras
 import tensorflow as tf
 from tqdm import tqdm
 
-from tf_disentangle.protocols import CodeColumn
+from tf_disentangle.interfaces import CodeColumn
 from tf_disentangle.training.checkpoints import Checkpoints, step_of
 from tf_disentangle.training.run_folder import RunFolder
 from tf_disentangle.training.validation import Validation
@@ -168,7 +168,7 @@ class Validate(IntervalCallback):
 
 
 class Save(IntervalCallback):
-    """Writes a checkpoint at its cadence and, however the run ends, at the end."""
+    """Writes a checkpoint at its intervals and, however the run ends, at the end."""
 
     def __init__(self, interval: int, every: int, checkpoints: Checkpoints) -> None:
         super().__init__(interval, every)
@@ -224,7 +224,7 @@ class Record(IntervalCallback):
 
 
 class Pictures(IntervalCallback):
-    """Puts pictures into TensorBoard at a cadence.
+    """Puts pictures into TensorBoard at a intervals.
 
     Args:
         interval: Steps per epoch of `fit`.

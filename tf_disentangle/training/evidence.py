@@ -9,9 +9,9 @@ import numpy as np
 from tqdm import tqdm
 
 from tf_disentangle import checks
+from tf_disentangle.interfaces import Dataset, Encoder
 from tf_disentangle.models import VAE, log_evidence
 from tf_disentangle.models.importance import has_density
-from tf_disentangle.protocols import Dataset, Represent
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -36,9 +36,9 @@ class LogEvidence:
 
 
 def log_evidence_of(model: VAE, held_out: np.ndarray) -> Callable[..., LogEvidence]:
-    """Returns the metric (dataset, represent, ...) of log p(x) of held-out images.
+    """Returns the metric (dataset, encode, ...) of log p(x) of held-out images.
 
-    It draws the images without replacement; `represent` is not used, since a code does
+    It draws the images without replacement; `encode` is not used, since a code does
     not tell its posterior. See `models.log_evidence` for what is estimated.
 
     Args:
@@ -57,7 +57,7 @@ def log_evidence_of(model: VAE, held_out: np.ndarray) -> Callable[..., LogEviden
 
     def evidence(
         dataset: Dataset,
-        represent: Represent,
+        encode: Encoder,
         *,
         seed: int = 0,
         num_images: int = 200,

@@ -16,8 +16,8 @@ import numpy as np
 import tensorflow as tf
 
 from tf_disentangle import checks, files
+from tf_disentangle.interfaces import Dataset
 from tf_disentangle.models import LatentModel
-from tf_disentangle.protocols import Dataset
 from tf_disentangle.training import callbacks as duties
 from tf_disentangle.training.batches import Batches
 from tf_disentangle.training.callback_state import CallbackState, state_of
@@ -30,14 +30,14 @@ from tf_disentangle.training.checkpoints import (
 from tf_disentangle.training.exhaustion import explained
 from tf_disentangle.training.feeding import Feed, stretches
 from tf_disentangle.training.identity import differences, parts_of
-from tf_disentangle.training.options import Cadence
+from tf_disentangle.training.options import Intervals
 from tf_disentangle.training.pictures import Painter
 from tf_disentangle.training.run_folder import RunFolder, environment, own_row
 from tf_disentangle.training.scores import (
     Metric,
     Score,
+    dry_run,
     record_scores,
-    rehearse,
     score,
 )
 from tf_disentangle.training.validation import Validation
@@ -64,9 +64,9 @@ class Result:
     scores: dict[str, Any]
     signal: int | None = None
 
-    def represent(self, images: np.ndarray) -> np.ndarray:
+    def encode(self, images: np.ndarray) -> np.ndarray:
         """Maps uint8 images [N, H, W, C] to codes [N, L]."""
-        return self.model.represent(images)
+        return self.model.encode(images)
 
 
 @dataclasses.dataclass
@@ -79,7 +79,7 @@ class Experiment:
         batches: Which images it sees when.
         folder: Where it writes.
         steps: Number of optimiser steps in all.
-        cadence: How often it does what.
+        intervals: How often it does what.
         extras: Further Keras callbacks.
         metrics: What scores it afterwards.
         resident: Whether the device holds the images; None asks their size.
@@ -90,7 +90,7 @@ class Experiment:
     batches: Batches
     folder: RunFolder
     steps: int
-    cadence: Cadence
+    intervals: Intervals
     extras: tuple[keras.callbacks.Callback, ...] = ()
     metrics: tuple[Metric, ...] = ()
     resident: bool | None = None
@@ -104,14 +104,14 @@ class Experiment:
         Raises:
             NonFiniteError: If a loss term became NaN or infinite.
         """
-        self.rehearse()
+        self.dry_run()
         self.folder.create()
         with self.folder.locked():
             checkpoints = Checkpoints(
                 self.model,
                 self.folder.checkpoints,
-                self.cadence.keep,
-                self.cadence.log,
+                self.intervals.keep,
+                self.intervals.log,
             )
             settings = self._settings()
             # Before anything is written: a run that cannot go on stays as it is.
@@ -138,13 +138,13 @@ class Experiment:
             signal=signal,
         )
 
-    def rehearse(self) -> None:
+    def dry_run(self) -> None:
         """Checks the arguments of the metrics, which are called only at the end."""
-        rehearse(self.dataset, self.metrics, self.model.latents.columns)
+        dry_run(self.dataset, self.metrics, self.model.latents.columns)
 
     def check(self) -> None:
         """Checks all that `run` checks before it writes anything."""
-        self.rehearse()
+        self.dry_run()
         self._require_goes_on(self._settings())
 
     def _require_goes_on(self, settings: dict[str, Any]) -> pathlib.Path | None:
@@ -162,10 +162,10 @@ class Experiment:
         changed = differences(self.folder.describe(), settings)
         rule, remedy = f"be those of the run in {self.folder}", "Choose another output."
         checks.require(not changed, "settings", rule, changed, remedy)
-        log = self.cadence.log
+        log = self.intervals.log
         # A run that was stopped inside an interval goes on inside that interval.
         fits = first % log == 0 or log == read_record(path)["interval"]
-        checks.require(fits, "Cadence.log", f"divide {done}", log)
+        checks.require(fits, "Intervals.log", f"divide {done}", log)
         return path
 
     @contextlib.contextmanager
@@ -213,7 +213,7 @@ class Experiment:
 
     def _fit(self, first: int, checkpoints: Checkpoints, config: str) -> int | None:
         """Trains from step `first`; returns the signal that stopped it, if any."""
-        interval = self.cadence.log
+        interval = self.intervals.log
         stop = duties.StopOnSignal(interval)
         with explained(self.batches.batch_size, self.folder):
             writer = tf.summary.create_file_writer(str(self.folder.tensorboard))
@@ -246,7 +246,7 @@ class Experiment:
         callbacks: list[keras.callbacks.Callback],
     ) -> None:
         """Trains from step `start` to `end`: whole intervals, or the rest of one."""
-        interval = self.cadence.log
+        interval = self.intervals.log
         within = start % interval
         extra = [duties.ContinueInterval(self.model.statistics)] if within else []
         self.model.fit(
@@ -266,7 +266,7 @@ class Experiment:
         stop: duties.StopOnSignal,
     ) -> list[keras.callbacks.Callback]:
         """Returns the callbacks, in the order in which they must act."""
-        cadence, interval = self.cadence, self.cadence.log
+        intervals, interval = self.intervals, self.intervals.log
         notes = checkpoints.record().get("notes", {})
         validation = []
         if len(self.batches.held_out):
@@ -274,7 +274,7 @@ class Experiment:
             terms = Validation(self.model, held_out, self.batches.seed)
             best = notes.get("best_elbo", -math.inf)
             validation = [
-                duties.Validate(interval, cadence.evaluate, terms, checkpoints, best)
+                duties.Validate(interval, intervals.evaluate, terms, checkpoints, best)
             ]
 
         def to_note() -> dict[str, Any]:
@@ -295,10 +295,12 @@ class Experiment:
             # Records first: a row past the checkpoint is cut, a lost one stays lost.
             duties.Record(interval, self.folder, writer, self.model.latents.columns),
             Score(
-                interval, cadence.score, self.steps, self.folder, writer, self._scores
+                interval, intervals.score, self.steps, self.folder, writer, self._scores
             ),
-            duties.Save(interval, cadence.save, checkpoints),
-            duties.Pictures(interval, cadence.pictures, writer, self._painter().sheets),
+            duties.Save(interval, intervals.save, checkpoints),
+            duties.Pictures(
+                interval, intervals.pictures, writer, self._painter().sheets
+            ),
             duties.Progress(interval, self.steps),
         ]
 
@@ -342,7 +344,7 @@ class Experiment:
         scores = self._scores()
         with contextlib.ExitStack() as stack:
             writer = None
-            if self.cadence.score:
+            if self.intervals.score:
                 folder = str(self.folder.tensorboard)
                 writer = tf.summary.create_file_writer(folder)
                 stack.callback(writer.close)
@@ -353,7 +355,7 @@ class Experiment:
     def _scores(self) -> dict[str, Any]:
         """Returns the results of the metrics for the model as it is."""
         columns = self.model.latents.columns
-        return score(self.dataset, self.model.represent, self.metrics, columns)
+        return score(self.dataset, self.model.encode, self.metrics, columns)
 
 
 def _write_text(writer: tf.summary.SummaryWriter, config: str, step: int) -> None:

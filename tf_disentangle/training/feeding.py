@@ -6,11 +6,11 @@ import tensorflow as tf
 from tensorflow.python.client import device_lib
 
 from tf_disentangle import checks
-from tf_disentangle.datasets.pipeline import streamed
-from tf_disentangle.datasets.resident import ResidentImages, resident_bytes
-from tf_disentangle.protocols import ImageArray
+from tf_disentangle.interfaces import ImageArray
 from tf_disentangle.training.batches import Batches
+from tf_disentangle.training.input_pipeline import streamed
 from tf_disentangle.training.memory import available_bytes
+from tf_disentangle.training.resident import ResidentImages, resident_bytes
 
 
 class Feed:

@@ -14,9 +14,9 @@ from typing import Any
 
 import keras
 
+from tf_disentangle.interfaces import Dataset
 from tf_disentangle.models import LatentModel
 from tf_disentangle.models.optimizers import settings_of as optimizer_settings
-from tf_disentangle.protocols import Dataset
 
 #: What of run.json may not change on the way; gin runs compare all their bindings.
 IDENTITY = (

@@ -10,7 +10,7 @@ from tf_disentangle import checks
 
 
 @dataclasses.dataclass(frozen=True)
-class Cadence:
+class Intervals:
     """Steps between two doings of each kind; 0 is never, except for `log`.
 
     Each is a multiple of `log`, the interval at whose end all of them happen.
@@ -39,16 +39,16 @@ class Cadence:
         for name in ("evaluate", "save", "pictures", "score"):
             checks.integer(getattr(self, name), name, at_least=0)
 
-    def fitted(self, steps: int, steps_per_execution: int = 1) -> Cadence:
-        """Returns the cadence for a run of `steps`, none of it longer than the run.
+    def fitted(self, steps: int, steps_per_execution: int = 1) -> Intervals:
+        """Returns the intervals for a run of `steps`, none of it longer than the run.
 
         Raises:
-            ArgumentError: If a cadence is no multiple of the interval, or the interval
-                none of `steps_per_execution`.
+            ArgumentError: If an interval is no multiple of `log`, or `log` none of
+                `steps_per_execution`.
         """
         log = min(self.log, steps)
         rule = f"be a multiple of the logging interval of {log} steps"
-        checks.require(steps % log == 0, "steps", rule, steps, "Set Cadence.log.")
+        checks.require(steps % log == 0, "steps", rule, steps, "Set Intervals.log.")
         checks.require(
             log % steps_per_execution == 0,
             "steps_per_execution",

@@ -89,7 +89,7 @@ class Painter:
         cells = [f"{label} {value:.2f}" for value in numbers] or [""] * len(columns)
         factor_cells = list(factors) or [""] * len(columns)
         return {
-            "code": self._model.represent(self._images[:1])[0],
+            "code": self._model.encode(self._images[:1])[0],
             "columns": columns,
             "values": self._steps,
             "notes": list(zip(cells, factor_cells, strict=True)),
@@ -119,7 +119,7 @@ class Painter:
     def _prior_codes(self, count: int) -> np.ndarray:
         """Draws codes [count, L] from the prior, categories as whole numbers."""
         latents = self._model.latents
-        return latents.codes_of(latents.prior.sample(count, self._seed)).numpy()
+        return latents.to_codes(latents.prior.sample(count, self._seed)).numpy()
 
     def _categories(self) -> dict[str, np.ndarray]:
         """Returns samples by category, for each categorical latent."""

@@ -10,15 +10,15 @@ import keras
 import tensorflow as tf
 
 from tf_disentangle import checks
-from tf_disentangle.datasets.pipeline import split_indices
+from tf_disentangle.interfaces import Dataset
 from tf_disentangle.models import LatentModel
 from tf_disentangle.models.optimizers import checked_optimizer
-from tf_disentangle.protocols import Dataset
 from tf_disentangle.training.batches import Batches
 from tf_disentangle.training.checkpoints import find, has_any, restore_weights
 from tf_disentangle.training.experiment import Experiment, Result
+from tf_disentangle.training.input_pipeline import split_indices
 from tf_disentangle.training.memory import require_memory
-from tf_disentangle.training.options import Cadence, Device
+from tf_disentangle.training.options import Device, Intervals
 from tf_disentangle.training.run_folder import RunFolder
 from tf_disentangle.training.scores import Metric
 
@@ -27,13 +27,13 @@ _NO_PARENTHESES = "In gin, write @name without parentheses."
 
 
 def train(
-    model: LatentModel | Callable[..., LatentModel], dataset: Dataset, **options: Any
+    model: LatentModel | Callable[..., LatentModel], data: Dataset, **options: Any
 ) -> Result:
     """Trains a model on a data set, scores it and draws it.
 
     Args:
         model: A model, or a function (image_shape, seed) -> model.
-        dataset: What to train on.
+        data: What to train on.
         **options: `output` and `steps` at least; `prepare` describes them all.
 
     Returns:
@@ -43,12 +43,12 @@ def train(
         ArgumentError: If a value has no meaning, or parts do not fit each other.
         NonFiniteError: If a loss term became NaN or infinite.
     """
-    return prepare(model, dataset, **options).run()
+    return prepare(model, data, **options).run()
 
 
 def prepare(
     model: LatentModel | Callable[..., LatentModel],
-    dataset: Dataset,
+    data: Dataset,
     *,
     output: str,
     steps: int,
@@ -57,7 +57,7 @@ def prepare(
     seed: int = 0,
     validation_size: int = 2000,
     with_replacement: bool = False,
-    cadence: Cadence | None = None,
+    intervals: Intervals | None = None,
     device: Device | None = None,
     metrics: Sequence[Metric] = (),
     callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -69,29 +69,29 @@ def prepare(
         model: A model, or a function (image_shape, seed) -> model. A strategy of
             several devices needs the function, to build the model in its scope. A
             model that was trained before starts from the weights it has.
-        dataset: What to train on.
+        data: What to train on.
         output: The run folder. A run found there goes on from its last checkpoint.
-        steps: Number of optimiser steps in all, a multiple of the cadences' interval.
+        steps: Number of optimiser steps in all, a multiple of the intervals' interval.
         batch_size: Images per step, over all devices.
         optimizer: A function that makes the optimiser; None is Adam at 1e-4. Keras's
             optimisers carry schedules (learning_rate=) and clipping (global_clipnorm=).
         seed: Seed of weights, batches and draws.
         validation_size: Images held out for the validation ELBO.
         with_replacement: Draw images with replacement, as the 2019 study did.
-        cadence: How often to log, evaluate and save.
+        intervals: How often to log, evaluate and save.
         device: Where and how to run.
-        metrics: Functions (dataset, represent) -> result, called after training.
+        metrics: Functions (data, encode) -> result, called after training.
         callbacks: Further Keras callbacks.
         warm_start: A run folder whose last weights to start from.
 
     Raises:
         ArgumentError: If a value has no meaning, or parts do not fit each other.
     """
-    cadence = Cadence() if cadence is None else cadence
+    intervals = Intervals() if intervals is None else intervals
     device = Device() if device is None else device
-    _check_types(model, dataset, cadence, device)
+    _check_types(model, data, intervals, device)
     callbacks = _callbacks(callbacks)
-    metrics = _metrics(metrics, dataset)
+    metrics = _metrics(metrics, data)
     steps = checks.integer(steps, "steps", at_least=1)
     checks.require(steps < 2**53, "steps", "be less than 2**53", steps)
     seed = checks.integer(seed, "seed", at_least=0)
@@ -101,11 +101,11 @@ def prepare(
     # A run that goes on has weights of its own, and its source may be gone.
     goes_on = has_any(RunFolder(output).checkpoints)
     source = None if goes_on else _source(warm_start)
-    training, held_out = split_indices(len(dataset), validation_size, seed)
+    training, held_out = split_indices(len(data), validation_size, seed)
     batches = Batches(training, held_out, batch_size, seed, with_replacement)
     strategy = device.make_strategy(batch_size)
     with strategy.scope():
-        built = _built(model, dataset, batches, strategy)
+        built = _built(model, data, batches, strategy)
         built.num_examples = len(training)
         built.compile(
             optimizer=checked_optimizer(optimizer),
@@ -119,11 +119,11 @@ def prepare(
             restore_weights(built, find(source.checkpoints))
     return Experiment(
         model=built,
-        dataset=dataset,
+        dataset=data,
         batches=batches,
         folder=RunFolder(output),
         steps=steps,
-        cadence=cadence.fitted(steps, device.steps_per_execution),
+        intervals=intervals.fitted(steps, device.steps_per_execution),
         extras=callbacks,
         metrics=metrics,
         resident=device.resident,
@@ -140,16 +140,16 @@ def _jit(device: Device, run: RunFolder | None) -> bool:
     return bool(run.describe().get("jit_compile", device.jit))
 
 
-def _check_types(model: Any, dataset: Any, cadence: Any, device: Any) -> None:
+def _check_types(model: Any, dataset: Any, intervals: Any, device: Any) -> None:
     """Checks what a gin file binds by reference: parentheses are easily forgotten."""
-    rule = "be a data set (protocols.Dataset)"
+    rule = "be a data set (interfaces.Dataset)"
     is_set = isinstance(dataset, Dataset) and not isinstance(dataset, type)
     checks.require(is_set, "dataset", rule, dataset, _PARENTHESES)
-    checks.require_type(cadence, Cadence, "cadence", _PARENTHESES)
+    checks.require_type(intervals, Intervals, "intervals", _PARENTHESES)
     checks.require_type(device, Device, "device", _PARENTHESES)
     rule = "be a model or a function (image_shape, seed) -> model"
     fits = isinstance(model, keras.Model) or checks.accepts(model, (64, 64, 1), 0)
-    checks.require(fits, "model", rule, model, "In gin: @vae")
+    checks.require(fits, "model", rule, model, "In gin: @build_vae")
 
 
 def _source(run: Any) -> RunFolder | None:
@@ -175,7 +175,7 @@ def _callbacks(callbacks: Any) -> tuple[keras.callbacks.Callback, ...]:
 def _metrics(metrics: Any, dataset: Dataset) -> tuple[Metric, ...]:
     """Returns the metrics, checked."""
     for metric in _listed(metrics, "metrics"):
-        rule = "be functions (dataset, represent)"
+        rule = "be functions (dataset, encode)"
         fits = checks.accepts(metric, dataset, None)
         checks.require(fits, "metrics", rule, metric, _NO_PARENTHESES)
     return tuple(metrics)
@@ -200,7 +200,7 @@ def _built(
             "model",
             "be a function (image_shape, seed) -> model for several devices",
             type(model).__name__,
-            "For example functools.partial(models.vae, objective=...).",
+            "For example functools.partial(models.build_vae, objective=...).",
         )
     else:
         model = model(dataset.image_shape, batches.seed)

@@ -9,20 +9,20 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tf_disentangle.interfaces import CodeColumn, Dataset, Encoder
 from tf_disentangle.metrics import EncodedFactors, columns_for
+from tf_disentangle.metrics.estimators.shared_fits import sharing_fits
 from tf_disentangle.metrics.results import as_row, numbers
-from tf_disentangle.metrics.supervised.shared_fits import sharing_fits
-from tf_disentangle.protocols import CodeColumn, Dataset, Represent
 from tf_disentangle.training.callbacks import IntervalCallback
 from tf_disentangle.training.run_folder import RunFolder
 
-#: (dataset, represent) -> frozen dataclass whose first field is `score`.
-Metric = Callable[[Dataset, Represent], Any]
+#: (dataset, encode) -> frozen dataclass whose first field is `score`.
+Metric = Callable[[Dataset, Encoder], Any]
 
 
 def score(
     dataset: Dataset,
-    represent: Represent,
+    encode: Encoder,
     metrics: Sequence[Metric],
     columns: Sequence[CodeColumn] | None = None,
 ) -> dict[str, Any]:
@@ -32,17 +32,17 @@ def score(
 
     Args:
         dataset: What to score on.
-        represent: Images to codes.
+        encode: Images to codes.
         metrics: To call with both.
         columns: What the columns of the codes hold, for the metrics that ask.
     """
     results: dict[str, Any] = {}
     if len(metrics) > 1:  # They share the codes of the images that both ask for.
-        represent = EncodedFactors(dataset, represent)
+        encode = EncodedFactors(dataset, encode)
     with sharing_fits():
         for metric in metrics:
             name = name_of(metric)
-            result = metric(dataset, represent, **columns_for(metric, columns, name))
+            result = metric(dataset, encode, **columns_for(metric, columns, name))
             if name in results:
                 name = f"{name} ({getattr(result, 'protocol', len(results))})"
             results[name] = result
@@ -53,7 +53,7 @@ class _Reached(Exception):
     """A metric came as far as its first image."""
 
 
-def rehearse(
+def dry_run(
     dataset: Dataset,
     metrics: Sequence[Metric],
     columns: Sequence[CodeColumn] | None = None,
@@ -66,13 +66,13 @@ def rehearse(
         Whatever a metric raises for its arguments.
     """
 
-    def represent(images: np.ndarray) -> np.ndarray:
+    def encode(images: np.ndarray) -> np.ndarray:
         raise _Reached
 
     for metric in metrics:
         with contextlib.suppress(_Reached):
             options = columns_for(metric, columns, name_of(metric))
-            metric(dataset, represent, **options)
+            metric(dataset, encode, **options)
 
 
 def name_of(metric: Metric) -> str:
@@ -87,7 +87,7 @@ def described(result: Any) -> str:
 
 
 class Score(IntervalCallback):
-    """Scores the model at a cadence: a row of metrics.jsonl and TensorBoard scalars.
+    """Scores the model at a intervals: a row of metrics.jsonl and TensorBoard scalars.
 
     The last step is left to the end of the run, which scores in any case.
 

@@ -41,7 +41,7 @@ class VectorPainter:
         model, count = self._model, len(self._vectors)
         prior_seed, code_seed = tfp.random.split_seed(self._seed, n=2)
         drawn = model.latents.prior.sample(count, prior_seed).numpy()
-        drawn_codes = model.latents.codes_of(drawn)
+        drawn_codes = model.latents.to_codes(drawn)
         codes = model.posterior(self._vectors).sample(seed=code_seed).numpy()
         data = _plane(self._vectors)
         panels = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tf_disentangle.checks import integer, is_vector, require, require_type
-from tf_disentangle.protocols import Dataset
+from tf_disentangle.interfaces import Dataset
 from tf_disentangle.visualization.canvas import rgb
 from tf_disentangle.visualization.grid import in_rows, sheet
 
@@ -50,7 +50,7 @@ def dataset_sheet(
     chosen = rng.choice(len(dataset), count, replace=False)
     tiles, present = in_rows(rgb(dataset.images()[chosen]), num_columns)
     labels = ["samples", *[""] * (len(tiles) - 1)]
-    if dataset.factor_names and "missing_combinations" not in dataset.exceptions:
+    if dataset.factor_names and "missing_combinations" not in dataset.traits:
         rows, there = _factor_rows(dataset, rng, num_columns)
         tiles, present = np.concatenate([tiles, rows]), np.concatenate([present, there])
         sizes = zip(dataset.factor_names, dataset.factor_sizes, strict=True)

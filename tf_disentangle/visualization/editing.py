@@ -12,19 +12,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from tf_disentangle.checks import integer, require
-from tf_disentangle.protocols import CodeColumn, Decode, Represent
+from tf_disentangle.interfaces import CodeColumn, Decode, Encoder
 from tf_disentangle.visualization.canvas import rgb
 from tf_disentangle.visualization.grid import sheet
 from tf_disentangle.visualization.traversals import normal_quantiles, step_labels
 
 
 def edit(
-    represent: Represent, decode: Decode, images: np.ndarray, latent: int, value: float
+    encode: Encoder, decode: Decode, images: np.ndarray, latent: int, value: float
 ) -> np.ndarray:
     """Returns images with one latent set to a value, float [N, H, W, C] in [0, 1].
 
     Args:
-        represent: Images [N, H, W, C] to codes [N, L].
+        encode: Images [N, H, W, C] to codes [N, L].
         decode: Codes to images in [0, 1].
         images: uint8 [N, H, W, C].
         latent: The latent that is set, in [0, L).
@@ -33,7 +33,7 @@ def edit(
     Raises:
         ArgumentError: If there is no such latent.
     """
-    codes = np.array(represent(images), np.float32)
+    codes = np.array(encode(images), np.float32)
     integer(latent, "latent", at_least=0)
     require(latent < codes.shape[1], "latent", f"be below {codes.shape[1]}", latent)
     codes[:, latent] = value
@@ -41,7 +41,7 @@ def edit(
 
 
 def edits(
-    represent: Represent,
+    encode: Encoder,
     decode: Decode,
     images: np.ndarray,
     latent: int,
@@ -54,7 +54,7 @@ def edits(
     """Pictures each image, its reconstruction, and it with one latent moved.
 
     Args:
-        represent: Images [N, H, W, C] to codes [N, L].
+        encode: Images [N, H, W, C] to codes [N, L].
         decode: Codes to images in [0, 1].
         images: uint8 [N, H, W, 1 or 3].
         latent: The latent that moves, in [0, L).
@@ -73,8 +73,8 @@ def edits(
     if values is None:
         count = column.num_values
         values = normal_quantiles(5) if count is None else range(count)
-    edited = [edit(represent, decode, images, latent, value) for value in values]
-    rows = [images, decode(represent(images)), *edited]
+    edited = [edit(encode, decode, images, latent, value) for value in values]
+    rows = [images, decode(encode(images)), *edited]
     tiles = np.stack([rgb(np.asarray(row), "images") for row in rows], axis=1)
     is_category = column.num_values is not None
     shown = map(str, values) if is_category else step_labels(np.asarray(values))

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tf_disentangle.checks import integer, real, require
-from tf_disentangle.protocols import CodeColumn, Decode
+from tf_disentangle.interfaces import CodeColumn, Decode
 from tf_disentangle.visualization.canvas import rgb
 from tf_disentangle.visualization.grid import Labels, Layout, RowLabel, in_rows, sheet
 

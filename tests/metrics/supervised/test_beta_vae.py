@@ -7,17 +7,17 @@ from sklearn.multiclass import OneVsRestClassifier
 
 from tests import representations as known
 from tf_disentangle.checks import ArgumentError, ArgumentTypeError
+from tf_disentangle.interfaces import CodeColumn
 from tf_disentangle.metrics import EncodedFactors, beta_vae_score, factor_vae_score
+from tf_disentangle.metrics.encoding import Encoding
 from tf_disentangle.metrics.protocol import BETA_VAE_PROTOCOLS
-from tf_disentangle.metrics.sampling import Encoding
 from tf_disentangle.metrics.supervised.beta_vae import draw_pairs, mean_differences
-from tf_disentangle.protocols import CodeColumn
 
 SIZES = (4, 4, 4, 4)
 SMALL = {"num_train_votes": 400, "num_test_votes": 400}
 
 
-def slow_score(dataset, represent, seed, model, *, batch, train, test):
+def slow_score(dataset, encode, seed, model, *, batch, train, test):
     """The published loop, vote by vote, as the study's code runs it."""
     rng = np.random.RandomState(seed)
     sizes = dataset.factor_sizes
@@ -31,7 +31,7 @@ def slow_score(dataset, represent, seed, model, *, batch, train, test):
             k = rng.randint(len(sizes))
             first, second = observe(), observe()
             second[:, k] = first[:, k]
-            codes = [represent(dataset.render(f, rng)) for f in (first, second)]
+            codes = [encode(dataset.render(f, rng)) for f in (first, second)]
             features.append(np.mean(np.abs(codes[0] - codes[1]), axis=0))
             labels.append(k)
         return np.array(features), np.array(labels)
@@ -95,17 +95,17 @@ class TestAgainstTheLoop:
     def test_expectation(self, protocol, model):
         """Other draws, the same distribution: equal means within standard errors."""
         dataset = known.GridDataset(SIZES)
-        represent = middling(SIZES)
+        encode = middling(SIZES)
         ours = [
             beta_vae_score(
-                dataset, represent, seed=s, protocol=protocol, batch_size=4, **SMALL
+                dataset, encode, seed=s, protocol=protocol, batch_size=4, **SMALL
             ).score
             for s in range(8)
         ]
         loop = [
             slow_score(
                 dataset,
-                represent,
+                encode,
                 s,
                 model,
                 batch=4,
@@ -187,12 +187,12 @@ class TestProtocols:
 
     def test_only_scaled_codes_forget_their_scale(self):
         dataset = known.GridDataset(SIZES)
-        represent = middling(SIZES)
+        encode = middling(SIZES)
 
         def score(scale, **options):
             return beta_vae_score(
                 dataset,
-                lambda images: scale * represent(images),
+                lambda images: scale * encode(images),
                 batch_size=4,
                 **options,
                 **SMALL,
@@ -286,8 +286,8 @@ class TestDegenerate:
         columns = [CodeColumn("c0", "categorical"), CodeColumn("c1", "categorical")]
         names = np.array([0, 10_000, 3, 70])
         plain, renamed = (
-            beta_vae_score(dataset, represent, columns=columns, batch_size=3, **SMALL)
-            for represent in (
+            beta_vae_score(dataset, encode, columns=columns, batch_size=3, **SMALL)
+            for encode in (
                 known.factors_of,
                 lambda images: names[known.factors_of(images)],
             )

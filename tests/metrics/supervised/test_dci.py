@@ -8,23 +8,23 @@ from sklearn.ensemble import GradientBoostingClassifier
 
 from tests import representations as known
 from tf_disentangle.checks import ArgumentError
+from tf_disentangle.interfaces import CodeColumn
+from tf_disentangle.metrics.estimators.predictors import WITH_IMPORTANCES
 from tf_disentangle.metrics.supervised.dci import (
     completeness_per_factor,
     dci_score,
     disentanglement_per_latent,
     weighted_mean,
 )
-from tf_disentangle.metrics.supervised.predictors import WITH_IMPORTANCES
-from tf_disentangle.protocols import CodeColumn
 
 
-def samples(represent, sizes, num_train=400, num_test=300, seed=0):
+def samples(encode, sizes, num_train=400, num_test=300, seed=0):
     """Train codes and factors, test codes and factors."""
     dataset, rng = known.GridDataset(sizes), np.random.default_rng(seed)
     parts = []
     for count in (num_train, num_test):
         factors = dataset.sample_factors(count, rng)
-        parts += [np.asarray(represent(dataset.render(factors))), factors]
+        parts += [np.asarray(encode(dataset.render(factors))), factors]
     return parts
 
 

@@ -20,13 +20,13 @@ from tf_disentangle.metrics.supervised.strong_downstream import (
 SIZES = (3, 4)
 
 
-def samples(represent, sizes=SIZES, num_train=200, num_test=150):
+def samples(encode, sizes=SIZES, num_train=200, num_test=150):
     """Train codes and factors, test codes and factors."""
     dataset, rng = known.GridDataset(sizes), np.random.default_rng(0)
     parts = []
     for count in (num_train, num_test):
         factors = dataset.sample_factors(count, rng)
-        parts += [np.asarray(represent(dataset.render(factors))), factors]
+        parts += [np.asarray(encode(dataset.render(factors))), factors]
     return parts
 
 
@@ -210,18 +210,18 @@ class TestStrong:
     def test_entangled_codes_do_not(self):
         """A single latent v0 + 3 v1: each code stands for one pair (v0, v1)."""
 
-        def represent(images):
+        def encode(images):
             factors = known.factors_of(images)
             return (factors[:, :1] + 3 * factors[:, 1:]).astype(float)
 
         options = {"num_train": 300, "num_test": 300, "num_experiments": 4, "seed": 3}
         dataset = known.GridDataset(SIZES)
-        result = strong_downstream_score(dataset, represent, **options)
+        result = strong_downstream_score(dataset, encode, **options)
         assert result.accuracy == 1.0
         assert result.score < 0.75
         assert result.gap == pytest.approx(1 - result.score)
         assert result.score == np.mean(result.factor_scores)
-        again = strong_downstream_score(dataset, represent, **options)
+        again = strong_downstream_score(dataset, encode, **options)
         np.testing.assert_array_equal(result.factor_scores, again.factor_scores)
 
     def test_chosen_targets(self):

@@ -7,13 +7,13 @@ from sklearn.preprocessing import label_binarize
 
 from tests import representations as known
 from tf_disentangle.checks import ArgumentError
+from tf_disentangle.interfaces import CodeColumn
 from tf_disentangle.metrics import explicitness_score
 from tf_disentangle.metrics.supervised.explicitness import mean_area
-from tf_disentangle.protocols import CodeColumn
 
 
-def split(represent, sizes, n=900):
-    codes, factors = known.drawn(represent, sizes, n)
+def split(encode, sizes, n=900):
+    codes, factors = known.drawn(encode, sizes, n)
     cut = 2 * n // 3
     return codes[:cut], factors[:cut], codes[cut:], factors[cut:]
 

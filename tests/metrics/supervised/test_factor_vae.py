@@ -6,9 +6,10 @@ import pytest
 
 from tests import representations as known
 from tf_disentangle.checks import ArgumentError, ArgumentTypeError
+from tf_disentangle.interfaces import CodeColumn
 from tf_disentangle.metrics import factor_vae_score
+from tf_disentangle.metrics.encoding import Encoding
 from tf_disentangle.metrics.protocol import FACTOR_VAE_PROTOCOLS
-from tf_disentangle.metrics.sampling import Encoding
 from tf_disentangle.metrics.supervised.factor_vae import (
     _one_hot_encoding,
     _variance,
@@ -16,12 +17,11 @@ from tf_disentangle.metrics.supervised.factor_vae import (
     stillest_latent,
     vote_accuracy,
 )
-from tf_disentangle.protocols import CodeColumn
 
 SMALL = {"num_variance_samples": 1_000, "num_train_votes": 400, "num_test_votes": 400}
 
 
-def slow_score(dataset, represent, seed, *, batch, variance, train, test, threshold):
+def slow_score(dataset, encode, seed, *, batch, variance, train, test, threshold):
     """The published loop, vote by vote, as the study's code runs it."""
     rng = np.random.RandomState(seed)
     sizes = dataset.factor_sizes
@@ -29,7 +29,7 @@ def slow_score(dataset, represent, seed, *, batch, variance, train, test, thresh
     def observe(n):
         return np.stack([rng.randint(size, size=n) for size in sizes], axis=1)
 
-    overall = np.var(represent(dataset.render(observe(variance), rng)), axis=0, ddof=1)
+    overall = np.var(encode(dataset.render(observe(variance), rng)), axis=0, ddof=1)
     active = np.flatnonzero(np.sqrt(overall) >= threshold)
     if not active.size:
         return 0.0, 0.0
@@ -40,7 +40,7 @@ def slow_score(dataset, represent, seed, *, batch, variance, train, test, thresh
             k = rng.randint(len(sizes))
             factors = observe(batch)
             factors[:, k] = factors[0, k]
-            codes = represent(dataset.render(factors, rng))
+            codes = encode(dataset.render(factors, rng))
             local = np.var(codes, axis=0, ddof=1)
             matrix[np.argmin(local[active] / overall[active]), k] += 1
         return matrix
@@ -142,19 +142,19 @@ class TestAgainstTheLoop:
     def test_expectation(self, setting):
         """Other draws, the same distribution: equal means within standard errors."""
         dataset = known.GridDataset((4, 4, 4, 4))
-        represent = middling(dataset.factor_sizes)
+        encode = middling(dataset.factor_sizes)
         threshold = setting.get(
             "prune_threshold",
             FACTOR_VAE_PROTOCOLS[setting["protocol"]].prune_threshold,
         )
         ours, loop = [], []
         for seed in range(8):
-            result = factor_vae_score(dataset, represent, seed=seed, **setting, **SMALL)
+            result = factor_vae_score(dataset, encode, seed=seed, **setting, **SMALL)
             ours.append((result.score, result.train_score))
             loop.append(
                 slow_score(
                     dataset,
-                    represent,
+                    encode,
                     seed,
                     batch=setting["batch_size"],
                     variance=1_000,
@@ -170,11 +170,11 @@ class TestAgainstTheLoop:
 
     def test_same_draws_same_winners(self):
         dataset = known.GridDataset((4, 4, 4, 4))
-        represent = middling(dataset.factor_sizes)
+        encode = middling(dataset.factor_sizes)
         rng = np.random.default_rng(3)
         _, batches = draw_votes(dataset, 200, 8, rng, np.arange(4))
         flat = batches.reshape(-1, 4)
-        codes = represent(dataset.render(flat)).astype(np.float32)
+        codes = encode(dataset.render(flat)).astype(np.float32)
         variance = codes.var(axis=0, dtype=np.float64)
         active = np.array([True, False, True, True, True, True])
         winner = stillest_latent(
@@ -184,7 +184,7 @@ class TestAgainstTheLoop:
             active,
         )
         for vote, batch in enumerate(batches):
-            local = represent(dataset.render(batch)).astype(np.float32)
+            local = encode(dataset.render(batch)).astype(np.float32)
             ratio = local.var(axis=0, ddof=1, dtype=np.float64) / variance
             assert winner[vote] == min(np.flatnonzero(active), key=lambda d: ratio[d])
 
@@ -192,11 +192,11 @@ class TestAgainstTheLoop:
         """The study's own code on a noisy mixture of ten latents."""
         golden = known.golden()
         sizes = golden["factor_sizes"]
-        represent = known.mixed(sizes, np.array(golden["mixing"]), 0.3)
+        encode = known.mixed(sizes, np.array(golden["mixing"]), 0.3)
         results = [
             factor_vae_score(
                 known.GridDataset(sizes),
-                represent,
+                encode,
                 seed=seed,
                 prune_threshold=0.0,
                 encode_once=False,
@@ -250,12 +250,12 @@ class TestProtocols:
     def test_pruning_tells_the_protocols_apart(self):
         sizes = (4, 4)
 
-        def represent(images):  # Latent 1 shows its factor faintly.
+        def encode(images):  # Latent 1 shows its factor faintly.
             return known.standardised(images, sizes) * [1.0, 0.01]
 
         dataset = known.GridDataset(sizes)
-        kept = factor_vae_score(dataset, represent, protocol="chyvae", **SMALL)
-        pruned = factor_vae_score(dataset, represent, protocol="dlib", **SMALL)
+        kept = factor_vae_score(dataset, encode, protocol="chyvae", **SMALL)
+        pruned = factor_vae_score(dataset, encode, protocol="dlib", **SMALL)
         assert kept.score == 1.0
         assert kept.num_active == 2
         assert pruned.num_active == 1
@@ -263,9 +263,9 @@ class TestProtocols:
 
     def test_seed_decides_all_draws(self):
         dataset = known.GridDataset((3, 4, 8), stochastic=True)
-        represent = middling(dataset.factor_sizes)
+        encode = middling(dataset.factor_sizes)
         results = [
-            factor_vae_score(dataset, represent, seed=seed, batch_size=6, **SMALL)
+            factor_vae_score(dataset, encode, seed=seed, batch_size=6, **SMALL)
             for seed in (0, 0, 1)
         ]
         np.testing.assert_array_equal(results[0].votes, results[1].votes)
@@ -278,12 +278,12 @@ class TestFactorsToScore:
     def test_the_others_vary_and_are_not_scored(self):
         """The code shows factors 0 and 2: perfect for these, 2/3 for all three."""
 
-        def represent(images):
+        def encode(images):
             return known.standardised(images, self.SIZES)[:, [0, 2]]
 
         dataset = known.GridDataset(self.SIZES)
         some = factor_vae_score(
-            dataset, represent, factors=["factor2", "factor0"], **SMALL
+            dataset, encode, factors=["factor2", "factor0"], **SMALL
         )
         assert some.score == 1
         assert some.factor_names == ("factor0", "factor2")
@@ -291,14 +291,14 @@ class TestFactorsToScore:
         assert some.votes.shape == (2, 2)
         assert some.protocol.endswith(", factors=factor0+factor2")
         assert dataset.num_rendered == 64
-        assert factor_vae_score(dataset, represent, **SMALL).score < 0.9
+        assert factor_vae_score(dataset, encode, **SMALL).score < 0.9
 
     def test_all_factors_by_name_are_all_factors(self):
         dataset = known.GridDataset(self.SIZES)
         names = list(dataset.factor_names)
-        represent = middling(self.SIZES)
-        plain = factor_vae_score(dataset, represent, **SMALL)
-        named = factor_vae_score(dataset, represent, factors=names, **SMALL)
+        encode = middling(self.SIZES)
+        plain = factor_vae_score(dataset, encode, **SMALL)
+        named = factor_vae_score(dataset, encode, factors=names, **SMALL)
         np.testing.assert_array_equal(plain.votes, named.votes)
         assert plain.protocol == named.protocol
 
@@ -319,12 +319,12 @@ class TestCategories:
         noise = np.random.default_rng(0).integers(2, size=(4, 4))
 
         def codes(values):
-            def represent(images):
+            def encode(images):
                 factors = known.factors_of(images)
                 mixed = (factors[:, 0] + noise[factors[:, 0], factors[:, 1]]) % 4
                 return np.stack([values[mixed], factors[:, 1] / 4], axis=1)
 
-            return represent
+            return encode
 
         results = [
             factor_vae_score(
@@ -358,23 +358,23 @@ class TestVerbatim:
 
     def test_a_constant_latent_wins_every_vote(self):
         sizes = (4, 4, 4)
-        dataset, represent = known.GridDataset(sizes), known.dead_latent(sizes)
-        fixed = factor_vae_score(dataset, represent, protocol="chyvae", **SMALL)
+        dataset, encode = known.GridDataset(sizes), known.dead_latent(sizes)
+        fixed = factor_vae_score(dataset, encode, protocol="chyvae", **SMALL)
         verbatim = factor_vae_score(
-            dataset, represent, protocol="chyvae-verbatim", **SMALL
+            dataset, encode, protocol="chyvae-verbatim", **SMALL
         )
         assert fixed.score == 1
         assert verbatim.votes[0].sum() == 400
         assert 0.2 < verbatim.score < 0.5  # one guess for three factors
         # The study prunes it by its size.
-        study = factor_vae_score(dataset, represent, protocol="dlib-verbatim", **SMALL)
+        study = factor_vae_score(dataset, encode, protocol="dlib-verbatim", **SMALL)
         assert study.score == 1
 
     def test_all_latents_count_as_active(self):
         sizes = (4, 4)
-        dataset, represent = known.GridDataset(sizes), known.dead_latent(sizes)
+        dataset, encode = known.GridDataset(sizes), known.dead_latent(sizes)
         for protocol, expected in (("dlib", 2), ("dlib-verbatim", 3)):
-            result = factor_vae_score(dataset, represent, protocol=protocol, **SMALL)
+            result = factor_vae_score(dataset, encode, protocol=protocol, **SMALL)
             assert result.num_active == expected
 
     def test_factors_with_one_value_are_drawn(self):
@@ -448,8 +448,8 @@ class TestDegenerate:
 class TestErrors:
     DATASET = known.GridDataset((3, 4))
 
-    def score(self, represent, **options):
-        return factor_vae_score(self.DATASET, represent, **options, **SMALL)
+    def score(self, encode, **options):
+        return factor_vae_score(self.DATASET, encode, **options, **SMALL)
 
     def test_no_factors(self):
         with pytest.raises(ArgumentError, match="must have ground-truth factors"):
@@ -461,13 +461,13 @@ class TestErrors:
 
     @pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
     def test_codes_that_are_not_finite(self, value):
-        def represent(images):
+        def encode(images):
             codes = np.zeros((len(images), 5))
             codes[-1, [1, 3]] = value
             return codes
 
         with pytest.raises(ArgumentError, match="NaN or infinity in z1, z3"):
-            self.score(represent)
+            self.score(encode)
 
     def test_transposed_codes(self):
         with pytest.raises(ArgumentError, match="Return the transpose"):

@@ -5,9 +5,9 @@ import pytest
 import scipy.stats
 
 from tf_disentangle import checks
+from tf_disentangle.interfaces import CodeColumn
 from tf_disentangle.metrics import inferred_property, split_objects
 from tf_disentangle.metrics.supervised.inferred_property import correlation
-from tf_disentangle.protocols import CodeColumn
 
 
 def codes_and_values(num=400, seed=0):

@@ -3,8 +3,8 @@ import pytest
 
 from tests import representations as known
 from tf_disentangle.checks import ArgumentError
+from tf_disentangle.interfaces import CodeColumn
 from tf_disentangle.metrics import irs_score
-from tf_disentangle.protocols import CodeColumn
 
 
 def slow_irs(codes, factors, quantile, num_bins):

@@ -4,9 +4,9 @@ from sklearn.metrics import mutual_info_score
 
 from tests import representations as known
 from tf_disentangle.checks import ArgumentError
+from tf_disentangle.interfaces import CodeColumn
 from tf_disentangle.metrics import mig_score
 from tf_disentangle.metrics.supervised.mig import top_two_gap
-from tf_disentangle.protocols import CodeColumn
 
 
 def slow_mig(codes, factors, num_bins):
@@ -58,10 +58,8 @@ class TestAgainstTheLoop:
     @pytest.mark.parametrize("num_bins", [2, 7, 20])
     def test_same_score(self, dtype, num_bins):
         sizes = (3, 5, 8)
-        represent = known.mixed(
-            sizes, np.random.default_rng(1).normal(size=(3, 5)), 0.3
-        )
-        codes, factors = known.drawn(represent, sizes, 700)
+        encode = known.mixed(sizes, np.random.default_rng(1).normal(size=(3, 5)), 0.3)
+        codes, factors = known.drawn(encode, sizes, 700)
         codes = codes.astype(dtype)
         result = mig_score(codes, factors, num_bins=num_bins)
         assert 0.02 < result.score < 0.9

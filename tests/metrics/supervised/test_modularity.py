@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from tests import representations as known
+from tf_disentangle.interfaces import CodeColumn
 from tf_disentangle.metrics import mig_score, modularity_score
 from tf_disentangle.metrics.supervised.modularity import modularity_of_latents
-from tf_disentangle.protocols import CodeColumn
 
 
 def slow_modularity(matrix):

@@ -75,11 +75,11 @@ def test_zeros():
 
 def test_each_metric_stands_in_its_own_cell():
     sizes, rng = (3, 4), np.random.default_rng(0)
-    dataset, represent = known.GridDataset(sizes), known.noisy(sizes, 0.5)
+    dataset, encode = known.GridDataset(sizes), known.noisy(sizes, 0.5)
     parts = []
     for count in (300, 200):
         factors = dataset.sample_factors(count, rng)
-        parts += [represent(dataset.render(factors)), factors]
+        parts += [encode(dataset.render(factors)), factors]
     result = unified_scores(*parts, seed=1)
     dci = dci_score(*parts, seed=1)
     assert result.score == result.importance["disentanglement"] == dci.score

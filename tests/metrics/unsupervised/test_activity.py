@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from tf_disentangle.checks import ArgumentError
+from tf_disentangle.interfaces import CodeColumn
 from tf_disentangle.metrics import active_units
-from tf_disentangle.protocols import CodeColumn
 
 
 def test_counts_the_latents_above_the_threshold():

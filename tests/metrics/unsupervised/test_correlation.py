@@ -5,8 +5,8 @@ from sklearn.metrics import mutual_info_score
 
 from tests import representations as known
 from tf_disentangle.checks import ArgumentError
+from tf_disentangle.interfaces import CodeColumn
 from tf_disentangle.metrics import unsupervised_scores
-from tf_disentangle.protocols import CodeColumn
 
 
 def published(codes, num_bins=20):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tf_disentangle.checks import ArgumentError, ArgumentTypeError
+from tf_disentangle.interfaces import CodeColumn
 from tf_disentangle.metrics.unsupervised.hoyer import hoyer_sparsity
-from tf_disentangle.protocols import CodeColumn
 
 RNG = np.random.default_rng(0)
 CODES = RNG.laplace(size=(500, 6)) + 0.3

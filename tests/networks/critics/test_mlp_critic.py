@@ -36,7 +36,7 @@ def test_seeds_and_layers_have_their_own_weights():
 
 @pytest.mark.parametrize("layer", range(4))
 def test_a_seed_beyond_the_runs_seeds_is_no_layer_of_another_network(layer):
-    """As `models.vae` gives it: a pool of entropy pads what is short with zeros."""
+    """As `build_vae` gives it: a pool of entropy pads what is short with zeros."""
     critic = mlp_critic(6, seed=2**63, width=6, num_layers=4)
     for seed in range(4):
         other = mlp_encoder((1, 1, 6), 6, seed=seed, width=6, num_layers=4)

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tf_disentangle.checks import integer
+from tf_disentangle.interfaces import CodeColumn, Dataset, Encoder
 from tf_disentangle.metrics.draws import (
     fixable_factors,
     require_factors,
@@ -28,15 +29,14 @@ from tf_disentangle.metrics.draws import (
     scored_factors,
     with_values,
 )
-from tf_disentangle.metrics.inputs import categorical_columns
-from tf_disentangle.metrics.logistic import fit_logistic
+from tf_disentangle.metrics.encoding import Encoding, encode_factors
+from tf_disentangle.metrics.estimators.logistic import fit_logistic
 from tf_disentangle.metrics.protocol import (
     BETA_VAE_PROTOCOLS,
     BetaVAEProtocol,
     named_protocol,
 )
-from tf_disentangle.metrics.sampling import Encoding, encode_factors
-from tf_disentangle.protocols import CodeColumn, Dataset, Represent
+from tf_disentangle.metrics.samples import categorical_columns
 
 # Codes that are gathered at once when differences are taken; bounds the memory.
 _CODES_PER_BLOCK = 2**20
@@ -65,7 +65,7 @@ class BetaVAEScore:
 
 def beta_vae_score(
     dataset: Dataset,
-    represent: Represent,
+    encode: Encoder,
     *,
     seed: int = 0,
     protocol: str = "dlib-sklearn1.9",
@@ -92,7 +92,7 @@ def beta_vae_score(
 
     Args:
         dataset: A set with known factors.
-        represent: Images uint8 [B, H, W, C] to codes [B, L]; float32 is kept of them.
+        encode: Images uint8 [B, H, W, C] to codes [B, L]; float32 is kept of them.
             An `EncodedFactors` shares codes between metrics.
         seed: Of all draws, at least 0.
         protocol: Key of `BETA_VAE_PROTOCOLS`: "dlib-sklearn1.9" classifies by
@@ -109,8 +109,8 @@ def beta_vae_score(
             the result's protocol says so. None is all.
         columns: What the L columns hold; None takes all as continuous.
         encode_once: None encodes each distinct image once, unless the set declares
-            "stochastic_images". Give False where `represent` is itself random.
-        encode_batch_size: Images per call of `represent`.
+            "stochastic_images". Give False where `encode` is itself random.
+        encode_batch_size: Images per call of `encode`.
         progress: Whether to show a bar on stderr; None shows it on a terminal only.
 
     Returns:
@@ -137,7 +137,7 @@ def beta_vae_score(
     shared, pairs = draw_pairs(dataset, num_votes, choice.batch_size, rng, candidates)
     encoding = encode_factors(
         dataset,
-        represent,
+        encode,
         pairs.reshape(-1, pairs.shape[-1]),
         rng=rng,
         encode_once=encode_once,

@@ -25,18 +25,18 @@ from collections.abc import Sequence
 import numpy as np
 
 from tf_disentangle.checks import integer, one_of, require
-from tf_disentangle.metrics.inputs import (
+from tf_disentangle.interfaces import CodeColumn
+from tf_disentangle.metrics.estimators.predictors import (
+    WITH_IMPORTANCES,
+    fit_predictor,
+)
+from tf_disentangle.metrics.protocol import array_protocol
+from tf_disentangle.metrics.samples import (
     Samples,
     check_split,
     one_hot,
     varied_factors,
 )
-from tf_disentangle.metrics.protocol import array_protocol
-from tf_disentangle.metrics.supervised.predictors import (
-    WITH_IMPORTANCES,
-    fit_predictor,
-)
-from tf_disentangle.protocols import CodeColumn
 
 # The study's code adds it to every importance before it takes an entropy.
 _TINY = 1e-11

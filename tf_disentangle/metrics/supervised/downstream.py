@@ -22,10 +22,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from tf_disentangle.checks import integer, one_of, require
-from tf_disentangle.metrics.inputs import check_split, one_hot, varied_factors
+from tf_disentangle.interfaces import CodeColumn
+from tf_disentangle.metrics.estimators.predictors import PREDICTORS, fit_predictor
 from tf_disentangle.metrics.protocol import ArrayProtocol, array_protocol
-from tf_disentangle.metrics.supervised.predictors import PREDICTORS, fit_predictor
-from tf_disentangle.protocols import CodeColumn
+from tf_disentangle.metrics.samples import check_split, one_hot, varied_factors
 
 #: Train samples in the study.
 SIZES = (10, 100, 1_000, 10_000)

@@ -21,15 +21,15 @@ import numpy as np
 from scipy import stats
 
 from tf_disentangle.checks import require
-from tf_disentangle.metrics.inputs import (
+from tf_disentangle.interfaces import CodeColumn
+from tf_disentangle.metrics.estimators.logistic import fit_logistic
+from tf_disentangle.metrics.protocol import ArrayProtocol, array_protocol
+from tf_disentangle.metrics.samples import (
     Samples,
     check_split,
     one_hot,
     varied_factors,
 )
-from tf_disentangle.metrics.logistic import fit_logistic
-from tf_disentangle.metrics.protocol import ArrayProtocol, array_protocol
-from tf_disentangle.protocols import CodeColumn
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -24,6 +24,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tf_disentangle.checks import integer
+from tf_disentangle.interfaces import CodeColumn, Dataset, Encoder
 from tf_disentangle.metrics.draws import (
     fixable_factors,
     require_factors,
@@ -32,14 +33,13 @@ from tf_disentangle.metrics.draws import (
     scored_factors,
     with_values,
 )
-from tf_disentangle.metrics.inputs import Samples, check_codes, one_hot
+from tf_disentangle.metrics.encoding import Encoding, encode_factors
 from tf_disentangle.metrics.protocol import (
     FACTOR_VAE_PROTOCOLS,
     FactorVAEProtocol,
     named_protocol,
 )
-from tf_disentangle.metrics.sampling import Encoding, encode_factors
-from tf_disentangle.protocols import CodeColumn, Dataset, Represent
+from tf_disentangle.metrics.samples import Samples, check_codes, one_hot
 
 # Codes that are gathered at once when variances are taken; bounds the memory.
 _CODES_PER_BLOCK = 2**20
@@ -96,7 +96,7 @@ class FactorVAEScore:
 
 def factor_vae_score(
     dataset: Dataset,
-    represent: Represent,
+    encode: Encoder,
     *,
     seed: int = 0,
     protocol: str = "dlib",
@@ -122,7 +122,7 @@ def factor_vae_score(
 
     Args:
         dataset: A set with known factors.
-        represent: Images uint8 [B, H, W, C] to codes [B, L]; float32 is kept of them.
+        encode: Images uint8 [B, H, W, C] to codes [B, L]; float32 is kept of them.
             An `EncodedFactors` shares codes between metrics.
         seed: Of all draws, at least 0.
         protocol: Key of `FACTOR_VAE_PROTOCOLS`: "dlib" or "chyvae", and the same with
@@ -139,8 +139,8 @@ def factor_vae_score(
             the result's protocol says so. None is all.
         columns: What the L columns hold; None takes all as continuous.
         encode_once: None encodes each distinct image once, unless the set declares
-            "stochastic_images". Give False where `represent` is itself random.
-        encode_batch_size: Images per call of `represent`.
+            "stochastic_images". Give False where `encode` is itself random.
+        encode_batch_size: Images per call of `encode`.
         progress: Whether to show a bar on stderr; None shows it on a terminal only.
 
     Returns:
@@ -171,7 +171,7 @@ def factor_vae_score(
     fixed, batches = draw_votes(dataset, num_votes, choice.batch_size, rng, candidates)
     encoding = encode_factors(
         dataset,
-        represent,
+        encode,
         np.concatenate([reference, batches.reshape(-1, batches.shape[-1])]),
         rng=rng,
         encode_once=encode_once,

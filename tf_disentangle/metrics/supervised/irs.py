@@ -21,10 +21,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from tf_disentangle.checks import require
+from tf_disentangle.interfaces import CodeColumn
 from tf_disentangle.metrics.information import discretise
-from tf_disentangle.metrics.inputs import Samples, check_samples, varied_factors
 from tf_disentangle.metrics.protocol import array_protocol
-from tf_disentangle.protocols import CodeColumn
+from tf_disentangle.metrics.samples import Samples, check_samples, varied_factors
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

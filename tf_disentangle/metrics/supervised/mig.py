@@ -20,14 +20,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from tf_disentangle.checks import require
+from tf_disentangle.interfaces import CodeColumn
 from tf_disentangle.metrics.information import (
     discretise,
     entropy,
     mutual_information,
 )
-from tf_disentangle.metrics.inputs import check_samples, varied_factors
 from tf_disentangle.metrics.protocol import array_protocol
-from tf_disentangle.protocols import CodeColumn
+from tf_disentangle.metrics.samples import check_samples, varied_factors
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -20,16 +20,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from tf_disentangle.checks import one_of, require
-from tf_disentangle.metrics.inputs import (
+from tf_disentangle.interfaces import CodeColumn
+from tf_disentangle.metrics.estimators.linear_svm import fit_balanced
+from tf_disentangle.metrics.protocol import array_protocol
+from tf_disentangle.metrics.samples import (
     Samples,
     check_split,
     one_hot,
     varied_factors,
 )
-from tf_disentangle.metrics.linear_svm import fit_balanced
-from tf_disentangle.metrics.protocol import array_protocol
 from tf_disentangle.metrics.supervised.mig import top_two_gap
-from tf_disentangle.protocols import CodeColumn
 
 _REGULARISATION = 0.01  # C of the study's support vector machines
 SOLVERS = ("exact", "sklearn")

@@ -20,6 +20,7 @@ import numpy as np
 from tqdm import tqdm
 
 from tf_disentangle.checks import integer, require
+from tf_disentangle.interfaces import Dataset, Encoder
 from tf_disentangle.metrics.draws import (
     require_factors,
     rows_note,
@@ -27,11 +28,10 @@ from tf_disentangle.metrics.draws import (
     scored_factors,
     with_values,
 )
+from tf_disentangle.metrics.encoding import Encoding, encode_factors
+from tf_disentangle.metrics.estimators.predictors import fit_predictor
 from tf_disentangle.metrics.protocol import array_protocol
-from tf_disentangle.metrics.sampling import Encoding, encode_factors
 from tf_disentangle.metrics.supervised.downstream import solver_of
-from tf_disentangle.metrics.supervised.predictors import fit_predictor
-from tf_disentangle.protocols import Dataset, Represent
 
 #: Target, train factors [N, K], test factors [M, K].
 _Part = tuple[int, np.ndarray, np.ndarray]
@@ -62,7 +62,7 @@ class StrongDownstreamScore:
 
 def strong_downstream_score(
     dataset: Dataset,
-    represent: Represent,
+    encode: Encoder,
     *,
     seed: int = 0,
     num_train: int = 10_000,
@@ -85,7 +85,7 @@ def strong_downstream_score(
 
     Args:
         dataset: A set with at least two factors of two values or more.
-        represent: Images uint8 [B, H, W, C] to codes [B, L].
+        encode: Images uint8 [B, H, W, C] to codes [B, L].
         seed: Of all draws and of the classifiers, in [0, 2^32).
         num_train: Train samples, at least 2.
         num_test: Test samples, at least 1.
@@ -96,7 +96,7 @@ def strong_downstream_score(
             all with more than one value.
         encode_once: None encodes each distinct image once, unless the set declares
             "stochastic_images".
-        encode_batch_size: Images per call of `represent`.
+        encode_batch_size: Images per call of `encode`.
         progress: Whether to show a bar on stderr; None shows it on a terminal only.
 
     Returns:
@@ -124,7 +124,7 @@ def strong_downstream_score(
     parts = _draw_parts(dataset, targets, sizes, num_experiments, rng)
     encoding = encode_factors(
         dataset,
-        represent,
+        encode,
         np.concatenate([part for _, *pair in parts for part in pair]),
         rng=rng,
         encode_once=encode_once,

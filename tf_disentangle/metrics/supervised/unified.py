@@ -23,8 +23,9 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
+from tf_disentangle.interfaces import CodeColumn
 from tf_disentangle.metrics.information import entropy
-from tf_disentangle.metrics.inputs import check_split, varied_factors
+from tf_disentangle.metrics.samples import check_split, varied_factors
 from tf_disentangle.metrics.supervised.dci import (
     completeness_per_factor,
     dci_score,
@@ -34,7 +35,6 @@ from tf_disentangle.metrics.supervised.dci import (
 from tf_disentangle.metrics.supervised.mig import mig_score, top_two_gap
 from tf_disentangle.metrics.supervised.modularity import modularity_of_latents
 from tf_disentangle.metrics.supervised.sap import sap_score
-from tf_disentangle.protocols import CodeColumn
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -22,7 +22,7 @@ from scipy.special import logsumexp
 from tqdm import tqdm
 
 from tf_disentangle.checks import integer, require
-from tf_disentangle.metrics.inputs import check_codes
+from tf_disentangle.metrics.samples import check_codes
 
 # Pairs of a draw and a component that are held at once; bounds the memory.
 _PAIRS_PER_BLOCK = 2**21

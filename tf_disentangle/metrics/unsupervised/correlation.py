@@ -26,10 +26,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tf_disentangle.interfaces import CodeColumn
 from tf_disentangle.metrics.information import discretise, mutual_information
-from tf_disentangle.metrics.inputs import check_codes
 from tf_disentangle.metrics.protocol import array_protocol
-from tf_disentangle.protocols import CodeColumn
+from tf_disentangle.metrics.samples import check_codes
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -21,8 +21,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from tf_disentangle.checks import require_type
-from tf_disentangle.metrics.inputs import check_codes
-from tf_disentangle.protocols import CodeColumn
+from tf_disentangle.interfaces import CodeColumn
+from tf_disentangle.metrics.samples import check_codes
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

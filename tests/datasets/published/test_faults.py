@@ -1,0 +1,569 @@
+"""What can go wrong while a real set is prepared: one message, nothing half-written."""
+
+import dataclasses
+import functools
+import hashlib
+import http.server
+import multiprocessing
+import os
+import pathlib
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from tests.datasets.published.published_files import idx, make
+from tf_disentangle import checks
+from tf_disentangle.cli.main import main
+from tf_disentangle.datasets import SETS, published
+from tf_disentangle.datasets.published import download
+from tf_disentangle.datasets.published.rows import File
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.setenv("TF_DISENTANGLE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "no_tfds"))
+
+
+@pytest.fixture
+def tiny(tmp_path, monkeypatch):
+    """Makes the files of a tiny set and puts its row into the table."""
+
+    def tiny(name, **changes):
+        result = make(name, tmp_path / "files")
+        row = dataclasses.replace(result.row, **changes)
+        monkeypatch.setitem(SETS, name, row)
+        return result
+
+    return tiny
+
+
+def refused(name, capsys, *options, match):
+    """Runs `data prepare`; returns its one message."""
+    assert main(["data", "prepare", name, *options]) == 2
+    message = capsys.readouterr().err
+    assert message.count("tf_disentangle data: ") == 1
+    assert "Traceback" not in message
+    for words in (match,) if isinstance(match, str) else match:
+        assert words in message
+    return message
+
+
+def nothing_there(tmp_path):
+    """Whether neither a finished array nor a temporary file is left."""
+    cache = tmp_path / "cache"
+    return not [*cache.rglob("*.npy"), *cache.rglob("*.building*")]
+
+
+def cut(path, share=0.6):
+    data = path.read_bytes()
+    path.write_bytes(data[: int(share * len(data))])
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern"),
+    [
+        ("dsprites", "*.npz"),
+        ("shapes3d", "*.h5"),
+        ("mnist", "train-images*"),
+        ("mnist", "train-labels*"),
+        ("smallnorb", "*testing-dat.mat"),
+        ("cars3d", "*.tar.gz"),
+        ("chairs3d", "rendered_chairs/*/renders/*090*.png"),
+        ("celeb_a", "img_align_celeba/*3.jpg"),
+    ],
+)
+def test_a_file_cut_short(name, pattern, tiny, tmp_path, capsys):
+    tiny(name)
+    file = next((tmp_path / "files").glob(pattern))
+    cut(file)
+    source = f"--source={tmp_path / 'files'}"
+    refused(name, capsys, source, match=(file.name, "whole"))
+    assert nothing_there(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["dsprites", "mnist"])
+def test_a_flipped_byte(name, tiny, tmp_path, capsys):
+    """zip and gzip carry checksums of their own, which reading to the end compares."""
+    tiny(name)
+    file = next((tmp_path / "files").glob("*.npz" if name == "dsprites" else "*.gz"))
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+    refused(name, capsys, f"--source={tmp_path / 'files'}", match=file.name)
+    assert nothing_there(tmp_path)
+
+
+def test_another_checksum_than_the_published(tiny, tmp_path, capsys):
+    made = tiny("mpi3d_toy")
+    known = dataclasses.replace(made.row.files["all"]["images"], sha256="0" * 64)
+    SETS["mpi3d_toy"] = dataclasses.replace(made.row, files={"all": {"images": known}})
+    message = refused(
+        "mpi3d_toy",
+        capsys,
+        f"--source={tmp_path / 'files'}",
+        match="sha256 " + "0" * 64,
+    )
+    assert "fetch it again" in message
+    assert nothing_there(tmp_path)
+
+
+def test_the_first_checksum_is_recorded(tiny, tmp_path, capsys):
+    tiny("mpi3d_toy")
+    source = f"--source={tmp_path / 'files'}"
+    assert main(["data", "prepare", "mpi3d_toy", source]) == 0
+    record = tmp_path / "cache" / "checksums" / "mpi3d_toy" / "mpi3d_toy.npz.sha256"
+    file = tmp_path / "files" / "mpi3d_toy.npz"
+    assert record.read_text().strip() == download.sha256(file)
+    # Prepared again from another file of that name: an error until it is accepted.
+    (tmp_path / "cache" / "mpi3d_toy.npy").unlink()
+    with np.load(file) as data:
+        np.savez(file, images=255 - data["images"])
+    refused("mpi3d_toy", capsys, source, match=("of the first time", str(record)))
+    record.unlink()
+    assert main(["data", "prepare", "mpi3d_toy", source]) == 0
+
+
+def test_what_was_refused_is_not_recorded(tiny, tmp_path, capsys):
+    tiny("mpi3d_toy")
+    source = tmp_path / "files" / "mpi3d_toy.npz"
+    whole = source.read_bytes()
+    cut(source)
+    refused("mpi3d_toy", capsys, f"--source={source}", match="whole file")
+    source.write_bytes(whole)
+    assert main(["data", "prepare", "mpi3d_toy", f"--source={source}"]) == 0
+
+
+def test_images_of_another_shape(tiny, tmp_path, capsys):
+    tiny("mpi3d_toy")
+    file = tmp_path / "files" / "mpi3d_toy.npz"
+    np.savez(file, images=np.zeros((32, 48, 48, 3), np.uint8))
+    source = f"--source={file}"
+    refused("mpi3d_toy", capsys, source, match=("[n, 64, 64, 3]", "(32, 48, 48, 3)"))
+    np.savez(file, images=np.zeros((32, 64, 64, 3), np.float32))
+    refused("mpi3d_toy", capsys, source, match=("uint8", "float32"))
+
+
+def test_another_number_of_images(tiny, tmp_path, capsys):
+    tiny("mpi3d_toy", counts={"all": 64})
+    source = f"--source={tmp_path / 'files'}"
+    refused("mpi3d_toy", capsys, source, match=("published 64 images", "received 32"))
+    assert nothing_there(tmp_path)
+
+
+def test_a_missing_factor_column(tiny, tmp_path, capsys):
+    tiny("dsprites")
+    file = next((tmp_path / "files").iterdir())
+    with np.load(file) as data:
+        images, classes = data["imgs"], data["latents_classes"]
+    np.savez(file, imgs=images, latents_classes=classes[:, :-1])
+    source = f"--source={file}"
+    refused("dsprites", capsys, source, match=("6 columns", "orientation", "(48, 5)"))
+
+
+def test_a_missing_attribute(tiny, tmp_path, capsys):
+    tiny("celeb_a")
+    table = tmp_path / "files" / "list_attr_celeba.txt"
+    table.write_text(table.read_text().replace("Smiling", "Grinning"))
+    refused(
+        "celeb_a", capsys, f"--source={tmp_path / 'files'}", match="none called Smiling"
+    )
+
+
+KINDS = ("mpi3d_toy", "mpi3d_realistic", "mpi3d_real")
+
+
+def test_the_kinds_of_mpi3d_are_told_apart_by_name(tiny, tmp_path, monkeypatch, capsys):
+    """They have equally many images of one shape, and no published checksums."""
+    made = tiny("mpi3d_toy")
+    for name in KINDS:
+        wanted = SETS[name].files
+        row = dataclasses.replace(made.row, files=wanted)
+        monkeypatch.setitem(SETS, name, row)
+    folder = tmp_path / "files"
+    with np.load(folder / "mpi3d_toy.npz") as data:
+        images = data["images"]
+    (folder / "mpi3d_toy.npz").unlink()
+    for k, name in enumerate(KINDS[1:], 1):
+        np.savez(folder / f"{name}.npz", images=images + np.uint8(k))
+    refused("mpi3d_toy", capsys, f"--source={folder}", match="mpi3d_toy.npz")
+    other = f"--source={folder / 'mpi3d_real.npz'}"
+    refused(
+        "mpi3d_toy",
+        capsys,
+        other,
+        match=("be mpi3d_toy.npz", "called as mpi3d_real is"),
+    )
+    assert not list((tmp_path / "cache").rglob("*"))
+    np.savez(folder / "mpi3d_toy.npz", images=images)
+    for k, name in enumerate(KINDS):
+        prepared = published(name, source=folder).images()
+        np.testing.assert_array_equal(prepared, images + np.uint8(k))
+    # A name that is no set's says nothing, so it is taken at its user's word.
+    (folder / "mpi3d_toy.npz").rename(folder / "toy.npz")
+    data_dir = tmp_path / "other"
+    again = published("mpi3d_toy", source=folder / "toy.npz", data_dir=data_dir)
+    np.testing.assert_array_equal(again.images(), images)
+
+
+def test_mnist_and_fashion_mnist_in_one_folder(tiny, tmp_path, monkeypatch):
+    made = tiny("mnist")
+    folder = tmp_path / "files"
+    sums = {
+        split: {k: dataclasses.replace(f, sha256=None) for k, f in files.items()}
+        for split, files in SETS["fashion_mnist"].files.items()
+    }
+    fashion = dataclasses.replace(made.row, files=sums)
+    monkeypatch.setitem(SETS, "fashion_mnist", fashion)
+    for path in list(folder.iterdir()):
+        path.rename(folder / f"mnist-{path.name}")
+    idx(folder / "fashion-mnist-train-images-idx3-ubyte", np.zeros((20, 28, 28), "u1"))
+    labels = np.arange(20, dtype="u1") % 10
+    idx(folder / "fashion-mnist-train-labels-idx1-ubyte", labels)
+    np.testing.assert_array_equal(
+        published("mnist", source=folder).images(), made.images
+    )
+    assert published("fashion_mnist", source=folder).images()[:].max() == 0
+
+
+def test_another_folder_of_faces_replaces_none(tiny, tmp_path, capsys):
+    """The set without a published number of images: what is prepared stays."""
+    made = tiny("faces3d")
+    first, second = tmp_path / "files", tmp_path / "more"
+    assert main(["data", "prepare", "faces3d", f"--source={first}"]) == 0
+    assert "was not read" not in capsys.readouterr().err
+    shutil.copytree(first, second)
+    shutil.copy(second / "face0.png", second / "face9.png")
+    assert main(["data", "prepare", "faces3d", f"--source={second}"]) == 0
+    path = tmp_path / "cache" / "faces3d.npy"
+    said = capsys.readouterr().err
+    assert f"{path} is prepared and whole; {second} was not read" in said
+    np.testing.assert_array_equal(published("faces3d").images(), made.images)
+    # Damaged, it is not made from a folder of another number.
+    path.chmod(0o644)
+    with open(path, "r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b"?")
+    match = ("must give 5 images; received 6", f"Delete {path}")
+    refused("faces3d", capsys, f"--source={second}", match=match)
+    assert main(["data", "prepare", "faces3d", f"--source={first}"]) == 0
+    assert "was not read" not in capsys.readouterr().err
+    # Deleted, as the message says, it is.
+    path.unlink()
+    assert main(["data", "prepare", "faces3d", f"--source={second}"]) == 0
+    assert len(published("faces3d").images()) == 6
+
+
+def test_a_folder_of_data_that_is_a_file(tiny, tmp_path, capsys):
+    tiny("shapes3d")
+    (tmp_path / "taken").write_text("")
+    options = (f"--source={tmp_path / 'files'}", f"--data_dir={tmp_path / 'taken'}")
+    match = (f"the folder {tmp_path / 'taken'} must be a folder", "Choose another")
+    message = refused("shapes3d", capsys, *options, match=match)
+    assert "free" not in message and "$TF_DISENTANGLE_CACHE" not in message
+
+
+def test_a_combination_that_comes_twice(tiny, tmp_path, capsys):
+    tiny("dsprites")
+    file = next((tmp_path / "files").iterdir())
+    with np.load(file) as data:
+        images, classes = data["imgs"], data["latents_classes"]
+    classes[0] = classes[1]
+    np.savez(file, imgs=images, latents_classes=classes)
+    match = ("each combination of factors once", "1 combinations")
+    refused("dsprites", capsys, f"--source={file}", match=match)
+
+
+def test_a_folder_without_the_files(tiny, tmp_path, capsys):
+    tiny("mnist")
+    (tmp_path / "empty").mkdir()
+    source = f"--source={tmp_path / 'empty'}"
+    refused("mnist", capsys, source, match="train-images-idx3-ubyte.gz")
+    source = f"--source={tmp_path / 'nowhere'}"
+    refused("mnist", capsys, source, match=("source must exist", "nowhere"))
+
+
+def test_a_limit_on_file_sizes(tiny, tmp_path, capsys):
+    """As a full disk: the space is taken before anything is written."""
+    tiny("shapes3d")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handled = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
+    try:
+        source = f"--source={tmp_path / 'files'}"
+        refused("shapes3d", capsys, source, match=("GB free for", "free that space"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handled)
+    assert nothing_there(tmp_path)
+    assert main(["data", "prepare", "shapes3d", source]) == 0
+
+
+# ---- Two processes, and one that is interrupted.
+
+
+def slow_reader(reader, folder, paths, sizes):
+    """A reader that stops in its first block until there is a file `go`."""
+    source = reader(paths, sizes)
+
+    def blocks():
+        for block in source.blocks():
+            yield block[:1]
+            (folder / f"started-{os.getpid()}").touch()
+            until((folder / "go").exists)
+            yield block[1:]
+
+    return dataclasses.replace(source, blocks=blocks)
+
+
+def prepare_in_process(row, source):
+    """Prepares, in a process of its own, whose exit code is the command's."""
+    SETS["mpi3d_toy"] = row
+    sys.exit(main(["data", "prepare", "mpi3d_toy", f"--source={source}"]))
+
+
+def until(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.01)
+
+
+class Slow:
+    """Processes that prepare a set whose reader waits in the middle."""
+
+    def __init__(self, made, folder):
+        self.images, self._folder = made.images, folder
+        reader = functools.partial(slow_reader, made.row.reader, folder)
+        self._row = dataclasses.replace(made.row, reader=reader)
+        self.processes = []
+
+    def start(self):
+        # Not forked: TensorFlow may be in this process.
+        process = multiprocessing.get_context("spawn").Process(
+            target=prepare_in_process, args=(self._row, self._folder / "files")
+        )
+        process.start()
+        self.processes.append(process)
+        return process
+
+    def num_started(self):
+        return len(list(self._folder.glob("started-*")))
+
+    def go(self):
+        (self._folder / "go").touch()
+
+
+@pytest.fixture
+def slow(tiny, tmp_path):
+    result = Slow(tiny("mpi3d_toy"), tmp_path)
+    yield result
+    for process in result.processes:
+        process.kill()
+        process.join()
+
+
+def test_two_processes_at_once_read_the_source_once(slow, capfd):
+    first = slow.start()
+    until(lambda: slow.num_started() == 1)
+    second, heard = slow.start(), ""
+    while "waiting for it" not in heard:
+        heard += capfd.readouterr().err
+        time.sleep(0.01)
+    slow.go()
+    first.join()
+    second.join()
+    assert (first.exitcode, second.exitcode) == (0, 0)
+    assert slow.num_started() == 1
+    np.testing.assert_array_equal(published("mpi3d_toy").images(), slow.images)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_stopped_in_the_middle_and_then_again(slow, tmp_path, number):
+    process = slow.start()
+    until(lambda: slow.num_started() == 1)
+    os.kill(process.pid, number)
+    process.join()
+    assert process.exitcode == (130 if number == signal.SIGINT else -number)
+    assert not list((tmp_path / "cache").rglob("*.npy"))
+    assert number == signal.SIGKILL or nothing_there(tmp_path)
+    slow.go()
+    again = slow.start()
+    again.join()
+    assert again.exitcode == 0
+    assert not list((tmp_path / "cache").rglob("*.building*"))
+    np.testing.assert_array_equal(published("mpi3d_toy").images(), slow.images)
+
+
+# ---- The network.
+
+
+class Server(http.server.BaseHTTPRequestHandler):
+    """Serves one file by ranges, and can break off."""
+
+    content = b""
+    kind = "application/octet-stream"
+    breaks_at: int | None = None
+    asked: list
+
+    def do_GET(self):
+        start = self.headers.get("Range", "bytes=0-").removeprefix("bytes=")
+        first = int(start.rstrip("-"))
+        self.asked.append(first)
+        if first >= len(self.content):
+            self.send_error(416)
+            return
+        self.send_response(206 if first else 200)
+        self.send_header("Content-Type", self.kind)
+        self.send_header("Content-Length", str(len(self.content) - first))
+        self.end_headers()
+        self.wfile.write(self.content[first : self.breaks_at])
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def server():
+    """A server of 3 MB on this machine."""
+    content = np.random.default_rng(0).bytes(3_000_000)
+    handler = type("Handler", (Server,), {"content": content, "asked": []})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        handler.url = f"http://127.0.0.1:{running.server_port}/file.bin"
+        yield handler
+        running.shutdown()
+        thread.join()
+
+
+def test_a_download_goes_on_where_it_broke_off(server, tmp_path):
+    file = File("file.bin", server.url)
+    server.breaks_at = 2_000_000
+    with pytest.raises(checks.ArgumentError, match="goes on where it stopped") as error:
+        download.fetch(file, tmp_path)
+    assert str(tmp_path / "file.bin") in str(error.value)
+    assert not (tmp_path / "file.bin").exists()
+    server.breaks_at = None
+    path = download.fetch(file, tmp_path)
+    assert path.read_bytes() == server.content
+    assert server.asked[0] == 0
+    assert 1_000_000 <= server.asked[1] <= 2_000_000
+    # A third time nothing is asked for.
+    download.fetch(file, tmp_path)
+    assert len(server.asked) == 2
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file.bin"]
+
+
+def test_a_download_that_had_all_but_its_name(server, tmp_path):
+    (tmp_path / ".file.bin.part").write_bytes(server.content)
+    file = File("file.bin", server.url, size=len(server.content))
+    assert download.fetch(file, tmp_path).read_bytes() == server.content
+
+
+def test_a_download_of_another_checksum_gets_no_name(server, tmp_path):
+    file = File("file.bin", server.url, sha256="0" * 64)
+    with pytest.raises(checks.ArgumentError, match="have the sha256 000") as error:
+        download.fetch(file, tmp_path)
+    assert str(tmp_path / "file.bin") in str(error.value)
+    assert not list(tmp_path.iterdir())
+    sha256 = hashlib.sha256(server.content).hexdigest()
+    path = download.fetch(dataclasses.replace(file, sha256=sha256), tmp_path)
+    assert path.read_bytes() == server.content
+
+
+def test_a_page_in_place_of_the_file(server, tmp_path):
+    """Such as the login of a portal, which answers any address with 200."""
+    server.content, server.kind = b"<html>login", "text/html; charset=utf-8"
+    with pytest.raises(checks.ArgumentError, match="a web page in its place"):
+        download.fetch(File("file.bin", server.url), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_part_that_is_longer_than_the_file(server, tmp_path):
+    (tmp_path / ".file.bin.part").write_bytes(server.content + b"more")
+    file = File("file.bin", server.url, size=len(server.content))
+    with pytest.raises(checks.ArgumentError, match="416"):
+        download.fetch(file, tmp_path)
+    assert download.fetch(file, tmp_path).read_bytes() == server.content
+
+
+def test_a_download_into_a_full_disk(server, tmp_path):
+    file = File("file.bin", server.url)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handled = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, hard))
+    try:
+        with pytest.raises(checks.ArgumentError, match="limit on file sizes"):
+            download.fetch(file, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handled)
+    assert not (tmp_path / "file.bin").exists()
+    assert download.fetch(file, tmp_path).read_bytes() == server.content
+
+
+def test_prepare_fetches_what_is_missing(server, tiny, tmp_path, capsys):
+    made = tiny("mpi3d_toy")
+    server.content = (tmp_path / "files" / "mpi3d_toy.npz").read_bytes()
+    file = dataclasses.replace(made.row.files["all"]["images"], url=server.url)
+    SETS["mpi3d_toy"] = dataclasses.replace(made.row, files={"all": {"images": file}})
+    server.breaks_at = 200_000
+    refused("mpi3d_toy", capsys, match=("must be reachable", "downloads/mpi3d_toy"))
+    assert nothing_there(tmp_path)
+    server.breaks_at = None
+    assert main(["data", "prepare", "mpi3d_toy"]) == 0
+    np.testing.assert_array_equal(published("mpi3d_toy").images(), made.images)
+
+
+def test_no_network(tiny, capsys, tmp_path):
+    made = tiny("mpi3d_toy")
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    url = f"http://127.0.0.1:{port}/mpi3d_toy.npz"
+    file = dataclasses.replace(made.row.files["all"]["images"], url=url)
+    SETS["mpi3d_toy"] = dataclasses.replace(made.row, files={"all": {"images": file}})
+    place = str(tmp_path / "cache" / "downloads" / "mpi3d_toy" / "mpi3d_toy.npz")
+    refused("mpi3d_toy", capsys, match=(url, "put it at", place))
+
+
+def test_no_network_for_several_files(tiny, capsys, tmp_path):
+    """All that are missing are named at once, with their addresses."""
+    made = tiny("mnist")
+    files = {
+        key: dataclasses.replace(file, url=f"http://127.0.0.1:9/{file.name}")
+        for key, file in made.row.files["train"].items()
+    }
+    SETS["mnist"] = dataclasses.replace(made.row, files={"train": files})
+    urls = [file.url for file in files.values()]
+    message = refused("mnist", capsys, match=("put it at", *urls))
+    assert "goes on where it stopped" not in message, "nothing was fetched"
+
+
+def test_what_must_be_fetched_by_hand(tmp_path, capsys):
+    message = refused("celeb_a", capsys, match=("img_align_celeba.zip", "by hand"))
+    assert "mmlab.ie.cuhk.edu.hk" in message
+    assert str(tmp_path / "cache" / "downloads" / "celeb_a") in message
+
+
+def test_the_launcher(tmp_path):
+    done = subprocess.run(
+        [ROOT / "bin" / "data", "info", "shapes3d"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PATH": f"{pathlib.Path(sys.executable).parent}:/bin"},
+    )
+    assert done.returncode == 0, done.stderr
+    for words in ("480,000", "floor_hue 10", "Apache-2.0", "3dshapes.h5"):
+        assert words in done.stdout

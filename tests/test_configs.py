@@ -1,0 +1,103 @@
+"""Objects survive the way to JSON and back, and what cannot is named."""
+
+import dataclasses
+import functools
+import json
+import pickle
+
+import numpy as np
+import pytest
+
+from tf_disentangle import checks, configs
+
+
+class Box(configs.Configured):
+    def __init__(self, width, *, names=("a",), inner=None):
+        self.width, self.names, self.inner = width, names, inner
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    weight: float = 1.0
+    box: Box | None = None
+
+
+def again(value):
+    return configs.deserialize(json.loads(json.dumps(configs.serialize(value))))
+
+
+@pytest.mark.parametrize("value", [None, True, 3, 2.5, "x", [1, [2]], {"a": [None]}])
+def test_plain_values_come_back(value):
+    assert again(value) == value
+
+
+def test_arrays_come_back_with_their_type():
+    array = np.arange(6, dtype=np.float32).reshape(2, 3) / 7
+    back = again(array)
+    assert back.dtype == np.float32
+    np.testing.assert_array_equal(back, array)
+
+
+def test_large_arrays_are_told_apart_and_not_rebuilt():
+    array = np.zeros(5000, np.uint8)
+    other = array.copy()
+    other[17] = 1
+    assert configs.serialize(array) == configs.serialize(array.copy())
+    assert configs.serialize(array) != configs.serialize(other)
+    with pytest.raises(configs.CannotRebuildError, match="only its checksum"):
+        again(array)
+
+
+def test_objects_come_back_with_their_parts():
+    back = again(Part(0.5, Box(3, inner=Box(4))))
+    assert isinstance(back, Part) and back.weight == 0.5
+    assert (back.box.width, back.box.inner.width) == (3, 4)
+
+
+def test_functions_and_partials_come_back():
+    assert again(np.linspace) is np.linspace
+    assert list(again(functools.partial(np.linspace, 0, num=2))(1)) == [0, 1]
+
+
+def test_a_configured_object_knows_its_arguments_also_after_pickling():
+    box = pickle.loads(pickle.dumps(Box(2)))
+    assert box.get_config() == {"width": 2, "names": ("a",), "inner": None}
+    assert repr(box) == "Box(width=2)"
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (lambda x: x, "made inside a function"),
+        (object(), "no get_config"),
+    ],
+)
+def test_what_cannot_be_rebuilt_is_recorded_and_named(value, reason):
+    recorded = json.loads(json.dumps(configs.serialize(value)))
+    with pytest.raises(checks.ArgumentError, match=reason):
+        configs.deserialize(recorded)
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("__main__.Mine", "script or notebook"),
+        ("no_such_module.Mine", "no_such_module cannot be imported"),
+        ("tf_disentangle.checks.Gone", "no longer there"),
+    ],
+)
+def test_a_class_that_is_not_found_is_named(path, reason):
+    with pytest.raises(configs.CannotRebuildError, match=reason):
+        configs.deserialize({"class_name": path, "config": {}})
+
+
+def test_differences_name_the_setting():
+    old, new = configs.serialize(Part(1.0)), configs.serialize(Part(2.0))
+    assert configs.differences(old, new) == ["weight: was 1.0, is 2.0"]
+    assert configs.differences(old, old) == []
+
+
+def test_differences_of_nested_parts():
+    old = configs.serialize(Part(1.0, Box(1, inner=[Box(1)])))
+    new = configs.serialize(Part(1.0, Box(1, inner=[Box(2)])))
+    assert configs.differences(old, new) == ["box.inner[0].width: was 1, is 2"]

@@ -1,0 +1,275 @@
+"""What an object was made of, as JSON, and the object made again from it.
+
+    serialize(GaussianLatents(10))
+        -> {"class_name": "tf_disentangle.latents.GaussianLatents",
+            "config": {"num_latents": 10, "covariance": "diagonal", "prior": ...}}
+    deserialize(of_that) -> an equal object
+
+This one form is a run's record for people, its identity when it is resumed, and what
+`load` and Keras's `save` rebuild it from. Any object takes part that has Keras's
+`get_config` (and `from_config`, unless its constructor takes what `get_config`
+returns), and any dataclass. Keras's own objects go through Keras's serialisation.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib
+import inspect
+import os
+import sys
+import zlib
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+
+from tf_disentangle import checks
+
+# Arrays of more numbers are recorded by their checksum, and cannot be rebuilt.
+_MOST_NUMBERS = 4096
+
+
+class CannotRebuildError(checks.ArgumentError):
+    """An object was recorded that only its user can make again.
+
+    Attributes:
+        what: The object's name.
+    """
+
+    def __init__(self, what: str, reason: str) -> None:
+        super().__init__(f"{what} cannot be rebuilt from its record: {reason}.")
+        self.what = what
+
+
+class Configured:
+    """A base whose `get_config` returns the arguments of the constructor."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Remembers the arguments, with defaults for those that were left out."""
+        instance = super().__new__(cls)
+        try:
+            bound = inspect.signature(cls.__init__).bind(instance, *args, **kwargs)
+        except TypeError:
+            return instance  # `__init__` says what is wrong; a copy needs nothing.
+        bound.apply_defaults()
+        instance._config = dict(list(bound.arguments.items())[1:])
+        return instance
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments by name."""
+        return dict(self._config)
+
+    def __repr__(self) -> str:
+        """Shows the arguments that are not the defaults."""
+        parameters = inspect.signature(type(self).__init__).parameters
+        given = [
+            f"{name}={_shown(value)}"
+            for name, value in self._config.items()
+            if value is not parameters[name].default
+            and not _equal(value, parameters[name].default)
+        ]
+        return f"{type(self).__name__}({', '.join(given)})"
+
+
+def serialize(value: Any) -> Any:
+    """Returns `value` as JSON can hold it.
+
+    Args:
+        value: A number, text, None, array, list or mapping of such; a function; or an
+            object with `get_config`, of a dataclass, or of Keras.
+
+    Returns:
+        JSON. What cannot be rebuilt is recorded too: a large array by its checksum, an
+        object without `get_config` by its class.
+    """
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, (list, tuple, set, frozenset)):
+        items = sorted(value) if isinstance(value, (set, frozenset)) else value
+        return [serialize(item) for item in items]
+    if isinstance(value, Mapping):
+        return {str(name): serialize(item) for name, item in value.items()}
+    if hasattr(value, "__array__") and hasattr(value, "dtype"):
+        return _serialize_array(value)
+    if isinstance(value, functools.partial):
+        return {
+            **serialize(value.func),
+            "args": serialize(value.args),
+            "kwargs": serialize(value.keywords),
+        }
+    if inspect.isroutine(value) or isinstance(value, type):
+        return {"function": _path(value)}
+    return _serialize_object(value)
+
+
+def deserialize(config: Any) -> Any:
+    """Returns what `serialize` was given, made again.
+
+    Raises:
+        CannotRebuildError: If it holds an object that only its user can make.
+    """
+    if isinstance(config, list):
+        return [deserialize(item) for item in config]
+    if not isinstance(config, Mapping):
+        return config
+    if "array" in config and "dtype" in config:
+        return np.asarray(config["array"], config["dtype"])
+    if "checksum" in config and "dtype" in config:
+        what = f"an array of shape {tuple(config['shape'])}"
+        raise CannotRebuildError(what, "only its checksum was kept")
+    if "keras" in config:
+        return _deserialize_keras(config["keras"])
+    if "function" in config:
+        return _deserialize_function(config)
+    if "class_name" in config and set(config) <= {"class_name", "config"}:
+        return _deserialize_object(config)
+    return {name: deserialize(item) for name, item in config.items()}
+
+
+def differences(old: Any, new: Any, prefix: str = "") -> list[str]:
+    """Returns what differs between two serialised objects, a line for each value.
+
+    Args:
+        old: Of the one, called "was".
+        new: Of the other, called "is".
+        prefix: Path of names to them.
+    """
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        lines = []
+        for name in sorted({*old, *new}, key=str):
+            path = prefix if name == "config" else f"{prefix}.{name}".lstrip(".")
+            lines += differences(old.get(name), new.get(name), path)
+        return lines
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        pairs = enumerate(zip(old, new, strict=True))
+        return [
+            line for i, (a, b) in pairs for line in differences(a, b, f"{prefix}[{i}]")
+        ]
+    return [] if old == new else [f"{prefix}: was {old!r}, is {new!r}"]
+
+
+def _serialize_array(value: Any) -> dict[str, Any]:
+    array = np.ascontiguousarray(value)
+    if array.size <= _MOST_NUMBERS and array.dtype.kind in "biuf":
+        return {"array": array.tolist(), "dtype": array.dtype.name}
+    data = array.view(np.uint8) if array.dtype.kind in "biuf" else repr(array).encode()
+    return {
+        "checksum": f"{zlib.crc32(data):08x}",
+        "shape": list(array.shape),
+        "dtype": array.dtype.name,
+    }
+
+
+def _serialize_object(value: Any) -> dict[str, Any]:
+    ours = type(value).__module__.partition(".")[0] == __name__.partition(".")[0]
+    if not ours and _is_keras(value):
+        import keras
+
+        return {"keras": keras.saving.serialize_keras_object(value)}
+    path = _path(type(value))
+    if hasattr(value, "get_config"):
+        return {"class_name": path, "config": serialize(value.get_config())}
+    if dataclasses.is_dataclass(value):
+        fields = [f.name for f in dataclasses.fields(value) if f.init]
+        config = {name: serialize(getattr(value, name)) for name in fields}
+        return {"class_name": path, "config": config}
+    return {"class_name": path}
+
+
+def _deserialize_object(config: Mapping[str, Any]) -> Any:
+    path = config["class_name"]
+    if "config" not in config:
+        raise CannotRebuildError(path, "it has no get_config")
+    cls, arguments = _find(path), config["config"]
+    if hasattr(cls, "from_config"):
+        return cls.from_config(arguments)
+    return cls(**{name: deserialize(item) for name, item in arguments.items()})
+
+
+def _deserialize_function(config: Mapping[str, Any]) -> Any:
+    function = _find(config["function"])
+    if "kwargs" not in config:
+        return function
+    args, kwargs = deserialize(config["args"]), deserialize(config["kwargs"])
+    return functools.partial(function, *args, **kwargs)
+
+
+def _deserialize_keras(config: Mapping[str, Any]) -> Any:
+    import keras
+
+    try:
+        return keras.saving.deserialize_keras_object(config)
+    except (TypeError, ValueError, ImportError, AttributeError) as error:
+        name = config.get("class_name", "a Keras object")
+        reason = "register it with keras.saving.register_keras_serializable"
+        raise CannotRebuildError(str(name), reason) from error
+
+
+def _is_keras(value: Any) -> bool:
+    """Whether Keras serialises it; without importing Keras, which takes seconds."""
+    keras = sys.modules.get("keras")
+    if keras is None:
+        return False
+    kinds = (
+        keras.layers.Layer,
+        keras.optimizers.Optimizer,
+        keras.optimizers.schedules.LearningRateSchedule,
+        keras.initializers.Initializer,
+    )
+    return isinstance(value, kinds)
+
+
+def _path(named: Any) -> str:
+    """Returns the dotted path of a class or function, as short as users import it."""
+    named = inspect.unwrap(named) if inspect.isfunction(named) else named
+    module = getattr(named, "__module__", None) or "builtins"
+    name = getattr(named, "__qualname__", repr(named))
+    room = ".".join(module.split(".")[:2])
+    if module.startswith("tf_disentangle.") and _exports(room, name, named):
+        return f"{room}.{name}"
+    return f"{module}.{name}"
+
+
+def _exports(module: str, name: str, value: Any) -> bool:
+    return getattr(sys.modules.get(module), name, None) is value
+
+
+def _find(path: str) -> Any:
+    """Returns the class or function of a dotted path."""
+    parts = path.split(".")
+    if "<locals>" in parts or "<lambda>" in parts:
+        raise CannotRebuildError(path, "it was made inside a function")
+    if parts[0] == "__main__":
+        reason = "it was defined in a script or notebook; put it into a module"
+        raise CannotRebuildError(path, reason)
+    for split in range(len(parts) - 1, 0, -1):
+        try:
+            found = importlib.import_module(".".join(parts[:split]))
+        except ImportError as error:
+            if split == 1:
+                reason = f"the module {parts[0]} cannot be imported"
+                raise CannotRebuildError(path, reason) from error
+            continue
+        for name in parts[split:]:
+            found = getattr(found, name, None)
+        if found is not None:
+            return found
+    raise CannotRebuildError(path, "it is no longer there")
+
+
+def _equal(value: Any, default: Any) -> bool:
+    return type(value) is type(default) and repr(value) == repr(default)
+
+
+def _shown(value: Any) -> str:
+    """Returns a value as a reader wants it: arrays by their shape, nothing long."""
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return f"<{value.dtype} {tuple(value.shape)}>"
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,0 +1,154 @@
+"""Any finite `tf.data.Dataset` as a data set; TensorFlow is not imported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tf_disentangle import checks
+from tf_disentangle.datasets.custom.pixels import require_told, to_bytes, white_of
+from tf_disentangle.datasets.custom.tables import as_text
+from tf_disentangle.datasets.image_table import ImageTable
+
+# Arrays of factors by their keys; the one of a pair has the key "".
+_Labels = dict[str, np.ndarray]
+
+
+def from_tf_data(
+    dataset: Any,
+    image: str = "image",
+    factors: Sequence[str] = (),
+    num_bins: int | None = None,
+    white: int | None = None,
+    batched: bool | None = None,
+) -> ImageTable:
+    """Takes the images of any finite `tf.data.Dataset` into memory, as uint8.
+
+    For what does not fit there, write a .npy and give it to `ImageFile`.
+
+    Args:
+        dataset: Of images [h, w] or [h, w, C], pairs (image, factors), or dictionaries,
+            one by one or in batches. An image's factors are a value or a vector of K.
+            All images are of one shape.
+        image: Key of the images in dictionaries.
+        factors: Keys of the factors in dictionaries, or names of those in pairs. The
+            parts of a vector called v in a dictionary are v_0, v_1, ...
+        num_bins: As in `ImageTable`.
+        white: What a white pixel is, 255 or 1; None goes by the type: 1 for floats and
+            booleans, 255 for whole numbers, which then may not all be 0 and 1.
+        batched: Whether elements are batches. None looks at the images of the first: of
+            three axes [h, w, C] it is one image if C is at most 4, else a batch of grey
+            ones [B, h, w].
+
+    Raises:
+        ArgumentTypeError: If `dataset` is no `tf.data.Dataset`.
+        ArgumentError: If it is infinite, empty or has other elements.
+    """
+    _require_finite(dataset)
+    images: list[np.ndarray] = []
+    labels: dict[str, list[np.ndarray]] = {}
+    for element in dataset.as_numpy_iterator():
+        pixels, row = _parts(element, image, factors)
+        if not images:
+            scale = white_of(pixels.dtype, white, "dataset")
+            batched = _is_batch(pixels.shape) if batched is None else batched
+        pixels, row = _as_batch(pixels, row, batched)
+        images.append(to_bytes(pixels, scale, "dataset"))
+        for key, values in row.items():
+            labels.setdefault(key, []).append(values)
+    checks.require(images, "dataset", "not be empty", "no element")
+    shapes = {block.shape[1:] for block in images}
+    rule = "have images of one shape"
+    remedy = f"Resize them by dataset.map. ({_taken(batched)}: see batched.)"
+    checks.require(len(shapes) == 1, "dataset", rule, sorted(shapes), remedy)
+    stack = np.concatenate(images)
+    if white is None and scale == 255:
+        require_told(stack.max(initial=0) <= 1, "dataset")
+    stack = stack if stack.ndim == 4 else stack[..., np.newaxis]
+    table = {key: np.concatenate(values) for key, values in labels.items()}
+    if "" in table:
+        return ImageTable(stack, table[""], factors or None, num_bins)
+    return ImageTable(stack, _by_column(table), None, num_bins)
+
+
+def _require_finite(dataset: Any) -> None:
+    if not hasattr(dataset, "as_numpy_iterator"):
+        remedy = "For example tfds.load(...)."
+        raise checks.ArgumentTypeError(
+            checks.message("dataset", "be a tf.data.Dataset", dataset, remedy)
+        )
+    # tf.data.INFINITE_CARDINALITY
+    finite = int(dataset.cardinality()) != -1
+    rule, remedy = "be finite", "Use take(n), and no repeat()."
+    checks.require(finite, "dataset", rule, "an infinite one", remedy)
+
+
+def _parts(
+    element: Any, image: str, factors: Sequence[str]
+) -> tuple[np.ndarray, _Labels]:
+    """The pixels of an element, and its factors by key."""
+    if isinstance(element, Mapping):
+        for key in (image, *factors):
+            rule = "have the keys that are asked for"
+            received = f"no {key} in {', '.join(map(str, element))}"
+            checks.require(key in element, "dataset", rule, received)
+        arrays = {key: element[key] for key in (image, *factors)}
+        pixels = arrays.pop(image)
+    else:
+        parts = element if isinstance(element, tuple) else (element,)
+        rule = "have elements that are images, pairs (image, factors) or dictionaries"
+        remedy = "dataset.map can make pairs, the factors as one vector."
+        received = f"tuples of {len(parts)}"
+        checks.require(len(parts) in (1, 2), "dataset", rule, received, remedy)
+        pixels, arrays = parts[0], dict(zip([""], parts[1:], strict=False))
+        rule, received = "be left out for images without any", tuple(factors)
+        checks.require(arrays or not factors, "factors", rule, received)
+    for key, part in {image: pixels, **arrays}.items():
+        is_array = isinstance(part, np.ndarray | np.generic | bytes)
+        rule = f"have an array for {key or 'the factors'} in each element"
+        checks.require(is_array, "dataset", rule, type(part).__name__)
+    return np.asarray(pixels), {k: as_text(np.asarray(v)) for k, v in arrays.items()}
+
+
+def _is_batch(shape: Sequence[int]) -> bool:
+    return len(shape) == 4 or (len(shape) == 3 and shape[2] > 4)
+
+
+def _taken(batched: bool) -> str:
+    return "each element was taken for " + ("a batch" if batched else "one image")
+
+
+def _as_batch(
+    pixels: np.ndarray, labels: _Labels, batched: bool
+) -> tuple[np.ndarray, _Labels]:
+    """Images [B, h, w] or [B, h, w, C], and their factors [B, K]."""
+    rule = "have images [h, w] or [h, w, C], one by one or in batches"
+    received = f"{pixels.shape}; {_taken(batched)}"
+    fits = pixels.ndim - batched in (2, 3)
+    checks.require(fits, "dataset", rule, received, "See batched.")
+    shape = pixels.shape
+    pixels = pixels if batched else pixels[np.newaxis]
+    result = {}
+    for key, values in labels.items():
+        count, own = len(pixels), values.shape[1:] if batched else values.shape
+        fits = len(own) < 2 and (not batched or values.shape[:1] == (count,))
+        rule = f"have shape [{count}] or [{count}, K]" if batched else "have [] or [K]"
+        rule += f" beside images {list(shape)}"
+        received = f"{values.shape}; {_taken(batched)}"
+        # Any other number of axes is told without doubt.
+        remedy = f"Give batched={not batched} if it is not." if len(shape) == 3 else ""
+        checks.require(fits, key or "factors", rule, received, remedy)
+        result[key] = values.reshape(count, *(own or (1,)))
+    return pixels, result
+
+
+def _by_column(table: _Labels) -> _Labels:
+    """The columns of [n, K] arrays; the parts of a vector are numbered."""
+    columns = {}
+    for key, values in table.items():
+        width = values.shape[1]
+        names = [key] if width == 1 else [f"{key}_{k}" for k in range(width)]
+        columns.update(zip(names, values.T, strict=True))
+    return columns

@@ -1,0 +1,1 @@
+"""Readers of the formats that images and factors are published or kept in."""

@@ -1,9 +1,0 @@
-"""A user's own images: a folder, an array file, or a `tf.data.Dataset`.
-
-What is meant by a pixel is in `pixels`, tables of factors are read in `tables`.
-"""
-
-from tf_disentangle.datasets.own.images import ImageFile, ImageFolder
-from tf_disentangle.datasets.own.tf_data import from_tf_data
-
-__all__ = ["ImageFile", "ImageFolder", "from_tf_data"]

@@ -1,0 +1,362 @@
+"""The real sets, one row each: what they hold, where they are, how they are read.
+
+A further set is a row here, and a reader if its format is a new one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+from tf_disentangle.datasets.files import readers
+from tf_disentangle.datasets.files.preprocessing import Preprocessing
+from tf_disentangle.datasets.published.rows import File, RealSet, TFDSNames
+
+_GREY_64, _RGB_64 = Preprocessing(64, 1), Preprocessing(64, 3)
+
+_SPRITES = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64"
+_DSPRITES = RealSet(
+    title="2D shapes, white on black",
+    counts={"all": 737_280},
+    factors={"shape": 3, "scale": 6, "orientation": 40, "x": 32, "y": 32},
+    preprocessing=dataclasses.replace(_GREY_64, white=1),
+    files={
+        "all": {
+            "images": File(
+                f"{_SPRITES}.hdf5",
+                "https://github.com/deepmind/dsprites-dataset/raw/master/"
+                f"{_SPRITES}.hdf5",
+                ("dsprites*.npz", "dsprites*.hdf5", "dsprites*.h5"),
+                28_024_106,
+                "729fa22e884c9c500e1f17415d580746b4c5894fbbb780a1319bbcfa39a745bb",
+            )
+        }
+    },
+    reader=readers.ArrayReader(
+        (64, 64), ("imgs",), ("latents_classes", "latents/classes"), first_factor=1
+    ),
+    licence="Apache-2.0",
+    reference="Matthey et al. (2017), github.com/deepmind/dsprites-dataset",
+    notes="Published with pixels 0 and 1; prepared with 0 and 255. DSprites draws the "
+    "same grid without a download.",
+    tfds=TFDSNames(
+        "dsprites",
+        {"all": "train"},
+        (
+            "label_shape",
+            "label_scale",
+            "label_orientation",
+            "label_x_position",
+            "label_y_position",
+        ),
+    ),
+)
+
+_HUES = {"floor_hue": 10, "wall_hue": 10, "object_hue": 10}
+_SHAPES3D = RealSet(
+    title="a coloured solid in a coloured room",
+    counts={"all": 480_000},
+    factors={**_HUES, "scale": 8, "shape": 4, "orientation": 15},
+    preprocessing=_RGB_64,
+    files={
+        "all": {
+            "images": File(
+                "3dshapes.h5",
+                "https://storage.googleapis.com/3d-shapes/3dshapes.h5",
+                ("3dshapes*.h5", "3dshapes*.npz", "shapes3d*.npz"),
+                267_573_662,
+                "0a0f6ed98baff276a50f3a081a7434d788da63cb135a98189b2a5b5769be1785",
+            )
+        }
+    },
+    reader=readers.ArrayReader((64, 64, 3), ("images",), ("labels",), are_values=True),
+    licence="Apache-2.0",
+    reference="Burgess and Kim (2018), github.com/deepmind/3d-shapes",
+    tfds=TFDSNames(
+        "shapes3d",
+        {"all": "train"},
+        tuple(f"label_{n}" for n in (*_HUES, "scale", "shape", "orientation")),
+    ),
+)
+
+_NORB_URL = "https://cs.nyu.edu/~ylclab/data/norb-v1.0-small/"
+_NORB_PARTS = {
+    "training": "smallnorb-5x46789x9x18x6x2x96x96-training",
+    "testing": "smallnorb-5x01235x9x18x6x2x96x96-testing",
+}
+_NORB_SUMS = {
+    "training-dat": "5ffd6272a07d32695ee1082a26a41a93a37aab8c28da047f8c34ed348d214873",
+    "training-cat": "2784e542c1922060691090952b6cd6278879a216c90f81476f0f00256d42cdaa",
+    "training-info": "de7eb932ebe7a4ee16217fead60660d0eb3d23632c2f4d1c51f88c501c17bf32",
+    "testing-dat": "cf7104eed3e51174d2f65b66d1e5878b9da233b886f161b0d88f4510ba2c7474",
+    "testing-cat": "ecaf6d5bb8c3bc5eab9cf0258f6d2198dd474e016e374836fc097f2e5ff509ff",
+    "testing-info": "16adf314226327ee006d1a44db8cfef52773c06c829951d5653a9f6f310248a2",
+}
+
+
+def _norb_file(key: str) -> File:
+    part, kind = key.split("-")
+    name = f"{_NORB_PARTS[part]}-{kind}.mat"
+    names = (name, f"*{part}-{kind}.mat", f"*{part}-{kind}.mat.gz")
+    return File(f"{name}.gz", f"{_NORB_URL}{name}.gz", names, sha256=_NORB_SUMS[key])
+
+
+_SMALLNORB = RealSet(
+    title="photographs of 50 toys, the left camera's",
+    counts={"all": 48_600},
+    factors={
+        "category": 5,
+        "instance": 10,
+        "elevation": 9,
+        "azimuth": 18,
+        "lighting": 6,
+    },
+    preprocessing=_GREY_64,
+    files={"all": {key: _norb_file(key) for key in _NORB_SUMS}},
+    reader=readers.read_norb,
+    licence="for research only",
+    reference="LeCun, Huang and Bottou (CVPR 2004), cs.nyu.edu/~ylclab/data/norb-v1.0",
+    notes="Training and testing parts together. The 2019 study scores all factors but "
+    "the instance, which varies: METRIC.factors = ['category', 'elevation', 'azimuth', "
+    "'lighting'].",
+    tfds=TFDSNames(
+        "smallnorb",
+        {"all": "train+test"},
+        (
+            "label_category",
+            "instance",
+            "label_elevation",
+            "label_azimuth",
+            "label_lighting",
+        ),
+    ),
+)
+
+_CARS3D = RealSet(
+    title="183 cars in 96 views",
+    counts={"all": 17_568},
+    factors={"elevation": 4, "azimuth": 24, "object": 183},
+    preprocessing=_RGB_64,
+    files={
+        "all": {
+            "images": File(
+                "nips2015-analogy-data.tar.gz",
+                "http://www.scottreed.info/files/nips2015-analogy-data.tar.gz",
+                ("nips2015-analogy-data*", "cars", "cars3d"),
+                or_folder=True,
+            )
+        }
+    },
+    reader=readers.read_cars,
+    licence="none stated",
+    reference="Reed et al., Deep Visual Analogy-Making (NIPS 2015)",
+    notes="Cars are numbered by their files' names; the code of the 2019 study took "
+    "the order of its directory listing.",
+)
+
+
+def _mpi3d(
+    kind: str, name: str, colours: int = 6, shapes: int = 6, folder: str = ""
+) -> RealSet:
+    folder = (
+        folder or "https://storage.googleapis.com/mpi3d_disentanglement_dataset/data"
+    )
+    sizes = (colours, shapes, 2, 3, 3, 40, 40)
+    names = ("object_color", "object_shape", "object_size", "camera_height")
+    names += ("background_color", "horizontal_axis", "vertical_axis")
+    return RealSet(
+        title=f"an object on a robot's arm, {kind}",
+        counts={"all": math.prod(sizes)},
+        factors=dict(zip(names, sizes, strict=True)),
+        preprocessing=_RGB_64,
+        files={
+            # By its name alone: the kinds have equally many images of one shape.
+            "all": {"images": File(name, f"{folder}/{name}")}
+        },
+        reader=readers.ArrayReader((64, 64, 3), ("images",)),
+        licence="CC BY 4.0",
+        reference="Gondal et al. (NeurIPS 2019), arXiv:1906.03292, "
+        "github.com/rr-learning/disentanglement_dataset",
+        notes="Images lie in the order of the grid. The file is 12.7 GB, not packed."
+        if colours == 6
+        else "The file of the 2019 challenge and of disentanglement_lib, without the "
+        "held out colours and shapes; its published address is dead.",
+    )
+
+
+_CHAIRS3D = RealSet(
+    title="1,393 chairs in 62 views",
+    counts={"all": 86_366},
+    factors={"chair": 1393, "elevation": 2, "azimuth": 31},
+    preprocessing=dataclasses.replace(_GREY_64, crop=400),
+    files={
+        "all": {
+            "images": File(
+                "rendered_chairs.tar",
+                "https://www.di.ens.fr/willow/research/seeing3Dchairs/data/"
+                "rendered_chairs.tar",
+                ("rendered_chairs*",),
+                or_folder=True,
+            )
+        }
+    },
+    reader=readers.read_chairs,
+    licence="none stated",
+    reference="Aubry et al., Seeing 3D chairs (CVPR 2014)",
+    notes="The angles are in the files' names; they are numbered by their degrees.",
+)
+
+_FACES3D = RealSet(
+    title="rendered faces, from a folder of yours",
+    counts={"all": None},
+    factors={},
+    preprocessing=_GREY_64,
+    files={"all": {"images": File("faces3d", "", ("faces3d*",), or_folder=True)}},
+    reader=readers.read_images,
+    licence="the Basel Face Model's, for research",
+    reference="Paysan et al. (AVSS 2009), faces.dmi.unibas.ch/bfm",
+    notes="Nobody may publish the images: render them from the model (FactorVAE had "
+    "239,840) and name their folder with --source.",
+)
+
+_ATTRIBUTES = (
+    "5_o_Clock_Shadow Arched_Eyebrows Attractive Bags_Under_Eyes Bald Bangs Big_Lips "
+    "Big_Nose Black_Hair Blond_Hair Blurry Brown_Hair Bushy_Eyebrows Chubby "
+    "Double_Chin Eyeglasses Goatee Gray_Hair Heavy_Makeup High_Cheekbones Male "
+    "Mouth_Slightly_Open Mustache Narrow_Eyes No_Beard Oval_Face Pale_Skin "
+    "Pointy_Nose Receding_Hairline Rosy_Cheeks Sideburns Smiling Straight_Hair "
+    "Wavy_Hair Wearing_Earrings Wearing_Hat Wearing_Lipstick Wearing_Necklace "
+    "Wearing_Necktie Young"
+)
+_CELEBA_PAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
+_CELEB_A = RealSet(
+    title="faces with 40 attributes of yes or no",
+    counts={"all": 202_599},
+    factors=dict.fromkeys(_ATTRIBUTES.split(), 2),
+    preprocessing=dataclasses.replace(_RGB_64, crop=148),
+    files={
+        "all": {
+            "images": File(
+                "img_align_celeba.zip",
+                "",
+                ("img_align_celeba*",),
+                1_443_490_838,
+                "46fb89443c578308acf364d7d379fe1b9efb793042c0af734b6112e4fd3a8c74",
+            ),
+            "attributes": File(
+                "list_attr_celeba.txt",
+                "",
+                ("list_attr_celeba*",),
+                26_721_026,
+                "f0e5da289d5ccf75ffe8811132694922b60f2af59256ed362afa03fefba324d0",
+            ),
+        }
+    },
+    reader=readers.read_celeba,
+    licence="for research, not commercial",
+    reference=f"Liu et al. (ICCV 2015), {_CELEBA_PAGE}",
+    notes=f"Fetched by hand from {_CELEBA_PAGE} (Google Drive refuses programs), or "
+    "with --source=tfds. Cropped to the middle 148 x 148.",
+    tfds=TFDSNames(
+        "celeb_a",
+        {"all": "train+validation+test"},
+        tuple(f"attributes/{name}" for name in _ATTRIBUTES.split()),
+    ),
+)
+
+
+def _mnist(
+    factor: str,
+    title: str,
+    tfds: str,
+    url: str,
+    licence: str,
+    reference: str,
+    sums: tuple[str, ...],
+) -> RealSet:
+    """MNIST and what is published in its form."""
+    parts = iter(sums)
+    # Files of both sets in one folder are told apart by what stands in front.
+    fronts = ("", f"{tfds.replace('_', '[-_]')}-")
+    files = {
+        split: {
+            key: File(
+                f"{prefix}-{kind}-ubyte.gz",
+                f"{url}{prefix}-{kind}-ubyte.gz",
+                tuple(
+                    f"{front}{prefix}-{kind.replace('-', '[-.]')}-ubyte*"
+                    for front in fronts
+                ),
+                sha256=next(parts),
+            )
+            for key, kind in (("images", "images-idx3"), ("labels", "labels-idx1"))
+        }
+        for split, prefix in (("train", "train"), ("test", "t10k"))
+    }
+    return RealSet(
+        title=title,
+        counts={"train": 60_000, "test": 10_000},
+        factors={factor: 10},
+        preprocessing=Preprocessing(32, 1, filter="bilinear"),
+        files=files,
+        reader=readers.read_idx,
+        licence=licence,
+        reference=reference,
+        notes="28 x 28, enlarged to 32 x 32 as in JointVAE's code.",
+        tfds=TFDSNames(tfds, {"train": "train", "test": "test"}, ("label",)),
+    )
+
+
+_MNIST = _mnist(
+    "digit",
+    "handwritten digits",
+    "mnist",
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+    "CC BY-SA 3.0",
+    "LeCun, Cortes and Burges, yann.lecun.com/exdb/mnist",
+    (
+        "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+        "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+        "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+        "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+    ),
+)
+_FASHION_MNIST = _mnist(
+    "article",
+    "photographs of clothes",
+    "fashion_mnist",
+    "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+    "MIT",
+    "Xiao, Rasul and Vollgraf (2017), arXiv:1708.07747",
+    (
+        "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+        "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+        "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+        "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+    ),
+)
+
+_CHALLENGE = "https://storage.googleapis.com/disentanglement_dataset/data_npz"
+
+#: The table.
+SETS: dict[str, RealSet] = {
+    "dsprites": _DSPRITES,
+    "shapes3d": _SHAPES3D,
+    "smallnorb": _SMALLNORB,
+    "cars3d": _CARS3D,
+    "mpi3d_toy": _mpi3d("simply rendered", "mpi3d_toy.npz"),
+    "mpi3d_realistic": _mpi3d("realistically rendered", "mpi3d_realistic.npz"),
+    "mpi3d_real": _mpi3d("photographed", "mpi3d_real.npz"),
+    "mpi3d_toy_challenge": _mpi3d(
+        "simply rendered, 4 colours and 4 shapes",
+        "sim_toy_64x_ordered_without_heldout_factors.npz",
+        4,
+        4,
+        _CHALLENGE,
+    ),
+    "chairs3d": _CHAIRS3D,
+    "faces3d": _FACES3D,
+    "celeb_a": _CELEB_A,
+    "mnist": _MNIST,
+    "fashion_mnist": _FASHION_MNIST,
+}

@@ -1,0 +1,1 @@
+"""Pictures that the data sets draw: textures and ray casting."""

@@ -1,0 +1,1 @@
+"""Classifiers and regressors that the metrics fit."""

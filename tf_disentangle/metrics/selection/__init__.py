@@ -1,1 +1,0 @@
-"""Scores that choose among models without ground-truth factors."""

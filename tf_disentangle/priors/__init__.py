@@ -1,0 +1,44 @@
+"""Priors p(z): each gives the KL of a posterior as named parts."""
+
+from tf_disentangle.priors.base import Prior, StandardNormalPrior
+from tf_disentangle.priors.categorical import CategoricalPrior
+from tf_disentangle.priors.inverse_gamma import InverseGammaPrior
+from tf_disentangle.priors.inverse_wishart import (
+    InverseWishartPrior,
+    MarginalInverseWishartPrior,
+)
+from tf_disentangle.priors.laplace import LaplacePrior
+from tf_disentangle.priors.mean_field import MeanFieldInverseWishartPrior
+from tf_disentangle.priors.mixtures import NormalMixturePrior, SparsePrior
+from tf_disentangle.priors.normal import NormalPrior
+from tf_disentangle.priors.student_t import StudentTProductPrior
+
+#: Adding a prior is one entry here.
+PRIORS = {
+    "StandardNormalPrior": StandardNormalPrior,
+    "InverseWishartPrior": InverseWishartPrior,
+    "MarginalInverseWishartPrior": MarginalInverseWishartPrior,
+    "MeanFieldInverseWishartPrior": MeanFieldInverseWishartPrior,
+    "InverseGammaPrior": InverseGammaPrior,
+    "LaplacePrior": LaplacePrior,
+    "NormalPrior": NormalPrior,
+    "NormalMixturePrior": NormalMixturePrior,
+    "SparsePrior": SparsePrior,
+    "StudentTProductPrior": StudentTProductPrior,
+}
+
+__all__ = [
+    "PRIORS",
+    "CategoricalPrior",
+    "InverseGammaPrior",
+    "InverseWishartPrior",
+    "LaplacePrior",
+    "MarginalInverseWishartPrior",
+    "MeanFieldInverseWishartPrior",
+    "NormalMixturePrior",
+    "NormalPrior",
+    "Prior",
+    "SparsePrior",
+    "StandardNormalPrior",
+    "StudentTProductPrior",
+]

@@ -1,0 +1,130 @@
+"""A hyperprior on the variance of each latent by itself.
+
+    s_i ~ IG(a, b),   z_i | s_i ~ N(0, s_i),   Sigma = diag(s)
+
+It stands where CHyVAE's inverse-Wishart stands, with the same structured posterior,
+q(s_i | z_i) = IG(a + 1/2, b + z_i^2/2), exact by conjugacy, and the same two KL terms.
+What it is for: under Psi = c I the inverse-Wishart does not care how the latents are
+rotated; this prior does, because p(z) is a *product* of Student-t densities, whose
+heavy tails lie along the axes. A small a lets each latent choose its variance anew for
+each image, a large a fixes it at b/a.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tf_disentangle import checks
+from tf_disentangle.distributions import expected_product_normal_kl
+from tf_disentangle.priors.base import Prior
+
+tfd = tfp.distributions
+
+_PICTURED = (1.0, 10.0, 100.0)
+
+
+class InverseGammaPrior(Prior):
+    """p(z) = product over i of the integral of N(z_i | 0, s) IG(s | a, b_i) over s.
+
+    Integrated out, z_i is Student-t with 2 a degrees of freedom and scale
+    sqrt(b_i/a). q(z|x) may be of any family with finite variances.
+
+    Args:
+        concentration: a, greater than 0. Smaller gives heavier tails.
+        scale: b, greater than 0, or one for each latent; None is a, so that each z_i
+            is a Student-t of scale 1.
+        name: Of the Keras layer.
+    """
+
+    kl_names = ("kl_gaussian", "kl_covariance")
+    label = "s ~ IG, z ~ N(0, diag(s))"
+
+    def __init__(
+        self,
+        concentration: float,
+        scale: float | Sequence[float] | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name=name)
+        self.concentration = checks.real(concentration, "concentration", above=0.0)
+        scale = self.concentration if scale is None else scale
+        several = isinstance(scale, Sequence | np.ndarray)
+        self._given = tuple(scale) if several else (scale,)
+        for value in self._given:
+            checks.real(value, "scale", above=0.0)
+
+    def build(self, input_shape: tuple) -> None:
+        """Checks the scales against the number of latents."""
+        super().build(input_shape)
+        size, given = self.num_latents, len(self._given)
+        rule = f"be one number, or {size} for {size} latents"
+        checks.require(given in (1, size), "scale", rule, self._given)
+        self.scale = np.broadcast_to(np.float32(self._given), size)
+
+    def inverse_gamma(self, concentration: float | None = None) -> tfd.InverseGamma:
+        """Returns the hyperprior over s, batch shape [L].
+
+        Args:
+            concentration: Another a than the prior's own at the same b/a, for
+                comparisons.
+        """
+        a = self.concentration if concentration is None else concentration
+        return tfd.InverseGamma(a, self.scale * np.float32(a / self.concentration))
+
+    def distribution(self) -> tfd.Distribution:
+        """Returns p(z), a product of univariate Student-t, event shape [L]."""
+        return tfd.Independent(self.marginals(), 1)
+
+    def marginals(self) -> tfd.Distribution:
+        """Returns the L Student-t marginals, 2 a degrees of freedom."""
+        a = self.concentration
+        scale = tf.sqrt(tf.constant(self.scale / a, tf.float32))
+        return tfd.StudentT(2.0 * a, tf.zeros(self.num_latents), scale)
+
+    def sample_covariance(
+        self, num_samples: int, seed: tf.Tensor, concentration: float | None = None
+    ) -> tf.Tensor:
+        """Draws Sigma = diag(s) [num_samples, L, L]."""
+        variances = self.inverse_gamma(concentration).sample(num_samples, seed=seed)
+        return tf.linalg.diag(variances)
+
+    def covariances(self, seed: tf.Tensor) -> Mapping[str, np.ndarray]:
+        """Returns a draw of Sigma for each of three a, at the prior's own b/a."""
+        matrices = {
+            f"a = {a:g}": self.sample_covariance(1, seed, a)[0].numpy()
+            for a in _PICTURED
+        }
+        return {k: m for k, m in matrices.items() if np.isfinite(m).all()}
+
+    def sample(self, num_samples: int, seed: tf.Tensor) -> tf.Tensor:
+        """Draws s, then z ~ N(0, diag(s)), [num_samples, L]."""
+        variance_seed, z_seed = tfp.random.split_seed(seed, n=2)
+        variances = self.inverse_gamma().sample(num_samples, seed=variance_seed)
+        normal = tf.random.stateless_normal([num_samples, self.num_latents], z_seed)
+        return tf.sqrt(variances) * normal
+
+    def kl(
+        self, posterior: tfd.Distribution, sample: tf.Tensor, seed: tf.Tensor
+    ) -> Mapping[str, tf.Tensor]:
+        """Returns the two KL terms of CHyVAE's (13) for this model, each [B], in nats.
+
+            kl_gaussian   = E_{q(s|z')} KL(q(z|x) || N(0, diag(s)))
+            kl_covariance = sum_i KL(IG(a + 1/2, b + z'_i^2/2) || IG(a, b))
+
+        As there, z' is drawn independently of the `sample` that is decoded.
+        """
+        del sample
+        z = posterior.sample(seed=seed)
+        hyperprior = self.inverse_gamma()
+        q_variances = tfd.InverseGamma(
+            hyperprior.concentration + 0.5, hyperprior.scale + tf.square(z) / 2
+        )
+        covariance = tfd.kl_divergence(q_variances, hyperprior)
+        return {
+            "kl_gaussian": expected_product_normal_kl(posterior, q_variances),
+            "kl_covariance": tf.reduce_sum(covariance, axis=-1),
+        }

@@ -1,0 +1,146 @@
+"""Mixtures of normals as priors: clusters, and sparsity.
+
+    clusters: p(z) = sum_k w_k N(z | m_k, diag(v_k))
+    sparse:   p(z) = prod_i gamma N(z_i | 0, spike^2) + (1 - gamma) N(z_i | 0, slab^2)
+
+The first has structure over all latents at once, the second on each by itself: z_i is
+either nearly off (the spike) or at work (the slab).
+
+References:
+    Mathieu et al., Disentangling Disentanglement in Variational Autoencoders (ICML
+    2019), arXiv:1812.02833, the experiments; numbers from its authors' code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tf_disentangle import checks
+from tf_disentangle.priors.base import Prior
+
+tfd = tfp.distributions
+
+
+class NormalMixturePrior(Prior):
+    """p(z) = sum_k w_k N(z | m_k, diag(v_k)); the KL is a sample's.
+
+    Args:
+        locs: The K means, [K][L].
+        variances: Of the components: one number, or [K][L], greater than 0.
+        weights: w, [K], positive with sum 1; None is all equal.
+        name: Of the Keras layer.
+    """
+
+    label = "z ~ mixture of normals"
+
+    def __init__(
+        self,
+        locs: Sequence[Sequence[float]],
+        variances: float | Sequence[Sequence[float]] = 1.0,
+        weights: Sequence[float] | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name=name)
+        rule = "be a table of numbers [K][L], a row for each component"
+        self.locs = _array(locs, 2, "locs", rule)
+        rule = f"be one positive number, or positive and of shape {self.locs.shape}"
+        # A list's rows may differ in length, and then it has no shape to ask for.
+        ndim = 2 if isinstance(variances, list | tuple) else np.ndim(variances)
+        values = _array(variances, ndim, "variances", rule)
+        fits = values.ndim == 0 or values.shape == self.locs.shape
+        checks.require(fits and (values > 0).all(), "variances", rule, variances)
+        self.scales = np.broadcast_to(np.sqrt(values), self.locs.shape)
+        self.weights_ = _mixture_weights(weights, len(self.locs))
+
+    def build(self, input_shape: tuple) -> None:
+        """Checks the means against the number of latents."""
+        super().build(input_shape)
+        checks.require(
+            self.locs.shape[1] == self.num_latents,
+            "locs",
+            f"have {self.num_latents} numbers for each component, one for each latent",
+            self.locs.shape[1],
+        )
+
+    def distribution(self) -> tfd.Distribution:
+        """Returns the mixture, event shape [L]."""
+        return tfd.MixtureSameFamily(
+            tfd.Categorical(probs=_float32(self.weights_)),
+            tfd.MultivariateNormalDiag(_float32(self.locs), _float32(self.scales)),
+        )
+
+    def marginals(self) -> tfd.Distribution:
+        """Returns p(z_i), mixtures of K univariate normals."""
+        weights = np.tile(self.weights_, (self.num_latents, 1))
+        return tfd.MixtureSameFamily(
+            tfd.Categorical(probs=_float32(weights)),
+            tfd.Normal(_float32(self.locs.T), _float32(self.scales.T)),
+        )
+
+
+class SparsePrior(Prior):
+    """p(z): each latent is off with probability gamma; the KL is a sample's.
+
+    Args:
+        gamma: Weight of the spike, in [0, 1]; 0 is N(0, slab^2 I).
+        spike: Standard deviation of a latent that is off, greater than 0.
+        slab: Standard deviation of one that is at work, greater than the spike's.
+        name: Of the Keras layer.
+    """
+
+    def __init__(
+        self,
+        gamma: float = 0.8,
+        spike: float = 0.05,
+        slab: float = 1.0,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name=name)
+        self.gamma = checks.real(gamma, "gamma", at_least=0.0, at_most=1.0)
+        self.spike = checks.real(spike, "spike", above=0.0)
+        self.slab = checks.real(slab, "slab", above=self.spike)
+        self.label = f"z_i ~ sparse, gamma = {self.gamma:g}"
+
+    def distribution(self) -> tfd.Distribution:
+        """Returns the product of the L mixtures, event shape [L]."""
+        return tfd.Independent(self.marginals(), 1)
+
+    def marginals(self) -> tfd.Distribution:
+        """Returns L equal mixtures of spike and slab."""
+        shape = (self.num_latents, 2)
+        weights = np.broadcast_to([self.gamma, 1 - self.gamma], shape)
+        scales = np.broadcast_to([self.spike, self.slab], shape)
+        return tfd.MixtureSameFamily(
+            tfd.Categorical(probs=_float32(weights)),
+            tfd.Normal(tf.zeros(shape), _float32(scales)),
+        )
+
+
+def _float32(values: np.ndarray) -> tf.Tensor:
+    return tf.constant(values, tf.float32)
+
+
+def _array(values: object, ndim: int, argument: str, rule: str) -> np.ndarray:
+    """Returns finite float64 numbers with `ndim` axes, none of them empty."""
+    try:
+        array = np.asarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise checks.ArgumentError(checks.message(argument, rule, values)) from error
+    good = array.ndim == ndim and array.size and np.isfinite(array).all()
+    checks.require(good, argument, rule, values)
+    return array
+
+
+def _mixture_weights(weights: Sequence[float] | None, count: int) -> np.ndarray:
+    """Returns K positive weights whose sum is 1."""
+    if weights is None:
+        return np.full(count, 1 / count)
+    rule = f"be {count} positive numbers, one for each component, whose sum is 1"
+    array = _array(weights, 1, "weights", rule)
+    good = len(array) == count and (array > 0).all()
+    checks.require(good and np.isclose(array.sum(), 1), "weights", rule, weights)
+    return array / array.sum()
