@@ -8,7 +8,7 @@ import math
 import os
 import pathlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -31,7 +31,7 @@ from tf_disentangle.training.exhaustion import explained
 from tf_disentangle.training.feeding import Feed, stretches
 from tf_disentangle.training.identity import differences, parts_of
 from tf_disentangle.training.options import Intervals
-from tf_disentangle.training.pictures import Painter
+from tf_disentangle.training.pictures import Plotter, annotations, random_images
 from tf_disentangle.training.run_folder import RunFolder, environment, own_row
 from tf_disentangle.training.scores import (
     Metric,
@@ -41,7 +41,6 @@ from tf_disentangle.training.scores import (
     score,
 )
 from tf_disentangle.training.validation import Validation
-from tf_disentangle.training.vector_pictures import MAX_POINTS, VectorPainter
 
 
 @dataclasses.dataclass(frozen=True)
@@ -299,45 +298,34 @@ class Experiment:
             ),
             duties.Save(interval, intervals.save, checkpoints),
             duties.Pictures(
-                interval, intervals.pictures, writer, self._painter().sheets
+                interval, intervals.pictures, writer, self._plotter().figures
             ),
             duties.Progress(interval, self.steps),
         ]
 
-    def draw(
-        self,
-        folder: str | os.PathLike,
-        step: int,
-        traversal_steps: Sequence[float] | None = None,
-    ) -> list[pathlib.Path]:
+    def draw(self, folder: str | os.PathLike, step: int) -> list[pathlib.Path]:
         """Writes the pictures of the model as it is; returns their paths.
 
         Args:
             folder: Where to.
             step: Of the weights. Rows of the traversals carry the validation's numbers
                 and the factors of the last score at that step, if there are any.
-            traversal_steps: None is nine steps from -2 to 2.
         """
-        numbers: Sequence[float] = ()
-        factors: Sequence[str] = ()
-        for row in self.folder.rows():
-            if row["step"] != step or not own_row(row):
-                continue
-            numbers = row.get(f"{self.model.per_latent}_per_latent", numbers)
-            for result in row.get("scores", {}).values():
-                factors = result.get("factor_of_latent", factors)
-        return self._painter(traversal_steps).save(folder, numbers, factors)
+        return self._plotter().save(folder, **self.annotations(step))
 
-    def _painter(self, steps: Sequence[float] | None = None) -> Painter | VectorPainter:
-        """Returns a painter of eight held-out images, or of many vectors."""
-        vectors = self.model.is_vector
-        count = MAX_POINTS if vectors else 8
-        shown = np.sort(self.batches.held_out)[:count]
-        indices = shown if len(shown) else self.batches.training[:count]
-        images = self.dataset.images()[indices]
-        if vectors:
-            return VectorPainter(self.model, images)
-        return Painter(self.model, images, steps=steps)
+    def annotations(self, step: int) -> dict[str, Any]:
+        """Returns what figures say of the latents at a step."""
+        rows = (row for row in self.folder.rows() if own_row(row))
+        return annotations(row for row in rows if row["step"] == step)
+
+    def images_to_draw(self, seed: int = 0) -> np.ndarray:
+        """Returns random held-out images, or training images if none are held out."""
+        held_out = self.batches.held_out
+        indices = held_out if len(held_out) else self.batches.training
+        return random_images(self.model, self.dataset.images(), indices, seed)
+
+    def _plotter(self) -> Plotter:
+        return Plotter(self.model, self.images_to_draw())
 
     def _finish(self) -> dict[str, Any]:
         """Scores the trained model and draws its pictures."""
