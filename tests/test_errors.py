@@ -270,7 +270,7 @@ CASES = {
         Case("No run", "evaluate"),
         Case("Two runs", "evaluate runs/a runs/b"),
         Case("A misspelt choice", "visualize runs/a --checkpoint=bets"),
-        Case("Traversals that do not move", "visualize runs/a --traversal=0,0"),
+        Case("Traversals that do not move", "visualize runs/a --range=0,0"),
         Case("A word for a number", "export runs/a --version=three"),
         Case("An argument that a command does not take", "list models"),
         Case("An option that a command does not have", "doctor --cache=x"),
@@ -437,7 +437,7 @@ CASES = {
             "discrete/LinearSchedule.end=-1",
             file="joint_vae.gin",
         ),
-        Case("Steps that are none", "visualize runs/a --traversal=3"),
+        Case("Steps that are none", "visualize runs/a --range=3"),
     ],
     "Parts": [
         gin_case(

@@ -78,7 +78,7 @@ NAMES = {
     "serving": ["export"],
     "training": ["train"],
     "visualization": [
-        "dataset_sheet",
+        "dataset_figure",
         "reconstructions",
         "scatters",
         "traversals",

@@ -6,13 +6,14 @@ import numpy as np
 
 from tf_disentangle.checks import integer, require
 from tf_disentangle.visualization.canvas import rgb
-from tf_disentangle.visualization.grid import in_rows, sheet
+from tf_disentangle.visualization.grid import image_grid, in_rows
 
 
 def reconstructions(
     images: np.ndarray,
     reconstructed: np.ndarray,
     *,
+    label: str = "reconstruction",
     num_columns: int = 8,
     title: str = "",
     scale: int | None = None,
@@ -22,8 +23,9 @@ def reconstructions(
     Args:
         images: The originals, [N, H, W, 1 or 3], uint8 or float in [0, 1].
         reconstructed: Of equal shape, uint8 or float in [0, 1].
+        label: Text beside the rows of the reconstructions.
         num_columns: Pairs side by side, at least 1; more wrap into further bands.
-        title: Above everything.
+        title: Text above everything.
         scale: Integer factor; None makes small images readable.
 
     Returns:
@@ -44,11 +46,11 @@ def reconstructions(
     above, present = in_rows(rgb(images, "images"), num_columns)
     below, _ = in_rows(rgb(reconstructed, "reconstructed"), num_columns)
     pairs = np.stack([above, below], axis=1).reshape(-1, *above.shape[1:])
-    return sheet(
+    return image_grid(
         pairs,
         title=title,
-        row_labels=["original", "reconstruction"] * len(above),
-        rows_per_group=2,
+        row_labels=["original", label] * len(above),
+        row_groups=[2] * len(above),
         present=present.repeat(2, axis=0),
         scale=scale,
     )

@@ -15,7 +15,7 @@ from tf_disentangle import checks
 from tf_disentangle.cli.main import main
 from tf_disentangle.datasets import SETS, PackedImages, published
 from tf_disentangle.datasets.published import Preparation, PublishedGrid
-from tf_disentangle.visualization import dataset_sheet
+from tf_disentangle.visualization import dataset_figure
 
 GRIDS = ("dsprites", "shapes3d", "smallnorb", "cars3d", "mpi3d_toy", "chairs3d")
 
@@ -235,5 +235,5 @@ def test_the_sample_is_the_sheet_of_the_set(made, tmp_path):
     picture = np.asarray(Image.open(sheet).convert("RGB"))
     title, rng = "cars3d: 24 images", np.random.default_rng(3)
     data = published("cars3d")
-    expected = dataset_sheet(data, rng, num_sample_rows=4, title=title)
+    expected = dataset_figure(data, rng, num_sample_rows=4, title=title)
     np.testing.assert_array_equal(picture, expected)

@@ -7,10 +7,10 @@ import numpy as np
 from tf_disentangle.checks import integer, is_vector, require, require_type
 from tf_disentangle.interfaces import Dataset
 from tf_disentangle.visualization.canvas import rgb
-from tf_disentangle.visualization.grid import in_rows, sheet
+from tf_disentangle.visualization.grid import image_grid, in_rows
 
 
-def dataset_sheet(
+def dataset_figure(
     dataset: Dataset,
     rng: np.random.Generator,
     *,
@@ -22,8 +22,8 @@ def dataset_sheet(
     """Pictures training images, and below them one row for each factor.
 
     In its row a factor takes all of its values, or `num_columns` of them evenly spaced,
-    while the other factors keep values that are drawn once for the sheet. The nuisance
-    of a set with stochastic images is the same along a row.
+    while the other factors keep values that are drawn once for the picture. The
+    nuisance of a set with stochastic images is the same along a row.
 
     Args:
         dataset: A set of images. One without known factors, or without an image of
@@ -31,7 +31,7 @@ def dataset_sheet(
         rng: Draws the images and the factors' other values.
         num_columns: At least 2.
         num_sample_rows: Rows of training images, at least 1.
-        title: Above everything.
+        title: Text above everything.
         scale: Integer factor; None makes small images readable.
 
     Returns:
@@ -47,21 +47,24 @@ def dataset_sheet(
     require(not is_vector(shape), "dataset", "have images", shape, remedy)
 
     count = min(num_columns * num_rows, len(dataset))
-    chosen = rng.choice(len(dataset), count, replace=False)
-    tiles, present = in_rows(rgb(dataset.images()[chosen]), num_columns)
+    indices = rng.choice(len(dataset), count, replace=False)
+    tiles, present = in_rows(rgb(dataset.images()[indices]), num_columns)
     labels = ["samples", *[""] * (len(tiles) - 1)]
     if dataset.factor_names and "missing_combinations" not in dataset.traits:
-        rows, there = _factor_rows(dataset, rng, num_columns)
-        tiles, present = np.concatenate([tiles, rows]), np.concatenate([present, there])
+        rows, has_value = _factor_rows(dataset, rng, num_columns)
+        tiles = np.concatenate([tiles, rows])
+        present = np.concatenate([present, has_value])
         sizes = zip(dataset.factor_names, dataset.factor_sizes, strict=True)
         labels += [f"{name}\n{size} values" for name, size in sizes]
-    return sheet(tiles, title=title, row_labels=labels, present=present, scale=scale)
+    return image_grid(
+        tiles, title=title, row_labels=labels, present=present, scale=scale
+    )
 
 
 def _factor_rows(
     dataset: Dataset, rng: np.random.Generator, num_columns: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A row of tiles for each factor [K, C, H, W, 3], and which there are [K, C]."""
+    """Returns a row of tiles per factor [K, C, H, W, 3], and `present` [K, C]."""
     base = dataset.sample_factors(1, rng)
     # One seed for all images: equal nuisance, if there is any.
     seed = rng.integers(2**32)

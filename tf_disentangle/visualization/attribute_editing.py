@@ -1,4 +1,4 @@
-"""Image editing: encode, move one latent, decode.
+"""Attribute editing: encode an image, set one latent, decode.
 
 References:
     Dupont (2018), Learning Disentangled Joint Continuous and Discrete Representations,
@@ -14,11 +14,11 @@ import numpy as np
 from tf_disentangle.checks import integer, require
 from tf_disentangle.interfaces import CodeColumn, Decode, Encoder
 from tf_disentangle.visualization.canvas import rgb
-from tf_disentangle.visualization.grid import sheet
+from tf_disentangle.visualization.grid import image_grid
 from tf_disentangle.visualization.traversals import normal_quantiles, step_labels
 
 
-def edit(
+def edit_latent(
     encode: Encoder, decode: Decode, images: np.ndarray, latent: int, value: float
 ) -> np.ndarray:
     """Returns images with one latent set to a value, float [N, H, W, C] in [0, 1].
@@ -40,7 +40,7 @@ def edit(
     return np.asarray(decode(codes))
 
 
-def edits(
+def attribute_editing(
     encode: Encoder,
     decode: Decode,
     images: np.ndarray,
@@ -51,16 +51,16 @@ def edits(
     title: str = "",
     scale: int | None = None,
 ) -> np.ndarray:
-    """Pictures each image, its reconstruction, and it with one latent moved.
+    """Pictures each image, its reconstruction, and edits of it by one latent.
 
     Args:
         encode: Images [N, H, W, C] to codes [N, L].
         decode: Codes to images in [0, 1].
         images: uint8 [N, H, W, 1 or 3].
-        latent: The latent that moves, in [0, L).
+        latent: The latent that is set, in [0, L).
         column: What that latent is; None is continuous.
         values: What it is set to; None is all categories, or five quantiles of N(0, 1).
-        title: Above everything.
+        title: Text above everything.
         scale: Integer factor; None makes small images readable.
 
     Returns:
@@ -73,15 +73,18 @@ def edits(
     if values is None:
         count = column.num_values
         values = normal_quantiles(5) if count is None else range(count)
-    edited = [edit(encode, decode, images, latent, value) for value in values]
-    rows = [images, decode(encode(images)), *edited]
+    edits = [edit_latent(encode, decode, images, latent, value) for value in values]
+    rows = [images, decode(encode(images)), *edits]
     tiles = np.stack([rgb(np.asarray(row), "images") for row in rows], axis=1)
     is_category = column.num_values is not None
-    shown = map(str, values) if is_category else step_labels(np.asarray(values))
-    numbers = [f"{column.name} = {number}" for number in shown]
-    return sheet(
+    texts = map(str, values) if is_category else step_labels(np.asarray(values))
+    return image_grid(
         tiles,
         title=title,
-        column_labels=["original", "reconstruction", *numbers],
+        column_labels=[
+            "original",
+            "reconstruction",
+            *(f"{column.name} = {text}" for text in texts),
+        ],
         scale=scale,
     )
