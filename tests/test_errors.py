@@ -39,9 +39,11 @@ import gin
 import keras
 import numpy as np
 
+from tf_disentangle.datasets import Dataset
+
 
 @gin.register
-class Squares:
+class Squares(Dataset):
     """48 x 48 images, which no network of the library takes."""
 
     factor_names = factor_sizes = ()

@@ -14,10 +14,11 @@ import numpy as np
 
 from tf_disentangle import checks
 from tf_disentangle.datasets.factors import check_factors, check_indices, rows_given
+from tf_disentangle.interfaces import Dataset
 
 
-class ImageTable:
-    """Images with a table of their factors (a `Dataset`, `interfaces.Rows`).
+class ImageTable(Dataset):
+    """Images with a table of their factors.
 
     Args:
         images: uint8 [n, H, W, C], indexed only as images[indices].
@@ -38,7 +39,7 @@ class ImageTable:
             value of its own.
     """
 
-    traits: frozenset[str] = frozenset()
+    traits = frozenset({"known_rows"})
 
     def __init__(
         self,
@@ -74,7 +75,7 @@ class ImageTable:
 
     def __getstate__(self) -> dict:
         # A copy in another process maps the file again instead of carrying it.
-        state, images = self.__dict__.copy(), self._images
+        state, images = {**self.__dict__, "_config": {}}, self._images
         if isinstance(images, np.memmap):
             where = (images.filename, images.dtype, "r", images.offset, images.shape)
             state["_images"] = where
@@ -91,10 +92,6 @@ class ImageTable:
             self._images = self._images.view()
             self._images.setflags(write=False)
         return self._images
-
-    def training_factors(self) -> np.ndarray:
-        """The factors of `images()`, int64 [n, K]."""
-        return self._rows.copy()
 
     def factors_of(self, indices: np.ndarray) -> np.ndarray:
         """Maps indices [n] of images to their factors, int64 [n, K].
@@ -197,6 +194,8 @@ class ImageTable:
             "equal_images": several or not is_full,
             "stochastic_images": several,
             "missing_combinations": not is_full,
+            "known_rows": True,
+            "indexed_images": True,
         }
         return frozenset(name for name, true in holds.items() if true)
 

@@ -29,7 +29,6 @@ from tf_disentangle.checks import (
 from tf_disentangle.interfaces import (
     Dataset,
     Encoder,
-    IndexedImages,
     RandomEncoder,
 )
 
@@ -187,7 +186,7 @@ def encode_factors(
         return _encode_rows(dataset, encode, rows, rng, batch_size, progress)
 
     is_random = isinstance(encode, RandomEncoder)
-    numbered = stochastic and isinstance(dataset, IndexedImages)
+    numbered = stochastic and "indexed_images" in dataset.traits
     if encode_once is None or is_random:
         encode_once = numbered or not stochastic
     if encode_once and numbered:

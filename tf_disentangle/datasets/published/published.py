@@ -20,7 +20,7 @@ class PublishedGrid(Grid):
     """
 
     # The published images of different factors may be equal (dSprites' symmetries).
-    traits = frozenset({"equal_images"})
+    traits = frozenset({"equal_images", "known_rows"})
 
     def __init__(self, preparation: Preparation) -> None:
         self.name = preparation.key
