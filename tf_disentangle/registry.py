@@ -25,6 +25,7 @@ from tf_disentangle import (
     networks,
     objectives,
     priors,
+    run,
     training,
 )
 
@@ -39,7 +40,7 @@ KERAS: Mapping[str, types.ModuleType] = {
 
 PARTS: Mapping[str, Mapping[str, Part]] = {
     "runs": {
-        "train": training.prepare,
+        "train": run.train,
         "Intervals": training.Intervals,
         "Device": training.Device,
     },

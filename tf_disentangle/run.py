@@ -63,8 +63,8 @@ def train(
         optimizer: A function that makes the optimiser; None is Adam at 1e-4. Keras's
             optimisers carry schedules (learning_rate=) and clipping (global_clipnorm=).
         seed: Seed of weights, batches and draws.
-        validation_size: Number of images held out for the validation terms; None is 10 %
-            of them, at most 2,000.
+        validation_size: Number of images held out for the validation terms; None is
+            10 % of them, at most 2,000.
         with_replacement: Whether images are drawn with replacement, as in the study of
             Locatello et al. (2019).
         intervals: How often to log, evaluate and save.
@@ -309,11 +309,7 @@ class Run:
         Returns:
             A figure, uint8 [H', W', 3]: a row for each latent.
         """
-        if image is None:
-            plotter = make_plotter(self.model, self.data, self.batches, **options)
-        else:
-            images = np.asarray(image)[np.newaxis]
-            plotter = make_plotter(self.model, images=images, start=0, **options)
+        plotter = make_plotter(self.model, self.data, self.batches, image, **options)
         return plotter.traversals(**self._annotations())
 
     def draw(

@@ -4,6 +4,7 @@ import functools
 
 import numpy as np
 import pytest
+from tf_disentangle.training.batches import Batches
 
 from tests import undrawn
 from tf_disentangle import checks, configuration
@@ -11,7 +12,6 @@ from tf_disentangle.datasets import DSprites
 from tf_disentangle.models import build_vae
 from tf_disentangle.networks import mlp_decoder, mlp_encoder
 from tf_disentangle.training import Device, Intervals, feeding
-from tf_disentangle.training.batches import Batches
 from tf_disentangle.training.resident import ResidentImages
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (300, 8, 8, 1)).astype(np.uint8)

@@ -6,6 +6,7 @@ import types
 import numpy as np
 import pytest
 import tensorflow as tf
+from tf_disentangle.training.validation import Validation
 
 from tf_disentangle import checks
 from tf_disentangle.datasets import CorrelatedEllipses
@@ -15,7 +16,6 @@ from tf_disentangle.networks import conv_decoder, conv_encoder
 from tf_disentangle.objectives import beta_tcvae, monitors
 from tf_disentangle.training import Intervals, prepare
 from tf_disentangle.training.preparation import _check_batch
-from tf_disentangle.training.validation import Validation
 
 MONITORS = {
     "mutual_information",

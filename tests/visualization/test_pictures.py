@@ -5,11 +5,11 @@ import sys
 
 import numpy as np
 import pytest
+from tf_disentangle.visualization.heatmap import diverging, heat_map
 
 from tests.visualization.pixels import enlarged, margins_are_white, noise, place, places
 from tf_disentangle.checks import ArgumentError
 from tf_disentangle.visualization import covariances, reconstructions, samples
-from tf_disentangle.visualization.heatmap import diverging, heat_map
 
 
 class TestReconstructions:

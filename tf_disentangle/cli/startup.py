@@ -9,6 +9,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
+from tf_disentangle import determinism
+
 
 def import_tensorflow() -> None:
     """Imports TensorFlow, keeping its start-up notes from the terminal.
@@ -22,24 +24,8 @@ def import_tensorflow() -> None:
         import tensorflow as tf
         import tensorflow_probability  # noqa: F401
 
-        _run_operations_in_turn()
+        determinism.run_operations_in_turn()
     tf.get_logger().setLevel("ERROR")
-
-
-def _run_operations_in_turn() -> None:
-    """Has TensorFlow start one operation at a time on a CPU.
-
-    With two threads for them, about one run in fifty on a busy machine came out
-    different in the last bits, with no kill or resume involved: what oneDNN chooses
-    seems to depend on which thread is first to run an operation. Each operation still
-    spreads over all cores, and a step takes as long. TF_NUM_INTEROP_THREADS overrides.
-    """
-    import tensorflow as tf
-
-    chosen = "TF_NUM_INTEROP_THREADS" in os.environ
-    if not chosen and not tf.config.list_physical_devices("GPU"):
-        with contextlib.suppress(RuntimeError):  # It runs already, as a caller chose.
-            tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
 @contextlib.contextmanager

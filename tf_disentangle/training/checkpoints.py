@@ -2,7 +2,7 @@
 
 checkpoints/step-1200/            one folder each, renamed into place when complete
     state.index  state.data-...   what TensorFlow wrote
-    checkpoint.json               step, notes, size and CRC-32 of each file, its own CRC-32
+    checkpoint.json               step, notes, size and CRC-32 of each file, its own
 checkpoints/best/step-800/
 checkpoints/damaged-step-1200/    set aside: its files are not what was written
 """

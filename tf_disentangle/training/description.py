@@ -17,7 +17,7 @@ import site
 import sys
 import sysconfig
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -156,14 +156,18 @@ def importing_copies(folder: RunFolder) -> Iterator[None]:
         sys.path.remove(path)
 
 
-def copy_modules(folder: RunFolder, description: Any) -> None:
+def copy_modules(
+    folder: RunFolder, description: Any, modules: Collection[str] = ()
+) -> None:
     """Copies the user's modules that a description names, and what they import.
 
     Args:
         folder: Of the run; they go to its modules/.
         description: As `describe` returned it.
+        modules: Further modules to copy.
     """
-    for name in sorted(_user_modules(description)):
+    names = {*_module_names(description), *(name.split(".")[0] for name in modules)}
+    for name in sorted(_user_modules(names)):
         source = pathlib.Path(sys.modules[name].__file__)
         if source.name == "__init__.py":
             ignored = shutil.ignore_patterns("__pycache__", ".*", "*.npy", "*.npz")
@@ -174,9 +178,9 @@ def copy_modules(folder: RunFolder, description: Any) -> None:
             shutil.copy(source, folder.modules / source.name)
 
 
-def _user_modules(description: Any) -> set[str]:
-    """Returns the names of top-level modules that were not installed."""
-    queue = [name for name in _module_names(description) if _is_users(name)]
+def _user_modules(names: Collection[str]) -> set[str]:
+    """Returns those top-level modules that were not installed, and what they use."""
+    queue = [name for name in names if _is_users(name)]
     found: set[str] = set()
     while queue:
         name = queue.pop()

@@ -26,9 +26,7 @@ def evaluate(
     return scores.score(data, model.encode, _functions(metrics, data), columns)
 
 
-def check_metrics(
-    model: LatentModel, data: Dataset, metrics: Sequence[Metric]
-) -> None:
+def check_metrics(model: LatentModel, data: Dataset, metrics: Sequence[Metric]) -> None:
     """Calls each metric up to its first image, so that its arguments are checked.
 
     A misspelt name or protocol is then an error before the first step.

@@ -102,9 +102,7 @@ class InputPipeline:
             resident = may_reside(images)
         rule = "be False or None for images that are not an array in memory"
         can_reside = resident_bytes(images) is not None
-        checks.require(
-            can_reside or not resident, "Device.resident", rule, resident
-        )
+        checks.require(can_reside or not resident, "Device.resident", rule, resident)
         self.load_images = ResidentImages(images) if resident else None
         self._images = images
         self._batches = batches

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import keras
@@ -76,11 +76,12 @@ class TrainingLoop:
     scores: dict[str, Any] = dataclasses.field(default_factory=dict)
     signal: int | None = None
 
-    def run(self, config: str = "") -> None:
+    def run(self, config: str = "", modules: Collection[str] = ()) -> None:
         """Trains, scores and draws, going on from the folder's last checkpoint.
 
         Args:
             config: The gin configuration, for config.gin and TensorBoard.
+            modules: Modules to copy into the folder beside those of the parts' classes.
 
         Raises:
             NonFiniteError: If a loss term became NaN or infinite.
@@ -94,9 +95,9 @@ class TrainingLoop:
             return
         self.folder.create()
         with self.folder.locked():
-            self._run_in_folder(config)
+            self._run_in_folder(config, modules)
 
-    def _run_in_folder(self, config: str) -> None:
+    def _run_in_folder(self, config: str, modules: Collection[str]) -> None:
         folder = self.folder
         checkpoints = Checkpoints(self.model, folder.checkpoints, self.intervals.keep)
         # Before anything is written: a run that cannot go on stays as it is.
@@ -104,7 +105,7 @@ class TrainingLoop:
         folder.clean()
         checkpoints.set_aside_damaged()
         folder.describe(**environment(), **_machine(self.model), **self.description)
-        copy_modules(folder, self.description)
+        copy_modules(folder, self.description, modules)
         if config:
             files.write_text(folder.config, config)
         # A callback such as EarlyStopping may have ended the run before its steps.
@@ -327,7 +328,11 @@ class TrainingLoop:
 
 
 def make_plotter(
-    model: LatentModel, data: Dataset, batches: Batches, **options: Any
+    model: LatentModel,
+    data: Dataset,
+    batches: Batches,
+    image: np.ndarray | None = None,
+    **options: Any,
 ) -> Plotter:
     """Returns what draws a model on random held-out images of its data.
 
@@ -335,10 +340,14 @@ def make_plotter(
         model: The model.
         data: The data set.
         batches: Which of its images are held out; of none, training images are drawn.
+        image: Where traversals start, [H, W, C]; None is a typical one of the images.
         **options: Of `pictures.Plotter`.
     """
     indices = batches.held_out if len(batches.held_out) else batches.training
     images = random_images(model, data.images(), indices, batches.seed)
+    if image is not None:
+        images = np.concatenate([np.asarray(image)[np.newaxis], images])
+        options["start"] = 0
     return Plotter(model, images, **options)
 
 

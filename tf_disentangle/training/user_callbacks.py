@@ -18,9 +18,9 @@ State = list[dict[str, Any]]
 # What a run cannot have, and why.
 _REFUSED = {
     keras.callbacks.BackupAndRestore: (
-        "not be BackupAndRestore, which restores weights and epoch but not the position "
-        "in the data",
-        "A run with an output folder keeps checkpoints and goes on from them by itself.",
+        "not be BackupAndRestore, which restores weights and epoch but not the "
+        "position in the data",
+        "A run with an output folder goes on from its own checkpoints.",
     ),
     keras.callbacks.SwapEMAWeights: (
         "not be SwapEMAWeights, for an optimizer with use_ema, which a run refuses",
@@ -57,8 +57,8 @@ def check_callbacks(callbacks: Any, has_folder: bool) -> tuple:
             checks.require(
                 not callback.restore_best_weights,
                 "EarlyStopping.restore_best_weights",
-                "be False in a run with an output folder, whose checkpoints do not hold "
-                "the best weights of a callback",
+                "be False in a run with an output folder, whose checkpoints do not "
+                "hold the best weights of a callback",
                 True,
                 "The run keeps the best checkpoint: load(folder, checkpoint='best').",
             )
