@@ -102,18 +102,16 @@ def train(
         callbacks=callbacks,
         warm_start=warm_start,
     )
+    loop.check()
     run = Run(loop.model, loop.batches, loop.folder, loop=loop)
-    if dry_run:
-        loop.check()
-        return run
-    return run.start()
+    return run if dry_run else run.start()
 
 
 def load(
     folder: str | os.PathLike,
     checkpoint: str = "last",
     *,
-    model: LatentModel | None = None,
+    model: LatentModel | Callable[..., LatentModel] | None = None,
     data: Dataset | None = None,
 ) -> Run:
     """Loads a trained run: its model with the weights of a checkpoint, and its data.
@@ -121,9 +119,9 @@ def load(
     Args:
         folder: The run folder.
         checkpoint: "last", or "best" by the validation ELBO.
-        model: The run's model, made as it was for training; None builds it from the
-            record in run.json. Needed where a part of it is a class or function that
-            cannot be imported.
+        model: The run's model, or the function that made it, as for training; None
+            builds it from the record in run.json. Needed where a part of it is a class
+            or function that cannot be imported.
         data: The run's data set, likewise; it is made when it is first used.
 
     Returns:
@@ -134,10 +132,13 @@ def load(
     """
     run_folder = RunFolder.existing(folder)
     path = find(run_folder.checkpoints, checkpoint)
+    training = run_folder.describe()["training"]
     if model is None:
         model = description.rebuild(run_folder, "model")
+    elif not isinstance(model, LatentModel):
+        model = model(tuple(training["image_shape"]), training["seed"])
     restore_weights(model, path)
-    training = run_folder.describe()["training"]
+    _check_length(data, training["num_images"])
     split = split_indices(
         training["num_images"], training["validation_size"], training["seed"]
     )
@@ -210,11 +211,9 @@ class Run:
     def data(self) -> Dataset:
         """The data set."""
         if self._data is None:
-            data = description.rebuild(self.folder, "data")
-            count = len(self.batches.training) + len(self.batches.held_out)
-            rule = f"have the {count} images of the run"
-            checks.require(len(data) == count, "data", rule, len(data))
-            self._data = data
+            self._data = description.rebuild(self.folder, "data")
+            training = self.folder.describe()["training"]
+            _check_length(self._data, training["num_images"])
         return self._data
 
     @property
@@ -348,3 +347,10 @@ class Run:
     def _annotations(self) -> dict[str, Any]:
         """Returns what rows of this step say of the latents."""
         return annotations(row for row in self.history if row["step"] == self.step)
+
+
+def _check_length(data: Dataset | None, num_images: int) -> None:
+    """Checks that a data set has the images of the run, as its length tells."""
+    fits = data is None or len(data) == num_images
+    rule = f"have the {num_images} images of the run"
+    checks.require(fits, "data", rule, data if data is None else len(data))

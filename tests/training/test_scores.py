@@ -59,9 +59,7 @@ def run(data, output, steps, intervals=EVERY_2):
 
 def scored(result):
     clock = ("wall_time", "images_per_second")
-    return [
-        {k: v for k, v in row.items() if k not in clock} for row in result.folder.rows()
-    ]
+    return [{k: v for k, v in row.items() if k not in clock} for row in result.history]
 
 
 @pytest.fixture(scope="module")
@@ -100,11 +98,6 @@ def test_tensorboard_has_every_number(whole):
     events.Reload()
     assert {"mig/score", "units/score"} <= set(events.Tags()["tensors"])
     assert [event.step for event in events.Tensors("mig/score")] == [2, 4, 6]
-
-
-def test_cadence_of_scores_is_checked():
-    with pytest.raises(checks.ArgumentError, match="score must be a multiple"):
-        Intervals(log=10, evaluate=0, save=0, pictures=0, score=15).fitted(100)
 
 
 def posteriors(covariance):

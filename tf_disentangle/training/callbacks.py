@@ -227,8 +227,9 @@ class Save(Action):
         self._saved: list | None = None
 
     def is_due(self) -> bool:
-        """Also where the run was told to stop."""
-        return super().is_due() or self.model.stop_training
+        """Also at the end of a run that saves nothing on the way, or was stopped."""
+        is_last = self.position.step >= self.position.total
+        return super().is_due() or is_last or self.model.stop_training
 
     def act(self, step: int, logs: dict[str, Any]) -> None:
         """Saves."""

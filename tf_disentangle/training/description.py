@@ -58,6 +58,7 @@ def describe(
         "data": configs.serialize(data),
         "training": {
             "num_images": len(data),
+            "image_shape": list(data.image_shape),
             "validation_size": len(batches.held_out),
             "batch_size": batches.batch_size,
             "seed": batches.seed,

@@ -86,7 +86,6 @@ class TrainingLoop:
         Raises:
             NonFiniteError: If a loss term became NaN or infinite.
         """
-        check_metrics(self.model, self.data, self.metrics)
         self.scores, self.signal = {}, None
         if self.folder is None:
             self._fit(0, None, config)
