@@ -91,20 +91,6 @@ class Latents(keras.layers.Layer):
         """What each column of the code is."""
         return tuple(CodeColumn(f"z{i}") for i in range(self.num_latents))
 
-    def get_config(self):
-        import inspect
-
-        from tf_disentangle import configs
-
-        names = [n for n in inspect.signature(type(self)).parameters if n != "name"]
-        return {n: configs.serialize(getattr(self, n)) for n in names}
-
-    @classmethod
-    def from_config(cls, config):
-        from tf_disentangle import configs
-
-        return cls(**{name: configs.deserialize(v) for name, v in config.items()})
-
     def posterior(self, parameters: tf.Tensor) -> tfd.Distribution:
         """Turns the encoder's output [B, num_parameters] into q(z|x).
 

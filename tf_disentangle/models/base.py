@@ -101,10 +101,6 @@ class LatentModel(keras.Model):
         self._decode = tf.function(
             self.decode_tensor, input_signature=[codes], autograph=False
         )
-        self._held_out = tf.function(
-            self.validate, reduce_retracing=True, autograph=False
-        )
-        self._diagnosed = tf.function(self.monitors, autograph=False)
         self._probabilities = tf.function(
             lambda x: tf.concat(
                 list(self.latents.probabilities(self.posterior(x)).values()), axis=-1
@@ -127,46 +123,6 @@ class LatentModel(keras.Model):
     def parts(self) -> dict[str, keras.layers.Layer]:
         """What is trained, by the name of its attribute."""
         return {n: getattr(self, n) for n in ("encoder", "decoder", "latents")}
-
-    # ---- Shims until the models' own are merged.
-
-    @property
-    def checkpoint_metric(self):
-        return self.monitored
-
-    def validation(self, images, seed):
-        totals, each = {}, 0.0
-        for start in range(0, len(images), 250):
-            batch = tf.constant(images[start : start + 250])
-            pair = tf.constant([seed, start], tf.int32)
-            scalars, per_latent = self._held_out(batch, pair, self.steps_done)
-            weight = len(batch) / len(images)
-            for name, value in scalars.items():
-                totals[name] = totals.get(name, 0.0) + weight * float(value)
-            each = each + weight * per_latent.numpy()
-        return totals, each
-
-    def diagnostics(self, images, seed):
-        pair = tf.constant([seed, 0], tf.int32)
-        found = self._diagnosed(tf.constant(images), pair)
-        return {name: float(value) for name, value in found.items()}
-
-    def sample(self, n, seed=0):
-        drawn = self.latents.prior.sample(n, tf.constant([seed, 0], tf.int32))
-        codes = self.latents.to_codes(drawn).numpy()
-        return self.sampler(n, tf.constant([seed, 1], tf.int32))(codes)
-
-    def get_config(self):
-        from tf_disentangle import configs
-
-        names = ("encoder", "decoder", "latents", "objective", "seed")
-        return {name: configs.serialize(getattr(self, name)) for name in names}
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        from tf_disentangle import configs
-
-        return cls(**{name: configs.deserialize(v) for name, v in config.items()})
 
     # ---- Tensors in, tensors out.
 
@@ -209,8 +165,7 @@ class LatentModel(keras.Model):
     @property
     def steps_done(self) -> tf.Tensor:
         """Number of steps that the weights have seen, int64 scalar."""
-        optimizer = getattr(self.optimizer, "inner_optimizer", self.optimizer)
-        return tf.cast(optimizer._iterations.value, tf.int64)
+        return tf.cast(self.optimizer.iterations.value, tf.int64)
 
     @property
     def descended(self) -> list[keras.Variable]:

@@ -159,7 +159,6 @@ class AdversarialObjective:
 
     #: The fewest images at once for which every term has a meaning.
     least_batch: ClassVar[int] = 1
-    min_batch_size: ClassVar[int] = 1
 
     name: str
     game: Game = dataclasses.field(default_factory=Wasserstein)

@@ -266,11 +266,6 @@ class Objective:
         object.__setattr__(self, "requires", tuple(self.requires))
 
     @property
-    def min_batch_size(self) -> int:
-        """Shim."""
-        return self.least_batch
-
-    @property
     def least_batch(self) -> int:
         """The fewest images at once for which every penalty has a meaning."""
         return max([1, *(getattr(p, "least_batch", 1) for p in self.penalties)])

@@ -43,20 +43,6 @@ class Prior(keras.layers.Layer):
         self.num_latents = checks.integer(input_shape[-1], "num_latents", at_least=1)
         self.built = True
 
-    def get_config(self):
-        import inspect
-
-        from tf_disentangle import configs
-
-        names = [n for n in inspect.signature(type(self)).parameters if n != "name"]
-        return {n: configs.serialize(getattr(self, n)) for n in names}
-
-    @classmethod
-    def from_config(cls, config):
-        from tf_disentangle import configs
-
-        return cls(**{name: configs.deserialize(v) for name, v in config.items()})
-
     def check_posterior(self, posterior_type: type[tfd.Distribution]) -> None:
         """Raises `ArgumentError` if `kl` has no form for this class of q(z|x)."""
         del posterior_type  # The default `kl` takes any.
