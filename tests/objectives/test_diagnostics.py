@@ -5,10 +5,10 @@ import pytest
 import scipy.special
 import tensorflow as tf
 from one_batch import critic, encoder_outputs, inference_of
+from tf_disentangle.objectives.monitors import gaussian_total_correlation
 
 from tf_disentangle.latents import GaussianLatents
 from tf_disentangle.objectives import monitors
-from tf_disentangle.objectives.monitors import gaussian_total_correlation
 from tf_disentangle.objectives.objective import MONITORS
 from tf_disentangle.priors import (
     StandardNormalPrior,
