@@ -66,7 +66,7 @@ class CapacityKL(KLTerm):
         self,
         kl: Mapping[str, tf.Tensor],
         step: tf.Tensor,
-        bounds: Mapping[str, float],
+        bounds: Mapping[str, float] | None = None,
     ) -> tf.Tensor:
         """Returns the term, a scalar."""
         del bounds  # They are of a part; the capacity is of the sum.
@@ -74,7 +74,7 @@ class CapacityKL(KLTerm):
         return distance_to_capacity(total, self.capacity(step), self.gamma)
 
     def scheduled(
-        self, step: tf.Tensor | int, bounds: Mapping[str, float]
+        self, step: tf.Tensor | int, bounds: Mapping[str, float] | None = None
     ) -> dict[str, tf.Tensor]:
         """Returns the capacity C(t)."""
         del bounds

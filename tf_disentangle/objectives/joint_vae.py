@@ -70,7 +70,7 @@ class JointCapacityKL(KLTerm):
         self,
         kl: Mapping[str, tf.Tensor],
         step: tf.Tensor,
-        bounds: Mapping[str, float],
+        bounds: Mapping[str, float] | None = None,
     ) -> tf.Tensor:
         """Returns the term, a scalar."""
         terms, capacities = [], self.scheduled(step, bounds)
@@ -86,11 +86,11 @@ class JointCapacityKL(KLTerm):
         return tf.add_n(terms)
 
     def scheduled(
-        self, step: tf.Tensor | int, bounds: Mapping[str, float]
+        self, step: tf.Tensor | int, bounds: Mapping[str, float] | None = None
     ) -> dict[str, tf.Tensor]:
         """Returns the capacities, the discrete one clipped at its bound."""
         discrete = self.discrete_capacity(step)
-        if DISCRETE in bounds:
+        if bounds and DISCRETE in bounds:
             discrete = tf.minimum(discrete, bounds[DISCRETE])
         if self.capacity is None:
             return {"capacity_discrete": discrete}
@@ -124,7 +124,7 @@ class WeightedGroups(KLTerm):
         self,
         kl: Mapping[str, tf.Tensor],
         step: tf.Tensor,
-        bounds: Mapping[str, float],
+        bounds: Mapping[str, float] | None = None,
     ) -> tf.Tensor:
         """Returns the weighted sum of the parts, [B]."""
         del step, bounds

@@ -93,18 +93,18 @@ class KLTerm(abc.ABC):
         self,
         kl: Mapping[str, tf.Tensor],
         step: tf.Tensor,
-        bounds: Mapping[str, float],
+        bounds: Mapping[str, float] | None = None,
     ) -> tf.Tensor:
         """Maps the named parts of the KL, each [B], to a term [B] or scalar, in nats.
 
         Args:
             kl: The parts, in nats.
             step: int64 scalar, the number of steps done.
-            bounds: The most nats of those parts that have a bound.
+            bounds: The most nats of those parts that have a bound; None if none has.
         """
 
     def scheduled(
-        self, step: tf.Tensor | int, bounds: Mapping[str, float]
+        self, step: tf.Tensor | int, bounds: Mapping[str, float] | None = None
     ) -> dict[str, tf.Tensor]:
         """Returns what changes with the step by the names that the records give it.
 
@@ -190,14 +190,14 @@ class WeightedKL(KLTerm):
         self,
         kl: Mapping[str, tf.Tensor],
         step: tf.Tensor,
-        bounds: Mapping[str, float],
+        bounds: Mapping[str, float] | None = None,
     ) -> tf.Tensor:
         """Returns beta * KL, [B]."""
         beta = self.scheduled(step, bounds).get("beta", self.beta)
         return beta * tf.add_n(list(kl.values()))
 
     def scheduled(
-        self, step: tf.Tensor | int, bounds: Mapping[str, float]
+        self, step: tf.Tensor | int, bounds: Mapping[str, float] | None = None
     ) -> dict[str, tf.Tensor]:
         """Returns beta, if it is a schedule."""
         del bounds
