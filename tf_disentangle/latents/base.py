@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tf_disentangle import checks
+from tf_disentangle import checks, configs
 from tf_disentangle.distributions import kl_or_monte_carlo
 from tf_disentangle.interfaces import CodeColumn
 from tf_disentangle.priors.base import Prior, StandardNormalPrior
@@ -19,7 +19,7 @@ from tf_disentangle.priors.base import Prior, StandardNormalPrior
 tfd = tfp.distributions
 
 
-class Latents(keras.layers.Layer):
+class Latents(configs.Configured, keras.layers.Layer):
     """L latents: a family of posteriors and any prior that fits it.
 
     A subclass says how many numbers the encoder emits and what q(z|x) they make:
@@ -58,6 +58,20 @@ class Latents(keras.layers.Layer):
         self.prior.check_posterior(self.posterior_type)
         self.prior.build((None, self.num_latents))
         self.built = True
+
+    # ---- Shim until the configs of latents and priors are merged.
+
+    def get_config(self):  # noqa: ANN201, D102
+        from tf_disentangle import configs
+
+        values = {k: v for k, v in self._config.items() if k != "name"}
+        return {k: configs.serialize(v) for k, v in values.items()}
+
+    @classmethod
+    def from_config(cls, config):  # noqa: ANN001, ANN206, D102
+        from tf_disentangle import configs
+
+        return cls(**{name: configs.deserialize(v) for name, v in config.items()})
 
     @property
     def num_parameters(self) -> int:

@@ -131,7 +131,7 @@ class Speed(IntervalCallback):
 class Validate(IntervalCallback):
     """Adds the terms on held-out images, and keeps the best checkpoint by one of them.
 
-    By the model's `monitored`, such as the ELBO, if it names one.
+    By the model's `checkpoint_metric`, such as the ELBO, if it names one.
 
     Args:
         interval: Steps per epoch of `fit`.
@@ -162,8 +162,8 @@ class Validate(IntervalCallback):
         terms, per_latent = self._validation()
         logs.update({f"validation/{name}": value for name, value in terms.items()})
         logs[f"{self.model.per_latent}_per_latent"] = [float(v) for v in per_latent]
-        if terms.get(self.model.monitored, -math.inf) > self.best:
-            self.best = terms[self.model.monitored]
+        if terms.get(self.model.checkpoint_metric, -math.inf) > self.best:
+            self.best = terms[self.model.checkpoint_metric]
             self._checkpoints.save(step, best=True)
 
 
