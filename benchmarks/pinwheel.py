@@ -63,7 +63,7 @@ def measure(model, points):
         float(np.mean(kl)),
         float(np.mean(mmd)),
         float(np.mean(reconstruction)),
-        log_evidence(model, points).mean,
+        log_evidence(model, points).score,
     )
 
 

@@ -10,29 +10,8 @@ from tqdm import tqdm
 
 from tf_disentangle import checks
 from tf_disentangle.interfaces import Dataset, Encoder
-from tf_disentangle.models import VAE, log_evidence
+from tf_disentangle.models import VAE, LogEvidence, log_evidence
 from tf_disentangle.models.importance import has_density
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class LogEvidence:
-    """Result of the metric of `log_evidence_of`.
-
-    Attributes:
-        score: Mean estimate of log p(x), nats per image, higher is better; on average
-            at most the truth.
-        standard_error: Of that mean, over the images.
-        effective_samples: Median over the images of the number of draws that carry the
-            estimate, from 1 to K; near 1 it lies far below log p(x).
-        per_image: float64 [N], the estimates.
-        protocol: Numbers of images and of draws.
-    """
-
-    score: float
-    standard_error: float
-    effective_samples: float
-    per_image: np.ndarray
-    protocol: str
 
 
 def log_evidence_of(model: VAE, held_out: np.ndarray) -> Callable[..., LogEvidence]:
@@ -77,12 +56,7 @@ def log_evidence_of(model: VAE, held_out: np.ndarray) -> Callable[..., LogEviden
                 seed=seed,
                 on_images=bar.update,
             )
-        return LogEvidence(
-            score=found.mean,
-            standard_error=float(found.per_image.std(ddof=1) / np.sqrt(count)),
-            effective_samples=float(np.median(found.effective_samples)),
-            per_image=found.per_image,
-            protocol=f"{count} held-out images, {num_samples} draws",
-        )
+        protocol = f"{count} held-out images, {num_samples} draws"
+        return dataclasses.replace(found, protocol=protocol)
 
     return evidence
