@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Collection, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -38,6 +39,16 @@ class LoadedRun:
     def dataset(self) -> Dataset:
         """The data set that it was trained on."""
         return self.experiment.dataset
+
+    @property
+    def data(self) -> Dataset:
+        """The data set that it was trained on."""
+        return self.experiment.dataset
+
+    @property
+    def batches(self) -> Any:
+        """Indices of training and held-out images."""
+        return self.experiment.batches
 
     def encode(self, images: np.ndarray) -> np.ndarray:
         """Maps uint8 images [N, H, W, C] to codes [N, L]."""

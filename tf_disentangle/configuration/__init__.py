@@ -64,7 +64,7 @@ def register() -> dict[str, Callable[..., Any]]:
         distributions.LIKELIHOODS,
         latents.LATENTS,
         priors.PRIORS,
-        metrics.METRICS,
+        {m.function.__name__: m.on_data for m in metrics.METRICS.values()},
         models.MODELS,
         networks.CRITICS,
         networks.DECODERS,

@@ -46,6 +46,7 @@ def evaluate(
     *,
     seeds: Sequence[int] | None = None,
     columns: Sequence[CodeColumn] | None = None,
+    held_out: np.ndarray | None = None,
     confidence: float = 0.95,
     bounds: bool = False,
     floor_encoders: Sequence[Encoder] = (),
@@ -70,6 +71,8 @@ def evaluate(
             None leaves each metric its own.
         columns: What the columns of the codes hold, for the metrics that ask; None
             asks a `PosteriorEncoder`.
+        held_out: Numbers of the images that were not trained on, for the metrics that
+            ask; None takes any image.
         confidence: Of the intervals, in (0, 1).
         bounds: Whether to give each score its floor and its ceiling, under the same
             protocol, seeds and data (`metrics.bounds`).
@@ -104,8 +107,9 @@ def evaluate(
         columns = encoder.columns
     calls = calls_of(metrics)
     shared = _shared(options, calls)
-    if progress is not None:
-        shared["progress"] = progress
+    for name, value in (("progress", progress), ("held_out", held_out)):
+        if value is not None:
+            shared[name] = value
     # Each image is encoded once for all metrics and seeds.
     cached = EncodedFactors(data, encoder)
 

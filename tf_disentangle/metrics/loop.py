@@ -201,7 +201,8 @@ def call_id(call: Call, values: Mapping[str, Any]) -> str:
     By this name `evaluate` finds a result that is there already.
     """
     passed = {**call.options, **values}
-    passed.pop("progress", None)
+    for name in ("progress", "held_out"):  # These are the run's, not the caller's.
+        passed.pop(name, None)
     inner = ", ".join(f"{k}={_shown(v)}" for k, v in sorted(passed.items()))
     return f"{call.name}({inner})"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -137,3 +138,51 @@ class ModelEncoder(PosteriorEncoder):
         if scale.ndim == 3:
             scale = scale[:, *np.tril_indices(scale.shape[1])]
         return np.concatenate([mean, scale], axis=1)
+
+
+class UntrainedEncoder:
+    """The encoder of a model with the weights that it had before its first step.
+
+    Floors of scores are made of such encoders (`metrics.bounds`). The weights of the
+    network are exchanged for the time of a call.
+
+    Args:
+        model: A model whose encoder can be made anew from its own configuration.
+        seed: Seed of the weights, at least 0; each gives other ones.
+
+    Attributes:
+        architecture: A checksum of the network and the latents, equal for equal ones.
+    """
+
+    def __init__(self, model: LatentModel, seed: int = 0) -> None:
+        self.model = model
+        network = model.encoder
+        own = network.get_config()
+        text = f"{own} {type(model.latents).__name__} {model.latents.num_latents}"
+        self.architecture = hashlib.sha256(text.encode()).hexdigest()[:16]
+        config = _reseeded(own, checks.integer(seed, "seed", at_least=0))
+        self._weights = type(network).from_config(config).get_weights()
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Maps uint8 images [B, H, W, C], or vectors, to codes, float32 [B, L]."""
+        network = self.model.encoder
+        trained = network.get_weights()
+        network.set_weights(self._weights)
+        try:
+            return self.model.encode(images)
+        finally:
+            network.set_weights(trained)
+
+
+def _reseeded(config: Any, seed: int) -> Any:
+    """Returns a configuration of Keras with other seeds, each by its own place."""
+    if isinstance(config, dict):
+        return {
+            name: seed * 1_000 + value + 1
+            if name == "seed" and isinstance(value, int)
+            else _reseeded(value, seed)
+            for name, value in config.items()
+        }
+    if isinstance(config, list | tuple):
+        return type(config)(_reseeded(value, seed) for value in config)
+    return config

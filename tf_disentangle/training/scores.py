@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from tf_disentangle.interfaces import CodeColumn, Dataset, Encoder
-from tf_disentangle.metrics import EncodedFactors, columns_for
-from tf_disentangle.metrics.estimators.shared_fits import sharing_fits
-from tf_disentangle.metrics.results import as_row, numbers
+from tf_disentangle.metrics import Evaluation, check_arguments, evaluate
+from tf_disentangle.metrics.results import as_row, scalars
 from tf_disentangle.training.callbacks import IntervalCallback
 from tf_disentangle.training.run_folder import RunFolder
 
@@ -36,21 +33,13 @@ def score(
         metrics: To call with both.
         columns: What the columns of the codes hold, for the metrics that ask.
     """
-    results: dict[str, Any] = {}
-    if len(metrics) > 1:  # They share the codes of the images that both ask for.
-        encode = EncodedFactors(dataset, encode)
-    with sharing_fits():
-        for metric in metrics:
-            name = name_of(metric)
-            result = metric(dataset, encode, **columns_for(metric, columns, name))
-            if name in results:
-                name = f"{name} ({getattr(result, 'protocol', len(results))})"
-            results[name] = result
-    return results
-
-
-class _Reached(Exception):
-    """A metric came as far as its first image."""
+    if not metrics:
+        return {}
+    table = evaluate(dataset, encode, metrics, columns=columns)
+    return {
+        name: entry.results[0] if isinstance(entry, Evaluation) else entry
+        for name, entry in table.items()
+    }
 
 
 def dry_run(
@@ -65,14 +54,8 @@ def dry_run(
     Raises:
         Whatever a metric raises for its arguments.
     """
-
-    def encode(images: np.ndarray) -> np.ndarray:
-        raise _Reached
-
     for metric in metrics:
-        with contextlib.suppress(_Reached):
-            options = columns_for(metric, columns, name_of(metric))
-            metric(dataset, encode, **options)
+        check_arguments(metric, dataset, columns)
 
 
 def name_of(metric: Metric) -> str:
@@ -140,5 +123,5 @@ def record_scores(
         return
     with writer.as_default(step):
         for name, result in results.items():
-            for part, value in numbers(result).items():
+            for part, value in scalars(result).items():
                 tf.summary.scalar(f"{name}/{part}", value)
