@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -187,25 +187,64 @@ class Dataset(configs.Configured, abc.ABC):
 
 
 class Encoder(Protocol):
-    """An encoder as metrics and pictures see it."""
+    """An encoder as metrics and pictures see it: any callable from images to codes."""
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Maps uint8 images [B, H, W, C], or vectors, to codes [B, L]."""
 
 
-@runtime_checkable
-class RandomEncoder(Protocol):
-    """An encoder with random codes, in two steps: what it knows of an image, a draw.
+class PosteriorEncoder(abc.ABC):
+    """An encoder that also knows its posterior q(z|x), and a model's evidence.
 
-    The first step depends on the image alone, so that metrics take it once for each
-    image and draw as many codes as they need.
+    Metrics that ask for `Input.ENCODER` take such an encoder only, and codes are drawn
+    from q(z|x), anew for each draw of an image, where `sampled` is True.
+
+    Attributes:
+        sampled: Whether codes are drawn from q(z|x); else they are its deterministic
+            codes, such as the mean.
+        columns: What the columns of the codes hold; None if it is not known.
     """
 
-    def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Maps uint8 images [B, H, W, C] to what is known of them, [B, P]."""
+    sampled: bool = False
+    columns: Sequence[CodeColumn] | None = None
 
-    def draw(self, known: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Draws a code for each row of [B, P], [B, L]."""
+    @abc.abstractmethod
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Maps uint8 images [B, H, W, C], or vectors, to codes [B, L]."""
+
+    @abc.abstractmethod
+    def parameters(self, images: np.ndarray) -> np.ndarray:
+        """Maps images to what `draw` needs to know of their posterior, [B, P]."""
+
+    @abc.abstractmethod
+    def draw(self, parameters: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Draws one code for each row of parameters [B, P], [B, L]."""
+
+    @abc.abstractmethod
+    def gaussian_moments(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns means [B, L] and standard deviations [B, L] of q(z|x).
+
+        Raises:
+            ArgumentError: If q(z|x) is no diagonal Gaussian or p(z) is not N(0, I).
+        """
+
+    @abc.abstractmethod
+    def log_evidence(
+        self,
+        images: np.ndarray,
+        *,
+        num_samples: int,
+        seed: int,
+        on_images: Callable[[int], object] | None = None,
+    ) -> Any:
+        """Estimates log p(x) of images [B, ...] by importance weights.
+
+        Returns:
+            A frozen dataclass with `score`, the mean in nats, and `protocol`.
+
+        Raises:
+            ArgumentError: If the prior has no density, or the model no likelihood.
+        """
 
 
 class Decode(Protocol):

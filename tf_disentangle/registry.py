@@ -65,7 +65,7 @@ PARTS: Mapping[str, Mapping[str, Part]] = {
     "decoders": networks.DECODERS,
     "critics": networks.CRITICS,
     "data sets": datasets.DATASETS,
-    "metrics": {metric.__name__: metric for metric in metrics.METRICS.values()},
+    "metrics": {m.function.__name__: m.on_data for m in metrics.METRICS.values()},
     **{
         kind: {k: v for k, v in sorted(vars(module).items()) if isinstance(v, type)}
         for kind, module in KERAS.items()

@@ -43,7 +43,7 @@ def main(values: flags.FlagValues) -> int:
             **networks.CRITICS,
         },
         "Data sets": datasets.DATASETS,
-        "Metrics": metrics.METRICS,
+        "Metrics": {n: m.on_data for n, m in metrics.METRICS.items()},
     }
     for title, table in tables.items():
         print(title)

@@ -16,7 +16,7 @@ from tf_disentangle.distributions import kl_or_monte_carlo
 tfd = tfp.distributions
 
 
-class Prior(configs.Configured, keras.layers.Layer):
+class Prior(keras.layers.Layer):
     """A prior over L latents.
 
     It is a Keras layer so that a trainable prior is trained and saved through
@@ -45,20 +45,6 @@ class Prior(configs.Configured, keras.layers.Layer):
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """Returns the prior that `get_config` described, not built yet."""
         return cls(**configs.deserialize(dict(config)))
-
-    # ---- Shim until the configs of latents and priors are merged.
-
-    def get_config(self):  # noqa: ANN201, D102
-        from tf_disentangle import configs
-
-        values = {k: v for k, v in self._config.items() if k != "name"}
-        return {k: configs.serialize(v) for k, v in values.items()}
-
-    @classmethod
-    def from_config(cls, config):  # noqa: ANN001, ANN206, D102
-        from tf_disentangle import configs
-
-        return cls(**{name: configs.deserialize(v) for name, v in config.items()})
 
     def build(self, input_shape: tuple) -> None:
         """Learns L from the shape [B, L] of the latents."""
