@@ -80,6 +80,7 @@ class _Part:
         least_batch: One image alone says nothing of the aggregate posterior.
         weight: At least 0.
         estimator: Of log q(z), "stratified" or "weighted".
+        name: Name of the term in the rows of a run.
     """
 
     least_batch: ClassVar[int] = 2
