@@ -11,7 +11,7 @@ Importing this module imports TensorFlow.
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import keras
@@ -29,7 +29,8 @@ from tf_disentangle import (
     training,
 )
 
-Part = Callable[..., Any]
+#: A class or function.
+Part = Any
 
 #: Kinds that are Keras's own: every class of these modules.
 KERAS: Mapping[str, types.ModuleType] = {
@@ -78,7 +79,7 @@ GIVEN: Mapping[str, Collection[str]] = {
     "models": ("image_shape", "seed"),
     "encoders": ("image_shape", "num_outputs", "seed", "dtype"),
     "decoders": ("num_latents", "image_shape", "seed", "dtype"),
-    "critics": ("num_latents", "seed", "dtype"),
+    "critics": ("num_inputs", "seed", "dtype"),
     "metrics": ("dataset", "data", "encode", "encoder", "codes", "factors", "columns"),
 }
 

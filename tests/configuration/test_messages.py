@@ -66,6 +66,7 @@ def takes_parts(thing=None, work=None, things=()):
         checks.require_type(thing, checks.ArgumentError, "thing", remedy)
     rule = "be a function (codes) -> score"
     checks.require(work is None or callable(work), "work", rule, work, remedy)
+    checks.require_type(things, (list, tuple), "things", remedy)
     for item in things:
         checks.require_type(item, checks.ArgumentError, "things", remedy)
 
@@ -82,6 +83,8 @@ def takes_parts(thing=None, work=None, things=()):
         ("work = @Intervals()", "write @Intervals without parentheses."),
         ("work = 'elbo'", "write @elbo without quotes."),
         # No rule of gin was broken.
+        ("things = @elbo", ""),
+        ("work = [@elbo]", ""),
         ("thing = @Intervals()", ""),
         ("thing = 3", ""),
         ("thing = 'of nobody'", ""),

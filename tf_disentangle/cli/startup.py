@@ -1,15 +1,17 @@
-"""TensorFlow's import without its notes on stderr."""
+"""TensorFlow's import: for the right backend, quick, without notes on stderr."""
 
 from __future__ import annotations
 
 import contextlib
 import gc
+import json
 import os
+import pathlib
 import sys
 import tempfile
 from collections.abc import Iterator
 
-from tf_disentangle import determinism
+from tf_disentangle import checks, determinism
 
 
 def import_tensorflow() -> None:
@@ -18,7 +20,11 @@ def import_tensorflow() -> None:
     TensorFlow 2.21 writes them to file descriptor 2 before its log levels apply
     (TF_CPP_MIN_LOG_LEVEL does not hold them back). If the import fails they are
     shown, since then they may say why.
+
+    Raises:
+        ArgumentError: If Keras is set up for another backend.
     """
+    require_tensorflow_backend()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _held_back_stderr(), _no_collection():
         import tensorflow as tf
@@ -26,6 +32,27 @@ def import_tensorflow() -> None:
 
         determinism.run_operations_in_turn()
     tf.get_logger().setLevel("ERROR")
+
+
+def require_tensorflow_backend() -> None:
+    """Refuses another backend of Keras than TensorFlow, before Keras is imported.
+
+    Raises:
+        ArgumentError: If the environment or Keras's own settings name another.
+    """
+    name, backend = "KERAS_BACKEND", os.environ.get("KERAS_BACKEND", "")
+    remedy = "Unset it, or set KERAS_BACKEND=tensorflow."
+    if not backend:
+        home = os.environ.get("KERAS_HOME") or pathlib.Path.home() / ".keras"
+        file = pathlib.Path(home) / "keras.json"
+        try:
+            backend = json.loads(file.read_text(encoding="utf-8")).get("backend", "")
+        except (OSError, ValueError, AttributeError):
+            return  # Keras takes its defaults then, as we do.
+        name = f'"backend" in {file}'
+        remedy = "Set KERAS_BACKEND=tensorflow for this command, or change the file."
+    rule = "be tensorflow, on which the models are built"
+    checks.require(backend in ("", "tensorflow"), name, rule, backend, remedy)
 
 
 @contextlib.contextmanager

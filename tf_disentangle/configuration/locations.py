@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import pathlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import gin
 
-_PACKAGE = pathlib.Path(importlib.util.find_spec("tf_disentangle").origin).parent
+_PACKAGE = pathlib.Path(__file__).resolve().parents[1]
 MACRO = "gin.macro"
 
 

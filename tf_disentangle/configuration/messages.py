@@ -115,21 +115,22 @@ def _binding(text: str, calls: list[_Call]) -> str:
 def _as_gin_writes_it(key: Key, text: str) -> str:
     """Returns how gin writes what was meant, if its @, () or quotes are at fault."""
     rule, _, received = text.partition("; received ")
+    takes_function = re.search(r"\b(?:function|callable)s?\b", rule)
     value = value_of(key)
     for reference in gin.config.iterate_references(value):
         name = f"@{reference.scoped_selector}"
-        function = reference.configurable.name
         if reference.config_key[1] == MACRO:
             continue
-        if not reference.evaluate:
-            if re.match(rf"\[?the (?:class|function) {function}\b", received):
-                return f": write {name}() with its parentheses."
-        elif re.search(r"\b(?:functions?|callables?)\b", rule):
+        if reference.evaluate and takes_function:
             return f": write {name} without parentheses."
+        is_uncalled = re.match(r"\W*(?:the|a) (?:class|function)\b", received)
+        if is_uncalled and not takes_function and not re.search(r"\blist\b", rule):
+            return f": write {name}() with its parentheses."
     if isinstance(value, str):
         known = {name.lower(): name for name in names.known()}
         name = known.get(value.lower(), "")
-        call = "" if re.search(r"\b(?:function|callable)\b", rule) else "()"
+        takes_function = takes_function or re.search(r"\bPass a function", received)
+        call = "" if takes_function else "()"
         return f": write @{name}{call} without quotes." if name else ""
     return ""
 

@@ -54,7 +54,9 @@ def parameters(part: Any) -> dict[str, inspect.Parameter]:
     """
     functions = [inspect.unwrap(part)]
     if isinstance(part, type):
-        functions = [c.__init__ for c in part.__mro__[:-1] if "__init__" in vars(c)]
+        functions = [
+            vars(c)["__init__"] for c in part.__mro__[:-1] if "__init__" in vars(c)
+        ]
     found: dict[str, inspect.Parameter] = {}
     for function in functions:
         signature = inspect.signature(function).parameters

@@ -209,8 +209,8 @@ def _import(context: Any, statement: Any, where: Origin) -> None:
     try:
         context.process_import(statement)
     except Exception as error:
-        missing = isinstance(error, ModuleNotFoundError)
-        if missing and module.startswith(error.name or "?"):
+        missing = isinstance(error, ModuleNotFoundError) and error.name
+        if missing and module.startswith(missing):
             at = ". It is looked for in the current folder and what is installed"
         elif isinstance(error, SyntaxError):
             at = f" ({error.filename}, line {error.lineno})"

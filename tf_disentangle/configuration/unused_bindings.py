@@ -48,11 +48,11 @@ def drop_unused() -> list[str]:
     unused = unused_bindings()
     mistakes = [key for key in unused if origins[key].source.is_users]
     if mistakes:
-        lines = "".join(f"\n  {described(k)}: {_reason(k)}" for k in mistakes)
+        text = "".join(f"\n  {described(k)}: {_reason(k)}" for k in mistakes)
         noun = "binding" if len(mistakes) == 1 else "bindings"
         raise checks.ArgumentError(
             f"every binding must be used; received {len(mistakes)} {noun} that "
-            f"nothing in this run uses:{lines}"
+            f"nothing in this run uses:{text}"
         )
     lines = _by_file(unused)
     for key in unused:
