@@ -211,8 +211,7 @@ class Plotter:
         movement = visualization.movement(
             self._decoder(1),
             codes[:_NUM_MEASURED],
-            visualization.code_quantiles(codes, 5),
-            self._columns,
+            visualization.occurring_values(codes, self._columns),
         )
         moves = visualization.moves_image(movement)
         name = {"kl": "KL", "information": "information"}[self._model.per_latent]

@@ -12,7 +12,11 @@ from tf_disentangle.visualization.dataset_figure import dataset_figure
 from tf_disentangle.visualization.grid import image_grid
 from tf_disentangle.visualization.io import save_gif, save_png
 from tf_disentangle.visualization.matrices import covariances, latent_factor_matrix
-from tf_disentangle.visualization.movement import movement, moves_image
+from tf_disentangle.visualization.movement import (
+    movement,
+    moves_image,
+    occurring_values,
+)
 from tf_disentangle.visualization.reconstructions import reconstructions
 from tf_disentangle.visualization.samples import samples, samples_by_category
 from tf_disentangle.visualization.scatter import scatter, scatters
@@ -34,6 +38,7 @@ __all__ = [
     "movement",
     "moves_image",
     "normal_quantiles",
+    "occurring_values",
     "reconstructions",
     "samples",
     "samples_by_category",

@@ -31,6 +31,8 @@ from tf_disentangle.visualization.grid import (
 
 # The default steps.
 _LIMITS, _NUM_STEPS, _NUM_FRAMES = (-2.0, 2.0), 9, 15
+# Frames have few tiles, under labels that are wide.
+_FRAME_PIXELS = 128
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -188,6 +190,8 @@ def traversal_frames(
     )
     # Of n images in a row, that number t n // S at step t.
     images = np.stack([row[np.arange(count) * len(row) // count] for row in plan.rows])
+    if scale is None:
+        scale = max(1, math.ceil(_FRAME_PIXELS / max(images.shape[2:4])))
     layout = Layout((num_rows, num_columns), images.shape[2:4], labels, scale=scale)
     tiles, present = in_rows(images, num_columns)
     forth = [
