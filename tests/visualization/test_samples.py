@@ -13,7 +13,7 @@ class TestSamples:
     def test_groups_side_by_side_in_order(self):
         first, second = noise(6, 5, 5, 3), noise(3, 5, 5, 3, seed=1)
         picture = samples({"hierarchical": first, "N(0, I)": second}, num_columns=2)
-        scale = 20
+        scale = 13
         left = np.array([place(picture, enlarged(x, scale)) for x in first])
         right = np.array([place(picture, enlarged(x, scale)) for x in second])
         assert left[:, 1].max() + 5 * scale < right[:, 1].min()
