@@ -161,17 +161,16 @@ def test_vectors_are_points_of_the_chosen_latents(monkeypatch):
         **NETWORKS,
     )
     vectors = np.random.default_rng(0).normal(size=(30, 1, 1, 3)).astype(np.float32)
-    seen = {}
-    monkeypatch.setattr(visualization, "scatters", seen.update)
-    for latents in (None, [0, 1], ["z3", "z0"], ["z0", "z3"]):
-        Plotter(model, vectors, latents=latents).figures()
-        *first, (_, codes) = [(k, v) for k, v in seen.items()]
-        seen[str(latents)] = codes["codes"]
-        del seen[[k for k in seen if k.startswith("codes")][0]]
-    data = seen["data"]["data"]
-    np.testing.assert_allclose(data, vectors[:, 0, 0, :2])
-    np.testing.assert_array_equal(seen["None"], seen["[0, 1]"])
-    np.testing.assert_array_equal(seen["['z3', 'z0']"][:, ::-1], seen["['z0', 'z3']"])
+    monkeypatch.setattr(visualization, "scatters", lambda panels: panels)
+
+    def points(latents):
+        (panels,) = Plotter(model, vectors, latents=latents).figures().values()
+        return panels["data"]["data"], [*panels.values()][-1]["codes"]
+
+    np.testing.assert_allclose(points(None)[0], vectors[:, 0, 0, :2])
+    np.testing.assert_array_equal(points(None)[1], points([0, 1])[1])
+    flipped = points(["z3", "z0"])[1][:, ::-1]
+    np.testing.assert_array_equal(points(["z0", "z3"])[1], flipped)
     with pytest.raises(ArgumentError, match="model must have images"):
         Plotter(model, vectors).traversals()
 

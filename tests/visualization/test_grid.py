@@ -55,11 +55,10 @@ class TestImageGrid:
             {"column_groups": [("a group label far wider than its tile", 1)]},
         ],
     )
-    @pytest.mark.parametrize("font_size", [8, 30])
-    def test_the_page_grows_with_its_text(self, labels, font_size):
+    def test_the_page_grows_with_its_text(self, labels):
         tile = noise(1, 1, 4, 4, 1)
         bare = image_grid(tile, scale=2)
-        picture = image_grid(tile, scale=2, font_size=font_size, **labels)
+        picture = image_grid(tile, scale=2, **labels)
         assert margins_are_white(picture)
         assert picture.shape[0] >= bare.shape[0]
         assert picture.shape[1] > bare.shape[1]
@@ -108,7 +107,6 @@ class TestImageGrid:
             ({"tile_labels": [["a"], ["b", "c"]]}, "tile_labels must have 2 labels"),
             ({"column_groups": [("a", 1)]}, "column_groups must add up to 2"),
             ({"scale": 0}, "scale must be at least 1"),
-            ({"font_size": 2}, "font_size must be at least 6"),
             ({"row_groups": [1]}, "row_groups must add up to 2"),
         ],
     )

@@ -15,10 +15,9 @@ INK = (30, 30, 30)
 FAINT = (150, 150, 150)
 FRAME = (185, 185, 185)
 
-#: Pixels of a line of a label; a title is larger by `TITLE_EXTRA`. Pictures of about
-#: 800 pixels stay legible in TensorBoard's thumbnails, which are half as wide.
-FONT_SIZE = 18
-TITLE_EXTRA = 4
+#: Pixels of a line of a label and of a title. Pictures of about 800 pixels stay legible
+#: in TensorBoard's thumbnails, which are half as wide.
+FONT_SIZE, TITLE_SIZE = 18, 22
 
 
 class Faint(str):
