@@ -60,10 +60,15 @@ def movement(
 def occurring_values(
     codes: np.ndarray, columns: Sequence[CodeColumn], num_steps: int = 5
 ) -> list[np.ndarray]:
-    """Returns the values that each latent takes among codes [N, L].
+    """Returns the values that each latent takes in the codes of many images.
 
-    Of a continuous latent these are `num_steps` steps from the 0.05 to the 0.95
-    quantile of its codes, of a categorical one the categories that occur.
+    Of a continuous latent these are even steps over `code_quantiles`, of a categorical
+    one the categories that occur.
+
+    Args:
+        codes: [N, L].
+        columns: What each of the L latents is.
+        num_steps: Steps of a continuous latent, at least 2.
     """
     steps = code_quantiles(codes, num_steps)
     return [
