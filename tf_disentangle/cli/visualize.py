@@ -15,8 +15,9 @@ assigned to it, with the factor's share of the votes that the latent won.
 
 from __future__ import annotations
 
+import pathlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from absl import flags
@@ -69,43 +70,57 @@ flags.DEFINE_integer(
 
 def main(values: flags.FlagValues) -> int:
     """Runs the command."""
-    indices, factors = parse_indices(values.images), parse_factors(values.factors)
+    choice = {
+        "images": parse_indices(values.images),
+        "factors": parse_factors(values.factors),
+        "limits": parse_range(values.range),
+        "num_steps": checks.integer(values.steps, "--steps", at_least=2),
+        "seed": checks.integer(values.seed, "--seed", at_least=0),
+        "latents": values.latents,
+    }
     rule = "not be given together with --factors"
-    checks.require(indices is None or factors is None, "--images", rule, values.images)
-    checks.integer(values.steps, "--steps", at_least=2)
-    checks.integer(values.seed, "--seed", at_least=0)
-    limits = parse_range(values.range)
+    both = values.images is not None and values.factors is not None
+    checks.require(not both, "--images", rule, values.images)
+    for path in draw(run_flags.load(values), values.output, **choice):
+        print(path)
+    return 0
 
-    run = run_flags.load(values)
+
+def draw(
+    run: Any,
+    folder: str | None,
+    *,
+    images: list[int] | None,
+    factors: dict[str, int] | None,
+    limits: tuple[float, float] | str,
+    num_steps: int,
+    seed: int,
+    latents: list[str] | None,
+) -> list[pathlib.Path]:
+    """Draws a run as the options say; returns the paths of the pictures."""
     from tf_disentangle import visualization
     from tf_disentangle.training.pictures import Plotter, num_images
 
-    images = run.experiment.images_to_draw(values.seed)
+    data, shown = run.dataset, run.experiment.images_to_draw(seed)
     if limits == "quantiles":
-        steps = visualization.normal_quantiles(values.steps)
+        steps = visualization.normal_quantiles(num_steps)
     elif limits == "codes":
-        steps = visualization.code_quantiles(run.encode(images), values.steps)
+        steps = visualization.code_quantiles(run.encode(shown), num_steps)
     else:
-        steps = np.linspace(*limits, values.steps)
-    if indices is not None:
-        rule = f"be below the number of images, {len(run.dataset)}"
-        checks.require(max(indices) < len(run.dataset), "--images", rule, max(indices))
-        images = run.dataset.images()[np.array(indices)]
+        steps = np.linspace(*limits, num_steps)
+    if images is not None:
+        rule = f"be below the number of images, {len(data)}"
+        checks.require(max(images) < len(data), "--images", rule, max(images))
+        shown = data.images()[np.array(images)]
     elif factors is not None:
-        rng = np.random.default_rng(values.seed)
-        images = images_with(run.dataset, factors, num_images(run.model), rng)
+        rng = np.random.default_rng(seed)
+        shown = images_with(data, factors, num_images(run.model), rng)
+    start = None if images is None else 0
     plotter = Plotter(
-        run.model,
-        images,
-        latents=values.latents,
-        values=steps,
-        start=None if indices is None else 0,
-        seed=values.seed,
+        run.model, shown, latents=latents, values=steps, start=start, seed=seed
     )
-    folder = values.output or run.folder.pictures
-    for path in plotter.save(folder, **run.experiment.annotations(run.step)):
-        print(path)
-    return 0
+    annotations = run.experiment.annotations(run.step)
+    return plotter.save(folder or run.folder.pictures, **annotations)
 
 
 def parse_range(text: str) -> tuple[float, float] | str:
