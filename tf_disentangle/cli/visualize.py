@@ -15,8 +15,9 @@ assigned to it, with the factor's share of the votes that the latent won.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import pathlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from absl import flags
@@ -69,37 +70,57 @@ flags.DEFINE_integer(
 
 def main(values: flags.FlagValues) -> int:
     """Runs the command."""
-    checks.integer(values.steps, "--steps", at_least=2)
-    checks.integer(values.seed, "--seed", at_least=0)
+    choice = {
+        "images": parse_indices(values.images),
+        "factors": parse_factors(values.factors),
+        "limits": parse_range(values.range),
+        "num_steps": checks.integer(values.steps, "--steps", at_least=2),
+        "seed": checks.integer(values.seed, "--seed", at_least=0),
+        "latents": values.latents,
+    }
     rule = "not be given together with --factors"
-    together = values.images is not None and values.factors is not None
-    checks.require(not together, "--images", rule, values.images)
-    limits, indices = parse_range(values.range), parse_indices(values.images)
-    factors = parse_factors(values.factors)
-
-    run = run_flags.load(values)
-    from tf_disentangle.training.pictures import Plotter, num_images
-
-    experiment, model, data = run.experiment, run.model, run.dataset
-    images = experiment.images_to_draw(values.seed)
-    steps = traversal_values(limits, values.steps, model.encode(images))
-    if indices is not None:
-        images = images_at(data, indices)
-    elif factors is not None:
-        rng = np.random.default_rng(values.seed)
-        images = images_with(data, factors, num_images(model), rng)
-    plotter = Plotter(
-        model,
-        images,
-        latents=values.latents,
-        values=steps,
-        start=None if indices is None else 0,
-        seed=values.seed,
-    )
-    folder = values.output or run.folder.pictures
-    for path in plotter.save(folder, **experiment.annotations(run.step)):
+    both = values.images is not None and values.factors is not None
+    checks.require(not both, "--images", rule, values.images)
+    for path in draw(run_flags.load(values), values.output, **choice):
         print(path)
     return 0
+
+
+def draw(
+    run: Any,
+    folder: str | None,
+    *,
+    images: list[int] | None,
+    factors: dict[str, int] | None,
+    limits: tuple[float, float] | str,
+    num_steps: int,
+    seed: int,
+    latents: list[str] | None,
+) -> list[pathlib.Path]:
+    """Draws a run as the options say; returns the paths of the pictures."""
+    from tf_disentangle import visualization
+    from tf_disentangle.training.pictures import Plotter, num_images
+
+    data, shown = run.dataset, run.experiment.images_to_draw(seed)
+    if limits == "quantiles":
+        steps = visualization.normal_quantiles(num_steps)
+    elif limits == "codes":
+        steps = visualization.code_quantiles(run.encode(shown), num_steps)
+    else:
+        steps = np.linspace(*limits, num_steps)
+    if images is not None:
+        rule = f"be below the number of images, {len(data)}"
+        checks.require(max(images) < len(data), "--images", rule, max(images))
+        shown = data.images()[np.array(images)]
+    elif factors is not None:
+        rng = np.random.default_rng(seed)
+        shown = images_with(data, factors, num_images(run.model), rng)
+    start = None if images is None else 0
+    plotter = Plotter(
+        run.model, shown, latents=latents, values=steps, start=start, seed=seed
+    )
+    annotations = run.experiment.annotations(run.step)
+    return plotter.save(folder or run.folder.pictures, **annotations)
 
 
 def parse_range(text: str) -> tuple[float, float] | str:
@@ -115,26 +136,7 @@ def parse_range(text: str) -> tuple[float, float] | str:
     return low, high
 
 
-def traversal_values(
-    limits: tuple[float, float] | str, num_steps: int, codes: np.ndarray
-) -> np.ndarray:
-    """Returns the steps [S] of all latents, or [L, S] of each.
-
-    Args:
-        limits: As `parse_range` returns them.
-        num_steps: S.
-        codes: Codes of many images, [N, L].
-    """
-    from tf_disentangle.visualization import code_quantiles, normal_quantiles
-
-    if limits == "quantiles":
-        return normal_quantiles(num_steps)
-    if limits == "codes":
-        return code_quantiles(codes, num_steps)
-    return np.linspace(*limits, num_steps)
-
-
-def parse_indices(texts: Sequence[str] | None) -> list[int] | None:
+def parse_indices(texts: list[str] | None) -> list[int] | None:
     """Returns the indices that --images gives."""
     if texts is None:
         return None
@@ -143,7 +145,7 @@ def parse_indices(texts: Sequence[str] | None) -> list[int] | None:
     return [int(text) for text in texts]
 
 
-def parse_factors(texts: Sequence[str] | None) -> dict[str, int] | None:
+def parse_factors(texts: list[str] | None) -> dict[str, int] | None:
     """Returns the value of each factor that --factors gives."""
     if texts is None:
         return None
@@ -154,25 +156,11 @@ def parse_factors(texts: Sequence[str] | None) -> dict[str, int] | None:
     return {name: int(value) for name, _, value in pairs}
 
 
-def images_at(data: Dataset, indices: Sequence[int]) -> np.ndarray:
-    """Returns images of a data set by index."""
-    rule = f"be below the number of images, {len(data)}"
-    checks.require(max(indices) < len(data), "--images", rule, max(indices))
-    return data.images()[np.array(indices)]
-
-
 def images_with(
-    data: Dataset, factors: dict[str, int], count: int, rng: np.random.Generator
+    data: Dataset, factors: Mapping[str, int], count: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Renders images with some factors fixed, the others drawn.
-
-    Args:
-        data: A set that has an image of every combination of factors.
-        factors: Values by the factor's name.
-        count: How many images.
-        rng: Draws the other factors, and noise if there is any.
-    """
-    complete = bool(data.factor_names) and "missing_combinations" not in data.traits
+    """Renders `count` images with values of some factors fixed, the others drawn."""
+    complete = data.factor_names and "missing_combinations" not in data.traits
     remedy = "Pass --images with indices instead."
     rule = "be left out for a data set without an image of every combination of factors"
     checks.require(complete, "--factors", rule, ", ".join(factors), remedy)

@@ -19,6 +19,8 @@ from tf_disentangle.models import InfoGAN, LatentModel
 # Of the images that a plotter has, so many are drawn as pairs, and so many are where
 # traversals start that measure how much a latent moves the image.
 _NUM_PAIRS, _NUM_MEASURED = 16, 16
+# What is decoded from the code of an image: of a GAN it is no reconstruction.
+_SAME_CODE = "generated from\nthe same code"
 _STANDARD_NORMAL, _UNIFORM = "z ~ N(0, I)", "c ~ uniform"
 
 
@@ -94,6 +96,7 @@ class Plotter:
         self._model = model
         self._images = np.array(images[: num_images(model)])
         require(len(self._images), "images", "hold at least one", len(images))
+        self._is_gan = isinstance(model, InfoGAN)
         self._columns = model.latents.columns
         self._latents = None if latents is None else self._indices(latents)
         self._values = np.linspace(-2, 2, 9) if values is None else np.asarray(values)
@@ -121,98 +124,86 @@ class Plotter:
         """
         if self._model.is_vector:
             return {"points": self._points()}
-        rows = self._rows(per_latent, factor_of_latent, votes)
-        return self._figures(rows)
+        codes = self._model.encode(self._images)
+        rows = self._rows(codes, per_latent, factor_of_latent, votes)
+        return self._figures(codes, rows)
 
-    def save(
-        self,
-        folder: str | os.PathLike,
-        per_latent: Sequence[float] = (),
-        factor_of_latent: Sequence[str] = (),
-        votes: Sequence[Sequence[int]] = (),
-    ) -> list[pathlib.Path]:
+    def save(self, folder: str | os.PathLike, **annotations: Any) -> list[pathlib.Path]:
         """Writes the figures as PNG, and the traversals of images as GIF too.
 
         Args:
             folder: Where to; it is made if need be.
-            per_latent: As `figures` takes it.
-            factor_of_latent: As `figures` takes it.
-            votes: As `figures` takes them.
+            **annotations: As `figures` takes them.
 
         Returns:
             The paths of the files.
         """
-        folder, frames = pathlib.Path(folder), None
+        folder = pathlib.Path(folder)
         if self._model.is_vector:
-            figures = self.figures()
-        else:
-            rows = self._rows(per_latent, factor_of_latent, votes)
-            figures = self._figures(rows)
-            frames = visualization.traversal_frames(self._decoder(1), **rows)
-        paths = [folder / f"{name}.png" for name in figures]
-        for path, figure in zip(paths, figures.values(), strict=True):
-            visualization.save_png(figure, path)
-        if frames is not None:
-            paths.append(folder / "traversals.gif")
-            visualization.save_gif(frames, paths[-1])
+            path = folder / "points.png"
+            visualization.save_png(self._points(), path)
+            return [path]
+        codes = self._model.encode(self._images)
+        rows = self._rows(codes, **annotations)
+        paths = []
+        for name, figure in self._figures(codes, rows).items():
+            paths.append(folder / f"{name}.png")
+            visualization.save_png(figure, paths[-1])
+        paths.append(folder / "traversals.gif")
+        frames = visualization.traversal_frames(self._decoder(1), **rows)
+        visualization.save_gif(frames, paths[-1])
         return paths
 
-    def traversals(
-        self,
-        per_latent: Sequence[float] = (),
-        factor_of_latent: Sequence[str] = (),
-        votes: Sequence[Sequence[int]] = (),
-    ) -> np.ndarray:
+    def traversals(self, **annotations: Any) -> np.ndarray:
         """Returns the figure of the traversals alone; see `figures`."""
         rule, shape = "have images, not vectors", self._model.image_shape
         require(not self._model.is_vector, "model", rule, shape)
-        return self._traversals(self._rows(per_latent, factor_of_latent, votes))
+        codes = self._model.encode(self._images)
+        return self._traversals(codes, self._rows(codes, **annotations))
 
     # ---- Images.
 
-    def _figures(self, rows: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        images = self._images[:_NUM_PAIRS]
-        decoded = self._decoder(1)(self._model.encode(images))
-        name, label = ("reconstructions", "reconstruction")
-        if isinstance(self._model, InfoGAN):
-            name, label = "same_codes", self._decoded_label
+    def _figures(
+        self, codes: np.ndarray, rows: Mapping[str, Any]
+    ) -> dict[str, np.ndarray]:
+        """Returns the figures, given the codes of the images and `_rows`."""
+        images, decoded = (
+            self._images[:_NUM_PAIRS],
+            self._decoder(1)(codes[:_NUM_PAIRS]),
+        )
+        name, label = "reconstructions", "reconstruction"
+        if self._is_gan:
+            name, label = "same_codes", _SAME_CODE
         return {
             name: visualization.reconstructions(images, decoded, label=label),
-            "traversals": self._traversals(rows),
+            "traversals": self._traversals(codes, rows),
             "samples": visualization.samples(self._samples(12)),
             **self._categories(),
             **self._hyperprior(),
         }
 
-    @property
-    def _decoded_label(self) -> str:
-        """What an image decoded from an image's code is: a GAN has no likelihood."""
-        is_gan = isinstance(self._model, InfoGAN)
-        return "generated from\nthe same code" if is_gan else "reconstruction"
-
-    def _traversals(self, rows: Mapping[str, Any]) -> np.ndarray:
-        decode, codes = self._decoder(1), self._model.encode(self._images)
-        start = self._start_index(codes)
+    def _traversals(self, codes: np.ndarray, rows: Mapping[str, Any]) -> np.ndarray:
+        """Returns the traversals below images and their reconstructions."""
+        start, decode = self._start_index(codes), self._decoder(1)
         shown = np.r_[start, np.delete(np.arange(len(codes)), start)][:_NUM_PAIRS]
-        images, decoded = self._images[shown], decode(codes[shown])
-        examples = {"original": images, self._decoded_label: decoded}
+        label = _SAME_CODE if self._is_gan else "reconstruction"
+        examples = {"original": self._images[shown], label: decode(codes[shown])}
         return visualization.traversals(decode, examples=examples, **rows)
 
     def _rows(
         self,
-        per_latent: Sequence[float],
-        factor_of_latent: Sequence[str],
-        votes: Sequence[Sequence[int]],
+        codes: np.ndarray,
+        per_latent: Sequence[float] = (),
+        factor_of_latent: Sequence[str] = (),
+        votes: Sequence[Sequence[int]] = (),
     ) -> dict[str, Any]:
-        """Returns code, order and labels of the rows."""
+        """Returns code, order and labels of the traversals."""
         # Over the codes that occur: on a fixed range the decoder answers to a latent
         # that the encoder never uses, too.
-        codes = self._model.encode(self._images)
         movement = visualization.movement(
             self._decoder(1),
             codes[:_NUM_MEASURED],
-            visualization.code_quantiles(codes, 5),
-            self._columns,
+            visualization.occurring_values(codes, self._columns),
         )
         moves = visualization.moves_image(movement)
         name = {"kl": "KL", "information": "information"}[self._model.per_latent]
@@ -222,9 +213,8 @@ class Plotter:
             if not moves[latent]:
                 lines.append("unused")
             elif len(factor_of_latent) and factor_of_latent[latent]:
-                lines.append(factor_of_latent[latent])
-                if len(votes):
-                    lines[-1] += _share(votes[latent])
+                share = _share(votes[latent]) if len(votes) else ""
+                lines.append(factor_of_latent[latent] + share)
             notes.append("\n".join(lines))
         order = self._latents
         return {

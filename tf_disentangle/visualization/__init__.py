@@ -4,16 +4,19 @@ Each function returns one picture [H, W, 3], or frames [T, H, W, 3]; `save_png` 
 `save_gif` write them. A model enters only as `decode(codes) -> images`.
 """
 
-from tf_disentangle.visualization.attribute_editing import (
-    attribute_editing,
-    edit_latent,
-)
 from tf_disentangle.visualization.dataset_figure import dataset_figure
 from tf_disentangle.visualization.grid import image_grid
 from tf_disentangle.visualization.io import save_gif, save_png
 from tf_disentangle.visualization.matrices import covariances, latent_factor_matrix
-from tf_disentangle.visualization.movement import movement, moves_image
-from tf_disentangle.visualization.reconstructions import reconstructions
+from tf_disentangle.visualization.movement import (
+    movement,
+    moves_image,
+    occurring_values,
+)
+from tf_disentangle.visualization.reconstructions import (
+    attribute_editing,
+    reconstructions,
+)
 from tf_disentangle.visualization.samples import samples, samples_by_category
 from tf_disentangle.visualization.scatter import scatter, scatters
 from tf_disentangle.visualization.traversals import (
@@ -28,12 +31,12 @@ __all__ = [
     "code_quantiles",
     "covariances",
     "dataset_figure",
-    "edit_latent",
     "image_grid",
     "latent_factor_matrix",
     "movement",
     "moves_image",
     "normal_quantiles",
+    "occurring_values",
     "reconstructions",
     "samples",
     "samples_by_category",

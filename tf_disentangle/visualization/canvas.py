@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-import unicodedata
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -16,10 +15,9 @@ INK = (30, 30, 30)
 FAINT = (150, 150, 150)
 FRAME = (185, 185, 185)
 
-#: Pixels of a line of a label; a title is larger by `TITLE_EXTRA`. Pictures of about
-#: 800 pixels stay legible in TensorBoard's thumbnails, which are half as wide.
-FONT_SIZE = 18
-TITLE_EXTRA = 4
+#: Pixels of a line of a label and of a title. Pictures of about 800 pixels stay legible
+#: in TensorBoard's thumbnails, which are half as wide.
+FONT_SIZE, TITLE_SIZE = 18, 22
 
 
 class Faint(str):
@@ -30,7 +28,7 @@ class Faint(str):
 _RANGE_SLACK = 1e-4
 _DECODE_BATCH = 256
 # The font that comes with pillow draws a box for these.
-_SPELLED_OUT = str.maketrans(
+_REPLACEMENTS = str.maketrans(
     {
         "\N{MINUS SIGN}": "-",
         "\N{EN DASH}": "-",
@@ -102,19 +100,9 @@ def decoded(decode: Decode, codes: np.ndarray) -> np.ndarray:
 
 
 def legible(text: str) -> str:
-    """Spells out what the font lacks: the Greek letter nu becomes "nu"."""
-    return "".join(_legible_character(c) for c in text.translate(_SPELLED_OUT))
-
-
-def _legible_character(character: str) -> str:
-    if ord(character) < 256:
-        return character
-    name = unicodedata.name(character, "")
-    for case, change in (("CAPITAL", str.capitalize), ("SMALL", str.lower)):
-        prefix = f"GREEK {case} LETTER "
-        if name.startswith(prefix):
-            return change(name.removeprefix(prefix).split()[-1])
-    return "?"
+    """Replaces what the font lacks: dashes by hyphens, other scripts by "?"."""
+    latin = text.translate(_REPLACEMENTS).encode("latin-1", errors="replace")
+    return latin.decode("latin-1")
 
 
 @functools.cache

@@ -14,7 +14,7 @@ from tf_disentangle.checks import integer, require
 from tf_disentangle.visualization.canvas import (
     FONT_SIZE,
     FRAME,
-    TITLE_EXTRA,
+    TITLE_SIZE,
     blank,
     draw_text,
     line_height,
@@ -87,7 +87,6 @@ class Layout:
         labels: The text; a frame may replace the title by one that is no longer.
         scale: Integer factor of the tiles; None makes small tiles readable.
         row_groups: Numbers of rows between wider gaps; None for even rows.
-        font_size: In pixels; the title is a little larger.
     """
 
     def __init__(
@@ -98,12 +97,9 @@ class Layout:
         *,
         scale: int | None = None,
         row_groups: Sequence[int] | None = None,
-        font_size: int = FONT_SIZE,
     ) -> None:
         labels.check(*shape)
         self._labels = labels
-        self._font_size = integer(font_size, "font_size", at_least=6)
-        self._title_size = font_size + TITLE_EXTRA
         if scale is None:
             scale = max(1, math.ceil(_READABLE_PIXELS / max(tile_shape)))
         self.scale = integer(scale, "scale", at_least=1)
@@ -144,7 +140,7 @@ class Layout:
 
     def _columns_across(self, num_columns: int) -> None:
         """Sets the left edges of columns and labels, and the width."""
-        size, labels = self._font_size, self._labels
+        size, labels = FONT_SIZE, self._labels
         cells = labels.row_cells()
         self._cell_x, x = [], _MARGIN
         for column in zip(*cells, strict=True):
@@ -161,12 +157,12 @@ class Layout:
             self._x += [left + pitch * column for column in range(count)]
             self._group_x.append(x + width / 2)
             x += width + _GROUP_GAP
-        title = _MARGIN + text_size(labels.title, self._title_size)[0]
+        title = _MARGIN + text_size(labels.title, TITLE_SIZE)[0]
         self._width = max(x - _GROUP_GAP, title) + _MARGIN
 
     def _rows_down(self, num_rows: int, group_ends: set[int]) -> None:
         """Sets the top edges of rows and labels, and the height."""
-        size, labels = self._font_size, self._labels
+        size, labels = FONT_SIZE, self._labels
 
         def band(texts: Sequence[str]) -> int:
             height = max((text_size(text, size)[1] for text in texts), default=0)
@@ -174,7 +170,7 @@ class Layout:
 
         y = _MARGIN
         if labels.title:
-            y += text_size(labels.title, self._title_size)[1] + _LABEL_GAP
+            y += text_size(labels.title, TITLE_SIZE)[1] + _LABEL_GAP
         self._group_y = y
         y += band([label for label, _ in labels.column_groups or ()])
         self._column_label_y = y
@@ -191,8 +187,8 @@ class Layout:
         self._height = self._y[-1] + height + _MARGIN
 
     def _draw_labels(self, page: Image.Image, title: str) -> None:
-        size, labels = self._font_size, self._labels
-        draw_text(page, _MARGIN, _MARGIN, title, self._title_size)
+        size, labels = FONT_SIZE, self._labels
+        draw_text(page, _MARGIN, _MARGIN, title, TITLE_SIZE)
         groups = zip(self._group_x, labels.column_groups or (), strict=False)
         for x, (label, _) in groups:
             draw_text(page, x, self._group_y, label, size, centre=True)
@@ -222,7 +218,6 @@ def image_grid(
     scale: int | None = None,
     present: np.ndarray | None = None,
     frame: bool = True,
-    font_size: int = FONT_SIZE,
 ) -> np.ndarray:
     """Tiles images into one labelled picture.
 
@@ -240,7 +235,6 @@ def image_grid(
         scale: Integer factor, at least 1; None enlarges to at least 64 pixels.
         present: bool [R, C], False where the page stays empty; None for all tiles.
         frame: Whether each tile has a thin grey line around it.
-        font_size: In pixels, at least 6.
 
     Returns:
         uint8 [height, width, 3].
@@ -258,7 +252,6 @@ def image_grid(
         labels,
         scale=scale,
         row_groups=row_groups,
-        font_size=font_size,
     )
     return layout.draw(tiles, present=present, frame=frame)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -16,7 +17,7 @@ from tf_disentangle.visualization.canvas import (
     line_height,
     text_size,
 )
-from tf_disentangle.visualization.grid import image_grid, in_rows
+from tf_disentangle.visualization.grid import Labels, Layout, image_grid, in_rows
 
 # Blue below zero, red above, nearly white at zero: ColorBrewer's RdBu in 11 steps,
 # which colour-blind readers can tell apart.
@@ -38,9 +39,7 @@ _DIVERGING = np.array(
 )
 _PANEL_PIXELS = 180
 _BAR_GAP, _BAR_WIDTH, _TICK_GAP = 10, 12, 5
-_MARGIN, _GAP = 8, 8
-# Cells are as wide as a number needs, and as a name of a factor.
-_CELL_HEIGHT, _MIN_CELL_WIDTH = 32, 68
+_CELL_HEIGHT, _MIN_CELL_WIDTH, _GAP = 32, 68, 8
 # Beyond it the red is so dark that black figures cannot be read.
 _DARKEST = 0.6
 
@@ -141,33 +140,20 @@ def latent_factor_matrix(
         rule = f"have one name for each of the {count}"
         require(len(names) == count, argument, rule, len(names))
     texts = [[_number(value) for value in row] for row in matrix]
-
-    def width_of(text: str) -> int:
-        return text_size(text, FONT_SIZE)[0]
-
-    entries = [*factor_names, *(text for row in texts for text in row)]
-    cell = max(_MIN_CELL_WIDTH, *(width_of(text) + 2 * _GAP for text in entries))
-    left = _MARGIN + max(map(width_of, rows)) + _GAP
-    line = line_height(FONT_SIZE)
-    top = _MARGIN + (text_size(title, FONT_SIZE)[1] + _GAP if title else 0)
-    top += line + _GAP
-    height, width = _CELL_HEIGHT * len(rows), cell * matrix.shape[1]
-    needed = max(left + width + 1, _MARGIN + width_of(title))
-    pixels = np.array(blank(top + height + 1 + _MARGIN, needed + _MARGIN))
-    pixels[top - 1 : top + height + 1, left - 1 : left + width + 1] = FRAME
-    cells = cell_colours(matrix).repeat(_CELL_HEIGHT, axis=0).repeat(cell, axis=1)
-    pixels[top : top + height, left : left + width] = cells
-    page = Image.fromarray(pixels)
-    draw_text(page, _MARGIN, _MARGIN, title, FONT_SIZE)
-    inset = (_CELL_HEIGHT - line) / 2
-    for k, name in enumerate(factor_names):
-        middle = left + (k + 0.5) * cell
-        draw_text(page, middle, top - line - _GAP / 2, name, FONT_SIZE, centre=True)
-        for d, row in enumerate(texts):
-            y = top + d * _CELL_HEIGHT + inset
-            draw_text(page, middle, y, row[k], FONT_SIZE, centre=True)
-    for d, name in enumerate(rows):
-        draw_text(page, _MARGIN, top + d * _CELL_HEIGHT + inset, name, FONT_SIZE)
+    entries = itertools.chain(factor_names, *texts)
+    width = max(text_size(text, FONT_SIZE)[0] for text in entries) + 2 * _GAP
+    cell = (_CELL_HEIGHT, max(_MIN_CELL_WIDTH, width))
+    shape = (*matrix.shape, *cell, 3)
+    tiles = np.broadcast_to(cell_colours(matrix)[:, :, None, None], shape)
+    layout = Layout(
+        matrix.shape, cell, Labels(title, rows=rows, columns=factor_names), scale=1
+    )
+    page = Image.fromarray(layout.draw(tiles))
+    for (d, k), _ in np.ndenumerate(matrix):
+        ys, xs = layout.tile(d, k)
+        top = (ys.start + ys.stop - line_height(FONT_SIZE)) / 2
+        middle = (xs.start + xs.stop) / 2
+        draw_text(page, middle, top, texts[d][k], FONT_SIZE, centre=True)
     return np.array(page)
 
 

@@ -18,7 +18,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from tf_disentangle.checks import integer, real, require
+from tf_disentangle.checks import integer, require
 from tf_disentangle.interfaces import CodeColumn, Decode
 from tf_disentangle.visualization.canvas import Faint, decoded, rgb
 from tf_disentangle.visualization.grid import (
@@ -31,6 +31,9 @@ from tf_disentangle.visualization.grid import (
 
 # The default steps.
 _LIMITS, _NUM_STEPS, _NUM_FRAMES = (-2.0, 2.0), 9, 15
+_PROBABILITIES = (0.05, 0.95)
+# Frames have few tiles, under labels that are wide.
+_FRAME_PIXELS = 128
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -188,6 +191,8 @@ def traversal_frames(
     )
     # Of n images in a row, that number t n // S at step t.
     images = np.stack([row[np.arange(count) * len(row) // count] for row in plan.rows])
+    if scale is None:
+        scale = max(1, math.ceil(_FRAME_PIXELS / max(images.shape[2:4])))
     layout = Layout((num_rows, num_columns), images.shape[2:4], labels, scale=scale)
     tiles, present = in_rows(images, num_columns)
     forth = [
@@ -197,65 +202,33 @@ def traversal_frames(
     return np.stack(forth + forth[-2:0:-1])
 
 
-def normal_quantiles(
-    num_steps: int = _NUM_STEPS, *, low: float = 0.05, high: float = 0.95
-) -> np.ndarray:
-    """Returns steps of equal probability under N(0, 1), from one quantile to another.
+def normal_quantiles(num_steps: int = _NUM_STEPS) -> np.ndarray:
+    """Returns steps of equal probability under N(0, 1), float64 [num_steps].
 
-    Args:
-        num_steps: S, at least 2.
-        low: Probability below the first step, in (0, 1).
-        high: Probability below the last step, above `low` and below 1.
-
-    Returns:
-        float64 [S]. The default limits are those of Dupont (2018), appendix G.
+    They go from the 0.05 to the 0.95 quantile, as in Dupont (2018), appendix G.
     """
+    integer(num_steps, "num_steps", at_least=2)
     inverse = statistics.NormalDist().inv_cdf
-    return np.array([inverse(p) for p in _probabilities(num_steps, low, high)])
+    return np.array([inverse(p) for p in np.linspace(*_PROBABILITIES, num_steps)])
 
 
-def code_quantiles(
-    codes: np.ndarray,
-    num_steps: int = _NUM_STEPS,
-    *,
-    low: float = 0.05,
-    high: float = 0.95,
-) -> np.ndarray:
-    """Returns evenly spaced steps for each latent over the range of its own codes.
+def code_quantiles(codes: np.ndarray, num_steps: int = _NUM_STEPS) -> np.ndarray:
+    """Returns even steps for each latent over its own codes, float64 [L, num_steps].
 
-    Args:
-        codes: [N, L], the codes of many images.
-        num_steps: S, at least 2.
-        low: Share of the codes below the first step, in (0, 1).
-        high: Share of the codes below the last step, above `low` and below 1.
-
-    Returns:
-        float64 [L, S].
+    They go from the 0.05 to the 0.95 quantile of `codes` [N, L], those of many images.
     """
     codes = np.asarray(codes, np.float64)
     good = codes.ndim == 2 and codes.size > 0 and np.isfinite(codes).all()
     require(good, "codes", "be finite, of shape [N, L]", codes.shape)
-    low, *_, high = _probabilities(num_steps, low, high)
-    return np.linspace(*np.quantile(codes, [low, high], axis=0), num_steps, axis=1)
+    integer(num_steps, "num_steps", at_least=2)
+    low, high = np.quantile(codes, _PROBABILITIES, axis=0)
+    return np.linspace(low, high, num_steps, axis=1)
 
 
 def step_labels(values: np.ndarray) -> list[str]:
     """Formats values alike: with one decimal where that is exact, else with two."""
     decimals = 1 if np.allclose(values, values.round(1)) else 2
     return [f"{value + 0.0:.{decimals}f}" for value in values.round(decimals)]
-
-
-def column_values(column: CodeColumn, steps: np.ndarray) -> np.ndarray:
-    """Returns the values that a latent takes: the steps, or each of its categories."""
-    return steps if column.num_values is None else np.arange(column.num_values)
-
-
-def _probabilities(num_steps: int, low: float, high: float) -> np.ndarray:
-    integer(num_steps, "num_steps", at_least=2)
-    real(low, "low", above=0.0)
-    real(high, "high", above=low)
-    require(high < 1, "high", "be less than 1", high)
-    return np.linspace(low, high, num_steps)
 
 
 def _steps(
@@ -289,29 +262,21 @@ def _plan(
         columns = [CodeColumn(f"z{latent}") for latent in range(num_latents)]
     if notes is None:
         notes = [()] * num_latents
-    per_latent = [("columns", columns), ("notes", notes)]
-    if steps.ndim == 2:
-        per_latent.append(("values", steps))
-    for name, entries in per_latent:
+    own_steps = [steps] * num_latents if steps.ndim == 1 else steps
+    entries = (("columns", columns), ("notes", notes), ("values", own_steps))
+    for name, sequence in entries:
         rule = f"have one entry per latent, {num_latents}"
-        require(len(entries) == num_latents, name, rule, len(entries))
+        require(len(sequence) == num_latents, name, rule, len(sequence))
     latents = list(range(num_latents)) if order is None else [int(d) for d in order]
-    require(
-        latents and all(0 <= latent < num_latents for latent in latents),
-        "order",
-        f"hold latents in [0, {num_latents})",
-        order,
-    )
+    in_range = latents and all(0 <= latent < num_latents for latent in latents)
+    require(in_range, "order", f"hold latents in [0, {num_latents})", order)
+    moves = []
     for latent in latents:
-        column = columns[latent]
-        fits = (column.kind == "categorical") == (column.num_values is not None)
+        kind, count = columns[latent].kind, columns[latent].num_values
+        fits = (kind == "categorical") == (count is not None)
         rule = "be given for a categorical latent, and for no other"
-        require(fits, f"columns[{latent}].num_values", rule, column.num_values)
-    if steps.ndim == 2:
-        steps = steps[latents]
-    shown = [columns[latent] for latent in latents]
-    each = [steps] * len(latents) if steps.ndim == 1 else steps
-    moves = [column_values(*pair) for pair in zip(shown, each, strict=True)]
+        require(fits, f"columns[{latent}].num_values", rule, count)
+        moves.append(own_steps[latent] if count is None else np.arange(count))
     codes = np.concatenate([np.tile(code, (len(move), 1)) for move in moves])
     ends = np.cumsum([len(move) for move in moves])
     for latent, end, move in zip(latents, ends, moves, strict=True):
@@ -322,4 +287,5 @@ def _plan(
         cells = [notes[d]] if isinstance(notes[d], str) else notes[d]
         style = Faint if d in unused else str
         labels.append([style(cell) for cell in (columns[d].name, *cells)])
-    return _Plan(steps, shown, labels, rows)
+    steps = steps if steps.ndim == 1 else steps[latents]
+    return _Plan(steps, [columns[d] for d in latents], labels, rows)

@@ -1,4 +1,4 @@
-"""Sheets of data sets: which images stand where."""
+"""Figures of data sets: which images stand where."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from tests.datasets.tiny import Tiny
 from tests.visualization.pixels import enlarged, margins_are_white, places
 from tf_disentangle.checks import ArgumentError
 from tf_disentangle.datasets import Noisy, Pinwheel, Subset
-from tf_disentangle.visualization import dataset_sheet
+from tf_disentangle.visualization import dataset_figure
 
 TINY = Tiny()
 
@@ -30,7 +30,7 @@ class Remembering(Tiny):
 
 def test_each_factor_takes_its_values_in_its_row():
     data = Remembering()
-    picture = dataset_sheet(data, np.random.default_rng(0), num_columns=4, scale=2)
+    picture = dataset_figure(data, np.random.default_rng(0), num_columns=4, scale=2)
     assert margins_are_white(picture)
     asked = data.asked[-11:]
     assert asked[:4] == [[x, 3, 1] for x in range(4)]
@@ -51,11 +51,11 @@ def test_each_factor_takes_its_values_in_its_row():
 def test_training_images_stand_above():
     few = Subset(TINY, [7, 30, 55])
     rng = np.random.default_rng(0)
-    picture = dataset_sheet(few, rng, num_columns=10, num_sample_rows=3, scale=1)
+    picture = dataset_figure(few, rng, num_columns=10, num_sample_rows=3, scale=1)
     top = [min(places(picture, enlarged(image, 1)))[0] for image in few.images()[:]]
     assert len(set(top)) == 1
     # A part lacks combinations, so that no factor can vary alone: images are all.
-    whole = dataset_sheet(TINY, rng, num_columns=10, num_sample_rows=3, scale=1)
+    whole = dataset_figure(TINY, rng, num_columns=10, num_sample_rows=3, scale=1)
     assert len(picture) < len(whole) / 2
 
 
@@ -70,7 +70,7 @@ def test_a_set_without_factors_gets_its_images_alone():
             return TINY.images()
 
     sizes = [
-        dataset_sheet(data, np.random.default_rng(0), num_sample_rows=1).shape[0]
+        dataset_figure(data, np.random.default_rng(0), num_sample_rows=1).shape[0]
         for data in (Unlabelled(), TINY)
     ]
     assert sizes[1] > 3 * sizes[0]
@@ -84,7 +84,7 @@ def test_a_row_has_one_nuisance():
             seen.append(super().render(factors, rng))
             return seen[-1]
 
-    dataset_sheet(Watched(TINY), np.random.default_rng(0))
+    dataset_figure(Watched(TINY), np.random.default_rng(0))
     images = np.concatenate(seen)
     assert len(images) == 4 + 5 + 3
     black = (images < 255).all(axis=(0, 3))
@@ -95,6 +95,6 @@ def test_a_row_has_one_nuisance():
 def test_mistakes():
     rng = np.random.default_rng(0)
     with pytest.raises(ArgumentError, match="scatter"):
-        dataset_sheet(Pinwheel(), rng)
+        dataset_figure(Pinwheel(), rng)
     with pytest.raises(ArgumentError, match="num_columns"):
-        dataset_sheet(TINY, rng, num_columns=1)
+        dataset_figure(TINY, rng, num_columns=1)
