@@ -17,9 +17,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from tf_disentangle import checks, metrics, models, serving
+from tf_disentangle import checks, models, serving
 from tf_disentangle.datasets.cache import cache_dir
 from tf_disentangle.interfaces import Dataset
+from tf_disentangle.metrics import Evaluation, Refusal, evaluate
 from tf_disentangle.models import LatentModel
 from tf_disentangle.models.encoder import ModelEncoder, UntrainedEncoder
 from tf_disentangle.training import Device, Intervals, RunFolder, description
@@ -287,7 +288,7 @@ class Run:
         sampled: bool = False,
         bounds: bool = False,
         **options: Any,
-    ) -> dict[str, metrics.Evaluation | metrics.Refusal]:
+    ) -> dict[str, Evaluation | Refusal]:
         """Scores the model's codes with metrics.
 
         Args:
@@ -314,7 +315,7 @@ class Run:
             options["floor_encoders"] = untrained
             options["architecture"] = untrained[0].architecture
             options["cache"] = cache_dir()
-        return metrics.evaluate(
+        return evaluate(
             self.data if data is None else data,
             ModelEncoder(self.model, sampled),
             chosen,

@@ -18,9 +18,7 @@ from tf_disentangle.models.encoder import ModelEncoder
 Metric = str | Callable[..., Any]
 
 
-def check_metrics(
-    model: LatentModel, data: Dataset, metrics: Sequence[Metric]
-) -> None:
+def check_metrics(model: LatentModel, data: Dataset, metrics: Sequence[Metric]) -> None:
     """Checks the metrics' arguments before the first step, without encoding."""
     for metric in metrics:
         check_arguments(metric, data, model.columns)
