@@ -329,12 +329,15 @@ class Run:
         """Returns the held-out images, in a seeded order."""
         return images_at(self.data.images(), self.batches.held_out)
 
-    def log_evidence(self, num_images: int = 250, **options: Any) -> models.Evidence:
+    def log_evidence(self, num_images: int = 250, **options: Any) -> models.LogEvidence:
         """Estimates log p(x) of held-out images by importance weights, in nats.
 
         Args:
             num_images: How many of them, at random; all if there are fewer.
             **options: Of `models.log_evidence`: `num_samples`, `seed`.
+
+        Returns:
+            The estimate: its `score` is the mean over the images.
 
         Raises:
             ArgumentError: If no images were held out, or the prior has no density.
