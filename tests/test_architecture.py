@@ -4,7 +4,10 @@ Every module of the package stands in the table; one that does not, fails.
 """
 
 import ast
+import collections
+import graphlib
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -45,7 +48,7 @@ RULES = {
     ),
     "serving": ({"models", "visualization", "files"} | BASE, TF | {"keras"}),
     "loading": ({"models", "training", "configuration"} | BASE, set()),
-    "configuration": (
+    "registry": (
         {
             "datasets",
             "distributions",
@@ -56,22 +59,19 @@ RULES = {
             "objectives",
             "priors",
             "training",
-        }
-        | BASE,
-        {"gin", "keras"},
+        },
+        {"keras"},
     ),
+    "configuration": ({"registry", "checks"}, {"gin"}),
     "cli": (
         {
             "configuration",
             "datasets",
             "files",
-            "latents",
             "loading",
             "metrics",
             "models",
-            "networks",
-            "objectives",
-            "priors",
+            "registry",
             "serving",
             "training",
             "visualization",
@@ -122,22 +122,69 @@ def imported(path):
                 yield node.module, node.lineno
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_imports_follow_the_table(path):
-    room, (inside, outside) = rule_for(path)
-    for module, line in imported(path):
-        top, *rest = module.split(".")
-        where = f"{path}:{line}: {room} may not import {module}"
-        if top == "tf_disentangle":
-            assert not rest or rest[0] in inside | {room, "__version__"}, where
-        else:
-            assert top in STANDARD | outside | {"__future__"}, where
+def test_imports_follow_the_table():
+    wrong = []
+    for path in MODULES:
+        room, (inside, outside) = rule_for(path)
+        for module, line in imported(path):
+            top, *rest = module.split(".")
+            if top == "tf_disentangle":
+                fits = not rest or rest[0] in inside | {room, "__version__"}
+            else:
+                fits = top in STANDARD | outside | {"__future__"}
+            if not fits:
+                wrong.append(f"{path}:{line}: {room} may not import {module}")
+    assert not wrong, "\n".join(wrong)
 
 
 def test_every_rule_has_its_module():
     rooms = {".".join(name_of(path)[:2]) for path in MODULES}
     rooms |= {name_of(path)[0] for path in MODULES}
     assert set(RULES) - {"__init__"} <= rooms
+
+
+def test_the_rooms_have_an_order():
+    """What a room may import never leads back to it."""
+    graph = collections.defaultdict(set)
+    for name, (inside, _) in RULES.items():
+        room = name.split(".")[0]
+        graph[room] |= inside - {room}
+    graphlib.TopologicalSorter(graph).prepare()
+
+
+def test_every_room_has_its_tests():
+    rooms = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir()}
+    assert rooms <= folders
+
+
+def spoken(path):
+    """Yields (text, line) of each string of a module but its docstrings."""
+    tree = ast.parse(path.read_text())
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    docs = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, documented) and ast.get_docstring(node) is not None
+    }
+    for node in ast.walk(tree):
+        is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if is_text and id(node) not in docs:
+            yield node.value, node.lineno
+
+
+@pytest.mark.xfail(reason="the rooms' messages are being rewritten", strict=False)
+def test_only_the_configuration_and_the_commands_speak_gin():
+    """In the numerics a remedy is Python's: "pass X()"."""
+    gins = re.compile(r"\b[Ii]n gin\b|@\w+\(\)|gin_param|parentheses")
+    said = [
+        f"{path}:{line}: {text}"
+        for path in MODULES
+        if name_of(path)[0] not in ("configuration", "cli")
+        for text, line in spoken(path)
+        if gins.search(text)
+    ]
+    assert not said, "\n".join(said)
 
 
 @pytest.mark.parametrize(
