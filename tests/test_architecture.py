@@ -23,31 +23,33 @@ TFP = {"tensorflow", "tensorflow_probability"}
 
 # room: (what it may import from the package, what from outside beyond numpy)
 RULES = {
-    "interfaces": (set(), set()),
     "checks": (set(), set()),
     "configs": ({"checks"}, {"keras"}),
-    "files": ({"checks"}, set()),
+    "interfaces": ({"checks", "configs"}, set()),
+    "files": ({"checks"}, {"filelock"}),
+    "determinism": (set(), TF),
     "datasets": (BASE | {"files"}, {"cv2", "tqdm"}),
-    "datasets.published": (
-        BASE | {"files"},
-        {"h5py", "PIL", "scipy", "tensorflow_datasets", "tqdm"},
-    ),
+    "datasets.published": (BASE | {"files"}, {"tensorflow_datasets", "tqdm"}),
     "datasets.files": (BASE | {"files"}, {"h5py", "PIL", "scipy"}),
     "networks": (BASE, {"keras"}),
     "distributions": ({"checks"}, TFP),
-    "priors": ({"distributions", "interfaces", "checks"}, TFP | {"keras"}),
-    "latents": ({"distributions", "priors", "interfaces", "checks"}, TFP | {"keras"}),
-    "objectives": ({"distributions", "interfaces", "checks"}, TFP),
+    "priors": ({"distributions"} | BASE, TFP | {"keras"}),
+    "latents": ({"distributions", "priors"} | BASE, TFP | {"keras"}),
+    "objectives": ({"distributions"} | BASE, TFP),
     "models": ({"latents", "priors", "objectives"} | BASE, TFP | {"keras"}),
     "models.builders": ({"latents", "objectives", "networks"} | BASE, {"keras"}),
-    "metrics": (BASE, {"scipy", "sklearn", "numba", "threadpoolctl", "tqdm"}),
+    "metrics": (
+        BASE | {"files"},
+        {"scipy", "sklearn", "numba", "threadpoolctl", "tqdm"},
+    ),
     "visualization": (BASE | {"files"}, {"PIL"}),
     "training": (
-        {"models", "datasets", "metrics", "visualization", "files"} | BASE,
+        {"models", "datasets", "metrics", "visualization", "files", "determinism"}
+        | BASE,
         TFP | {"keras", "tensorboard", "tqdm"},
     ),
-    "serving": ({"models", "visualization", "files"} | BASE, TF | {"keras"}),
-    "loading": ({"models", "training", "configuration"} | BASE, set()),
+    "serving": ({"models", "files"} | BASE, TF | {"keras"}),
+    "run": ({"models", "datasets", "metrics", "training", "serving"} | BASE, {"keras"}),
     "registry": (
         {
             "datasets",
@@ -58,6 +60,7 @@ RULES = {
             "networks",
             "objectives",
             "priors",
+            "run",
             "training",
         },
         {"keras"},
@@ -67,20 +70,19 @@ RULES = {
         {
             "configuration",
             "datasets",
+            "determinism",
             "files",
-            "loading",
             "metrics",
             "models",
             "registry",
-            "serving",
             "training",
             "visualization",
         }
         | BASE,
-        {"absl", "gin"} | TFP,
+        {"absl"} | TFP,
     ),
     "__main__": ({"cli"}, set()),
-    "__init__": ({"loading"}, set()),
+    "__init__": ({"run"}, set()),
 }
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
