@@ -16,7 +16,7 @@ def warn_of_emulation(precision: str) -> None:
     if precision == "mixed_bfloat16" and not computes_in_bfloat16():
         warnings.warn(
             "This machine has no bfloat16 arithmetic: TensorFlow emulates it, and steps "
-            "become many times slower. Take precision='float32'.",
+            "take many times as long. Take precision='float32'.",
             stacklevel=4,
         )
 
