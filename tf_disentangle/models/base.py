@@ -18,7 +18,7 @@ import tensorflow_probability as tfp
 
 from tf_disentangle import checks, configs
 from tf_disentangle.interfaces import CodeColumn, Decode
-from tf_disentangle.latents import Latents
+from tf_disentangle.latents import Latents, Posterior
 from tf_disentangle.models import serialization, wiring
 from tf_disentangle.models.endpoints import write_saved_model
 from tf_disentangle.models.fitting import FittableModel
@@ -134,9 +134,7 @@ class LatentModel(FittableModel):
 
     # ---- Tensors in, tensors out.
 
-    def posterior(
-        self, images: tf.Tensor, training: bool = False
-    ) -> tfp.distributions.Distribution:
+    def posterior(self, images: tf.Tensor, training: bool = False) -> Posterior:
         """Returns q(z|x) for images, uint8 or floats in [0, 1]."""
         dtype = wiring.input_dtype(self.encoder)
         if dtype != tf.float32 and images.dtype != tf.uint8:
@@ -144,9 +142,7 @@ class LatentModel(FittableModel):
         inputs = as_float(images) if dtype == tf.float32 else tf.cast(images, dtype)
         return self.posterior_of(inputs, training)
 
-    def posterior_of(
-        self, inputs: tf.Tensor, training: bool = False
-    ) -> tfp.distributions.Distribution:
+    def posterior_of(self, inputs: tf.Tensor, training: bool = False) -> Posterior:
         """Returns q(z|x) for what the encoder itself takes."""
         outputs = wiring.encoded(self.encoder, inputs, training)
         return self.latents.posterior(outputs)
@@ -157,7 +153,7 @@ class LatentModel(FittableModel):
 
     def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Returns the reconstruction through the deterministic code."""
-        return self.decode_tensor(self.latents.code(self.posterior(images, training)))
+        return self.decode_tensor(self.posterior(images, training).code())
 
     # ---- Arrays in, arrays out.
 
@@ -263,9 +259,7 @@ class LatentModel(FittableModel):
 
     @functools.cached_property
     def _encode(self) -> Callable:
-        return as_graph(
-            lambda x: self.latents.code(self.posterior(x)), self.images_spec
-        )
+        return as_graph(lambda x: self.posterior(x).code(), self.images_spec)
 
     @functools.cached_property
     def _decode(self) -> Callable:
@@ -274,7 +268,7 @@ class LatentModel(FittableModel):
     @functools.cached_property
     def _probabilities(self) -> Callable:
         def probabilities(images: tf.Tensor) -> tf.Tensor:
-            parts = self.latents.probabilities(self.posterior(images))
+            parts = self.posterior(images).probabilities()
             return tf.concat(list(parts.values()), axis=-1)
 
         return as_graph(probabilities, self.images_spec)

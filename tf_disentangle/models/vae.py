@@ -17,7 +17,7 @@ from tf_disentangle.models import wiring
 from tf_disentangle.models.base import LatentModel
 from tf_disentangle.models.fitting import minimize
 from tf_disentangle.models.images import as_float
-from tf_disentangle.objectives import Inference, Objective, Terms, monitors
+from tf_disentangle.objectives import Inference, Objective, Terms, diagnostics
 
 
 @keras.saving.register_keras_serializable(package="tf_disentangle")
@@ -77,7 +77,7 @@ class VAE(LatentModel):
 
         That of images is in [0, 1]: a normal likelihood's mean is cut off there.
         """
-        z = self.latents.decoded(codes)
+        z = self.latents.to_decoder_input(codes)
         mean = self.objective.likelihood.mean(self.decoder(z, training=False))
         return mean if self.is_vector else tf.clip_by_value(mean, 0.0, 1.0)
 
@@ -98,7 +98,7 @@ class VAE(LatentModel):
         """
         sample_seed, term_seed = tfp.random.split_seed(seed, n=2)
         posterior = self.posterior(images, training)
-        sample = posterior.sample(seed=sample_seed)
+        sample = posterior.sample(sample_seed)
         return Inference(
             self.latents, posterior, sample, step, term_seed, self.num_examples
         )
@@ -115,7 +115,7 @@ class VAE(LatentModel):
     ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         """Returns (the terms, marginal KL of each latent [L]), in nats per image."""
         inference = self.infer(images, seed, step)
-        marginal = self.latents.marginal_kl(inference.posterior, inference.sample)
+        marginal = inference.posterior.marginal_kl(inference.sample)
         return self.scalars(images, inference), tf.reduce_mean(marginal, axis=0)
 
     def scalars(self, images: tf.Tensor, inference: Inference) -> dict[str, tf.Tensor]:
@@ -123,7 +123,7 @@ class VAE(LatentModel):
         return self.terms(images, inference).scalars()
 
     def diagnostics(self, images: np.ndarray, seed: int) -> dict[str, float]:
-        """Returns what `objectives.monitors` says of a batch, scalars in nats.
+        """Returns what `objectives.diagnostics` says of a batch, scalars in nats.
 
         Those that are not finite are left out.
 
@@ -139,7 +139,7 @@ class VAE(LatentModel):
     @functools.cached_property
     def _diagnostics(self) -> Callable:
         def of_batch(images: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
-            return monitors(self.infer(images, seed))
+            return diagnostics(self.infer(images, seed))
 
         # The size of the batch is part of the trace: some depend on it.
         return tf.function(of_batch, autograph=False)
