@@ -94,13 +94,7 @@ class Bernoulli(Likelihood):
 
 @dataclasses.dataclass(frozen=True)
 class _LocationScale(Likelihood):
-    """Independent values of one fixed scale or of decoded scales.
-
-    With a fixed scale the outputs are the means. With `scale=None` the decoder emits
-    two numbers for each value, the last axis being first the C means m and then C
-    numbers o with s = softplus(o) + 1e-6. This is a density: it may exceed 1, and its
-    logarithm 0. Decoded scales can make it as large as they become small.
-    """
+    """Independent values of one fixed scale or of decoded scales."""
 
     scale: float | None = 1.0
     real_valued: ClassVar[bool] = True
