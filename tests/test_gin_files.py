@@ -278,8 +278,8 @@ def test_an_objective_of_its_own_from_parts(tmp_path):
     objective = configuration.build("train", output=str(tmp_path)).model.objective
     assert float(objective.kl_term.capacity(2)) == pytest.approx(5.0)
     assert [p.name for p in objective.penalties] == [
-        "weighted_tc",
-        "covariance_penalty",
+        "weighted_total_correlation",
+        "weighted_covariance",
     ]
     assert objective.penalties[0].weight == 3.0
 
@@ -593,5 +593,10 @@ def test_a_critics_penalty_is_added_to_chyvae_from_gin_alone(tmp_path):
     configuration.parse([str(tmp_path / "mine.gin")], [FEW, *narrow])
     model = configuration.build("train", output=str(tmp_path / "run")).model
     assert model.critic.count_params() < 500
-    names = ("kl_gaussian", "kl_covariance", "weighted_critic_tc", "critic_loss")
+    names = (
+        "kl_gaussian",
+        "kl_covariance",
+        "weighted_critic_total_correlation",
+        "critic_loss",
+    )
     assert model.statistics.names[-4:] == names

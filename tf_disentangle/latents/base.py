@@ -96,7 +96,9 @@ class Latents(ConfiguredLayer):
         """Returns the numbers of the continuous latents, [..., M], of z [..., D]."""
         pairs = zip(self.columns, self.groups, strict=True)
         places = [group.start for c, group in pairs if c.num_values is None]
-        return z if len(places) == self.num_decoded else tf.gather(z, places, axis=-1)
+        if len(places) == self.num_decoded:
+            return z
+        return tf.gather(z, tf.constant(places, tf.int32), axis=-1)
 
     def to_decoder_input(self, codes: tf.Tensor) -> tf.Tensor:
         """Maps codes [..., L] to what the decoder takes, [..., D].
