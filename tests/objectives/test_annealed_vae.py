@@ -90,7 +90,7 @@ def test_defaults_are_the_studys():
         (lambda: annealed_vae("1"), "gamma must be int or float"),
         (
             lambda: annealed_vae(capacity=25.0),
-            r"capacity must be Schedule.*LinearSchedule\(",
+            r"capacity must be Schedule.*Pass an",
         ),
         (lambda: annealed_vae(capacity=LinearSchedule), "capacity must be Schedule"),
         (

@@ -174,7 +174,7 @@ def test_total_correlation_of_joint_latents_by_brute_force():
         (lambda: joint_vae(-1.0), "gamma must be at least 0"),
         (
             lambda: joint_vae(capacity=5.0),
-            r"capacity must be Schedule.*LinearSchedule\(",
+            r"capacity must be Schedule.*Pass an",
         ),
         (
             lambda: joint_vae(discrete_capacity=ConstantSchedule(-1.0)),
