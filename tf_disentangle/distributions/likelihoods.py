@@ -29,13 +29,15 @@ class Likelihood(abc.ABC):
     """A family of distributions of images x, its parameters decoded from z.
 
     Attributes:
-        outputs_per_value: How many numbers the decoder emits for each value of x:
-            its outputs are [B, H, W, C * outputs_per_value].
         real_valued: Whether x may leave [0, 1], as vectors do.
     """
 
-    outputs_per_value: int = 1
     real_valued: ClassVar[bool] = False
+
+    @property
+    def outputs_per_value(self) -> int:
+        """How many numbers the decoder emits for each value of x."""
+        return 1
 
     @abc.abstractmethod
     def distribution(self, outputs: tf.Tensor) -> tfd.Distribution:

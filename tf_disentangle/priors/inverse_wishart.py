@@ -57,7 +57,7 @@ class InverseWishartPrior(Prior):
         sigma0: Desired covariance, [p, p] symmetric positive definite; None is I.
     """
 
-    kl_names = ("kl_gaussian", "kl_covariance")
+    kl_names: tuple[str, ...] = ("kl_gaussian", "kl_covariance")
     label = "Sigma ~ IW, z ~ N(0, Sigma)"
 
     def __init__(
