@@ -5,8 +5,6 @@ import functools
 import numpy as np
 import pytest
 import tensorflow as tf
-from tf_disentangle.models.posterior_samples import PosteriorSamples
-from tf_disentangle.training.aggregate_posterior import aggregate_posterior_of
 
 from tests import undrawn
 from tf_disentangle import checks, metrics
@@ -14,12 +12,14 @@ from tf_disentangle.datasets import CorrelatedEllipses
 from tf_disentangle.latents import GaussianLatents
 from tf_disentangle.metrics import METRICS
 from tf_disentangle.models import build_vae
+from tf_disentangle.models.posterior_samples import PosteriorSamples
 from tf_disentangle.networks import conv_decoder, conv_encoder
 from tf_disentangle.objectives import chyvae
 from tf_disentangle.priors import (
     InverseWishartPrior,
 )
 from tf_disentangle.training import Intervals
+from tf_disentangle.training.aggregate_posterior import aggregate_posterior_of
 
 EVERY_2 = Intervals(log=2, evaluate=2, save=2, pictures=0, score=2)
 narrow = functools.partial(

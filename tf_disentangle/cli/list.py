@@ -43,7 +43,7 @@ def main(values: flags.FlagValues) -> int:
             **networks.CRITICS,
         },
         "Data sets": datasets.DATASETS,
-        "Metrics": {n: m.on_data for n, m in metrics.METRICS.items()},
+        "Metrics": {m.function.__name__: m.on_data for m in metrics.METRICS.values()},
     }
     for title, table in tables.items():
         print(title)
