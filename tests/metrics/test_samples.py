@@ -151,7 +151,9 @@ class TestRefused:
         assert check_codes(np.zeros(shape))[0].shape == shape
 
     def test_fractions_name_the_factor(self):
-        with pytest.raises(ArgumentError, match=r"fractions in factor 1.*return_inverse=True"):
+        with pytest.raises(
+            ArgumentError, match=r"fractions in factor 1.*return_inverse=True"
+        ):
             check_samples(CODES, FACTORS + np.array([0, 0.5]))
 
     @pytest.mark.parametrize("dtype", [str, complex])
