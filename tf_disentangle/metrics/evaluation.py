@@ -187,7 +187,7 @@ def evaluate_arrays(
     def run(
         call: Call, codes: Any = codes, test: Any = test_codes, **values: Any
     ) -> Any:
-        values |= columns_for(call, columns)
+        values = {**call.options, **values, **columns_for(call, columns)}
         rule = "be a metric of codes and factors"
         kind = call.metric.input if call.metric else None
         of_arrays = kind is not None and kind is not Input.ENCODER
