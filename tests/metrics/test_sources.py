@@ -10,6 +10,10 @@ from tf_disentangle.metrics.drawing import is_table, source_of_data
 from tf_disentangle.metrics.encoding import Encoding
 from tf_disentangle.metrics.rows import split_rows
 from tf_disentangle.metrics.sources import GridSource, TableSource
+from tf_disentangle.metrics.supervised.beta_vae import draw_pairs
+from tf_disentangle.metrics.supervised.factor_vae import draw_votes
+from tf_disentangle.metrics.supervised.strong_downstream import hold_out
+from tf_disentangle.metrics.votes import is_test
 
 SIZES = (3, 4, 2)
 
@@ -149,6 +153,56 @@ class TestTable:
         data = known.GridDataset(SIZES)
         data.traits = frozenset(traits)
         assert is_table(data) == expected
+
+
+class TestVotesOfTables:
+    """Holding a factor means drawing rows; no image is asked for that is not there."""
+
+    TABLE = np.unique(table_of(60, sizes=(4, 3, 6)), axis=0)
+    SOURCE = source_of_data(Table(TABLE, sizes=(4, 3, 6)), None, seed=0)
+
+    def parts(self, draws, test):
+        for part, rows in zip((False, True), self.SOURCE.parts, strict=True):
+            assert set(draws.rows[test == part]) <= set(rows)
+
+    def test_votes(self):
+        rng = np.random.default_rng(0)
+        fixed, draws = draw_votes(self.SOURCE, (150, 50), 16, rng, np.arange(3))
+        self.parts(draws, is_test(150, 50, 16))
+        batches = draws.factors.reshape(200, 16, 3)
+        held = np.take_along_axis(batches, fixed[:, None, None], axis=2)
+        assert (held == held[:, :1]).all()
+        others = [k for k in range(3) if k != fixed[0]]
+        assert len(set(map(tuple, batches[0][:, others]))) > 1
+
+    def test_pairs(self):
+        rng = np.random.default_rng(0)
+        shared, (first, second) = draw_pairs(
+            self.SOURCE, (150, 50), 16, rng, np.arange(3)
+        )
+        rows, fixed = np.arange(200 * 16), shared.repeat(16)
+        same = first.factors[rows, fixed] == second.factors[rows, fixed]
+        assert same.all()
+        self.parts(second, is_test(150, 50, 16))
+
+    def test_held_out_combinations(self):
+        rng = np.random.default_rng(0)
+        train = self.SOURCE.sample(300, rng)
+        test = self.SOURCE.sample(300, rng, True)
+        train, test = hold_out(self.SOURCE, train, test, 0, rng)
+        (k,) = [k for k in (1, 2) if len(np.unique(train.factors[:, k])) == 1]
+        assert train.factors[0, k] not in test.factors[:, k]
+        self.parts(train, np.zeros(300, bool))
+        self.parts(test, np.ones(300, bool))
+
+    def test_scores_tell_a_perfect_code_from_noise(self):
+        noise = np.random.default_rng(0).normal(size=self.TABLE.shape)
+        few = {"num_train_votes": 300, "num_test_votes": 300}
+        for name in ("factor_vae", "beta_vae"):
+            score = METRICS[name]
+            # Of some twenty test rows a batch may hold few different ones.
+            assert score(self.TABLE.astype(float), self.TABLE, **few).score > 0.9
+            assert score(noise, self.TABLE, **few).score < 0.75
 
 
 def test_protocols_say_what_was_drawn():
