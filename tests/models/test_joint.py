@@ -17,7 +17,6 @@ from tf_disentangle.models import build_vae, log_evidence
 from tf_disentangle.networks import conv_decoder, conv_encoder
 from tf_disentangle.objectives import joint_vae
 from tf_disentangle.serving import export
-from tf_disentangle.training import scores
 from tf_disentangle.training.pictures import Plotter
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 1), dtype=np.uint8)
