@@ -78,6 +78,9 @@ class Dataset(configs.Configured, abc.ABC):
     image_shape: tuple[int, int, int]
     traits: frozenset[str] = frozenset()
 
+    def __init__(self) -> None:
+        """Takes no arguments; a subclass takes what it needs."""
+
     @abc.abstractmethod
     def __len__(self) -> int:
         """Number of training images."""

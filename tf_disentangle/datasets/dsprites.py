@@ -64,7 +64,7 @@ _NUM_VERTICES = 200
 
 
 class DSprites(Grid):
-    """dSprites, a `Dataset`: the five published factors that vary, without color.
+    """dSprites: the five published factors that vary, without color.
 
     Attributes:
         factor_values: The published values of each factor, color included.
