@@ -71,7 +71,7 @@ def read_csv(
         rule = f"have {len(header)} values in each line"
         checks.require(len(line) == len(header), str(path), rule, ",".join(line))
     columns = list(zip(*lines, strict=True)) if lines else [() for _ in header]
-    rows, place = _match(columns, images, path, in_order)
+    rows, place = _match(header, columns, images, path, in_order)
     named = [(n, k) for k, n in enumerate(header) if k != place and n not in _INDEX]
     chosen, places = _chosen([name for name, _ in named], wanted, path), dict(named)
     return {
@@ -159,40 +159,39 @@ def _chosen(
 
 
 def _match(
+    header: Sequence[str],
     columns: Sequence[Sequence[str]],
     images: Sequence[str],
     path: pathlib.Path,
     in_order: bool,
 ) -> tuple[list[int], int | None]:
     """Finds the line of each image, and the column that names the images."""
-    tries, missing = [], []
-    for column in columns:
-        tries.append(_rows_of(images, column))
-        missing.append(tries[-1].count(None))
-        if not missing[-1]:
+    tries: dict[int, list[int | None]] = {}
+    # An index may happen to fit: it is tried last.
+    for k in sorted(range(len(columns)), key=lambda k: header[k] in _INDEX):
+        tries[k] = _rows_of(images, columns[k])
+        if None not in tries[k]:
             break
-    place = int(np.argmin(missing))
-    count = len(columns[0])
-    if in_order and missing[place] and count == len(images):
+    place = min(tries, key=lambda k: tries[k].count(None))
+    missing, count = tries[place].count(None), len(columns[0])
+    rule = "have a line for each image"
+    if in_order and missing and count == len(images):
         return list(range(count)), None
-    if missing[place]:
-        place = place if missing[place] < len(images) else 0
-        rule = "have a line for each image"
-        first = next(k for k, row in enumerate(tries[place]) if row is None)
+    if missing:
+        first = tries[place].index(None)
         same = [n for n in columns[place] if _base(n) == _base(images[first])]
         shown = ", ".join(same[:3] or columns[place][:3]) or "none"
         what = "names in the table"
         if same:
             what = "like it in the table" if len(same) == 1 else "it may be one of"
         received = (
-            f"{missing[place]} of {len(images)} images without, such as "
+            f"{missing} of {len(images)} images without, such as "
             f"{images[first]}; {what}: {shown}"
         )
         remedy = "Give the images' names, with their folders where these are needed."
         checks.require(False, str(path), rule, received, remedy)
     image_of: dict[int, str] = {}
     for image, row in zip(images, tries[place], strict=True):
-        rule = "have a line for each image"
         name = columns[place][row]
         received = f"one line, {name}, for {image_of.get(row)} and {image}"
         remedy = "Write their folders or suffixes too."
