@@ -73,7 +73,7 @@ class Pinwheel(Dataset):
         return points
 
     def factors_of(self, indices: np.ndarray) -> np.ndarray:
-        """Maps indices [n] of points to their arms, int64 [n, 1]: one after the other."""
+        """Maps indices [n] of points to their arms, int64 [n, 1]: in turn."""
         return check_indices(indices, self.num_points)[:, np.newaxis] % self.num_arms
 
     def sample_factors(self, n: int, rng: np.random.Generator) -> np.ndarray:
