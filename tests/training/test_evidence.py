@@ -5,6 +5,7 @@ import functools
 import numpy as np
 import pytest
 import tensorflow as tf
+from tf_disentangle.training.evidence import log_evidence_of
 
 from tf_disentangle import checks
 from tf_disentangle.datasets import CorrelatedEllipses
@@ -16,7 +17,6 @@ from tf_disentangle.priors import (
     InverseWishartPrior,
     Prior,
 )
-from tf_disentangle.training.evidence import log_evidence_of
 
 HELD_OUT = np.array([7, 30, 2, 55, 41])
 OPTIONS = {"num_images": 4, "num_samples": 20, "progress": False}

@@ -5,6 +5,8 @@ import functools
 import numpy as np
 import pytest
 import tensorflow as tf
+from tf_disentangle.models.posterior_samples import PosteriorSamples
+from tf_disentangle.training.aggregate_posterior import aggregate_posterior_of
 
 from tests import undrawn
 from tf_disentangle import checks, metrics
@@ -12,14 +14,12 @@ from tf_disentangle.datasets import CorrelatedEllipses
 from tf_disentangle.latents import GaussianLatents
 from tf_disentangle.metrics import METRICS
 from tf_disentangle.models import build_vae
-from tf_disentangle.models.posterior_samples import PosteriorSamples
 from tf_disentangle.networks import conv_decoder, conv_encoder
 from tf_disentangle.objectives import chyvae
 from tf_disentangle.priors import (
     InverseWishartPrior,
 )
 from tf_disentangle.training import Intervals
-from tf_disentangle.training.aggregate_posterior import aggregate_posterior_of
 
 EVERY_2 = Intervals(log=2, evaluate=2, save=2, pictures=0, score=2)
 narrow = functools.partial(
@@ -59,9 +59,7 @@ def run(data, output, steps, intervals=EVERY_2):
 
 def scored(result):
     clock = ("wall_time", "images_per_second")
-    return [
-        {k: v for k, v in row.items() if k not in clock} for row in result.folder.rows()
-    ]
+    return [{k: v for k, v in row.items() if k not in clock} for row in result.history]
 
 
 @pytest.fixture(scope="module")
@@ -100,11 +98,6 @@ def test_tensorboard_has_every_number(whole):
     events.Reload()
     assert {"mig/score", "units/score"} <= set(events.Tags()["tensors"])
     assert [event.step for event in events.Tensors("mig/score")] == [2, 4, 6]
-
-
-def test_cadence_of_scores_is_checked():
-    with pytest.raises(checks.ArgumentError, match="score must be a multiple"):
-        Intervals(log=10, evaluate=0, save=0, pictures=0, score=15).fitted(100)
 
 
 def posteriors(covariance):

@@ -55,7 +55,9 @@ def test_images_and_factors_are_the_published_ones(made, tmp_path):
         )
         np.testing.assert_array_equal(data.render(result.factors), result.images)
     elif result.factors.size:
-        np.testing.assert_array_equal(data.training_factors(), result.factors)
+        np.testing.assert_array_equal(
+            data.factors_of(np.arange(len(data))), result.factors
+        )
     else:
         assert data.factor_names == ()
 
@@ -181,7 +183,7 @@ def test_celeba_from_the_zip_and_kaggles_csv(made, tmp_path):
     (folder / "list_attr_celeba.csv").write_text(csv + "\n")
     data = published("celeb_a", source=folder)
     np.testing.assert_array_equal(data.images()[:], result.images)
-    np.testing.assert_array_equal(data.training_factors(), result.factors)
+    np.testing.assert_array_equal(data.factors_of(np.arange(len(data))), result.factors)
     assert "missing_combinations" in data.traits
 
 
