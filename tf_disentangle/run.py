@@ -18,8 +18,11 @@ import keras
 import numpy as np
 
 from tf_disentangle import checks, models, serving
+from tf_disentangle.datasets.cache import cache_dir
 from tf_disentangle.interfaces import Dataset
+from tf_disentangle.metrics import Evaluation, Refusal, evaluate
 from tf_disentangle.models import LatentModel
+from tf_disentangle.models.encoder import ModelEncoder, UntrainedEncoder
 from tf_disentangle.training import Device, Intervals, RunFolder, description
 from tf_disentangle.training.checkpoints import find, restore_weights, step_of
 from tf_disentangle.training.evaluating import Metric
@@ -276,6 +279,51 @@ class Run:
     def sample(self, n: int, seed: int = 0) -> np.ndarray:
         """Draws `n` images from the prior, float32 [n, H, W, C] in [0, 1]."""
         return self.model.sample(n, seed=seed)
+
+    def score(
+        self,
+        *names: Metric,
+        data: Dataset | None = None,
+        seeds: Sequence[int] | None = None,
+        sampled: bool = False,
+        bounds: bool = False,
+        **options: Any,
+    ) -> dict[str, Evaluation | Refusal]:
+        """Scores the model's codes with metrics.
+
+        Args:
+            *names: Names such as "mig" or "factor_vae", or functions; none are those
+                that the run was trained with.
+            data: A data set to score on; None is the run's.
+            seeds: Seeds of the metrics' draws; None is each metric's own.
+            sampled: Whether codes are drawn from q(z|x) instead of its mean.
+            bounds: Whether to give each score its floor and its ceiling under the same
+                protocol (`metrics.bounds`).
+            **options: Of `metrics.evaluate`, such as `factors` and `progress`.
+
+        Returns:
+            By the metric's name, a score with its protocol, or why there is none.
+
+        Raises:
+            ArgumentError: If no metric is named, or one is unknown.
+        """
+        chosen = list(names or self.metrics)
+        rule, remedy = "name one metric or more", 'For example run.score("mig", "dci").'
+        checks.require(chosen, "names", rule, (), remedy)
+        if bounds:
+            untrained = [UntrainedEncoder(self.model, seed) for seed in range(3)]
+            options["floor_encoders"] = untrained
+            options["architecture"] = untrained[0].architecture
+            options["cache"] = cache_dir()
+        return evaluate(
+            self.data if data is None else data,
+            ModelEncoder(self.model, sampled),
+            chosen,
+            seeds=seeds,
+            held_out=self.batches.held_out if data is None else None,
+            bounds=bounds,
+            **options,
+        )
 
     def held_out_images(self) -> np.ndarray:
         """Returns the held-out images, in a seeded order."""

@@ -97,6 +97,8 @@ def _default_output(gin_file: pathlib.Path) -> str:
 
 def _print_summary(run: Run) -> None:
     """Prints what came out, where it is, and how to go on."""
+    from tf_disentangle.metrics import Refusal
+
     terms, folder = run.terms, run.folder
     again = f"bin/train --gin_file={folder}/config.gin --output={folder}"
     # A run that was stopped at once may have no row yet.
@@ -107,6 +109,9 @@ def _print_summary(run: Run) -> None:
         extra = "" if held_out is None else f"   held out {_number(held_out):>10}"
         print(f"  {name:16} {_number(terms[name]):>10}{extra}")
     for name, score in run.scores.items():
+        if isinstance(score, Refusal):
+            print(f"  {name}: no score. {score.reason}")
+            continue
         protocol = getattr(score, "protocol", "")
         note = f"  (protocol {protocol})" if protocol else ""
         print(f"  {name} = {score.score:.4f}{note}")

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Self
 import keras
 import numpy as np
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 from tf_disentangle import checks, configs
 from tf_disentangle.interfaces import CodeColumn, Decode
@@ -133,9 +134,7 @@ class LatentModel(FittableModel):
 
     # ---- Tensors in, tensors out.
 
-    def posterior(
-        self, images: tf.Tensor, training: bool = False
-    ) -> Posterior:
+    def posterior(self, images: tf.Tensor, training: bool = False) -> Posterior:
         """Returns q(z|x) for images, uint8 or floats in [0, 1]."""
         dtype = wiring.input_dtype(self.encoder)
         if dtype != tf.float32 and images.dtype != tf.uint8:
@@ -143,9 +142,7 @@ class LatentModel(FittableModel):
         inputs = as_float(images) if dtype == tf.float32 else tf.cast(images, dtype)
         return self.posterior_of(inputs, training)
 
-    def posterior_of(
-        self, inputs: tf.Tensor, training: bool = False
-    ) -> Posterior:
+    def posterior_of(self, inputs: tf.Tensor, training: bool = False) -> Posterior:
         """Returns q(z|x) for what the encoder itself takes."""
         outputs = wiring.encoded(self.encoder, inputs, training)
         return self.latents.posterior(outputs)
@@ -262,9 +259,7 @@ class LatentModel(FittableModel):
 
     @functools.cached_property
     def _encode(self) -> Callable:
-        return as_graph(
-            lambda x: self.posterior(x).code(), self.images_spec
-        )
+        return as_graph(lambda x: self.posterior(x).code(), self.images_spec)
 
     @functools.cached_property
     def _decode(self) -> Callable:

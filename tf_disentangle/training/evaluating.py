@@ -5,33 +5,39 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
-from tf_disentangle import checks
 from tf_disentangle.interfaces import Dataset
-from tf_disentangle.metrics import METRICS
-from tf_disentangle.metrics.results import as_row, numbers
+from tf_disentangle.metrics import Evaluation, check_arguments, evaluate
+from tf_disentangle.metrics.results import as_row, scalars
 from tf_disentangle.models import LatentModel
-from tf_disentangle.training import scores
+from tf_disentangle.models.encoder import ModelEncoder
 
 #: A name such as "mig", or a function (data, encoder) -> dataclass with `score` first.
 Metric = str | Callable[..., Any]
 
 
-def evaluate(
-    model: LatentModel, data: Dataset, metrics: Sequence[Metric]
-) -> dict[str, Any]:
-    """Returns each metric's result by the metric's name."""
-    columns = model.latents.columns
-    return scores.score(data, model.encode, _functions(metrics, data), columns)
-
-
 def check_metrics(model: LatentModel, data: Dataset, metrics: Sequence[Metric]) -> None:
-    """Calls each metric up to its first image, so that its arguments are checked.
+    """Checks the metrics' arguments before the first step, without encoding."""
+    for metric in metrics:
+        check_arguments(metric, data, model.columns)
 
-    A misspelt name or protocol is then an error before the first step.
-    """
-    scores.dry_run(data, _functions(metrics, data), model.latents.columns)
+
+def score(
+    model: LatentModel,
+    data: Dataset,
+    metrics: Sequence[Metric],
+    held_out: np.ndarray,
+) -> dict[str, Any]:
+    """Returns each metric's result by the metric's name, or why there is none."""
+    if not metrics:
+        return {}
+    table = evaluate(data, ModelEncoder(model), list(metrics), held_out=held_out)
+    return {
+        name: entry.results[0] if isinstance(entry, Evaluation) else entry
+        for name, entry in table.items()
+    }
 
 
 def record_scores(
@@ -55,23 +61,5 @@ def record_scores(
         return
     with writer.as_default(step):
         for name, result in results.items():
-            for part, value in numbers(result).items():
+            for part, value in scalars(result).items():
                 tf.summary.scalar(f"{name}/{part}", value)
-
-
-def _functions(metrics: Sequence[Metric], data: Dataset) -> list[Callable[..., Any]]:
-    """Returns the metrics as functions (data, encoder)."""
-    functions = []
-    for metric in metrics:
-        if isinstance(metric, str):
-            forms = (metric, f"{metric}_score", f"{metric}_scores")
-            name = next((form for form in forms if form in METRICS), None)
-            rule = "name metrics of the library"
-            remedy = checks.nearest(metric, METRICS)
-            checks.require(name, "metrics", rule, metric, remedy)
-            metric = METRICS[name]
-        rule = "be names, or functions (data, encoder)"
-        fits = checks.accepts(metric, data, None)
-        checks.require(fits, "metrics", rule, metric)
-        functions.append(metric)
-    return functions

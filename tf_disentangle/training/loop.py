@@ -22,8 +22,8 @@ from tf_disentangle.training.description import changes, copy_modules
 from tf_disentangle.training.evaluating import (
     Metric,
     check_metrics,
-    evaluate,
     record_scores,
+    score,
 )
 from tf_disentangle.training.input_pipeline import Batches, InputPipeline, images_at
 from tf_disentangle.training.options import Intervals
@@ -306,7 +306,8 @@ class TrainingLoop:
 
     def _score(self, step: int, writer: tf.summary.SummaryWriter | None = None) -> None:
         """Scores the model as it is, and records the scores of this step."""
-        self.scores = evaluate(self.model, self.data, self.metrics)
+        held_out = self.batches.held_out
+        self.scores = score(self.model, self.data, self.metrics, held_out)
         record_scores(self._append, step, self.scores, writer)
 
     def _finish(self) -> None:
