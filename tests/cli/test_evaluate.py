@@ -296,7 +296,7 @@ def test_metrics_of_a_run_with_gins_bindings_and_of_the_users_module(
     tmp_path, monkeypatch
 ):
     (tmp_path / "my_scores_module.py").write_text(
-        "import gin\n\n@gin.register\ndef my_score(data, encoder, scale=1.0):\n    pass\n"
+        "import gin\n\n@gin.register\ndef my_score(data, encoder, scale=1):\n    pass\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     config = tmp_path / "config.gin"
