@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tf_disentangle import checks
+from tf_disentangle import checks, metrics
 from tf_disentangle.datasets import ImageTable
-from tf_disentangle.interfaces import Dataset, IndexedImages, Rows
+from tf_disentangle.interfaces import Dataset
+from tf_disentangle.metrics.encoding import encode_factors
+from tf_disentangle.metrics.supervised.beta_vae import draw_pairs
+from tf_disentangle.metrics.supervised.factor_vae import draw_votes
+from tf_disentangle.metrics.supervised.strong_downstream import hold_out
 
 
 def numbered_images(count):
@@ -41,19 +45,18 @@ def as_set(rows):
 def test_declarations(incomplete):
     table, rows = incomplete
     assert isinstance(table, Dataset)
-    assert isinstance(table, Rows)
-    assert isinstance(table, IndexedImages)
+    assert {"known_rows", "indexed_images"} <= table.traits
     assert table.factor_sizes == (4, 3, 5)
     assert "missing_combinations" in table.traits
     assert "stochastic_images" not in table.traits
-    np.testing.assert_array_equal(table.training_factors(), rows)
+    np.testing.assert_array_equal(table.factors_of(np.arange(len(table))), rows)
     np.testing.assert_array_equal(table.factors_of([7, 0, 7]), rows[[7, 0, 7]])
 
 
 def test_a_complete_grid_in_any_order_has_no_exceptions():
     rows = np.random.default_rng(0).permutation(lattice((4, 3, 5)))
     table = ImageTable(numbered_images(60), rows)
-    assert table.traits == frozenset()
+    assert table.traits == {"known_rows", "indexed_images"}
     np.testing.assert_array_equal(number_of(table.render(rows)), np.arange(60))
 
 
@@ -68,7 +71,9 @@ def test_values_are_numbered_in_their_order():
     rows = np.array([["red", "2"], ["blue", "10"], ["red", "10"], ["blue", "2"]])
     table = ImageTable(numbered_images(4), rows, ("colour", "size"))
     assert table.factor_values[0].tolist() == ["blue", "red"]
-    np.testing.assert_array_equal(table.training_factors()[:, 0], [1, 0, 1, 0])
+    np.testing.assert_array_equal(
+        table.factors_of(np.arange(len(table)))[:, 0], [1, 0, 1, 0]
+    )
 
 
 def test_sampled_rows_are_uniform(incomplete):
@@ -145,7 +150,9 @@ def test_numbers_are_cut_into_bins():
     table = ImageTable(numbered_images(1000), angle, ("angle",), num_bins=4)
     low, high = angle.min(), angle.max()
     expected = np.floor(4 * (angle - low) / (high - low)).clip(max=3)
-    np.testing.assert_array_equal(table.training_factors()[:, 0], expected)
+    np.testing.assert_array_equal(
+        table.factors_of(np.arange(len(table)))[:, 0], expected
+    )
     np.testing.assert_allclose(table.factor_values[0], np.linspace(low, high, 5)[:-1])
 
 
@@ -169,6 +176,78 @@ def test_images_that_are_none():
         ImageTable(np.zeros((4, 2, 2, 1)))
 
 
+class TestMetrics:
+    """Holding a factor means drawing rows; no metric asks for an image that is not."""
+
+    def test_votes(self, incomplete):
+        table, rows = incomplete
+        rng = np.random.default_rng(0)
+        fixed, batches = draw_votes(table, 200, 16, rng, np.arange(3))
+        held = np.take_along_axis(batches, fixed[:, np.newaxis, np.newaxis], axis=2)
+        assert (held == held[:, :1]).all()
+        assert as_set(batches) <= as_set(rows)
+        others = [k for k in range(3) if k != fixed[0]]
+        assert len(as_set(batches[0][:, others])) > 1
+
+    def test_pairs(self, incomplete):
+        table, rows = incomplete
+        rng = np.random.default_rng(0)
+        shared, pairs = draw_pairs(table, 200, 16, rng, np.arange(3))
+        same = np.take_along_axis(pairs, shared[np.newaxis, :, None, None], axis=3)
+        np.testing.assert_array_equal(same[0], same[1])
+        assert as_set(pairs) <= as_set(rows)
+
+    def test_held_out_combinations(self, incomplete):
+        table, rows = incomplete
+        rng = np.random.default_rng(0)
+        train, test = (table.sample_factors(300, rng) for _ in range(2))
+        train, test = hold_out(table, train, test, 0, rng)
+        (fixed,) = [k for k in (1, 2) if len(np.unique(train[:, k])) == 1]
+        assert train[0, fixed] not in test[:, fixed]
+        assert as_set(np.concatenate([train, test])) <= as_set(rows)
+
+    def test_scores_tell_a_perfect_code_from_noise(self, incomplete):
+        table, rows = incomplete
+        noise = np.random.default_rng(0).normal(size=rows.shape)
+        few = {"num_train_votes": 300, "num_test_votes": 300}
+
+        def scores(codes):
+            def encode(images):
+                return codes[number_of(images)]
+
+            first = metrics.factor_vae_score(table, encode, **few)
+            second = metrics.beta_vae_score(table, encode, **few)
+            assert "fixed=rows" in first.protocol
+            assert "fixed=rows" in second.protocol
+            return first.score, second.score
+
+        assert min(scores(rows.astype(float))) == 1
+        assert max(scores(noise)) < 0.75
+
+    def test_metrics_of_arrays_draw_rows(self, incomplete):
+        table, rows = incomplete
+        codes = rows.astype(float)
+        score = metrics.METRICS["mig_score"](table, lambda x: codes[number_of(x)])
+        # Only the combinations' dependence is missing to the entropy.
+        assert score.score > 0.7
+
+    def test_each_of_several_images_is_encoded_once(self):
+        rows = np.repeat(lattice((3, 2)), 4, axis=0)
+        table = ImageTable(numbered_images(24), rows)
+        seen = []
+
+        def encode(images):
+            seen.extend(number_of(images))
+            return number_of(images)[:, np.newaxis].astype(float)
+
+        factors = table.sample_factors(1000, np.random.default_rng(0))
+        rng = np.random.default_rng(1)
+        encoding = encode_factors(table, encode, factors, rng=rng)
+        assert sorted(seen) == list(range(24))
+        drawn = encoding[:][:, 0].astype(int)
+        np.testing.assert_array_equal(rows[drawn], factors)
+
+
 def test_a_mapping_keeps_the_types_of_its_columns():
     columns = {"s": np.array(["b", "a"] * 3), "k": np.array([10, 5, 0] * 2)}
     table = ImageTable(numbered_images(6), columns)
@@ -188,7 +267,7 @@ def test_floats_that_differ_by_rounding_are_one_value(dtype):
     table = ImageTable(numbered_images(20), np.concatenate([summed, written]))
     assert table.factor_sizes == (10,)
     np.testing.assert_array_equal(
-        table.training_factors()[:, 0], np.tile(np.arange(10), 2)
+        table.factors_of(np.arange(len(table)))[:, 0], np.tile(np.arange(10), 2)
     )
 
 

@@ -1,4 +1,4 @@
-"""Scores on the way and at the end; codes sampled from the posterior."""
+"""Scores during the training and at its end."""
 
 import functools
 
@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from tests import undrawn
-from tf_disentangle import checks
 from tf_disentangle.datasets import CorrelatedEllipses
 from tf_disentangle.metrics import METRICS
 from tf_disentangle.models import build_vae
@@ -31,8 +30,9 @@ def some_metrics():
         return METRICS["mig"].on_data(dataset, encode, num_train=60, progress=False)
 
     def units(dataset, encode):
-        options = {"num_train": 60, "progress": False}
-        return METRICS["active_units"].on_data(dataset, encode, **options)
+        return METRICS["active_units"].on_data(
+            dataset, encode, num_train=60, progress=False
+        )
 
     return [mig, units]
 
@@ -52,9 +52,7 @@ def run(data, output, steps, intervals=EVERY_2):
 
 def scored(result):
     clock = ("wall_time", "images_per_second")
-    return [
-        {k: v for k, v in row.items() if k not in clock} for row in result.folder.rows()
-    ]
+    return [{k: v for k, v in row.items() if k not in clock} for row in result.history]
 
 
 @pytest.fixture(scope="module")
@@ -93,8 +91,3 @@ def test_tensorboard_has_every_number(whole):
     events.Reload()
     assert {"mig/score", "units/score"} <= set(events.Tags()["tensors"])
     assert [event.step for event in events.Tensors("mig/score")] == [2, 4, 6]
-
-
-def test_cadence_of_scores_is_checked():
-    with pytest.raises(checks.ArgumentError, match="score must be a multiple"):
-        Intervals(log=10, evaluate=0, save=0, pictures=0, score=15).fitted(100)
