@@ -34,7 +34,7 @@ def from_tf_data(
     For what does not fit there, write a .npy and give it to `ImageFile`.
 
     Args:
-        dataset: Of images [h, w] or [h, w, C], pairs (image, factors), or dictionaries,
+        dataset: Holds images [h, w] or [h, w, C], pairs (image, factors), or dictionaries,
             one by one or in batches. An image's factors are a value or a vector of K.
             All images are of one shape.
         image: Key of the images in dictionaries.
