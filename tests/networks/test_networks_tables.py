@@ -15,9 +15,10 @@ def test_every_encoder(name):
         "image_shape",
         "num_outputs",
     ]
-    encoder = build((64, 64, 1), 7, seed=0)
+    size = 1 if name.endswith("critic") else 7
+    encoder = build((64, 64, 1), size, seed=0, width=8)
     assert encoder.input_shape == (None, 64, 64, 1)
-    assert encoder(np.zeros((2, 64, 64, 1), np.float32)).shape == (2, 7)
+    assert encoder(np.zeros((2, 64, 64, 1), np.float32)).shape == (2, size)
 
 
 @pytest.mark.parametrize("name", networks.DECODERS)
@@ -28,7 +29,7 @@ def test_every_decoder(name):
         "num_latents",
         "image_shape",
     ]
-    decoder = build(3, (64, 64, 1), seed=0)
+    decoder = build(3, (64, 64, 1), seed=0, width=8)
     assert decoder.input_shape == (None, 3)
     assert decoder(np.zeros((2, 3), np.float32)).shape == (2, 64, 64, 1)
 

@@ -11,6 +11,7 @@ from tf_disentangle.distributions.hyperprior import (
 )
 from tf_disentangle.distributions.inverse_gamma import expected_product_normal_kl
 from tf_disentangle.distributions.inverse_wishart import InverseWishart
+from tf_disentangle.distributions.inverse_wishart_bijector import SPDInversion
 from tf_disentangle.distributions.likelihoods import Bernoulli, Likelihood, Normal
 from tf_disentangle.distributions.mean_field_gaussian import MeanFieldGaussian
 from tf_disentangle.distributions.mmd import mmd_per_dimension
@@ -28,6 +29,7 @@ __all__ = [
     "MeanFieldGaussian",
     "Normal",
     "RelaxedCategorical",
+    "SPDInversion",
     "expected_gaussian_kl",
     "expected_product_normal_kl",
     "kl_or_monte_carlo",

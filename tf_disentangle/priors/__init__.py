@@ -12,6 +12,7 @@ from tf_disentangle.priors.mean_field import MeanFieldInverseWishartPrior
 from tf_disentangle.priors.mixtures import NormalMixturePrior, SparsePrior
 from tf_disentangle.priors.normal import NormalPrior
 from tf_disentangle.priors.student_t import StudentTProductPrior
+from tf_disentangle.priors.uniform import UniformPrior
 
 #: Adding a prior is one entry here.
 PRIORS = {
@@ -25,6 +26,7 @@ PRIORS = {
     "NormalMixturePrior": NormalMixturePrior,
     "SparsePrior": SparsePrior,
     "StudentTProductPrior": StudentTProductPrior,
+    "UniformPrior": UniformPrior,
 }
 
 __all__ = [
@@ -41,4 +43,5 @@ __all__ = [
     "SparsePrior",
     "StandardNormalPrior",
     "StudentTProductPrior",
+    "UniformPrior",
 ]
