@@ -125,9 +125,9 @@ def factor_vae_score(
         encode: Images uint8 [B, H, W, C] to codes [B, L]; float32 is kept of them.
             An `EncodedFactors` shares codes between metrics.
         seed: Of all draws, at least 0.
-        protocol: Key of `FACTOR_VAE_PROTOCOLS`: "dlib" or "chyvae", and the same with
-            "-verbatim" for what their code does with constant latents and factors of
-            one value.
+        protocol: Key of `FACTOR_VAE_PROTOCOLS`: "dlib", "chyvae" or "decomposition",
+            and the first two with "-verbatim" for what their code does with constant
+            latents and factors of one value.
         batch_size: Images per vote, at least 2. This and the next four override the
             protocol's value, and the result's protocol says so.
         num_variance_samples: Images behind the global variance, at least 2.
@@ -166,7 +166,8 @@ def factor_vae_score(
     rng = np.random.default_rng(integer(seed, "seed", at_least=0))
     # All draws come before the first image, so that each image is encoded once.
     reference = sample_factors(dataset, choice.num_variance_samples, rng)
-    num_votes = choice.num_train_votes + choice.num_test_votes
+    num_votes = choice.num_train_votes
+    num_votes += 0 if choice.same_votes else choice.num_test_votes
     candidates = fixable_factors(dataset, chosen, choice.verbatim)
     fixed, batches = draw_votes(dataset, num_votes, choice.batch_size, rng, candidates)
     encoding = encode_factors(
@@ -208,6 +209,8 @@ def _score(
         winner = stillest_latent(encoding, draws, variance, active, starts)
         np.add.at(votes, (winner[:num_train], fixed[:num_train]), 1)
         np.add.at(test_votes, (winner[num_train:], fixed[num_train:]), 1)
+    if choice.same_votes:
+        test_votes = votes
     return FactorVAEScore(
         score=vote_accuracy(votes, test_votes),
         train_score=vote_accuracy(votes, votes),
