@@ -61,7 +61,7 @@ def measure(model, points):
         likelihood = model.objective.likelihood
         reconstruction.append(-likelihood.log_prob(points, model.decoder(codes)))
     return (
-        float(np.mean(posterior.variance())),
+        float(np.mean(posterior.distribution.variance())),
         float(np.mean(kl)),
         float(np.mean(mmd)),
         float(np.mean(reconstruction)),

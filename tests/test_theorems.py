@@ -20,7 +20,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tf_disentangle.distributions import Normal
-from tf_disentangle.latents import GaussianLatents
+from tf_disentangle.latents import GaussianLatents, GaussianPosterior
 from tf_disentangle.objectives import Inference, beta_vae, elbo
 from tf_disentangle.objectives.decomposition import prior_to_aggregate_kl
 from tf_disentangle.priors import (
@@ -54,8 +54,9 @@ def decode(z):
 def loss_of(objective, prior, posterior, sample, outputs):
     """What training minimises, the decoder's outputs being given."""
     latents = GaussianLatents(SIZE, "full", prior)
+    q = GaussianPosterior(latents, posterior)
     inference = Inference(
-        latents=latents, posterior=posterior, sample=sample, step=0, seed=SEED
+        latents=latents, posterior=q, sample=sample, step=0, seed=SEED
     )
     return objective(IMAGES, outputs, inference).scalars()["loss"]
 
@@ -151,7 +152,8 @@ def test_beta_vae_is_the_elbo_under_the_annealed_prior(name, beta):
         tf.fill([draws, 1], 0.7), tf.fill([draws, 1, 1], 0.8)
     )
     sample = posterior.sample(seed=SEED)
-    costs = beta_vae(beta).kl_term(latents.kl(posterior, sample, SEED), 0).numpy()
+    kl = latents.prior.kl(posterior, sample, SEED)
+    costs = beta_vae(beta).kl_term(kl, 0).numpy()
 
     log_f = np.log(integral(lambda z: np.exp(beta * log_p(z))))
     kl = integral(lambda z: q.pdf(z) * (q.logpdf(z) - beta * log_p(z) + log_f))
@@ -187,8 +189,9 @@ def mean_loss(prior, loc, tril, back, draws=2000):
         def one(seed):
             z_seed, kl_seed = tfp.random.split_seed(seed, n=2)
             z = posterior.sample(seed=z_seed)
+            q = GaussianPosterior(latents, posterior)
             inference = Inference(
-                latents=latents, posterior=posterior, sample=z, step=0, seed=kl_seed
+                latents=latents, posterior=q, sample=z, step=0, seed=kl_seed
             )
             return -objective(IMAGES, decode(z @ back), inference).elbo()
 
@@ -253,7 +256,7 @@ def test_blind_priors_give_the_same_terms_draw_by_draw(name):
 def terms_with(latents, posterior, z, other):
     """The KL's parts at the sample z, the structured form's own draw being `other`."""
     posterior.sample = lambda seed: other
-    return latents.kl(posterior, z, SEED)
+    return latents.prior.kl(posterior, z, SEED)
 
 
 # ---- 3. Overlap and structure.

@@ -25,10 +25,10 @@ def _line(layer):
     if isinstance(layer, keras.layers.LeakyReLU):
         return f"leaky_relu {layer.negative_slope:g}"
     act = layer.activation.__name__
-    if isinstance(layer, keras.layers.Activation):
-        return None if act == "linear" else act
     if act == "leaky_relu":
         act = "leaky_relu 0.2"  # the slope of Keras's function
+    if isinstance(layer, keras.layers.Activation):
+        return None if act == "linear" else act
     bias = "" if layer.use_bias else ", no bias"
     if isinstance(layer, keras.layers.Dense):
         kind = "head" if layer.name.startswith("head") else "dense"

@@ -34,7 +34,7 @@ def structured_less_marginal(latents, draws=1500):
     def one(seed):
         z_seed, seed = tfp.random.split_seed(seed, n=2)
         z = posterior.sample(seed=z_seed)
-        parts = latents.kl(posterior, z, seed)
+        parts = posterior.kl(z, seed)
         exact = posterior.log_prob(z) - prior.log_prob(z)
         return tf.add_n(list(parts.values())) - exact
 

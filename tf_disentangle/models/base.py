@@ -12,11 +12,10 @@ from typing import Any, ClassVar
 import keras
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from tf_disentangle import checks
 from tf_disentangle.interfaces import Decode
-from tf_disentangle.latents import Latents
+from tf_disentangle.latents import Latents, Posterior
 from tf_disentangle.models.statistics import TermStatistics
 
 # Images per call when a whole array is encoded or decoded.
@@ -36,7 +35,7 @@ class LatentModel(keras.Model):
         encoder: Images [B, H, W, C] in [0, 1] -> [B, latents.num_parameters].
         decoder: What is decoded -> [B, H, W, *].
         latents: The latent space with its prior.
-        objective: What to minimise; it has a `name` and a `least_batch`.
+        objective: What to minimise; it has a `name` and a `min_batch_size`.
         seed: Seed of every draw in training: step t's are folded from (seed, t,
             replica), so no generator's state needs saving.
 
@@ -94,7 +93,7 @@ class LatentModel(keras.Model):
         images = tf.TensorSpec([None, *self.image_shape], self.data_type)
         codes = tf.TensorSpec([None, self.latents.num_latents], tf.float32)
         self._encode = tf.function(
-            lambda x: self.latents.code(self.posterior(x)),
+            lambda x: self.posterior(x).code(),
             input_signature=[images],
             autograph=False,
         )
@@ -103,7 +102,7 @@ class LatentModel(keras.Model):
         )
         self._probabilities = tf.function(
             lambda x: tf.concat(
-                list(self.latents.probabilities(self.posterior(x)).values()), axis=-1
+                list(self.posterior(x).probabilities().values()), axis=-1
             ),
             input_signature=[images],
             autograph=False,
@@ -126,9 +125,7 @@ class LatentModel(keras.Model):
 
     # ---- Tensors in, tensors out.
 
-    def posterior(
-        self, images: tf.Tensor, training: bool = False
-    ) -> tfp.distributions.Distribution:
+    def posterior(self, images: tf.Tensor, training: bool = False) -> Posterior:
         """Returns q(z|x) for images, uint8 or float32 in [0, 1]."""
         return self.latents.posterior(self.encoder(as_float(images), training=training))
 
@@ -151,7 +148,7 @@ class LatentModel(keras.Model):
 
     def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Returns the reconstruction through the deterministic code."""
-        return self.decode_tensor(self.latents.code(self.posterior(images, training)))
+        return self.decode_tensor(self.posterior(images, training).code())
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:

@@ -126,7 +126,7 @@ def _log_weight_function(model: VAE) -> tf.types.experimental.PolymorphicFunctio
         images: tf.Tensor, num_samples: tf.Tensor, seed: tf.Tensor
     ) -> tf.Tensor:
         posterior = model.posterior(images)
-        z = posterior.sample(num_samples, seed=seed)  # [K, B, D]
+        z = posterior.sample(seed, num_samples)  # [K, B, D]
         flat = tf.reshape(z, [-1, model.latents.num_decoded])
         repeated = tf.repeat(as_float(images)[tf.newaxis], num_samples, axis=0)
         repeated = tf.reshape(repeated, [-1, *model.image_shape])

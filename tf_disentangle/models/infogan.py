@@ -101,7 +101,9 @@ class InfoGAN(WithCritic, LatentModel):
         """Draws (codes [count, D], categorical ones one-hot; noise [count, n])."""
         code_seed, noise_seed = tfp.random.split_seed(seed, n=2)
         prior, latents = self.latents.prior, self.latents
-        codes = latents.decoded(latents.to_codes(prior.sample(count, code_seed)))
+        codes = latents.to_decoder_input(
+            latents.to_codes(prior.sample(count, code_seed))
+        )
         shape = tf.stack([count, self.num_noise])
         return codes, tf.random.stateless_normal(shape, noise_seed)
 
@@ -119,7 +121,7 @@ class InfoGAN(WithCritic, LatentModel):
         """Returns the images of codes [B, L], [B, H, W, C]; None is noise of zero."""
         if noise is None:
             noise = tf.zeros(tf.stack([tf.shape(codes)[0], self.num_noise]))
-        return self.generate(self.latents.decoded(codes), noise)
+        return self.generate(self.latents.to_decoder_input(codes), noise)
 
     def validate(
         self, images: tf.Tensor, seed: tf.Tensor, step: tf.Tensor
@@ -143,7 +145,7 @@ class InfoGAN(WithCritic, LatentModel):
         """Returns (the generator's terms, information [B, L], generated images)."""
         made = self.generate(codes, noise, training)
         posterior = self.posterior(made, training)
-        information = self.latents.information(posterior, codes)
+        information = posterior.information(codes)
         logits = self.critic(made, training=training)
         terms = self.objective.generator_terms(self.latents, information, logits)
         return terms, information, made
@@ -157,7 +159,7 @@ class InfoGAN(WithCritic, LatentModel):
     ) -> dict[str, tf.Tensor]:
         """Returns the critic's terms."""
         critic = functools.partial(self.critic, training=training)
-        return dict(self.objective.game.critic_terms(critic, real, made, seed))
+        return dict(self.objective.gan_loss.critic_terms(critic, real, made, seed))
 
     # ---- Keras.
 

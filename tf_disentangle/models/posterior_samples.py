@@ -38,7 +38,7 @@ class PosteriorSamples:
             posterior = model.posterior(batch)
             if is_diagonal:
                 return posterior.mean(), posterior.stddev()
-            return posterior.mean(), posterior.scale.to_dense()
+            return posterior.mean(), posterior.distribution.scale.to_dense()
 
         self._parameters = tf.function(
             parameters, input_signature=[images], autograph=False

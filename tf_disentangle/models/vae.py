@@ -11,7 +11,7 @@ import tensorflow_probability as tfp
 from tf_disentangle import checks
 from tf_disentangle.latents import Latents
 from tf_disentangle.models.base import LatentModel, as_float, per_replica, step_seed
-from tf_disentangle.objectives import Inference, Objective, Terms, monitors
+from tf_disentangle.objectives import Inference, Objective, Terms, diagnostics
 
 
 class VAE(LatentModel):
@@ -54,7 +54,7 @@ class VAE(LatentModel):
 
         That of images is in [0, 1]: a normal likelihood's mean is cut off there.
         """
-        z = self.latents.decoded(codes)
+        z = self.latents.to_decoder_input(codes)
         mean = self.objective.likelihood.mean(self.decoder(z, training=False))
         return mean if self.is_vector else tf.clip_by_value(mean, 0.0, 1.0)
 
@@ -75,7 +75,7 @@ class VAE(LatentModel):
         """
         sample_seed, term_seed = tfp.random.split_seed(seed, n=2)
         posterior = self.posterior(images, training)
-        sample = posterior.sample(seed=sample_seed)
+        sample = posterior.sample(sample_seed)
         return Inference(
             self.latents, posterior, sample, step, term_seed, self.num_examples
         )
@@ -92,12 +92,12 @@ class VAE(LatentModel):
     ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         """Returns (the terms, marginal KL of each latent [L]), in nats per image."""
         inference = self.infer(images, seed, step)
-        marginal = self.latents.marginal_kl(inference.posterior, inference.sample)
+        marginal = inference.posterior.marginal_kl(inference.sample)
         return self.terms(images, inference).scalars(), tf.reduce_mean(marginal, axis=0)
 
     def monitors(self, images: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns what `objectives.monitors` says of a batch, scalars in nats."""
-        return monitors(self.infer(images, seed))
+        """Returns what `objectives.diagnostics` says of a batch, scalars in nats."""
+        return diagnostics(self.infer(images, seed))
 
     # ---- Keras.
 

@@ -51,7 +51,7 @@ class Schedule(abc.ABC):
 
 def at_least_zero(schedule: Any, argument: str) -> Schedule:
     """Returns `schedule` after checking that it is one and never negative."""
-    remedy = "Pass a Schedule; in gin, write @Name() with its parentheses."
+    remedy = "Pass an object, such as LinearSchedule(0.0, 25.0, 100_000)."
     checks.require_type(schedule, Schedule, argument, remedy)
     checks.require(schedule.lowest >= 0, argument, "never be negative", schedule.lowest)
     return schedule
@@ -89,7 +89,7 @@ class _Ramp(Schedule):
         start: Value up to the step `begin`.
         end: Value from the step `begin + steps` on; may be below `start`.
         steps: Length of the way, at least 1.
-        begin: Steps before it sets out.
+        begin: Steps before the change begins.
     """
 
     start: float

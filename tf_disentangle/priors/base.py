@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, Self
 
 import keras
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tf_disentangle import checks
+from tf_disentangle import checks, configs
 from tf_disentangle.distributions import kl_or_monte_carlo
 
 tfd = tfp.distributions
@@ -21,11 +22,12 @@ class Prior(keras.layers.Layer):
     It is a Keras layer so that a trainable prior is trained and saved through
     `add_weight`; TFP objects are built per call, from the weights of the moment.
     `build((None, L))`, which the latent space calls, tells it L and is the place to
-    check the settings against it.
+    check the settings against it. A subclass gives `distribution`, `marginals` and,
+    if it has arguments, `get_config`.
 
     Attributes:
         kl_names: The keys of what `kl` returns.
-        label: How z is drawn, for the heads of pictures.
+        label: How z is drawn, for the titles of figures.
         requires_kl_term: Whether `kl` alone trains a part of the encoder's
             outputs, so that an objective without it would not train them.
         num_latents: L, once built.
@@ -35,13 +37,24 @@ class Prior(keras.layers.Layer):
     label: str = "z ~ p(z)"
     requires_kl_term: bool = False
 
-    def __init__(self, name: str | None = None) -> None:
-        super().__init__(name=name)
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments as JSON holds them."""
+        return {}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Returns the prior that `get_config` described, not built yet."""
+        return cls(**configs.deserialize(dict(config)))
 
     def build(self, input_shape: tuple) -> None:
         """Learns L from the shape [B, L] of the latents."""
         self.num_latents = checks.integer(input_shape[-1], "num_latents", at_least=1)
         self.built = True
+
+    @property
+    def kl_bounds(self) -> Mapping[str, float]:
+        """The most nats of those parts of `kl` that have a bound."""
+        return {}
 
     def check_posterior(self, posterior_type: type[tfd.Distribution]) -> None:
         """Raises `ArgumentError` if `kl` has no form for this class of q(z|x)."""
@@ -55,6 +68,10 @@ class Prior(keras.layers.Layer):
         """Returns p(z_i) of each latent, batch shape [L], scalar events."""
         raise NotImplementedError
 
+    def marginal_log_prob(self, z: tf.Tensor) -> tf.Tensor:
+        """Returns log p(z_i) [..., L] of z [..., D], in nats."""
+        return self.marginals().log_prob(z)
+
     def sample(self, num_samples: int, seed: tf.Tensor) -> tf.Tensor:
         """Draws z [num_samples, L] from p(z); `seed` is int32 [2]."""
         return self.distribution().sample(num_samples, seed=seed)
@@ -67,7 +84,7 @@ class Prior(keras.layers.Layer):
         Their sum is what the ELBO subtracts.
 
         Args:
-            posterior: q(z|x), batch shape [B], event shape [L].
+            posterior: The TFP distribution q(z|x), batch shape [B], event shape [L].
             sample: The z [B, L] drawn from it that the decoder saw.
             seed: int32 [2], for parts that need draws of their own.
         """
@@ -75,7 +92,7 @@ class Prior(keras.layers.Layer):
         return {"kl": kl_or_monte_carlo(posterior, self.distribution(), sample)}
 
     def covariances(self, seed: tf.Tensor) -> Mapping[str, np.ndarray]:
-        """Returns labelled covariances [L, L] to picture a hyperprior; none here."""
+        """Returns labelled covariances [L, L] that show a hyperprior; none here."""
         del seed
         return {}
 

@@ -13,6 +13,7 @@ each image, a large a fixes it at b/a.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -24,7 +25,7 @@ from tf_disentangle.priors.base import Prior
 
 tfd = tfp.distributions
 
-_PICTURED = (1.0, 10.0, 100.0)
+_FIGURE_CONCENTRATIONS = (1.0, 10.0, 100.0)
 
 
 class InverseGammaPrior(Prior):
@@ -37,7 +38,6 @@ class InverseGammaPrior(Prior):
         concentration: a, greater than 0. Smaller gives heavier tails.
         scale: b, greater than 0, or one for each latent; None is a, so that each z_i
             is a Student-t of scale 1.
-        name: Of the Keras layer.
     """
 
     kl_names = ("kl_gaussian", "kl_covariance")
@@ -47,23 +47,31 @@ class InverseGammaPrior(Prior):
         self,
         concentration: float,
         scale: float | Sequence[float] | None = None,
-        name: str | None = None,
     ) -> None:
-        super().__init__(name=name)
+        super().__init__()
         self.concentration = checks.real(concentration, "concentration", above=0.0)
         scale = self.concentration if scale is None else scale
         several = isinstance(scale, Sequence | np.ndarray)
-        self._given = tuple(scale) if several else (scale,)
-        for value in self._given:
+        self._scales = tuple(scale) if several else (scale,)
+        for value in self._scales:
             checks.real(value, "scale", above=0.0)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments as JSON holds them."""
+        return {
+            "concentration": self.concentration,
+            "scale": [float(b) for b in self._scales]
+            if len(self._scales) > 1
+            else float(self._scales[0]),
+        }
 
     def build(self, input_shape: tuple) -> None:
         """Checks the scales against the number of latents."""
         super().build(input_shape)
-        size, given = self.num_latents, len(self._given)
+        size, count = self.num_latents, len(self._scales)
         rule = f"be one number, or {size} for {size} latents"
-        checks.require(given in (1, size), "scale", rule, self._given)
-        self.scale = np.broadcast_to(np.float32(self._given), size)
+        checks.require(count in (1, size), "scale", rule, self._scales)
+        self.scale = np.broadcast_to(np.float32(self._scales), size)
 
     def inverse_gamma(self, concentration: float | None = None) -> tfd.InverseGamma:
         """Returns the hyperprior over s, batch shape [L].
@@ -96,7 +104,7 @@ class InverseGammaPrior(Prior):
         """Returns a draw of Sigma for each of three a, at the prior's own b/a."""
         matrices = {
             f"a = {a:g}": self.sample_covariance(1, seed, a)[0].numpy()
-            for a in _PICTURED
+            for a in _FIGURE_CONCENTRATIONS
         }
         return {k: m for k, m in matrices.items() if np.isfinite(m).all()}
 

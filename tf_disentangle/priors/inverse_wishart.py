@@ -9,7 +9,7 @@ stands for the posterior of Sigma:
   from the decoded z; the paper's structured form, equation (13).
 - `MarginalInverseWishartPrior`: the exact p(Sigma|z), so that Sigma drops out and p(z)
   is a multivariate Student-t. The tightest of the three.
-- `mean_field.MeanFieldInverseWishartPrior`: q(Sigma|x) from the encoder; the form that
+- `MeanFieldInverseWishartPrior`: q(Sigma|x) from the encoder; the form that
   the paper tried first and gave up.
 
 For every z' the two terms of (13) are those of a mean-field bound with q(Sigma|z') for
@@ -24,6 +24,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -32,6 +33,7 @@ import tensorflow_probability as tfp
 from tf_disentangle import checks
 from tf_disentangle.distributions import (
     InverseWishart,
+    MeanFieldGaussian,
     expected_gaussian_kl,
     marginal_student_t,
 )
@@ -54,7 +56,6 @@ class InverseWishartPrior(Prior):
         nu: Degrees of freedom, greater than p - 1. Larger asks for covariances nearer
             to Sigma_0: independent latents where Sigma_0 = I.
         sigma0: Desired covariance, [p, p] symmetric positive definite; None is I.
-        name: Of the Keras layer.
     """
 
     kl_names = ("kl_gaussian", "kl_covariance")
@@ -64,11 +65,15 @@ class InverseWishartPrior(Prior):
         self,
         nu: float,
         sigma0: Sequence[Sequence[float]] | None = None,
-        name: str | None = None,
     ) -> None:
-        super().__init__(name=name)
+        super().__init__()
         self.nu = checks.real(nu, "nu")
         self.sigma0 = None if sigma0 is None else _covariance(sigma0)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments as JSON holds them."""
+        sigma0 = None if self.sigma0 is None else self.sigma0.tolist()
+        return {"nu": self.nu, "sigma0": sigma0}
 
     def check_posterior(self, posterior_type: type[tfd.Distribution]) -> None:
         """Checks that q(z|x) is Gaussian, which the closed form needs."""
@@ -189,7 +194,6 @@ class MarginalInverseWishartPrior(InverseWishartPrior):
     Args:
         nu: As `InverseWishartPrior`.
         sigma0: As `InverseWishartPrior`.
-        name: Of the Keras layer.
     """
 
     kl_names = ("kl",)
@@ -203,6 +207,44 @@ class MarginalInverseWishartPrior(InverseWishartPrior):
     ) -> Mapping[str, tf.Tensor]:
         """Returns the estimate of KL(q(z|x) || p(z)) from `sample`, [B], in nats."""
         return Prior.kl(self, posterior, sample, seed)
+
+
+class MeanFieldInverseWishartPrior(InverseWishartPrior):
+    """CHyVAE's prior, its KL taken with the encoder's own q(Sigma|x).
+
+        KL = E_{q(Sigma|x)} KL(N(mu, S) || N(0, Sigma)) + KL(q(Sigma|x) || IW(Psi, nu))
+
+    `latents.MeanFieldLatents` gives q(z|x) q(Sigma|x).
+
+    Args:
+        nu: As `InverseWishartPrior`.
+        sigma0: As `InverseWishartPrior`.
+    """
+
+    requires_kl_term = True
+
+    def check_posterior(self, posterior_type: type[tfd.Distribution]) -> None:
+        """Checks that the latents give a q(Sigma|x)."""
+        checks.require(
+            issubclass(posterior_type, MeanFieldGaussian),
+            "prior",
+            f"fit the latents' posterior, {posterior_type.__name__}",
+            f"{type(self).__name__}, which needs a q(Sigma|x)",
+            "Use MeanFieldLatents, or InverseWishartPrior.",
+        )
+
+    def kl(
+        self, posterior: MeanFieldGaussian, sample: tf.Tensor, seed: tf.Tensor
+    ) -> Mapping[str, tf.Tensor]:
+        """Returns the two KL terms above, each [B], in nats; nothing is drawn."""
+        del sample, seed
+        q_sigma = posterior.covariance_posterior
+        return {
+            "kl_gaussian": expected_gaussian_kl(
+                posterior.mean(), posterior.scale.to_dense(), q_sigma
+            ),
+            "kl_covariance": tfd.kl_divergence(q_sigma, self.inverse_wishart()),
+        }
 
 
 def _covariance(sigma0: Sequence[Sequence[float]]) -> np.ndarray:

@@ -14,6 +14,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -32,7 +33,6 @@ class NormalMixturePrior(Prior):
         locs: The K means, [K][L].
         variances: Of the components: one number, or [K][L], greater than 0.
         weights: w, [K], positive with sum 1; None is all equal.
-        name: Of the Keras layer.
     """
 
     label = "z ~ mixture of normals"
@@ -42,9 +42,8 @@ class NormalMixturePrior(Prior):
         locs: Sequence[Sequence[float]],
         variances: float | Sequence[Sequence[float]] = 1.0,
         weights: Sequence[float] | None = None,
-        name: str | None = None,
     ) -> None:
-        super().__init__(name=name)
+        super().__init__()
         rule = "be a table of numbers [K][L], a row for each component"
         self.locs = _array(locs, 2, "locs", rule)
         rule = f"be one positive number, or positive and of shape {self.locs.shape}"
@@ -53,8 +52,18 @@ class NormalMixturePrior(Prior):
         values = _array(variances, ndim, "variances", rule)
         fits = values.ndim == 0 or values.shape == self.locs.shape
         checks.require(fits and (values > 0).all(), "variances", rule, variances)
+        self.variances = values
         self.scales = np.broadcast_to(np.sqrt(values), self.locs.shape)
         self.weights_ = _mixture_weights(weights, len(self.locs))
+        self._weights = None if weights is None else [float(w) for w in weights]
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments as JSON holds them."""
+        return {
+            "locs": self.locs.tolist(),
+            "variances": self.variances.tolist(),
+            "weights": self._weights,
+        }
 
     def build(self, input_shape: tuple) -> None:
         """Checks the means against the number of latents."""
@@ -89,7 +98,6 @@ class SparsePrior(Prior):
         gamma: Weight of the spike, in [0, 1]; 0 is N(0, slab^2 I).
         spike: Standard deviation of a latent that is off, greater than 0.
         slab: Standard deviation of one that is at work, greater than the spike's.
-        name: Of the Keras layer.
     """
 
     def __init__(
@@ -97,13 +105,16 @@ class SparsePrior(Prior):
         gamma: float = 0.8,
         spike: float = 0.05,
         slab: float = 1.0,
-        name: str | None = None,
     ) -> None:
-        super().__init__(name=name)
+        super().__init__()
         self.gamma = checks.real(gamma, "gamma", at_least=0.0, at_most=1.0)
         self.spike = checks.real(spike, "spike", above=0.0)
         self.slab = checks.real(slab, "slab", above=self.spike)
         self.label = f"z_i ~ sparse, gamma = {self.gamma:g}"
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments as JSON holds them."""
+        return {"gamma": self.gamma, "spike": self.spike, "slab": self.slab}
 
     def distribution(self) -> tfd.Distribution:
         """Returns the product of the L mixtures, event shape [L]."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -22,7 +23,6 @@ class UniformPrior(Prior):
 
     Args:
         bound: Greater than 0; 1 is InfoGAN's.
-        name: Of the Keras layer.
 
     References:
         Chen et al., "InfoGAN", NeurIPS 2016, arXiv:1606.03657, appendix C.1.
@@ -30,10 +30,14 @@ class UniformPrior(Prior):
 
     kl_names = ()  # There is no finite KL.
 
-    def __init__(self, bound: float = 1.0, name: str | None = None) -> None:
-        super().__init__(name=name)
+    def __init__(self, bound: float = 1.0) -> None:
+        super().__init__()
         self.bound = checks.real(bound, "bound", above=0.0)
         self.label = f"z_i ~ U(-{self.bound:g}, {self.bound:g}), independent"
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments as JSON holds them."""
+        return {"bound": self.bound}
 
     def distribution(self) -> tfd.Distribution:
         """Returns the product of uniform distributions, event shape [L]."""

@@ -63,10 +63,10 @@ def export(
 
     def encode(images: tf.Tensor) -> dict[str, tf.Tensor]:
         posterior = model.posterior(images)
-        parts = model.latents.probabilities(posterior)
+        parts = posterior.probabilities()
         return {
-            "codes": model.latents.code(posterior),
-            "stddev": model.latents.code_stddev(posterior),
+            "codes": posterior.code(),
+            "stddev": posterior.stddev(),
             **{f"probabilities_{name}": part for name, part in parts.items()},
         }
 

@@ -219,7 +219,7 @@ def _built(
 
 def _check_batch(model: LatentModel, batches: Batches, devices: int) -> None:
     """Checks that the images are enough for a step, and each device's for penalties."""
-    least, batch_size = model.objective.least_batch, batches.batch_size
+    least, batch_size = model.objective.min_batch_size, batches.batch_size
     checks.require(
         batch_size // devices >= least,
         "batch_size",

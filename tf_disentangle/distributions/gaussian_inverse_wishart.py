@@ -33,7 +33,7 @@ import tensorflow_probability as tfp
 from tf_disentangle import checks
 from tf_disentangle.distributions import rank_one
 from tf_disentangle.distributions.inverse_wishart import InverseWishart
-from tf_disentangle.distributions.multivariate_gamma import digamma_p
+from tf_disentangle.distributions.math import digamma_p
 
 tfd = tfp.distributions
 

@@ -1,4 +1,4 @@
-"""What any model's code is like, whatever its objective pays for.
+"""What any model's code is like, whatever its objective minimises.
 
     mutual_information          I(x; z)                         at most log N
     total_correlation           KL(q(z) || prod_j q(z_j))
@@ -36,11 +36,11 @@ from tf_disentangle.objectives.beta_tcvae import (
     total_correlation,
 )
 from tf_disentangle.objectives.factor_vae import critic_total_correlation
-from tf_disentangle.objectives.objective import Inference
+from tf_disentangle.objectives.terms import Inference
 
 
-def monitors(inference: Inference) -> dict[str, tf.Tensor]:
-    """Returns the monitors of one batch by name, scalars in nats.
+def diagnostics(inference: Inference) -> dict[str, tf.Tensor]:
+    """Returns the diagnostics of one batch by name, scalars in nats.
 
     The first three are absent where N is unknown, or where the latent space or the
     prior has no density for them; the fourth where there are no more images than
@@ -49,16 +49,16 @@ def monitors(inference: Inference) -> dict[str, tf.Tensor]:
     Args:
         inference: A batch, the larger the better.
     """
-    found = {}
+    scalars = {}
     codes = inference.latents.continuous(inference.sample)
     images, latents = codes.shape
     if images is None or images > latents > 0:
-        found["gaussian_total_correlation"] = gaussian_total_correlation(codes)
+        scalars["gaussian_total_correlation"] = gaussian_total_correlation(codes)
     if inference.critic is not None:
         logits = critic_total_correlation(inference)
-        found["critic_total_correlation"] = tf.reduce_mean(logits)
+        scalars["critic_total_correlation"] = tf.reduce_mean(logits)
     if inference.num_examples is None:
-        return found
+        return scalars
     try:
         parts = {
             "mutual_information": mutual_information(inference),
@@ -66,8 +66,8 @@ def monitors(inference: Inference) -> dict[str, tf.Tensor]:
             "dimension_kl": dimension_kl(inference),
         }
     except NotImplementedError:
-        return found
-    return {k: tf.reduce_mean(v) for k, v in parts.items()} | found
+        return scalars
+    return {k: tf.reduce_mean(v) for k, v in parts.items()} | scalars
 
 
 def gaussian_total_correlation(codes: tf.Tensor) -> tf.Tensor:
