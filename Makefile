@@ -19,6 +19,7 @@ test: $(READY)
 lint: $(READY)
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
 
 # Made again when the requirements change.
 $(READY): setup.py

@@ -73,7 +73,6 @@ def load(
     )
     configuration.parse([str(folder.config)], bindings)
     experiment = configuration.build("train", output=str(folder))
-    configuration.drop_unused(later)
     path = find(folder.checkpoints, checkpoint)
     restore_weights(experiment.model, path)
     return LoadedRun(folder, experiment, step_of(path))

@@ -68,7 +68,6 @@ def main(values: flags.FlagValues) -> int:
     startup.import_tensorflow()
     from tf_disentangle import configuration
     from tf_disentangle.training import NonFiniteError, RunFolder
-    from tf_disentangle.training.checkpoints import has_any
 
     folder = RunFolder(output)
     folder.check()
@@ -76,10 +75,8 @@ def main(values: flags.FlagValues) -> int:
     experiment = configuration.build("train", output=output)
     with configuration.explained("train"):
         experiment.dry_run()
-    for dropped in configuration.drop_unused():
-        print(f"Not used by this run: {dropped}", file=sys.stderr)
-    if has_any(folder.checkpoints):  # Otherwise there is nothing to go on from.
-        configuration.require_same_run(folder.config)
+    if unused := configuration.drop_unused():
+        print(f"Not used by this run: {'; '.join(unused)}", file=sys.stderr)
     if values.check:
         experiment.check()
         print("The configuration is complete; nothing was run.")

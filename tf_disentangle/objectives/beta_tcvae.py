@@ -78,6 +78,7 @@ class _Part(BatchPenalty):
     Attributes:
         weight: At least 0.
         estimator: Of log q(z), "stratified" or "weighted".
+        name: Name of the term in the rows of a run.
     """
 
     weight: float = 1.0
