@@ -41,7 +41,7 @@ class Paper:
     likelihood: str = "Bernoulli"
     critic: list = None
     critic_adam: Adam = None
-    metrics: tuple = ("factor_vae_score",)
+    metrics: tuple = ("factor_vae",)
     differences: tuple = (HELD_OUT,)
 
 
@@ -120,7 +120,7 @@ KIM = dict(
     adam=Adam(1e-4),
     encoder=encoder(256, 20),
     decoder=decoder(256),
-    metrics=("factor_vae_score", "beta_vae_score"),
+    metrics=("factor_vae", "beta_vae"),
     differences=(HELD_OUT, "Not stated there"),
 )
 KIM_SETTINGS = {
@@ -417,7 +417,7 @@ PAPERS = {
             "beta_tcvae.gamma": 1.0,
             "beta_tcvae.estimator": "weighted",
         },
-        metrics=("mig_score", "factor_vae_score"),
+        metrics=("mig", "factor_vae"),
         differences=(HELD_OUT, "there exp(o)", "the paper scores by MIG"),
     ),
     "chyvae_correlated_ellipses": chyvae(data="CorrelatedEllipses"),
@@ -580,7 +580,7 @@ PAPERS = {
         encoder=encoder(256, 15),
         decoder=decoder(256),
         settings=capacities(150.0, 40.0, 1.1, 300_000, (3,), 6),
-        metrics=("factor_vae_score",),
+        metrics=("factor_vae",),
         differences=(HELD_OUT, "protocol of its score is not stated"),
     ),
     "joint_vae_mnist_beta_vae": continuous("beta_vae", **{"beta_vae.beta": 4.0}),

@@ -76,7 +76,7 @@ def test_settings(paper):
     found = {key: gin.query_parameter(key) for key in expected}
     assert found == expected
     metrics = gin.query_parameter("train.metrics") if asked_for_metrics() else ()
-    assert tuple(str(metric).lstrip("@") for metric in metrics) == paper.metrics
+    assert tuple(metrics) == paper.metrics
 
 
 def asked_for_metrics():
