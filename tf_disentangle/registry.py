@@ -25,6 +25,7 @@ from tf_disentangle import (
     networks,
     objectives,
     priors,
+    run,
     training,
 )
 
@@ -40,7 +41,7 @@ KERAS: Mapping[str, types.ModuleType] = {
 
 PARTS: Mapping[str, Mapping[str, Part]] = {
     "runs": {
-        "train": training.prepare,
+        "train": run.train,
         "Intervals": training.Intervals,
         "Device": training.Device,
     },
@@ -65,7 +66,7 @@ PARTS: Mapping[str, Mapping[str, Part]] = {
     "decoders": networks.DECODERS,
     "critics": networks.CRITICS,
     "data sets": datasets.DATASETS,
-    "metrics": {metric.__name__: metric for metric in metrics.METRICS.values()},
+    "metrics": {m.function.__name__: m.on_data for m in metrics.METRICS.values()},
     **{
         kind: {k: v for k, v in sorted(vars(module).items()) if isinstance(v, type)}
         for kind, module in KERAS.items()

@@ -12,7 +12,7 @@ from tests.datasets.published.published_files import make
 from tf_disentangle import configuration
 from tf_disentangle.cli.main import main
 from tf_disentangle.datasets import SETS, DSprites, Noisy
-from tf_disentangle.visualization import dataset_sheet
+from tf_disentangle.visualization import dataset_figure
 
 
 @pytest.fixture(autouse=True)
@@ -87,7 +87,7 @@ def test_the_data_of_a_gin_file_are_drawn(capsys, tmp_path):
     said(capsys, "sample", "--gin_file=mine.gin", "--seed=4", "--output=a.png")
     rng, title = np.random.default_rng(4), "Noisy: 737,280 images"
     data = Noisy(DSprites())
-    expected = dataset_sheet(data, rng, num_sample_rows=4, title=title)
+    expected = dataset_figure(data, rng, num_sample_rows=4, title=title)
     np.testing.assert_array_equal(pixels(tmp_path / "a.png"), expected)
 
 

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tf_disentangle import configuration, load
 from tf_disentangle.latents import LATENTS
-from tf_disentangle.models.base import step_seed
+from tf_disentangle.models.fitting import step_seed
 from tf_disentangle.objectives import ADVERSARIAL_OBJECTIVES, OBJECTIVES
 from tf_disentangle.priors import (
     PRIORS,
@@ -125,8 +125,10 @@ def test_graph_equals_eager_and_a_step_moves_every_variable(file, tmp_path):
     model = prepared(file, tmp_path, 2).model
     frames = tf.constant(data_for(model, 8 * model.batches_per_step))
     seed, step = step_seed(0, tf.constant(0, tf.int64)), tf.constant(0, tf.int64)
-    eager, each = model.validate(frames, seed, step)
-    validate = tf.function(model.validate, autograph=False)  # as the training does
+    eager, each = model.held_out_terms(frames, seed, step)
+    validate = tf.function(
+        model.held_out_terms, autograph=False
+    )  # as the training does
     graph, again = validate(frames, seed, step)
     assert each.shape == [model.latents.num_latents]
     np.testing.assert_allclose(again, each, rtol=1e-4, atol=1e-5)

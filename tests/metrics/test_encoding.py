@@ -2,11 +2,11 @@ from types import MappingProxyType
 
 import numpy as np
 import pytest
+from tf_disentangle.metrics.draws import sample_factors, scored_factors
 
 from tests import representations as known
 from tf_disentangle.checks import ArgumentError
 from tf_disentangle.metrics import beta_vae_score, factor_vae_score
-from tf_disentangle.metrics.draws import sample_factors, scored_factors
 from tf_disentangle.metrics.encoding import (
     EncodedFactors,
     distinct_rows,

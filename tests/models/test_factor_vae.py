@@ -20,7 +20,7 @@ from tf_disentangle.latents import (
     JointLatents,
 )
 from tf_disentangle.models import VAE, CriticTraining, FactorVAE, build_vae
-from tf_disentangle.models.base import step_seed
+from tf_disentangle.models.fitting import step_seed
 from tf_disentangle.networks import conv_decoder, conv_encoder, mlp_critic
 from tf_disentangle.objectives import (
     CriticTotalCorrelation,
@@ -144,7 +144,7 @@ def test_each_optimiser_moves_its_own_and_no_other():
     model.train_step(images())
     assert all_equal(weights(model.critic), critic)
     assert not all_equal(weights(model.encoder), encoder)
-    moved = {id(v) for v in model.descended}
+    moved = {id(v) for v in model.optimized_variables}
     assert not moved & {id(v) for v in model.critic.trainable_variables}
     assert len(moved) + len(critic) == len(model.trainable_variables)
     model = built()
@@ -201,7 +201,7 @@ def test_the_critic_learns_the_total_correlation_of_normals(rho):
     @tf.function
     def update(seed):
         batch = inference(256, seed)
-        return model.descend_critic(batch, batch.sample, seed + 1)
+        return model.update_from(batch, batch.sample, seed + 1)
 
     for step in range(1500):
         update(tf.constant([7, step]))

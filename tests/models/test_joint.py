@@ -18,7 +18,7 @@ from tf_disentangle.networks import conv_decoder, conv_encoder
 from tf_disentangle.objectives import joint_vae
 from tf_disentangle.serving import export
 from tf_disentangle.training import scores
-from tf_disentangle.training.pictures import Painter
+from tf_disentangle.training.pictures import Plotter
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 1), dtype=np.uint8)
 
@@ -82,9 +82,9 @@ def test_evidence_of_one_draw_is_the_elbo_of_the_relaxed_model(model):
     assert abs(one.mean() - bound.mean()) < 4.5 * error
 
 
-def test_pictures_have_a_sheet_for_each_categorical_latent(model):
-    sheets = Painter(model, IMAGES).sheets(per_latent=[0.1, 0.2, 0.3, 0.4, 0.5])
-    assert {"samples_c0", "samples_c1", "traversals"} <= set(sheets)
+def test_each_categorical_latent_has_a_figure(model):
+    figures = Plotter(model, IMAGES).figures(per_latent=[0.1, 0.2, 0.3, 0.4, 0.5])
+    assert {"samples_c0", "samples_c1", "traversals"} <= set(figures)
 
 
 def test_scores_get_the_columns_and_refuse_to_take_a_category_for_a_quantity():

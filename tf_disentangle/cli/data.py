@@ -221,7 +221,9 @@ def _sample(values: flags.FlagValues) -> None:
         points = np.reshape(data.images()[:_MAX_POINTS], (-1, data.image_shape[-1]))
         picture = visualization.scatters({title: {"points": points}}, size=440)
     else:
-        picture = visualization.dataset_sheet(data, rng, num_sample_rows=4, title=title)
+        picture = visualization.dataset_figure(
+            data, rng, num_sample_rows=4, title=title
+        )
     path = values.output or f"{values.name or type(data).__name__}.png"
     visualization.save_png(picture, path)
     print(path)

@@ -154,6 +154,8 @@ def _parsed(
     for place in taken:
         if rest and values[place].value is None:
             values[place].value = rest.pop(0)
+    if "runs" in values and rest and not any(item.startswith("-") for item in rest):
+        values["runs"].value, rest = rest, []
     after = " ".join(place.upper() for place in taken)
     rule = "start with --" + (f", after one {after}" if taken else "")
     remedy = f"tf_disentangle {name} --help shows them."

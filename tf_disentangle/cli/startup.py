@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
-from tf_disentangle import checks
+from tf_disentangle import checks, determinism
 
 
 def import_tensorflow() -> None:
@@ -30,6 +30,7 @@ def import_tensorflow() -> None:
         import tensorflow as tf
         import tensorflow_probability  # noqa: F401
 
+        determinism.run_operations_in_turn()
     tf.get_logger().setLevel("ERROR")
 
 

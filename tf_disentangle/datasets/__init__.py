@@ -49,6 +49,7 @@ __all__ = [
     "Correlated",
     "CorrelatedEllipses",
     "DSprites",
+    "Dataset",
     "HeldOut",
     "ImageFile",
     "ImageFolder",

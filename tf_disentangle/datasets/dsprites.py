@@ -73,7 +73,7 @@ class DSprites(Grid):
     factor_names = ("shape", "scale", "orientation", "x", "y")
     factor_sizes = (3, 6, 40, 32, 32)
     image_shape = (_SIDE, _SIDE, 1)
-    traits = frozenset({"equal_images"})
+    traits = frozenset({"equal_images", "known_rows"})
     factor_values: ClassVar[dict[str, np.ndarray]] = {
         "color": np.array([1.0]),
         "shape": np.array([1.0, 2.0, 3.0]),

@@ -89,7 +89,7 @@ class TestFolder:
         assert data.factor_names == ("hue", "side")
         numbers = np.array([int(pathlib.PurePath(name).stem) for name in names])
         expected = np.stack([numbers % 3, numbers % 2], axis=1)
-        np.testing.assert_array_equal(data.training_factors(), expected)
+        np.testing.assert_array_equal(data.factors_of(np.arange(len(data))), expected)
         one = ImageFolder(
             tmp_path / "mine", factors=tmp_path / "table.csv", factor_names=["hue"]
         )
@@ -130,7 +130,7 @@ class TestFolder:
             ImageFolder(**arguments)
         data = ImageFolder(**arguments, num_bins=2)
         assert data.factor_sizes == (2,)
-        assert data.training_factors()[greys(data), 0].tolist() != [0] * 6
+        assert data.factors_of(np.arange(len(data)))[greys(data), 0].tolist() != [0] * 6
 
     def test_names_of_factors_need_factors(self, tmp_path):
         write_folder(tmp_path / "mine")
@@ -230,8 +230,8 @@ class TestFile:
         )
         data = ImageFile(tmp_path / "a.npz")
         assert data.factor_names == ("hue", "side")
-        assert data.traits == frozenset()  # 4 and 5: each combination once
-        np.testing.assert_array_equal(data.training_factors(), factors)
+        assert data.traits == {"known_rows", "indexed_images"}
+        np.testing.assert_array_equal(data.factors_of(np.arange(len(data))), factors)
         np.testing.assert_array_equal(data.render(factors), self.images)
         one = ImageFile(tmp_path / "a.npz", factor_names=["side"])
         assert one.factor_sizes == (5,)
@@ -254,7 +254,9 @@ class TestFile:
             ImageFile(tmp_path / "b.npy", factors=tmp_path / "a.h5"),
         ):
             assert data.factor_names == ("hue", "side")
-            np.testing.assert_array_equal(data.training_factors(), factors)
+            np.testing.assert_array_equal(
+                data.factors_of(np.arange(len(data))), factors
+            )
         one = ImageFile(tmp_path / "a.h5", factor_names=["side"])
         assert one.factor_sizes == (5,)
 

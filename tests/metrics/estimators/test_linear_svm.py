@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from scipy import optimize
 from sklearn.svm import LinearSVC
-
 from tf_disentangle.metrics.estimators.linear_svm import fit_balanced
 
 

@@ -4,39 +4,58 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import io
 import os
 import pathlib
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
 from tf_disentangle import checks
+from tf_disentangle.datasets.columns import Table, as_text
 from tf_disentangle.datasets.files.source import array, names_in, reading
 
-#: Columns of factors by name, each of its own type.
-Table = dict[str, np.ndarray]
+#: Names of arrays of factors, in the order in which they are looked for.
+FACTOR_ARRAYS = ("factors", "latents_classes", "labels")
+
+_SEPARATORS = (",", ";", "\t", "|")
+# The header of an index that pandas' to_csv wrote, and of one that was read again.
+_INDEX = ("", "Unnamed: 0")
 
 
 def existing(path: str | os.PathLike, argument: str) -> pathlib.Path:
-    """The path, if there is something."""
+    """The full path, if there is something.
+
+    Raises:
+        ArgumentError: If there is nothing.
+    """
     checks.require_type(path, (str, os.PathLike), argument)
-    found = pathlib.Path(path).expanduser()
+    found = pathlib.Path(path).expanduser().absolute()
     checks.require(found.exists(), argument, "exist", str(path))
     return found
 
 
 def read_csv(
-    path: pathlib.Path, images: Sequence[str], wanted: Sequence[str] | None = None
+    path: pathlib.Path,
+    images: Sequence[str],
+    wanted: Sequence[str] | None = None,
+    in_order: bool = False,
 ) -> Table:
     """Reads a .csv of image names and factors, in the order of the images.
 
+    Cells are separated by commas, semicolons (then numbers may have a decimal comma),
+    tabs, bars or blanks. The column of names is the first in which all images are
+    found: by their paths, as far as those go, with or without suffix, else by their
+    base names. An index column without a header is left out.
+
     Args:
-        path: Its first line has a name for the column of images and one for each
-            factor, each further line an image's name and its values.
-        images: Names of the images, of which each line may leave out the folders and
-            the suffix.
+        path: Its first line has a name for each column, each further line an image's
+            name and its values.
+        images: Names of the images.
         wanted: Columns to take; None takes all.
+        in_order: Whether a table without names may have a line for each image in turn.
 
     Returns:
         Numbers where all values of a column are, else text.
@@ -47,29 +66,31 @@ def read_csv(
     """
     header, *lines = _lines(path) or [[]]
     rule = "have a header: a name for the column of images, then one for each factor"
-    checks.require(len(header) > 1, str(path), rule, header)
-    names = _chosen(header[1:], wanted, path)
+    checks.require(len(header) > 1 or in_order, str(path), rule, header)
     for line in lines:
         rule = f"have {len(header)} values in each line"
         checks.require(len(line) == len(header), str(path), rule, ",".join(line))
-    twice = _twice(line[0] for line in lines)
-    rule = "have one line for each image"
-    checks.require(not twice, str(path), rule, f"two for {twice}")
-    rows = _of_images({line[0]: line for line in lines}, images, path)
+    columns = list(zip(*lines, strict=True)) if lines else [() for _ in header]
+    rows, place = _match(columns, images, path, in_order)
+    names = [name for k, name in enumerate(header) if k != place]
+    twice = _twice(names)
+    checks.require(not twice, str(path), "have each column once", f"{twice} twice")
+    chosen = _chosen([name for name in names if name not in _INDEX], wanted, path)
+    places = {name: k for k, name in enumerate(header) if k != place}
     return {
-        name: _column([row[1 + header[1:].index(name)] for row in rows], name, path)
-        for name in names
+        name: _column([columns[places[name]][row] for row in rows], name, path)
+        for name in chosen
     }
 
 
 def read_arrays(
     path: pathlib.Path, wanted: Sequence[str] | None = None
 ) -> Table | np.ndarray:
-    """The array `factors` [n, K] of a .npy, .npz or .h5 file.
+    """The array `factors` [n, K], or of another usual name, of a .npy, .npz or .h5.
 
     If the file has `factor_names` too: the wanted columns by name.
     """
-    stored = array(path, "factors")
+    stored = array(path, *FACTOR_ARRAYS)
     rule = "hold factors of shape [n, K]"
     checks.require(len(stored.shape) in (1, 2), str(path), rule, stored.shape)
     table = as_text(stored.all())
@@ -82,26 +103,42 @@ def read_arrays(
     return {name: table[:, names.index(name)] for name in _chosen(names, wanted, path)}
 
 
-def as_text(values: np.ndarray) -> np.ndarray:
-    """Bytes, and the objects that h5py and TensorFlow give for text, as str."""
-    if values.dtype.kind not in "SO":
-        return values
-    texts = [v.decode() if isinstance(v, bytes) else str(v) for v in values.flat]
-    return np.array(texts, str).reshape(values.shape)
-
-
 def _lines(path: pathlib.Path) -> list[list[str]]:
     """The lines of a .csv that are not empty, cell by cell."""
     # Excel begins a file in UTF-8 with a mark.
     with reading(path), open(path, newline="", encoding="utf-8-sig") as file:
         try:
-            lines = list(csv.reader(file))
+            text = file.read()
+            separator = _separator(text)
+            if separator is None:
+                cells = [line.split() for line in text.splitlines()]
+            else:
+                lines = io.StringIO(text, newline="")
+                cells = list(csv.reader(lines, delimiter=separator))
         except (UnicodeDecodeError, csv.Error) as error:
             rule, remedy = "be a .csv file in UTF-8", "Save it as one."
             message = checks.message(str(path), rule, str(error), remedy)
             raise checks.ArgumentError(message) from error
-    stripped = [[cell.strip() for cell in line] for line in lines]
+    if separator == ";":
+        cells = [[_with_point(cell) for cell in line] for line in cells]
+    stripped = [[cell.strip() for cell in line] for line in cells]
     return [line for line in stripped if any(line)]
+
+
+def _separator(text: str) -> str | None:
+    """What separates the cells: most often in the header; None for blanks."""
+    header = next((line for line in text.splitlines() if line.strip()), "")
+    counts = {mark: header.count(mark) for mark in _SEPARATORS}
+    best = max(counts, key=counts.get)
+    if counts[best]:
+        return best
+    return None if len(header.split()) > 1 else ","
+
+
+def _with_point(cell: str) -> str:
+    """A number with a decimal point, if it has a comma."""
+    with_point = cell.replace(",", ".")
+    return cell if _number(with_point) is None else with_point
 
 
 def _twice(names: Iterable[str]) -> str:
@@ -110,11 +147,9 @@ def _twice(names: Iterable[str]) -> str:
 
 
 def _chosen(
-    names: Sequence[str], wanted: Sequence[str] | None, path: pathlib.Path
+    names: list[str], wanted: Sequence[str] | None, path: pathlib.Path
 ) -> Sequence[str]:
     """The names of the columns that are wanted."""
-    twice = _twice(names)
-    checks.require(not twice, str(path), "have each column once", f"{twice} twice")
     if wanted is None:
         return names
     missing = [name for name in wanted if name not in names]
@@ -124,28 +159,101 @@ def _chosen(
     return wanted
 
 
-def _of_images(
-    lines: Mapping[str, list[str]], images: Sequence[str], path: pathlib.Path
-) -> list[list[str]]:
-    """The line of each image, by its path or its name, with or without suffix."""
-    image_of: dict[str, str] = {}
-    found, missing = [], []
-    for image in images:
-        where = pathlib.PurePosixPath(image)
-        keys = (image, str(where.with_suffix("")), where.name, where.stem)
-        key = next((key for key in keys if key in lines), None)
-        if key is None:
-            missing.append(image)
-            continue
+def _match(
+    columns: Sequence[Sequence[str]],
+    images: Sequence[str],
+    path: pathlib.Path,
+    in_order: bool,
+) -> tuple[list[int], int | None]:
+    """Finds the line of each image, and the column that names the images."""
+    tries, missing = [], []
+    for column in columns:
+        tries.append(_rows_of(images, column))
+        missing.append(tries[-1].count(None))
+        if not missing[-1]:
+            break
+    place = int(np.argmin(missing))
+    count = len(columns[0])
+    if in_order and missing[place] and count == len(images):
+        return list(range(count)), None
+    if missing[place]:
+        place = place if missing[place] < len(images) else 0
         rule = "have a line for each image"
-        received = f"one line, {key}, for {image_of.get(key)} and {image}"
+        first = next(k for k, row in enumerate(tries[place]) if row is None)
+        same = [n for n in columns[place] if _base(n) == _base(images[first])]
+        shown = ", ".join(same[:3] or columns[place][:3])
+        received = (
+            f"{missing[place]} of {len(images)} images without, such as "
+            f"{images[first]}; {'for that one' if same else 'names in the table'}: "
+            f"{shown or 'none'}"
+        )
+        remedy = "Give the images' names, with their folders where these are needed."
+        checks.require(False, str(path), rule, received, remedy)
+    image_of: dict[int, str] = {}
+    for image, row in zip(images, tries[place], strict=True):
+        rule = "have a line for each image"
+        name = columns[place][row]
+        received = f"one line, {name}, for {image_of.get(row)} and {image}"
         remedy = "Write their folders or suffixes too."
-        checks.require(key not in image_of, str(path), rule, received, remedy)
-        image_of[key] = image
-        found.append(lines[key])
-    received = f"{len(missing)} images without, such as {missing[:1]}"
-    checks.require(not missing, str(path), "have a line for each image", received)
-    return found
+        checks.require(row not in image_of, str(path), rule, received, remedy)
+        image_of[row] = image
+    return tries[place], place
+
+
+def _rows_of(images: Sequence[str], names: Sequence[str]) -> list[int | None]:
+    """The number of the name that each image has; None where there is not one.
+
+    As the names stand, then without regard to case, then without suffixes.
+    """
+    rows: list[int | None] = [None] * len(images)
+    for form in (_plain, lambda n: _plain(n).casefold(), _base_form):
+        missing = [k for k, row in enumerate(rows) if row is None]
+        if missing:
+            found = _by_path([images[k] for k in missing], names, form)
+            for k, row in zip(missing, found, strict=True):
+                rows[k] = row
+    return rows
+
+
+def _by_path(
+    images: Sequence[str], names: Sequence[str], form: Callable[[str], str]
+) -> list[int | None]:
+    """Matches by the longest common end of the paths that only one name has."""
+    ends: dict[str, list[int]] = defaultdict(list)
+    forms = [form(name) for name in names]
+    for row, name in enumerate(forms):
+        for end in _ends(name):
+            ends[end].append(row)
+    result = []
+    for image in map(form, images):
+        rows = next((ends[end] for end in _ends(image) if end in ends), [])
+        exact = [row for row in rows if forms[row] == image]
+        rows = exact or rows
+        result.append(rows[0] if len(rows) == 1 else None)
+    return result
+
+
+def _ends(path: str) -> list[str]:
+    """The path, and what is left of it without its first folders."""
+    parts = path.split("/")
+    return ["/".join(parts[k:]) for k in range(len(parts))]
+
+
+def _plain(name: str) -> str:
+    """A path with slashes and composed letters, however a system writes it."""
+    name = unicodedata.normalize("NFC", name).replace("\\", "/")
+    return name.removeprefix("./").strip("/")
+
+
+def _base_form(name: str) -> str:
+    folder, _, base = _plain(name).casefold().rpartition("/")
+    stem, dot, suffix = base.rpartition(".")
+    base = stem if dot and stem and not suffix.isdigit() else base
+    return f"{folder}/{base}" if folder else base
+
+
+def _base(name: str) -> str:
+    return _base_form(name).rpartition("/")[2]
 
 
 def _column(values: list[str], name: str, path: pathlib.Path) -> np.ndarray:

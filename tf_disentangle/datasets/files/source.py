@@ -94,7 +94,7 @@ def array(path: pathlib.Path, *keys: str) -> Stored:
 
     Args:
         path: The file.
-        *keys: Its possible names; a .npy file needs none.
+        *keys: Its possible names; a file of one array needs none.
 
     Raises:
         ArgumentError: If the file is damaged, of another format, or has none of the
@@ -103,9 +103,10 @@ def array(path: pathlib.Path, *keys: str) -> Stored:
     if path.suffix.lower() == ".npy":
         return _npy(path)
     names = names_in(path)
-    found = [key for key in keys if key in names]
-    rule = f"hold an array {' or '.join(keys)}"
-    checks.require(found, str(path), rule, f"arrays {', '.join(sorted(names))}")
+    found = [key for key in keys if key in names] or (names if len(names) == 1 else [])
+    rule, received = f"hold an array {keys[0]}", f"arrays {', '.join(sorted(names))}"
+    remedy = f"Save it under that name: numpy.savez(file, {keys[0]}=...)."
+    checks.require(found, str(path), rule, received, remedy)
     return (_npz if path.suffix.lower() == ".npz" else _h5)(path, found[0])
 
 
