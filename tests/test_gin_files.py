@@ -25,9 +25,7 @@ FEW = "CorrelatedEllipses.num_images = 3000"
 def prepared(files, bindings, output):
     """Returns the run that files and bindings describe: built, not trained."""
     configuration.parse([str(file) for file in files], bindings)
-    experiment = configuration.build("train", output=str(output))
-    experiment.dry_run()
-    return experiment
+    return configuration.build("train", output=str(output), dry_run=True)
 
 
 def test_every_file_starts_with_what_it_is():

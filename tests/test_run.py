@@ -66,7 +66,7 @@ def test_the_session_trains_scores_draws_and_exports(session, data, tmp_path):
     assert samples.shape == (2, 64, 64, 1) and 0 <= samples.min() <= samples.max() <= 1
     np.testing.assert_array_equal(samples, session.sample(2, seed=1))
     assert session.step == session.steps == 5 and session.signal is None
-    assert 0 <= session.scores["mig_score"].score <= 1
+    assert 0 <= session.scores["mig"].score <= 1
     assert {"loss", "val_elbo"} <= set(session.terms)
     assert [row["step"] for row in session.history] == [5, 5]
     assert "VAE" in repr(session) and "step 5" in repr(session)
@@ -77,7 +77,7 @@ def test_the_session_trains_scores_draws_and_exports(session, data, tmp_path):
     version = pathlib.Path(session.export(tmp_path / "served"))
     assert (version / "saved_model.pb").exists()
     evidence = session.log_evidence(num_images=4, num_samples=10)
-    assert np.isfinite(evidence.mean) and len(evidence.per_image) == 4
+    assert np.isfinite(evidence.score) and len(evidence.per_image) == 4
 
 
 def test_history_is_ready_for_pandas(session):
@@ -187,7 +187,7 @@ def test_without_an_output_nothing_is_written(data, tmp_path, monkeypatch):
     assert list(tmp_path.rglob("*")) == []
     assert run.folder is None and run.step == 4 and "in memory" in repr(run)
     assert [row["step"] for row in run.history] == [4, 4]
-    assert run.terms["val_loss"] and run.scores["mig_score"].score >= 0
+    assert run.terms["val_loss"] and run.scores["mig"].score >= 0
     for method, argument in ((run.draw, "folder"), (run.export, "destination")):
         with pytest.raises(checks.ArgumentError, match=f"{argument} must be given"):
             method()

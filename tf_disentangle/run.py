@@ -303,9 +303,6 @@ class Run:
 
         Returns:
             By the metric's name, a score with its protocol, or why there is none.
-
-        Raises:
-            ArgumentError: If no metric is named, or one is unknown.
         """
         chosen = list(names or self.metrics)
         rule, remedy = "name one metric or more", 'For example run.score("mig", "dci").'
@@ -325,24 +322,22 @@ class Run:
             **options,
         )
 
-    def held_out_images(self) -> np.ndarray:
-        """Returns the held-out images, in a seeded order."""
-        return images_at(self.data.images(), self.batches.held_out)
-
-    def log_evidence(self, num_images: int = 250, **options: Any) -> models.Evidence:
+    def log_evidence(self, num_images: int = 250, **options: Any) -> models.LogEvidence:
         """Estimates log p(x) of held-out images by importance weights, in nats.
 
         Args:
             num_images: How many of them, at random; all if there are fewer.
             **options: Of `models.log_evidence`: `num_samples`, `seed`.
 
+        Returns:
+            The estimate: its `score` is the mean over the images.
+
         Raises:
             ArgumentError: If no images were held out, or the prior has no density.
         """
         checks.integer(num_images, "num_images", at_least=1)
-        count = len(self.batches.held_out)
         rule = "be a run that held images out (validation_size)"
-        checks.require(count, "run", rule, f"{count} images")
+        checks.require(len(self.batches.held_out), "run", rule, "none held out")
         images = images_at(self.data.images(), self.batches.held_out[:num_images])
         return models.log_evidence(self.model, images, **options)
 

@@ -37,7 +37,7 @@ def other(objective=None, df=None):
         ({"model": other(df=5.0)}, "prior.*StandardNormalPrior.*StudentT"),
         (
             {"model": functools.partial(narrow, encoder=conv_encoder)},
-            "encoder.*filters",
+            "encoder.*units: was 8, is 256",
         ),
         ({"data": CorrelatedEllipses(num_images=80, seed=1)}, "data.seed: was 0, is 1"),
     ],

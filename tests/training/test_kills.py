@@ -46,7 +46,7 @@ from tf_disentangle.cli import main, startup
 startup.import_tensorflow()
 from tf_disentangle import files
 from tf_disentangle.datasets import CorrelatedEllipses
-from tf_disentangle.training import callbacks, checkpoints, loop, run_folder
+from tf_disentangle.training import checkpoints, loop, reporting, run_folder
 
 def die(*arguments, **options):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -83,7 +83,7 @@ def begin(self, epoch, logs=None):
     self._start = 0.0
     if epoch == 3:
         threading.Timer(0.01, die).start()
-callbacks.Speed.on_epoch_begin = begin
+reporting.Speed.on_epoch_begin = begin
 """,
     "in a page of the data cache that is gone": """
 import pathlib
@@ -92,7 +92,7 @@ def begin(self, epoch, logs=None):
     if epoch == 3:
         for path in pathlib.Path(os.environ["TF_DISENTANGLE_CACHE"]).glob("*.npy"):
             os.truncate(path, 4096)
-callbacks.Speed.on_epoch_begin = begin
+reporting.Speed.on_epoch_begin = begin
 """,
     "while a checkpoint is written": """
 at_call(4, checkpoints, "_contents")
@@ -104,7 +104,7 @@ def aside(path):
 at_call(3, files, "remove", aside)
 """,
     "while scores are computed": """
-at_call(1, loop, "evaluate")
+at_call(1, loop, "score")
 """,
 }
 

@@ -106,7 +106,7 @@ def test_the_same_metric_twice_is_told_apart_by_its_protocol(data, tmp_path):
 
     from tf_disentangle.metrics import METRICS
 
-    metric = METRICS["factor_vae_score"]
+    metric = METRICS["factor_vae"].on_data
     quick = {"num_train_votes": 10, "num_test_votes": 10, "num_variance_samples": 20}
     metrics = [
         functools.partial(metric, protocol=protocol, **quick)
@@ -114,7 +114,7 @@ def test_the_same_metric_twice_is_told_apart_by_its_protocol(data, tmp_path):
     ]
     result = run(data, tmp_path, 2, metrics=metrics)
     first, second = result.scores
-    assert first == "factor_vae_score" and "dlib" in second
+    assert first == "factor_vae" and "dlib" in second
     # The same call again scores again, and does not pile up rows.
     run(data, tmp_path, 2, metrics=metrics)
     assert len([row for row in result.history if "scores" in row]) == 1

@@ -24,8 +24,11 @@ from tf_disentangle.training import Device, Intervals
         ({"device": Device(steps_per_execution=3)}, "steps_per_execution must divide"),
         ({"optimizer": lambda: "adam"}, "optimizer must be Optimizer"),
         ({"metrics": "mig"}, "metrics must be list or tuple"),
-        ({"metrics": ["factor"]}, "metrics must name metrics.*Did you mean factor_vae"),
-        ({"metrics": [3]}, "metrics must be names, or functions"),
+        (
+            {"metrics": ["factor"]},
+            "metrics must name known.*Did you mean factor_vae",
+        ),
+        ({"metrics": [3]}, "metrics must be names of metrics, or functions"),
         ({"callbacks": [keras.callbacks.Callback]}, r"Pass an object: Callback\(\)"),
         ({"callbacks": keras.callbacks.Callback()}, "Put it in a list"),
         ({"intervals": Intervals}, r"Pass Intervals\(\)"),

@@ -27,10 +27,12 @@ def data():
 
 def some_metrics():
     def mig(dataset, encode):
-        return METRICS["mig_score"](dataset, encode, num_train=60, progress=False)
+        return METRICS["mig"].on_data(dataset, encode, num_train=60, progress=False)
 
     def units(dataset, encode):
-        return METRICS["active_units"](dataset, encode, num_train=60, progress=False)
+        return METRICS["active_units"].on_data(
+            dataset, encode, num_train=60, progress=False
+        )
 
     return [mig, units]
 

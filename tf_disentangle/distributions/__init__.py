@@ -1,5 +1,6 @@
 """Distributions, divergences and likelihoods that TFP lacks."""
 
+from tf_disentangle import determinism
 from tf_disentangle.distributions.aggregate_posterior import (
     ESTIMATORS,
     log_aggregate_posterior,
@@ -21,6 +22,8 @@ from tf_disentangle.distributions.likelihoods import (
 from tf_disentangle.distributions.mean_field_gaussian import MeanFieldGaussian
 from tf_disentangle.distributions.mmd import mmd_per_dimension
 from tf_disentangle.distributions.relaxed_categorical import RelaxedCategorical
+
+determinism.run_operations_in_turn()
 
 #: Adding a likelihood is one entry here.
 LIKELIHOODS = {"Bernoulli": Bernoulli, "Laplace": Laplace, "Normal": Normal}

@@ -54,6 +54,15 @@ class InverseWishart(tfd.Distribution):
     Raises:
         ArgumentError: If Psi is not given exactly once or not square, or its hints
             are missing, or `df` is not greater than p - 1.
+
+    Example:
+        >>> import numpy as np
+        >>> import tf_disentangle as td
+        >>> prior = td.distributions.InverseWishart(df=6.0, scale=4.0 * np.eye(2))
+        >>> np.diag(prior.mean()).round(3).tolist()  # scale / (df - p - 1)
+        [1.333, 1.333]
+        >>> prior.sample(5, seed=0).shape
+        TensorShape([5, 2, 2])
     """
 
     def __init__(

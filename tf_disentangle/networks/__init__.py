@@ -6,6 +6,7 @@ A network of your own is a function with the same arguments that returns a Keras
 adding it to the library is one entry in a table below.
 """
 
+from tf_disentangle import determinism
 from tf_disentangle.networks.critics import mlp_critic
 from tf_disentangle.networks.decoders import conv_decoder, dcgan_decoder, mlp_decoder
 from tf_disentangle.networks.encoders import (
@@ -16,6 +17,8 @@ from tf_disentangle.networks.encoders import (
     infogan_pair,
     mlp_encoder,
 )
+
+determinism.run_operations_in_turn()
 
 #: (image_shape, num_outputs, *, seed, width, dtype) -> keras.Model
 ENCODERS = {

@@ -60,6 +60,10 @@ class Checkpoints:
         """Writes a checkpoint, removes those it replaces, and returns its path."""
         folder = self.folder / "best" if best else self.folder
         path = folder / f"step-{step}"
+        # To make a removed run folder again would leave a part of a run.
+        rule, remedy = "stay in place while the run writes to it", "Start it again."
+        present = self.folder.parent.is_dir()
+        checks.require(present, "output", rule, str(self.folder.parent), remedy)
         with files.replacing(path) as temporary:
             temporary.mkdir()
             try:

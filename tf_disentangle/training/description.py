@@ -101,7 +101,11 @@ def _with_plain_names(value: Any, names: dict[str, str]) -> Any:
         if "keras" in value:
             names = {}
             _number_names(value, names)
-        return {key: _with_plain_names(item, names) for key, item in value.items()}
+        return {
+            key: _with_plain_names(item, names)
+            for key, item in value.items()
+            if key != "build_config"  # what follows from the rest
+        }
     if isinstance(value, list):
         return [_with_plain_names(item, names) for item in value]
     return names.get(value, value) if isinstance(value, str) else value

@@ -20,8 +20,7 @@ Metric = str | Callable[..., Any]
 
 def check_metrics(model: LatentModel, data: Dataset, metrics: Sequence[Metric]) -> None:
     """Checks the metrics' arguments before the first step, without encoding."""
-    for metric in metrics:
-        check_arguments(metric, data, model.columns)
+    check_arguments(list(metrics), data, model.columns)
 
 
 def score(

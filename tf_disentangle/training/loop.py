@@ -17,6 +17,7 @@ from tf_disentangle import checks, files
 from tf_disentangle.interfaces import Dataset
 from tf_disentangle.models import LatentModel
 from tf_disentangle.training import callbacks as ours
+from tf_disentangle.training import reporting
 from tf_disentangle.training.checkpoints import Checkpoints, newest, step_of
 from tf_disentangle.training.description import changes, copy_modules
 from tf_disentangle.training.evaluating import (
@@ -175,7 +176,7 @@ class TrainingLoop:
         """Trains from step `first`; a signal that stops it is kept in `signal`."""
         position = ours.Position(first, self.steps)
         stop = ours.StopOnSignal(position)
-        progress = ours.Progress(position)
+        progress = reporting.Progress(position)
         with contextlib.ExitStack() as stack:
             stack.enter_context(
                 explaining_exhaustion(self.batches.batch_size, self.folder)
@@ -251,17 +252,17 @@ class TrainingLoop:
         if self.folder is not None and intervals.pictures:
             plotter = make_plotter(self.model, self.data, self.batches)
             every, figures = intervals.pictures, plotter.figures
-            pictures = [ours.Pictures(position, every, writer, figures)]
+            pictures = [reporting.Pictures(position, every, writer, figures)]
         columns = self.model.latents.columns
         return [
             ours.FiniteGuard(position, checkpoints),
-            ours.Speed(position, self.batches.batch_size),
+            reporting.Speed(position, self.batches.batch_size),
             *validate,
             *self.callbacks,
             CallbackState(self.callbacks, notes.get("callbacks", [])),
             stop,
             # Rows first: one past the checkpoint is cut, a lost one stays lost.
-            ours.Record(position, self._append, writer, columns),
+            reporting.Record(position, self._append, writer, columns),
             ours.Score(
                 position, intervals.score, lambda step: self._score(step, writer)
             ),

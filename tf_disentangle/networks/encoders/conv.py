@@ -61,6 +61,12 @@ def conv_encoder(
     References:
         Higgins et al., beta-VAE (2017), width 256; Kim and Mnih, Disentangling by
         Factorising (2018), width 128: the tables in their appendices.
+
+    Example:
+        >>> import tf_disentangle as td
+        >>> network = td.networks.conv_encoder((64, 64, 1), num_outputs=20, seed=0)
+        >>> network.output_shape
+        (None, 20)
     """
     blocks.check_network(num_outputs, "num_outputs", width, dtype, seed)
     if channels is None:
