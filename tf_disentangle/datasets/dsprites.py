@@ -64,7 +64,7 @@ _NUM_VERTICES = 200
 
 
 class DSprites(Grid):
-    """dSprites, a `Dataset`: the five published factors that vary, without color.
+    """dSprites: the five published factors that vary, without color.
 
     Attributes:
         factor_values: The published values of each factor, color included.
@@ -105,12 +105,7 @@ class DSprites(Grid):
     def render(
         self, factors: np.ndarray, rng: np.random.Generator | None = None
     ) -> np.ndarray:
-        """Renders factors [n, 5] as uint8 [n, 64, 64, 1]; `rng` is not used.
-
-        Raises:
-            ArgumentTypeError: If the factors are not integers.
-            ArgumentError: If the factors' shape or a value is out of range.
-        """
+        """Renders factors [n, 5] as uint8 [n, 64, 64, 1]; `rng` is not used."""
         return self.images()[self.index_of(factors)]
 
 

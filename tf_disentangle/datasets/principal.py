@@ -24,7 +24,7 @@ def principal_shares(
 ) -> tuple[float, ...]:
     """Returns what part of the L largest variances each principal axis has.
 
-    In gin, `NormalPrior.proportions = @principal_shares()` gives them to a prior.
+    They can be the `proportions` of a `NormalPrior`.
 
     Args:
         dataset: Whose images.

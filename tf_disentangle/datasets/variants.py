@@ -90,13 +90,7 @@ class _Variant(Dataset):
     def render(
         self, factors: np.ndarray, rng: np.random.Generator | None = None
     ) -> np.ndarray:
-        """Renders factors [n, K] with a nuisance drawn from `rng`, uint8 [n, H, W, 3].
-
-        Raises:
-            ArgumentTypeError: If the factors are not integers.
-            ArgumentError: If there is no rng, or the factors' shape or a value is out
-                of range.
-        """
+        """Renders factors [n, K] with random nuisance, uint8 [n, H, W, 3]."""
         remedy = f"{type(self).__name__} images are random: np.random.default_rng(0)."
         checks.require(rng is not None, "rng", "be given", rng, remedy)
         images = self.dataset.render(factors, rng)

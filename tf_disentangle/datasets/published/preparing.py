@@ -126,10 +126,6 @@ class Preparation:
         """The prepared images, uint8 [n, H, W, C], mapped read-only from their file.
 
         Those of black and white (dSprites) lie there as bits.
-
-        Raises:
-            ArgumentError: If there is no source, or it is damaged or another set, or
-                the folder cannot take the arrays.
         """
         image_shape = self.row.preprocessing.image_shape
         is_binary = self.row.preprocessing.is_binary
