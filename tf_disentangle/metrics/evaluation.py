@@ -36,7 +36,7 @@ from tf_disentangle.metrics.loop import (
     taken,
 )
 from tf_disentangle.metrics.metric import Input
-from tf_disentangle.metrics.sources import scored_factors
+from tf_disentangle.metrics.sources import FactorEncoder, scored_factors
 
 
 def evaluate(
@@ -111,7 +111,8 @@ def evaluate(
         if value is not None:
             shared[name] = value
     # Each image is encoded once for all metrics and seeds.
-    cached = EncodedFactors(data, encoder)
+    is_made = isinstance(encoder, FactorEncoder)
+    cached = encoder if is_made else EncodedFactors(data, encoder)
 
     def run(call: Call, **values: Any) -> Any:
         return call.function(data, cached, **values, **columns_for(call, columns))
@@ -186,7 +187,7 @@ def evaluate_arrays(
     def run(
         call: Call, codes: Any = codes, test: Any = test_codes, **values: Any
     ) -> Any:
-        values |= columns_for(call, columns)
+        values = {**call.options, **values, **columns_for(call, columns)}
         rule = "be a metric of codes and factors"
         kind = call.metric.input if call.metric else None
         of_arrays = kind is not None and kind is not Input.ENCODER

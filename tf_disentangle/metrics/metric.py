@@ -119,7 +119,7 @@ class Metric:
             bound.apply_defaults()
             values = dict(bound.arguments)
             _require_data(values["data"], self)
-            _check_choices({name: values[name] for name in self.options})
+            _check_choices(self, {name: values[name] for name in self.options})
             return _call(self, values)
 
         # Not functools.wraps: gin would look through `__wrapped__` for the parameters.
@@ -248,16 +248,15 @@ def _require_data(data: Any, metric: Metric) -> None:
     raise ArgumentTypeError(message("data", "be a data set", data, remedy))
 
 
-def _check_choices(options: Mapping[str, Any]) -> None:
+def _check_choices(metric: Metric, options: Mapping[str, Any]) -> None:
     """Checks protocol, overrides and classifiers before the first image is encoded."""
     if "predictor" in options:
         one_of(options["predictor"], list(PREDICTORS), "predictor")
     if "solver" in options:
         one_of(options["solver"], SOLVERS, "solver")
-    if "protocol" not in options or "prune_threshold" in options:
-        return
-    fields = {field.name for field in dataclasses.fields(ArrayProtocol)} - {"name"}
-    if fields & set(options) and options["protocol"] in ARRAY_PROTOCOLS:
+    # Metrics of votes check their protocol before they draw.
+    if "protocol" in options and metric.input is not Input.VOTES:
+        fields = {field.name for field in dataclasses.fields(ArrayProtocol)} - {"name"}
         overrides = {name: v for name, v in options.items() if name in fields}
         named_protocol(ARRAY_PROTOCOLS, options["protocol"], **overrides)
 
