@@ -77,7 +77,15 @@ def infogan_encoder(
     width: int = 1024,
     dtype: str = "float32",
 ) -> keras.Model:
-    """Builds the recognition network of `infogan_pair`, with a trunk of its own."""
+    """Builds the recognition network of `infogan_pair`, with a trunk of its own.
+
+    Args:
+        image_shape: (H, W, C), as of `infogan_pair`.
+        num_outputs: Numbers per image that the latent space asks for, at least 1.
+        seed: Seed of the initial weights, at least 0.
+        width: Units of the hidden dense layer, at least 1.
+        dtype: "float32" or "mixed_bfloat16".
+    """
     return infogan_pair(image_shape, num_outputs, seed=seed, width=width, dtype=dtype)[
         0
     ]
@@ -92,6 +100,13 @@ def infogan_critic(
     dtype: str = "float32",
 ) -> keras.Model:
     """Builds the critic of `infogan_pair`, with a trunk of its own.
+
+    Args:
+        image_shape: (H, W, C), as of `infogan_pair`.
+        num_outputs: Always 1.
+        seed: Seed of the initial weights, at least 0.
+        width: Units of the hidden dense layer, at least 1.
+        dtype: "float32" or "mixed_bfloat16".
 
     Raises:
         ArgumentError: If `num_outputs` is not 1.
