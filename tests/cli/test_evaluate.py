@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import types
 import zipfile
 
 import numpy as np
@@ -289,3 +290,40 @@ def test_terms_are_those_up_to_the_step():
     )
     assert "elbo -5" in score_table.terms(rows, 6)
     assert "No held-out terms" in score_table.terms(rows, 1)
+
+
+def test_metrics_of_a_run_with_gins_bindings_and_of_the_users_module(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "my_scores_module.py").write_text(
+        "import gin\n\n@gin.register\ndef my_score(data, encoder, scale=1):\n    pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    config = tmp_path / "config.gin"
+    config.write_text(
+        "import my_scores_module\n"
+        "train.metrics = [@mig_score, @factor_vae_score]\n"
+        "mig_score.num_train = 300\n"
+        "factor_vae_score.protocol = 'chyvae'\n"
+    )
+    run = types.SimpleNamespace(folder=types.SimpleNamespace(config=config))
+
+    def calls(names=(), protocol=None, gin_param=()):
+        values = types.SimpleNamespace(
+            metrics=list(names), protocol=protocol, gin_param=list(gin_param)
+        )
+        return metrics.calls_of(evaluate._metrics_of(run, values))
+
+    mig, votes = calls()
+    assert (mig.name, dict(mig.options)) == ("mig", {"num_train": 300})
+    assert (votes.name, dict(votes.options)) == ("factor_vae", {"protocol": "chyvae"})
+    mig, mine = calls(["mig", "my_score"], gin_param=["mig_score.num_train = 5"])
+    assert dict(mig.options) == {"num_train": 5}
+    assert mine.metric is None and mine.name == "my_score"
+    (votes,) = calls(["factor_vae"], protocol="dlib")
+    assert dict(votes.options) == {"protocol": "dlib"}
+    with pytest.raises(checks.ArgumentError, match="Did you mean mig"):
+        calls(["mgi"])
+    config.write_text("train.metrics = []\n")
+    with pytest.raises(checks.ArgumentError, match="--metrics=all"):
+        calls()

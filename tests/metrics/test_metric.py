@@ -140,7 +140,6 @@ def test_errors(options, words):
         ("mig", {"protocol": "dlbi"}),
         ("mig", {"num_bins": 0}),
         ("dci", {"predictor": "boosting"}),
-        ("sap", {"solver": "exact"}),
         ("factor_vae", {"protocol": "dlbi"}),
     ],
 )

@@ -60,7 +60,6 @@ from tf_disentangle.metrics.protocol import (
 )
 from tf_disentangle.metrics.results import display_name
 from tf_disentangle.metrics.sources import Draws, GridSource
-from tf_disentangle.metrics.supervised.sap import SOLVERS
 
 #: Sizes of the draws in the study of Locatello et al. (2019).
 NUM_TRAIN, NUM_TEST = 10_000, 5_000
@@ -252,8 +251,6 @@ def _check_choices(metric: Metric, options: Mapping[str, Any]) -> None:
     """Checks protocol, overrides and classifiers before the first image is encoded."""
     if "predictor" in options:
         one_of(options["predictor"], list(PREDICTORS), "predictor")
-    if "solver" in options:
-        one_of(options["solver"], SOLVERS, "solver")
     # Metrics of votes check their protocol before they draw.
     if "protocol" in options and metric.input is not Input.VOTES:
         fields = {field.name for field in dataclasses.fields(ArrayProtocol)} - {"name"}
