@@ -62,6 +62,8 @@ class ImageTable(Dataset):
         num_bins: int | Mapping[str, int] | None = None,
     ) -> None:
         self._images = images = _as_images(images)
+        if "images" in self._config:
+            self._config["images"] = images  # a list is not kept beside its array
         self.image_shape = tuple(images.shape[1:])
         if checks.is_vector(self.image_shape):
             self.traits |= {"vectors"}

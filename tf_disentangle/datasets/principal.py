@@ -33,7 +33,7 @@ def principal_shares(
             has fewer.
         centred: Whether the mean image is taken off first. The authors' code does not,
             so that the mean counts as variance.
-        seed: Of the draw.
+        seed: Seed of the draw.
 
     Returns:
         L positive numbers in falling order whose sum is 1.

@@ -23,7 +23,7 @@ class Subset(Dataset):
     Args:
         dataset: A set that knows the factors of its images (trait "known_rows"), such
             as a grid or another subset.
-        indices: Of the images, int [n], in the order of the new set; may repeat.
+        indices: Which images, int [n], in the order of the new set; may repeat.
 
     Raises:
         ArgumentError: If there is no index, or one is not of an image.

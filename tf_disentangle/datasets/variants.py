@@ -24,6 +24,8 @@ from __future__ import annotations
 
 import math
 import os
+import zlib
+from typing import Any
 
 import cv2
 import numpy as np
@@ -200,6 +202,19 @@ class OnBackground(_Variant):
         fits = picture.shape[0] >= height and picture.shape[1] >= width
         checks.require(fits, "background", rule, picture.shape)
         self.background = picture
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments, with the full path of the picture."""
+        config = super().get_config()
+        if isinstance(config["background"], (str, os.PathLike)):
+            path = os.path.expanduser(config["background"])
+            config["background"] = os.path.abspath(path)
+        return config
+
+    def fingerprint(self) -> str | None:
+        """A checksum of the picture, if it was read from a file."""
+        is_file = isinstance(self._config["background"], (str, os.PathLike))
+        return f"{zlib.crc32(self.background):08x}" if is_file else None
 
     def _draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
         return rng.random((n, 5))

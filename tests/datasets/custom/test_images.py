@@ -166,7 +166,7 @@ class TestFolder:
 
     def test_what_is_no_folder(self, tmp_path):
         Image.new("RGB", (32, 32)).save(tmp_path / "a.png")
-        with pytest.raises(checks.ArgumentError, match="be a folder, or a whole"):
+        with pytest.raises(checks.ArgumentError, match="be a folder, or an intact"):
             ImageFolder(tmp_path / "a.png")
 
     def test_a_broken_image_is_named_without_an_address(self, tmp_path):
@@ -202,7 +202,9 @@ class TestFolder:
             ImageFolder(tmp_path / "empty")
         write_folder(tmp_path / "mine")
         (tmp_path / "mine" / "3.png").write_bytes(b"\x89PNG cut short")
-        with pytest.raises(checks.ArgumentError, match=r"3\.png must be a whole image"):
+        with pytest.raises(
+            checks.ArgumentError, match=r"3\.png must be an intact image"
+        ):
             ImageFolder(tmp_path / "mine")
         Image.fromarray(np.zeros((40, 40), np.uint16)).save(tmp_path / "mine" / "3.png")
         with pytest.raises(checks.ArgumentError, match="8 bits"):
@@ -358,7 +360,7 @@ class TestFile:
                 path, self.images
             )
             path.write_bytes(path.read_bytes()[:5000])
-            with pytest.raises(checks.ArgumentError, match="whole file"):
+            with pytest.raises(checks.ArgumentError, match="intact file"):
                 ImageFile(path)
 
     def test_a_suffix_in_capitals(self, tmp_path):

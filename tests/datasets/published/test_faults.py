@@ -91,7 +91,7 @@ def test_a_file_cut_short(name, pattern, tiny, tmp_path, capsys):
     file = next((tmp_path / "files").glob(pattern))
     cut(file)
     source = f"--source={tmp_path / 'files'}"
-    refused(name, capsys, source, match=(file.name, "whole"))
+    refused(name, capsys, source, match=(file.name, "intact"))
     assert nothing_there(tmp_path)
 
 
