@@ -68,6 +68,14 @@ class DSprites(Grid):
 
     Attributes:
         factor_values: The published values of each factor, color included.
+
+    Example:
+        >>> import tf_disentangle as td
+        >>> data = td.datasets.DSprites()
+        >>> len(data), data.image_shape
+        (737280, (64, 64, 1))
+        >>> data.factor_names
+        ('shape', 'scale', 'orientation', 'x', 'y')
     """
 
     factor_names = ("shape", "scale", "orientation", "x", "y")

@@ -90,6 +90,14 @@ def evaluate(
     Returns:
         By name, a score or the reason why there is none.
 
+    Example:
+        >>> import tf_disentangle as td
+        >>> data = td.datasets.DSprites()
+        >>> means = lambda images: images.mean(axis=1).reshape(len(images), -1)
+        >>> table = td.metrics.evaluate(data, means, ["mig"], num_train=100)
+        >>> 0.0 <= table["mig"].score <= 1.0
+        True
+
     Raises:
         ArgumentError: If a metric is unknown, there is no seed, or no metric takes an
             option.

@@ -234,6 +234,22 @@ class TestProtocols:
         assert (chyvae.batch_size, chyvae.num_variance_samples) == (200, 5_000)
         assert (chyvae.num_train_votes, chyvae.num_test_votes) == (800, 800)
         assert chyvae.prune_threshold == 0.0
+        # metrics.py of the authors: L = 1000 images, M = 20000 votes, no others.
+        mathieu = FACTOR_VAE_PROTOCOLS["decomposition"]
+        assert (mathieu.batch_size, mathieu.num_train_votes) == (1000, 20_000)
+        assert mathieu.same_votes and mathieu.prune_threshold == 0.0
+
+    def test_decomposition_scores_the_votes_that_it_counts(self):
+        sizes = (3, 4)
+        result = factor_vae_score(
+            known.GridDataset(sizes),
+            middling(sizes),
+            protocol="decomposition",
+            batch_size=4,
+            num_train_votes=300,
+        )
+        assert result.votes.sum() == result.test_votes.sum() == 300
+        assert result.score == result.votes.max(axis=1).sum() / 300 < 1
 
     @pytest.mark.parametrize("name", FACTOR_VAE_PROTOCOLS)
     def test_full_size_runs_on_a_small_grid(self, name):
