@@ -99,9 +99,9 @@ def test_tensorboard_files_hold_scalars_pictures_and_the_configuration(trained):
     tags = set(events.Tags()["tensors"])
     assert {
         "config.gin",
-        "train/loss",
-        "train/images_per_second",
-        "validation/elbo",
+        "loss",
+        "images_per_second",
+        "val_elbo",
         "marginal_kl_per_latent/z9",
         "reconstructions",
         "traversals",

@@ -71,9 +71,9 @@ def prepared(file, output, steps, *bindings):
     parts = {"train", "Intervals", *re.findall(r"@(\w+)", text_of(file))}
     small = [binding for binding in SMALL if binding.split(".")[0] in parts]
     configuration.parse([str(file)], [*small, f"train.steps = {steps}", *bindings])
-    experiment = configuration.build("train", output=str(output))
+    run = configuration.build("train", output=str(output), dry_run=True)
     configuration.drop_unused()
-    return experiment
+    return run
 
 
 @pytest.fixture(params=FILES, ids=lambda file: file.stem)
@@ -95,7 +95,7 @@ def weights(model):
 
 
 def test_trains_resumes_exports(file, tmp_path):
-    result = prepared(file, tmp_path / "a", 4).run(configuration.with_defaults())
+    result = prepared(file, tmp_path / "a", 4).start(configuration.with_defaults())
     assert all(np.isfinite(result.terms[n]) for n in result.model.statistics.names)
 
     # As if killed after two steps, and gone on: the same weights, bit for bit, also
@@ -103,8 +103,8 @@ def test_trains_resumes_exports(file, tmp_path):
     shutil.copytree(tmp_path / "a", tmp_path / "b")
     shutil.rmtree(tmp_path / "b" / "checkpoints" / "step-4")
     rest = prepared(file, tmp_path / "b", 4, "Intervals.evaluate = 0")
-    rest.draw = lambda *_: []
-    resumed = rest.run(configuration.with_defaults())
+    rest._loop.draw = lambda: None
+    resumed = rest.start(configuration.with_defaults())
     pairs = zip(weights(result.model), weights(resumed.model), strict=True)
     assert all(np.array_equal(a, b) for a, b in pairs)
 
