@@ -27,6 +27,7 @@ test-avx2: $(READY)
 lint: $(READY)
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
 
 # Made again when the requirements change.
 $(READY): setup.py

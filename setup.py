@@ -37,6 +37,7 @@ setup(
     # Tested on 3.11; 3.12 and 3.13 have all the wheels but are not tested.
     python_requires=">=3.11,<3.14",
     packages=find_packages(include=["tf_disentangle", "tf_disentangle.*"]),
+    package_data={"tf_disentangle": ["py.typed"]},
     cmdclass={"build_py": BuildWithGinFiles},
     install_requires=[
         "absl-py>=2.1",
@@ -66,6 +67,7 @@ setup(
         "test": [
             "build>=1.2",
             "dill",  # tfds.testing needs it and does not say so
+            "mypy>=1.13",
             "pytest>=8",
             "pytest-xdist>=3.6",
             "ruff>=0.9",

@@ -34,7 +34,7 @@ def best_mean_field(posterior, prior):
     from tf_disentangle.distributions import InverseWishart, expected_gaussian_kl
 
     psi = prior.inverse_wishart().scale_operator.to_dense()
-    parts = (posterior.loc[0], posterior.scale.to_dense()[0], psi)
+    parts = (posterior.loc[0], posterior.distribution.scale.to_dense()[0], psi)
     loc, tril, psi = (tf.cast(x, tf.float64) for x in parts)
     second = tf.matmul(tril, tril, transpose_b=True) + tf.tensordot(loc, loc, 0)
     before = InverseWishart(prior.nu, scale=psi)

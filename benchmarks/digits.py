@@ -25,7 +25,7 @@ from tf_disentangle import metrics, visualization
 
 def codes_and_digits(run):
     """Returns codes and digits of the training images and of the held-out ones."""
-    batches, data = run.experiment.batches, run.dataset
+    batches, data = run.batches, run.data
     for part in (np.sort(batches.training), np.sort(batches.held_out)):
         yield run.encode(data.images()[part]), data.factors_of(part)[:, 0]
 
@@ -33,7 +33,7 @@ def codes_and_digits(run):
 def nats_of(run):
     """Returns each latent's last KL, or information if the model records that."""
     name = f"{run.model.per_latent}_per_latent"
-    return np.asarray([row for row in run.folder.rows() if name in row][-1][name])
+    return np.asarray([row for row in run.history if name in row][-1][name])
 
 
 def alone(codes, digits, held_codes, held_digits):
@@ -116,8 +116,8 @@ def main():
         name, _, folder = text.rpartition("=")
         run = tf_disentangle.load(folder)
         report(name or folder, run)
-        held_out = np.sort(run.experiment.batches.held_out)
-        image = run.dataset.images()[held_out[options.image : options.image + 1]][0]
+        held_out = np.sort(run.batches.held_out)
+        image = run.data.images()[held_out[options.image : options.image + 1]][0]
         pictures.append(traversals(name or folder, run, image, options.rows))
     if options.picture:
         pairs = [pictures[i : i + 2] for i in range(0, len(pictures), 2)]

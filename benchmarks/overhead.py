@@ -31,7 +31,7 @@ GROUPS = {
 
 
 def timed(spent: dict[str, float]) -> None:
-    """Has every duty add its seconds to `spent` under its name."""
+    """Has every callback add its seconds to `spent` under its name."""
 
     def wrap(owner: type, name: str) -> None:
         original = getattr(owner, name)
@@ -45,7 +45,7 @@ def timed(spent: dict[str, float]) -> None:
 
         setattr(owner, name, method)
 
-    for owner in (callbacks.IntervalCallback, callbacks.FiniteGuard):
+    for owner in (callbacks.Action, callbacks.Validate):
         wrap(owner, "on_epoch_end")
     wrap(callbacks.Save, "on_train_end")
 
@@ -63,8 +63,8 @@ def main() -> None:
             [options.gin_file],
             [f"train.steps = {options.steps}", "train.metrics = []"],
         )
-        experiment = configuration.build("train", output=f"{output}/run")
-        fit = experiment.model.fit
+        run = configuration.build("train", output=f"{output}/run", dry_run=True)
+        fit = run.model.fit
         seconds = []
 
         def timed_fit(*arguments, **named):
@@ -72,8 +72,8 @@ def main() -> None:
             fit(*arguments, **named)
             seconds.append(time.perf_counter() - start)
 
-        experiment.model.fit = timed_fit
-        experiment.run(configuration.with_defaults())
+        run.model.fit = timed_fit
+        run.start(configuration.with_defaults())
     total = sum(seconds)
     print(f"\n{options.gin_file}, {options.steps} steps: {total:.1f} s of training")
     for group, names in GROUPS.items():

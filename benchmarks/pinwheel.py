@@ -25,7 +25,7 @@ HEAD = ("alpha", "beta", "variance", "KL(p||q)", "MMD", "reconstruction", "log p
 
 
 def train(alpha, beta, steps, seed, output):
-    """Trains one setting; returns the loaded experiment."""
+    """Trains one setting; returns the run."""
     from tf_disentangle import configuration
 
     bindings = [
@@ -35,9 +35,7 @@ def train(alpha, beta, steps, seed, output):
         f"train.seed = {seed}",
     ]
     configuration.parse(["pinwheel.gin"], bindings)
-    experiment = configuration.build("train", output=str(output))
-    experiment.run(configuration.with_defaults())
-    return experiment
+    return configuration.build("train", output=str(output))
 
 
 def measure(model, points):
@@ -61,11 +59,11 @@ def measure(model, points):
         likelihood = model.objective.likelihood
         reconstruction.append(-likelihood.log_prob(points, model.decoder(codes)))
     return (
-        float(np.mean(posterior.variance())),
+        float(np.mean(posterior.distribution.variance())),
         float(np.mean(kl)),
         float(np.mean(mmd)),
         float(np.mean(reconstruction)),
-        log_evidence(model, points).mean,
+        log_evidence(model, points).score,
     )
 
 
@@ -99,8 +97,8 @@ def main():
             output = pathlib.Path(folder) / str(number)
             run = train(alpha, beta, options.steps, options.seed, output)
             held_out = run.batches.held_out
-            points = run.dataset.images()[held_out]
-            arms = run.dataset.training_factors()[held_out, 0]
+            points = run.data.images()[held_out]
+            arms = run.data.training_factors()[held_out, 0]
             values = measure(run.model, points)
             rows.append((alpha, beta, *values))
             label = (

@@ -153,7 +153,7 @@ def step_worker(name, options):
     bindings = [f"train.data = @{name}()", f"train.batch_size = {BATCH}"]
     configuration.parse(["vae.gin"], [*bindings, "train.metrics = []"])
     with tempfile.TemporaryDirectory() as folder:
-        model = configuration.build("train", output=folder).model
+        model = configuration.build("train", output=folder, dry_run=True).model
     images = datasets.DATASETS[name]().images()[:BATCH]
     batches = tf.data.Dataset.from_tensors(images).repeat()
 

@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/train_step.py --torch_python=/path/with/torch/python
 
-Ours is `Experiment.run` as bin/train calls it: data pipeline, statistics, progress
+Ours is `train` as bin/train calls it: data pipeline, statistics, progress
 bar, metrics.jsonl and TensorBoard included, for the files at gin/'s top in float32,
 CHyVAE in mixed bfloat16 too, and FactorVAE with one critic update beside its five.
 PyTorch is benchmarks/torch_reference.py and, for FactorVAE, torch_factor_vae.py. Each
@@ -60,7 +60,7 @@ def worker(name, steps, rounds, clock, threads):
         """The clock runs from one interval's start to the next: logging included."""
 
         def answer(self):
-            images = steps * experiment.batches.batch_size
+            images = steps * run.batches.batch_size
             print(images / (clock() - self.start), flush=True)
 
         def on_epoch_begin(self, epoch, logs=None):
@@ -85,8 +85,8 @@ def worker(name, steps, rounds, clock, threads):
         ]
         configuration.parse([gin_file], bindings)
         turns = {"output": folder, "callbacks": [TakeTurns()]}
-        experiment = configuration.build("train", **turns)
-        experiment.run()
+        run = configuration.build("train", dry_run=True, **turns)
+        run.start()
 
 
 def start(command):

@@ -12,10 +12,12 @@ import pathlib
 import numpy as np
 from scipy import stats
 
+from tf_disentangle.interfaces import Dataset
+
 _GOLDEN = pathlib.Path(__file__).parent / "golden" / "metrics_b.json"
 
 
-class GridDataset:
+class GridDataset(Dataset):
     """Independent uniform factors, drawn straight into the pixels.
 
     Attributes:

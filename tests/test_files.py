@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
@@ -81,3 +83,43 @@ def test_path_through_a_file_is_explained(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(checks.ArgumentError, match="part of the path is a file"):
         files.write_text(tmp_path / "file" / "a", "x")
+
+
+def test_a_lock_keeps_another_process_out_and_falls_with_it(tmp_path):
+    code = (
+        "import sys; from tf_disentangle import files\n"
+        f"with files.locked({str(tmp_path / 'lock')!r}) as held:\n"
+        "    print(held, flush=True); sys.stdin.readline()"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    other = subprocess.Popen([sys.executable, "-c", code], **pipes)
+    assert other.stdout.readline() == "True\n"
+    rule = "run must not be in use by another process"
+    lock = files.locked(tmp_path / "lock", "run")
+    with pytest.raises(checks.ArgumentError, match=rule), lock:
+        raise AssertionError
+    other.kill()
+    other.communicate()
+    with files.locked(tmp_path / "lock", "run") as held:
+        assert held
+
+
+def test_waiting_for_a_lock_is_told(tmp_path, caplog):
+    def later():
+        with files.locked(tmp_path / "lock", notice="waiting for it"):
+            done.append(2)
+
+    done, other = [], threading.Thread(target=later)
+    with files.locked(tmp_path / "lock"):
+        other.start()
+        time.sleep(0.3)
+        done.append(1)
+    other.join()
+    assert done == [1, 2]
+    assert "waiting for it" in caplog.text
+
+
+def test_a_checksum_is_that_of_the_content(tmp_path):
+    path = tmp_path / "a"
+    path.write_bytes(b"123456789")
+    assert files.checksum(path) == 0xCBF43926  # the check value of CRC-32

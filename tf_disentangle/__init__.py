@@ -1,11 +1,23 @@
 """Disentangled representations on TensorFlow 2: learn, measure, inspect, serve.
 
+    run = tf_disentangle.train(model, data, steps=5000)     tf_disentangle.load(folder)
+
     datasets -> networks/encoders -> latents (built from distributions)
-             -> networks/decoders -> objectives -> models -> training -> metrics
-             -> visualization -> serving
+             -> networks/decoders -> objectives -> models -> training -> Run
+             -> metrics, visualization, serving
 
 Rooms are imported when they are first used, so that `tf_disentangle.metrics`, which
 needs only numpy, does not load TensorFlow.
+
+Example:
+    >>> import tf_disentangle as td
+    >>> data = td.datasets.CorrelatedEllipses(num_images=100)
+    >>> model = td.models.build_vae(data, objective=td.objectives.beta_vae(beta=4.0))
+    >>> run = td.train(model, data, steps=2, batch_size=8, output="runs/example")
+    >>> run.encode(data.images()[:3]).shape
+    (3, 10)
+    >>> td.load("runs/example").step
+    2
 """
 
 from __future__ import annotations
@@ -14,9 +26,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import os
-
-    from tf_disentangle.loading import LoadedRun
+    from tf_disentangle.run import Run, load, train
 
 __version__ = "0.1.0"
 
@@ -34,31 +44,20 @@ _ROOMS = (
     "visualization",
 )
 
-__all__ = ["__version__", "load", *_ROOMS]
+_OF_RUN = ("Run", "load", "train")
 
-
-def load(run: str | os.PathLike, checkpoint: str = "last") -> LoadedRun:
-    """Loads a trained run: its model, data set and `encode`.
-
-    Args:
-        run: The run folder.
-        checkpoint: "last", or "best" by validation ELBO.
-
-    Raises:
-        ArgumentError: If the folder holds no run, or the run no configuration.
-    """
-    from tf_disentangle.loading import load as load_run
-
-    return load_run(run, checkpoint)
+__all__ = ["Run", "__version__", "load", "train", *_ROOMS]
 
 
 def __getattr__(name: str) -> Any:
-    """Imports a room at its first use."""
+    """Imports a room, or what stands in run.py, at its first use."""
     if name in _ROOMS:
         return importlib.import_module(f"tf_disentangle.{name}")
+    if name in _OF_RUN:
+        return getattr(importlib.import_module("tf_disentangle.run"), name)
     raise AttributeError(f"module 'tf_disentangle' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    """Lists the rooms, imported or not."""
-    return sorted({*globals(), *_ROOMS})
+    """Lists the public names, imported or not."""
+    return sorted({*globals(), *_OF_RUN, *_ROOMS})

@@ -49,6 +49,9 @@ class Configured:
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Remembers the arguments, with defaults for those that were left out."""
         instance = super().__new__(cls)
+        instance._config = {}
+        if cls.__init__ is object.__init__:
+            return instance
         try:
             bound = inspect.signature(cls.__init__).bind(instance, *args, **kwargs)
         except TypeError:
@@ -158,7 +161,8 @@ def _serialize_array(value: Any) -> dict[str, Any]:
     array = np.ascontiguousarray(value)
     if array.size <= _MOST_NUMBERS and array.dtype.kind in "biuf":
         return {"array": array.tolist(), "dtype": array.dtype.name}
-    data = array.view(np.uint8) if array.dtype.kind in "biuf" else repr(array).encode()
+    is_plain = array.dtype.kind in "biufUS"
+    data = array.reshape(-1).view(np.uint8) if is_plain else repr(array).encode()
     return {
         "checksum": f"{zlib.crc32(data):08x}",
         "shape": list(array.shape),

@@ -1,7 +1,8 @@
-"""Files that are never half-written: temporary name, then rename.
+"""Files that are never half-written, locks and checksums, for the whole library.
 
-A killed process leaves at most a temporary file (its name starts with a dot), never a
-partial file under the final name.
+A file is written under a temporary name and then renamed: a killed process leaves at
+most a temporary file (its name starts with a dot), never a partial file under the final
+name.
 """
 
 from __future__ import annotations
@@ -9,15 +10,24 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import logging
 import os
 import pathlib
+import secrets
 import shutil
+import zlib
 from collections.abc import Iterator
 from typing import Any
+
+import filelock
 
 from tf_disentangle import checks
 
 _MARK = ".tmp"
+_BLOCK = 1 << 24
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+_logger = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
@@ -29,21 +39,81 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     Raises:
         ArgumentError: If the disk is full or the folder cannot be written.
     """
+    with explaining(path), building(path) as temporary:
+        yield temporary
+
+
+@contextlib.contextmanager
+def building(path: str | os.PathLike) -> Iterator[pathlib.Path]:
+    """As `replacing`, for a block that explains its own errors of the file system."""
     path = pathlib.Path(path)
-    temporary = _temporary(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The suffix stays, for writers that choose a format by it.
+    name = f".{path.stem}.{secrets.token_hex(4)}{_MARK}{path.suffix}"
+    temporary = path.with_name(name)
     try:
-        with explaining(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _delete(temporary)  # Of a killed process that had this number.
-            yield temporary
-            for part in [temporary, *temporary.rglob("*")]:
-                _sync(part)
-            if path.is_dir():
-                remove(path)  # A folder that holds something cannot be renamed over.
-            os.replace(temporary, path)
-            _sync(path.parent)
+        yield temporary
+        for part in [temporary, *temporary.rglob("*")]:
+            _sync(part)
+        if path.is_dir():
+            remove(path)  # A folder that holds something cannot be renamed over.
+        os.replace(temporary, path)
+        _sync(path.parent)
     finally:
         _delete(temporary)
+
+
+@contextlib.contextmanager
+def locked(
+    path: str | os.PathLike, argument: str = "output", *, notice: str | None = None
+) -> Iterator[bool]:
+    """Keeps other processes out of the block that lock the same path.
+
+    The system drops the lock with the process, however that ends. The lock file stays:
+    removing it would let two processes hold locks on two files of one name. Where the
+    file system has no locks, nobody is kept out; the block is told whether it has one.
+
+    Args:
+        path: The lock file; made if it is missing.
+        argument: Name of what is locked, for the error.
+        notice: Logged as a warning when another process has the lock, before waiting
+            for it; "" waits silently. None does not wait, and raises instead.
+
+    Raises:
+        ArgumentError: If another process has the lock and `notice` is None.
+    """
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(path, poll_interval=0.1)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout as error:
+        if notice is None:
+            rule = "not be in use by another process"
+            message = checks.message(argument, rule, str(path.parent))
+            raise checks.ArgumentError(message) from error
+        if notice:
+            _logger.warning("%s", notice)
+        lock.acquire()
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+    try:
+        yield lock.is_locked
+    finally:
+        lock.release()
+
+
+def checksum(path: str | os.PathLike) -> int:
+    """Returns the CRC-32 of a file, read in blocks that do not stay in memory.
+
+    It guards against accidents, not malice.
+    """
+    value, block = 0, memoryview(bytearray(_BLOCK))
+    with open(path, "rb", buffering=0) as file:
+        while count := file.readinto(block):
+            value = zlib.crc32(block[:count], value)
+    return value
 
 
 def remove(path: str | os.PathLike) -> None:
@@ -54,18 +124,28 @@ def remove(path: str | os.PathLike) -> None:
     _delete(aside)
 
 
-def remove_temporaries(folder: str | os.PathLike) -> None:
+def remove_temporaries(folder: str | os.PathLike, stem: str | None = None) -> None:
     """Removes what killed processes left in `folder`, not looking into its folders.
 
-    Only for a folder in which no other process writes.
+    Only for files that no other process writes: all in the folder, or those whose
+    final name has the given stem.
     """
-    for path in pathlib.Path(folder).glob(f".*{_MARK}*"):
+    pattern = f".*{_MARK}*" if stem is None else f".{stem}.????????{_MARK}*"
+    for path in pathlib.Path(folder).glob(pattern):
         _delete(path)
 
 
 @contextlib.contextmanager
-def explaining(path: str | os.PathLike) -> Iterator[None]:
-    """Turns an `OSError` of writing to `path` into an `ArgumentError` with a remedy."""
+def explaining(
+    path: str | os.PathLike, argument: str = "output", num_bytes: int | None = None
+) -> Iterator[None]:
+    """Turns an `OSError` of writing to `path` into an `ArgumentError` with a remedy.
+
+    Args:
+        path: What is written.
+        argument: Name of what the user must change.
+        num_bytes: How much is to be written, if that is known.
+    """
     remedies = {
         errno.ENOSPC: "The disk is full: free some space or choose another folder.",
         errno.EDQUOT: "The quota is used up: free some space or choose another folder.",
@@ -79,15 +159,13 @@ def explaining(path: str | os.PathLike) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        rule = "be writable"
+        if error.errno in _FULL and num_bytes is not None:
+            rule = f"have {num_bytes / 1e9:.3g} GB free"
         received = f"{path}: {error.strerror or error}"
-        raise checks.ArgumentError(
-            checks.message(
-                "output",
-                "be writable",
-                received,
-                remedies.get(error.errno, "Choose another folder."),
-            )
-        ) from error
+        remedy = remedies.get(error.errno, "Choose another folder.")
+        message = checks.message(argument, rule, received, remedy)
+        raise checks.ArgumentError(message) from error
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
@@ -99,12 +177,6 @@ def write_text(path: str | os.PathLike, text: str) -> None:
 def write_json(path: str | os.PathLike, value: Any) -> None:
     """Writes `value` as indented JSON to `path` at once or not at all."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
-
-
-def _temporary(path: pathlib.Path) -> pathlib.Path:
-    """Returns the name beside `path` that its content has before and after its life."""
-    # The suffix stays, for writers that choose a format by it.
-    return path.with_name(f".{path.stem}.{os.getpid()}{_MARK}{path.suffix}")
 
 
 def _delete(path: pathlib.Path) -> None:

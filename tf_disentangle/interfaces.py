@@ -5,10 +5,14 @@ Shapes: B batch, N samples, L latents, K factors, H W C image.
 
 from __future__ import annotations
 
+import abc
 import dataclasses
-from typing import Literal, Protocol, runtime_checkable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
+
+from tf_disentangle import checks, configs
 
 
 @runtime_checkable
@@ -34,101 +38,223 @@ class ImageArray(Protocol):
         """The images of a slice or of integers [m], [m, H, W, C]."""
 
 
-@runtime_checkable
-class Dataset(Protocol):
-    """Images with their ground-truth factors.
+#: What a data set may declare in `traits`, in the words that `data info` prints.
+DATASET_TRAITS: dict[str, str] = {
+    "correlated_factors": "factors are not drawn independently of each other",
+    "nonuniform_factors": "some values of a factor are drawn more often than others",
+    "equal_images": "some different combinations of factors have the same image",
+    "stochastic_images": "one combination of factors has many images; drawing one "
+    "takes a random generator",
+    "missing_combinations": "not every combination of factors has an image",
+    "vectors": "data are vectors, float32 without bounds, not uint8 images",
+    "known_rows": "the factors of each training image are known",
+    "indexed_images": "what is drawn are always the training images themselves",
+}
+
+
+class Dataset(configs.Configured, abc.ABC):
+    """Images with their ground-truth factors: the base class of all data sets.
+
+    A subclass gives the attributes, `__len__`, `images`, `sample_factors` and `render`,
+    and declares in `traits` what else it has or lacks; ask for
+    `"known_rows" in dataset.traits` before calling `factors_of`, and so on:
+
+        missing_combinations    has `sample_factors_given`
+        known_rows              has `factors_of`
+        indexed_images          has `rows_of`
+
+    `configs.deserialize(configs.serialize(dataset))` gives an equal set, as long as the
+    constructor's arguments can be recorded: large arrays cannot.
 
     Attributes:
         factor_names: Name of each of the K factors; empty if none is known.
         factor_sizes: Number of values of each factor.
         image_shape: (H, W, C).
-        traits: What the contract suite must not expect of this set, from
-            `DATASET_TRAITS`.
+        traits: What holds of this set, from `DATASET_TRAITS`.
     """
 
     factor_names: tuple[str, ...]
     factor_sizes: tuple[int, ...]
     image_shape: tuple[int, int, int]
-    traits: frozenset[str]
+    traits: frozenset[str] = frozenset()
 
+    def __init__(self) -> None:
+        """Takes no arguments; a subclass takes what it needs."""
+
+    @abc.abstractmethod
     def __len__(self) -> int:
         """Number of training images."""
 
+    @abc.abstractmethod
     def images(self) -> ImageArray:
         """The training images, an image array, uint8 [len(self), H, W, C].
 
         A set that declares "vectors" gives float32 [len(self), 1, 1, C] instead.
         """
 
+    @abc.abstractmethod
     def sample_factors(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draws factors, int64 [n, K], factor k in [0, factor_sizes[k])."""
 
+    @abc.abstractmethod
     def render(
         self, factors: np.ndarray, rng: np.random.Generator | None = None
     ) -> np.ndarray:
         """Renders factors [n, K] as uint8 [n, H, W, C], or as `images` are.
 
-        Sets with noise or nuisance need `rng` and raise without it; the others
-        ignore it and give equal images for equal factors.
+        Sets that declare "stochastic_images" need `rng` and raise without it; the
+        others ignore it and give equal images for equal factors.
+
+        Raises:
+            ArgumentTypeError: If the factors are not integers.
+            ArgumentError: If their shape is not [n, K], or a value is out of its range
+                or, in a table, of no image.
         """
 
+    def factors_of(self, indices: np.ndarray) -> np.ndarray:
+        """Maps indices [n] of training images to their factors, int64 [n, K].
 
-@runtime_checkable
-class Rows(Protocol):
-    """What a data set adds that declares "missing_combinations".
+        Raises:
+            ArgumentTypeError: If the indices are not integers.
+            ArgumentError: If one is not of an image, or the set does not declare
+                "known_rows".
+        """
+        raise self._lacks("known_rows", indices)
 
-    A metric that holds a factor still cannot put a value of it into any row of factors,
-    for there may be no such image; it asks for rows that have the value.
-    """
+    def rows_of(
+        self, factors: np.ndarray, rng: np.random.Generator | None = None
+    ) -> np.ndarray:
+        """Draws, for each row of factors [n, K], an index into `images()`, int64 [n].
+
+        Raises:
+            ArgumentError: If the set does not declare "indexed_images".
+        """
+        raise self._lacks("indexed_images", factors)
 
     def sample_factors_given(
         self, fixed: np.ndarray, values: np.ndarray, rng: np.random.Generator
     ) -> np.ndarray:
-        """Draws factors int64 [n, K] whose factor `fixed[i]` has value `values[i]`."""
+        """Draws factors int64 [n, K] whose factor `fixed[i]` has value `values[i]`.
 
+        A metric that fixes a factor cannot put a value of it into any row of factors
+        where some combinations have no image; it asks for rows that have the value.
 
-@runtime_checkable
-class IndexedImages(Protocol):
-    """What a data set may add whose random images are drawn from `images()`.
+        Args:
+            fixed: Which factor is given, int [n].
+            values: Its value, int [n].
+            rng: Generator of the draw.
 
-    Metrics then encode each of those once.
-    """
+        Raises:
+            ArgumentError: If no image has a value, or the set does not declare
+                "missing_combinations".
+        """
+        raise self._lacks("missing_combinations", values)
 
-    def rows_of(self, factors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Draws, for each row of factors [n, K], an index into `images()`."""
+    def fingerprint(self) -> str | None:
+        """A checksum of content that the constructor's arguments do not tell.
 
+        Sets that are read from a user's files have one, so that other files of the same
+        names and shapes are told apart. None: the arguments say it all.
+        """
+        return None
 
-#: What a data set may declare in `traits`.
-DATASET_TRAITS: dict[str, str] = {
-    "correlated_factors": "factors are not drawn independently",
-    "nonuniform_factors": "factor values are not drawn with equal probability",
-    "equal_images": "some different factors give the same image",
-    "stochastic_images": "render needs an rng",
-    "missing_combinations": "not every combination of factors has an image",
-    "vectors": "data are float32 [n, 1, 1, C] without bounds, not uint8 images",
-}
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments, and the fingerprint if there is one."""
+        config, mark = super().get_config(), self.fingerprint()
+        return config if mark is None else {**config, "fingerprint": mark}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Builds the set from what `get_config` returned, or that as JSON.
+
+        Raises:
+            CannotRebuildError: If its files are missing or have changed.
+        """
+        arguments = {name: configs.deserialize(value) for name, value in config.items()}
+        mark = arguments.pop("fingerprint", None)
+        try:
+            dataset = cls(**arguments)
+            is_same = mark is None or dataset.fingerprint() == mark
+        except checks.ArgumentError as error:
+            if isinstance(error, configs.CannotRebuildError):
+                raise
+            raise configs.CannotRebuildError(cls.__name__, str(error)) from error
+        if not is_same:
+            shown = "".join(f", {v!r}," for n, v in arguments.items() if n == "path")
+            reason = f"the content of its files{shown} has changed since"
+            raise configs.CannotRebuildError(cls.__name__, reason)
+        return dataset
+
+    def _lacks(self, trait: str, received: Any) -> Exception:
+        rule = f"be asked only of a data set whose traits have {trait!r}"
+        name = type(self).__name__
+        remedy = f"{name} has {', '.join(sorted(self.traits)) or 'no traits'}."
+        what = {"known_rows": "factors_of", "indexed_images": "rows_of"}
+        member = what.get(trait, "sample_factors_given")
+        return checks.ArgumentError(
+            checks.message(f"{name}.{member}", rule, received, remedy)
+        )
 
 
 class Encoder(Protocol):
-    """An encoder as metrics and pictures see it."""
+    """An encoder as metrics and pictures see it: any callable from images to codes."""
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Maps uint8 images [B, H, W, C], or vectors, to codes [B, L]."""
 
 
-@runtime_checkable
-class RandomEncoder(Protocol):
-    """An encoder with random codes, in two steps: what it knows of an image, a draw.
+class PosteriorEncoder(abc.ABC):
+    """An encoder that also knows its posterior q(z|x), and a model's evidence.
 
-    The first step depends on the image alone, so that metrics take it once for each
-    image and draw as many codes as they need.
+    Metrics that ask for `Input.ENCODER` take such an encoder only, and codes are drawn
+    from q(z|x), anew for each draw of an image, where `sampled` is True.
+
+    Attributes:
+        sampled: Whether codes are drawn from q(z|x); else they are its deterministic
+            codes, such as the mean.
+        columns: What the columns of the codes hold; None if it is not known.
     """
 
-    def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Maps uint8 images [B, H, W, C] to what is known of them, [B, P]."""
+    sampled: bool = False
+    columns: Sequence[CodeColumn] | None = None
 
-    def draw(self, known: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Draws a code for each row of [B, P], [B, L]."""
+    @abc.abstractmethod
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Maps uint8 images [B, H, W, C], or vectors, to codes [B, L]."""
+
+    @abc.abstractmethod
+    def parameters(self, images: np.ndarray) -> np.ndarray:
+        """Maps images to what `draw` needs to know of their posterior, [B, P]."""
+
+    @abc.abstractmethod
+    def draw(self, parameters: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Draws one code for each row of parameters [B, P], [B, L]."""
+
+    @abc.abstractmethod
+    def gaussian_moments(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns means [B, L] and standard deviations [B, L] of q(z|x).
+
+        Raises:
+            ArgumentError: If q(z|x) is no diagonal Gaussian or p(z) is not N(0, I).
+        """
+
+    @abc.abstractmethod
+    def log_evidence(
+        self,
+        images: np.ndarray,
+        *,
+        num_samples: int,
+        seed: int,
+        on_images: Callable[[int], object] | None = None,
+    ) -> Any:
+        """Estimates log p(x) of images [B, ...] by importance weights.
+
+        Returns:
+            A frozen dataclass with `score`, the mean in nats, and `protocol`.
+
+        Raises:
+            ArgumentError: If the prior has no density, or the model no likelihood.
+        """
 
 
 class Decode(Protocol):

@@ -6,12 +6,14 @@ Each once in a process of its own, which takes seconds to start; then in this on
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
+from tf_disentangle import __version__
 from tf_disentangle.cli import main
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -74,7 +76,7 @@ def trained(tmp_path_factory):
 def test_train_prints_score_pictures_and_how_to_go_on(trained):
     folder, done = trained
     assert done.returncode == 0, done.stderr
-    for words in ("factor_vae_score = 0.", "reconstruction", "held out", "bin/export"):
+    for words in ("factor_vae = 0.", "reconstruction", "held out", "bin/export"):
         assert words in done.stdout
     assert "--gin_param='train.steps=150000'" in done.stdout
     rows = rows_of(folder)
@@ -97,9 +99,9 @@ def test_tensorboard_files_hold_scalars_pictures_and_the_configuration(trained):
     tags = set(events.Tags()["tensors"])
     assert {
         "config.gin",
-        "train/loss",
-        "train/images_per_second",
-        "validation/elbo",
+        "loss",
+        "images_per_second",
+        "val_elbo",
         "marginal_kl_per_latent/z9",
         "reconstructions",
         "traversals",
@@ -177,9 +179,9 @@ def test_evaluate_names_metrics_seeds_factors_and_sampled_codes(
     assert "dlib, num_train=300, factors=x+scale" in done.stdout
     assert "chyvae, num_train_votes=20, num_test_votes=20, factors=x+" in done.stdout
     rows = rows_of(trained[0])[before:]
-    assert [row.get("seed") for row in rows] == [0, 1, None]
+    assert [row.get("seed") for row in rows] == [0, 0, 1, 1, None]
     assert all(row["codes"] == "sampled" and row["step"] == 4 for row in rows)
-    assert {"mean", "low", "high"} <= set(rows[-1]["intervals"]["mig_score"])
+    assert {"mean", "low", "high"} <= set(rows[-1]["intervals"]["mig"])
     names = {path.name for path in tmp_path.glob("*.png")}
     assert names == {"mig_mutual_information.png", "factor_vae_votes.png"}
 
@@ -196,7 +198,7 @@ def test_evaluate_offers_the_metrics_of_the_model(trained, here):
     assert result["score"] < 0 < result["standard_error"]
     done = here("evaluate", trained[0], "--metrics=aggregate_posterior")
     assert done.returncode == 2
-    assert "diagonal Gaussian posteriors and a standard normal prior" in done.stderr
+    assert "diagonal Gaussian posteriors and a standard normal prior" in done.stdout
 
 
 def test_visualize_writes_pictures(trained, tmp_path):
@@ -220,6 +222,8 @@ def test_export_writes_the_next_version(trained, tmp_path):
     [
         ([], "Usage"),
         (["trian"], "Did you mean train"),
+        (["versoin"], "Did you mean version"),
+        (["list", "a", "b"], "options must start with --, after one NAME"),
         (["train"], "--gin_file must be given"),
         (["train", "--gin_fil=x"], "Did you mean gin_file"),
         (["train", "--gin_file=chyvea.gin"], "Did you mean chyvae.gin"),
@@ -270,9 +274,7 @@ def test_check_builds_and_writes_nothing(tmp_path, here):
     assert not (tmp_path / "x").exists()
 
 
-@pytest.mark.parametrize(
-    "name", ["train", "evaluate", "visualize", "export", "list", "doctor"]
-)
+@pytest.mark.parametrize("name", main.COMMANDS)
 def test_help_has_an_example_and_needs_no_tensorflow(name):
     code = (
         "import sys; from tf_disentangle.cli.main import main; "
@@ -284,35 +286,44 @@ def test_help_has_an_example_and_needs_no_tensorflow(name):
     assert f"bin/{name}" in done.stdout or f"tf_disentangle {name}" in done.stdout
 
 
-@pytest.mark.parametrize(
-    ("chosen", "threads"), [({}, 1), ({"TF_NUM_INTEROP_THREADS": "3"}, 0)]
-)
-def test_operations_are_started_one_at_a_time_unless_chosen(chosen, threads):
-    """So that a run's last bits do not depend on what else the machine does."""
-    code = (
-        "from tf_disentangle.cli import quiet; startup.import_tensorflow(); "
-        "import gc, tensorflow as tf; "
-        "print(tf.config.threading.get_inter_op_parallelism_threads(), gc.isenabled())"
-    )
-    env = {k: v for k, v in os.environ.items() if k != "TF_NUM_INTEROP_THREADS"}
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, env=env | chosen)
-    # And garbage is collected again, as it is not while TensorFlow is imported.
-    assert done.stdout.split() == [str(threads), "True"], done.stderr
-
-
 def test_train_help_says_where_the_cache_is_and_how_to_clean_it(here):
     done = here("train", "--help")
     assert "TF_DISENTANGLE_CACHE" in done.stdout
     assert "deleting" in done.stdout
 
 
-def test_list_and_doctor():
-    done = command("list")
-    assert done.returncode == 0, done.stderr
-    for name in ("chyvae.gin", "InverseWishartPrior", "factor_vae_score", "beta_vae"):
-        assert name in done.stdout
-    done = command("doctor")
-    assert done.returncode == 0, done.stderr
-    for words in ("tensorflow", "2.21", "CPU", "Data cache", os.environ["HOME"][:1]):
-        assert words in done.stdout
+@pytest.mark.parametrize("argument", ["version", "--version"])
+def test_version(argument, here):
+    done = here(argument)
+    assert (done.returncode, done.stdout) == (0, f"tf_disentangle {__version__}\n")
+
+
+@pytest.mark.parametrize(
+    "name", ["train", "evaluate", "visualize", "export", "data", "list", "doctor"]
+)
+def test_every_command_has_its_launcher(name):
+    launcher = ROOT / "bin" / name
+    assert os.access(launcher, os.X_OK)
+    assert f"-m tf_disentangle {name} " in launcher.read_text()
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ("ev", {"evaluate"}),
+        ("train --gin_f", {"--gin_file="}),
+        ("doctor --", {"--help"}),
+    ],
+)
+def test_bash_completes_commands_and_options(words, completed, here, tmp_path):
+    script = here("completion").stdout
+    before = words.split()
+    script += (
+        f"COMP_WORDS=(tf_disentangle {words}); COMP_CWORD={len(before)}\n"
+        "_tf_disentangle; echo ${COMPREPLY[@]}\n"
+    )
+    done = subprocess.run(
+        ["bash", "-c", script], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert set(done.stdout.split()) == completed, done.stderr

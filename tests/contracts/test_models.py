@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tf_disentangle import configuration, load
 from tf_disentangle.latents import LATENTS
-from tf_disentangle.models.base import step_seed
+from tf_disentangle.models.fitting import step_seed
 from tf_disentangle.objectives import ADVERSARIAL_OBJECTIVES, OBJECTIVES
 from tf_disentangle.priors import (
     PRIORS,
@@ -71,9 +71,9 @@ def prepared(file, output, steps, *bindings):
     parts = {"train", "Intervals", *re.findall(r"@(\w+)", text_of(file))}
     small = [binding for binding in SMALL if binding.split(".")[0] in parts]
     configuration.parse([str(file)], [*small, f"train.steps = {steps}", *bindings])
-    experiment = configuration.build("train", output=str(output))
+    run = configuration.build("train", output=str(output), dry_run=True)
     configuration.drop_unused()
-    return experiment
+    return run
 
 
 @pytest.fixture(params=FILES, ids=lambda file: file.stem)
@@ -95,7 +95,7 @@ def weights(model):
 
 
 def test_trains_resumes_exports(file, tmp_path):
-    result = prepared(file, tmp_path / "a", 4).run(configuration.with_defaults())
+    result = prepared(file, tmp_path / "a", 4).start(configuration.with_defaults())
     assert all(np.isfinite(result.terms[n]) for n in result.model.statistics.names)
 
     # As if killed after two steps, and gone on: the same weights, bit for bit, also
@@ -103,8 +103,8 @@ def test_trains_resumes_exports(file, tmp_path):
     shutil.copytree(tmp_path / "a", tmp_path / "b")
     shutil.rmtree(tmp_path / "b" / "checkpoints" / "step-4")
     rest = prepared(file, tmp_path / "b", 4, "Intervals.evaluate = 0")
-    rest.draw = lambda *_: []
-    resumed = rest.run(configuration.with_defaults())
+    rest._loop.draw = lambda: None
+    resumed = rest.start(configuration.with_defaults())
     pairs = zip(weights(result.model), weights(resumed.model), strict=True)
     assert all(np.array_equal(a, b) for a, b in pairs)
 
@@ -125,8 +125,10 @@ def test_graph_equals_eager_and_a_step_moves_every_variable(file, tmp_path):
     model = prepared(file, tmp_path, 2).model
     frames = tf.constant(data_for(model, 8 * model.batches_per_step))
     seed, step = step_seed(0, tf.constant(0, tf.int64)), tf.constant(0, tf.int64)
-    eager, each = model.validate(frames, seed, step)
-    validate = tf.function(model.validate, autograph=False)  # as the training does
+    eager, each = model.held_out_terms(frames, seed, step)
+    validate = tf.function(
+        model.held_out_terms, autograph=False
+    )  # as the training does
     graph, again = validate(frames, seed, step)
     assert each.shape == [model.latents.num_latents]
     np.testing.assert_allclose(again, each, rtol=1e-4, atol=1e-5)

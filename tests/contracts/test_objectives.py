@@ -1,11 +1,13 @@
 """What every objective, and every part for one, must do; without a row it fails."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from tf_disentangle import configs
 from tf_disentangle.latents import (
     CategoricalLatents,
     GaussianLatents,
@@ -13,17 +15,22 @@ from tf_disentangle.latents import (
     LocationScaleLatents,
 )
 from tf_disentangle.objectives import (
+    ADVERSARIAL_OBJECTIVES,
     KL_TERMS,
     OBJECTIVES,
     PENALTIES,
+    SCHEDULES,
     ConstantSchedule,
+    CyclicSchedule,
     Inference,
+    LinearSchedule,
     Objective,
+    annealed_vae,
+    beta_vae,
     elbo,
+    joint_vae,
 )
-from tf_disentangle.priors import (
-    InverseWishartPrior,
-)
+from tf_disentangle.priors import InverseWishartPrior
 
 PLAIN = GaussianLatents(2)
 HIERARCHICAL = GaussianLatents(2, "full", InverseWishartPrior(9.0))
@@ -50,7 +57,7 @@ PENALTY_ROWS = {
     "MutualInformation": {},
     "TotalCorrelation": {},
 }
-KL_COST_ROWS = {
+KL_TERM_ROWS = {
     "CapacityKL": {"capacity": ConstantSchedule(3.0)},
     "JointCapacityKL": {
         "capacity": ConstantSchedule(3.0),
@@ -69,7 +76,7 @@ def critic(samples):
 def test_every_objective_and_part_has_a_row():
     assert set(ROWS) == set(OBJECTIVES)
     assert set(PENALTY_ROWS) == set(PENALTIES)
-    assert set(KL_COST_ROWS) == set(KL_TERMS)
+    assert set(KL_TERM_ROWS) == set(KL_TERMS)
 
 
 @pytest.fixture(params=ROWS)
@@ -77,14 +84,14 @@ def case(request):
     return OBJECTIVES[request.param](), ROWS[request.param]
 
 
-def terms(objective, latents, rows=slice(None)):
+def terms(objective, latents, rows=slice(None), step=0):
     rng = np.random.default_rng(0)
     images = rng.uniform(size=(6, 4, 4, 1)).astype("float32")
     raw = rng.normal(size=(6, latents.num_parameters)).astype("float32")
     outputs = rng.normal(size=(6, 4, 4, 1)).astype("float32")
     posterior = latents.posterior(raw[rows])
     sample = posterior.sample(seed=[1, 2])
-    step, seed = tf.constant(0, tf.int64), tf.constant([3, 4])
+    step, seed = tf.constant(step, tf.int64), tf.constant([3, 4])
     inference = Inference(latents, posterior, sample, step, seed, 30, critic)
     return objective(images[rows], outputs[rows], inference)
 
@@ -161,9 +168,10 @@ def test_penalty_adds_its_weight_times_a_term_under_its_own_name(penalty):
     )
 
 
-@pytest.mark.parametrize("name", KL_COST_ROWS)
-def test_kl_cost_takes_any_named_parts(name):
-    cost = KL_TERMS[name](**KL_COST_ROWS[name])
+@pytest.mark.parametrize("name", KL_TERM_ROWS)
+def test_kl_term_takes_any_named_parts(name):
+    kl_term = KL_TERMS[name](**KL_TERM_ROWS[name])
+    assert kl_term.uses_kl is True
     step = tf.constant(5, tf.int64)
     for kl in (
         {"kl": tf.constant([2.0, 6.0])},
@@ -171,6 +179,71 @@ def test_kl_cost_takes_any_named_parts(name):
         {"kl_continuous": tf.ones(2), "kl_discrete": tf.ones(2)},
         {"kl_discrete": tf.ones(2)},
     ):
-        found = cost(kl, step)
+        found = kl_term(kl, step)
         assert found.shape in ([2], []) and np.isfinite(found).all()
-        np.testing.assert_array_equal(tf.function(cost.__call__)(kl, step), found)
+        np.testing.assert_array_equal(tf.function(kl_term.__call__)(kl, step), found)
+
+
+def again(value):
+    return configs.deserialize(json.loads(json.dumps(configs.serialize(value))))
+
+
+FACTORIES = {**OBJECTIVES, **ADVERSARIAL_OBJECTIVES}
+
+
+@pytest.mark.parametrize("factory", FACTORIES.values(), ids=FACTORIES)
+def test_is_made_again_from_its_config(factory):
+    assert again(factory()) == factory()
+
+
+def test_every_part_is_made_again_from_its_config():
+    parts = [PENALTIES[name](**PENALTY_ROWS[name]) for name in PENALTIES]
+    parts += [KL_TERMS[name](**KL_TERM_ROWS[name]) for name in KL_TERMS]
+    ramp = {"start": 0.0, "end": 2.0, "steps": 9, "begin": 3}
+    rows = {"ConstantSchedule": {"value": 3.0}, "LinearSchedule": ramp}
+    rows |= {"CosineSchedule": ramp, "CyclicSchedule": {**ramp, "period": 5}}
+    del rows["CyclicSchedule"]["steps"], rows["CyclicSchedule"]["begin"]
+    parts += [SCHEDULES[name](**rows[name]) for name in SCHEDULES]
+    assert [again(part) for part in parts] == parts
+
+
+def assert_sums_to_the_loss(objective, latents, step=0):
+    row = terms(objective, latents, step=step).scalars()
+    summands = ["reconstruction", "kl_term", *(p.name for p in objective.penalties)]
+    total = sum(float(row[name]) for name in summands)
+    np.testing.assert_allclose(row["loss"], total, rtol=1e-6)
+    return {name: float(value) for name, value in row.items()}
+
+
+def test_the_recorded_terms_sum_to_the_loss(case):
+    for step in (0, 40_000):
+        assert_sums_to_the_loss(*case, step)
+
+
+@pytest.mark.parametrize("name", KL_TERMS)
+def test_the_recorded_terms_of_any_parts_sum_to_the_loss(name):
+    penalties = tuple(PENALTIES[p](**PENALTY_ROWS[p]) for p in PENALTIES)
+    kl_term = KL_TERMS[name](**KL_TERM_ROWS[name])
+    objective = Objective("mine", kl_term=kl_term, penalties=penalties)
+    for latents in (PLAIN, HIERARCHICAL, JOINT):
+        assert_sums_to_the_loss(objective, latents)
+
+
+def test_what_is_scheduled_is_recorded_and_gives_the_kl_term():
+    """By hand from the row alone, at steps before, on and after the ramps."""
+    ramp, cycle = LinearSchedule(0.0, 8.0, 10), CyclicSchedule(0.5, 2.0, period=8)
+    for step in (0, 3, 10, 12):
+        row = assert_sums_to_the_loss(beta_vae(cycle), PLAIN, step)
+        assert row["beta"] == float(cycle(step))
+        np.testing.assert_allclose(row["kl_term"], row["beta"] * row["kl"], rtol=1e-6)
+        row = assert_sums_to_the_loss(annealed_vae(7.0, ramp), HIERARCHICAL, step)
+        kl = row["kl_gaussian"] + row["kl_covariance"]
+        assert row["capacity"] == float(ramp(step))
+        expected = 7.0 * abs(kl - row["capacity"])
+        np.testing.assert_allclose(row["kl_term"], expected, rtol=1e-5)
+        row = assert_sums_to_the_loss(joint_vae(7.0, ramp, ramp), JOINT, step)
+        z, c = row["capacity_continuous"], row["capacity_discrete"]
+        assert z == float(ramp(step)) and c == np.float32(min(z, np.log(6)))
+        gaps = abs(row["kl_continuous"] - z) + abs(row["kl_discrete"] - c)
+        np.testing.assert_allclose(row["kl_term"], 7.0 * gaps, rtol=1e-5)
+    assert "beta" not in terms(beta_vae(4.0), PLAIN).scalars()

@@ -144,7 +144,7 @@ def test_factor_masses_follow_the_clipped_normal():
 
 def test_images_are_the_training_factors_rendered(tmp_path):
     data = CorrelatedEllipses(num_images=10_000, seed=4, cache_dir=tmp_path)
-    images, factors = data.images(), data.training_factors()
+    images, factors = data.images(), data.factors_of(np.arange(len(data)))
     assert isinstance(images, np.memmap)
     assert not images.flags.writeable
     assert data.images() is images

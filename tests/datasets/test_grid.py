@@ -5,11 +5,11 @@ import itertools
 import numpy as np
 import pytest
 
+from tests.datasets.tiny import Tiny
 from tf_disentangle import checks
-from tf_disentangle.datasets.grid import Grid
 
 
-class Small(Grid):
+class Small(Tiny):
     factor_names = ("a", "b", "c")
     factor_sizes = (2, 3, 4)
     image_shape = (8, 8, 1)

@@ -8,7 +8,7 @@ from scipy import stats
 
 from tf_disentangle import checks, metrics
 from tf_disentangle.datasets import ImageTable
-from tf_disentangle.interfaces import Dataset, IndexedImages, Rows
+from tf_disentangle.interfaces import Dataset
 from tf_disentangle.metrics.encoding import encode_factors
 from tf_disentangle.metrics.supervised.beta_vae import draw_pairs
 from tf_disentangle.metrics.supervised.factor_vae import draw_votes
@@ -45,19 +45,18 @@ def as_set(rows):
 def test_declarations(incomplete):
     table, rows = incomplete
     assert isinstance(table, Dataset)
-    assert isinstance(table, Rows)
-    assert isinstance(table, IndexedImages)
+    assert {"known_rows", "indexed_images"} <= table.traits
     assert table.factor_sizes == (4, 3, 5)
     assert "missing_combinations" in table.traits
     assert "stochastic_images" not in table.traits
-    np.testing.assert_array_equal(table.training_factors(), rows)
+    np.testing.assert_array_equal(table.factors_of(np.arange(len(table))), rows)
     np.testing.assert_array_equal(table.factors_of([7, 0, 7]), rows[[7, 0, 7]])
 
 
 def test_a_complete_grid_in_any_order_has_no_exceptions():
     rows = np.random.default_rng(0).permutation(lattice((4, 3, 5)))
     table = ImageTable(numbered_images(60), rows)
-    assert table.traits == frozenset()
+    assert table.traits == {"known_rows", "indexed_images"}
     np.testing.assert_array_equal(number_of(table.render(rows)), np.arange(60))
 
 
@@ -72,7 +71,9 @@ def test_values_are_numbered_in_their_order():
     rows = np.array([["red", "2"], ["blue", "10"], ["red", "10"], ["blue", "2"]])
     table = ImageTable(numbered_images(4), rows, ("colour", "size"))
     assert table.factor_values[0].tolist() == ["blue", "red"]
-    np.testing.assert_array_equal(table.training_factors()[:, 0], [1, 0, 1, 0])
+    np.testing.assert_array_equal(
+        table.factors_of(np.arange(len(table)))[:, 0], [1, 0, 1, 0]
+    )
 
 
 def test_sampled_rows_are_uniform(incomplete):
@@ -149,7 +150,9 @@ def test_numbers_are_cut_into_bins():
     table = ImageTable(numbered_images(1000), angle, ("angle",), num_bins=4)
     low, high = angle.min(), angle.max()
     expected = np.floor(4 * (angle - low) / (high - low)).clip(max=3)
-    np.testing.assert_array_equal(table.training_factors()[:, 0], expected)
+    np.testing.assert_array_equal(
+        table.factors_of(np.arange(len(table)))[:, 0], expected
+    )
     np.testing.assert_allclose(table.factor_values[0], np.linspace(low, high, 5)[:-1])
 
 
@@ -264,7 +267,7 @@ def test_floats_that_differ_by_rounding_are_one_value(dtype):
     table = ImageTable(numbered_images(20), np.concatenate([summed, written]))
     assert table.factor_sizes == (10,)
     np.testing.assert_array_equal(
-        table.training_factors()[:, 0], np.tile(np.arange(10), 2)
+        table.factors_of(np.arange(len(table)))[:, 0], np.tile(np.arange(10), 2)
     )
 
 

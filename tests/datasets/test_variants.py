@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from tests.datasets.tiny import Tiny
-from tf_disentangle import checks
+from tf_disentangle import checks, configs
 from tf_disentangle.datasets import (
     Colored,
     Noisy,
@@ -48,7 +48,7 @@ class Flat(Grid):
 class Unnumbered(Tiny):
     """A set that does not know the factors of its images."""
 
-    index_of = factors_of = property()
+    traits = frozenset()
 
 
 def rendered(data, rng):
@@ -217,13 +217,25 @@ def test_training_images_are_pinned():
 def test_variants_wrap_variants_and_say_what_they_are():
     data = Colored(Noisy(TINY))
     assert data.image_shape == (16, 16, 3)
-    assert data.traits == {"stochastic_images"}
+    assert data.traits - TINY.traits == {"stochastic_images"}
     images = data.images()[:]
     np.testing.assert_array_equal(images, data.images()[:])
     # Noise first, and then the colour on top: nothing is brighter than it.
     colours = images.max(axis=(1, 2))
     assert (colours.min(axis=0) < 160).all() and colours.max() > 240
-    assert data.index_of(TINY.factors_of([3])) == [3]
+
+
+def test_another_picture_under_the_same_name_is_told_apart(tmp_path):
+    path = str(tmp_path / "picture.png")
+    cv2.imwrite(path, np.full((40, 40, 3), 9, np.uint8))
+    record = configs.serialize(OnBackground(TINY, path))
+    again = configs.deserialize(record)
+    np.testing.assert_array_equal(
+        again.images()[:3], OnBackground(TINY, path).images()[:3]
+    )
+    cv2.imwrite(path, np.full((40, 40, 3), 10, np.uint8))
+    with pytest.raises(configs.CannotRebuildError, match="changed since"):
+        configs.deserialize(record)
 
 
 def test_what_cannot_be_wrapped():
@@ -240,9 +252,8 @@ def test_a_variant_knows_of_factors_what_the_wrapped_set_does():
     indices = np.array([3, 59])
     data = Noisy(Colored(TINY))
     np.testing.assert_array_equal(data.factors_of(indices), TINY.factors_of(indices))
-    np.testing.assert_array_equal(data.index_of(TINY.factors_of(indices)), indices)
-    assert not hasattr(Colored(Unnumbered()), "factors_of")
-    assert not hasattr(data, "held_out")
+    assert "known_rows" in data.traits
+    assert "known_rows" not in Colored(Unnumbered()).traits
 
 
 def test_blocks_do_not_show():

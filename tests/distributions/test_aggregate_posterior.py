@@ -68,10 +68,13 @@ def test_stratified_on_the_whole_set_is_the_mixture(family):
     z = posterior.sample(seed=[1, 2])
     expected = np.log(np.mean([density(z.numpy()) for density in joint], axis=0))
     np.testing.assert_allclose(
-        log_aggregate_posterior(posterior, z, 12), expected, rtol=1e-4, atol=1e-5
+        log_aggregate_posterior(posterior.log_prob, z, 12),
+        expected,
+        rtol=1e-4,
+        atol=1e-5,
     )
     expected = np.log(np.mean([n.pdf(z.numpy()) for n in one], axis=0))
-    found = log_aggregate_posterior(marginals, z, 12)
+    found = log_aggregate_posterior(marginals.log_prob, z, 12)
     assert found.shape == [12, 2]
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
@@ -84,7 +87,9 @@ def batches_with(first, size=4):
 
 @tf.function
 def log_q_of_diagonal(loc, scale, z):
-    return log_aggregate_posterior(tfd.MultivariateNormalDiag(loc, scale), z, 12)
+    return log_aggregate_posterior(
+        tfd.MultivariateNormalDiag(loc, scale).log_prob, z, 12
+    )
 
 
 @pytest.mark.parametrize(("own", "place"), [(0, 0), (5, 2), (11, 3)])
@@ -127,9 +132,9 @@ def test_batch_equals_set_and_batch_of_one():
 def test_weighted_offset_where_all_overlap_is_log_n():
     posterior = tfd.MultivariateNormalDiag(tf.zeros([8, 3]), tf.ones([8, 3]))
     z = posterior.sample(seed=[1, 2])
-    found = log_aggregate_posterior(posterior, z, 500, "weighted")
+    found = log_aggregate_posterior(posterior.log_prob, z, 500, "weighted")
     np.testing.assert_allclose(found, posterior.log_prob(z) - math.log(500), rtol=1e-5)
-    exact = log_aggregate_posterior(posterior, z, 500)
+    exact = log_aggregate_posterior(posterior.log_prob, z, 500)
     np.testing.assert_allclose(exact, posterior.log_prob(z), rtol=1e-5)
 
 
@@ -139,10 +144,10 @@ def test_weighted_offset_where_all_are_far_apart_is_log_b():
     z = posterior.sample(seed=[1, 2])
     # Of the N, as far apart as these, only the own one counts.
     truth = posterior.log_prob(z) - math.log(500)
-    found = log_aggregate_posterior(posterior, z, 500, "weighted")
+    found = log_aggregate_posterior(posterior.log_prob, z, 500, "weighted")
     np.testing.assert_allclose(found, truth - math.log(8), rtol=1e-4)
     np.testing.assert_allclose(
-        log_aggregate_posterior(posterior, z, 500), truth, rtol=1e-4
+        log_aggregate_posterior(posterior.log_prob, z, 500), truth, rtol=1e-4
     )
 
 
@@ -179,10 +184,10 @@ def test_total_correlation_of_2000_by_batches_of_64():
         sample = tf.constant(z[rows], tf.float32)
         for name, values in found.items():
             joint = log_aggregate_posterior(
-                tfd.MultivariateNormalDiag(loc, scale), sample, 2000, name
+                tfd.MultivariateNormalDiag(loc, scale).log_prob, sample, 2000, name
             )
             product = log_aggregate_posterior(
-                tfd.Normal(loc, scale), sample, 2000, name
+                tfd.Normal(loc, scale).log_prob, sample, 2000, name
             )
             values.append(
                 float(tf.reduce_mean(joint - tf.reduce_sum(product, axis=-1)))
@@ -201,7 +206,7 @@ def test_gradient_is_finite_far_from_all_other_posteriors(estimator):
     with tf.GradientTape() as tape:
         posterior = tfd.MultivariateNormalDiag(loc, 0.01 * tf.ones([3, 2]))
         z = posterior.sample(seed=[1, 2])
-        log_q = log_aggregate_posterior(posterior, z, 9, estimator)
+        log_q = log_aggregate_posterior(posterior.log_prob, z, 9, estimator)
     assert np.isfinite(log_q).all()
     assert np.isfinite(tape.gradient(log_q, loc)).all()
 
@@ -217,4 +222,4 @@ def test_gradient_is_finite_far_from_all_other_posteriors(estimator):
 def test_bad_arguments(options, words):
     posterior = tfd.MultivariateNormalDiag(tf.zeros([3, 2]), tf.ones([3, 2]))
     with pytest.raises((checks.ArgumentError, checks.ArgumentTypeError), match=words):
-        log_aggregate_posterior(posterior, tf.zeros([3, 2]), **options)
+        log_aggregate_posterior(posterior.log_prob, tf.zeros([3, 2]), **options)

@@ -50,12 +50,12 @@ def test_posterior_is_the_product_of_scipys_laws(family):
     raw = raw_of(latents)
     posterior = latents.posterior(raw)
     expected = law(family, raw[:, :2], np.exp(raw[:, 2:]))
-    z = posterior.sample(5000, seed=SEED)
+    z = posterior.sample(SEED, 5000)
     np.testing.assert_allclose(
         posterior.log_prob(z), expected.logpdf(z).sum(-1), rtol=2e-3, atol=1e-3
     )
     np.testing.assert_allclose(
-        latents.marginal_posterior(posterior).log_prob(z),
+        posterior.marginal_log_prob(z),
         expected.logpdf(z),
         rtol=2e-3,
         atol=1e-3,
@@ -63,10 +63,10 @@ def test_posterior_is_the_product_of_scipys_laws(family):
     uniform = expected.cdf(z)
     for i, j in np.ndindex(3, 2):
         assert scipy.stats.kstest(uniform[:, i, j], "uniform").pvalue > 1e-4
-    covariance = latents.posterior_covariance(posterior)
+    covariance = posterior.covariance()
     expected = np.einsum("bi,ij->bij", expected.var(), np.eye(2))
     np.testing.assert_allclose(covariance, expected, rtol=1e-4)
-    np.testing.assert_array_equal(latents.code(posterior), raw[:, :2])
+    np.testing.assert_array_equal(posterior.code(), raw[:, :2])
 
 
 def test_laplace_pair_has_a_closed_form_that_needs_no_sample():
@@ -82,10 +82,10 @@ def test_laplace_pair_has_a_closed_form_that_needs_no_sample():
         for row in raw.astype("float64")
     ]
     np.testing.assert_allclose(
-        latents.marginal_kl(posterior, nowhere), expected, rtol=1e-4, atol=1e-5
+        posterior.marginal_kl(nowhere), expected, rtol=1e-4, atol=1e-5
     )
     np.testing.assert_allclose(
-        latents.kl(posterior, nowhere, SEED)["kl"], np.sum(expected, 1), rtol=1e-4
+        posterior.kl(nowhere, SEED)["kl"], np.sum(expected, 1), rtol=1e-4
     )
 
 
@@ -95,7 +95,7 @@ def test_other_pairs_are_estimated_without_bias(family):
     raw = raw_of(latents)
     posterior = latents.posterior(np.repeat(raw, 20_000, axis=0))
     sample = posterior.sample(seed=SEED)
-    estimates = latents.kl(posterior, sample, SEED)["kl"].numpy().reshape(3, -1)
+    estimates = posterior.kl(sample, SEED)["kl"].numpy().reshape(3, -1)
     for values, (m, s) in zip(estimates, raw.astype("float64"), strict=True):
         expected = integral_kl(law(family, m, np.exp(s)), scipy.stats.norm())
         error = values.std() / np.sqrt(values.size)
@@ -124,7 +124,7 @@ def test_samples_and_kl_compile(family):
         with tf.GradientTape() as tape:
             tape.watch(raw)
             posterior = latents.posterior(raw)
-            kl = latents.kl(posterior, posterior.sample(seed=SEED), SEED)["kl"]
+            kl = posterior.kl(posterior.sample(seed=SEED), SEED)["kl"]
         return kl, tape.gradient(kl, raw)
 
     for values in kl_and_gradient(tf.constant(raw_of(latents))):
@@ -134,7 +134,7 @@ def test_samples_and_kl_compile(family):
 def test_bfloat16_parameters_become_a_float32_distribution():
     latents = space("laplace")
     posterior = latents.posterior(tf.cast(raw_of(latents), tf.bfloat16))
-    assert posterior.dtype == tf.float32
+    assert posterior.distribution.dtype == tf.float32
 
 
 @pytest.mark.parametrize(

@@ -62,14 +62,14 @@ def test_code_is_means_and_most_probable_values():
     expected = np.column_stack(
         [values.numpy()[:, :3], first.argmax(axis=1), second.argmax(axis=1)]
     )
-    np.testing.assert_allclose(latents.code(posterior), expected, rtol=1e-6)
+    np.testing.assert_allclose(posterior.code(), expected, rtol=1e-6)
     p = [scipy.special.softmax(a, axis=1) for a in (first, second)]
-    found = latents.probabilities(posterior)
+    found = posterior.probabilities()
     assert list(found) == ["c0", "c1"]
     for a, b in zip(found.values(), p, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5)
     deviations = np.sqrt([1 - (q**2).sum(axis=1) for q in p]).T
-    spread = latents.code_stddev(posterior).numpy()
+    spread = posterior.stddev().numpy()
     np.testing.assert_allclose(spread[:, 3:], deviations, rtol=1e-4)
     np.testing.assert_allclose(spread[:, :3], np.exp(values[:, 3:6] / 2), rtol=1e-5)
 
@@ -77,7 +77,7 @@ def test_code_is_means_and_most_probable_values():
 def test_codes_to_decoder_inputs_and_back():
     latents = joint()
     codes = np.array([[0.5, -1.0, 2.0, 3.0, 0.0], [0.0, 0.0, 0.0, 1.0, 1.0]], "float32")
-    z = latents.decoded(codes).numpy()
+    z = latents.to_decoder_input(codes).numpy()
     one_hot = [[0, 0, 0, 1, 1, 0], [0, 1, 0, 0, 0, 1]]
     np.testing.assert_array_equal(z, np.column_stack([codes[:, :3], one_hot]))
     np.testing.assert_array_equal(latents.to_codes(z), codes)
@@ -103,7 +103,7 @@ def test_kl_is_the_sum_of_both_and_the_discrete_one_exact():
     values = raw(latents)
     posterior = latents.posterior(values)
     sample = posterior.sample(seed=SEED)
-    kl = latents.kl(posterior, sample, SEED)
+    kl = posterior.kl(sample, SEED)
     assert tuple(kl) == latents.kl_names == ("kl_continuous", "kl_discrete")
     mu, log_variance = values.numpy()[:, :3], values.numpy()[:, 3:6]
     gaussian = 0.5 * (mu**2 + np.exp(log_variance) - 1 - log_variance)
@@ -111,7 +111,7 @@ def test_kl_is_the_sum_of_both_and_the_discrete_one_exact():
     discrete = np.stack([(q * np.log(q * q.shape[1])).sum(axis=1) for q in p], axis=1)
     np.testing.assert_allclose(kl["kl_continuous"], gaussian.sum(axis=1), rtol=1e-5)
     np.testing.assert_allclose(kl["kl_discrete"], discrete.sum(axis=1), rtol=1e-4)
-    per_latent = latents.marginal_kl(posterior, sample)
+    per_latent = posterior.marginal_kl(sample)
     np.testing.assert_allclose(
         per_latent, np.hstack([gaussian, discrete]), rtol=1e-4, atol=1e-6
     )
@@ -122,14 +122,14 @@ def test_the_relaxed_kl_is_the_ratio_of_densities_at_the_sample():
     latents = joint(kl="relaxed")
     assert latents.kl_bounds == {}
     posterior = latents.posterior(raw(latents))
-    draws = posterior.sample(4_000, seed=SEED)
-    q, c = posterior.distributions[1], draws[..., 3:]
-    found = latents.prior.parts[1].kl(q, c, SEED)["kl_discrete"].numpy()
+    draws = posterior.sample(SEED, 4_000)
+    q, c = posterior.parts[1], draws[..., 3:]
+    found = q.kl(c, SEED)["kl_discrete"].numpy()
     ratio = q.log_prob(c) - latents.prior.parts[1].distribution().log_prob(c)
     np.testing.assert_allclose(found, ratio, rtol=1e-5, atol=1e-4)
     # At least the categoricals' on average (data processing: the argmax of a sample
     # is a sample of the categorical).
-    exact = latents.marginal_kl(posterior, draws[0]).numpy()[:, 3:].sum(axis=1)
+    exact = posterior.marginal_kl(draws[0]).numpy()[:, 3:].sum(axis=1)
     error = found.std(axis=0) / math.sqrt(len(found))
     assert (found.mean(axis=0) > exact - 4 * error).all()
 
@@ -138,14 +138,14 @@ def test_densities_are_products_and_marginals_have_one_column_per_latent():
     latents = joint()
     posterior = latents.posterior(raw(latents))
     z = posterior.sample(seed=SEED)[:, tf.newaxis]
-    logs = latents.marginal_posterior(posterior).log_prob(z)
+    logs = posterior.marginal_log_prob(z)
     assert logs.shape == [5, 5, 5]  # z_i under x_j, of each latent
     np.testing.assert_allclose(
         tf.reduce_sum(logs, axis=-1), posterior.log_prob(z), rtol=1e-4, atol=1e-4
     )
     prior = latents.prior
     drawn = prior.sample(6, SEED)
-    total = tf.reduce_sum(prior.marginals().log_prob(drawn), axis=-1)
+    total = tf.reduce_sum(prior.marginal_log_prob(drawn), axis=-1)
     np.testing.assert_allclose(total, prior.distribution().log_prob(drawn), rtol=1e-4)
 
 
@@ -166,10 +166,10 @@ def test_chyvae_with_categories_has_the_parts_of_both():
     assert latents.kl_names == ("kl_gaussian", "kl_covariance", "kl_discrete")
     values = raw(latents)
     posterior = latents.posterior(values)
-    found = latents.kl(posterior, posterior.sample(seed=SEED), SEED)
+    found = posterior.kl(posterior.sample(seed=SEED), SEED)
     alone = latents.parts[0]
     q = alone.posterior(values[:, : alone.num_parameters])
-    expected = alone.kl(q, q.sample(seed=SEED), SEED)
+    expected = q.kl(q.sample(seed=SEED), SEED)
     for name in ("kl_gaussian", "kl_covariance"):
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-6)
     assert (
@@ -180,17 +180,15 @@ def test_chyvae_with_categories_has_the_parts_of_both():
 def test_moments_are_those_of_the_continuous_latents():
     latents = joint(covariance="full")
     posterior = latents.posterior(raw(latents))
-    q = posterior.distributions[0]
-    np.testing.assert_array_equal(latents.posterior_mean(posterior), q.mean())
-    np.testing.assert_array_equal(
-        latents.posterior_covariance(posterior), q.covariance()
-    )
+    q = posterior.parts[0]
+    np.testing.assert_array_equal(posterior.mean(), q.mean())
+    np.testing.assert_array_equal(posterior.covariance(), q.covariance())
     sample = posterior.sample(seed=SEED)
     np.testing.assert_array_equal(latents.continuous(sample), sample[:, :3])
     alone = CategoricalLatents([4, 2])
     q = alone.posterior(raw(alone))
-    assert alone.posterior_mean(q).shape == [5, 0]
-    assert alone.posterior_covariance(q).shape == [5, 0, 0]
+    assert q.mean().shape == [5, 0]
+    assert q.covariance().shape == [5, 0, 0]
     assert alone.continuous(q.sample(seed=SEED)).shape == [5, 0]
 
 

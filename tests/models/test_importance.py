@@ -50,16 +50,16 @@ def test_converges_to_the_exact_evidence(model, vectors, exact):
     result = log_evidence(model, vectors, num_samples=20_000)
     np.testing.assert_allclose(result.per_image, exact, atol=0.1)
     # 1/sqrt of the effective number is the weights' relative standard error.
-    error = 1 / np.sqrt(result.effective_samples)
+    error = 1 / np.sqrt(result.effective_samples_per_image)
     assert (np.abs(result.per_image - exact) < 4.5 * error).all()
-    assert result.mean == pytest.approx(result.per_image.mean())
-    assert result.num_samples == 20_000
+    assert result.score == pytest.approx(result.per_image.mean())
+    assert result.protocol == "7 images, 20000 draws"
 
 
 def test_bound_rises_with_the_number_of_samples(model, vectors, exact):
     # Each copy has draws of its own.
     means = [
-        log_evidence(model, np.repeat(vectors, copies, 0), num_samples=k).mean
+        log_evidence(model, np.repeat(vectors, copies, 0), num_samples=k).score
         for k, copies in ((1, 200), (5, 100), (100, 20))
     ]
     assert means[0] < means[1] - 0.1 < means[2] - 0.2
@@ -95,7 +95,7 @@ def test_the_exact_posterior_needs_one_sample(vectors):
     exact = scipy.stats.multivariate_normal(offset, marginal).logpdf(vectors[:, 0, 0])
     result = log_evidence(model, vectors, num_samples=2)
     np.testing.assert_allclose(result.per_image, exact, atol=2e-3)
-    np.testing.assert_allclose(result.effective_samples, 2.0, rtol=1e-4)
+    np.testing.assert_allclose(result.effective_samples_per_image, 2.0, rtol=1e-4)
 
 
 def test_is_seeded_and_each_image_has_its_own_draws(model, vectors):
@@ -118,8 +118,8 @@ def test_works_for_images_and_a_hyperprior():
     images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 1), np.uint8)
     result = log_evidence(model, images, num_samples=10)
     assert result.per_image.shape == (3,) and (result.per_image < 0).all()
-    assert result.effective_samples.min() >= 1 - 1e-9
-    assert result.effective_samples.max() <= 10 + 1e-9
+    assert result.effective_samples_per_image.min() >= 1 - 1e-9
+    assert result.effective_samples_per_image.max() <= 10 + 1e-9
 
 
 def test_what_does_not_fit(model, vectors):

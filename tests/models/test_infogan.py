@@ -24,7 +24,7 @@ from tf_disentangle.models import (
     build_vae,
     log_evidence,
 )
-from tf_disentangle.models.base import step_seed
+from tf_disentangle.models.fitting import step_seed
 from tf_disentangle.networks import (
     conv_decoder,
     conv_encoder,
@@ -138,7 +138,7 @@ def test_each_optimiser_moves_its_own_and_no_other():
     model.train_step(images(16))
     assert all_equal(weights(model.encoder), recognition)  # nothing asks for its codes
     assert not all_equal(weights(model.critic), critic)
-    count = len(model.descended) + len(model.critic.trainable_variables)
+    count = len(model.optimized_variables) + len(model.critic.trainable_variables)
     assert count == len(model.trainable_variables)
 
 
@@ -165,7 +165,7 @@ def test_the_critic_learns_in_training_mode_and_validates_in_the_other():
         model.train_step(images(8 * model.batches_per_step))
         assert len(modes) > 5 and all(mode is True for mode in modes)
         modes.clear()
-        model.validate(images(), tf.constant([0, 0]), tf.constant(0, tf.int64))
+        model.held_out_terms(images(), tf.constant([0, 0]), tf.constant(0, tf.int64))
         assert modes and not any(modes)
 
 
@@ -215,12 +215,12 @@ def run(data, output, steps):
 
 def test_a_run_says_what_its_codes_tell_and_keeps_no_best(data, tmp_path):
     result = run(data, tmp_path, 2)
-    row = result.folder.rows()[-1]
+    row = result.history[-1]
     each = row["information_per_latent"]
-    np.testing.assert_allclose(sum(each), row["validation/information"], rtol=1e-4)
-    assert "validation/elbo" not in row and "validation/wasserstein" in row
+    np.testing.assert_allclose(sum(each), row["val_information"], rtol=1e-4)
+    assert "val_elbo" not in row and "val_wasserstein" in row
     assert not (result.folder.checkpoints / "best").exists()
-    assert result.folder.describe()["objective"]["name"] == "infowgan_gp"
+    assert result.folder.describe()["model"]["class_name"].endswith("InfoGAN")
     with pytest.raises(checks.ArgumentError, match=r"have a likelihood.*InfoGAN"):
         log_evidence(result.model, data.images()[:2])
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tf_disentangle import checks
 from tf_disentangle.latents import GaussianLatents
 from tf_disentangle.models import VAE, build_vae
-from tf_disentangle.models.base import step_seed
+from tf_disentangle.models.fitting import step_seed
 from tf_disentangle.networks import conv_decoder, conv_encoder
 from tf_disentangle.objectives import chyvae, elbo
 
@@ -85,7 +85,8 @@ def test_same_seed_same_weights():
     [
         (np.zeros((2, 64, 64, 1), np.uint8), r"have shape \[N, 32, 32, 1\]"),
         (np.zeros((32, 32, 1), np.uint8), "Add an axis"),
-        (np.zeros((2, *SHAPE), np.float32), "be of dtype uint8"),
+        (np.full((2, *SHAPE), 2, np.float32), "floats in .0, 1.; received '2 to 2'"),
+        (np.zeros((2, *SHAPE), np.int32), "be of dtype uint8"),
     ],
 )
 def test_represent_refuses_other_images(model, images, words):

@@ -43,7 +43,7 @@ def test_covariance_of_the_means_is_divided_by_the_batch(inference):
 def test_two_minus_one_is_the_mean_encoder_covariance(inference):
     """With the encoder's covariance estimated from draws of it."""
     found = code_covariance(inference, "samples") - code_covariance(inference, "means")
-    draws = inference.posterior.sample(20_000, seed=[7, 8]).numpy()
+    draws = inference.posterior.sample([7, 8], 20_000).numpy()
     products = (draws - draws.mean(0))[..., :, None] * (draws - draws.mean(0))[
         ..., None, :
     ]
@@ -55,7 +55,7 @@ def test_two_minus_one_is_the_mean_encoder_covariance(inference):
 def test_full_posteriors_keep_their_off_diagonal():
     latents = LATENTS["full"]
     inference = inference_of(latents, encoder_outputs(latents, 9))
-    tril = inference.posterior.scale.to_dense().numpy()
+    tril = inference.posterior.distribution.scale.to_dense().numpy()
     within = (tril @ tril.transpose(0, 2, 1)).mean(0)
     assert abs(within[np.triu_indices(3, 1)]).max() > 0.05
     found = code_covariance(inference, "samples") - code_covariance(inference, "means")
@@ -64,7 +64,7 @@ def test_full_posteriors_keep_their_off_diagonal():
 
 def test_it_is_the_covariance_of_the_sampled_codes(inference):
     """The law of total covariance: Cov[z] over images and draws."""
-    draws = inference.posterior.sample(20_000, seed=[9, 8]).numpy().reshape(-1, 3)
+    draws = inference.posterior.sample([9, 8], 20_000).numpy().reshape(-1, 3)
     # The images are the same in all draws: only the posterior's part is estimated.
     expected = np.cov(draws.T, bias=True)
     scale = draws.var(0).max() * 6 / np.sqrt(20_000)
@@ -100,7 +100,7 @@ def test_penalty_is_added_to_the_elbo(make, of):
 
     np.testing.assert_allclose(loss, plain + penalty(raw), rtol=1e-6)
     np.testing.assert_allclose(
-        terms.penalties["covariance_penalty"], penalty(raw), rtol=1e-6
+        terms.penalties["weighted_covariance"], penalty(raw), rtol=1e-6
     )
     # The gradient against central differences.
     rng = np.random.default_rng(5)

@@ -1,4 +1,4 @@
-"""InfoGAN's games against their formulas, the gradient penalty against exact values."""
+"""InfoGAN's losses by their formulas, its gradient penalty against exact values."""
 
 import numpy as np
 import pytest
@@ -78,44 +78,44 @@ def test_gradient_penalty_of_a_flat_critic_is_one_with_a_finite_gradient():
     assert np.isfinite(tape.gradient(found, scale))
 
 
-def test_the_non_saturating_game():
-    game, answers = NonSaturating(), {"real": 2.0, "made": -0.5}
-    real, made = images(), 2.0 + images()
+def test_the_non_saturating_loss():
+    gan_loss = NonSaturating()
+    real, generated = images(), 2.0 + images()
 
     def critic(x):
-        is_made = tf.reduce_mean(x) > 1.0
-        value = tf.where(is_made, answers["made"], answers["real"])
-        return tf.fill([6, 1], value)
+        return tf.fill([6, 1], tf.where(tf.reduce_mean(x) > 1.0, -0.5, 2.0))
 
     def sigmoid(value):
         return 1.0 / (1.0 + np.exp(-value))
 
-    found = game.critic_terms(critic, real, made, SEED)
-    assert tuple(found) == game.critic_names
+    found = gan_loss.critic_terms(critic, real, generated, SEED)
+    assert tuple(found) == gan_loss.critic_names
     expected = -np.log(sigmoid(2.0)) - np.log(1.0 - sigmoid(-0.5))
     np.testing.assert_allclose(found["critic_loss"], expected, rtol=1e-5)
-    loss = game.generator_loss(critic(made))
+    loss = gan_loss.generator_loss(critic(generated))
     np.testing.assert_allclose(loss, -np.log(sigmoid(-0.5)), rtol=1e-5)
-    guess = game.critic_terms(lambda x: tf.zeros([6, 1]), real, made, SEED)
+    guess = gan_loss.critic_terms(lambda x: tf.zeros([6, 1]), real, generated, SEED)
     np.testing.assert_allclose(guess["critic_loss"], 2.0 * np.log(2.0), rtol=1e-6)
 
 
-def test_the_wasserstein_game():
+def test_the_wasserstein_loss():
     """A critic of slope 1 along the mean: the distance is that of the means."""
-    real, made = images(), images() - 0.25
+    real, generated = images(), images() - 0.25
 
     def critic(x):
         return sums(x) / 4.0
 
-    game = Wasserstein(penalty=10.0)
-    found = game.critic_terms(critic, real, made, SEED)
-    assert tuple(found) == game.critic_names
+    gan_loss = Wasserstein(penalty=10.0)
+    found = gan_loss.critic_terms(critic, real, generated, SEED)
+    assert tuple(found) == gan_loss.critic_names
     np.testing.assert_allclose(found["wasserstein"], 16 * 0.25 / 4, rtol=1e-5)
-    np.testing.assert_allclose(found["gradient_penalty"], 0.0, atol=1e-8)
+    np.testing.assert_allclose(found["weighted_gradient_penalty"], 0.0, atol=1e-8)
     np.testing.assert_allclose(found["critic_loss"], -found["wasserstein"], rtol=1e-5)
-    loss = game.generator_loss(critic(made))
-    np.testing.assert_allclose(loss, -np.mean(critic(made)), rtol=1e-5)
-    twice = Wasserstein(10.0).critic_terms(lambda x: 2 * critic(x), real, made, SEED)
+    loss = gan_loss.generator_loss(critic(generated))
+    np.testing.assert_allclose(loss, -np.mean(critic(generated)), rtol=1e-5)
+    twice = Wasserstein(10.0).critic_terms(
+        lambda x: 2 * critic(x), real, generated, SEED
+    )
     np.testing.assert_allclose(twice["critic_loss"], 10.0 - 2.0, rtol=1e-4)
 
 
@@ -132,14 +132,21 @@ def test_information_is_weighed_by_the_kind_of_latent():
 
 
 @pytest.mark.parametrize("name", ADVERSARIAL_OBJECTIVES)
-def test_each_is_data_that_names_itself_and_its_terms(name):
+def test_each_is_data_whose_named_terms_sum_to_what_is_minimised(name):
     objective = ADVERSARIAL_OBJECTIVES[name]()
     assert objective == ADVERSARIAL_OBJECTIVES[objective.name]()
     latents = GaussianLatents(2)
     objective.check(latents)
-    own = objective.generator_terms(latents, tf.zeros([6, 2]), tf.zeros([6, 1]))
-    of_game = objective.game.critic_terms(sums, images(), images(seed=1), SEED)
-    assert (*own, *of_game) == objective.term_names
+    own = objective.generator_terms(latents, tf.ones([6, 2]), tf.ones([6, 1]))
+    of_critic = objective.gan_loss.critic_terms(sums, images(), images(seed=1), SEED)
+    assert (*own, *of_critic) == objective.term_names
+    total = own["generator_loss"] + own["information_term"]
+    np.testing.assert_allclose(own["loss"], total, rtol=1e-6)
+    if name == "infogan":
+        total = of_critic["critic_loss_real"] + of_critic["critic_loss_generated"]
+    else:
+        total = of_critic["weighted_gradient_penalty"] - of_critic["wasserstein"]
+    np.testing.assert_allclose(of_critic["critic_loss"], total, rtol=1e-6)
 
 
 def test_values_without_a_meaning():
@@ -149,7 +156,7 @@ def test_values_without_a_meaning():
         infogan(1.0, -1.0)
     with pytest.raises(checks.ArgumentError, match="penalty must be at least 0"):
         infowgan_gp(penalty=-10.0)
-    with pytest.raises(checks.ArgumentError, match="game must be a Game"):
+    with pytest.raises(checks.ArgumentTypeError, match="gan_loss must be GANLoss"):
         AdversarialObjective("mine", Wasserstein)
 
 

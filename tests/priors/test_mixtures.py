@@ -59,7 +59,7 @@ class TestNormalMixture:
         latents = GaussianLatents(2, prior=NormalMixturePrior(LOCS, VARIANCES, WEIGHTS))
         raw = np.tile(np.array([[0.5, -0.4, -0.5, -1.5]], np.float32), (20_000, 1))
         posterior = latents.posterior(raw)
-        kl = latents.kl(posterior, posterior.sample(seed=SEED), SEED)["kl"].numpy()
+        kl = posterior.kl(posterior.sample(seed=SEED), SEED)["kl"].numpy()
         q = scipy.stats.multivariate_normal([0.5, -0.4], np.diag(np.exp([-0.5, -1.5])))
         axis = np.linspace(-6, 6, 481)
         z = np.stack(np.meshgrid(axis, axis), -1)
@@ -135,7 +135,7 @@ class TestSparse:
         latents = GaussianLatents(2, prior=SparsePrior(0.8))
         raw = np.tile(np.array([[0.6, 0.0, -1.0, -5.0]], np.float32), (20_000, 1))
         posterior = latents.posterior(raw)
-        kl = latents.kl(posterior, posterior.sample(seed=SEED), SEED)["kl"].numpy()
+        kl = posterior.kl(posterior.sample(seed=SEED), SEED)["kl"].numpy()
         expected = 0.0
         for mean, log_variance in ((0.6, -1.0), (0.0, -5.0)):
             q = scipy.stats.norm(mean, np.exp(0.5 * log_variance))

@@ -10,8 +10,8 @@ from tf_disentangle import checks, configuration
 from tf_disentangle.datasets import DSprites
 from tf_disentangle.models import build_vae
 from tf_disentangle.networks import mlp_decoder, mlp_encoder
-from tf_disentangle.training import Device, Intervals, feeding
-from tf_disentangle.training.batches import Batches
+from tf_disentangle.training import Device, Intervals, input_pipeline
+from tf_disentangle.training.input_pipeline import Batches, InputPipeline
 from tf_disentangle.training.resident import ResidentImages
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (300, 8, 8, 1)).astype(np.uint8)
@@ -38,9 +38,9 @@ class OnDisk:
 
 
 def batches(images, resident, first=0):
-    feed = feeding.Feed(images, BATCHES, resident)
-    load = feed.load_images or (lambda batch: batch)
-    return np.stack([load(batch) for batch in feed.starting_at(first, 25)])
+    pipeline = InputPipeline(images, BATCHES, resident)
+    load = pipeline.load_images or (lambda batch: batch)
+    return np.stack([load(batch) for batch in pipeline.starting_at(first, 25)])
 
 
 def test_streamed_batches_are_the_resident_ones():
@@ -52,23 +52,23 @@ def test_streamed_batches_are_the_resident_ones():
 
 def test_what_is_small_is_held_and_what_is_large_is_streamed(monkeypatch):
     def held(images):
-        return feeding.Feed(images, BATCHES).load_images is not None
+        return InputPipeline(images, BATCHES).load_images is not None
 
-    monkeypatch.setattr(feeding, "_device_bytes", lambda: 2 * IMAGES.nbytes)
+    monkeypatch.setattr(input_pipeline, "device_bytes", lambda: 2 * IMAGES.nbytes)
     assert held(IMAGES)
     assert not held(OnDisk(IMAGES))
-    monkeypatch.setattr(feeding, "_device_bytes", lambda: 2 * IMAGES.nbytes - 1)
+    monkeypatch.setattr(input_pipeline, "device_bytes", lambda: 2 * IMAGES.nbytes - 1)
     assert not held(IMAGES)
     # Sprites count by their tables, not by the 3 GB that they decode to.
-    monkeypatch.setattr(feeding, "_device_bytes", lambda: 60_000_000)
+    monkeypatch.setattr(input_pipeline, "device_bytes", lambda: 60_000_000)
     assert held(DSprites().images())
     monkeypatch.undo()
-    assert feeding.may_reside(IMAGES)
+    assert input_pipeline.may_reside(IMAGES)
 
 
 def test_what_can_only_be_streamed_cannot_be_held():
     with pytest.raises(checks.ArgumentError, match=r"Device.resident must.*True"):
-        feeding.Feed(OnDisk(IMAGES), BATCHES, True)
+        InputPipeline(OnDisk(IMAGES), BATCHES, True)
     with pytest.raises(checks.ArgumentTypeError, match="resident must be bool"):
         Device(resident="yes")
 
@@ -95,20 +95,9 @@ def test_a_run_may_change_from_one_to_the_other(tmp_path):
     assert all(map(np.array_equal, streamed, resident))
 
 
-def test_gin_takes_the_setting_and_lets_it_change(tmp_path):
-    few = "CorrelatedEllipses.num_images = 3000"
-    configuration.parse(["vae.gin"], [few])
-    saved = tmp_path / "config.gin"
-    saved.write_text(configuration.with_defaults())
-    configuration.parse(["vae.gin"], [few, "Device.resident = False"])
-    configuration.require_same_run(saved)
-    experiment = configuration.build("train", output=str(tmp_path / "run"))
-    assert experiment.resident is False
-
-
 def test_dsprites_by_one_binding(tmp_path):
     configuration.parse(["beta_vae.gin"], ["train.data = @DSprites()"])
-    experiment = configuration.build("train", output=str(tmp_path))
-    assert isinstance(experiment.dataset, DSprites)
-    feed = feeding.Feed(experiment.dataset.images(), experiment.batches)
-    assert isinstance(feed.load_images, ResidentImages)
+    run = configuration.build("train", output=str(tmp_path), dry_run=True)
+    assert isinstance(run.data, DSprites)
+    pipeline = InputPipeline(run.data.images(), run.batches)
+    assert isinstance(pipeline.load_images, ResidentImages)

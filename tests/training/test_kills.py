@@ -32,7 +32,7 @@ Intervals.pictures = {save}
 Intervals.score = {save}
 Device.steps_per_execution = 2
 train.callbacks = [@EarlyStopping()]
-EarlyStopping.monitor = 'validation/elbo'
+EarlyStopping.monitor = 'val_elbo'
 EarlyStopping.mode = '{mode}'
 EarlyStopping.patience = 4
 factor_vae_score.num_train_votes = 20
@@ -46,7 +46,7 @@ from tf_disentangle.cli import main, startup
 startup.import_tensorflow()
 from tf_disentangle import files
 from tf_disentangle.datasets import CorrelatedEllipses
-from tf_disentangle.training import callbacks, checkpoints, experiment, run_folder
+from tf_disentangle.training import checkpoints, loop, reporting, run_folder
 
 def die(*arguments, **options):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -80,20 +80,19 @@ at_call(4, run_folder.RunFolder, "append", half)
 """,
     "in the middle of a step": """
 def begin(self, epoch, logs=None):
-    self._first, self._start = self.steps_done(), 0.0
+    self._start = 0.0
     if epoch == 3:
         threading.Timer(0.01, die).start()
-callbacks.Speed.on_epoch_begin = begin
+reporting.Speed.on_epoch_begin = begin
 """,
     "in a page of the data cache that is gone": """
 import pathlib
 def begin(self, epoch, logs=None):
-    self._first, self._start = self.steps_done(), 0.0
+    self._start = 0.0
     if epoch == 3:
         for path in pathlib.Path(os.environ["TF_DISENTANGLE_CACHE"]).glob("*.npy"):
             os.truncate(path, 4096)
-callbacks.Speed.on_epoch_begin = begin
-main.process.explain_sudden_death()
+reporting.Speed.on_epoch_begin = begin
 """,
     "while a checkpoint is written": """
 at_call(4, checkpoints, "_contents")
@@ -105,7 +104,7 @@ def aside(path):
 at_call(3, files, "remove", aside)
 """,
     "while scores are computed": """
-at_call(1, experiment, "score")
+at_call(1, loop, "score")
 """,
 }
 
@@ -206,11 +205,8 @@ def test_a_run_killed_at_every_moment_comes_to_the_same_end(runs, tmp_path):
         # The system kills whoever reads a page that is gone.
         number = signal.SIGBUS if is_gone else signal.SIGKILL
         assert killed.returncode == -number, f"{moment}: {text}"
-        if is_gone:
-            assert "cut short while in use" in text
-            assert "the same command goes on" in text
         if "is written" in moment and "cache" in moment:
-            final = [p for p in tmp_path.rglob("*") if p.suffix == ".npy"]
+            final = list(tmp_path.rglob("[!.]*.npy"))
             assert not final, "no half-written array has its final name"
     for _ in range(2):  # To the end, and once more: nothing is left to do.
         runs.finish(tmp_path / "run", cache=cache)

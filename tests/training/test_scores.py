@@ -1,25 +1,16 @@
-"""Scores on the way and at the end; codes sampled from the posterior."""
+"""Scores during the training and at its end."""
 
 import functools
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from tests import undrawn
-from tf_disentangle import checks, metrics
 from tf_disentangle.datasets import CorrelatedEllipses
-from tf_disentangle.latents import GaussianLatents
 from tf_disentangle.metrics import METRICS
 from tf_disentangle.models import build_vae
-from tf_disentangle.models.posterior_samples import PosteriorSamples
 from tf_disentangle.networks import conv_decoder, conv_encoder
-from tf_disentangle.objectives import chyvae
-from tf_disentangle.priors import (
-    InverseWishartPrior,
-)
 from tf_disentangle.training import Intervals
-from tf_disentangle.training.aggregate_posterior import aggregate_posterior_of
 
 EVERY_2 = Intervals(log=2, evaluate=2, save=2, pictures=0, score=2)
 narrow = functools.partial(
@@ -36,10 +27,12 @@ def data():
 
 def some_metrics():
     def mig(dataset, encode):
-        return METRICS["mig_score"](dataset, encode, num_train=60, progress=False)
+        return METRICS["mig"].on_data(dataset, encode, num_train=60, progress=False)
 
     def units(dataset, encode):
-        return METRICS["active_units"](dataset, encode, num_train=60, progress=False)
+        return METRICS["active_units"].on_data(
+            dataset, encode, num_train=60, progress=False
+        )
 
     return [mig, units]
 
@@ -59,9 +52,7 @@ def run(data, output, steps, intervals=EVERY_2):
 
 def scored(result):
     clock = ("wall_time", "images_per_second")
-    return [
-        {k: v for k, v in row.items() if k not in clock} for row in result.folder.rows()
-    ]
+    return [{k: v for k, v in row.items() if k not in clock} for row in result.history]
 
 
 @pytest.fixture(scope="module")
@@ -100,65 +91,3 @@ def test_tensorboard_has_every_number(whole):
     events.Reload()
     assert {"mig/score", "units/score"} <= set(events.Tags()["tensors"])
     assert [event.step for event in events.Tensors("mig/score")] == [2, 4, 6]
-
-
-def test_cadence_of_scores_is_checked():
-    with pytest.raises(checks.ArgumentError, match="score must be a multiple"):
-        Intervals(log=10, evaluate=0, save=0, pictures=0, score=15).fitted(100)
-
-
-def posteriors(covariance):
-    options = {"covariance": covariance}
-    latents = GaussianLatents(3, **options)
-    if covariance == "full":
-        latents = GaussianLatents(3, prior=InverseWishartPrior(nu=20.0), **options)
-    objective = {"objective": chyvae()} if covariance == "full" else {}
-    return narrow((64, 64, 1), latents=latents, **objective)
-
-
-@pytest.mark.parametrize("covariance", ["diagonal", "full"])
-def test_samples_have_the_posteriors_moments(data, covariance):
-    model = posteriors(covariance)
-    encode = PosteriorSamples(model)
-    image = np.asarray(data.images()[:1])
-    known = encode(image)
-    posterior = model.posterior(tf.constant(image))
-    draws = encode.draw(known.repeat(40_000, axis=0), np.random.default_rng(0))
-    covariance_ = posterior.covariance().numpy()[0]
-    scale = np.sqrt(np.diag(covariance_))
-    off = (draws.mean(axis=0) - posterior.mean().numpy()[0]) / scale
-    assert np.all(np.abs(off) < 4 / np.sqrt(40_000))
-    # The standard error of a covariance of unit variances is at most sqrt(2 / N).
-    error = np.abs(np.cov(draws.T) - covariance_) / np.outer(scale, scale)
-    assert error.max() < 4 * np.sqrt(2 / 40_000)
-    mean, deviation = encode.moments(known)
-    np.testing.assert_allclose(mean[0], posterior.mean().numpy()[0], rtol=1e-5)
-    np.testing.assert_allclose(deviation[0], scale, rtol=1e-4)
-
-
-def test_a_metric_scores_sampled_codes(data):
-    encode = PosteriorSamples(posteriors("diagonal"))
-    mean = METRICS["active_units"](
-        data, posteriors("diagonal").encode, num_train=400, progress=False
-    )
-    sampled = METRICS["active_units"](data, encode, num_train=400, progress=False)
-    # At the start of training q(z|x) is about N(0, 1): all of it is noise.
-    assert mean.score == 0
-    np.testing.assert_allclose(sampled.variances, 1.0, atol=4 * np.sqrt(2 / 400))
-
-
-def test_aggregate_posterior_of_a_model(data):
-    model = posteriors("diagonal")
-    result = aggregate_posterior_of(model)(
-        data, None, num_images=60, num_samples=50, progress=False
-    )
-    encode = PosteriorSamples(model)
-    chosen = np.random.default_rng(0).choice(80, size=60, replace=False)
-    moments = encode.moments(encode(data.images()[np.sort(chosen)]))
-    expected = metrics.aggregate_posterior_scores(
-        *moments, num_samples=50, progress=False
-    )
-    assert result.score == pytest.approx(expected.score, abs=1e-6)
-    assert result.protocol == "mixture of 60, 50 draws"
-    with pytest.raises(checks.ArgumentError, match="standard normal prior"):
-        aggregate_posterior_of(posteriors("full"))

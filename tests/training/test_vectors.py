@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import tf_disentangle
 from tests import undrawn
 from tf_disentangle.datasets import Pinwheel
 from tf_disentangle.distributions import Normal
@@ -20,7 +21,7 @@ from tf_disentangle.priors import (
     NormalMixturePrior,
     NormalPrior,
 )
-from tf_disentangle.training import Intervals, prepare
+from tf_disentangle.training import Intervals
 
 SCORE = functools.partial(
     factor_vae_score, num_variance_samples=100, num_train_votes=20, num_test_votes=20
@@ -28,7 +29,7 @@ SCORE = functools.partial(
 
 
 @pytest.fixture(scope="module")
-def experiment(tmp_path_factory):
+def prepared(tmp_path_factory):
     prior = NormalMixturePrior([[0.0, -1.0], [0.0, 1.0]], 0.1)
     model = functools.partial(
         build_vae,
@@ -37,7 +38,7 @@ def experiment(tmp_path_factory):
         encoder=functools.partial(mlp_encoder, width=8),
         decoder=functools.partial(mlp_decoder, width=8),
     )
-    return prepare(
+    return tf_disentangle.train(
         model,
         Pinwheel(num_points=120),
         output=str(tmp_path_factory.mktemp("run")),
@@ -46,34 +47,35 @@ def experiment(tmp_path_factory):
         validation_size=20,
         intervals=Intervals(log=2, evaluate=2, save=2, pictures=2),
         metrics=[SCORE],
+        dry_run=True,
     )
 
 
 @pytest.fixture(scope="module")
-def result(experiment):
-    return experiment.run()
+def result(prepared):
+    return prepared.start()
 
 
 def test_is_trained_validated_and_scored(result):
     assert result.step == 4
-    for name in ("loss", "validation/elbo", "validation/weighted_divergence"):
+    for name in ("loss", "val_elbo", "val_weighted_divergence"):
         assert np.isfinite(result.terms[name])
     # One factor: the vote is right whichever latent wins.
-    assert result.scores["factor_vae_score"].score == 1.0
+    assert result.scores["factor_vae"].score == 1.0
 
 
-def test_its_picture_is_of_points(experiment, result):
-    (path,) = experiment.draw(result.folder.pictures, 4)
+def test_its_picture_is_of_points(prepared, result):
+    (path,) = result.draw()
     assert path.name == "points.png"
     picture = np.array(Image.open(path))
     assert picture.ndim == 3 and picture.shape[1] > picture.shape[0] > 220
 
 
-def test_takes_up_again_what_it_wrote(experiment, result):
-    codes = result.encode(experiment.dataset.images()[:5])
-    again = experiment.run()
+def test_takes_up_again_what_it_wrote(prepared, result):
+    codes = result.encode(prepared.data.images()[:5])
+    again = prepared.start()
     assert again.step == 4
-    np.testing.assert_array_equal(again.encode(experiment.dataset.images()[:5]), codes)
+    np.testing.assert_array_equal(again.encode(prepared.data.images()[:5]), codes)
 
 
 def test_a_learned_prior_is_trained_saved_and_gone_on_with(tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 
 
 def enlarged(image, scale):
-    """uint8 [H, W, 1 or 3] as it must stand on the sheet."""
+    """uint8 [H, W, 1 or 3] as it must stand in a picture."""
     image = np.broadcast_to(image, (*image.shape[:2], 3))
     return np.kron(image, np.ones((scale, scale, 1), np.uint8))
 

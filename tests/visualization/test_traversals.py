@@ -2,12 +2,19 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from tests.visualization.pixels import enlarged, margins_are_white, place, places
+from tests.visualization.pixels import enlarged, margins_are_white, noise, place, places
 from tf_disentangle.checks import ArgumentError
 from tf_disentangle.interfaces import CodeColumn
-from tf_disentangle.visualization import normal_quantiles, traversal_frames, traversals
+from tf_disentangle.visualization import (
+    code_quantiles,
+    normal_quantiles,
+    traversal_frames,
+    traversals,
+)
+from tf_disentangle.visualization.canvas import FAINT
 
 CODE = np.array([0.3, -0.7, 1.1])
+STEPS = {count: np.linspace(-2, 2, count) for count in range(2, 10)}
 COLUMNS = [CodeColumn(f"z{i}") for i in range(3)]
 
 
@@ -44,7 +51,7 @@ def moved(latent, value):
 class TestTraversals:
     def test_only_the_rows_latent_moves(self):
         decode = Recorder()
-        picture = traversals(decode, CODE, num_steps=5, scale=2, title="T")
+        picture = traversals(decode, CODE, values=STEPS[5], scale=2, title="T")
         values = [-2.0, -1.0, 0.0, 1.0, 2.0]
         expected = np.array([[moved(d, v) for v in values] for d in range(3)])
         seen = np.array(decode.codes).reshape(3, 5, 3)
@@ -56,11 +63,9 @@ class TestTraversals:
         assert np.all(at[:, :, 1] == at[:1, :, 1]) and np.all(np.diff(at[0, :, 1]) > 0)
         assert margins_are_white(picture)
 
-    def test_order_limits_and_colour(self):
+    def test_order_values_and_colour(self):
         decode = Recorder((5, 4, 3))
-        picture = traversals(
-            decode, CODE, limits=(-3, 3), num_steps=2, order=[2, 0], scale=1
-        )
+        picture = traversals(decode, CODE, values=[-3, 3], order=[2, 0], scale=1)
         top, bottom = (place(picture, decode.tile(moved(d, -3), 1)) for d in (2, 0))
         assert top[0] < bottom[0]
         assert not places(picture, decode.tile(moved(1, -3), 1))
@@ -83,6 +88,44 @@ class TestTraversals:
         rows = np.flatnonzero((with_notes != other).any(axis=(1, 2)))
         assert rows.size and with_notes.shape == other.shape
 
+    def test_each_latent_over_values_of_its_own(self):
+        decode, own = Recorder(), np.array([[0.0, 1.0], [5.0, 6.0], [7.0, 9.0]])
+        picture = traversals(decode, CODE, values=own, order=[2, 1], scale=2)
+        seen = np.array(decode.codes)
+        np.testing.assert_allclose(seen[:2, 2], own[2])
+        np.testing.assert_allclose(seen[2:, 1], own[1])
+        # Each row has its own steps above it, so that rows stand farther apart.
+        common = traversals(decode, CODE, values=[0.0, 1.0], order=[2, 1], scale=2)
+        assert len(picture) > len(common)
+
+    def test_examples_stand_above_with_the_start_first(self):
+        decode, pairs = Recorder(), noise(2, 5, 6, 6, 1)
+        picture = traversals(
+            decode,
+            CODE,
+            values=STEPS[4],
+            notes=["KL 1", "", ""],
+            examples={"original": pairs[0], "reconstruction": pairs[1] / 255},
+            scale=2,
+        )
+        at = np.array(
+            [[place(picture, enlarged(x, 2)) for x in row[:4]] for row in pairs]
+        )
+        assert not places(picture, enlarged(pairs[0, 4], 2)), "as many as steps"
+        below = [place(picture, decode.tile(moved(0, v), 2)) for v in STEPS[4]]
+        columns = [x for _, x in below]
+        assert at[0, :, 1].tolist() == at[1, :, 1].tolist() == columns
+        assert at[0, 0, 0] < at[1, 0, 0] < below[0][0]
+        assert margins_are_white(picture)
+
+    def test_unused_latents_have_grey_labels(self):
+        dark = traversals(Recorder(), CODE, scale=2)
+        grey = traversals(Recorder(), CODE, scale=2, unused=[1])
+        text = (dark != grey).any(axis=-1)
+        top, _ = place(dark, Recorder().tile(moved(1, -2.0), 2))
+        assert abs(np.nonzero(text)[0].mean() - (top + 6)) < 12
+        assert grey[text].min() == FAINT[0] > dark[text].min()
+
     def test_many_codes_are_decoded_in_batches(self):
         sizes = []
 
@@ -90,7 +133,7 @@ class TestTraversals:
             sizes.append(len(codes))
             return np.zeros((len(codes), 2, 2, 1), np.float32)
 
-        traversals(decode, np.zeros(60), num_steps=9, scale=1)
+        traversals(decode, np.zeros(60), values=STEPS[9], scale=1)
         assert sum(sizes) == 540 and max(sizes) <= 256
 
     def test_code_is_left_as_it_was(self):
@@ -107,10 +150,13 @@ class TestTraversals:
             ({"columns": [CodeColumn("z0")]}, "columns must have one entry"),
             ({"order": [3]}, r"order must hold latents in \[0, 3\)"),
             ({"order": []}, "order must hold latents"),
-            ({"values": [1.0]}, "values must be a sequence of at least 2"),
+            ({"values": [1.0]}, "values must be at least 2 finite"),
             ({"values": [1.0, np.nan]}, "finite"),
-            ({"num_steps": 1}, "num_steps must be at least 2"),
-            ({"limits": (0.0, np.inf)}, "limits must be finite"),
+            ({"values": np.zeros((2, 4))}, "values must have one entry per latent, 3"),
+            (
+                {"examples": {"a": np.zeros((1, 5, 5, 1))}},
+                "examples must have the shape",
+            ),
             ({"decode": lambda codes: np.zeros((1, 2, 2, 1))}, r"shape \[27, H, W, C"),
             ({"decode": lambda c: np.full((len(c), 2, 2, 1), 9.0)}, "not logits"),
         ],
@@ -123,7 +169,7 @@ class TestTraversals:
     @pytest.mark.parametrize("count", [3, 7])
     def test_a_categorical_latent_takes_its_values_and_no_others(self, count):
         decode, columns = Recorder(), [*COLUMNS[:2], category(count)]
-        picture = traversals(decode, CODE, columns=columns, num_steps=5, scale=2)
+        picture = traversals(decode, CODE, columns=columns, values=STEPS[5], scale=2)
         tiles = [moved(2, value) for value in range(count)]
         at = [place(picture, decode.tile(code, 2)) for code in tiles]
         assert len({y for y, _ in at}) == 1
@@ -155,20 +201,26 @@ class TestNormalQuantiles:
     def test_equal_probability_from_5_to_95_percent(self):
         expected = scipy.stats.norm.ppf(np.linspace(0.05, 0.95, 7))
         np.testing.assert_allclose(normal_quantiles(7), expected, atol=1e-12)
-        found = normal_quantiles(3, low=0.1, high=0.8)
-        np.testing.assert_allclose(found, scipy.stats.norm.ppf([0.1, 0.45, 0.8]))
 
-    def test_errors(self):
-        with pytest.raises(ArgumentError, match="high must be greater than"):
-            normal_quantiles(3, low=0.5, high=0.5)
-        with pytest.raises(ArgumentError, match="high must be less than 1"):
-            normal_quantiles(3, high=1.0)
+
+class TestCodeQuantiles:
+    def test_even_steps_over_the_range_of_each_latent(self):
+        codes = np.stack([np.linspace(0, 1, 101), np.linspace(40, -60, 101)], axis=1)
+        expected = [[0.05, 0.5, 0.95], [-55, -10, 35]]
+        np.testing.assert_allclose(code_quantiles(codes, 3), expected)
+
+    @pytest.mark.parametrize("codes", [np.zeros(3), np.full((2, 2), np.nan)])
+    def test_errors(self, codes):
+        with pytest.raises(ArgumentError, match=r"codes must be finite, of shape"):
+            code_quantiles(codes)
 
 
 class TestTraversalFrames:
     def test_a_categorical_tile_goes_through_all_its_values(self):
         decode, columns = Recorder(), [*COLUMNS[:2], category(3)]
-        frames = traversal_frames(decode, CODE, columns=columns, num_steps=6, scale=2)
+        frames = traversal_frames(
+            decode, CODE, columns=columns, values=STEPS[6], scale=2
+        )
         tiles = [decode.tile(moved(2, value), 2) for value in range(3)]
         shown = [
             [bool(places(frame, tile)) for tile in tiles].index(True)
@@ -178,7 +230,7 @@ class TestTraversalFrames:
 
     def test_there_and_back_without_a_jump(self):
         decode = Recorder()
-        frames = traversal_frames(decode, CODE, num_steps=4, num_columns=2, scale=2)
+        frames = traversal_frames(decode, CODE, values=STEPS[4], num_columns=2, scale=2)
         values = np.linspace(-2, 2, 4)
         steps = [0, 1, 2, 3, 2, 1]
         assert frames.dtype == np.uint8
@@ -195,14 +247,19 @@ class TestTraversalFrames:
         assert first[1] == third[1] < second[1]
 
     def test_the_way_back_shows_the_same_frames(self):
-        frames = traversal_frames(Recorder(), CODE, num_steps=5)
+        frames = traversal_frames(Recorder(), CODE, values=STEPS[5])
         for step in range(1, 4):
             np.testing.assert_array_equal(frames[step], frames[-step])
 
     def test_notes_and_order(self):
         decode = Recorder()
         frames = traversal_frames(
-            decode, CODE, num_steps=2, order=[2], notes=["", "", ("KL 1", "x")], scale=2
+            decode,
+            CODE,
+            values=STEPS[2],
+            order=[2],
+            notes=["", "", ("KL 1", "x")],
+            scale=2,
         )
         assert len(frames) == 2
         place(frames[0], decode.tile(moved(2, -2.0), 2))

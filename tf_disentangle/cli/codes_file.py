@@ -16,7 +16,7 @@ from tf_disentangle.interfaces import CodeColumn
 HELP = """\
 Its file is one of numpy.savez(path, codes=..., factors=..., ...), with the arrays
     codes [N, L]          numbers, one row per image
-    factors [N, K]        whole numbers, the values of the ground-truth factors
+    factors [N, K]        whole numbers or text, the values of the ground-truth factors
 and if you have them
     test_codes, test_factors      a test part; without it a third is held out
     factor_names [K]              such as shape, scale; factor0, factor1, ... otherwise
@@ -27,17 +27,23 @@ _TEXTS = ("factor_names", "column_kinds")
 _REMEDY = "Write it with numpy.savez(path, codes=codes, factors=factors)."
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class CodesFile:
     """What an .npz file of codes holds.
 
     Attributes:
-        arrays: Of "codes", "factors", "test_codes", "test_factors" those in the file.
+        codes: Numbers [N, L].
+        factors: Labels [N, K], None if the file has none.
+        test_codes: Numbers [M, L], None if the file has none.
+        test_factors: Labels [M, K], None if the file has none.
         factor_names: One for each column of the factors.
         columns: What the columns of the codes hold, None if the file does not say.
     """
 
-    arrays: dict[str, np.ndarray]
+    codes: np.ndarray
+    factors: np.ndarray | None
+    test_codes: np.ndarray | None
+    test_factors: np.ndarray | None
     factor_names: tuple[str, ...]
     columns: tuple[CodeColumn, ...] | None
 
@@ -71,7 +77,8 @@ def read(path: str | os.PathLike) -> CodesFile:
         checks.require(array.ndim == 2, name, rule, array.shape, remedy)
         _require_numbers(name, array)
     _require_orientation(arrays)
-    return CodesFile(arrays, _factor_names(found), _columns(found))
+    parts = [arrays.get(name) for name in _NUMBERS]
+    return CodesFile(*parts, _factor_names(found), _columns(found))
 
 
 def _arrays_of(
@@ -88,11 +95,27 @@ def _arrays_of(
             unnamed = name.startswith("arr_")  # numpy.savez(path, codes, factors)
             remedy = _REMEDY if unnamed else checks.nearest(name, known)
             checks.require(name in known, f"{path}", "hold known arrays", name, remedy)
-        found = {name: file[name] for name in file.files}
+        found = {name: _array_of(file, name, path) for name in file.files}
     # What is no array in the archive comes as bytes.
     arrays = all(isinstance(array, np.ndarray) for array in found.values())
     checks.require(arrays, "--codes", rule, f"{path}, of other files", _REMEDY)
     return found
+
+
+def _array_of(
+    file: np.lib.npyio.NpzFile, name: str, path: str | os.PathLike
+) -> np.ndarray:
+    """Returns one array; what holds Python objects is refused by its name."""
+    try:
+        return file[name]
+    except ValueError as error:
+        if "Object arrays" not in str(error):
+            raise
+        dtype = "numpy.float32" if name.endswith("codes") else "str"
+        remedy = f"Write it with {name}={name}.astype({dtype})."
+        rule = "hold numbers or text, no Python objects"
+        text = checks.message(f"{name} of {path}", rule, "objects", remedy)
+        raise checks.ArgumentError(text) from error
 
 
 def _remedy_of(error: Exception) -> str:
@@ -102,36 +125,27 @@ def _remedy_of(error: Exception) -> str:
     """
     if isinstance(error, zipfile.BadZipFile | zlib.error):
         return "The archive is damaged; write it again."
-    if "Object arrays" in str(error):
-        return "Arrays of numbers and of text only; objects are refused."
     return _REMEDY
 
 
 def _require_numbers(name: str, array: np.ndarray) -> None:
-    """Raises, with the remedy for labels in words, unless an array holds numbers."""
-    if array.dtype == np.bool_ or np.issubdtype(array.dtype, np.integer):
-        return
-    if np.issubdtype(array.dtype, np.floating):
-        return
-    is_text = array.dtype.kind in "SU"
-    remedy = ""
-    if is_text and name.endswith("factors"):
-        remedy = "Number each column: numpy.unique(column, return_inverse=True)[1]."
-    received = "text" if is_text else array.dtype.name
-    raise checks.ArgumentTypeError(
-        checks.message(name, "hold real numbers", received, remedy)
-    )
+    """Raises unless an array holds numbers; factors may hold text too."""
+    is_number = array.dtype.kind in "biuf"
+    is_label = array.dtype.kind in "SU" and name.endswith("factors")
+    if not is_number and not is_label:
+        rule = "hold real numbers"
+        raise checks.ArgumentTypeError(checks.message(name, rule, array.dtype.name))
 
 
 def _require_orientation(arrays: dict[str, np.ndarray]) -> None:
     """Raises unless rows are images, before anything is said of the columns."""
-    from tf_disentangle.metrics import samples
+    from tf_disentangle.metrics import rows
 
     for codes, factors in (_NUMBERS[:2], _NUMBERS[2:]):
         if factors in arrays and codes in arrays:
-            samples.require_rows(arrays[codes], arrays[factors], codes, factors)
+            rows.require_rows(arrays[codes], arrays[factors], codes, factors)
         elif codes in arrays:
-            samples.require_row_per_image(arrays[codes], codes)
+            rows.require_row_per_image(arrays[codes], codes)
 
 
 def _factor_names(found: dict[str, np.ndarray]) -> tuple[str, ...]:

@@ -1,18 +1,27 @@
-"""Tells what this installation is: versions, devices, threads, data cache.
+"""Checks this installation: versions, processor, GPU, threads, data cache; what to do.
 
-tf_disentangle doctor
+bin/doctor
 """
 
 from __future__ import annotations
 
 import os
+import pathlib
+import re
 import shutil
+from collections.abc import Iterator
 
 from absl import flags
 
 from tf_disentangle.cli import startup
 
 FLAGS = flags.FlagValues()
+
+#: Bytes that the largest prepared sets take, with some room.
+_ROOM = 20e9
+
+#: A label, "" where the line before goes on, and a text.
+Line = tuple[str, str]
 
 
 def main(values: flags.FlagValues) -> int:
@@ -24,25 +33,92 @@ def main(values: flags.FlagValues) -> int:
     from tf_disentangle.training.run_folder import environment
 
     facts = environment()
-    print(f"Python           {facts['python']} on {facts['machine']}")
-    for package, version in facts["versions"].items():
-        print(f"{package:24} {version or 'not installed (source checkout)'}")
-    for device in tf.config.list_physical_devices():
-        print(f"Device           {device.device_type} {device.name}")
-    if not tf.config.list_physical_devices("GPU"):
-        print("                 no GPU: pip install 'tf_disentangle[gpu]' where one is")
-    threading = tf.config.threading
-    print(f"Cores            {os.cpu_count()}")
-    for kind, number in (
-        ("within an operation", threading.get_intra_op_parallelism_threads()),
-        ("between operations", threading.get_inter_op_parallelism_threads()),
-    ):
-        print(f"Threads          {number or 'one per core (default)'} {kind}")
-    print(f"oneDNN           {os.environ.get('TF_ENABLE_ONEDNN_OPTS', 'on (default)')}")
-    cache = datasets.cache_dir()
-    existing = next(p for p in (cache, *cache.parents) if p.exists())
-    free = shutil.disk_usage(existing).free / 1e9
-    used = sum(p.stat().st_size for p in cache.rglob("*") if p.is_file()) / 1e9
-    print(f"Data cache       {cache}: {used:.2f} GB used, {free:.0f} GB free")
-    print(f"Gin files        {configuration.gin_root()}")
+    devices = tf.config.list_physical_devices("GPU")
+    lines = [
+        ("Python", f"{facts['python']} on {facts['machine']}"),
+        *packages(facts["versions"]),
+        *processor(cpu_flags()),
+        *threads(os.cpu_count() or 1, os.environ.get("OMP_NUM_THREADS", "")),
+        ("oneDNN", os.environ.get("TF_ENABLE_ONEDNN_OPTS", "on (default)")),
+        *gpus([device.name for device in devices]),
+        *cache(pathlib.Path(datasets.cache_dir())),
+        ("Gin files", str(configuration.gin_root())),
+    ]
+    for label, text in lines:
+        print(f"{label:24}{text}")
     return 0
+
+
+def packages(versions: dict[str, str | None]) -> Iterator[Line]:
+    """Yields the version of each package, and what to do where one is missing."""
+    for name, version in versions.items():
+        own = name == "tf_disentangle"
+        missing = "a source checkout" if own else "not installed: pip install ."
+        yield name, version or missing
+
+
+def cpu_flags(file: str = "/proc/cpuinfo") -> set[str] | None:
+    """Returns the instruction sets of the processor; None where Linux is not."""
+    try:
+        text = pathlib.Path(file).read_text()
+    except OSError:
+        return None
+    line = re.search(r"^(?:flags|Features)\s*: (.*)$", text, re.MULTILINE)
+    return set(line[1].split()) if line else None
+
+
+def processor(known: set[str] | None) -> Iterator[Line]:
+    """Yields what the processor can do, and what follows for a run.
+
+    Args:
+        known: Its instruction sets as Linux names them; None if they are not known.
+    """
+    if known is None:
+        yield "Processor", "its instruction sets are not known on this system"
+        return
+    names = {"avx": "AVX", "avx2": "AVX2", "avx512f": "AVX-512", "asimd": "NEON"}
+    sets = ", ".join(name for flag, name in names.items() if flag in known)
+    yield "Processor", sets or "none of AVX, AVX2, AVX-512: TensorFlow needs AVX"
+    yield "", "the last bits of a run are this processor's: resume it here"
+    units = ", ".join(sorted(known & {"avx512_bf16", "amx_bf16", "bf16"}))
+    if units:
+        yield "bfloat16", f"{units}: build_vae.precision = 'mixed_bfloat16' is quick"
+    else:
+        yield "bfloat16", "no units: keep build_vae.precision = 'float32' on this CPU"
+
+
+def threads(cores: int, chosen: str) -> Iterator[Line]:
+    """Yields how many threads an operation gets.
+
+    Args:
+        cores: Cores of the machine.
+        chosen: The environment variable OMP_NUM_THREADS, "" where it is not set.
+    """
+    yield "Threads", f"{cores} cores, {chosen or 'all'} for an operation"
+    if chosen.isdecimal() and int(chosen) < cores:
+        yield "", "unset OMP_NUM_THREADS to give one run all cores"
+
+
+def gpus(names: list[str]) -> Iterator[Line]:
+    """Yields the GPUs, and what to do where none is seen."""
+    for name in names:
+        yield "GPU", name
+    if not names:
+        yield "GPU", "none; if nvidia-smi shows one: pip install '.[gpu]'"
+
+
+def cache(folder: pathlib.Path) -> Iterator[Line]:
+    """Yields where prepared data sets lie, what they take and whether there is room.
+
+    Args:
+        folder: The cache folder, which need not exist.
+    """
+    existing = next(p for p in (folder, *folder.parents) if p.exists())
+    free = shutil.disk_usage(existing).free
+    used = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
+    yield "Data cache", str(folder)
+    yield "", f"{used / 1e9:.2f} GB used, {free / 1e9:.0f} GB free"
+    if not os.access(existing, os.W_OK):
+        yield "", "not writable: set TF_DISENTANGLE_CACHE to a folder that is"
+    elif free < _ROOM:
+        yield "", "little room for published sets: set TF_DISENTANGLE_CACHE elsewhere"

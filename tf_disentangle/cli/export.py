@@ -33,8 +33,5 @@ flags.DEFINE_integer(
 
 def main(values: flags.FlagValues) -> int:
     """Runs the command."""
-    run = run_flags.load(values)
-    from tf_disentangle.serving import export
-
-    print(export(run.model, values.output or run.folder.export, values.version))
+    print(run_flags.load(values).export(values.output, values.version))
     return 0

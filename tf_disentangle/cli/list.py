@@ -1,60 +1,169 @@
-"""Lists what gin files can name: models, objectives, priors, networks, metrics, data.
+"""Lists what gin files and --gin_param can name, or says what one of these takes.
 
-tf_disentangle list
+bin/list                              everything, by kind
+bin/list priors                       one kind
+bin/list beta_tcvae                   what it is, and what can be bound to it
+bin/list --gin_file=mine.gin          the parts of the modules that it imports too
 """
 
 from __future__ import annotations
 
 import inspect
+import re
+import textwrap
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from absl import flags
 
+from tf_disentangle import checks
 from tf_disentangle.cli import startup
 
 FLAGS = flags.FlagValues()
+POSITIONAL = ("name",)
+flags.DEFINE_string(
+    "name", None, "A part or a kind of parts; may stand alone.", flag_values=FLAGS
+)
+flags.DEFINE_multi_string(
+    "gin_file", [], "A gin file whose imports are listed too.", flag_values=FLAGS
+)
+
+#: How a gin file takes a part of each kind.
+USE = {
+    "models": "train.model = @{}",
+    "objectives": "build_vae.objective = @{}()",
+    "adversarial objectives": "build_infogan.objective = @{}()",
+    "GAN losses": "AdversarialObjective.gan_loss = @{}()",
+    "KL terms": "Objective.kl_term = @{}()",
+    "penalties": "Objective.penalties = [@{}()]",
+    "schedules": "beta_vae.beta = @{}()",
+    "likelihoods": "elbo.likelihood = @{}()",
+    "latents": "build_vae.latents = @{}()",
+    "priors": "GaussianLatents.prior = @{}()",
+    "variances of priors": "NormalPrior.proportions = @{}()",
+    "encoders": "build_vae.encoder = @{}",
+    "decoders": "build_vae.decoder = @{}",
+    "critics": "build_vae.critic = @{}",
+    "data sets": "train.data = @{}()",
+    "metrics": "train.metrics = ['{}']",
+    "optimizers": "train.optimizer = @{}",
+    "learning rate schedules": "Adam.learning_rate = @{}()",
+    "callbacks": "train.callbacks = [@{}()]",
+}
+_USERS = "parts of your modules"
+_ENTRY = re.compile(r"^ {2,4}\*{0,2}(\w+)(?: \([^)]*\))?: *(.*)")
 
 
 def main(values: flags.FlagValues) -> int:
     """Runs the command."""
     startup.import_tensorflow()
-    from tf_disentangle import (
-        configuration,
-        datasets,
-        latents,
-        metrics,
-        models,
-        networks,
-        objectives,
-        priors,
-    )
+    from tf_disentangle import configuration, registry
 
-    tables = {
-        "Models": models.MODELS,
-        "Objectives": objectives.OBJECTIVES,
-        "Adversarial objectives": objectives.ADVERSARIAL_OBJECTIVES,
-        "KL costs": objectives.KL_TERMS,
-        "Penalties": objectives.PENALTIES,
-        "Schedules": objectives.SCHEDULES,
-        "Latents": latents.LATENTS,
-        "Priors": priors.PRIORS,
-        "Networks": {
-            **networks.ENCODERS,
-            **networks.DECODERS,
-            **networks.CRITICS,
-        },
-        "Data sets": datasets.DATASETS,
-        "Metrics": metrics.METRICS,
-    }
-    for title, table in tables.items():
-        print(title)
-        for name, item in sorted(table.items()):
-            print(f"  {name:22} {_first_line(item)}")
-    root = configuration.gin_root()
-    print(f"Gin files in {root}")
-    for file in sorted(root.glob("*.gin")):
-        print(f"  {file.name:22} {file.read_text().splitlines()[0].lstrip('# ')}")
+    configuration.parse(values.gin_file)
+    tables = dict(registry.PARTS)
+    if users := configuration.users_parts():
+        tables[_USERS] = users
+    if values.name is None:
+        print(*(_table(kind, table) for kind, table in tables.items()), sep="\n")
+        print(_gin_files(configuration.gin_root()))
+        return 0
+    kinds = {kind.replace(" ", "_").lower(): kind for kind in tables}
+    kind = kinds.get(values.name.replace(" ", "_").replace("-", "_").lower())
+    if kind is not None:
+        print(_table(kind, tables[kind]))
+        return 0
+    kind_of = {name: kind for kind, table in tables.items() for name in table}
+    short = {re.sub("_scores?$", "", name): name for name in tables["metrics"]}
+    name = values.name if values.name in kind_of else short.get(values.name, "")
+    remedy = checks.nearest(values.name, [*kind_of, *short])
+    remedy = remedy if remedy.startswith("Did") else "tf_disentangle list shows them."
+    checks.require(name, "NAME", "be a part or a kind of parts", values.name, remedy)
+    print(description(name, kind_of[name], tables[kind_of[name]][name]))
     return 0
 
 
-def _first_line(item: object) -> str:
-    return (inspect.getdoc(item) or "").splitlines()[0]
+def _table(kind: str, table: Mapping[str, Callable[..., Any]]) -> str:
+    """Returns the names of a kind with the first lines of what they are."""
+    rows = [
+        f"  {name:24} {(inspect.getdoc(part) or '').split(chr(10))[0]}"
+        for name, part in sorted(table.items())
+    ]
+    return "\n".join([kind[0].upper() + kind[1:], *rows])
+
+
+def _gin_files(root: Any) -> str:
+    rows = [
+        f"  {file.name:24} {file.read_text(encoding='utf-8').splitlines()[0][2:]}"
+        for file in sorted(root.glob("*.gin"))
+    ]
+    return "\n".join([f"Gin files in {root}", *rows])
+
+
+def description(name: str, kind: str, part: Callable[..., Any]) -> str:
+    """Returns what a part is, how gin takes it, and what can be bound to it.
+
+    Args:
+        name: The name that gin files use.
+        kind: Its kind.
+        part: The class or function.
+    """
+    from tf_disentangle import configuration, registry
+
+    paragraph = (inspect.getdoc(part) or "").split("\n\n")[0]
+    lines = [f"{name} ({kind})", "", textwrap.indent(paragraph, "  "), ""]
+    if kind in USE:
+        lines += [f"In a gin file:  {USE[kind].format(name)}", ""]
+    given = registry.GIVEN.get(kind, ())
+    parameters = configuration.parameters(part)
+    bound = {k: p for k, p in parameters.items() if k not in given}
+    documented = arguments_of(part)
+    lines.append(f"Parameters, bound as {name}.PARAMETER = VALUE:" if bound else "")
+    width = max(map(len, bound), default=0) + 2
+    for parameter, signature in bound.items():
+        head = f"  {parameter:{width}}{_default(signature)}"
+        text = documented.get(parameter, "")
+        lines.append(f"{head}  {text}" if len(head) + len(text) < 86 else head)
+        if text and len(head) + len(text) >= 86:
+            indent = " " * (width + 2)
+            lines.append(
+                textwrap.fill(text, 88, initial_indent=indent, subsequent_indent=indent)
+            )
+    others = [k for k in parameters if k in given]
+    if others:
+        lines += ["", f"Set by the library: {', '.join(others)}."]
+    return "\n".join(lines)
+
+
+def _default(parameter: inspect.Parameter) -> str:
+    """Returns the default as one reads it."""
+    if parameter.default is parameter.empty:
+        return "(required)"
+    name = getattr(parameter.default, "__name__", None)
+    return f"= {name or repr(parameter.default)}"
+
+
+def arguments_of(part: Callable[..., Any]) -> dict[str, str]:
+    """Returns what the docstring says of each argument: its first sentence.
+
+    Args:
+        part: A function or class with a docstring in Google's form.
+    """
+    documented: dict[str, str] = {}
+    for item in part.__mro__[:-1] if isinstance(part, type) else [part]:
+        for doc in (item.__doc__, getattr(vars(item).get("__init__"), "__doc__", "")):
+            inside, name = False, ""
+            for line in inspect.cleandoc(doc or "").splitlines():
+                if not line.startswith(" "):
+                    inside = line in ("Args:", "Arguments:", "Attributes:")
+                    continue
+                entry = _ENTRY.match(line) if inside else None
+                if entry:
+                    name = entry[1] if entry[1] not in documented else ""
+                    documented.setdefault(entry[1], entry[2])
+                elif inside and name:
+                    documented[name] += f" {line.strip()}"
+    return {k: _first_sentence(text) for k, text in documented.items()}
+
+
+def _first_sentence(text: str) -> str:
+    return re.split(r"(?<=[.!?])\s+(?=[A-Z`\"])", text.strip(), maxsplit=1)[0]

@@ -1,7 +1,13 @@
 """Disentangled representations on TensorFlow 2: learn, measure, inspect, serve.
 
-Usage: tf_disentangle COMMAND [options]      (COMMAND --help describes each)
+Usage: tf_disentangle COMMAND [options]      (in a checkout: bin/COMMAND [options])
 
+    bin/train --gin_file=gin/beta_vae.gin --gin_param='train.steps=1000'
+    bin/evaluate runs/beta_vae --metrics=mig,dci
+    bin/visualize runs/beta_vae
+    tf_disentangle version
+
+COMMAND --help says what each command does, with examples.
 Exit codes: 0 done; 1 a fault of the library, with a traceback; 2 a mistake in what
 was asked, with one message; 3 a loss term was not finite; 130 or 143 stopped by
 Ctrl-C or SIGTERM, resumable by the same command.
@@ -17,7 +23,7 @@ from collections.abc import Iterable, Sequence
 
 from absl import flags
 
-from tf_disentangle import checks
+from tf_disentangle import __version__, checks
 from tf_disentangle.cli import process
 
 COMMANDS = {
@@ -26,8 +32,9 @@ COMMANDS = {
     "visualize": "draw a trained run: reconstructions, traversals, samples",
     "export": "write a trained run as a SavedModel for TensorFlow Serving",
     "data": "prepare, list and look at data sets",
-    "list": "models, objectives, priors, networks, metrics, data, gin files",
-    "doctor": "versions, devices, threads and cache of this installation",
+    "list": "what gin files can name, and what can be bound to it",
+    "doctor": "check this installation: versions, processor, GPU, cache",
+    "completion": "complete commands and options with TAB",
 }
 
 
@@ -40,6 +47,9 @@ def main(argv: Sequence[str]) -> int:
     if not argv or argv[0] in ("-h", "--help", "help"):
         _print_help()
         return 0 if argv else 2
+    if argv[0] in ("--version", "version"):
+        print(f"tf_disentangle {__version__}")
+        return 0
     name, *options = argv
     try:
         checks.require(
@@ -47,7 +57,7 @@ def main(argv: Sequence[str]) -> int:
             "COMMAND",
             f"be one of {', '.join(COMMANDS)}",
             name,
-            _did_you_mean(name, COMMANDS),
+            _did_you_mean(name, [*COMMANDS, "version"]),
         )
         command = importlib.import_module(f"tf_disentangle.cli.{name}")
         if any(option in ("-h", "--help", "-help") for option in options):
@@ -71,7 +81,6 @@ def run() -> None:
     """Entry point of the console script and of bin/."""
     process.require_utf8()
     if sys.argv[1:2] == ["train"]:
-        process.explain_sudden_death()
         process.raise_on_sigterm()
     # A gin file may import a module of the user's; last, so that it hides nothing.
     sys.path.append(os.getcwd())
@@ -145,6 +154,8 @@ def _parsed(
     for place in taken:
         if rest and values[place].value is None:
             values[place].value = rest.pop(0)
+    if "runs" in values and rest and not any(item.startswith("-") for item in rest):
+        values["runs"].value, rest = rest, []
     after = " ".join(place.upper() for place in taken)
     rule = "start with --" + (f", after one {after}" if taken else "")
     remedy = f"tf_disentangle {name} --help shows them."

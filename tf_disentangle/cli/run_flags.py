@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from absl import flags
@@ -12,7 +11,7 @@ from tf_disentangle import checks
 from tf_disentangle.cli import startup
 
 if TYPE_CHECKING:
-    from tf_disentangle.loading import LoadedRun
+    from tf_disentangle import Run
 
 
 def define(values: flags.FlagValues) -> None:
@@ -29,15 +28,13 @@ def define(values: flags.FlagValues) -> None:
     )
 
 
-def load(
-    values: flags.FlagValues, bindings: Sequence[str] = (), later: Collection[str] = ()
-) -> LoadedRun:
-    """Loads the run that the options name; see `loading.load`."""
+def load(values: flags.FlagValues) -> Run:
+    """Loads the run that the options name, whoever started it."""
     checks.require(
         values.run, "RUN", "be given", values.run, "For example: runs/chyvae"
     )
     print(f"Loading {values.run}", file=sys.stderr)
     startup.import_tensorflow()
-    from tf_disentangle.loading import load as load_run
+    import tf_disentangle
 
-    return load_run(values.run, values.checkpoint, bindings, later)
+    return tf_disentangle.load(values.run, values.checkpoint)

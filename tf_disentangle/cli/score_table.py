@@ -10,41 +10,66 @@ from typing import Any
 import numpy as np
 
 from tf_disentangle import files
-from tf_disentangle.metrics import Evaluation
-from tf_disentangle.metrics.results import (
-    MATRICES,
-    as_row,
-    matrices,
-    numbers,
-    short_name,
-)
+from tf_disentangle.metrics import Evaluation, Refusal
+from tf_disentangle.metrics.results import MATRICES, as_row, matrices, scalars
+
+#: What `metrics.evaluate` returns.
+Table = Mapping[str, Evaluation | Refusal]
 
 
-def text(evaluations: Mapping[str, Evaluation]) -> str:
+def text(table: Table) -> str:
     """Returns a table: each score with its interval and protocol, then its parts.
 
-    Scores of arrays have their range over splits or solver seeds for an interval.
+    Scores of arrays have their range over splits or solver seeds for an interval; a
+    metric that refused has its reason. Where there are bounds, the score stands between
+    its floor and its ceiling, with its place from 0 to 1.
     """
-    names = [part for e in evaluations.values() for part in _means(e)]
-    width = max(len(name) + 2 for name in [*names, *evaluations, "metric"])
-    head = _range_head(evaluations)
+    scored = {name: e for name, e in table.items() if isinstance(e, Evaluation)}
+    names = [part for e in scored.values() for part in _means(e)]
+    width = max(len(name) + 2 for name in [*names, *table, "metric"])
+    head = _range_head(scored)
     room = max(18, len(head))
-    lines = [f"{'metric':<{width}} {'score':>9}  {head:<{room}}  protocol"]
-    for name, evaluation in evaluations.items():
-        means = _means(evaluation)
+    bounded = any(e.bounds for e in scored.values())
+    ends = f"{'floor':>9} {'ceiling':>9} {'place':>6}  " if bounded else ""
+    lines = [f"{'metric':<{width}} {'score':>9}  {ends}{head:<{room}}  protocol"]
+    for name, entry in table.items():
+        if isinstance(entry, Refusal):
+            lines.append(f"{name:<{width}} {'-':>9}  no score: {entry.reason}")
+            continue
+        means = _means(entry)
         score = means.pop("score")
         lines.append(
-            f"{name:<{width}} {_cell(score)}  {_range(evaluation):<{room}}  "
-            f"{evaluation.protocol}"
+            f"{name:<{width}} {_cell(score)}  {_ends(entry) if bounded else ''}"
+            f"{_range(entry):<{room}}  {entry.protocol}"
         )
         for part, value in means.items():
             lines.append(f"  {part:<{width - 2}} {_cell(value)}")
     tables = [
         f"\n{name}{_which(e)}\n{e.results[0].table()}"
-        for name, e in evaluations.items()
+        for name, e in scored.items()
         if hasattr(e.results[0], "table")
     ]
     return "\n".join([*lines, *tables])
+
+
+def side_by_side(tables: Mapping[str, Table]) -> str:
+    """Returns one table of several runs: a row for each run, a column for each metric.
+
+    Args:
+        tables: By the run.
+    """
+    metrics = list(dict.fromkeys(name for table in tables.values() for name in table))
+    width = max(map(len, tables))
+    columns = [max(9, len(name)) for name in metrics]
+    head = " ".join(f"{m:>{w}}" for m, w in zip(metrics, columns, strict=True))
+    lines = [f"{'run':<{width}} {head}"]
+    for run, table in tables.items():
+        cells = []
+        for name, size in zip(metrics, columns, strict=True):
+            score = table[name].score if name in table else np.nan
+            cells.append(f"{_cell(score).strip() if score == score else '-':>{size}}")
+        lines.append(f"{run:<{width}} {' '.join(cells)}")
+    return "\n".join(lines)
 
 
 def _which(evaluation: Evaluation) -> str:
@@ -54,7 +79,7 @@ def _which(evaluation: Evaluation) -> str:
 
 def _means(evaluation: Evaluation) -> dict[str, float]:
     """Returns the numbers of the results, means over the seeds."""
-    each = [numbers(result) for result in evaluation.results]
+    each = [scalars(result) for result in evaluation.results]
     names = list(each[0])
     if hasattr(evaluation.results[0], "table"):  # It shows the numbers by name.
         names = [name for name in names if ": " not in name]
@@ -66,9 +91,21 @@ def _cell(value: float) -> str:
     return f"{value:9.0f}" if whole else f"{value:9.4f}"
 
 
-def _range_head(evaluations: Mapping[str, Evaluation]) -> str:
+def _ends(evaluation: Evaluation) -> str:
+    """Floor, ceiling and the place between them, "-" for what there is not."""
+    bounds = evaluation.bounds
+    if bounds is None:
+        return f"{'-':>9} {'-':>9} {'-':>6}  "
+    ends = [bounds.floor, bounds.ceiling]
+    cells = [_cell(v) if v == v else f"{'-':>9}" for v in ends]
+    place = bounds.place(evaluation.score)
+    shown = f"{place:6.2f}" if place == place else f"{'-':>6}"
+    return f"{' '.join(cells)} {shown}  "
+
+
+def _range_head(scored: Mapping[str, Evaluation]) -> str:
     """Names what stands beside the scores: intervals, or ranges of something."""
-    spreads = sorted({e.spread.of for e in evaluations.values() if e.spread})
+    spreads = sorted({e.spread.of for e in scored.values() if e.spread})
     return f"least..greatest of {', '.join(spreads)}" if spreads else "95% interval"
 
 
@@ -79,33 +116,62 @@ def _range(evaluation: Evaluation) -> str:
     return f"[{interval.low:.4f}, {interval.high:.4f}]" if interval else "-"
 
 
-def rows(evaluations: Mapping[str, Evaluation], **about: Any) -> list[dict[str, Any]]:
-    """Returns rows of metrics.jsonl: one per seed, and one of intervals or spreads.
+def rows(table: Table, **about: Any) -> list[dict[str, Any]]:
+    """Returns rows of metrics.jsonl: one per seed, and those of `summaries`.
 
     Args:
-        evaluations: By the metric's name.
+        table: By the metric's name.
         **about: What every row says, such as `step`.
     """
     by_seed: dict[int | None, dict[str, Any]] = {}
-    for name, evaluation in evaluations.items():
-        seeds: Sequence[int | None] = evaluation.seeds or (None,)
-        for seed, result in zip(seeds, evaluation.results, strict=True):
+    for name, entry in table.items():
+        if isinstance(entry, Refusal):
+            by_seed.setdefault(None, {})[name] = entry
+            continue
+        seeds: Sequence[int | None] = entry.seeds or (None,)
+        for seed, result in zip(seeds, entry.results, strict=True):
             by_seed.setdefault(seed, {})[name] = result
     found = []
-    for seed, results in by_seed.items():
+    for seed, results_ in by_seed.items():
         own = {} if seed is None else {"seed": seed}
-        found.append({**about, **own, "scores": as_row(results)})
-    intervals = {n: e.interval for n, e in evaluations.items() if e.interval}
-    if intervals:
-        found.append({**about, "intervals": as_row(intervals)})
-    spreads = {n: e.spread for n, e in evaluations.items() if e.spread}
-    if spreads:
-        found.append({**about, "spreads": as_row(spreads)})
-    return found
+        found.append({**about, **own, "scores": as_row(results_)})
+    return [*found, *summaries(table, **about)]
+
+
+def summaries(table: Table, **about: Any) -> list[dict[str, Any]]:
+    """Returns rows of what is said of several seeds, and of floors and ceilings."""
+    scored = {name: e for name, e in table.items() if isinstance(e, Evaluation)}
+    return [
+        {**about, kind: as_row(values)}
+        for kind, field in (
+            ("intervals", "interval"),
+            ("spreads", "spread"),
+            ("bounds", "bounds"),
+        )
+        if (values := {n: v for n, e in scored.items() if (v := getattr(e, field))})
+    ]
+
+
+def results(
+    rows: Sequence[Mapping[str, Any]], about: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Returns results that a metrics.jsonl has already, by call.
+
+    Args:
+        rows: Of the run.
+        about: What their rows say, such as the step.
+    """
+    kept = {}
+    for row in rows:
+        if "call" in row and all(row.get(k) == v for k, v in about.items()):
+            (result,) = row["scores"].values()
+            if "reason" not in result:
+                kept[row["call"]] = result
+    return kept
 
 
 def save_pictures(
-    evaluations: Mapping[str, Evaluation],
+    table: Table,
     factor_names: Sequence[str],
     latent_names: Sequence[str],
     folder: pathlib.Path,
@@ -113,7 +179,7 @@ def save_pictures(
     """Writes a picture of each matrix of latents and factors; returns the paths.
 
     Args:
-        evaluations: By the metric's name; of several seeds the first is drawn.
+        table: By the metric's name; of several seeds the first is drawn.
         factor_names: Of the columns.
         latent_names: Of the rows.
         folder: Where to.
@@ -121,9 +187,10 @@ def save_pictures(
     from tf_disentangle import visualization
 
     paths = []
-    for name, evaluation in evaluations.items():
-        result = evaluation.results[0]
-        for field, matrix in matrices(result, len(factor_names)).items():
+    for name, entry in table.items():
+        if isinstance(entry, Refusal):
+            continue
+        for field, matrix in matrices(entry.results[0], len(factor_names)).items():
             if len(matrix) != len(latent_names):
                 continue
             picture = visualization.latent_factor_matrix(
@@ -132,7 +199,7 @@ def save_pictures(
                 latent_names=latent_names,
                 title=f"{name}: {MATRICES[field]}",
             )
-            paths.append(folder / f"{short_name(name)}_{field}.png")
+            paths.append(folder / f"{name}_{field}.png")
             visualization.save_png(picture, paths[-1])
     return paths
 
@@ -153,11 +220,11 @@ def terms(rows: Sequence[Mapping[str, Any]], step: int) -> str:
         rows: Of the run's metrics.jsonl.
         step: Of the weights.
     """
-    prefix, last, terms = "validation/", 0, {}
+    prefix, last, terms = "val_", 0, {}
     for row in rows:
-        found = {k: v for k, v in row.items() if k.startswith(prefix)}
-        if found and row["step"] <= step:
-            last, terms = row["step"], found
+        own = {k: v for k, v in row.items() if k.startswith(prefix)}
+        if own and row["step"] <= step:
+            last, terms = row["step"], own
     if not terms:
         return "No held-out terms: the run validated nothing up to this step."
     unit = ", nats per image" if f"{prefix}elbo" in terms else ""

@@ -1,13 +1,17 @@
-"""TensorFlow's import without its notes on stderr."""
+"""TensorFlow's import: for the right backend, quick, without notes on stderr."""
 
 from __future__ import annotations
 
 import contextlib
 import gc
+import json
 import os
+import pathlib
 import sys
 import tempfile
 from collections.abc import Iterator
+
+from tf_disentangle import checks, determinism
 
 
 def import_tensorflow() -> None:
@@ -16,30 +20,39 @@ def import_tensorflow() -> None:
     TensorFlow 2.21 writes them to file descriptor 2 before its log levels apply
     (TF_CPP_MIN_LOG_LEVEL does not hold them back). If the import fails they are
     shown, since then they may say why.
+
+    Raises:
+        ArgumentError: If Keras is set up for another backend.
     """
+    require_tensorflow_backend()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _held_back_stderr(), _no_collection():
         import tensorflow as tf
         import tensorflow_probability  # noqa: F401
 
-        _run_operations_in_turn()
+        determinism.run_operations_in_turn()
     tf.get_logger().setLevel("ERROR")
 
 
-def _run_operations_in_turn() -> None:
-    """Has TensorFlow start one operation at a time on a CPU.
+def require_tensorflow_backend() -> None:
+    """Refuses another backend of Keras than TensorFlow, before Keras is imported.
 
-    With two threads for them, about one run in fifty on a busy machine came out
-    different in the last bits, with no kill or resume involved: what oneDNN chooses
-    seems to depend on which thread is first to run an operation. Each operation still
-    spreads over all cores, and a step takes as long. TF_NUM_INTEROP_THREADS overrides.
+    Raises:
+        ArgumentError: If the environment or Keras's own settings name another.
     """
-    import tensorflow as tf
-
-    chosen = "TF_NUM_INTEROP_THREADS" in os.environ
-    if not chosen and not tf.config.list_physical_devices("GPU"):
-        with contextlib.suppress(RuntimeError):  # It runs already, as a caller chose.
-            tf.config.threading.set_inter_op_parallelism_threads(1)
+    name, backend = "KERAS_BACKEND", os.environ.get("KERAS_BACKEND", "")
+    remedy = "Unset it, or set KERAS_BACKEND=tensorflow."
+    if not backend:
+        home = os.environ.get("KERAS_HOME") or pathlib.Path.home() / ".keras"
+        file = pathlib.Path(home) / "keras.json"
+        try:
+            backend = json.loads(file.read_text(encoding="utf-8")).get("backend", "")
+        except (OSError, ValueError, AttributeError):
+            return  # Keras takes its defaults then, as we do.
+        name = f'"backend" in {file}'
+        remedy = "Set KERAS_BACKEND=tensorflow for this command, or change the file."
+    rule = "be tensorflow, on which the models are built"
+    checks.require(backend in ("", "tensorflow"), name, rule, backend, remedy)
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ the same command, and to more steps with a larger train.steps.
 
 from __future__ import annotations
 
+import datetime
 import pathlib
 import sys
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ from tf_disentangle.cli import startup
 from tf_disentangle.datasets import CACHE_HELP
 
 if TYPE_CHECKING:
-    from tf_disentangle.training import Result
+    from tf_disentangle import Run
 
 __doc__ = f"{__doc__}\n{CACHE_HELP}\n"
 
@@ -68,29 +69,22 @@ def main(values: flags.FlagValues) -> int:
     startup.import_tensorflow()
     from tf_disentangle import configuration
     from tf_disentangle.training import NonFiniteError, RunFolder
-    from tf_disentangle.training.checkpoints import has_any
 
-    folder = RunFolder(output)
-    folder.check()
+    RunFolder(output).check()
     configuration.parse(files, values.gin_param)
-    experiment = configuration.build("train", output=output)
-    with configuration.explained("train"):
-        experiment.dry_run()
-    for dropped in configuration.drop_unused():
-        print(f"Not used by this run: {dropped}", file=sys.stderr)
-    if has_any(folder.checkpoints):  # Otherwise there is nothing to go on from.
-        configuration.require_same_run(folder.config)
+    run = configuration.build("train", output=output, dry_run=True)
+    if unused := configuration.drop_unused():
+        print(f"Not used by this run: {'; '.join(unused)}", file=sys.stderr)
     if values.check:
-        experiment.check()
         print("The configuration is complete; nothing was run.")
         return 0
     try:
-        result = experiment.run(configuration.with_defaults())
+        run.start(configuration.with_defaults(), configuration.modules())
     except NonFiniteError as error:
         print(f"tf_disentangle train: {error}", file=sys.stderr)
         return 3
-    _print_summary(result, experiment.steps)
-    return 0 if result.signal is None else 128 + result.signal
+    _print_summary(run)
+    return 0 if run.signal is None else 128 + run.signal
 
 
 def _default_output(gin_file: pathlib.Path) -> str:
@@ -101,26 +95,38 @@ def _default_output(gin_file: pathlib.Path) -> str:
     return str(pathlib.Path("runs") / name)
 
 
-def _print_summary(result: Result, steps: int) -> None:
+def _print_summary(run: Run) -> None:
     """Prints what came out, where it is, and how to go on."""
-    from tf_disentangle.training.scores import described
+    from tf_disentangle.metrics import Refusal
 
-    terms, folder = result.terms, result.folder
+    terms, folder = run.terms, run.folder
     again = f"bin/train --gin_file={folder}/config.gin --output={folder}"
     # A run that was stopped at once may have no row yet.
     unit = ", in nats per image" if "elbo" in terms else ""
-    print(f"\n{result.step} steps" + (f"{unit}:" if terms else "."))
-    for name in result.model.statistics.names if terms else ():
-        held_out = terms.get(f"validation/{name}")
-        extra = "" if held_out is None else f"   held out {held_out:10.2f}"
-        print(f"  {name:16} {terms[name]:10.2f}{extra}")
-    for name, score in result.scores.items():
-        print(f"  {name} = {score.score:.4f}{described(score)}")
-    if result.signal is not None:
-        print(f"Stopped at step {result.step} of {steps}. Go on: {again}")
+    print(f"\n{run.step} steps" + (f"{unit}:" if terms else "."))
+    for name in run.model.row_names if terms else ():
+        held_out = terms.get(f"val_{name}")
+        extra = "" if held_out is None else f"   held out {_number(held_out):>10}"
+        print(f"  {name:16} {_number(terms[name]):>10}{extra}")
+    for name, score in run.scores.items():
+        if isinstance(score, Refusal):
+            print(f"  {name}: no score. {score.reason}")
+            continue
+        protocol = getattr(score, "protocol", "")
+        note = f"  (protocol {protocol})" if protocol else ""
+        print(f"  {name} = {score.score:.4f}{note}")
+    seconds = folder.describe()["wall_seconds"]
+    print(f"Wall time:    {datetime.timedelta(seconds=round(seconds))}")
+    if run.signal is not None:
+        print(f"Stopped at step {run.step} of {run.steps}. Go on: {again}")
         return
     print(f"Pictures:     {folder.pictures}")
     print(f"TensorBoard:  tensorboard --logdir={folder.tensorboard}")
-    more = max(150_000, 2 * result.step)
-    print(f"More steps:   {again} --gin_param='train.steps={more}'")
+    print(f"More steps:   {again} --gin_param='train.steps={2 * run.steps}'")
     print(f"Export:       bin/export {folder}")
+
+
+def _number(value: float) -> str:
+    """Returns a number with two digits, and zero without a sign."""
+    text = f"{value:.2f}"
+    return text.removeprefix("-") if float(text) == 0 else text

@@ -1,17 +1,23 @@
 """Draws a trained run: reconstructions, traversals (PNG and GIF), prior samples.
 
-Of a model with categorical latents also samples by category.
+Models with categorical latents are drawn by category too, models of vectors as points.
 
     bin/visualize runs/chyvae
     bin/visualize runs/chyvae --checkpoint=best --output=/tmp/pictures
-    bin/visualize runs/joint_vae --traversal=quantiles
-    bin/visualize runs/cfactor_vae --traversal=-3,3
+    bin/visualize runs/chyvae --images=3,17 --latents=z0,z4 --range=-3,3 --steps=11
+    bin/visualize runs/chyvae --factors=scale=0,rotation=5 --seed=1
+    bin/visualize runs/joint_vae --range=quantiles
 
-Rows of the traversals are annotated with the latent's KL and the factor that the
-last score in metrics.jsonl assigned to it.
+Rows of the traversals are sorted by how much the latent moves the image. They carry the
+latent's KL and, if it moves the image, the factor that the last score in metrics.jsonl
+assigned to it, with the factor's share of the votes that the latent won.
 """
 
 from __future__ import annotations
+
+import pathlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from absl import flags
@@ -19,40 +25,156 @@ from absl import flags
 from tf_disentangle import checks
 from tf_disentangle.cli import run_flags
 
+if TYPE_CHECKING:
+    from tf_disentangle import Run
+    from tf_disentangle.interfaces import Dataset
+
 FLAGS = flags.FlagValues()
 run_flags.define(FLAGS)
 flags.DEFINE_string(
     "output", None, "Folder; by default RUN/pictures.", flag_values=FLAGS
 )
+flags.DEFINE_list(
+    "images",
+    None,
+    "Indices of images in the data set; traversals start from the first. By default "
+    "random held-out images, and traversals start from the most typical of them.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_list(
+    "factors",
+    None,
+    "Values of factors that the images must have, such as shape=1,scale=3; the other "
+    "factors are drawn at random; traversals start from the first image.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_list(
+    "latents",
+    None,
+    "Names of the latents to traverse, from top to bottom; by default all, sorted by "
+    "how much they move the image.",
+    flag_values=FLAGS,
+)
 flags.DEFINE_string(
-    "traversal",
+    "range",
     "-2,2",
-    "Steps of the traversals: nine between two limits such as -3,3, or quantiles, nine "
-    "of equal probability under N(0, 1), from 0.05 to 0.95.",
+    "Range of the traversals: two limits such as -3,3; quantiles, steps of equal "
+    "probability under N(0, 1) from 0.05 to 0.95; or codes, each latent over the range "
+    "of its own codes, from their 0.05 to their 0.95 quantile.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_integer("steps", 9, "Steps of the traversals.", flag_values=FLAGS)
+flags.DEFINE_integer(
+    "seed",
+    None,
+    "Seed of the random images and of the samples; by default that of the run.",
     flag_values=FLAGS,
 )
 
 
-def traversal_steps(text: str) -> np.ndarray:
-    """Returns the nine steps that --traversal names."""
-    from tf_disentangle.visualization import normal_quantiles
+def main(values: flags.FlagValues) -> int:
+    """Runs the command."""
+    choice = {
+        "images": parse_indices(values.images),
+        "factors": parse_factors(values.factors),
+        "limits": parse_range(values.range),
+        "num_steps": checks.integer(values.steps, "--steps", at_least=2),
+        "seed": values.seed,
+        "latents": values.latents,
+    }
+    if values.seed is not None:
+        checks.integer(values.seed, "--seed", at_least=0)
+    rule = "not be given together with --factors"
+    both = values.images is not None and values.factors is not None
+    checks.require(not both, "--images", rule, values.images)
+    for path in draw(run_flags.load(values), values.output, **choice):
+        print(path)
+    return 0
 
-    if text == "quantiles":
-        return normal_quantiles(9)
+
+def draw(
+    run: Run,
+    folder: str | None,
+    *,
+    images: list[int] | None,
+    factors: dict[str, int] | None,
+    limits: tuple[float, float] | str,
+    num_steps: int,
+    seed: int | None,
+    latents: list[str] | None,
+) -> list[pathlib.Path]:
+    """Draws a run as the options say; returns the paths of the pictures."""
+    from tf_disentangle import visualization
+    from tf_disentangle.training.input_pipeline import images_at
+    from tf_disentangle.training.pictures import num_images, random_images
+
+    data, examples = run.data, None
+    seed = run.batches.seed if seed is None else seed
+    if limits == "quantiles":
+        steps = visualization.normal_quantiles(num_steps)
+    elif limits == "codes":
+        random = random_images(run.model, data.images(), run.batches, seed)
+        steps = visualization.code_quantiles(run.encode(random), num_steps)
+    else:
+        steps = np.linspace(*limits, num_steps)
+    if images is not None:
+        rule = f"be below the number of images, {len(data)}"
+        checks.require(max(images) < len(data), "--images", rule, max(images))
+        examples = images_at(data.images(), np.array(images))
+    elif factors is not None:
+        rng = np.random.default_rng(seed)
+        examples = images_with(data, factors, num_images(run.model), rng)
+    options = {"examples": examples, "latents": latents, "values": steps}
+    return run.draw(folder, seed=seed, **options)
+
+
+def parse_range(text: str) -> tuple[float, float] | str:
+    """Returns the two limits that --range gives, or its word."""
+    if text in ("quantiles", "codes"):
+        return text
     try:
         low, high = (float(limit) for limit in text.split(","))
     except ValueError:
         low = high = 0.0
-    rule = "be two numbers such as -3,3, the lower first, or quantiles"
-    checks.require(-np.inf < low < high < np.inf, "--traversal", rule, text)
-    return np.linspace(low, high, 9)
+    rule = "be two numbers such as -3,3, the lower first, or quantiles, or codes"
+    checks.require(-np.inf < low < high < np.inf, "--range", rule, text)
+    return low, high
 
 
-def main(values: flags.FlagValues) -> int:
-    """Runs the command."""
-    steps = traversal_steps(values.traversal)
-    run = run_flags.load(values)
-    folder = values.output or run.folder.pictures
-    for path in run.experiment.draw(folder, run.step, steps):
-        print(path)
-    return 0
+def parse_indices(texts: list[str] | None) -> list[int] | None:
+    """Returns the indices that --images gives."""
+    if texts is None:
+        return None
+    good = texts and all(text.strip().isdecimal() for text in texts)
+    checks.require(good, "--images", "be indices such as 3,17", ",".join(texts))
+    return [int(text) for text in texts]
+
+
+def parse_factors(texts: list[str] | None) -> dict[str, int] | None:
+    """Returns the value of each factor that --factors gives."""
+    if texts is None:
+        return None
+    pairs = [text.partition("=") for text in texts]
+    good = pairs and all(name and value.isdecimal() for name, _, value in pairs)
+    rule = "be names with values such as shape=1,scale=3"
+    checks.require(good, "--factors", rule, ",".join(texts))
+    return {name: int(value) for name, _, value in pairs}
+
+
+def images_with(
+    data: Dataset, factors: Mapping[str, int], count: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Renders `count` images with values of some factors fixed, the others drawn."""
+    complete = data.factor_names and "missing_combinations" not in data.traits
+    remedy = "Pass --images with indices instead."
+    rule = "be left out for a data set without an image of every combination of factors"
+    checks.require(complete, "--factors", rule, ", ".join(factors), remedy)
+    drawn = data.sample_factors(count, rng)
+    for name, value in factors.items():
+        rule = f"name factors of the data set, {', '.join(data.factor_names)}"
+        checks.require(name in data.factor_names, "--factors", rule, name)
+        k = data.factor_names.index(name)
+        rule = f"have a value of {name} in [0, {data.factor_sizes[k]})"
+        checks.require(value < data.factor_sizes[k], "--factors", rule, value)
+        drawn[:, k] = value
+    return data.render(drawn, rng)

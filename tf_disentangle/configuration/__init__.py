@@ -1,17 +1,18 @@
-"""gin's one door into the library: nothing else in it imports gin.
+"""gin's one door into the library: no other room but the commands knows gin.
 
-`register` offers the rooms' tables to gin files by name; `parse` reads files and
-bindings (`reading.py`); `build` calls a configured function, `built` what is bound to a
-parameter, and both tell what is wrong with its values (`explaining.py`); `drop_unused`
-refuses bindings without an effect (`consumption.py`); `require_same_run` refuses to go
-on with another run (`comparing.py`). The numerics stay free of gin: they are plain
-functions and classes, and a call from Python never sees a binding.
+`register` offers the parts of `registry.py` to gin files by name (`names.py`); `parse`
+reads files and bindings (`reading.py`) and remembers where each binding stands
+(`locations.py`); `build` calls a configured function, `built` what is bound to a
+parameter, and both say what is wrong with its values (`messages.py`); `drop_unused`
+refuses bindings without an effect (`unused_bindings.py`). The numerics stay free of
+gin: they are plain functions and classes, and a call from Python sees no binding.
 """
 
 from __future__ import annotations
 
 import copy
 import functools
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,76 +20,67 @@ import gin
 
 from tf_disentangle import checks
 from tf_disentangle.configuration import reading
-from tf_disentangle.configuration.comparing import require_same_run
 from tf_disentangle.configuration.locations import gin_root
 from tf_disentangle.configuration.messages import explained
+from tf_disentangle.configuration.names import parameters
+from tf_disentangle.configuration.reading import modules
 from tf_disentangle.configuration.unused_bindings import drop_unused, unused_bindings
 
 __all__ = [
+    "bindings",
     "build",
     "built",
+    "configured",
     "drop_unused",
     "explained",
     "gin_root",
+    "import_modules",
+    "modules",
+    "parameters",
     "parse",
     "register",
-    "require_same_run",
     "unused_bindings",
+    "users_parts",
     "with_defaults",
 ]
 
 
 @functools.cache
-def register() -> dict[str, Callable[..., Any]]:
-    """Makes everything in the rooms' tables known to gin files. Imports TensorFlow.
+def register() -> None:
+    """Makes all parts of the registry known to gin files. Imports TensorFlow."""
+    from tf_disentangle import registry
 
-    Returns:
-        What gin files can name, by name.
+    for kind, table in registry.PARTS.items():
+        keras = registry.KERAS.get(kind)
+        for name, part in table.items():
+            gin.external_configurable(
+                part, name, module=None if keras is None else keras.__name__
+            )
+
+
+def users_parts() -> dict[str, Callable[..., Any]]:
+    """Returns what modules of the user have registered with gin so far, by name."""
+    from tf_disentangle import registry
+
+    known = registry.names()
+    return {
+        item.name: item.wrapped
+        for _, item in gin.config._REGISTRY.items()
+        if item.module != "gin" and known.get(item.name) is not item.wrapped
+    }
+
+
+def import_modules(file: str | os.PathLike) -> None:
+    """Imports the modules that a gin file names, for `configured` to know their parts.
+
+    Args:
+        file: A run's config.gin, for example. Its bindings are not read.
+
+    Raises:
+        ArgumentError: If a module cannot be imported.
     """
-    import keras
-
-    from tf_disentangle import (
-        datasets,
-        distributions,
-        latents,
-        metrics,
-        models,
-        networks,
-        objectives,
-        priors,
-        training,
-    )
-
-    tables = [
-        datasets.DATASETS,
-        distributions.LIKELIHOODS,
-        latents.LATENTS,
-        priors.PRIORS,
-        metrics.METRICS,
-        models.MODELS,
-        networks.CRITICS,
-        networks.DECODERS,
-        networks.ENCODERS,
-        objectives.ADVERSARIAL_OBJECTIVES,
-        objectives.KL_TERMS,
-        objectives.OBJECTIVES,
-        objectives.PENALTIES,
-        objectives.SCHEDULES,
-        {"Intervals": training.Intervals, "Device": training.Device},
-        {"CriticTraining": models.CriticTraining},
-        {"Objective": objectives.Objective},
-    ]
-    known = {"train": training.prepare, "principal_shares": datasets.principal_shares}
-    for table in tables:
-        known.update(table)
-    for name, function in known.items():
-        gin.external_configurable(function, name)
-    for module in (keras.optimizers, keras.optimizers.schedules, keras.callbacks):
-        for name, item in sorted(vars(module).items()):
-            if isinstance(item, type):
-                known[name] = item
-                gin.external_configurable(item, name, module=module.__name__)
-    return known
+    register()
+    reading.import_modules(file)
 
 
 def parse(files: Sequence[str], bindings: Sequence[str] = ()) -> None:
@@ -133,6 +125,14 @@ def built(parameter: str) -> Any:
 def configured(name: str) -> Callable[..., Any]:
     """Returns what gin knows as `name`, with its bindings as defaults."""
     return gin.get_configurable(name)
+
+
+def bindings(name: str) -> dict[str, Any]:
+    """Returns what is bound to the parameters of `name`, which so counts as used."""
+    values = gin.get_bindings(name)
+    selector = gin.config._REGISTRY.get_match(name).selector
+    gin.config._OPERATIVE_CONFIG.setdefault(("", selector), {}).update(values)
+    return values
 
 
 def with_defaults() -> str:

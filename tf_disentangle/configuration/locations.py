@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import pathlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import gin
 
-_PACKAGE = pathlib.Path(importlib.util.find_spec("tf_disentangle").origin).parent
+_PACKAGE = pathlib.Path(__file__).resolve().parents[1]
 MACRO = "gin.macro"
 
 
@@ -21,6 +20,11 @@ class Key(NamedTuple):
     selector: str
     parameter: str
 
+    @property
+    def function(self) -> str:
+        """The function's name without its module."""
+        return self.selector.rsplit(".", 1)[-1]
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Source:
@@ -28,7 +32,7 @@ class Source:
 
     Attributes:
         name: What messages call it.
-        path: Of the file; None for a binding of the command line.
+        path: Path of the file; None for a binding of the command line.
         parent: Where the file was included, if it was.
     """
 
@@ -43,16 +47,19 @@ class Source:
             yield from self.parent.source.chain()
 
     @property
-    def of_the_library(self) -> bool:
-        """Whether it is a set of the library's defaults that another file includes."""
-        included = self.path is not None and self.parent is not None
-        return included and self.path.is_relative_to(gin_root())
+    def is_users(self) -> bool:
+        """Whether the user wrote it and asked for it by name.
 
-    @property
-    def of_a_run(self) -> bool:
-        """Whether it is the configuration of a run that goes on or is looked at."""
-        named_so = self.path is not None and self.path.name == "config.gin"
-        return named_so and self.path.with_name("run.json").exists()
+        So are the command line and the files of --gin_file, but neither the files that
+        those include nor what the library wrote: its own files and a run's config.gin.
+        """
+        if self.path is None:
+            return True
+        of_a_run = (
+            self.path.name == "config.gin" and self.path.with_name("run.json").exists()
+        )
+        by_library = of_a_run or self.path.is_relative_to(gin_root())
+        return self.parent is None and not by_library
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,28 +84,19 @@ class Origin:
         return where if parent is None else f"{where}, included by {parent}"
 
 
-class Replaced(NamedTuple):
-    """A value that a later binding replaced.
-
-    Attributes:
-        value: The value before.
-        earlier: What was bound by then, less what stands in the file of the later.
-    """
-
-    value: Any
-    earlier: frozenset[Origin]
-
-
 #: Where each binding of gin's present configuration stands.
 origins: dict[Key, Origin] = {}
-#: What it replaced on the way.
-replaced: list[Replaced] = []
 
 
 def gin_root() -> pathlib.Path:
     """Returns the folder of the library's gin files, in a wheel or a checkout."""
     installed = _PACKAGE / "gin_files"
     return installed if installed.is_dir() else _PACKAGE.parent / "gin"
+
+
+def value_of(key: Key) -> Any:
+    """Returns what a key is bound to, with references as they are written."""
+    return gin.config._CONFIG[key[:2]][key.parameter]
 
 
 def shown(key: Key) -> str:
@@ -114,6 +112,6 @@ def described(key: Key) -> str:
     """Returns a binding and where it stands."""
     if origins[key].source.path is None:
         return str(origins[key])
-    value = repr(gin.config._CONFIG[key[:2]][key.parameter])
+    value = repr(value_of(key))
     value = value if len(value) <= 60 else f"{value[:57]}..."
     return f"{shown(key)} = {value} ({origins[key]})"

@@ -7,10 +7,10 @@ nearest names.
 
 from __future__ import annotations
 
-import collections
-import inspect
+import os
 import pathlib
 import re
+import sys
 import tokenize
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,16 +19,16 @@ from typing import Any, NamedTuple
 import gin
 
 from tf_disentangle import checks
+from tf_disentangle.configuration import names
 from tf_disentangle.configuration.locations import (
     MACRO,
     Key,
     Origin,
-    Replaced,
     Source,
     gin_root,
     origins,
-    replaced,
     shown,
+    value_of,
 )
 
 _OPENING = set("([{\"'")
@@ -43,13 +43,12 @@ def read(files: Sequence[str], bindings: Sequence[str]) -> None:
     """
     gin.clear_config()
     origins.clear()
-    replaced.clear()
     for file in files:
         path = _found(file, [pathlib.Path.cwd(), gin_root()])
         if path is None:
-            names = [p.name for p in gin_root().glob("*.gin")]
+            known = [p.name for p in gin_root().glob("*.gin")]
             folder = file and pathlib.Path(file).is_dir()
-            remedy = "" if folder else checks.nearest(pathlib.Path(file).name, names)
+            remedy = "" if folder else checks.nearest(pathlib.Path(file).name, known)
             found = f"{file}, a folder" if folder else file
             rule = f"be a file, or a name in {gin_root()}"
             raise checks.ArgumentError(checks.message("gin_file", rule, found, remedy))
@@ -71,8 +70,13 @@ def _found(file: str, folders: Iterable[pathlib.Path]) -> pathlib.Path | None:
 
 
 def _read_file(source: Source) -> None:
+    _read_text(_text_of(source), source)
+
+
+def _text_of(source: Source) -> str:
+    """Returns the text of a file."""
     try:
-        text = source.path.read_text(encoding="utf-8-sig")
+        return source.path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         rule = "be a text file in UTF-8"
         raise checks.ArgumentError(
@@ -82,7 +86,6 @@ def _read_file(source: Source) -> None:
         raise checks.ArgumentError(
             checks.message("gin_file", "be readable", source.name, error.strerror)
         ) from error
-    _read_text(text, source)
 
 
 def _read_text(text: str, source: Source) -> None:
@@ -95,7 +98,7 @@ def _read_text(text: str, source: Source) -> None:
             if isinstance(statement, gin.config_parser.BindingStatement):
                 _bind(statement, where)
             elif isinstance(statement, gin.config_parser.BlockDeclaration):
-                _configurable(statement.selector, where)
+                names.find(statement.selector, where)
             elif isinstance(statement, gin.config_parser.IncludeStatement):
                 _include(statement.filename, where)
             else:
@@ -157,7 +160,7 @@ def _syntax(said: str, line: str, source: Source) -> str:
         remedy = f"Strings need quotes: {word!r}."
         if source.path is None:
             remedy = f"The shell takes quotes away: --gin_param='NAME=\"{word}\"'."
-        if word in known_names():
+        if word in names.known():
             remedy = f"Did you mean @{word}?"
         spelt = {"true": "True", "false": "False", "none": "None"}.get(word.lower())
         remedy = f"Did you mean {spelt}?" if spelt else remedy
@@ -202,12 +205,12 @@ def _include(file: str, where: Origin) -> None:
 
 def _import(context: Any, statement: Any, where: Origin) -> None:
     """Imports a module of the user's, which may fail in any way."""
-    module, twofold = statement.module, _twofold_names()
+    module, before = statement.module, names.ambiguous()
     try:
         context.process_import(statement)
     except Exception as error:
-        missing = isinstance(error, ModuleNotFoundError)
-        if missing and module.startswith(error.name or "?"):
+        missing = isinstance(error, ModuleNotFoundError) and error.name
+        if missing and module.startswith(missing):
             at = ". It is looked for in the current folder and what is installed"
         elif isinstance(error, SyntaxError):
             at = f" ({error.filename}, line {error.lineno})"
@@ -219,7 +222,7 @@ def _import(context: Any, statement: Any, where: Origin) -> None:
         raise checks.ArgumentError(
             f"{where}: {module} must {rule}; received {said}"
         ) from error
-    taken = sorted(_twofold_names() - twofold)
+    taken = sorted(names.ambiguous() - before)
     rule = "register names that are new"
     remedy = "Give it another: @gin.register('my_name')."
     if taken:
@@ -227,10 +230,23 @@ def _import(context: Any, statement: Any, where: Origin) -> None:
         raise checks.ArgumentError(f"{where}: {message}")
 
 
-def _twofold_names() -> set[str]:
-    """Returns the short names that more than one function has."""
-    names = [item.name for _, item in gin.config._REGISTRY.items()]
-    return {name for name, count in collections.Counter(names).items() if count > 1}
+def modules() -> dict[str, pathlib.Path]:
+    """Returns the files of the modules that the gin files import, by module name."""
+    imported = [sys.modules.get(s.module) for s in gin.config._IMPORTS]
+    files = {m.__name__: getattr(m, "__file__", None) for m in imported if m}
+    return {name: pathlib.Path(file) for name, file in files.items() if file}
+
+
+def import_modules(file: str | os.PathLike) -> None:
+    """Does the imports of a gin file and nothing else.
+
+    Raises:
+        ArgumentError: If a module cannot be imported.
+    """
+    source = Source(str(file), pathlib.Path(file))
+    lines = _text_of(source).splitlines()
+    imports = [line if line.startswith(("import ", "from ")) else "" for line in lines]
+    _read_text("\n".join(imports), source)
 
 
 def _bind(statement: Any, where: Origin) -> None:
@@ -243,14 +259,14 @@ def _bind(statement: Any, where: Origin) -> None:
     scope, selector, parameter, value, _ = statement
     for item in gin.config._iterate_flattened_values(value):
         if isinstance(item, _Unknown):
-            _configurable(item.name, where)
+            names.find(item.name, where)
     if parameter:
-        configurable = _configurable(selector, where)
+        configurable = names.find(selector, where)
         if configurable.selector == MACRO:
             rule = "be written NAME = VALUE"
             said = checks.message("a macro", rule, f"{selector}.{parameter}")
             raise checks.ArgumentError(f"{where}: {said}")
-        _check_parameter(configurable, selector, parameter, where)
+        names.check_parameter(configurable, selector, parameter, where)
         key = Key(scope, configurable.selector, parameter)
     else:
         key = Key(f"{scope}/{selector}" if scope else selector, MACRO, "value")
@@ -264,68 +280,37 @@ def _bind(statement: Any, where: Origin) -> None:
             f"{before}: {shown(key)} must {rule}; received {before.text!r}. "
             f"{reason} {remedy}"
         )
-    if before is not None:
-        others = {o for o in origins.values() if o.source is not where.source}
-        old = gin.config._CONFIG[key[:2]][key.parameter]
-        replaced.append(Replaced(old, frozenset(others)))
     origins[key] = where
+    if (key.function, key.parameter) == ("train", "metrics"):
+        value = _named_metrics(value)
     # Under dynamic_registration gin looks names up as they were imported.
     name = selector if parameter else MACRO
     gin.bind_parameter((key.scope, name, key.parameter), value)
 
 
-def _configurable(selector: str, where: Origin) -> Any:
-    """Returns what gin files call `selector`."""
-    try:
-        found = gin.config._parse_context().get_configurable(selector)
-    except KeyError:
-        several = sorted(gin.config._REGISTRY.matching_selectors(selector))
-        message = checks.message(
-            "a name", f"be one of {' or '.join(several)} in full", selector
-        )
-        raise checks.ArgumentError(f"{where}: {message}") from None
-    except (NameError, AttributeError, ValueError) as error:
-        # Under dynamic_registration: a module or a name in it is missing or taken.
-        said = str(error).splitlines()[0]
-        raise checks.ArgumentError(f"{where}: {said}") from error
-    if found is None:
-        rule = "be one that gin knows (tf_disentangle list)"
-        remedy = checks.nearest(selector.rsplit(".", 1)[-1], known_names())
-        remedy = remedy if remedy.startswith("Did") else ""
-        message = checks.message("a name", rule, selector, remedy)
-        raise checks.ArgumentError(f"{where}: {message}")
-    return found
+def _named_metrics(value: Any) -> Any:
+    """Puts @factor_vae_score for 'factor_vae', so that what is bound to it is used."""
+    if not isinstance(value, list | tuple):
+        return value
+    from tf_disentangle import registry
 
-
-def known_names() -> list[str]:
-    """Returns the short names that gin files can use."""
-    items = (item for _, item in gin.config._REGISTRY.items())
-    return sorted({item.name for item in items if item.module != "gin"})
-
-
-def parameters(function: Any) -> list[str]:
-    """Returns the names of the parameters of a function or class."""
-    return list(inspect.signature(inspect.unwrap(function)).parameters)
-
-
-def _check_parameter(
-    configurable: Any, selector: str, parameter: str, where: Origin
-) -> None:
-    if gin.config._might_have_parameter(configurable.wrapper, parameter):
-        return
-    nearest = checks.nearest(parameter, parameters(configurable.wrapped))
-    message = checks.message(
-        f"{selector}.{parameter}", f"name a parameter of {selector}", parameter, nearest
-    )
-    raise checks.ArgumentError(f"{where}: {message}")
+    # Objectives have such names too; of kind "" are the user's own.
+    known = {n for n in names.known() if registry.kind_of(n) in ("metrics", "")}
+    metrics = []
+    for item in value:
+        if isinstance(item, str):
+            forms = (item, f"{item}_score", f"{item}_scores")
+            name = next((form for form in forms if form in known), None)
+            item = gin.config.ConfigurableReference(name, False) if name else item
+        metrics.append(item)
+    return type(value)(metrics)
 
 
 def _check_macros() -> None:
     """Checks that every %macro is defined, and every value there."""
     macros = [key.scope for key in origins if key.selector == MACRO]
     for key, where in origins.items():
-        value = gin.config._CONFIG[key[:2]][key.parameter]
-        for reference in gin.config.iterate_references(value):
+        for reference in gin.config.iterate_references(value_of(key)):
             name, selector = reference.config_key
             argument, rule, remedy = shown(key), "be bound to a value", ""
             if selector == MACRO and name not in macros:

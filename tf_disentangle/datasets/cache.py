@@ -2,12 +2,12 @@
 
 An array is one `.npy` file and one `.npy.json` beside it, with its shape, dtype,
 description and checksum. Both are written under temporary names and renamed, the
-array last, so whatever has a final name is whole; an opening verifies it, and what
+array last, so whatever has a final name is complete. An opening verifies it, and what
 fails is built again, with a message. The whole file is read for that at the first
 opening after it changed; later ones compare what the system notes of changes.
 
-The checksum is CRC-32: it guards against accidents, not malice, and takes 0.3 s for
-the 0.8 GB of CorrelatedEllipses, where sha256 takes twice and blake2b four times that.
+The checksum is CRC-32, which takes 0.3 s for the 0.8 GB of CorrelatedEllipses, where
+sha256 takes twice and blake2b four times that.
 """
 
 from __future__ import annotations
@@ -21,23 +21,16 @@ import math
 import os
 import pathlib
 import re
-import secrets
 import shutil
 import sys
 import time
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO, Any
 
 import numpy as np
 import tqdm
 
-from tf_disentangle import checks
-
-try:
-    import fcntl
-except ImportError:  # Windows: temporary files of killed processes stay.
-    fcntl = None
+from tf_disentangle import checks, files
 
 CACHE_HELP = """\
 Generated images are kept in $TF_DISENTANGLE_CACHE if it is set, else in
@@ -52,7 +45,6 @@ Generate = Callable[[np.ndarray, Callable[[int], None]], None]
 
 _BLOCK = 1 << 24
 _TICK = 1_000_000_000  # ns, and more than any file system's
-_TEMPORARY = ".building"
 _logger = logging.getLogger(__name__)
 
 
@@ -66,12 +58,12 @@ class _Entry:
     description: Mapping[str, Any]
 
     @property
-    def sidecar(self) -> pathlib.Path:
-        return self.path.with_name(self.path.name + ".json")
-
-    @property
     def num_bytes(self) -> int:
         return math.prod(self.shape) * self.dtype.itemsize
+
+    def hidden(self, suffix: str) -> pathlib.Path:
+        """A file beside the array that is nobody's business: its lock, its note."""
+        return self.path.with_name(f".{self.path.stem}.{suffix}")
 
     def record(self) -> dict[str, Any]:
         """What must be equal in the sidecar, less size and checksum."""
@@ -82,12 +74,21 @@ class _Entry:
             "description": dict(self.description),
         }
 
+    @contextlib.contextmanager
+    def explaining(self) -> Iterator[None]:
+        """Names the folder, and its variable, in errors of the file system."""
+        folder = self.path.parent
+        usual = folder == cache_dir()
+        name = "the cache folder, $TF_DISENTANGLE_CACHE," if usual else f"{folder}"
+        with files.explaining(self.path, name, self.num_bytes):
+            yield
+
 
 def cache_dir() -> pathlib.Path:
     """The folder of generated data; see `CACHE_HELP`. It need not exist.
 
     Raises:
-        ArgumentError: if no variable names it and there is no home folder.
+        ArgumentError: If no variable names it and there is no home folder.
     """
     chosen = os.environ.get("TF_DISENTANGLE_CACHE")
     if chosen:
@@ -120,8 +121,8 @@ def cached_array(
 
     Args:
         key: File name without suffix: letters, digits, "_", "-" and ".".
-        shape: Of the array, no side 0; progress counts its first axis.
-        dtype: Of the array.
+        shape: Shape of the array, no side 0; progress counts its first axis.
+        dtype: Type of the array.
         generate: Called as generate(out, progress): fills `out`, a memory-mapped
             array of zeros, and calls progress(k) after each k rows.
         description: JSON values that determine the array's contents; a file of
@@ -132,7 +133,7 @@ def cached_array(
         A read-only memory map.
 
     Raises:
-        ArgumentError: if the folder cannot be written to or lacks the space.
+        ArgumentError: If the folder cannot be written to or lacks the space.
     """
     checks.require_type(key, str, "key")
     is_name = re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", key)
@@ -143,16 +144,32 @@ def cached_array(
     description = json.loads(json.dumps(dict(description or {})))
     entry = _Entry(folder / f"{key}.npy", shape, np.dtype(dtype), description)
 
-    if not _is_whole(entry, _logger.debug):
-        with _only_builder(entry) as is_alone:
+    if not _is_intact(entry, _logger.debug):
+        notice = f"{entry.path} is being built by another process; waiting for it."
+        with contextlib.ExitStack() as stack:
+            with entry.explaining():
+                lock = files.locked(entry.hidden("lock"), notice=notice)
+                is_alone = stack.enter_context(lock)
             # Another process may have built it while this one waited.
-            if not _is_whole(entry, _logger.warning):
+            if not _is_intact(entry, _logger.warning):
                 _build(entry, generate, is_alone)
     return np.load(entry.path, mmap_mode="r")
 
 
-def _is_whole(entry: _Entry, tell: Callable[..., None]) -> bool:
-    """Whether the array is there and undamaged; tells of damage."""
+def checksum_of(array: np.ndarray) -> int | None:
+    """The checksum of an array that `cached_array` returned; None for another one."""
+    path = array.filename if isinstance(array, np.memmap) else None
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        return json.loads(_sidecar(pathlib.Path(path)).read_text())["crc32"]
+    return None
+
+
+def _sidecar(path: pathlib.Path) -> pathlib.Path:
+    return path.with_name(f"{path.name}.json")
+
+
+def _is_intact(entry: _Entry, tell: Callable[..., None]) -> bool:
+    """Whether the array exists and is undamaged; tells of damage."""
     if not entry.path.exists():
         return False
     damage = _damage(entry)
@@ -163,23 +180,24 @@ def _is_whole(entry: _Entry, tell: Callable[..., None]) -> bool:
 
 def _damage(entry: _Entry) -> str | None:
     """Why the file of `entry` cannot be used, or None if it can."""
+    sidecar = _sidecar(entry.path)
     try:
-        found = json.loads(entry.sidecar.read_text())
+        record = json.loads(sidecar.read_text())
         for name, expected in entry.record().items():
-            if found[name] != expected:
-                return f"its {name} is {found[name]!r}, not {expected!r}"
+            if record[name] != expected:
+                return f"its {name} is {record[name]!r}, not {expected!r}"
         size = entry.path.stat().st_size
-        if size != found["size"]:
-            return f"it has {size} bytes, not {found['size']}"
-        if not _has_checksum(entry, found["crc32"]):
+        if size != record["size"]:
+            return f"it has {size} bytes, not {record['size']}"
+        if not _has_checksum(entry, record["crc32"]):
             return "its checksum is wrong, so its contents have changed"
         # The checksum covers the header too, so this cannot differ from the record.
     except FileNotFoundError:
-        return f"{entry.sidecar.name} is missing beside it"
+        return f"{sidecar.name} is missing beside it"
     except OSError as error:
         return f"it cannot be read ({error.strerror})"
     except (ValueError, KeyError, TypeError) as error:
-        return f"{entry.sidecar.name} is damaged ({type(error).__name__}: {error})"
+        return f"{sidecar.name} is damaged ({type(error).__name__}: {error})"
     return None
 
 
@@ -190,14 +208,14 @@ def _has_checksum(entry: _Entry, crc32: int) -> bool:
     takes along. A disk that loses bits by itself changes nothing of this: to have the
     file read again, delete the note.
     """
-    note = entry.path.with_name(f".{entry.path.stem}.verified")
+    note = entry.hidden("verified")
     status = entry.path.stat()
     times = f"{status.st_ctime_ns} {status.st_mtime_ns}"
     seen = f"{crc32} {status.st_ino} {status.st_size} {times}"
     with contextlib.suppress(OSError, ValueError):
         if note.read_text() == seen:
             return True
-    if _checksum(entry.path) != crc32:
+    if files.checksum(entry.path) != crc32:
         return False
     # Two changes within a tick of the file system's clock have the same time.
     if time.time_ns() - status.st_ctime_ns > _TICK:
@@ -206,40 +224,40 @@ def _has_checksum(entry: _Entry, crc32: int) -> bool:
     return True
 
 
-def _checksum(path: pathlib.Path) -> int:
-    """CRC-32 of a whole file, read in blocks that do not stay in memory."""
-    value, block = 0, memoryview(bytearray(_BLOCK))
-    with open(path, "rb", buffering=0) as file:
-        while count := file.readinto(block):
-            value = zlib.crc32(block[:count], value)
-    return value
-
-
 def _build(entry: _Entry, generate: Generate, is_alone: bool) -> None:
     """Generates the array of `entry` under a temporary name and renames it."""
-    with _file_errors(entry):
-        if is_alone:
-            _remove_stale(entry)
-        _require_space(entry)
-    with _temporary(entry) as file:
-        with _file_errors(entry):
-            header = {
-                "descr": np.lib.format.dtype_to_descr(entry.dtype),
-                "fortran_order": False,
-                "shape": entry.shape,
-            }
-            np.lib.format.write_array_header_1_0(file, header)
-            file.flush()
-            offset = file.tell()
-            _reserve(file, offset, entry.num_bytes)
-            out = np.memmap(file, entry.dtype, "r+", offset, entry.shape)
-        # Outside `_file_errors`: an error of the generator is not the folder's.
+    if is_alone:
+        files.remove_temporaries(entry.path.parent, entry.path.stem)
+    with contextlib.ExitStack() as stack:
+        with entry.explaining():
+            _require_space(entry)
+            temporary = stack.enter_context(files.building(entry.path))
+            out = _allocated(entry, temporary)
+        # Not explained: an error of the generator is not the folder's.
         _generate(entry, generate, out)
-        with _file_errors(entry):
+        with entry.explaining():
             out.flush()
-            del out
-            os.fsync(file.fileno())
-            _publish(entry, file)
+            record = entry.record() | {"size": temporary.stat().st_size}
+            record["crc32"] = files.checksum(temporary)
+            # Before the array: one that has its final name then always has a sidecar.
+            files.write_json(_sidecar(entry.path), record)
+            # Shortening a file kills whoever has it mapped.
+            os.chmod(temporary, 0o444)
+
+
+def _allocated(entry: _Entry, path: pathlib.Path) -> np.memmap:
+    """Makes a .npy file of zeros whose space on the disk is taken."""
+    with open(path, "x+b") as file:
+        header = {
+            "descr": np.lib.format.dtype_to_descr(entry.dtype),
+            "fortran_order": False,
+            "shape": entry.shape,
+        }
+        np.lib.format.write_array_header_1_0(file, header)
+        file.flush()
+        offset = file.tell()
+        _reserve(file, offset, entry.num_bytes)
+        return np.memmap(file, entry.dtype, "r+", offset, entry.shape)
 
 
 def _generate(entry: _Entry, generate: Generate, out: np.ndarray) -> None:
@@ -249,95 +267,6 @@ def _generate(entry: _Entry, generate: Generate, out: np.ndarray) -> None:
         total=len(out), desc=name, unit=unit, file=sys.stderr, delay=1.0
     ) as bar:
         generate(out, lambda count: bar.update(count) and None)
-
-
-def _publish(entry: _Entry, file: IO[bytes]) -> None:
-    """Writes the sidecar and gives both files their final names.
-
-    The sidecar comes first: an array that has its final name then always has one.
-    """
-    temporary = pathlib.Path(file.name)
-    record = entry.record()
-    record["size"] = temporary.stat().st_size
-    record["crc32"] = _checksum(temporary)
-    sidecar = temporary.with_name(temporary.name + ".json")
-    try:
-        with open(sidecar, "w") as text:
-            json.dump(record, text, indent=2)
-            text.flush()
-            os.fsync(text.fileno())
-        os.replace(sidecar, entry.sidecar)
-    finally:
-        sidecar.unlink(missing_ok=True)
-    # Shortening a file kills whoever has it mapped: no one writes to it by accident.
-    os.chmod(temporary, 0o444)
-    os.replace(temporary, entry.path)
-    _sync_folder(entry.path.parent)
-
-
-def _sync_folder(folder: pathlib.Path) -> None:
-    """Makes the renames in `folder` outlast a power cut, where that is possible."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-@contextlib.contextmanager
-def _temporary(entry: _Entry) -> Iterator[IO[bytes]]:
-    """Opens a temporary file beside the final one and removes it at the end."""
-    name = f".{entry.path.stem}.{secrets.token_hex(4)}{_TEMPORARY}"
-    path = entry.path.with_name(name)
-    with _file_errors(entry):
-        file = open(path, "x+b")  # noqa: SIM115 closed below, by the context
-    try:
-        yield file
-    finally:
-        path.unlink(missing_ok=True)
-        file.close()
-
-
-@contextlib.contextmanager
-def _only_builder(entry: _Entry) -> Iterator[bool]:
-    """Waits until no other process builds this array; yields whether that is sure.
-
-    The system drops the lock with the process, however that ends, so that a killed
-    builder keeps no one waiting. The empty lock file stays: removing it would let two
-    processes hold locks on two files of one name.
-    """
-    path = entry.path.with_name(f".{entry.path.stem}.lock")
-    with _file_errors(entry):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = open(path, "ab")  # noqa: SIM115 closed below, with the lock
-    with file:
-        locked = _lock(file, wait=False)
-        if locked is False:
-            _logger.warning(
-                "%s is being built by another process; waiting for it.", entry.path
-            )
-            locked = _lock(file, wait=True)
-        yield bool(locked)
-
-
-def _lock(file: IO[bytes], wait: bool) -> bool | None:
-    """Locks a file: True if done, False if another has it, None if that cannot be."""
-    if fcntl is None:
-        return None
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError:
-        return False
-    except OSError:
-        return None
-    return True
-
-
-def _remove_stale(entry: _Entry) -> None:
-    """Removes the temporary files that dead builders of this array left."""
-    for path in entry.path.parent.glob(f".{entry.path.stem}.????????{_TEMPORARY}*"):
-        path.unlink(missing_ok=True)
 
 
 def _require_space(entry: _Entry) -> None:
@@ -350,33 +279,8 @@ def _reserve(file: IO[bytes], offset: int, num_bytes: int) -> None:
     """Takes the disk space now: a full disk under a memory map kills the process."""
     try:
         os.posix_fallocate(file.fileno(), offset, num_bytes)
-        return
-    except AttributeError:  # macOS
+    except AttributeError:  # macOS has none.
         pass
     except OSError as error:
         if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
             raise
-    file.seek(offset)
-    for start in range(0, num_bytes, _BLOCK):
-        file.write(bytes(min(_BLOCK, num_bytes - start)))
-    file.flush()
-
-
-@contextlib.contextmanager
-def _file_errors(entry: _Entry) -> Iterator[None]:
-    """Turns what the file system refuses into the user's error, with the remedy."""
-    try:
-        yield
-    except OSError as error:
-        folder, name = entry.path.parent, entry.path.stem
-        is_usual = folder == cache_dir()
-        remedy = "Choose another folder" + " ($TF_DISENTANGLE_CACHE)" * is_usual
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            rule = f"have {entry.num_bytes / 1e9:.3g} GB free for {name}"
-            remedy += ", or free that space"
-        else:
-            rule = f"be a folder that {name} can be written to"
-        where = f"the {'cache ' * is_usual}folder {folder}"
-        received = error.strerror or str(error)
-        message = checks.message(where, rule, received, f"{remedy}.")
-        raise checks.ArgumentError(message) from error

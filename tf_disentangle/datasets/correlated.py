@@ -31,7 +31,7 @@ _TRAINING_STREAM = 4
 
 
 class Correlated(Subset):
-    """Another set, sampled with chosen pairs of factors correlated (a `Dataset`).
+    """Another set, sampled with chosen pairs of factors correlated.
 
     The training images are drawn once, with replacement: some of the wrapped set's
     images come several times, others never.
@@ -48,7 +48,7 @@ class Correlated(Subset):
             be in several pairs.
         strength: 1 / sigma of the equation above, at least 0.
         num_images: Number of training images; None for as many as the wrapped set has.
-        seed: Of the training images.
+        seed: Seed of the training images.
 
     Raises:
         ArgumentError: If a pair is not of two factors of the set that have two values
@@ -63,7 +63,7 @@ class Correlated(Subset):
         num_images: int | None = None,
         seed: int = 0,
     ) -> None:
-        check_dataset(dataset, "factors_of")
+        check_dataset(dataset, "known_rows")
         self.pairs = _checked_pairs(pairs, dataset)
         self.strength = checks.real(strength, "strength", at_least=0)
         if num_images is None:
@@ -75,7 +75,7 @@ class Correlated(Subset):
         rng = np.random.default_rng([_TRAINING_STREAM, self.seed])
         super().__init__(dataset, self._draw(num_images, rng))
         # Draws are not bound to the training images: what these lack does not count.
-        self.traits = dataset.traits
+        self.traits = dataset.traits - {"indexed_images"}
         if self.strength:
             self.traits |= {"correlated_factors", "nonuniform_factors"}
 
@@ -88,16 +88,7 @@ class Correlated(Subset):
     def sample_factors_given(
         self, fixed: np.ndarray, values: np.ndarray, rng: np.random.Generator
     ) -> np.ndarray:
-        """Draws factors anew by p(f) where one of them is given, int64 [n, K].
-
-        Args:
-            fixed: int [n], which factor.
-            values: int [n], its value.
-            rng: Of the draw.
-
-        Raises:
-            ArgumentError: If no image has a value.
-        """
+        """Draws factors anew by p(f) where one of them is given, int64 [n, K]."""
         log_weights = _log_weights(self.dataset, self.pairs, self.strength)
         rows = self.dataset.factors_of(np.arange(len(self.dataset)))
         return rows[rows_given(rows, fixed, values, rng, log_weights)]

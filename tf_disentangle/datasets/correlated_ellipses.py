@@ -22,6 +22,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
@@ -29,7 +30,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from tf_disentangle import checks
 from tf_disentangle.datasets import cache
-from tf_disentangle.datasets.factors import check_factors
+from tf_disentangle.datasets.factors import check_factors, check_indices
+from tf_disentangle.interfaces import Dataset
 
 FACTOR_NAMES = ("x", "y", "scale", "rotation")
 FACTOR_SIZES = (32, 32, 6, 40)
@@ -53,14 +55,14 @@ _TRAINING_STREAM = 1
 _DRAWING_VERSION = 1
 
 
-class CorrelatedEllipses:
-    """White ellipses with correlated position, scale and rotation (a `Dataset`).
+class CorrelatedEllipses(Dataset):
+    """White ellipses with correlated position, scale and rotation.
 
     Args:
         num_images: Number of training images.
         correlation: corr(x, y) and corr(scale, rotation) of the normal variables
             before they are clipped, in (-1, 1).
-        seed: Of the training images.
+        seed: Seed of the training images.
         cache_dir: Folder of the generated images; `datasets.cache_dir()` if None.
 
     Raises:
@@ -70,7 +72,9 @@ class CorrelatedEllipses:
     factor_names = FACTOR_NAMES
     factor_sizes = FACTOR_SIZES
     image_shape = (_SIDE, _SIDE, 1)
-    traits = frozenset({"correlated_factors", "nonuniform_factors", "equal_images"})
+    traits = frozenset(
+        {"correlated_factors", "nonuniform_factors", "equal_images", "known_rows"}
+    )
 
     def __init__(
         self,
@@ -87,20 +91,25 @@ class CorrelatedEllipses:
         self._cache_dir = cache_dir
         self._images: np.ndarray | None = None
 
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments without the folder, which changes no image."""
+        config = super().get_config()
+        del config["cache_dir"]
+        return config
+
     def __len__(self) -> int:
         return self.num_images
 
     def __getstate__(self) -> dict:
         # A copy in another process maps the file again instead of carrying it.
-        return {**self.__dict__, "_images": None}
+        state = {**self.__dict__, "_images": None}
+        state.pop("_training_factors", None)
+        return state
 
     def images(self) -> np.ndarray:
         """The training images, a read-only memory map uint8 [num_images, 64, 64, 1].
 
         The first call ever generates them, with a progress bar.
-
-        Raises:
-            ArgumentError: if the cache folder cannot take them.
         """
         if self._images is None:
             self._images = cache.cached_array(
@@ -120,8 +129,12 @@ class CorrelatedEllipses:
             )
         return self._images
 
-    def training_factors(self) -> np.ndarray:
-        """The factors of `images()`, int64 [num_images, 4]."""
+    def factors_of(self, indices: np.ndarray) -> np.ndarray:
+        """Maps indices [n] of training images to their factors, int64 [n, 4]."""
+        return self._training_factors[check_indices(indices, self.num_images)]
+
+    @functools.cached_property
+    def _training_factors(self) -> np.ndarray:
         rng = np.random.default_rng([_TRAINING_STREAM, self.seed])
         return self.sample_factors(self.num_images, rng)
 
@@ -135,17 +148,12 @@ class CorrelatedEllipses:
     def render(
         self, factors: np.ndarray, rng: np.random.Generator | None = None
     ) -> np.ndarray:
-        """Renders factors [n, 4] as uint8 [n, 64, 64, 1]; `rng` is not used.
-
-        Raises:
-            ArgumentTypeError: if the factors are not integers.
-            ArgumentError: if the factors' shape or a value is out of range.
-        """
+        """Renders factors [n, 4] as uint8 [n, 64, 64, 1]; `rng` is not used."""
         return render_factors(factors)
 
     def _generate(self, out: np.ndarray, progress: Callable[[int], None]) -> None:
         """Fills `out` with the training images, reporting how many are done."""
-        factors = self.training_factors()
+        factors = self._training_factors
         step = 16 * _BLOCK
         for start in range(0, len(out), step):
             chunk = factors[start : start + step]

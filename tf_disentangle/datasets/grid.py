@@ -11,19 +11,17 @@ import numpy as np
 
 from tf_disentangle import checks
 from tf_disentangle.datasets.factors import check_factors, check_indices
+from tf_disentangle.interfaces import Dataset
 
 
-class Grid:
+class Grid(Dataset):
     """The factors of a full grid: a base for sets that add `images` and `render`.
 
     A set's class gives `factor_names`, `factor_sizes` and `image_shape`; its image
-    number `index_of(f)` is that of factors f.
+    number `index_of(f)` is that of factors f. It keeps "known_rows" among its traits.
     """
 
-    factor_names: tuple[str, ...]
-    factor_sizes: tuple[int, ...]
-    image_shape: tuple[int, int, int]
-    traits: frozenset[str] = frozenset()
+    traits = frozenset({"known_rows"})
 
     def __len__(self) -> int:
         return math.prod(self.factor_sizes)
@@ -40,12 +38,7 @@ class Grid:
         return np.asarray(keys, np.int64)
 
     def factors_of(self, indices: np.ndarray) -> np.ndarray:
-        """Maps indices [n] of images to their factors, int64 [n, K].
-
-        Raises:
-            ArgumentTypeError: If the indices are not integers.
-            ArgumentError: If the shape is not [n] or an index is not of an image.
-        """
+        """Maps indices [n] of images to their factors, int64 [n, K]."""
         indices = check_indices(indices, len(self))
         columns = np.unravel_index(indices, self.factor_sizes)
         return np.stack(columns, axis=1).astype(np.int64, copy=False)

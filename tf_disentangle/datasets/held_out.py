@@ -19,10 +19,10 @@ Combination = Mapping[str, int | Sequence[int]]
 
 
 class HeldOut(Subset):
-    """Another set without the images of given factor combinations (a `Dataset`).
+    """Another set without the images of given factor combinations.
 
     Training images and all draws of factors are those of the rest, also where a metric
-    holds a factor still (`Rows`); `held_out` is the set of what was left out,
+    fixes a factor (`sample_factors_given`); `held_out` is the set of what was left out,
     and `render` draws both. `HeldOut(rooms, [{"shape": 3, "object_hue": [0, 1, 9]}])`
     has no red capsules, but capsules and red objects.
 
@@ -41,7 +41,7 @@ class HeldOut(Subset):
     """
 
     def __init__(self, dataset: Dataset, combinations: Sequence[Combination]) -> None:
-        check_dataset(dataset, "factors_of")
+        check_dataset(dataset, "known_rows")
         is_list = isinstance(combinations, Sequence) and len(combinations)
         rule = "be a list of one combination or more"
         checks.require(is_list, "combinations", rule, combinations)

@@ -1,33 +1,47 @@
 """Sets of given images, each with a row of factors, or with none.
 
 The rows need be no full grid: some combinations of factors may have no image, others
-several. Then every draw is a draw of rows, and holding a factor still means drawing
-among the rows that have its value.
+several. Then every draw is a draw of rows, and fixing a factor means drawing among the
+rows that have its value.
 """
 
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from tf_disentangle import checks
+from tf_disentangle.datasets import cache
+from tf_disentangle.datasets.columns import Table, as_table
 from tf_disentangle.datasets.factors import check_factors, check_indices, rows_given
+from tf_disentangle.datasets.files.pixels import require_channels_last
+from tf_disentangle.interfaces import Dataset
+
+# What `fingerprint` reads at once.
+_BLOCK_BYTES = 1 << 24
+# Larger arrays are recorded by their checksum.
+_MOST_NUMBERS = 4096
 
 
-class ImageTable:
-    """Images with a table of their factors (a `Dataset`, `interfaces.Rows`).
+class ImageTable(Dataset):
+    """Images, or vectors, with a table of their factors.
 
     Args:
-        images: uint8 [n, H, W, C], indexed only as images[indices].
-        factors: [n, K], or a mapping of K names to columns [n] of types of their own;
-            numbers or strings. A factor's values are numbered in their sorted order;
-            floats that differ by rounding are one value. None for images alone.
-        factor_names: K names, unless the mapping has them; None calls them factor_0,
+        images: uint8 [n, H, W, C], indexed only as images[indices]; a list of images of
+            one shape; or vectors, floats [n, D].
+        factors: [n, K]; a mapping of K names to columns [n] of types of their own; a
+            pandas DataFrame or Series; numbers or text. A factor's values are numbered
+            in their sorted order; floats that differ by rounding are one value. None
+            for images alone.
+        factor_names: K names for factors without names; None calls them factor_0,
             factor_1, ...
         num_bins: Cuts each factor of more distinct numbers into as many bins of equal
-            width; None takes every number as a value of its own.
+            width; a mapping cuts the factors that it names, each into its own number.
+            None takes every number as a value of its own.
 
     Attributes:
         factor_values: For each factor its values [size] in order; for one cut into
@@ -38,33 +52,25 @@ class ImageTable:
             value of its own.
     """
 
-    traits: frozenset[str] = frozenset()
+    traits = frozenset({"known_rows"})
 
     def __init__(
         self,
-        images: np.ndarray,
-        factors: np.ndarray | Mapping[str, np.ndarray] | None = None,
+        images: Any,
+        factors: Any = None,
         factor_names: Sequence[str] | None = None,
-        num_bins: int | None = None,
+        num_bins: int | Mapping[str, int] | None = None,
     ) -> None:
-        is_stack = len(images.shape) == 4 and images.dtype == np.uint8
-        received = f"{images.dtype} of shape {tuple(images.shape)}"
-        rule = "be uint8 of shape [n, H, W, C]"
-        checks.require(is_stack, "images", rule, received)
-        checks.require(len(images) > 0, "images", "not be empty", received)
-        self._images = images
+        self._images = images = _as_images(images)
+        if "images" in self._config:
+            self._config["images"] = images  # a list is not kept beside its array
         self.image_shape = tuple(images.shape[1:])
-        if isinstance(factors, Mapping):
-            rule = "be left out where the factors are a mapping"
-            checks.require(factor_names is None, "factor_names", rule, factor_names)
-            factor_names = list(factors)
-        columns = _as_columns(factors, len(images))
-        self.factor_names = _names(factor_names, len(columns))
-        if num_bins is not None:
-            num_bins = checks.integer(num_bins, "num_bins", at_least=2)
-        self._rows, values = _numbered(
-            columns, self.factor_names, len(images), num_bins
-        )
+        if checks.is_vector(self.image_shape):
+            self.traits |= {"vectors"}
+        table = as_table(factors, factor_names, len(images))
+        self.factor_names = tuple(table)
+        bins = _bins_of(num_bins, self.factor_names)
+        self._rows, values = _numbered(table, bins, len(images))
         self.factor_values = tuple(values)
         self.factor_sizes = tuple(len(v) for v in values)
         self._index_rows()
@@ -75,6 +81,7 @@ class ImageTable:
     def __getstate__(self) -> dict:
         # A copy in another process maps the file again instead of carrying it.
         state, images = self.__dict__.copy(), self._images
+        state["_config"] = {k: v for k, v in self._config.items() if k != "images"}
         if isinstance(images, np.memmap):
             where = (images.filename, images.dtype, "r", images.offset, images.shape)
             state["_images"] = where
@@ -85,24 +92,53 @@ class ImageTable:
         if isinstance(self._images, tuple):
             self._images = np.memmap(*self._images)
 
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments, and the fingerprint.
+
+        Many images in memory are recorded by their checksum, and cannot be rebuilt.
+        """
+        config = super().get_config()
+        if type(self).__init__ is not ImageTable.__init__:
+            return config
+        columns = zip(self.factor_values, self._rows.T, strict=True)
+        table = {
+            name: values[column].tolist() if len(self) <= _MOST_NUMBERS else None
+            for name, (values, column) in zip(self.factor_names, columns, strict=True)
+        }
+        config |= {"images": self._recorded(), "factors": table or None}
+        return config | {"factor_names": None, "num_bins": None}
+
+    def fingerprint(self) -> str:
+        """A checksum of all images and factors."""
+        crc32 = cache.checksum_of(self._images)
+        if crc32 is None:
+            crc32, step = 0, max(1, _BLOCK_BYTES // math.prod(self.image_shape))
+            for start in range(0, len(self), step):
+                block = np.ascontiguousarray(self._images[start : start + step])
+                crc32 = zlib.crc32(block.reshape(-1).view(np.uint8), crc32)
+        return f"{zlib.crc32(self._rows.tobytes(), crc32):08x}"
+
+    def _recorded(self) -> Any:
+        """The images, if they are few; else what they were."""
+        shape, dtype = self._images.shape, self._images.dtype
+        if math.prod(shape) <= _MOST_NUMBERS:
+            return np.asarray(self._images[:])
+        mark = self.fingerprint()
+        return {"checksum": mark, "shape": list(shape), "dtype": dtype.name}
+
     def images(self) -> np.ndarray:
-        """The images as they were given, uint8 [n, H, W, C]; not to be changed."""
+        """The images as they were given, not to be changed.
+
+        Returns:
+            uint8 [n, H, W, C], or vectors float32 [n, 1, 1, D].
+        """
         if isinstance(self._images, np.ndarray) and self._images.flags.writeable:
             self._images = self._images.view()
             self._images.setflags(write=False)
         return self._images
 
-    def training_factors(self) -> np.ndarray:
-        """The factors of `images()`, int64 [n, K]."""
-        return self._rows.copy()
-
     def factors_of(self, indices: np.ndarray) -> np.ndarray:
-        """Maps indices [n] of images to their factors, int64 [n, K].
-
-        Raises:
-            ArgumentTypeError: If the indices are not integers.
-            ArgumentError: If the shape is not [n] or an index is not of an image.
-        """
+        """Maps indices [n] of images to their factors, int64 [n, K]."""
         return self._rows[check_indices(indices, len(self))]
 
     def sample_factors(self, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -114,28 +150,13 @@ class ImageTable:
     def sample_factors_given(
         self, fixed: np.ndarray, values: np.ndarray, rng: np.random.Generator
     ) -> np.ndarray:
-        """Draws rows' factors of which one is given, int64 [n, K].
-
-        Args:
-            fixed: int [n], which factor.
-            values: int [n], its value.
-            rng: Of the draw, each fitting row as likely as any other.
-
-        Raises:
-            ArgumentError: If no row has a value.
-        """
+        """Draws rows' factors of which one is given, int64 [n, K]."""
         return self._rows[rows_given(self._rows, fixed, values, rng)]
 
     def rows_of(
         self, factors: np.ndarray, rng: np.random.Generator | None = None
     ) -> np.ndarray:
-        """Draws for each row of factors [n, K] an image that has them, int64 [n].
-
-        Raises:
-            ArgumentTypeError: If the factors are not integers.
-            ArgumentError: If a value is out of range, no image has a combination, or
-                several have and there is no rng.
-        """
+        """Draws for each row of factors [n, K] an image that has them, int64 [n]."""
         factors = check_factors(factors, self.factor_names, self.factor_sizes)
         combination, known = self._look_up(factors)
         if not known.all():
@@ -154,11 +175,7 @@ class ImageTable:
     def render(
         self, factors: np.ndarray, rng: np.random.Generator | None = None
     ) -> np.ndarray:
-        """Returns images that have the factors [n, K], uint8 [n, H, W, C].
-
-        Raises:
-            ArgumentError: As `rows_of`.
-        """
+        """Returns images that have the factors [n, K], uint8 [n, H, W, C]."""
         return np.asarray(self._images[self.rows_of(factors, rng)])
 
     def _index_rows(self) -> None:
@@ -176,7 +193,7 @@ class ImageTable:
         self._order = np.argsort(combination, kind="stable")
         if not self.factor_sizes:
             return
-        self.traits = self._declared(counts)
+        self.traits |= self._declared(counts)
 
     def _declared(self, counts: np.ndarray) -> frozenset[str]:
         """What holds of a table with so many rows of each combination."""
@@ -197,6 +214,7 @@ class ImageTable:
             "equal_images": several or not is_full,
             "stochastic_images": several,
             "missing_combinations": not is_full,
+            "indexed_images": True,
         }
         return frozenset(name for name, true in holds.items() if true)
 
@@ -212,65 +230,71 @@ class ImageTable:
         return combination, known
 
 
-def _as_columns(
-    factors: np.ndarray | Mapping[str, np.ndarray] | None, count: int
-) -> list[np.ndarray]:
-    """The K columns of a table with a row for each image."""
-    if factors is None:
-        return []
-    if isinstance(factors, Mapping):
-        rule = f"have shape [{count}], a value for each image"
-        columns = [np.asarray(column) for column in factors.values()]
-        for name, column in zip(factors, columns, strict=True):
-            fits = column.shape == (count,)
-            checks.require(fits, f"factor {name}", rule, column.shape)
-    else:
-        factors = np.asarray(factors)
-        if factors.ndim == 1:
-            factors = factors[:, np.newaxis]
-        rule = f"have shape [{count}, K], a row for each image"
-        fits = factors.ndim == 2 and len(factors) == count
-        checks.require(fits, "factors", rule, factors.shape)
-        columns = list(factors.T)
-    for column in columns:
-        is_plain = column.dtype.kind in "biufUS"
-        rule = "hold numbers or strings"
-        checks.require(is_plain, "factors", rule, column.dtype.name)
-    return columns
+def _as_images(images: Any) -> Any:
+    """Returns images uint8 [n, H, W, C], as they lie, or vectors float32."""
+    if isinstance(images, Sequence):
+        each = [np.asarray(image) for image in images]
+        shapes = sorted({image.shape for image in each})
+        rule, remedy = "be of one shape", "Resize them: ImageFolder does that to files."
+        checks.require(len(shapes) < 2, "images", rule, shapes, remedy)
+        images = np.stack(each) if each else np.empty(0)
+        # A list of grey images is no image: it has one more axis.
+        images = images[..., np.newaxis] if images.ndim == 3 else images
+    elif not hasattr(images, "shape"):
+        images = np.asarray(images)
+    shape, received = tuple(images.shape), f"{images.dtype} of shape {images.shape}"
+    checks.require(shape[:1] > (0,), "images", "not be empty", received)
+    if images.dtype.kind == "f" and (len(shape) == 2 or shape[1:3] == (1, 1)):
+        vectors = np.asarray(images, np.float32).reshape(shape[0], 1, 1, shape[-1])
+        return checks.images_or_vectors(vectors)
+    remedy = ""
+    if len(shape) in (2, 3):
+        remedy = "Add the axis of channels: images[..., numpy.newaxis]."
+    elif images.dtype.kind == "f":
+        remedy = "Floats in [0, 1] become uint8 by np.round(255 * x).astype(np.uint8)."
+    rule = "be uint8 of shape [n, H, W, C], or vectors, floats [n, D]"
+    fits = len(shape) == 4 and images.dtype == np.uint8
+    checks.require(fits, "images", rule, received, remedy)
+    require_channels_last(shape, "images")
+    return images
 
 
-def _names(names: Sequence[str] | None, count: int) -> tuple[str, ...]:
-    if names is None:
-        return tuple(f"factor_{k}" for k in range(count))
-    names = tuple(map(str, names))
-    fits = len(names) == count and len(set(names)) == count
-    rule = f"be {count} different names, one for each column of the factors"
-    checks.require(fits, "factor_names", rule, names)
-    return names
+def _bins_of(
+    num_bins: int | Mapping[str, int] | None, names: Sequence[str]
+) -> dict[str, int]:
+    """The number of bins of each factor that is to be cut."""
+    if num_bins is None:
+        return {}
+    if not isinstance(num_bins, Mapping):
+        num_bins = dict.fromkeys(
+            names, checks.integer(num_bins, "num_bins", at_least=2)
+        )
+    for name, count in num_bins.items():
+        checks.one_of(name, names, "a factor of num_bins")
+        checks.integer(count, f"num_bins of {name}", at_least=2)
+    return dict(num_bins)
 
 
 def _numbered(
-    columns: list[np.ndarray], names: Sequence[str], count: int, num_bins: int | None
+    table: Table, bins: Mapping[str, int], count: int
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     """Numbers the values of each column: int64 [n, K], and the values."""
-    rows, all_values = np.empty((count, len(columns)), np.int64), []
-    for k, (name, column) in enumerate(zip(names, columns, strict=True)):
-        if column.dtype.kind == "f":
-            finite = np.isfinite(column).all()
-            checks.require(finite, f"factor {name}", "be finite", "NaN or infinity")
+    rows, all_values = np.empty((count, len(table)), np.int64), []
+    for k, (name, column) in enumerate(table.items()):
         values, rows[:, k] = _distinct(column)
-        is_number = column.dtype.kind in "iuf"
+        is_number, num_bins = column.dtype.kind in "iuf", bins.get(name)
         if num_bins is not None and len(values) > num_bins and is_number:
             edges = np.linspace(values[0], values[-1], num_bins + 1)[:-1]
-            bins = np.searchsorted(edges, column, side="right") - 1
-            used, rows[:, k] = np.unique(bins, return_inverse=True)
+            places = np.searchsorted(edges, column, side="right") - 1
+            used, rows[:, k] = np.unique(places, return_inverse=True)
             values = edges[used]
         rule = "have values that occur twice or more on the average"
         received = f"{len(values)} different values in {count} rows"
-        remedy = "Give num_bins" if num_bins is None else "Give fewer num_bins"
+        remedy = f"Give num_bins={{{name!r}: 10}}"
+        remedy = "Give fewer num_bins" if num_bins is not None else remedy
         remedy = f"{remedy}, or leave" if is_number else "Text has no bins: leave"
-        remedy = f"{remedy} this factor out."
         often = 2 * len(values) <= count
+        remedy = f"{remedy} this factor out."
         checks.require(often, f"factor {name}", rule, received, remedy)
         all_values.append(values)
     return rows, all_values

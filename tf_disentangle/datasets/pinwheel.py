@@ -19,13 +19,14 @@ from __future__ import annotations
 import numpy as np
 
 from tf_disentangle import checks
-from tf_disentangle.datasets.factors import check_factors
+from tf_disentangle.datasets.factors import check_factors, check_indices
+from tf_disentangle.interfaces import Dataset
 
 # Keeps the training points apart from what a user draws with the same small seed.
 _TRAINING_STREAM = 1
 
 
-class Pinwheel:
+class Pinwheel(Dataset):
     """Points of the plane, float32 [n, 1, 1, 2], with one factor: the arm.
 
     Args:
@@ -34,7 +35,7 @@ class Pinwheel:
         radial_std: Spread along the arm, greater than 0.
         tangential_std: Spread across the arm, greater than 0.
         rate: How far the arms are bent, in radians per exp(radius).
-        seed: Of the points.
+        seed: Seed of the points.
 
     Raises:
         ArgumentError: if an argument is out of its range.
@@ -42,7 +43,7 @@ class Pinwheel:
 
     factor_names = ("arm",)
     image_shape = (1, 1, 2)
-    traits = frozenset({"vectors", "stochastic_images"})
+    traits = frozenset({"known_rows", "stochastic_images", "vectors"})
 
     def __init__(
         self,
@@ -67,13 +68,13 @@ class Pinwheel:
     def images(self) -> np.ndarray:
         """The points, read-only float32 [num_points, 1, 1, 2]."""
         rng = np.random.default_rng([_TRAINING_STREAM, self.seed])
-        points = self.render(self.training_factors(), rng)
+        points = self.render(self.factors_of(np.arange(self.num_points)), rng)
         points.setflags(write=False)
         return points
 
-    def training_factors(self) -> np.ndarray:
-        """The arms of `images()` in turn, int64 [num_points, 1]."""
-        return np.arange(self.num_points, dtype=np.int64)[:, None] % self.num_arms
+    def factors_of(self, indices: np.ndarray) -> np.ndarray:
+        """Maps indices [n] of points to their arms, int64 [n, 1]: in turn."""
+        return check_indices(indices, self.num_points)[:, np.newaxis] % self.num_arms
 
     def sample_factors(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draws arms, int64 [n, 1], each as likely as the others."""
@@ -84,13 +85,7 @@ class Pinwheel:
     def render(
         self, factors: np.ndarray, rng: np.random.Generator | None = None
     ) -> np.ndarray:
-        """Draws a point on each of the arms [n, 1], float32 [n, 1, 1, 2].
-
-        Raises:
-            ArgumentTypeError: if the factors are not integers.
-            ArgumentError: if there is no rng, or the factors' shape or a value is out
-                of range.
-        """
+        """Draws a point on each of the arms [n, 1], float32 [n, 1, 1, 2]."""
         factors = check_factors(factors, self.factor_names, self.factor_sizes)
         remedy = "Points are random on their arm: np.random.default_rng(0)."
         checks.require(rng is not None, "rng", "be given", rng, remedy)

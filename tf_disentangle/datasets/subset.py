@@ -11,34 +11,35 @@ import numpy as np
 from tf_disentangle import checks
 from tf_disentangle.datasets.factors import check_indices, rows_given
 from tf_disentangle.datasets.lazy import LazyImages
-from tf_disentangle.interfaces import Dataset
+from tf_disentangle.interfaces import DATASET_TRAITS, Dataset
 
 
-class Subset:
-    """Images of another set, chosen by index (a `Dataset`, `interfaces.Rows`).
+class Subset(Dataset):
+    """Images of another set, chosen by index.
 
     Factors are drawn as those of a chosen image, each as probable as the others;
     `render` draws any factors of the wrapped set, also those that are not chosen.
 
     Args:
-        dataset: A set that knows the factors of its images (`factors_of`), such as a
-            grid or another subset.
-        indices: Of the images, int [n], in the order of the new set; may repeat.
+        dataset: A set that knows the factors of its images (trait "known_rows"), such
+            as a grid or another subset.
+        indices: Which images, int [n], in the order of the new set; may repeat.
 
     Raises:
         ArgumentError: If there is no index, or one is not of an image.
     """
 
     def __init__(self, dataset: Dataset, indices: np.ndarray) -> None:
-        check_dataset(dataset, "factors_of")
+        check_dataset(dataset, "known_rows")
         checks.require(len(indices), "indices", "not be empty", indices)
         self.dataset = dataset
         self.indices = check_indices(indices, len(dataset))
         self.factor_names = dataset.factor_names
         self.factor_sizes = dataset.factor_sizes
         self.image_shape = dataset.image_shape
-        chosen = {"correlated_factors", "nonuniform_factors"}
-        self.traits = dataset.traits | chosen
+        # `render` draws among all images of the wrapped set, not the chosen ones.
+        kept = dataset.traits - {"indexed_images"}
+        self.traits = kept | {"correlated_factors", "nonuniform_factors"}
         if self._misses_combinations():
             self.traits |= {"missing_combinations"}
 
@@ -51,12 +52,7 @@ class Subset:
         return LazyImages(len(self), self.image_shape, take)
 
     def factors_of(self, indices: np.ndarray) -> np.ndarray:
-        """Maps indices [n] of this set's images to their factors, int64 [n, K].
-
-        Raises:
-            ArgumentTypeError: If the indices are not integers.
-            ArgumentError: If the shape is not [n] or an index is not of an image.
-        """
+        """Maps indices [n] of this set's images to their factors, int64 [n, K]."""
         return self.dataset.factors_of(self.indices[check_indices(indices, len(self))])
 
     def sample_factors(self, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -68,16 +64,7 @@ class Subset:
     def sample_factors_given(
         self, fixed: np.ndarray, values: np.ndarray, rng: np.random.Generator
     ) -> np.ndarray:
-        """Draws chosen images' factors of which one is given, int64 [n, K].
-
-        Args:
-            fixed: int [n], which factor.
-            values: int [n], its value.
-            rng: Of the draw, each fitting image as probable as the others.
-
-        Raises:
-            ArgumentError: If no chosen image has a value.
-        """
+        """Draws chosen images' factors of which one is given, int64 [n, K]."""
         rows = self.factors_of(np.arange(len(self)))
         return rows[rows_given(rows, fixed, values, rng)]
 
@@ -97,17 +84,21 @@ class Subset:
         return len(np.unique(numbers)) < total
 
 
-def check_dataset(dataset: Any, method: str = "render") -> None:
+def check_dataset(dataset: Any, trait: str | None = None) -> None:
     """Checks what is to be wrapped.
 
     Raises:
-        ArgumentError: If it is no data set, or lacks the method.
+        ArgumentError: If it is no data set, or does not declare the trait.
     """
-    is_set = isinstance(dataset, Dataset) and not isinstance(dataset, type)
-    remedy = "In gin, write @Name() with its parentheses."
-    checks.require(is_set, "dataset", "be a data set", dataset, remedy)
-    rule = f"know the factors of its images ({method})"
-    checks.require(hasattr(dataset, method), "dataset", rule, dataset)
+    remedy = ""
+    if isinstance(dataset, type):
+        remedy = f"Pass an instance, {dataset.__name__}(...), not the class."
+    elif not isinstance(dataset, Dataset):
+        remedy = "Derive your class from datasets.Dataset."
+    checks.require(not remedy, "dataset", "be a data set", dataset, remedy)
+    if trait is not None:
+        rule = f"have the trait {trait}: {DATASET_TRAITS[trait]}"
+        checks.require(trait in dataset.traits, "dataset", rule, dataset)
 
 
 def _take(images: Any, chosen: np.ndarray, indices: np.ndarray) -> np.ndarray:

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import math
 import os
+import zlib
 from typing import Any
 
 import cv2
@@ -35,8 +36,6 @@ from tf_disentangle.datasets.rendering.texture import texture
 from tf_disentangle.datasets.subset import check_dataset
 from tf_disentangle.interfaces import Dataset
 
-# What else the wrapped set may know of its factors, which nuisance does not change.
-_OF_FACTORS = ("factors_of", "index_of", "sample_factors_given", "training_factors")
 # The study fits its picture into this many pixels, height and width.
 _LARGEST_BACKGROUND = (274, 350)
 # Images per step: beyond about a quarter of a megabyte the allocator returns
@@ -44,7 +43,7 @@ _LARGEST_BACKGROUND = (274, 350)
 _BLOCK = 4
 
 
-class _Variant:
+class _Variant(Dataset):
     """A set whose images are another's, changed by a random nuisance.
 
     A subclass draws the nuisance of n images and applies it to them.
@@ -64,16 +63,10 @@ class _Variant:
         self.factor_names = dataset.factor_names
         self.factor_sizes = dataset.factor_sizes
         self.image_shape = (*dataset.image_shape[:2], 3)
-        self.traits = dataset.traits | {"stochastic_images"}
+        self.traits = dataset.traits - {"indexed_images"} | {"stochastic_images"}
 
     def __len__(self) -> int:
         return len(self.dataset)
-
-    def __getattr__(self, name: str) -> Any:
-        if name in _OF_FACTORS:
-            return getattr(self.dataset, name)
-        text = f"{type(self).__name__!r} object has no attribute {name!r}"
-        raise AttributeError(text)
 
     def images(self) -> LazyImages:
         """The training images, uint8 [len(self), H, W, 3], made when asked for.
@@ -86,16 +79,20 @@ class _Variant:
         """Draws factors, int64 [n, K], as the wrapped set does."""
         return self.dataset.sample_factors(n, rng)
 
+    def factors_of(self, indices: np.ndarray) -> np.ndarray:
+        """Maps indices [n] of images to factors, int64 [n, K], as the wrapped set."""
+        return self.dataset.factors_of(indices)
+
+    def sample_factors_given(
+        self, fixed: np.ndarray, values: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        """Draws factors of which one is given, int64 [n, K], as the wrapped set."""
+        return self.dataset.sample_factors_given(fixed, values, rng)
+
     def render(
         self, factors: np.ndarray, rng: np.random.Generator | None = None
     ) -> np.ndarray:
-        """Renders factors [n, K] with a nuisance drawn from `rng`, uint8 [n, H, W, 3].
-
-        Raises:
-            ArgumentTypeError: If the factors are not integers.
-            ArgumentError: If there is no rng, or the factors' shape or a value is out
-                of range.
-        """
+        """Renders factors [n, K] with random nuisance, uint8 [n, H, W, 3]."""
         remedy = f"{type(self).__name__} images are random: np.random.default_rng(0)."
         checks.require(rng is not None, "rng", "be given", rng, remedy)
         images = self.dataset.render(factors, rng)
@@ -138,7 +135,7 @@ class Colored(_Variant):
 
     Args:
         dataset: A set of grey or RGB images; the study's are white shapes on black.
-        seed: Of the training images' colours.
+        seed: Seed of the training images' colours.
     """
 
     def __init__(self, dataset: Dataset, seed: int = 0) -> None:
@@ -158,7 +155,7 @@ class Noisy(_Variant):
 
     Args:
         dataset: A set of grey or RGB images; the study's are white shapes on black.
-        seed: Of the training images' noise.
+        seed: Seed of the training images' noise.
     """
 
     def __init__(self, dataset: Dataset, seed: int = 0) -> None:
@@ -186,7 +183,7 @@ class OnBackground(_Variant):
         background: The picture: uint8 [h, w, 3], the path of an image file, or None
             for a painted texture of our own. One that is larger than 274 x 350 pixels
             is reduced to fit into these, as the study does.
-        seed: Of the training images' backgrounds.
+        seed: Seed of the training images' backgrounds.
 
     Raises:
         ArgumentError: If the picture cannot be read or is smaller than an image.
@@ -205,6 +202,19 @@ class OnBackground(_Variant):
         fits = picture.shape[0] >= height and picture.shape[1] >= width
         checks.require(fits, "background", rule, picture.shape)
         self.background = picture
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments, with the full path of the picture."""
+        config = super().get_config()
+        if isinstance(config["background"], (str, os.PathLike)):
+            path = os.path.expanduser(config["background"])
+            config["background"] = os.path.abspath(path)
+        return config
+
+    def fingerprint(self) -> str | None:
+        """A checksum of the picture, if it was read from a file."""
+        is_file = isinstance(self._config["background"], (str, os.PathLike))
+        return f"{zlib.crc32(self.background):08x}" if is_file else None
 
     def _draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
         return rng.random((n, 5))

@@ -28,32 +28,28 @@ References:
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from tf_disentangle import checks
-
-tfd = tfp.distributions
 
 #: Ways to estimate log q(z) from one batch.
 ESTIMATORS = ("stratified", "weighted")
 
 
 def log_aggregate_posterior(
-    posterior: tfd.Distribution,
+    log_prob: Callable[[tf.Tensor], tf.Tensor],
     sample: tf.Tensor,
     num_examples: int,
     estimator: str = "stratified",
 ) -> tf.Tensor:
     """Returns the estimate of log q(z) at each sample of a batch, in nats.
 
-    For the L marginals of q(z) pass the marginals of the posteriors, batch shape
-    [B, L] and scalar events: the answer is then log q(z_l), [B, L].
-
     Args:
-        posterior: q(z|x) of the batch; batch shape [B] and event shape [L], or batch
-            shape [B, L] and scalar events.
+        log_prob: Maps z [B, 1, L] to log q(z_i | x_j), [B, B], such as a TFP
+            distribution's `log_prob`; or to [B, B, L], each latent by itself: the
+            answer is then log q(z_l), [B, L].
         sample: z [B, L], row i drawn from posterior i.
         num_examples: N, the number of examples that q(z) is a mixture over.
         estimator: "stratified" or "weighted".
@@ -64,7 +60,7 @@ def log_aggregate_posterior(
     Raises:
         ArgumentError: If `num_examples` is below 1, or the estimator unknown.
     """
-    pairwise = posterior.log_prob(sample[:, tf.newaxis])  # [B, B, ...]: z_i under x_j
+    pairwise = log_prob(sample[:, tf.newaxis])  # [B, B, ...]: z_i under x_j
     weights = log_weights(tf.shape(sample)[0], num_examples, estimator)
     weights = tf.reshape(
         weights, [*tf.unstack(tf.shape(weights)), *(pairwise.shape.rank - 2) * [1]]

@@ -16,7 +16,7 @@ import math
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tf_disentangle.distributions.log1p import log1p_minus_share
+from tf_disentangle.distributions.math import log1p_minus_share
 
 tfd = tfp.distributions
 
@@ -34,7 +34,7 @@ def expected_product_normal_kl(
 
     Args:
         posterior: q(z) of batch shape [...], event shape [p], finite variances.
-        variances: The law of s, batch shape [..., p].
+        variances: Distribution of s, batch shape [..., p].
 
     Returns:
         [...] nats, at least 0.

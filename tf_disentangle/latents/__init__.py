@@ -1,11 +1,19 @@
 """Latent spaces: encoder outputs -> q(z|x), samples, codes."""
 
 from tf_disentangle.latents.base import Latents
-from tf_disentangle.latents.categorical import CategoricalLatents
+from tf_disentangle.latents.categorical import (
+    CategoricalLatents,
+    CategoricalPosterior,
+)
 from tf_disentangle.latents.gaussian import GaussianLatents
 from tf_disentangle.latents.location_scale import LocationScaleLatents
 from tf_disentangle.latents.mean_field import MeanFieldLatents
-from tf_disentangle.latents.product import JointLatents
+from tf_disentangle.latents.posterior import (
+    GaussianPosterior,
+    IndependentPosterior,
+    Posterior,
+)
+from tf_disentangle.latents.product import JointLatents, ProductPosterior
 
 #: Adding a latent space is one entry here.
 LATENTS = {
@@ -19,9 +27,14 @@ LATENTS = {
 __all__ = [
     "LATENTS",
     "CategoricalLatents",
+    "CategoricalPosterior",
     "GaussianLatents",
+    "GaussianPosterior",
+    "IndependentPosterior",
     "JointLatents",
     "Latents",
     "LocationScaleLatents",
     "MeanFieldLatents",
+    "Posterior",
+    "ProductPosterior",
 ]

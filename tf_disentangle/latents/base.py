@@ -6,41 +6,36 @@ import itertools
 from collections.abc import Mapping
 from typing import ClassVar
 
-import keras
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tf_disentangle import checks
-from tf_disentangle.distributions import kl_or_monte_carlo
 from tf_disentangle.interfaces import CodeColumn
-from tf_disentangle.priors.base import Prior, StandardNormalPrior
+from tf_disentangle.latents.posterior import Posterior
+from tf_disentangle.priors.base import ConfiguredLayer, Prior, StandardNormalPrior
 
 tfd = tfp.distributions
 
 
-class Latents(keras.layers.Layer):
+class Latents(ConfiguredLayer):
     """L latents: a family of posteriors and any prior that fits it.
 
-    A subclass says how many numbers the encoder emits and what q(z|x) they make:
-    `num_parameters`, `posterior`, `marginal_posterior`, `posterior_type`. The rest
-    follows. Posteriors are TFP distributions of batch shape [B] and event shape [D],
-    in float32 and reparameterised.
+    A subclass says how many numbers the encoder emits (`num_parameters`), what q(z|x)
+    they make (`posterior`, `posterior_type`).
 
     A *code* has one column for each latent, L in all, and `columns` says what each
     holds; a *sample* z has the D numbers that the decoder takes. A continuous latent is
-    one number in both. A categorical one over n values has one column in the code, the
-    value, and n numbers in z, a point of the simplex: `groups` tells where. `decoded`
-    and `to_codes` lead from one to the other.
+    one number in both. A categorical one of n values has one column in the code, the
+    value, and n numbers in z, a point of the simplex: `groups` says which.
 
     Args:
         num_latents: L, at least 1.
         prior: p(z); None is the standard normal.
-        name: Of the Keras layer.
 
     Attributes:
-        posterior_type: The class of q(z|x), by which a prior whose KL has a closed
-            form for one family alone refuses others before the first step.
+        posterior_type: The class of the TFP distribution q(z|x), by which a prior whose
+            KL has a closed form for one family alone refuses others.
 
     Raises:
         ArgumentError: If the prior does not fit L or the family of posteriors.
@@ -48,13 +43,11 @@ class Latents(keras.layers.Layer):
 
     posterior_type: ClassVar[type[tfd.Distribution]] = tfd.Distribution
 
-    def __init__(
-        self, num_latents: int, prior: Prior | None = None, name: str | None = None
-    ) -> None:
-        super().__init__(name=name)
+    def __init__(self, num_latents: int, prior: Prior | None = None) -> None:
+        super().__init__()
         self.num_latents = checks.integer(num_latents, "num_latents", at_least=1)
         self.prior = StandardNormalPrior() if prior is None else prior
-        checks.require_type(self.prior, Prior, "prior", "Pass a latents.Prior.")
+        checks.require_type(self.prior, Prior, "prior", "Pass a priors.Prior.")
         self.prior.check_posterior(self.posterior_type)
         self.prior.build((None, self.num_latents))
         self.built = True
@@ -64,10 +57,18 @@ class Latents(keras.layers.Layer):
         """How many numbers the encoder emits per image."""
         raise NotImplementedError
 
+    def posterior(self, parameters: tf.Tensor) -> Posterior:
+        """Turns the encoder's output [B, num_parameters] into q(z|x).
+
+        The distribution is float32 whatever the encoder's precision: bfloat16 has no
+        Cholesky, and a KL in it is wrong in the third digit.
+        """
+        raise NotImplementedError
+
     @property
-    def num_decoded(self) -> int:
-        """D, how many numbers the decoder takes."""
-        return self.groups[-1].stop
+    def columns(self) -> tuple[CodeColumn, ...]:
+        """What each column of the code is."""
+        return tuple(CodeColumn(f"z{i}") for i in range(self.num_latents))
 
     @property
     def groups(self) -> tuple[slice, ...]:
@@ -77,90 +78,59 @@ class Latents(keras.layers.Layer):
         return tuple(slice(*pair) for pair in itertools.pairwise(ends))
 
     @property
+    def num_decoded(self) -> int:
+        """D, how many numbers the decoder takes."""
+        return self.groups[-1].stop
+
+    @property
     def kl_names(self) -> tuple[str, ...]:
-        """The keys of what `kl` returns."""
+        """The keys of what `Posterior.kl` returns."""
         return self.prior.kl_names
 
     @property
     def kl_bounds(self) -> Mapping[str, float]:
-        """The most nats of those parts of `kl` that have a bound."""
-        return {}
-
-    @property
-    def columns(self) -> tuple[CodeColumn, ...]:
-        """What each column of the code is."""
-        return tuple(CodeColumn(f"z{i}") for i in range(self.num_latents))
-
-    def posterior(self, parameters: tf.Tensor) -> tfd.Distribution:
-        """Turns the encoder's output [B, num_parameters] into q(z|x).
-
-        The distribution is float32 whatever the encoder's precision: bfloat16 has no
-        Cholesky, and a KL in it is wrong in the third digit.
-        """
-        raise NotImplementedError
-
-    def marginal_posterior(self, posterior: tfd.Distribution) -> tfd.Distribution:
-        """Returns q(z_i|x) of each latent, batch shape [B, L], scalar events.
-
-        What is asked of it is `log_prob`, from z [..., D] to [..., L].
-        """
-        raise NotImplementedError
+        """The most nats of those parts of the KL that have a bound."""
+        return self.prior.kl_bounds
 
     def continuous(self, z: tf.Tensor) -> tf.Tensor:
-        """Returns the numbers of z [..., D] that have an order, [..., M].
+        """Returns the numbers of the continuous latents, [..., M], of z [..., D]."""
+        pairs = zip(self.columns, self.groups, strict=True)
+        places = [group.start for c, group in pairs if c.num_values is None]
+        if len(places) == self.num_decoded:
+            return z
+        return tf.gather(z, tf.constant(places, tf.int32), axis=-1)
 
-        They are those of the M continuous latents: for covariances and the like.
+    def to_decoder_input(self, codes: tf.Tensor) -> tf.Tensor:
+        """Maps codes [..., L] to what the decoder takes, [..., D].
+
+        The values of categorical latents become one-hot vectors.
         """
-        return z
-
-    def posterior_mean(self, posterior: tfd.Distribution) -> tf.Tensor:
-        """Returns the mean mu(x) of the continuous latents, [B, M]."""
-        return posterior.mean()
-
-    def posterior_covariance(self, posterior: tfd.Distribution) -> tf.Tensor:
-        """Returns the covariance S(x) of the continuous latents, [B, M, M]."""
-        return posterior.covariance()
-
-    def code(self, posterior: tfd.Distribution) -> tf.Tensor:
-        """Returns the deterministic code [B, L] that metrics use.
-
-        The mean of a continuous latent, the most probable value of a categorical one.
-        """
-        return posterior.mean()
-
-    def code_stddev(self, posterior: tfd.Distribution) -> tf.Tensor:
-        """Returns the standard deviation of each latent, [B, L].
-
-        That of a categorical one with probabilities p is its one-hot vector's in all,
-        sqrt(1 - sum_k p_k^2): 0 where it is certain.
-        """
-        return posterior.stddev()
-
-    def probabilities(self, posterior: tfd.Distribution) -> Mapping[str, tf.Tensor]:
-        """Returns the probabilities [B, n] of each categorical latent, by its name."""
-        del posterior
-        return {}
-
-    def information(self, posterior: tfd.Distribution, z: tf.Tensor) -> tf.Tensor:
-        """Returns log q(z_i|x) - log p(z_i) of each latent, [B, L], in nats.
-
-        Its mean over z ~ p(z) and images x made of them bounds the mutual information
-        I(z_i; x) from below (Barber & Agakov, 2003).
-
-        Args:
-            posterior: q(z|x) of the images.
-            z: [B, D] that they were made of, categorical ones one-hot.
-        """
-        prior = self.prior.marginals().log_prob(z)
-        return self.marginal_posterior(posterior).log_prob(z) - prior
-
-    def decoded(self, codes: tf.Tensor) -> tf.Tensor:
-        """Maps codes [..., L] to what the decoder takes, [..., D]."""
-        return codes
+        if not any(column.num_values for column in self.columns):
+            return codes
+        parts = []
+        for i, column in enumerate(self.columns):
+            part = codes[..., i : i + 1]
+            if column.num_values:
+                value = tf.cast(tf.round(part[..., 0]), tf.int32)
+                part = tf.one_hot(value, column.num_values)
+            parts.append(part)
+        return tf.concat(parts, axis=-1)
 
     def to_codes(self, z: tf.Tensor) -> tf.Tensor:
-        """Maps samples z [..., D] to codes [..., L]."""
-        return z
+        """Maps samples z [..., D] to codes [..., L].
+
+        Points of a simplex become their nearest corner.
+        """
+        if not any(column.num_values for column in self.columns):
+            return z
+        pairs = zip(self.columns, self.groups, strict=True)
+        parts = [
+            tf.cast(tf.argmax(z[..., group], axis=-1), tf.float32)
+            if column.num_values
+            else z[..., group.start]
+            for column, group in pairs
+        ]
+        return tf.stack(parts, axis=-1)
 
     def validate_codes(self, codes: np.ndarray) -> np.ndarray:
         """Returns codes as float32 [N, L] after checking them against `columns`.
@@ -185,19 +155,3 @@ class Latents(keras.layers.Layer):
                 "It has no order: nothing lies between two values or beyond them.",
             )
         return codes
-
-    def kl(
-        self, posterior: tfd.Distribution, sample: tf.Tensor, seed: tf.Tensor
-    ) -> Mapping[str, tf.Tensor]:
-        """Returns the named parts of KL(q(z|x) || p(z)), each [B], in nats."""
-        return self.prior.kl(posterior, sample, seed)
-
-    def marginal_kl(self, posterior: tfd.Distribution, sample: tf.Tensor) -> tf.Tensor:
-        """Returns KL(q(z_i|x) || p(z_i)) of each latent, [B, L], in nats.
-
-        Where q(z|x) and p(z) are products over the latents the sum over i is the KL;
-        elsewhere it is not. Where TFP has no closed form (a Student-t marginal) it is
-        the one-sample estimate, to be averaged over many images.
-        """
-        marginals = self.marginal_posterior(posterior)
-        return kl_or_monte_carlo(marginals, self.prior.marginals(), sample)

@@ -7,6 +7,7 @@ import tensorflow_probability as tfp
 
 from tf_disentangle import checks
 from tf_disentangle.latents.base import Latents
+from tf_disentangle.latents.posterior import GaussianPosterior
 from tf_disentangle.priors.base import Prior
 
 tfd = tfp.distributions
@@ -33,7 +34,12 @@ class GaussianLatents(Latents):
         num_latents: L, at least 1.
         covariance: "diagonal", "full" or "identity".
         prior: p(z); None is the standard normal.
-        name: Of the Keras layer.
+
+    Example:
+        >>> import tf_disentangle as td
+        >>> latents = td.latents.GaussianLatents(10)
+        >>> latents.num_parameters  # What the encoder emits for each image.
+        20
     """
 
     posterior_type = tfd.MultivariateNormalLinearOperator
@@ -43,9 +49,8 @@ class GaussianLatents(Latents):
         num_latents: int = 10,
         covariance: str = "diagonal",
         prior: Prior | None = None,
-        name: str | None = None,
     ) -> None:
-        super().__init__(num_latents, prior, name)
+        super().__init__(num_latents, prior)
         self.covariance = checks.one_of(covariance, COVARIANCES, "covariance")
 
     @property
@@ -56,8 +61,13 @@ class GaussianLatents(Latents):
             size + {"diagonal": size, "full": size**2, "identity": 0}[self.covariance]
         )
 
-    def posterior(self, parameters: tf.Tensor) -> tfd.Distribution:
+    def posterior(self, parameters: tf.Tensor) -> GaussianPosterior:
         """Turns the encoder's output [B, num_parameters] into q(z|x)."""
+        return GaussianPosterior(self, self._gaussian(parameters))
+
+    def _gaussian(
+        self, parameters: tf.Tensor
+    ) -> tfd.MultivariateNormalDiag | tfd.MultivariateNormalTriL:
         size = self.num_latents
         parameters = tf.cast(parameters, tf.float32)
         loc, rest = parameters[:, :size], parameters[:, size:]
@@ -70,7 +80,3 @@ class GaussianLatents(Latents):
         tril = tf.linalg.set_diag(tril, diagonal)
         covariance = tf.matmul(tril, tril, transpose_b=True) + _JITTER * tf.eye(size)
         return tfd.MultivariateNormalTriL(loc, tf.linalg.cholesky(covariance))
-
-    def marginal_posterior(self, posterior: tfd.Distribution) -> tfd.Distribution:
-        """Returns q(z_i|x) of each latent, batch shape [B, L], scalar events."""
-        return tfd.Normal(posterior.mean(), posterior.stddev())

@@ -1,4 +1,4 @@
-"""Latents whose posterior is a product of location-scale laws other than the normal.
+"""Latents whose posterior is a product over the latents, and not normal.
 
     q(z|x) = prod_i 1/s_i(x) f((z_i - m_i(x)) / s_i(x))
 
@@ -14,6 +14,7 @@ import tensorflow_probability as tfp
 
 from tf_disentangle import checks
 from tf_disentangle.latents.base import Latents
+from tf_disentangle.latents.posterior import IndependentPosterior
 from tf_disentangle.priors.base import Prior
 
 tfd = tfp.distributions
@@ -33,7 +34,6 @@ class LocationScaleLatents(Latents):
         df: Degrees of freedom of "student_t", greater than 2, so that q(z|x) has a
             variance; None for the other families.
         prior: p(z); None is the standard normal.
-        name: Of the Keras layer.
     """
 
     posterior_type = tfd.Independent
@@ -44,23 +44,23 @@ class LocationScaleLatents(Latents):
         family: str = "laplace",
         df: float | None = None,
         prior: Prior | None = None,
-        name: str | None = None,
     ) -> None:
-        super().__init__(num_latents, prior, name)
+        super().__init__(num_latents, prior)
         self.family = checks.one_of(family, FAMILIES, "family")
         if family == "student_t":
             remedy = "Without a variance there is no deviation to report."
             self.df = checks.real(df, "df", above=2.0, remedy=remedy)
         else:
-            remedy = "Only family = 'student_t' has degrees of freedom."
+            remedy = "Only the family 'student_t' has degrees of freedom."
             checks.require(df is None, "df", f"be None for {family}", df, remedy)
+            self.df = None
 
     @property
     def num_parameters(self) -> int:
         """How many numbers the encoder emits per image."""
         return 2 * self.num_latents
 
-    def posterior(self, parameters: tf.Tensor) -> tfd.Distribution:
+    def posterior(self, parameters: tf.Tensor) -> IndependentPosterior:
         """Turns the encoder's output [B, num_parameters] into q(z|x)."""
         loc, log_scale = tf.split(tf.cast(parameters, tf.float32), 2, axis=-1)
         scale = tf.exp(log_scale)
@@ -70,12 +70,4 @@ class LocationScaleLatents(Latents):
             marginals = tfd.Logistic(loc, scale)
         else:
             marginals = tfd.StudentT(self.df, loc, scale)
-        return tfd.Independent(marginals, 1)
-
-    def marginal_posterior(self, posterior: tfd.Distribution) -> tfd.Distribution:
-        """Returns q(z_i|x) of each latent, batch shape [B, L], scalar events."""
-        return posterior.distribution
-
-    def posterior_covariance(self, posterior: tfd.Distribution) -> tf.Tensor:
-        """Returns the diagonal covariance of q(z|x), [B, L, L]."""
-        return tf.linalg.diag(posterior.variance())
+        return IndependentPosterior(self, tfd.Independent(marginals, 1))

@@ -30,7 +30,8 @@ from tf_disentangle.distributions import (
     rank_one,
 )
 from tf_disentangle.latents.gaussian import GaussianLatents
-from tf_disentangle.priors.mean_field import MeanFieldInverseWishartPrior
+from tf_disentangle.latents.posterior import GaussianPosterior
+from tf_disentangle.priors import MeanFieldInverseWishartPrior
 
 tfd = tfp.distributions
 
@@ -52,7 +53,6 @@ class MeanFieldLatents(GaussianLatents):
         num_latents: p, at least 1.
         covariance: Of q(z|x), "full" or "diagonal".
         prior: A `MeanFieldInverseWishartPrior`.
-        name: Of the Keras layer.
     """
 
     posterior_type = MeanFieldGaussian
@@ -62,7 +62,6 @@ class MeanFieldLatents(GaussianLatents):
         num_latents: int = 10,
         covariance: str = "full",
         prior: MeanFieldInverseWishartPrior | None = None,
-        name: str | None = None,
     ) -> None:
         checks.require(
             isinstance(prior, MeanFieldInverseWishartPrior),
@@ -71,23 +70,24 @@ class MeanFieldLatents(GaussianLatents):
             type(prior).__name__,
             "Use GaussianLatents with other priors.",
         )
-        super().__init__(num_latents, covariance, prior, name)
+        super().__init__(num_latents, covariance, prior)
 
     @property
     def num_parameters(self) -> int:
         """How many numbers the encoder emits per image."""
         return super().num_parameters + 1 + self.num_latents**2
 
-    def posterior(self, parameters: tf.Tensor) -> MeanFieldGaussian:
+    def posterior(self, parameters: tf.Tensor) -> GaussianPosterior:
         """Turns the encoder's output [B, num_parameters] into q(z|x), q(Sigma|x)."""
         count = super().num_parameters
-        gaussian = super().posterior(parameters[:, :count])
+        gaussian = self._gaussian(parameters[:, :count])
         rest = tf.cast(parameters[:, count:], tf.float32)
-        return MeanFieldGaussian(
+        distribution = MeanFieldGaussian(
             gaussian.loc,
             gaussian.scale.to_dense(),
             self._covariance_posterior(rest[:, 0], rest[:, 1:]),
         )
+        return GaussianPosterior(self, distribution)
 
     def _covariance_posterior(
         self, raw_df: tf.Tensor, raw: tf.Tensor

@@ -13,22 +13,21 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tf_disentangle import checks
+from tf_disentangle import checks, configs
 from tf_disentangle.interfaces import CodeColumn
 from tf_disentangle.latents.base import Latents
 from tf_disentangle.latents.categorical import CategoricalLatents
 from tf_disentangle.latents.gaussian import GaussianLatents
-from tf_disentangle.priors.categorical import Marginals
+from tf_disentangle.latents.posterior import Posterior
 from tf_disentangle.priors.product import JointPrior
 
 tfd = tfp.distributions
-
-_PARENTHESES = "In gin, write @Name() with its parentheses."
 
 
 class JointLatents(Latents):
@@ -38,7 +37,6 @@ class JointLatents(Latents):
         continuous: Any latent space with its prior; None is 10 diagonal Gaussian
             latents under N(0, I).
         discrete: None is one latent of 10 values.
-        name: Of the Keras layer.
     """
 
     posterior_type = tfd.Blockwise
@@ -47,22 +45,27 @@ class JointLatents(Latents):
         self,
         continuous: Latents | None = None,
         discrete: CategoricalLatents | None = None,
-        name: str | None = None,
     ) -> None:
         continuous = GaussianLatents() if continuous is None else continuous
         discrete = CategoricalLatents() if discrete is None else discrete
-        checks.require_type(continuous, Latents, "continuous", _PARENTHESES)
-        checks.require_type(discrete, CategoricalLatents, "discrete", _PARENTHESES)
+        remedy = "Pass an object, such as GaussianLatents(10)."
+        checks.require_type(continuous, Latents, "continuous", remedy)
+        remedy = "Pass an object, such as CategoricalLatents([10])."
+        checks.require_type(discrete, CategoricalLatents, "discrete", remedy)
         kinds = {column.kind for column in continuous.columns}
         rule, remedy = "have no categorical latents", "Name all of them in discrete."
-        found = type(continuous).__name__
-        checks.require(kinds == {"continuous"}, "continuous", rule, found, remedy)
+        received = type(continuous).__name__
+        checks.require(kinds == {"continuous"}, "continuous", rule, received, remedy)
         super().__init__(
             continuous.num_latents + discrete.num_latents,
-            JointPrior(continuous, discrete),
-            name,
+            JointPrior(continuous.prior, discrete.prior),
         )
         self.parts = (continuous, discrete)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments as JSON holds them."""
+        names = ("continuous", "discrete")
+        return dict(zip(names, map(configs.serialize, self.parts), strict=True))
 
     @property
     def num_parameters(self) -> int:
@@ -70,72 +73,76 @@ class JointLatents(Latents):
         return sum(part.num_parameters for part in self.parts)
 
     @property
-    def kl_bounds(self) -> Mapping[str, float]:
-        """Those of the categorical latents."""
-        return self.parts[1].kl_bounds
-
-    @property
     def columns(self) -> tuple[CodeColumn, ...]:
         """What each column of the code is."""
         return self.parts[0].columns + self.parts[1].columns
 
-    def posterior(self, parameters: tf.Tensor) -> tfd.Distribution:
+    def posterior(self, parameters: tf.Tensor) -> ProductPosterior:
         """Turns the encoder's output [B, num_parameters] into q(z, c|x)."""
         sizes = [part.num_parameters for part in self.parts]
         pairs = zip(self.parts, tf.split(parameters, sizes, axis=-1), strict=True)
-        return tfd.Blockwise([part.posterior(raw) for part, raw in pairs])
+        return ProductPosterior(self, [part.posterior(raw) for part, raw in pairs])
 
-    def marginal_posterior(self, posterior: tfd.Distribution) -> Marginals:
-        """Returns q of each latent; its `log_prob` maps [..., D] to [..., L]."""
-        pairs = zip(self.parts, posterior.distributions, strict=True)
-        marginals = [part.marginal_posterior(q) for part, q in pairs]
-        return Marginals(marginals, self.prior.sizes)
 
-    def continuous(self, z: tf.Tensor) -> tf.Tensor:
-        """Returns the numbers of the continuous latents, [..., M]."""
-        return z[..., : self.prior.sizes[0]]
+class ProductPosterior(Posterior):
+    """The product of the posteriors of several latent spaces side by side.
 
-    def posterior_mean(self, posterior: tfd.Distribution) -> tf.Tensor:
+    Args:
+        latents: The joint latent space, whose KL has the parts of all, in order.
+        parts: Posteriors, each of its own latent space.
+    """
+
+    def __init__(self, latents: Latents, parts: Sequence[Posterior]) -> None:
+        super().__init__(latents, tfd.Blockwise([part.distribution for part in parts]))
+        self.parts = tuple(parts)
+
+    def _pairs(self, z: tf.Tensor) -> zip[tuple[Posterior, tf.Tensor]]:
+        """Returns each part with its numbers of z [..., D]."""
+        sizes = [part.latents.num_decoded for part in self.parts]
+        return zip(self.parts, tf.split(z, sizes, axis=-1), strict=True)
+
+    def marginal_log_prob(self, z: tf.Tensor) -> tf.Tensor:
+        """Returns the log-density of each latent, [..., B, L], in nats."""
+        return _concat(part.marginal_log_prob(value) for part, value in self._pairs(z))
+
+    def code(self) -> tf.Tensor:
+        """Returns the codes side by side, [B, L]."""
+        return _concat(part.code() for part in self.parts)
+
+    def mean(self) -> tf.Tensor:
         """Returns the mean of the continuous latents, [B, M]."""
-        return self.parts[0].posterior_mean(posterior.distributions[0])
+        return _concat(part.mean() for part in self.parts)
 
-    def posterior_covariance(self, posterior: tfd.Distribution) -> tf.Tensor:
-        """Returns the covariance of the continuous latents, [B, M, M]."""
-        return self.parts[0].posterior_covariance(posterior.distributions[0])
+    def covariance(self) -> tf.Tensor:
+        """Returns the covariance of the continuous latents, [B, M, M], by blocks."""
+        operator = tf.linalg.LinearOperatorFullMatrix
+        blocks = [operator(part.covariance()) for part in self.parts]
+        return tf.linalg.LinearOperatorBlockDiag(blocks).to_dense()
 
-    def code(self, posterior: tfd.Distribution) -> tf.Tensor:
-        """Returns means, then most probable values, [B, L]."""
-        pairs = zip(self.parts, posterior.distributions, strict=True)
-        return tf.concat([part.code(q) for part, q in pairs], axis=-1)
-
-    def code_stddev(self, posterior: tfd.Distribution) -> tf.Tensor:
+    def stddev(self) -> tf.Tensor:
         """Returns the standard deviation of each latent, [B, L]."""
-        pairs = zip(self.parts, posterior.distributions, strict=True)
-        return tf.concat([part.code_stddev(q) for part, q in pairs], axis=-1)
+        return _concat(part.stddev() for part in self.parts)
 
-    def probabilities(self, posterior: tfd.Distribution) -> Mapping[str, tf.Tensor]:
+    def probabilities(self) -> Mapping[str, tf.Tensor]:
         """Returns the probabilities [B, n] of each categorical latent, by its name."""
-        return self.parts[1].probabilities(posterior.distributions[1])
+        return dict(
+            pair for part in self.parts for pair in part.probabilities().items()
+        )
 
-    def information(self, posterior: tfd.Distribution, z: tf.Tensor) -> tf.Tensor:
-        """Returns log q - log p of each latent, [B, L], in nats."""
-        values = tf.split(z, self.prior.sizes, axis=-1)
-        triples = zip(self.parts, posterior.distributions, values, strict=True)
-        return tf.concat([part.information(q, v) for part, q, v in triples], axis=-1)
+    def kl(self, sample: tf.Tensor, seed: tf.Tensor) -> Mapping[str, tf.Tensor]:
+        """Returns the named parts of the KL of all, each [B], in nats."""
+        named = [part.kl(z, seed) for part, z in self._pairs(sample)]
+        values = [value for parts in named for value in parts.values()]
+        return dict(zip(self.latents.kl_names, values, strict=True))
 
-    def decoded(self, codes: tf.Tensor) -> tf.Tensor:
-        """Maps codes [..., L] to what the decoder takes, [..., D]."""
-        sizes = [part.num_latents for part in self.parts]
-        pairs = zip(self.parts, tf.split(codes, sizes, axis=-1), strict=True)
-        return tf.concat([part.decoded(values) for part, values in pairs], axis=-1)
-
-    def to_codes(self, z: tf.Tensor) -> tf.Tensor:
-        """Maps samples z [..., D] to codes [..., L]."""
-        pairs = zip(self.parts, tf.split(z, self.prior.sizes, axis=-1), strict=True)
-        return tf.concat([part.to_codes(values) for part, values in pairs], axis=-1)
-
-    def marginal_kl(self, posterior: tfd.Distribution, sample: tf.Tensor) -> tf.Tensor:
+    def marginal_kl(self, sample: tf.Tensor) -> tf.Tensor:
         """Returns the KL of each latent, [B, L], in nats."""
-        values = tf.split(sample, self.prior.sizes, axis=-1)
-        triples = zip(self.parts, posterior.distributions, values, strict=True)
-        return tf.concat([part.marginal_kl(q, z) for part, q, z in triples], axis=-1)
+        return _concat(part.marginal_kl(z) for part, z in self._pairs(sample))
+
+    def information(self, z: tf.Tensor) -> tf.Tensor:
+        """Returns log q - log p of each latent, [B, L], in nats."""
+        return _concat(part.information(value) for part, value in self._pairs(z))
+
+
+def _concat(tensors: Iterable[tf.Tensor]) -> tf.Tensor:
+    return tf.concat(list(tensors), axis=-1)

@@ -1,43 +1,39 @@
 """Metrics of disentanglement: numpy in, a frozen record out, never TensorFlow.
 
-A metric is a function of arrays, `codes [N, L]` and `factors [N, K]`, or, where it has
-to draw by itself, of a `Dataset` and a callable `encode(images) -> codes`; the
+    metrics.mig_score(codes, factors)                       arrays
+    metrics.evaluate(data, encoder, ["mig", "factor_vae"])  a data set and an encoder
+
+A metric is a function of `codes [N, L]` and `factors [N, K]` with its `Input`; the
 choices that change its value stand in a named protocol (`docs/protocols.md`), and the
 name is part of the result.
 
-To add a metric: its file, its test, and one entry in `ARRAY_METRICS` or
-`SAMPLING_METRICS`. The closure test in `tests/contracts/test_metrics.py` then asks for
-the metric's properties.
+To add a metric: its file, its test, and one entry in `METRICS`. The closure test in
+`tests/contracts/test_metrics.py` then asks for the metric's properties.
 """
 
-import inspect
-from collections.abc import Callable
-from typing import Any
-
+from tf_disentangle.metrics.bounds import Bounds, FactorCodes, Noise
+from tf_disentangle.metrics.calls import calls_of, check_arguments
 from tf_disentangle.metrics.encoding import EncodedFactors
-from tf_disentangle.metrics.evaluation import (
-    Evaluation,
-    Spread,
-    evaluate,
-    evaluate_arrays,
-)
+from tf_disentangle.metrics.evaluation import evaluate, evaluate_arrays
 from tf_disentangle.metrics.intervals import (
     Interval,
     accuracy_interval,
     bootstrap_interval,
     mean_interval,
 )
-from tf_disentangle.metrics.on_dataset import (
-    chosen_names,
-    columns_for,
-    needs,
-    on_dataset,
+from tf_disentangle.metrics.loop import Evaluation, Refusal, Spread
+from tf_disentangle.metrics.metric import (
+    METRICS,
+    Input,
+    Metric,
+    named,
 )
 from tf_disentangle.metrics.protocol import (
     ARRAY_PROTOCOLS,
     BETA_VAE_PROTOCOLS,
     FACTOR_VAE_PROTOCOLS,
 )
+from tf_disentangle.metrics.sources import scored_factors
 from tf_disentangle.metrics.supervised.assignment import (
     AssignmentAccuracy,
     assignment_accuracy,
@@ -78,94 +74,90 @@ from tf_disentangle.metrics.supervised.unified import UnifiedScores, unified_sco
 from tf_disentangle.metrics.unsupervised.activity import ActiveUnits, active_units
 from tf_disentangle.metrics.unsupervised.aggregate import (
     AggregatePosteriorScores,
+    aggregate_posterior,
     aggregate_posterior_scores,
 )
 from tf_disentangle.metrics.unsupervised.correlation import (
     UnsupervisedScores,
     unsupervised_scores,
 )
+from tf_disentangle.metrics.unsupervised.evidence import log_evidence
 from tf_disentangle.metrics.unsupervised.hoyer import HoyerSparsity, hoyer_sparsity
 from tf_disentangle.metrics.unsupervised.udr import UDRScore, udr_score
 
-#: Metrics of arrays by name; `on_dataset` makes metrics of a data set of them.
-ARRAY_METRICS: dict[str, Callable[..., Any]] = {
-    "active_units": active_units,
-    "dci_score": dci_score,
-    "downstream_scores": downstream_scores,
-    "explicitness_score": explicitness_score,
-    "hoyer_sparsity": hoyer_sparsity,
-    "irs_score": irs_score,
-    "mig_score": mig_score,
-    "modularity_score": modularity_score,
-    "sap_score": sap_score,
-    "statistical_efficiency": statistical_efficiency,
-    "unified_scores": unified_scores,
-    "unsupervised_scores": unsupervised_scores,
-}
-
-#: Metrics that draw batches of their own: (dataset, encode, ...).
-SAMPLING_METRICS: dict[str, Callable[..., Any]] = {
-    "beta_vae_score": beta_vae_score,
-    "factor_vae_score": factor_vae_score,
-    "strong_downstream_score": strong_downstream_score,
-}
-
-#: Every metric as (dataset, encode, ...) -> result, by the name that configuration
-#: and records use. `metrics.mig_score` is the function of arrays and
-#: `METRICS["mig_score"]` that of a data set, which gin calls `@mig_score`.
-METRICS: dict[str, Callable[..., Any]] = {
-    **SAMPLING_METRICS,
-    **{name: on_dataset(metric) for name, metric in ARRAY_METRICS.items()},
-}
+METRICS.update(
+    (metric.name, metric)
+    for metric in (
+        Metric(active_units, Input.CODES),
+        Metric(aggregate_posterior, Input.ENCODER),
+        Metric(beta_vae_score, Input.VOTES),
+        Metric(dci_score, Input.SPLIT),
+        Metric(downstream_scores, Input.SPLIT),
+        Metric(explicitness_score, Input.SPLIT, seed_splits_only=True),
+        Metric(factor_vae_score, Input.VOTES),
+        Metric(hoyer_sparsity, Input.CODES),
+        Metric(irs_score, Input.CODES_AND_FACTORS),
+        Metric(log_evidence, Input.ENCODER),
+        Metric(mig_score, Input.CODES_AND_FACTORS, verbatim_latents=2),
+        Metric(modularity_score, Input.CODES_AND_FACTORS),
+        Metric(sap_score, Input.SPLIT, verbatim_latents=2, seed_splits_only=True),
+        Metric(statistical_efficiency, Input.SPLIT),
+        Metric(strong_downstream_score, Input.VOTES),
+        Metric(unified_scores, Input.SPLIT, verbatim_latents=2),
+        Metric(unsupervised_scores, Input.CODES),
+    )
+)
 
 #: The scores of the representations in the study of Locatello et al. (2019), and IRS of
 #: its library: what a model is usually compared by. The others fit many classifiers.
 STUDY: tuple[str, ...] = (
-    "beta_vae_score",
-    "dci_score",
-    "explicitness_score",
-    "factor_vae_score",
-    "irs_score",
-    "mig_score",
-    "modularity_score",
-    "sap_score",
-    "unsupervised_scores",
+    "beta_vae",
+    "dci",
+    "explicitness",
+    "factor_vae",
+    "irs",
+    "mig",
+    "modularity",
+    "sap",
+    "unsupervised",
 )
 
 #: Names of the protocols of each metric that has several.
 PROTOCOLS: dict[str, tuple[str, ...]] = {
-    "beta_vae_score": tuple(BETA_VAE_PROTOCOLS),
-    "factor_vae_score": tuple(FACTOR_VAE_PROTOCOLS),
-    "strong_downstream_score": tuple(ARRAY_PROTOCOLS),
-    **{
-        name: tuple(ARRAY_PROTOCOLS)
-        for name, metric in ARRAY_METRICS.items()
-        if "protocol" in inspect.signature(metric).parameters
-    },
+    name: tuple(ARRAY_PROTOCOLS)
+    for name, metric in METRICS.items()
+    if "protocol" in metric.options
+} | {
+    "beta_vae": tuple(BETA_VAE_PROTOCOLS),
+    "factor_vae": tuple(FACTOR_VAE_PROTOCOLS),
 }
 
 __all__ = [
-    "ARRAY_METRICS",
     "METRICS",
     "PROTOCOLS",
-    "SAMPLING_METRICS",
     "STUDY",
     "ActiveUnits",
     "AggregatePosteriorScores",
     "AssignmentAccuracy",
     "BetaVAEScore",
+    "Bounds",
     "DCIScore",
     "DownstreamScores",
     "EncodedFactors",
     "Evaluation",
     "ExplicitnessScore",
+    "FactorCodes",
     "FactorVAEScore",
     "HoyerSparsity",
     "IRSScore",
     "InferredProperty",
+    "Input",
     "Interval",
     "MIGScore",
+    "Metric",
     "ModularityScore",
+    "Noise",
+    "Refusal",
     "SAPScore",
     "Spread",
     "StatisticalEfficiency",
@@ -175,12 +167,13 @@ __all__ = [
     "UnsupervisedScores",
     "accuracy_interval",
     "active_units",
+    "aggregate_posterior",
     "aggregate_posterior_scores",
     "assignment_accuracy",
     "beta_vae_score",
     "bootstrap_interval",
-    "chosen_names",
-    "columns_for",
+    "calls_of",
+    "check_arguments",
     "dci_score",
     "downstream_scores",
     "evaluate",
@@ -190,12 +183,13 @@ __all__ = [
     "hoyer_sparsity",
     "inferred_property",
     "irs_score",
+    "log_evidence",
     "mean_interval",
     "mig_score",
     "modularity_score",
-    "needs",
-    "on_dataset",
+    "named",
     "sap_score",
+    "scored_factors",
     "split_objects",
     "statistical_efficiency",
     "strong_downstream_score",

@@ -1,20 +1,20 @@
-"""Encoding for the metrics that sample: each distinct image once.
+"""Encoding for the metrics of a data set: each distinct image once.
 
-Such a metric asks for up to two million images of a set that has fewer, so all factors
-are drawn first, the distinct ones are rendered and encoded, and each draw looks up its
-codes. For a deterministic set and encoder this gives the very codes that encoding every
-draw would give.
+A metric asks for up to two million images of a set that has fewer, so all factors are
+drawn first, the distinct ones are rendered and encoded, and each draw looks up its
+codes. For a deterministic set and encoder these are the codes of encoding every draw,
+up to the rounding of the encoder's matrix products, which may depend on the batch.
 
-Several metrics share the codes through `EncodedFactors`, which stands for `encode`:
-
-    encoded = EncodedFactors(dataset, encode)
-    factor_vae_score(dataset, encoded), beta_vae_score(dataset, encoded)
+Several metrics share the codes through `EncodedFactors`, which `evaluate` puts in the
+place of the encoder.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
+import sys
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -26,17 +26,15 @@ from tf_disentangle.checks import (
     message,
     require,
 )
-from tf_disentangle.interfaces import (
-    Dataset,
-    Encoder,
-    IndexedImages,
-    RandomEncoder,
-)
+from tf_disentangle.interfaces import Dataset, Encoder, PosteriorEncoder
+from tf_disentangle.metrics.samples import SMALL_FLOATS
 
 # Codes that are drawn at once from posteriors; bounds the memory.
 _ROWS_PER_DRAW = 2**14
+# Seconds of encoding from which on an estimate is printed.
+_LONG = 5.0
 
-#: Factors [M, K], distinct rows, to codes float32 [M, L].
+#: Positions [m] of what is to be encoded, to codes float32 [m, L].
 _Encode = Callable[[np.ndarray], np.ndarray]
 
 
@@ -63,78 +61,82 @@ class Encoding:
 
 
 class EncodedFactors:
-    """An encoder that remembers the codes of a grid set's images.
+    """An encoder that remembers the codes of a data set's images.
 
-    Given to a metric in place of `encode`, it encodes only what no metric before has
-    asked for; draws, scores and random streams are those of `encode` itself. Codes
-    are kept as float32 [M, L] with an index of the grid, 29 MB + 6 MB for all 737,280
-    images of dSprites and ten latents. Nothing is kept for a set that declares
-    "stochastic_images", with `encode_once=False`, or beyond `max_bytes`: then each
+    Given to a metric in place of the encoder, it encodes only what no metric before has
+    asked for; draws, scores and random streams are those of the encoder itself. Codes
+    are kept as float32 [M, L] with an index of the images, 29 MB + 3 MB for all 737,280
+    images of dSprites and ten latents. Nothing is kept for a set that renders at random
+    ("stochastic_images"), with `encode_once=False`, or beyond `max_bytes`: then each
     metric encodes for itself.
 
     Attributes:
-        encode: The encoder.
+        data: The data set.
+        encoder: The encoder.
         num_encoded: Images encoded and kept so far.
     """
 
     def __init__(
-        self, dataset: Dataset, encode: Encoder, *, max_bytes: int = 2**28
+        self, data: Dataset, encoder: Encoder, *, max_bytes: int = 2**28
     ) -> None:
         """Starts empty.
 
         Args:
-            dataset: The set whose factors will be encoded.
-            encode: Images uint8 [B, H, W, C] to codes [B, L], the same codes for the
+            data: The set whose images will be encoded.
+            encoder: Images uint8 [B, H, W, C] to codes [B, L], the same codes for the
                 same image.
             max_bytes: What may be kept, at least 0.
         """
-        require(
-            not isinstance(encode, EncodedFactors),
-            "encode",
-            "be an encoder, not another EncodedFactors",
-            type(encode).__name__,
-        )
-        self.dataset, self.encode = dataset, encode
+        rule = "be an encoder, not another EncodedFactors"
+        is_one = isinstance(encoder, EncodedFactors)
+        require(not is_one, "encoder", rule, type(encoder).__name__)
+        self.data, self.encoder = data, encoder
         self.max_bytes = integer(max_bytes, "max_bytes", at_least=0)
         self.num_encoded = 0
         self._codes = np.empty((0, 0), np.float32)
-        self._row: np.ndarray | None = None  # int32 [grid], -1 where not encoded
+        self._row: np.ndarray | None = None  # int32 [size], -1 where not encoded
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Encodes images without keeping anything."""
-        return self.encode(images)
+        return self.encoder(images)
 
-    def _look_up(self, factors: np.ndarray, encode: _Encode) -> Encoding | None:
-        """Codes of factors [n, K], encoding the missing; None beyond `max_bytes`."""
-        sizes = tuple(self.dataset.factor_sizes)
-        grid = math.prod(sizes)
-        if not self._may_keep(grid, 0) or grid > np.iinfo(np.int32).max:
+    def look_up(self, keys: np.ndarray, size: int, encode: _Encode) -> Encoding | None:
+        """Returns the codes of images, encoding the missing ones.
+
+        Args:
+            keys: Numbers of the images, int [n] in [0, size).
+            size: How many images there are.
+            encode: The codes of such numbers, [m, L].
+
+        Returns:
+            The codes; None where they would take more than `max_bytes`.
+        """
+        if not self._may_keep(size, 0) or size > np.iinfo(np.int32).max:
             return None
-        keys = np.ravel_multi_index(tuple(factors.T), sizes)
         if self._row is None:
-            self._row = np.full(grid, -1, np.int32)
-        wanted = np.zeros(grid, bool)
-        wanted[keys] = True
-        missing = np.flatnonzero(wanted & (self._row < 0))
+            self._row = np.full(size, -1, np.int32)
+        asked = np.zeros(size, bool)
+        asked[keys] = True
+        missing = np.flatnonzero(asked & (self._row < 0))
         total = self.num_encoded + len(missing)
-        if not self._may_keep(grid, total * self._codes.shape[1]):
+        if not self._may_keep(size, total * self._codes.shape[1]):
             return None
         if len(missing):
-            codes = encode(np.stack(np.unravel_index(missing, sizes), axis=1))
-            if not self._may_keep(grid, total * codes.shape[1]):
-                # The first codes, whose width nobody knew: all of them are new.
+            codes = encode(missing)
+            if not self._may_keep(size, total * codes.shape[1]):
+                # Before the first codes their number of latents is not known.
                 return Encoding(codes, np.searchsorted(missing, keys))
             self._keep(missing, codes)
         return Encoding(self._codes, self._row[keys])
 
-    def _may_keep(self, grid: int, num_numbers: int) -> bool:
-        return 4 * (grid + num_numbers) <= self.max_bytes
+    def _may_keep(self, size: int, num_numbers: int) -> bool:
+        return 4 * (size + num_numbers) <= self.max_bytes
 
     def _keep(self, keys: np.ndarray, codes: np.ndarray) -> None:
         if self.num_encoded:
             require(
                 codes.shape[1] == self._codes.shape[1],
-                "encode(images)",
+                "encoder(images)",
                 f"return {self._codes.shape[1]} latents as in its first call",
                 codes.shape[1],
             )
@@ -144,8 +146,8 @@ class EncodedFactors:
 
 
 def encode_factors(
-    dataset: Dataset,
-    encode: Encoder,
+    data: Dataset,
+    encoder: Encoder,
     factors: np.ndarray,
     *,
     rng: np.random.Generator,
@@ -156,16 +158,17 @@ def encode_factors(
     """Renders and encodes factors, each distinct row once.
 
     Args:
-        dataset: Where the images come from.
-        encode: Images uint8 [B, H, W, C] to codes [B, L]; an `EncodedFactors` of
-            the same set is asked for the codes that it has.
+        data: Where the images come from.
+        encoder: Images uint8 [B, H, W, C] to codes [B, L]; an `EncodedFactors` of the
+            same set is asked for the codes that it has. Of a sampling
+            `PosteriorEncoder` the posterior is taken once for each image, and a code is
+            drawn for each draw.
         factors: int [n, K], n at least 1.
         rng: Drives `render` where the set is stochastic; unused otherwise.
-        encode_once: False renders and encodes every draw anew, which a random
-            `encode` (codes sampled from the posterior) needs. None: once, unless
-            the set declares "stochastic_images". A `interfaces.RandomEncoder` is
-            always asked once, and its codes are drawn anew for each draw.
-        batch_size: Images per call of `encode`; the last call may be shorter.
+        encode_once: False renders and encodes every draw anew, which an encoder that is
+            itself random needs. None: once, unless the set declares
+            "stochastic_images".
+        batch_size: Images per call of the encoder; the last call may be shorter.
         progress: Whether to show a bar on stderr; None shows it on a terminal only.
 
     Returns:
@@ -175,99 +178,140 @@ def encode_factors(
         ArgumentError: If codes are not [B, L] or not finite, or an `EncodedFactors`
             belongs to another set.
     """
-    integer(batch_size, "encode_batch_size", at_least=1)
-    stochastic = "stochastic_images" in dataset.traits
-    cache = encode if isinstance(encode, EncodedFactors) else None
-    if cache is not None:
-        rule = "be the set that the EncodedFactors was made for"
-        require(cache.dataset is dataset, "dataset", rule, dataset)
-        encode = cache.encode
+    stochastic = "stochastic_images" in data.traits
+    if stochastic and "indexed_images" in data.traits and encode_once is not False:
+        rows = data.rows_of(factors, rng)
+        options = {"batch_size": batch_size, "progress": progress}
+        return encode_images(data, encoder, rows, rng=rng, **options)
+    encoder, cache = _unwrapped(data, encoder)
+    function, sampled = _function(encoder)
 
-    def encode_rows(rows: np.ndarray) -> np.ndarray:
-        return _encode_rows(dataset, encode, rows, rng, batch_size, progress)
+    def encode(rows: np.ndarray) -> np.ndarray:
+        def batch(part: slice) -> np.ndarray:
+            return function(data.render(rows[part], rng))
 
-    is_random = isinstance(encode, RandomEncoder)
-    numbered = stochastic and isinstance(dataset, IndexedImages)
-    if encode_once is None or is_random:
-        encode_once = numbered or not stochastic
-    if encode_once and numbered:
-        encoding = _encoded_rows_once(dataset, encode, factors, rng, batch_size)
-    elif not encode_once:
-        encoding = Encoding(encode_rows(factors), np.arange(len(factors)))
+        return _in_batches(batch, len(rows), batch_size, progress)
+
+    if encode_once is None or sampled:
+        encode_once = not stochastic
+    if not encode_once:
+        encoding = Encoding(encode(factors), np.arange(len(factors)))
     else:
-        encoding = _encoded_once(
-            dataset, None if stochastic else cache, factors, encode_rows
-        )
-    return _draw_codes(encoding, encode, rng) if is_random else encoding
+        sizes = tuple(data.factor_sizes)
+        encoding, grid = None, math.prod(sizes)
+        if cache is not None and not stochastic and grid <= np.iinfo(np.int32).max:
+            keys = np.ravel_multi_index(tuple(factors.T), sizes)
+            encoding = cache.look_up(
+                keys,
+                grid,
+                lambda k: encode(np.stack(np.unravel_index(k, sizes), axis=1)),
+            )
+        if encoding is None:
+            first, row = distinct_rows(factors, sizes)
+            encoding = Encoding(encode(factors[first]), row)
+    return draw_codes(encoding, encoder, rng) if sampled else encoding
 
 
-def _encoded_once(
-    dataset: Dataset,
-    cache: EncodedFactors | None,
-    factors: np.ndarray,
-    encode: _Encode,
+def encode_images(
+    data: Dataset,
+    encoder: Encoder,
+    rows: np.ndarray,
+    *,
+    rng: np.random.Generator,
+    encode_once: bool | None = None,
+    batch_size: int = 256,
+    progress: bool | None = None,
 ) -> Encoding:
-    """Codes of all draws, each distinct row encoded once, or never if it is known."""
+    """Encodes images of `data.images()`, each distinct one once.
+
+    Args:
+        data: Where the images come from.
+        encoder: As in `encode_factors`.
+        rows: Their numbers, int [n], n at least 1.
+        rng: Draws the codes of a sampling encoder.
+        encode_once: False encodes every draw anew.
+        batch_size: As in `encode_factors`.
+        progress: As in `encode_factors`.
+    """
+    encoder, cache = _unwrapped(data, encoder)
+    function, sampled = _function(encoder)
+    images = data.images()
+
+    def encode(chosen: np.ndarray) -> np.ndarray:
+        def batch(part: slice) -> np.ndarray:
+            return function(images[chosen[part]])
+
+        return _in_batches(batch, len(chosen), batch_size, progress)
+
+    if encode_once is False:
+        return Encoding(encode(rows), np.arange(len(rows)))
+    encoding = None
     if cache is not None:
-        encoding = cache._look_up(factors, encode)
-        if encoding is not None:
-            return encoding
-    first, row = distinct_rows(factors, dataset.factor_sizes)
-    return Encoding(encode(factors[first]), row)
+        encoding = cache.look_up(rows, len(data), encode)
+    if encoding is None:
+        chosen, row = np.unique(rows, return_inverse=True)
+        encoding = Encoding(encode(chosen), row.reshape(-1))
+    return draw_codes(encoding, encoder, rng) if sampled else encoding
 
 
-def _encoded_rows_once(
-    dataset: Dataset,
-    encode: Encoder,
-    factors: np.ndarray,
-    rng: np.random.Generator,
-    batch_size: int,
+def draw_codes(
+    parameters: Encoding, encoder: PosteriorEncoder, rng: np.random.Generator
 ) -> Encoding:
-    """Codes of all draws of a set that draws from given images, each encoded once."""
-    rows, row = np.unique(dataset.rows_of(factors, rng), return_inverse=True)
-    images, parts = dataset.images(), []
-    for start in range(0, len(rows), batch_size):
-        chosen = rows[start : start + batch_size]
-        parts.append(_finite_codes(encode(images[chosen]), len(chosen)))
-    return Encoding(np.concatenate(parts), row)
-
-
-def _draw_codes(
-    known: Encoding, encode: RandomEncoder, rng: np.random.Generator
-) -> Encoding:
-    """Draws a code for each draw from what is known of its image."""
-    count = len(known.row)
+    """Draws a code for each draw from the posterior of its image."""
+    count = len(parameters.row)
     starts = range(0, count, _ROWS_PER_DRAW)
-    parts = [encode.draw(known[i : i + _ROWS_PER_DRAW], rng) for i in starts]
-    codes = np.concatenate(parts)
-    return Encoding(_finite_codes(codes, count), np.arange(count))
+    parts = [encoder.draw(parameters[i : i + _ROWS_PER_DRAW], rng) for i in starts]
+    return Encoding(_finite_codes(np.concatenate(parts), count), np.arange(count))
 
 
-def _encode_rows(
-    dataset: Dataset,
-    encode: Encoder,
-    factors: np.ndarray,
-    rng: np.random.Generator,
+def _unwrapped(
+    data: Dataset, encoder: Encoder
+) -> tuple[Encoder, EncodedFactors | None]:
+    """Returns the encoder itself, and the cache that it came in."""
+    if not isinstance(encoder, EncodedFactors):
+        return encoder, None
+    rule = "be the set that the EncodedFactors was made for"
+    require(encoder.data is data, "data", rule, data)
+    return encoder.encoder, encoder
+
+
+def _function(encoder: Encoder) -> tuple[Encoder, bool]:
+    """Returns what is called with images, and whether codes are drawn from it."""
+    sampled = isinstance(encoder, PosteriorEncoder) and encoder.sampled
+    return (encoder.parameters if sampled else encoder), sampled
+
+
+def _in_batches(
+    encode: Callable[[slice], np.ndarray],
+    count: int,
     batch_size: int,
     progress: bool | None,
 ) -> np.ndarray:
-    """Codes of each row of factors [M, K], float32 [M, L]."""
+    """Codes of `count` images, float32 [count, L]; `encode` gives those of a slice."""
+    integer(batch_size, "encode_batch_size", at_least=1)
     codes: np.ndarray | None = None
     disable = None if progress is None else not progress
-    with tqdm(total=len(factors), desc="encode", unit="image", disable=disable) as bar:
-        for start in range(0, len(factors), batch_size):
-            chosen = factors[start : start + batch_size]
-            batch = _finite_codes(encode(dataset.render(chosen, rng)), len(chosen))
+    began, told = time.perf_counter(), progress is False
+    with tqdm(total=count, desc="encode", unit="image", disable=disable) as bar:
+        for start in range(0, count, batch_size):
+            stop = min(start + batch_size, count)
+            batch = _finite_codes(encode(slice(start, stop)), stop - start)
             if codes is None:
-                codes = np.empty((len(factors), batch.shape[1]), np.float32)
+                codes = np.empty((count, batch.shape[1]), np.float32)
             require(
                 batch.shape[1] == codes.shape[1],
-                "encode(images)",
+                "encoder(images)",
                 f"return {codes.shape[1]} latents as in its first call",
                 batch.shape[1],
             )
-            codes[start : start + len(chosen)] = batch
-            bar.update(len(chosen))
+            codes[start:stop] = batch
+            bar.update(stop - start)
+            if not told and start > 0:  # The first batch may compile the encoder.
+                told = True
+                seconds = (time.perf_counter() - began) / stop * count
+                if seconds > _LONG:
+                    text = f"  encoding {count:,} images, at most {seconds:.0f} s"
+                    tqdm.write(text, file=sys.stderr)
     return codes
 
 
@@ -291,7 +335,7 @@ def distinct_rows(
 def _finite_codes(codes: np.ndarray, num_images: int) -> np.ndarray:
     """Returns codes as float32 [num_images, L], all finite."""
     codes = np.asarray(codes)
-    name = "encode(images)"
+    name = "encoder(images)"
     require(
         codes.ndim == 2 and len(codes) == num_images and codes.shape[1] > 0,
         name,
@@ -299,6 +343,8 @@ def _finite_codes(codes: np.ndarray, num_images: int) -> np.ndarray:
         codes.shape,
         "Return the transpose." if codes.shape[1:] == (num_images,) else "",
     )
+    if codes.dtype.name in SMALL_FLOATS:
+        codes = codes.astype(np.float32)
     if not np.issubdtype(codes.dtype, np.number):
         raise ArgumentTypeError(message(name, "return numbers", codes.dtype.name))
     with np.errstate(over="ignore"):  # What overflows float32 is reported below.

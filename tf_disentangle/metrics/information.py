@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tf_disentangle.checks import integer
-from tf_disentangle.metrics.samples import relabelled
+from tf_disentangle.metrics.labels import relabelled
 
 
 def discretise(
@@ -32,7 +32,7 @@ def discretise(
     Args:
         codes: float [N, L], finite.
         num_bins: At least 1.
-        num_categories: As in `inputs.Samples`: a column with categories is used as it
+        num_categories: As in `samples.Samples`: a column with categories is used as it
             is. None takes all columns as continuous.
 
     Returns:

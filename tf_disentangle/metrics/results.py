@@ -18,40 +18,40 @@ MATRICES = {
 }
 
 
-def short_name(name: str) -> str:
-    """Returns what a metric is called in a hurry: "mig" for "mig_score"."""
+def display_name(name: str) -> str:
+    """Returns the short name of a metric: "mig" for "mig_score"."""
     return name.removesuffix("_scores").removesuffix("_score")
 
 
-def numbers(result: Any) -> dict[str, float]:
+def scalars(result: Any) -> dict[str, float]:
     """Returns the single numbers of a result, `score` first.
 
     Args:
         result: What a metric returned; one that is not a dataclass has only its score.
     """
-    found = {"score": float(result.score)}
+    values = {"score": float(result.score)}
     if not dataclasses.is_dataclass(result):
-        return found
+        return values
     for field in dataclasses.fields(result):
         value = getattr(result, field.name)
         if _is_number(value):
-            found[field.name] = float(value)
+            values[field.name] = float(value)
         elif isinstance(value, dict):
             inner = {k: v for k, v in value.items() if _is_number(v)}
-            found |= {f"{field.name}: {k}": float(v) for k, v in inner.items()}
-    return found
+            values |= {f"{field.name}: {k}": float(v) for k, v in inner.items()}
+    return values
 
 
 def matrices(result: Any, num_factors: int) -> dict[str, np.ndarray]:
     """Returns the matrices of latents and factors [L, K] of a result, by field."""
-    found = {}
-    for name in MATRICES:
-        value = getattr(result, name, None)
-        is_matrix = isinstance(value, np.ndarray) and value.ndim == 2
-        if is_matrix and value.shape[1] == num_factors:
-            found[name] = value
-    inner = getattr(result, "matrices", {})
-    return found | {name: m for name, m in inner.items() if m.shape[1] == num_factors}
+    fields = {name: getattr(result, name, None) for name in MATRICES}
+    # Those of `unified_scores` have a field of their own.
+    fields |= getattr(result, "matrices", {})
+    return {
+        name: value
+        for name, value in fields.items()
+        if isinstance(value, np.ndarray) and value.shape[1:] == (num_factors,)
+    }
 
 
 def as_row(results: dict[str, Any]) -> dict[str, Any]:
@@ -61,10 +61,45 @@ def as_row(results: dict[str, Any]) -> dict[str, Any]:
     """
     rows = {}
     for name, result in results.items():
+        if not dataclasses.is_dataclass(result):
+            rows[name] = scalars(result)
+            continue
         rows[name] = _plain(dataclasses.asdict(result))
         if hasattr(result, "factor_of_latent"):
             rows[name]["factor_of_latent"] = list(result.factor_of_latent)
     return rows
+
+
+def from_row(kind: type, row: dict[str, Any]) -> Any:
+    """Returns the result that `as_row` wrote, as a record of its type.
+
+    Arrays come back with NaN where there was no finite number.
+
+    Args:
+        kind: The dataclass.
+        row: By field.
+
+    Raises:
+        KeyError: If the row lacks a field.
+    """
+    values = {}
+    for field in dataclasses.fields(kind):
+        value = row[field.name]
+        if field.type == "np.ndarray":
+            value = _array(value)
+        elif field.type == "dict[str, np.ndarray]":
+            value = {name: _array(inner) for name, inner in value.items()}
+        elif str(field.type).startswith("tuple"):
+            value = tuple(value)
+        elif field.type == "float" and value is None:
+            value = math.nan
+        values[field.name] = value
+    return kind(**values)
+
+
+def _array(value: Any) -> np.ndarray:
+    array = np.array(value)
+    return array.astype(np.float64) if array.dtype == object else array
 
 
 def _is_number(value: Any) -> bool:

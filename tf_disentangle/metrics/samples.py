@@ -5,12 +5,13 @@ that all of them accept the same input and refuse it in the same words:
 
 - Codes are numbers, all finite, at most 1e60 in size (in float32 1e15), so that no
   product of variances overflows. float32 stays float32 (the edges of bins depend on
-  it), other types become float64. A constant latent is allowed.
+  it), shorter floats become float32, other types float64. A constant latent is allowed.
 - Codes that come without factors look transposed, and are refused, if there are ten
   times as many latents as rows, or more latents than rows and than 100.
-- Factors are whole numbers of any type, negative ones too. They are labels: each
-  factor's distinct values become 0, 1, ... in ascending order, over the train and the
-  test part together. Where a metric takes continuous factors they stay as they are.
+- Factors are whole numbers of any type, negative ones too, or text. They are labels:
+  each factor's distinct values become 0, 1, ... in ascending order, over the train and
+  the test part together. Where a metric takes continuous factors numbers stay as they
+  are. A pandas.DataFrame is taken column by column, with labels of any type.
 - A categorical column (`interfaces.CodeColumn.kind`) holds labels as a factor does.
 """
 
@@ -23,15 +24,22 @@ from typing import Any
 import numpy as np
 
 from tf_disentangle.checks import ArgumentTypeError, message, require, require_type
-from tf_disentangle.interfaces import CodeColumn
+from tf_disentangle.interfaces import CodeColumn, Dataset
+from tf_disentangle.metrics.labels import relabelled, with_labels
+from tf_disentangle.metrics.rows import (
+    ROWS_SPLIT,
+    require_row_per_image,
+    require_rows,
+    split_rows,
+)
 
 # Metrics multiply two variances in float64 and sum squares in the dtype of the codes.
 _LARGEST = {
     np.dtype(np.float64): np.float64(1e60),
     np.dtype(np.float32): np.float64(1e15),
 }
-# As many latents as that, and more than rows, are taken for images.
-_MANY_LATENTS, _LATENTS_PER_ROW = 100, 10
+#: Floats that numpy does not know, by name; they fit into float32.
+SMALL_FLOATS = frozenset({"bfloat16", "float8_e4m3fn", "float8_e5m2"})
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -50,6 +58,11 @@ class Samples:
     factors: np.ndarray
     num_values: tuple[int, ...]
     num_categories: tuple[int, ...]
+
+    def rows(self, chosen: np.ndarray) -> Samples:
+        """Returns some of the rows, with the labels of all."""
+        codes, factors = self.codes[chosen], self.factors[chosen]
+        return dataclasses.replace(self, codes=codes, factors=factors)
 
     @property
     def num_latents(self) -> int:
@@ -93,28 +106,48 @@ def check_samples(
 
 
 def check_split(
-    train_codes: Any,
-    train_factors: Any,
-    test_codes: Any,
-    test_factors: Any,
+    codes: Any,
+    factors: Any,
+    test_codes: Any = None,
+    test_factors: Any = None,
     *,
+    seed: int = 0,
     columns: Sequence[CodeColumn] | None = None,
     continuous_factors: bool = False,
-) -> tuple[Samples, Samples]:
+) -> tuple[Samples, Samples, str]:
     """Checks a train and a test part, labelled together.
 
-    A value that only one of the parts has keeps its own label.
+    A value that only one of the parts has keeps its own label. Without a test part the
+    given rows are split by the seed: two thirds to train, one third to test.
+
+    Args:
+        codes: Numbers [N, L], as in `check_samples`.
+        factors: As in `check_samples`.
+        test_codes: Codes of other images, [M, L]; None splits the rows.
+        test_factors: Factors of these, [M, K]; None exactly if `test_codes` is.
+        seed: Seed of the split, at least 0.
+        columns: As in `check_samples`.
+        continuous_factors: As in `check_samples`.
+
+    Returns:
+        Both parts, and what the protocol's name must add.
 
     Raises:
-        As `check_samples`, and ArgumentError where L or K differs between the parts.
+        As `check_samples`, and ArgumentError where L or K differs between the parts,
+        one half of a test part is missing, or fewer than 6 rows are to be split.
     """
-    train, test = _check(
-        [(train_codes, train_factors), (test_codes, test_factors)],
-        ["train_", "test_"],
-        columns,
-        continuous_factors,
-    )
-    return train, test
+    given = (test_codes is not None, test_factors is not None)
+    rule = "be passed both or neither"
+    require(len(set(given)) == 1, "test_codes and test_factors", rule, given)
+    options = (columns, continuous_factors)
+    if all(given):
+        pairs = [(codes, factors), (test_codes, test_factors)]
+        train, test = _check(pairs, ["", "test_"], *options)
+        return train, test, ""
+    (samples,) = _check([(codes, factors)], [""], *options)
+    rows = split_rows(np.arange(len(samples.codes)), seed)
+    train, test = (samples.rows(part) for part in rows)
+    return train, test, ROWS_SPLIT
 
 
 def check_codes(
@@ -145,47 +178,6 @@ def check_codes(
     is_category = categorical_columns(columns, codes.shape[1])
     (codes,), num_categories = _label_categories([codes], is_category, [argument])
     return codes, num_categories
-
-
-def require_row_per_image(codes: np.ndarray, argument: str) -> None:
-    """Raises `ArgumentError` if codes [N, L] without factors look like [L, N]."""
-    rows, width = codes.shape
-    transposed = width > max(rows, _MANY_LATENTS) or width >= _LATENTS_PER_ROW * rows
-    require(
-        rows < 2 or not transposed,  # Without rows something else is wrong.
-        argument,
-        "have shape [N, L], one row per image",
-        codes.shape,
-        f"They look transposed: pass {argument}.T; or give more images than latents.",
-    )
-
-
-def require_rows(
-    codes: np.ndarray, factors: np.ndarray, codes_name: str, factors_name: str
-) -> None:
-    """Raises `ArgumentError` unless codes [N, L] and factors [N, K] fit row by row."""
-    (rows, width), (other_rows, other_width) = codes.shape, factors.shape
-    both = f"Both look transposed: pass {codes_name}.T and {factors_name}.T."
-    if rows == other_rows:
-        # [L, N] and [K, N] with L = K agree in their rows, but no score is meant here.
-        transposed = width == other_width > rows
-        remedy = both
-    else:
-        transposed = True
-        remedy = "Row i of each belongs to image i."
-        if width == other_width:
-            remedy = both
-        elif width == other_rows:
-            remedy = f"The codes look transposed: pass {codes_name}.T."
-        elif rows == other_width:
-            remedy = f"The factors look transposed: pass {factors_name}.T."
-    require(
-        not transposed,
-        f"{codes_name} and {factors_name}",
-        "have shapes [N, L] and [N, K]",
-        f"{codes.shape} and {factors.shape}",
-        remedy,
-    )
 
 
 def categorical_columns(
@@ -240,16 +232,6 @@ def one_hot(samples: Samples) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(parts, axis=1), latent
 
 
-def relabelled(values: np.ndarray) -> tuple[np.ndarray, int]:
-    """Numbers the distinct values 0, 1, ... in ascending order.
-
-    Returns:
-        int64 labels of the shape of `values`, and how many there are.
-    """
-    distinct, labels = np.unique(values, return_inverse=True)
-    return labels.reshape(np.shape(values)).astype(np.int64, copy=False), len(distinct)
-
-
 def _check(
     pairs: list[tuple[Any, Any]],
     prefixes: list[str],
@@ -261,8 +243,9 @@ def _check(
     codes = [
         _number_matrix(pair[0], code_names[i], "L") for i, pair in enumerate(pairs)
     ]
+    tables = with_labels([pair[1] for pair in pairs], factor_names)
     factors = [
-        _number_matrix(pair[1], factor_names[i], "K") for i, pair in enumerate(pairs)
+        _number_matrix(table, factor_names[i], "K") for i, table in enumerate(tables)
     ]
     for i in range(len(pairs)):
         require_rows(codes[i], factors[i], code_names[i], factor_names[i])
@@ -290,15 +273,22 @@ def _check(
 
 def _number_matrix(array: Any, argument: str, axis: str) -> np.ndarray:
     """Returns finite numbers [N, axis]; floats as float32 or float64."""
+    if isinstance(array, Dataset):
+        remedy = "For a data set call metrics.evaluate(data, encoder, ['mig'])."
+        rule = f"be an array [N, {axis}]"
+        raise ArgumentTypeError(message(argument, rule, array, remedy))
     array = np.asarray(array)
+    if array.dtype.name in SMALL_FLOATS:
+        array = array.astype(np.float32)
     remedy = "Add an axis: array[:, np.newaxis]." if array.ndim == 1 else ""
     require(array.ndim == 2, argument, f"have shape [N, {axis}]", array.shape, remedy)
     is_number = np.issubdtype(array.dtype, np.integer) or np.issubdtype(
         array.dtype, np.floating
     )
     if not (is_number or array.dtype == np.bool_):
+        remedy = "Convert them: codes.astype(numpy.float32)." if axis == "L" else ""
         raise ArgumentTypeError(
-            message(argument, "hold real numbers", array.dtype.name)
+            message(argument, "hold real numbers", array.dtype.name, remedy)
         )
     require(len(array) >= 2, argument, "have at least 2 rows", array.shape)
     require(array.shape[1] >= 1, argument, "have at least 1 column", array.shape)
@@ -334,7 +324,10 @@ def _label_factors(
     """Relabels each factor over all parts."""
     for part, name in zip(parts, names, strict=True):
         if np.issubdtype(part.dtype, np.floating):
-            _require_whole(part, name, "factor ", "Give labels: bin or round them.")
+            remedy = (
+                "Number their values: numpy.unique(column, return_inverse=True)[1]."
+            )
+            _require_whole(part, name, "factor ", remedy)
     joined = np.concatenate(parts)
     labels = np.empty(joined.shape, np.int64)
     counts = []

@@ -6,51 +6,62 @@ it is trained is a subclass's own: `vae.py`, `factor_vae.py`, `infogan.py`.
 
 from __future__ import annotations
 
+import functools
+import os
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import keras
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tf_disentangle import checks
-from tf_disentangle.interfaces import Decode
-from tf_disentangle.latents import Latents
-from tf_disentangle.models.statistics import TermStatistics
+from tf_disentangle import checks, configs
+from tf_disentangle.interfaces import CodeColumn, Decode
+from tf_disentangle.latents import Latents, Posterior
+from tf_disentangle.models import serialization, wiring
+from tf_disentangle.models.endpoints import write_saved_model
+from tf_disentangle.models.fitting import FittableModel
+from tf_disentangle.models.images import as_float, as_uint8
 
 # Images per call when a whole array is encoded or decoded.
 _CHUNK = 250
 
 
-class LatentModel(keras.Model):
-    """An encoder and a decoder around a latent space, trained by `fit`.
+class LatentModel(FittableModel):
+    """An encoder and a decoder around a latent space, a Keras model in the full sense.
 
-    Batches are uint8 images [B, H, W, C], or int64 indices [B] into the images that
-    `load_images` gathers on the device. Images of one pixel are vectors: float32
-    [B, 1, 1, C], without bounds, and taken as they are.
+    Batches are uint8 images [B, H, W, C], floats in [0, 1], pairs of images and
+    anything, or int64 indices [B] into the images that `load_images` gathers on the
+    device. Images of one pixel are vectors: float32 [B, 1, 1, C], without bounds, and
+    taken as they are. `predict`, as a call of the model, reconstructs the images
+    through their deterministic codes; `evaluate` returns the terms of `row_names`.
 
-    A subclass gives `check`, `row_names`, `train_step`, `decode_tensor` and `validate`.
+    The networks may be functional, sequential or subclassed Keras models, built or not.
+    `model.encoder` used alone takes what it was made for: floats in [0, 1], unless its
+    input is declared uint8.
+
+    A subclass gives `check`, `row_names`, `train_step`, `decode_tensor` and
+    `held_out_terms`.
 
     Args:
-        encoder: Images [B, H, W, C] in [0, 1] -> [B, latents.num_parameters].
+        encoder: Images [B, H, W, C] in [0, 1], or uint8 if its input is declared so ->
+            [B, latents.num_parameters]; several outputs are put side by side.
         decoder: What is decoded -> [B, H, W, *].
         latents: The latent space with its prior.
-        objective: What to minimise; it has a `name` and a `least_batch`.
-        seed: Seed of every draw in training: step t's are folded from (seed, t,
-            replica), so no generator's state needs saving.
+        objective: What to minimise; it has a `name`.
+        seed: Seed of every draw, as `FittableModel`.
+        **options: Of `keras.Model`: `name`, `dtype`.
 
     Attributes:
-        num_examples: Number of training images, for terms about the aggregate
-            posterior; `training.prepare` sets it.
         batches_per_step: How many batches of images a step takes at once.
-        monitored: The validation term by which the best checkpoint is kept, the higher
-            the better; None keeps none.
-        per_latent: What `validate` says of each latent: "kl" or "information".
+        checkpoint_metric: The validation term by which the best checkpoint is kept, the
+            higher the better; None keeps none.
+        per_latent: What `validation` says of each latent: "kl" or "information".
     """
 
     batches_per_step = 1
-    monitored: ClassVar[str | None] = None
+    checkpoint_metric: ClassVar[str | None] = None
     per_latent: ClassVar[str] = "kl"
 
     def __init__(
@@ -60,54 +71,51 @@ class LatentModel(keras.Model):
         latents: Latents,
         objective: Any,
         seed: int = 0,
+        **options: Any,
     ) -> None:
-        super().__init__()
+        super().__init__(seed, **options)
+        self._is_named = options.get("name") is not None
         self.check(objective, latents)
+        decoded = wiring.one_output(
+            decoder, (self.num_decoder_inputs(decoder, latents),), "decoder"
+        )
+        self.image_shape = wiring.image_shape(
+            encoder, decoded, self.outputs_per_value(objective)
+        )
+        self.is_vector = checks.is_vector(self.image_shape)
+        num_outputs = wiring.num_outputs(encoder, self.image_shape)
         checks.require(
-            encoder.output_shape[-1] == latents.num_parameters,
+            num_outputs == latents.num_parameters,
             "encoder",
             f"emit {latents.num_parameters} numbers per image for these latents",
-            encoder.output_shape[-1],
+            num_outputs,
         )
-        self.image_shape = tuple(encoder.input_shape[1:])
-        self.is_vector = checks.is_vector(self.image_shape)
         self.encoder = encoder
         self.decoder = decoder
         self.latents = latents
         self.objective = objective
-        self.seed = checks.integer(seed, "seed", at_least=0)
-        self.statistics = TermStatistics(self.row_names)
-        self.load_images: Callable[[tf.Tensor], tf.Tensor] | None = None
-        self.num_examples: int | None = None
-        self._as_functions()
+        self.start_statistics()
         self.built = True
 
     def check(self, objective: Any, latents: Latents) -> None:
         """Raises `ArgumentError` if this model cannot train the objective."""
         raise NotImplementedError
 
-    def _as_functions(self) -> None:
-        """Compiles what metrics, pictures and the export call, one trace each.
+    def num_decoder_inputs(self, decoder: keras.Model, latents: Latents) -> int:
+        """Returns how many numbers the decoder takes.
 
-        Without AutoGraph, as `fit` and the export trace too.
+        Raises:
+            ArgumentError: If the decoder does not take as many.
         """
-        images = tf.TensorSpec([None, *self.image_shape], self.data_type)
-        codes = tf.TensorSpec([None, self.latents.num_latents], tf.float32)
-        self._encode = tf.function(
-            lambda x: self.latents.code(self.posterior(x)),
-            input_signature=[images],
-            autograph=False,
-        )
-        self._decode = tf.function(
-            self.decode_tensor, input_signature=[codes], autograph=False
-        )
-        self._probabilities = tf.function(
-            lambda x: tf.concat(
-                list(self.latents.probabilities(self.posterior(x)).values()), axis=-1
-            ),
-            input_signature=[images],
-            autograph=False,
-        )
+        shape, expected = wiring.input_shape(decoder), (latents.num_decoded,)
+        rule = f"take {latents.num_decoded} numbers for these latents"
+        checks.require(shape in (None, expected), "decoder", rule, shape)
+        return latents.num_decoded
+
+    def outputs_per_value(self, objective: Any) -> int:
+        """Returns how many numbers the decoder emits for each value of an image."""
+        del objective
+        return 1
 
     @property
     def data_type(self) -> tf.DType:
@@ -115,93 +123,70 @@ class LatentModel(keras.Model):
         return tf.float32 if self.is_vector else tf.uint8
 
     @property
-    def row_names(self) -> tuple[str, ...]:
-        """The scalars of a step, in the order of the records."""
-        raise NotImplementedError
-
-    @property
     def parts(self) -> dict[str, keras.layers.Layer]:
         """What is trained, by the name of its attribute."""
         return {n: getattr(self, n) for n in ("encoder", "decoder", "latents")}
 
+    @property
+    def columns(self) -> tuple[CodeColumn, ...]:
+        """What each column of the codes holds."""
+        return self.latents.columns
+
     # ---- Tensors in, tensors out.
 
-    def posterior(
-        self, images: tf.Tensor, training: bool = False
-    ) -> tfp.distributions.Distribution:
-        """Returns q(z|x) for images, uint8 or float32 in [0, 1]."""
-        return self.latents.posterior(self.encoder(as_float(images), training=training))
+    def posterior(self, images: tf.Tensor, training: bool = False) -> Posterior:
+        """Returns q(z|x) for images, uint8 or floats in [0, 1]."""
+        dtype = wiring.input_dtype(self.encoder)
+        if dtype != tf.float32 and images.dtype != tf.uint8:
+            images = tf.round(255.0 * as_float(images))
+        inputs = as_float(images) if dtype == tf.float32 else tf.cast(images, dtype)
+        return self.posterior_of(inputs, training)
+
+    def posterior_of(self, inputs: tf.Tensor, training: bool = False) -> Posterior:
+        """Returns q(z|x) for what the encoder itself takes."""
+        outputs = wiring.encoded(self.encoder, inputs, training)
+        return self.latents.posterior(outputs)
 
     def decode_tensor(self, codes: tf.Tensor) -> tf.Tensor:
         """Returns images of codes [B, L], float32 [B, H, W, C] in [0, 1]."""
         raise NotImplementedError
 
-    def validate(
-        self, images: tf.Tensor, seed: tf.Tensor, step: tf.Tensor
-    ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        """Returns (scalar terms by name, `per_latent` [L]) of held-out images."""
-        raise NotImplementedError
-
-    def monitors(self, images: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns further scalars of a batch, which depend on its size; none here."""
-        del images, seed
-        return {}
-
-    # ---- Keras.
-
     def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Returns the reconstruction through the deterministic code."""
-        return self.decode_tensor(self.latents.code(self.posterior(images, training)))
-
-    @property
-    def metrics(self) -> list[keras.metrics.Metric]:
-        """The statistics that `fit` resets at the start of an epoch."""
-        return [self.statistics]
-
-    def loaded(self, batch: tf.Tensor) -> tf.Tensor:
-        """Returns the images of a batch, which may be indices."""
-        return batch if self.load_images is None else self.load_images(batch)
-
-    @property
-    def steps_done(self) -> tf.Tensor:
-        """Number of steps that the weights have seen, int64 scalar."""
-        return tf.cast(self.optimizer.iterations.value, tf.int64)
-
-    @property
-    def descended(self) -> list[keras.Variable]:
-        """The variables that `optimizer` moves."""
-        return self.trainable_variables
-
-    @property
-    def optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
-        """All optimisers by the name of their attribute, once compiled."""
-        return {"optimizer": self.optimizer}
-
-    def build_optimizers(self) -> None:
-        """Makes the optimisers' variables, in the scope in which it is called."""
-        self.optimizer.build(self.descended)
+        return self.decode_tensor(self.posterior(images, training).code())
 
     # ---- Arrays in, arrays out.
 
     def encode(self, images: np.ndarray) -> np.ndarray:
-        """Maps uint8 images [N, H, W, C], or vectors, to codes, float32 [N, L]."""
-        images = self.checked(images)
-        return in_chunks(self._encode, images)
+        """Maps images [N, H, W, C], or vectors, to codes, float32 [N, L].
 
-    def checked(self, images: np.ndarray) -> np.ndarray:
-        """Returns images [N, H, W, C], or vectors, after checking that they fit."""
-        images = checks.images_or_vectors(images)
-        checks.require(
-            images.shape[1:] == self.image_shape,
-            "images",
-            f"have shape [N, {', '.join(map(str, self.image_shape))}]",
-            images.shape,
-        )
-        return images
+        Floats in [0, 1] are rounded to the 256 levels of uint8 first.
+        """
+        return in_chunks(self._encode, self.validate_images(images))
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """Maps codes [N, L] to images, float32 [N, H, W, C] in [0, 1], or vectors."""
         return in_chunks(self._decode, self.latents.validate_codes(codes))
+
+    def reconstruct(self, images: np.ndarray) -> np.ndarray:
+        """Maps images to float32 ones in [0, 1], or vectors, through their codes."""
+        return self.decode(self.encode(images))
+
+    def sample(self, n: int, seed: int = 0) -> np.ndarray:
+        """Draws images from the model, float32 [n, H, W, C] in [0, 1], or vectors.
+
+        Codes are drawn from the prior, with its hyperprior if it has one, beside the
+        noise of a generator that takes some; the images are the means of p(x|z).
+
+        Args:
+            n: How many, at least 1.
+            seed: Seed of the draws, at least 0.
+        """
+        n = checks.integer(n, "n", at_least=1)
+        seed = tf.constant([checks.integer(seed, "seed", at_least=0), 0], tf.int32)
+        code_seed, noise_seed = tfp.random.split_seed(seed, n=2, salt="sample")
+        codes = self.latents.to_codes(self.latents.prior.sample(n, code_seed))
+        return self.sampler(n, noise_seed)(codes.numpy())
 
     def sampler(self, count: int, seed: tf.Tensor) -> Decode:
         """Returns a decoder that holds what it draws beside the codes, if anything.
@@ -218,41 +203,154 @@ class LatentModel(keras.Model):
 
         Empty where all latents are continuous.
         """
-        names = [c.name for c in self.latents.columns if c.kind == "categorical"]
+        names = [c.name for c in self.columns if c.kind == "categorical"]
         if not names:
             return {}
-        together = in_chunks(self._probabilities, self.checked(images))
-        ends = np.cumsum([c.num_values for c in self.latents.columns if c.num_values])
+        together = in_chunks(self._probabilities, self.validate_images(images))
+        ends = np.cumsum([c.num_values for c in self.columns if c.num_values])
         parts = np.split(together, ends[:-1], axis=1)
         return dict(zip(names, parts, strict=True))
 
-    def reconstruct(self, images: np.ndarray) -> np.ndarray:
-        """Maps images to float32 ones in [0, 1], or vectors, through their codes."""
-        return self.decode(self.encode(images))
+    def validate_images(self, images: np.ndarray) -> np.ndarray:
+        """Returns images as uint8 [N, H, W, C], or vectors, after checking them."""
+        return as_uint8(images, self.image_shape)
+
+    def validation(
+        self, images: np.ndarray, seed: int
+    ) -> tuple[dict[str, float], np.ndarray]:
+        """Returns (the mean of each term, `per_latent` [L]) of held-out images.
+
+        The draws are the same at every call.
+
+        Args:
+            images: Held-out images [N, H, W, C] in random order, or an image array:
+                terms that depend on a batch are means over batches of 250.
+            seed: Seed of the draws.
+        """
+        totals, each = dict.fromkeys(self.row_names, 0.0), 0.0
+        for start in range(0, len(images), _CHUNK):
+            batch = self.validate_images(images[start : start + _CHUNK])
+            draws = tf.constant([seed, start], tf.int32)
+            terms, per_latent = self._held_out(batch, draws, self.steps_done)
+            weight = len(batch) / len(images)
+            totals = {k: v + weight * float(terms[k]) for k, v in totals.items()}
+            each = each + weight * per_latent.numpy()
+        return totals, each
+
+    def diagnostics(self, images: np.ndarray, seed: int) -> dict[str, float]:
+        """Returns further scalars of one batch of images, which depend on its size.
+
+        None here. Those that are not finite are left out.
+        """
+        del images, seed
+        return {}
+
+    # ---- Compiled functions, one trace each: without AutoGraph, as `fit` traces too.
+
+    @property
+    def images_spec(self) -> tf.TensorSpec:
+        """What the compiled functions take as images."""
+        return tf.TensorSpec([None, *self.image_shape], self.data_type)
+
+    @property
+    def codes_spec(self) -> tf.TensorSpec:
+        """What the compiled functions take as codes."""
+        return tf.TensorSpec([None, self.latents.num_latents], tf.float32)
+
+    @functools.cached_property
+    def _encode(self) -> Callable:
+        return as_graph(lambda x: self.posterior(x).code(), self.images_spec)
+
+    @functools.cached_property
+    def _decode(self) -> Callable:
+        return as_graph(self.decode_tensor, self.codes_spec)
+
+    @functools.cached_property
+    def _probabilities(self) -> Callable:
+        def probabilities(images: tf.Tensor) -> tf.Tensor:
+            parts = self.posterior(images).probabilities()
+            return tf.concat(list(parts.values()), axis=-1)
+
+        return as_graph(probabilities, self.images_spec)
+
+    @functools.cached_property
+    def _held_out(self) -> Callable:
+        return tf.function(self.held_out_terms, reduce_retracing=True, autograph=False)
+
+    def forget_traces(self) -> None:
+        """Drops the compiled functions that hold `num_examples`."""
+        super().forget_traces()
+        vars(self).pop("_held_out", None)
+
+    # ---- Saving.
+
+    def save(self, filepath: str | os.PathLike, *args: Any, **options: Any) -> None:
+        """Saves the model with its optimisers, as `keras.Model.save`.
+
+        Args:
+            filepath: With the suffix .keras; the older .h5 holds no such model.
+            *args: Of `keras.Model.save`.
+            **options: Of `keras.Model.save`.
+        """
+        rule = "end in .keras"
+        fits = not str(filepath).endswith((".h5", ".hdf5"))
+        checks.require(fits, "filepath", rule, str(filepath))
+        super().save(filepath, *args, **options)
+
+    def export(
+        self,
+        filepath: str | os.PathLike,
+        format: str = "tf_saved_model",
+        verbose: bool | None = None,
+    ) -> None:
+        """Writes a SavedModel with the endpoints encode, decode and reconstruct.
+
+        They are those of `serving.export`, which adds a version and writes aside.
+
+        Args:
+            filepath: The folder.
+            format: "tf_saved_model"; other formats are converted from it.
+            verbose: Whether to print the endpoints; None does.
+        """
+        checks.one_of(format, ("tf_saved_model",), "format")
+        write_saved_model(self, filepath, verbose is None or verbose)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments of the constructor as JSON."""
+        return {
+            "encoder": serialization.serialize_network(self.encoder),
+            "decoder": serialization.serialize_network(self.decoder),
+            "latents": configs.serialize(self.latents),
+            "objective": configs.serialize(self.objective),
+            "seed": self.seed,
+            "dtype": self.dtype_policy.name,
+            # One that Keras numbered says nothing of the model.
+            **({"name": self.name} if self._is_named else {}),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Returns a model of this config, with initial weights.
+
+        Raises:
+            CannotRebuildError: If it holds an object that only its user can make.
+        """
+        parts = {name: serialization.deserialize(v) for name, v in config.items()}
+        return cls(**parts)
+
+    def get_build_config(self) -> None:
+        """Returns None: a model is built when it is made.
+
+        Raises:
+            CannotRebuildError: If a network cannot be made again from its config, for
+                Keras asks this before it saves.
+        """
+        serialization.require_rebuildable(self.get_config())
 
 
-def as_float(images: tf.Tensor) -> tf.Tensor:
-    """Returns images as float32 in [0, 1]; uint8 is divided by 255 on the device.
-
-    Vectors are float32 and stay as they are.
-    """
-    if images.dtype == tf.uint8:
-        return tf.cast(images, tf.float32) / 255.0
-    return images
-
-
-def per_replica(loss: tf.Tensor) -> tf.Tensor:
-    """Returns a loss such that its gradients, summed over replicas, are their mean."""
-    return loss / tf.distribute.get_strategy().num_replicas_in_sync
-
-
-def step_seed(seed: int, step: tf.Tensor) -> tf.Tensor:
-    """Returns the int32 [2] seed of one training step on this replica."""
-    fold_in = tf.random.experimental.stateless_fold_in
-    context = tf.distribute.get_replica_context()
-    replica = 0 if context is None else context.replica_id_in_sync_group
-    per_step = fold_in(tf.constant([seed, 0], tf.int32), step)
-    return fold_in(per_step, replica)
+def as_graph(function: Callable, *specs: tf.TensorSpec) -> Callable:
+    """Returns a function of tensors of these specs that runs as one graph."""
+    return tf.function(function, input_signature=specs, autograph=False)
 
 
 def in_chunks(function: Callable[..., tf.Tensor], *arrays: np.ndarray) -> np.ndarray:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 
 from tf_disentangle import checks
+from tf_disentangle.interfaces import Dataset
 from tf_disentangle.latents import GaussianLatents, Latents
 from tf_disentangle.models.critic_training import CriticTraining
 from tf_disentangle.models.factor_vae import FactorVAE
 from tf_disentangle.models.infogan import InfoGAN
+from tf_disentangle.models.precision import PRECISIONS, warn_of_emulation
 from tf_disentangle.models.vae import VAE
 from tf_disentangle.networks import conv_decoder, conv_encoder, mlp_critic
 from tf_disentangle.objectives import (
@@ -20,152 +23,184 @@ from tf_disentangle.objectives import (
     infowgan_gp,
 )
 
-PRECISIONS = ("float32", "mixed_bfloat16")
-
 # Added to the seed of a critic: no other network's (seed, layer) can be the same.
 _CRITIC = 2**63
 
-_PARENTHESES = "In gin, write @Name() with its parentheses."
+#: What makes a network, or the network itself.
+Network = Callable[..., keras.Model] | keras.Model
+
 _WHOSE_OBJECTIVE = (
-    "In gin, write @Name() with its parentheses; @infogan() and @infowgan_gp() are for "
-    "the model @build_infogan, all others for @build_vae."
+    "infogan() and infowgan_gp() are for build_infogan, all others for build_vae."
 )
 
 
 def build_vae(
-    image_shape: tuple[int, int, int],
+    data: Dataset | Sequence[int],
     seed: int = 0,
     *,
-    latents: Latents | None = None,
+    latents: Latents | int | None = None,
     objective: Objective | None = None,
-    encoder: Callable[..., keras.Model] = conv_encoder,
-    decoder: Callable[..., keras.Model] = conv_decoder,
+    encoder: Network = conv_encoder,
+    decoder: Network = conv_decoder,
     precision: str = "float32",
-    critic: Callable[..., keras.Model] = mlp_critic,
+    critic: Network = mlp_critic,
     critic_training: CriticTraining | None = None,
 ) -> VAE:
     """Builds a VAE for images of one shape, or vectors (1, 1, C).
 
     It is a `FactorVAE`, with a critic, if a penalty of the objective needs one.
 
+    Example:
+        >>> import tf_disentangle as td
+        >>> objective = td.objectives.beta_tcvae(beta=6.0)
+        >>> model = td.models.build_vae((64, 64, 1), latents=8, objective=objective)
+        >>> model.sample(3).shape
+        (3, 64, 64, 1)
+
     Args:
-        image_shape: (H, W, C).
+        data: A data set, or the shape (H, W, C) of its images.
         seed: Seed of the initial weights and of all draws in training.
-        latents: Latent space with its prior; None is 10 latents, diagonal, N(0, I).
+        latents: Latent space with its prior, or a number of diagonal Gaussian latents
+            under N(0, I); None is 10 of those.
         objective: What to minimise; None is the ELBO.
-        encoder: Called as encoder(image_shape, num_outputs, dtype=, seed=).
+        encoder: Called as encoder(image_shape, num_outputs, dtype=, seed=); or a model,
+            which is taken as it is.
         decoder: Called as decoder(latents.num_decoded, image_shape, dtype=, seed=),
-            with as many times the image's channels as the likelihood asks for.
+            with as many times the image's channels as the likelihood asks for; or a
+            model.
         precision: "float32", or "mixed_bfloat16": networks compute in bfloat16 with
             float32 weights; distributions and losses stay in float32.
-        critic: Called as critic(num_inputs, dtype=, seed=), if one is needed.
+        critic: Called as critic(num_inputs, dtype=, seed=), if one is needed; or a
+            model.
         critic_training: How it is trained; None is five updates a step.
 
     Raises:
         ArgumentError: If a part does not fit another, or the images no network.
     """
-    image_shape = checks.image_shape(image_shape)
+    image_shape = _image_shape(data)
     _check_networks(image_shape, precision, encoder, decoder)
-    _check_makes("critic", critic, (1,), precision, "mlp_critic")
-    latents = GaussianLatents() if latents is None else latents
+    _check_makes("critic", critic, (1,), precision)
+    latents = _latents(latents)
     objective = elbo() if objective is None else objective
     training = CriticTraining() if critic_training is None else critic_training
     checks.require_type(objective, Objective, "objective", _WHOSE_OBJECTIVE)
-    _check_parts(latents, training)
+    checks.require_type(training, CriticTraining, "critic_training")
     *sides, channels = image_shape
     decoded = (*sides, channels * objective.likelihood.outputs_per_value)
     # Two seeds: with one, the layers of both networks would share their streams.
     parts = (
-        encoder(image_shape, latents.num_parameters, dtype=precision, seed=2 * seed),
-        decoder(latents.num_decoded, decoded, dtype=precision, seed=2 * seed + 1),
+        _made(encoder, image_shape, latents.num_parameters, precision, 2 * seed),
+        _made(decoder, latents.num_decoded, decoded, precision, 2 * seed + 1),
         latents,
         objective,
     )
     if not objective.critic_penalties:
         return VAE(*parts, seed)
-    network = critic(latents.num_decoded, dtype=precision, seed=seed + _CRITIC)
+    network = _made(critic, latents.num_decoded, precision, seed + _CRITIC)
     return FactorVAE(*parts, network, training, seed)
 
 
 def build_infogan(
-    image_shape: tuple[int, int, int],
+    data: Dataset | Sequence[int],
     seed: int = 0,
     *,
-    latents: Latents | None = None,
+    latents: Latents | int | None = None,
     objective: AdversarialObjective | None = None,
     num_noise: int = 62,
-    encoder: Callable[..., keras.Model] = conv_encoder,
-    decoder: Callable[..., keras.Model] = conv_decoder,
+    encoder: Network = conv_encoder,
+    decoder: Network = conv_decoder,
     precision: str = "float32",
-    critic: Callable[..., keras.Model] = conv_encoder,
+    critic: Network = conv_encoder,
     critic_training: CriticTraining | None = None,
 ) -> InfoGAN:
     """Builds an InfoGAN for images of one shape, or vectors (1, 1, C).
 
     Args:
-        image_shape: (H, W, C).
+        data: A data set, or the shape (H, W, C) of its images.
         seed: Seed of the initial weights and of all draws in training.
-        latents: The codes with their prior; None is 10 latents under N(0, I).
-        objective: The game; None is InfoWGAN-GP's.
+        latents: The codes with their prior, or a number of codes under N(0, I); None is
+            10 of those.
+        objective: The GAN's loss and the weight of information; None is InfoWGAN-GP's.
         num_noise: Numbers of noise beside the codes, at least 0; 62 is what Chen et al.
             take for MNIST.
-        encoder: Makes the recognition network, called as `build_vae`'s.
+        encoder: Makes the recognition network, called as `build_vae`'s; or a model.
         decoder: Makes the generator, called as decoder(numbers, image_shape, dtype=,
-            seed=).
+            seed=); or a model.
         precision: As `build_vae`.
-        critic: Called as critic(image_shape, 1, dtype=, seed=).
+        critic: Called as critic(image_shape, 1, dtype=, seed=); or a model.
         critic_training: How it is trained; None is five updates a step.
 
     Raises:
         ArgumentError: If a part does not fit another, or the images no network.
     """
-    image_shape = checks.image_shape(image_shape)
+    image_shape = _image_shape(data)
     _check_networks(image_shape, precision, encoder, decoder)
-    _check_makes("critic", critic, (image_shape, 1), precision, "conv_encoder")
+    _check_makes("critic", critic, (image_shape, 1), precision)
     checks.integer(num_noise, "num_noise", at_least=0)
-    latents = GaussianLatents() if latents is None else latents
+    latents = _latents(latents)
     objective = infowgan_gp() if objective is None else objective
     training = CriticTraining() if critic_training is None else critic_training
     checks.require_type(objective, AdversarialObjective, "objective", _WHOSE_OBJECTIVE)
-    _check_parts(latents, training)
+    checks.require_type(training, CriticTraining, "critic_training")
     inputs = latents.num_decoded + num_noise
     return InfoGAN(
-        encoder(image_shape, latents.num_parameters, dtype=precision, seed=2 * seed),
-        decoder(inputs, image_shape, dtype=precision, seed=2 * seed + 1),
+        _made(encoder, image_shape, latents.num_parameters, precision, 2 * seed),
+        _made(decoder, inputs, image_shape, precision, 2 * seed + 1),
         latents,
         objective,
-        critic(image_shape, 1, dtype=precision, seed=seed + _CRITIC),
+        _made(critic, image_shape, 1, precision, seed + _CRITIC),
         training,
         seed,
     )
 
 
+def _image_shape(data: Dataset | Sequence[int]) -> tuple[int, int, int]:
+    """Returns the shape of a data set's images, or the shape itself, checked."""
+    shape = data.image_shape if isinstance(data, Dataset) else data
+    return checks.image_shape(shape)
+
+
+def _latents(latents: Latents | int | None) -> Latents:
+    """Returns the latent space, made if a number or nothing was given."""
+    if latents is None:
+        return GaussianLatents()
+    if isinstance(latents, int) and not isinstance(latents, bool):
+        return GaussianLatents(latents)
+    remedy = "Pass a latent space such as GaussianLatents(10), or a number."
+    checks.require_type(latents, Latents, "latents", remedy)
+    return latents
+
+
+def _made(network: Network, *arguments: Any) -> keras.Model:
+    """Returns the network, made if a function was given.
+
+    Args:
+        network: The function or the network.
+        *arguments: Of the function; the last two are its `dtype` and its `seed`.
+    """
+    if isinstance(network, keras.Model):
+        return network
+    *positional, dtype, seed = arguments
+    return network(*positional, dtype=dtype, seed=seed)
+
+
 def _check_networks(
     image_shape: tuple[int, int, int],
     precision: str,
-    encoder: Callable[..., keras.Model],
-    decoder: Callable[..., keras.Model],
+    encoder: Network,
+    decoder: Network,
 ) -> None:
-    """Checks precision and the functions that make the two networks of every model."""
+    """Checks precision and what makes the two networks of every model."""
     checks.one_of(precision, PRECISIONS, "precision")
-    _check_makes("encoder", encoder, (image_shape, 1), precision, "conv_encoder")
-    _check_makes("decoder", decoder, (1, image_shape), precision, "conv_decoder")
+    warn_of_emulation(precision)
+    _check_makes("encoder", encoder, (image_shape, 1), precision)
+    _check_makes("decoder", decoder, (1, image_shape), precision)
 
 
-def _check_parts(latents: Latents, training: CriticTraining) -> None:
-    """Checks the types of what both models take; in gin parentheses are forgotten."""
-    checks.require_type(latents, Latents, "latents", _PARENTHESES)
-    checks.require_type(training, CriticTraining, "critic_training", _PARENTHESES)
-
-
-def _check_makes(
-    name: str,
-    network: Callable[..., keras.Model],
-    arguments: tuple,
-    precision: str,
-    example: str,
-) -> None:
-    """Checks that a function can be called as one that makes a network."""
-    fits = checks.accepts(network, *arguments, dtype=precision, seed=0)
-    rule = "be a function that makes a network from (..., dtype=, seed=)"
-    checks.require(fits, name, rule, network, f"In gin: @{example}")
+def _check_makes(name: str, network: Network, arguments: tuple, precision: str) -> None:
+    """Checks that a network is a model, or can be called as what makes one."""
+    fits = isinstance(network, keras.Model) or checks.accepts(
+        network, *arguments, dtype=precision, seed=0
+    )
+    rule = "be a model, or a function that makes one from (..., dtype=, seed=)"
+    checks.require(fits, name, rule, network)

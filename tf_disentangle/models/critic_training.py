@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
+from typing import Any, Self
 
 import keras
 import tensorflow as tf
 
 from tf_disentangle import checks
-from tf_disentangle.models.base import per_replica
+from tf_disentangle.models import serialization
+from tf_disentangle.models.fitting import minimize
 from tf_disentangle.models.optimizers import checked_optimizer
 
 
@@ -40,6 +43,22 @@ class CriticTraining:
         chosen = self.optimizer or (lambda: default(1e-4, beta_1=0.5, beta_2=0.9))
         return checked_optimizer(chosen, prefix="critic.")
 
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments as JSON, the optimiser by what it makes."""
+        made = keras.saving.serialize_keras_object(self.make_optimizer())
+        del made["config"]["name"]  # Keras numbers it.
+        return {
+            "updates": self.updates,
+            "second_batch": self.second_batch,
+            "optimizer": {"keras": made},
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Returns the settings of this config."""
+        make = functools.partial(serialization.deserialize, config["optimizer"])
+        return cls(config["updates"], config["second_batch"], make)
+
 
 class WithCritic:
     """What a model with a critic has beside; stands before the model's class.
@@ -47,13 +66,26 @@ class WithCritic:
     Attributes:
         critic: The network.
         critic_training: How it is trained.
-        critic_optimizer: Moves the critic, and nothing else does.
+        critic_optimizer: Moves the critic, and nothing else does; `compile` makes it.
     """
 
     def take_critic(self, critic: keras.Model, training: CriticTraining) -> None:
         """Keeps the critic and makes its optimiser."""
         self.critic, self.critic_training = critic, training
-        self.critic_optimizer = training.make_optimizer()
+        self._make_critic_optimizer()
+
+    def _make_critic_optimizer(self) -> None:
+        made = self.critic_training.make_optimizer()
+        scales = isinstance(made, keras.optimizers.LossScaleOptimizer)
+        if self.dtype_policy.name == "mixed_float16" and not scales:
+            made = keras.optimizers.LossScaleOptimizer(made)  # as `compile` does
+        self.critic_optimizer = made
+
+    def compile(self, *args: Any, **options: Any) -> None:
+        """Compiles the model; the critic's optimiser starts anew too."""
+        if self.critic_optimizer.built:
+            self._make_critic_optimizer()
+        super().compile(*args, **options)
 
     @property
     def parts(self) -> dict[str, keras.layers.Layer]:
@@ -61,7 +93,7 @@ class WithCritic:
         return {**super().parts, "critic": self.critic}
 
     @property
-    def descended(self) -> list[keras.Variable]:
+    def optimized_variables(self) -> list[keras.Variable]:
         """The variables that `optimizer` moves: all but the critic's."""
         parts = [part for name, part in self.parts.items() if name != "critic"]
         return [v for part in parts for v in part.trainable_variables]
@@ -74,13 +106,52 @@ class WithCritic:
     def build_optimizers(self) -> None:
         """Makes both optimisers' variables, in the scope in which it is called."""
         super().build_optimizers()
+        if self.critic_optimizer.built:
+            return
         self.critic_optimizer.build(self.critic.trainable_variables)
+        self.critic_optimizer.built = True
+        # Keras ends `fit` by this call, of one optimiser: weight averages become the
+        # weights.
+        finalize = self.optimizer.finalize_variable_values
 
-    def move_critic(self, terms: Callable[[], dict[str, tf.Tensor]]) -> dict:
-        """Moves the critic down "critic_loss" of the terms; returns them as before."""
-        with tf.GradientTape() as tape:
-            before = terms()
-            loss = per_replica(before["critic_loss"])
+        def finalize_both(variables: list[keras.Variable]) -> None:
+            finalize(variables)
+            of_critic = self.critic.trainable_variables
+            self.critic_optimizer.finalize_variable_values(of_critic)
+
+        self.optimizer.finalize_variable_values = finalize_both
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments of the constructor as JSON."""
+        return {
+            **super().get_config(),
+            "critic": serialization.serialize_network(self.critic),
+            "critic_training": serialization.serialize(self.critic_training),
+        }
+
+    def batches_of(self, images: tf.Tensor) -> list[tf.Tensor]:
+        """Returns a batch of images in `batches_per_step` parts of one size.
+
+        What is left over is left out; of too few images some are taken again.
+        """
+        parts = self.batches_per_step
+        known = images.shape[0]
+        if parts > 1 and (known is None or known % parts):
+            count = tf.shape(images)[0]
+            size = tf.maximum(count // parts, 1)
+            images = tf.gather(images, tf.range(parts * size) % count)
+        return tf.split(images, parts)
+
+    def update_critic(self, terms: Callable[[], dict[str, tf.Tensor]]) -> dict:
+        """Takes a step of the critic down "critic_loss" of the terms.
+
+        Returns:
+            The terms of before it.
+        """
+
+        def loss_first() -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+            found = terms()
+            return found["critic_loss"], found
+
         variables = self.critic.trainable_variables
-        self.critic_optimizer.apply(tape.gradient(loss, variables), variables)
-        return before
+        return minimize(self.critic_optimizer, variables, loss_first)

@@ -17,6 +17,7 @@ References:
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -24,12 +25,13 @@ import tensorflow_probability as tfp
 
 from tf_disentangle import checks
 from tf_disentangle.latents import Latents
-from tf_disentangle.models.base import step_seed
+from tf_disentangle.models import wiring
 from tf_disentangle.models.critic_training import CriticTraining, WithCritic
 from tf_disentangle.models.vae import VAE
 from tf_disentangle.objectives import CriticPenalty, Inference, Objective
 
 
+@keras.saving.register_keras_serializable(package="tf_disentangle")
 class FactorVAE(WithCritic, VAE):
     """Any latent space, prior and objective with one critic penalty.
 
@@ -41,6 +43,7 @@ class FactorVAE(WithCritic, VAE):
         critic: Samples [B, D] -> logits [B, 1].
         critic_training: How the critic is trained; None is five updates a step.
         seed: As `VAE`.
+        **options: As `VAE`.
     """
 
     def __init__(
@@ -52,9 +55,11 @@ class FactorVAE(WithCritic, VAE):
         critic: keras.Model,
         critic_training: CriticTraining | None = None,
         seed: int = 0,
+        **options: Any,
     ) -> None:
-        super().__init__(encoder, decoder, latents, objective, seed)
-        shapes = (critic.input_shape[-1], critic.output_shape[1:])
+        super().__init__(encoder, decoder, latents, objective, seed, **options)
+        example = wiring.input_shape(critic) or (latents.num_decoded,)
+        shapes = (example[-1], wiring.one_output(critic, example, "critic"))
         checks.require(
             shapes == (latents.num_decoded, (1,)),
             "critic",
@@ -104,30 +109,45 @@ class FactorVAE(WithCritic, VAE):
         critic = functools.partial(self.critic, training=training)
         return inference._replace(critic=critic)
 
+    def scalars(self, images: tf.Tensor, inference: Inference) -> dict[str, tf.Tensor]:
+        """Returns the mean of each term of `row_names` over held-out images.
+
+        The critic's loss is that of the batch's own codes, permuted.
+        """
+        seed = tfp.random.split_seed(inference.seed, n=1, salt="critic")[0]
+        loss = self.penalty.critic_loss(inference, inference.sample, seed)
+        return {**super().scalars(images, inference), "critic_loss": loss}
+
     # ---- Keras.
 
-    def train_step(self, batch: tf.Tensor) -> dict[str, tf.Tensor]:
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Takes one step of the VAE and the critic's updates."""
-        images, *second = tf.split(self.loaded(batch), self.batches_per_step)
-        step = self.steps_done
-        seed = step_seed(self.seed, step)
+        images, *second = self.batches_of(self.images_of(data))
+        seed = self.step_seed()
         others_seed, *seeds = tfp.random.split_seed(
             seed, n=1 + self.critic_training.updates, salt="critic"
         )
         # Before the weights move: both batches are codes of the same encoder.
         others = [self.posterior(x, True).sample(seed=others_seed) for x in second]
-        inference, scalars = self.descend(images, seed, step)
+        inference, scalars = self.minimize(images, seed)
         others = others[0] if others else inference.sample
-        losses = [self.descend_critic(inference, others, s) for s in seeds]
+        losses = [self.update_from(inference, others, s) for s in seeds]
+        self.steps.assign_add(1)
         # Of a batch that the critic has not seen, as the other terms are.
         self.statistics.update_state({**scalars, "critic_loss": losses[0]})
         return self.get_metrics_result()
 
-    def descend_critic(
+    def update_from(
         self, inference: Inference, others: tf.Tensor, seed: tf.Tensor
     ) -> tf.Tensor:
-        """Moves the critic down its loss; returns the loss before."""
-        terms = self.move_critic(
+        """Takes a step of the critic on the codes of a batch; returns the loss before.
+
+        Args:
+            inference: The batch.
+            others: Codes [B, D] that are permuted, those of the batch or of another.
+            seed: int32 [2].
+        """
+        terms = self.update_critic(
             lambda: {"critic_loss": self.penalty.critic_loss(inference, others, seed)}
         )
         return terms["critic_loss"]

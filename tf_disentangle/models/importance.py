@@ -12,13 +12,15 @@ References:
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
 from tf_disentangle import checks
-from tf_disentangle.models.base import LatentModel, as_float
+from tf_disentangle.models.base import LatentModel
+from tf_disentangle.models.images import as_float
 from tf_disentangle.models.vae import VAE
 
 # Decoded samples per call: what they take in memory does not grow with K.
@@ -26,21 +28,26 @@ _CHUNK = 500
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Evidence:
+class LogEvidence:
     """Result of `log_evidence`.
 
     Attributes:
-        mean: Mean over the images, in nats per image.
-        per_image: float64 [N], log p(x) of each image.
-        effective_samples: float64 [N], (sum w)^2 / sum w^2, from 1 to K: near 1 the
-            estimate hangs on one draw and lies far below log p(x).
-        num_samples: K.
+        score: Mean estimate of log p(x) over the images, nats per image, higher is
+            better; on average at most the truth.
+        standard_error: Of that mean, over the images; NaN for one image.
+        effective_samples: Median of (sum w)^2 / sum w^2 over the images, from 1 to K:
+            near 1 the estimate depends on one draw and lies far below log p(x).
+        per_image: float64 [N], the estimate for each image.
+        effective_samples_per_image: float64 [N].
+        protocol: Numbers of images and of draws.
     """
 
-    mean: float
+    score: float
+    standard_error: float
+    effective_samples: float
     per_image: np.ndarray
-    effective_samples: np.ndarray
-    num_samples: int
+    effective_samples_per_image: np.ndarray
+    protocol: str
 
 
 def log_evidence(
@@ -50,7 +57,7 @@ def log_evidence(
     num_samples: int = 1000,
     seed: int = 0,
     on_images: Callable[[int], object] | None = None,
-) -> Evidence:
+) -> LogEvidence:
     """Estimates log p(x) of images under a model.
 
     With a hyperprior it is the evidence of the model in which the covariance is
@@ -62,7 +69,7 @@ def log_evidence(
         model: Its prior must have a density (`prior.distribution`).
         images: uint8 [N, H, W, C], or vectors, N at least 1.
         num_samples: K, at least 1.
-        seed: Of the draws, at least 0.
+        seed: Seed of the draws, at least 0.
         on_images: Called with how many images were done, such as a bar's `update`.
 
     Returns:
@@ -71,7 +78,7 @@ def log_evidence(
     Raises:
         ArgumentError: If the images do not fit the model, or the prior has no density.
     """
-    images = model.checked(images)
+    images = model.validate_images(images)
     checks.require(len(images), "images", "not be empty", images.shape)
     count = checks.integer(num_samples, "num_samples", at_least=1)
     seed = checks.integer(seed, "seed", at_least=0)
@@ -96,12 +103,15 @@ def log_evidence(
         if on_images is not None:
             on_images(len(batch))
     total, square = np.concatenate(totals), np.concatenate(squares)
-    per_image = total - np.log(count)
-    return Evidence(
-        mean=float(per_image.mean()),
+    per_image, effective = total - np.log(count), np.exp(2 * total - square)
+    spread = per_image.std(ddof=1) if len(images) > 1 else math.nan
+    return LogEvidence(
+        score=float(per_image.mean()),
+        standard_error=float(spread / math.sqrt(len(images))),
+        effective_samples=float(np.median(effective)),
         per_image=per_image,
-        effective_samples=np.exp(2 * total - square),
-        num_samples=count,
+        effective_samples_per_image=effective,
+        protocol=f"{len(images)} images, {count} draws",
     )
 
 
@@ -126,7 +136,7 @@ def _log_weight_function(model: VAE) -> tf.types.experimental.PolymorphicFunctio
         images: tf.Tensor, num_samples: tf.Tensor, seed: tf.Tensor
     ) -> tf.Tensor:
         posterior = model.posterior(images)
-        z = posterior.sample(num_samples, seed=seed)  # [K, B, D]
+        z = posterior.sample(seed, num_samples)  # [K, B, D]
         flat = tf.reshape(z, [-1, model.latents.num_decoded])
         repeated = tf.repeat(as_float(images)[tf.newaxis], num_samples, axis=0)
         repeated = tf.reshape(repeated, [-1, *model.image_shape])

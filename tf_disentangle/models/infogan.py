@@ -18,7 +18,8 @@ References:
 from __future__ import annotations
 
 import functools
-from typing import ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -28,19 +29,17 @@ import tensorflow_probability as tfp
 from tf_disentangle import checks
 from tf_disentangle.interfaces import Decode
 from tf_disentangle.latents import Latents
-from tf_disentangle.models.base import (
-    LatentModel,
-    as_float,
-    in_chunks,
-    per_replica,
-    step_seed,
-)
+from tf_disentangle.models import wiring
+from tf_disentangle.models.base import LatentModel, as_graph, in_chunks
 from tf_disentangle.models.critic_training import CriticTraining, WithCritic
+from tf_disentangle.models.fitting import minimize
+from tf_disentangle.models.images import as_float
 from tf_disentangle.objectives import AdversarialObjective
 
 
+@keras.saving.register_keras_serializable(package="tf_disentangle")
 class InfoGAN(WithCritic, LatentModel):
-    """Any latent space whose prior has a density for each latent, trained by a game.
+    """Any latent space whose prior has a density for each latent, and a GAN.
 
     Args:
         encoder: The recognition network Q: images [B, H, W, C] in [0, 1] ->
@@ -48,10 +47,11 @@ class InfoGAN(WithCritic, LatentModel):
         decoder: The generator: [B, latents.num_decoded + num_noise], the codes first ->
             logits of the pixels, [B, H, W, C].
         latents: The codes, with their prior.
-        objective: The game, and what information weighs in it.
+        objective: The GAN's loss, and what information weighs in it.
         critic: Images [B, H, W, C] in [0, 1] -> [B, 1].
         critic_training: How the critic is trained; None is five updates a step.
         seed: As `LatentModel`.
+        **options: As `LatentModel`.
 
     Attributes:
         num_noise: How many numbers the generator takes beside the codes.
@@ -68,22 +68,42 @@ class InfoGAN(WithCritic, LatentModel):
         critic: keras.Model,
         critic_training: CriticTraining | None = None,
         seed: int = 0,
+        **options: Any,
     ) -> None:
-        self.num_noise = decoder.input_shape[-1] - latents.num_decoded
+        super().__init__(encoder, decoder, latents, objective, seed, **options)
+        self.num_noise = wiring.input_shape(decoder)[-1] - latents.num_decoded
         training = CriticTraining() if critic_training is None else critic_training
-        _check_networks(encoder.input_shape[1:], latents, decoder, critic)
-        super().__init__(encoder, decoder, latents, objective, seed)
         checks.require(
             not training.second_batch,
             "second_batch",
             "be False for InfoGAN, whose critic takes new images at each update",
             training.second_batch,
         )
+        example = wiring.input_shape(critic) or self.image_shape
+        shapes = (example, wiring.one_output(critic, example, "critic"))
+        rule = f"map images {self.image_shape} to one number"
+        checks.require(shapes == (self.image_shape, (1,)), "critic", rule, shapes)
+        for name, network in (("encoder", encoder), ("critic", critic)):
+            dtype, rule = wiring.input_dtype(network), "take floats in [0, 1]"
+            checks.require(dtype == tf.float32, name, rule, dtype.name)
+        if not self.is_vector:
+            inputs = latents.num_decoded + self.num_noise
+            wiring.warn_of_probabilities(decoder, inputs)
         self.take_critic(critic, training)
 
     def check(self, objective: AdversarialObjective, latents: Latents) -> None:
         """Raises `ArgumentError` if this model cannot train the objective."""
         objective.check(latents)
+
+    def num_decoder_inputs(self, decoder: keras.Model, latents: Latents) -> int:
+        """Returns how many numbers the generator takes, codes and noise."""
+        shape = wiring.input_shape(decoder)
+        rule = f"take at least {latents.num_decoded} numbers for these latents"
+        remedy = "A subclassed model does not say it: wrap it into keras.Sequential."
+        remedy = "" if shape else remedy
+        fits = shape is not None and shape[-1] >= latents.num_decoded
+        checks.require(fits, "decoder", rule, shape, remedy)
+        return shape[-1]
 
     @property
     def row_names(self) -> tuple[str, ...]:
@@ -101,7 +121,9 @@ class InfoGAN(WithCritic, LatentModel):
         """Draws (codes [count, D], categorical ones one-hot; noise [count, n])."""
         code_seed, noise_seed = tfp.random.split_seed(seed, n=2)
         prior, latents = self.latents.prior, self.latents
-        codes = latents.decoded(latents.to_codes(prior.sample(count, code_seed)))
+        codes = latents.to_decoder_input(
+            latents.to_codes(prior.sample(count, code_seed))
+        )
         shape = tf.stack([count, self.num_noise])
         return codes, tf.random.stateless_normal(shape, noise_seed)
 
@@ -110,7 +132,7 @@ class InfoGAN(WithCritic, LatentModel):
     ) -> tf.Tensor:
         """Maps codes [B, D] and noise [B, n] to images, float32 [B, H, W, C]."""
         inputs = tf.concat([codes, noise], axis=-1)
-        outputs = self.decoder(inputs, training=training)
+        outputs = tf.cast(self.decoder(inputs, training=training), tf.float32)
         return outputs if self.is_vector else tf.sigmoid(outputs)
 
     def decode_tensor(
@@ -119,9 +141,9 @@ class InfoGAN(WithCritic, LatentModel):
         """Returns the images of codes [B, L], [B, H, W, C]; None is noise of zero."""
         if noise is None:
             noise = tf.zeros(tf.stack([tf.shape(codes)[0], self.num_noise]))
-        return self.generate(self.latents.decoded(codes), noise)
+        return self.generate(self.latents.to_decoder_input(codes), noise)
 
-    def validate(
+    def held_out_terms(
         self, images: tf.Tensor, seed: tf.Tensor, step: tf.Tensor
     ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         """Returns (terms, information of each latent [L]) with as many generated.
@@ -130,58 +152,66 @@ class InfoGAN(WithCritic, LatentModel):
         of generated ones alone.
         """
         del step
-        draw_seed, game_seed = tfp.random.split_seed(seed, n=2)
+        draw_seed, critic_seed = tfp.random.split_seed(seed, n=2)
         real = as_float(images)
         codes, noise = self.draw(tf.shape(real)[0], draw_seed)
-        terms, information, made = self._play(codes, noise)
-        found = self._judge(real, made, game_seed)
-        return {**terms, **found}, tf.reduce_mean(information, axis=0)
+        terms, information, generated = self.generator_terms(codes, noise)
+        of_critic = self.critic_terms(real, generated, critic_seed)
+        return {**terms, **of_critic}, tf.reduce_mean(information, axis=0)
 
-    def _play(
+    def generator_terms(
         self, codes: tf.Tensor, noise: tf.Tensor, training: bool = False
     ) -> tuple[dict[str, tf.Tensor], tf.Tensor, tf.Tensor]:
         """Returns (the generator's terms, information [B, L], generated images)."""
-        made = self.generate(codes, noise, training)
-        posterior = self.posterior(made, training)
-        information = self.latents.information(posterior, codes)
-        logits = self.critic(made, training=training)
+        generated = self.generate(codes, noise, training)
+        posterior = self.posterior_of(generated, training)
+        information = posterior.information(codes)
+        logits = self.critic(generated, training=training)
         terms = self.objective.generator_terms(self.latents, information, logits)
-        return terms, information, made
+        return terms, information, generated
 
-    def _judge(
+    def critic_terms(
         self,
         real: tf.Tensor,
-        made: tf.Tensor,
+        generated: tf.Tensor,
         seed: tf.Tensor,
         training: bool = False,
     ) -> dict[str, tf.Tensor]:
-        """Returns the critic's terms."""
+        """Returns the critic's terms; it minimises "critic_loss"."""
         critic = functools.partial(self.critic, training=training)
-        return dict(self.objective.game.critic_terms(critic, real, made, seed))
+        return dict(self.objective.gan_loss.critic_terms(critic, real, generated, seed))
 
     # ---- Keras.
 
-    def train_step(self, batch: tf.Tensor) -> dict[str, tf.Tensor]:
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Takes the critic's updates and one step of generator and recognition."""
-        reals = tf.split(as_float(self.loaded(batch)), self.batches_per_step)
-        seed = step_seed(self.seed, self.steps_done)
+        reals = self.batches_of(as_float(self.images_of(data)))
+        seed = self.step_seed()
         own, *seeds = tfp.random.split_seed(seed, n=1 + len(reals), salt="critic")
         pairs = zip(reals, seeds, strict=True)
-        found = [self.descend_critic(real, each) for real, each in pairs]
-        with tf.GradientTape() as tape:
-            terms, *_ = self._play(*self.draw(tf.shape(reals[0])[0], own), True)
-            loss = per_replica(terms["loss"])
-        variables = self.descended
-        self.optimizer.apply(tape.gradient(loss, variables), variables)
+        of_critic = [self.critic_step(real, each) for real, each in pairs]
+        terms = self.generator_step(tf.shape(reals[0])[0], own)
+        self.steps.assign_add(1)
         # Before the last update: of a batch that the critic had not seen.
-        self.statistics.update_state({**terms, **found[-1]})
+        self.statistics.update_state({**terms, **of_critic[-1]})
         return self.get_metrics_result()
 
-    def descend_critic(self, real: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Moves the critic down its loss; returns its terms before."""
-        draw_seed, game_seed = tfp.random.split_seed(seed, n=2)
-        made = self.generate(*self.draw(tf.shape(real)[0], draw_seed), True)
-        return self.move_critic(lambda: self._judge(real, made, game_seed, True))
+    def generator_step(self, count: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Takes a step of generator and recognition; returns the terms of before it."""
+
+        def loss() -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+            terms, *_ = self.generator_terms(*self.draw(count, seed), True)
+            return terms["loss"], terms
+
+        return minimize(self.optimizer, self.optimized_variables, loss)
+
+    def critic_step(self, real: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Takes a step of the critic on real images; returns its terms of before it."""
+        draw_seed, critic_seed = tfp.random.split_seed(seed, n=2)
+        generated = self.generate(*self.draw(tf.shape(real)[0], draw_seed), True)
+        return self.update_critic(
+            lambda: self.critic_terms(real, generated, critic_seed, True)
+        )
 
     # ---- Arrays in, arrays out.
 
@@ -214,29 +244,7 @@ class InfoGAN(WithCritic, LatentModel):
 
         return decode
 
-    def _as_functions(self) -> None:
-        """Compiles `decode_tensor` with noise too."""
-        super()._as_functions()
-        sizes = (self.latents.num_latents, self.num_noise)
-        signature = [tf.TensorSpec([None, size], tf.float32) for size in sizes]
-        self._decode_noisy = tf.function(
-            self.decode_tensor, input_signature=signature, autograph=False
-        )
-
-
-def _check_networks(
-    image_shape: tuple[int, int, int],
-    latents: Latents,
-    decoder: keras.Model,
-    critic: keras.Model,
-) -> None:
-    """Raises `ArgumentError` unless generator and critic fit codes and images."""
-    rule = f"take at least {latents.num_decoded} numbers for these latents"
-    taken = decoder.input_shape[-1]
-    checks.require(taken >= latents.num_decoded, "decoder", rule, taken)
-    rule = f"emit {image_shape[-1]} channels for these images"
-    fits = decoder.output_shape[-1] == image_shape[-1]
-    checks.require(fits, "decoder", rule, decoder.output_shape[-1])
-    shapes = (tuple(critic.input_shape[1:]), tuple(critic.output_shape[1:]))
-    rule = f"map images {image_shape} to one number"
-    checks.require(shapes == (image_shape, (1,)), "critic", rule, shapes)
+    @functools.cached_property
+    def _decode_noisy(self) -> Callable:
+        noise = tf.TensorSpec([None, self.num_noise], tf.float32)
+        return as_graph(self.decode_tensor, self.codes_spec, noise)

@@ -44,18 +44,25 @@ def checked_optimizer(
     if optimizer is None:
         return keras.optimizers.Adam(1e-4)
     made = optimizer() if callable(optimizer) else optimizer
-    remedy = "Pass a function that makes one; in gin @Adam, without quotes."
+    remedy = "Pass a function that makes one, such as keras.optimizers.Adam."
     argument = f"{prefix}optimizer"
     checks.require_type(made, keras.optimizers.Optimizer, argument, remedy)
     checks.real(_learning_rate(made), f"{prefix}learning_rate", at_least=0.0)
     for name, (above, at_least, below) in _BOUNDS.items():
-        value = getattr(made, name, None)
+        value = getattr(_innermost(made), name, None)
         if value is not None:
             name = f"{prefix}{name}"
             checks.real(value, name, above=above, at_least=at_least)
             rule = f"be less than {below}"
             checks.require(below is None or value < below, name, rule, value)
     return made
+
+
+def _innermost(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    """Returns the optimiser inside one that scales the loss, else the thing itself."""
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        return optimizer.inner_optimizer
+    return optimizer
 
 
 def _learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
@@ -65,7 +72,7 @@ def _learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
         rate = float(tf.convert_to_tensor(optimizer.learning_rate))
     except TypeError as error:
         rule, found = "be a number or a schedule", "a function that wants arguments"
-        remedy = "In gin, write @Name() with its parentheses."
+        remedy = "Pass a number, or a schedule that was called with its arguments."
         raise checks.ArgumentError(
             checks.message("learning_rate", rule, found, remedy)
         ) from error

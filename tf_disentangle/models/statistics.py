@@ -12,35 +12,45 @@ import tensorflow as tf
 class TermStatistics(keras.metrics.Metric):
     """Means of named terms since the last reset, and where one stopped being finite.
 
-    One metric for all terms, held as vectors: a step pays a handful of small kernels
-    instead of two per term.
+    One metric for all terms, held as vectors: a step costs a handful of small kernels
+    instead of two for each term.
 
     Args:
         names: The terms, in order.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
-        super().__init__(name="terms")
+        super().__init__(name="terms", dtype="float32")
         self.names = tuple(names)
         shape = (len(self.names),)
         self.total = self.add_variable(shape, "zeros", name="total")
+        self.weight = self.add_variable((), "zeros", name="weight")
         self.finite = self.add_variable(shape, "zeros", name="finite")
         self.count = self.add_variable((), "zeros", name="count")
 
-    def update_state(self, terms: Mapping[str, tf.Tensor]) -> None:
-        """Adds one step's scalars."""
+    def update_state(
+        self, terms: Mapping[str, tf.Tensor], weight: tf.Tensor | None = None
+    ) -> None:
+        """Adds one batch's scalars.
+
+        Args:
+            terms: The scalars by name.
+            weight: How much they count in the means; None is 1.
+        """
         values = tf.stack([terms[name] for name in self.names])
         # Only an unbroken run of finite steps counts, so that `finite` stays at the
         # position of the first bad one.
         unbroken = tf.equal(self.finite.value, self.count.value)
         good = tf.logical_and(tf.math.is_finite(values), unbroken)
-        self.total.assign_add(values)
         self.finite.assign_add(tf.cast(good, tf.float32))
         self.count.assign_add(1.0)
+        weight = tf.cast(1.0 if weight is None else weight, tf.float32)
+        self.total.assign_add(weight * values)
+        self.weight.assign_add(weight)
 
     def result(self) -> dict[str, tf.Tensor]:
         """Returns the mean of each term."""
-        means = tf.math.divide_no_nan(self.total.value, self.count.value)
+        means = tf.math.divide_no_nan(self.total.value, self.weight.value)
         return dict(zip(self.names, tf.unstack(means), strict=True))
 
     def first_nonfinite(self, num_steps: int) -> tuple[int, tuple[str, ...]] | None:

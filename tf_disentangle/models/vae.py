@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import functools
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import keras
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tf_disentangle import checks
 from tf_disentangle.latents import Latents
-from tf_disentangle.models.base import LatentModel, as_float, per_replica, step_seed
-from tf_disentangle.objectives import Inference, Objective, Terms, monitors
+from tf_disentangle.models import wiring
+from tf_disentangle.models.base import LatentModel
+from tf_disentangle.models.fitting import minimize
+from tf_disentangle.models.images import as_float
+from tf_disentangle.objectives import Inference, Objective, Terms, diagnostics
 
 
+@keras.saving.register_keras_serializable(package="tf_disentangle")
 class VAE(LatentModel):
     """Any latent space, prior and critic-free objective, trained by `fit`.
 
     Args:
-        encoder: Images [B, H, W, C] in [0, 1] -> [B, latents.num_parameters].
-        decoder: z [B, latents.num_decoded] -> parameters of p(x|z), [B, H, W, C].
+        encoder: As `LatentModel`.
+        decoder: z [B, latents.num_decoded] -> parameters of p(x|z), [B, H, W, C] times
+            the likelihood's `outputs_per_value`: logits for Bernoulli.
         latents: The latent space with its prior.
         objective: What to minimise.
-        seed: Of every draw in training.
+        seed: Seed of every draw.
+        **options: Of `keras.Model`: `name`, `dtype`.
     """
 
-    monitored: ClassVar[str | None] = "elbo"
+    checkpoint_metric: ClassVar[str | None] = "elbo"
 
     def __init__(
         self,
@@ -34,13 +43,27 @@ class VAE(LatentModel):
         latents: Latents,
         objective: Objective,
         seed: int = 0,
+        **options: Any,
     ) -> None:
-        super().__init__(encoder, decoder, latents, objective, seed)
-        _check_likelihood(objective, self.image_shape, decoder)
+        super().__init__(encoder, decoder, latents, objective, seed, **options)
+        likelihood = objective.likelihood
+        checks.require(
+            likelihood.real_valued or not self.is_vector,
+            "likelihood",
+            "be one of real values for vectors",
+            type(likelihood).__name__,
+            "Give the objective likelihood=Normal().",
+        )
+        if not likelihood.real_valued:
+            wiring.warn_of_probabilities(decoder, latents.num_decoded)
 
     def check(self, objective: Objective, latents: Latents) -> None:
         """Raises `ArgumentError` if this model cannot train the objective."""
         objective.check(latents)
+
+    def outputs_per_value(self, objective: Objective) -> int:
+        """Returns how many numbers the decoder emits for each value of an image."""
+        return objective.likelihood.outputs_per_value
 
     @property
     def row_names(self) -> tuple[str, ...]:
@@ -54,7 +77,7 @@ class VAE(LatentModel):
 
         That of images is in [0, 1]: a normal likelihood's mean is cut off there.
         """
-        z = self.latents.decoded(codes)
+        z = self.latents.to_decoder_input(codes)
         mean = self.objective.likelihood.mean(self.decoder(z, training=False))
         return mean if self.is_vector else tf.clip_by_value(mean, 0.0, 1.0)
 
@@ -68,14 +91,14 @@ class VAE(LatentModel):
         """Returns posterior and sample for a batch of images.
 
         Args:
-            images: [B, H, W, C], uint8 or float32 in [0, 1].
+            images: [B, H, W, C], uint8 or floats in [0, 1].
             seed: int32 [2].
             step: Number of steps done, for schedules.
             training: Whether networks are in training mode.
         """
         sample_seed, term_seed = tfp.random.split_seed(seed, n=2)
         posterior = self.posterior(images, training)
-        sample = posterior.sample(seed=sample_seed)
+        sample = posterior.sample(sample_seed)
         return Inference(
             self.latents, posterior, sample, step, term_seed, self.num_examples
         )
@@ -87,56 +110,63 @@ class VAE(LatentModel):
         outputs = self.decoder(inference.sample, training=training)
         return self.objective(as_float(images), outputs, inference)
 
-    def validate(
+    def held_out_terms(
         self, images: tf.Tensor, seed: tf.Tensor, step: tf.Tensor
     ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         """Returns (the terms, marginal KL of each latent [L]), in nats per image."""
         inference = self.infer(images, seed, step)
-        marginal = self.latents.marginal_kl(inference.posterior, inference.sample)
-        return self.terms(images, inference).scalars(), tf.reduce_mean(marginal, axis=0)
+        marginal = inference.posterior.marginal_kl(inference.sample)
+        return self.scalars(images, inference), tf.reduce_mean(marginal, axis=0)
 
-    def monitors(self, images: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns what `objectives.monitors` says of a batch, scalars in nats."""
-        return monitors(self.infer(images, seed))
+    def scalars(self, images: tf.Tensor, inference: Inference) -> dict[str, tf.Tensor]:
+        """Returns the mean of each term of `row_names` over held-out images."""
+        return self.terms(images, inference).scalars()
+
+    def diagnostics(self, images: np.ndarray, seed: int) -> dict[str, float]:
+        """Returns what `objectives.diagnostics` says of a batch, scalars in nats.
+
+        Those that are not finite are left out.
+
+        Args:
+            images: [N, H, W, C], the more the better.
+            seed: Seed of the draws.
+        """
+        draws = tf.constant([seed, 0], tf.int32)
+        found = self._diagnostics(self.validate_images(images), draws)
+        values = {name: float(value) for name, value in found.items()}
+        return {name: value for name, value in values.items() if np.isfinite(value)}
+
+    @functools.cached_property
+    def _diagnostics(self) -> Callable:
+        def of_batch(images: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
+            return diagnostics(self.infer(images, seed))
+
+        # The size of the batch is part of the trace: some depend on it.
+        return tf.function(of_batch, autograph=False)
+
+    def forget_traces(self) -> None:
+        """Drops the compiled functions that hold `num_examples`."""
+        super().forget_traces()
+        vars(self).pop("_diagnostics", None)
 
     # ---- Keras.
 
-    def train_step(self, batch: tf.Tensor) -> dict[str, tf.Tensor]:
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Takes one optimiser step."""
-        step = self.steps_done
-        _, scalars = self.descend(self.loaded(batch), step_seed(self.seed, step), step)
+        _, scalars = self.minimize(self.images_of(data), self.step_seed())
+        self.steps.assign_add(1)
         self.statistics.update_state(scalars)
         return self.get_metrics_result()
 
-    def descend(
-        self, images: tf.Tensor, seed: tf.Tensor, step: tf.Tensor
+    def minimize(
+        self, images: tf.Tensor, seed: tf.Tensor
     ) -> tuple[Inference, dict[str, tf.Tensor]]:
-        """Moves the weights down the loss; returns what it was taken from."""
-        with tf.GradientTape() as tape:
+        """Takes a step down the loss; returns the inference and terms of before it."""
+        step = self.steps_done
+
+        def terms() -> tuple[tf.Tensor, tuple[Inference, dict[str, tf.Tensor]]]:
             inference = self.infer(images, seed, step, True)
             scalars = self.terms(images, inference, training=True).scalars()
-            loss = per_replica(scalars["loss"])
-        variables = self.descended
-        self.optimizer.apply(tape.gradient(loss, variables), variables)
-        return inference, scalars
+            return scalars["loss"], (inference, scalars)
 
-
-def _check_likelihood(
-    objective: Objective, image_shape: tuple[int, int, int], decoder: keras.Model
-) -> None:
-    """Raises `ArgumentError` unless the likelihood fits data and decoder."""
-    likelihood = objective.likelihood
-    checks.require(
-        likelihood.real_valued or not checks.is_vector(image_shape),
-        "likelihood",
-        "be one of real values for vectors",
-        type(likelihood).__name__,
-        "Give the objective likelihood=Normal().",
-    )
-    channels = image_shape[-1] * likelihood.outputs_per_value
-    checks.require(
-        decoder.output_shape[-1] == channels,
-        "decoder",
-        f"emit {channels} channels for this likelihood",
-        decoder.output_shape[-1],
-    )
+        return minimize(self.optimizer, self.optimized_variables, terms)

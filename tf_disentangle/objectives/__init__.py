@@ -15,6 +15,7 @@ from tf_disentangle.objectives.decomposition import (
     decomposition_vae,
     prior_to_aggregate_kl,
 )
+from tf_disentangle.objectives.diagnostics import diagnostics
 from tf_disentangle.objectives.dip_vae import CovariancePenalty, dip_vae_i, dip_vae_ii
 from tf_disentangle.objectives.elbo import elbo
 from tf_disentangle.objectives.factor_vae import (
@@ -24,6 +25,7 @@ from tf_disentangle.objectives.factor_vae import (
 )
 from tf_disentangle.objectives.infogan import (
     AdversarialObjective,
+    GANLoss,
     NonSaturating,
     Wasserstein,
     gradient_penalty,
@@ -35,23 +37,22 @@ from tf_disentangle.objectives.joint_vae import (
     WeightedGroups,
     joint_vae,
 )
-from tf_disentangle.objectives.monitors import monitors
-from tf_disentangle.objectives.objective import (
-    Critic,
-    CriticPenalty,
-    Inference,
-    KLTerm,
-    Objective,
-    Penalty,
-    Terms,
-    WeightedKL,
-)
+from tf_disentangle.objectives.objective import DIAGNOSTICS, Objective, Terms
 from tf_disentangle.objectives.schedules import (
     ConstantSchedule,
     CosineSchedule,
     CyclicSchedule,
     LinearSchedule,
     Schedule,
+)
+from tf_disentangle.objectives.terms import (
+    BatchPenalty,
+    Critic,
+    CriticPenalty,
+    Inference,
+    KLTerm,
+    Penalty,
+    WeightedKL,
 )
 
 #: Adding an objective is one entry here.
@@ -69,11 +70,12 @@ OBJECTIVES = {
     "joint_vae": joint_vae,
 }
 
-#: Of models that play a game instead. Adding one is one entry here.
+#: For models with a generator and a critic of images. Adding one is one entry here.
 ADVERSARIAL_OBJECTIVES = {"infogan": infogan, "infowgan_gp": infowgan_gp}
+GAN_LOSSES = {"NonSaturating": NonSaturating, "Wasserstein": Wasserstein}
 
-#: What any objective can be given: what it pays for the KL, further terms, and values
-#: that change with the step. Adding one is one entry here.
+#: What any objective can be given: its term of the KL, further terms, and values that
+#: change with the step. Adding one is one entry here.
 KL_TERMS = {
     "CapacityKL": CapacityKL,
     "JointCapacityKL": JointCapacityKL,
@@ -97,12 +99,15 @@ SCHEDULES = {
 
 __all__ = [
     "ADVERSARIAL_OBJECTIVES",
+    "DIAGNOSTICS",
+    "GAN_LOSSES",
     "KL_TERMS",
     "OBJECTIVES",
     "PENALTIES",
     "SCHEDULES",
     "AdversarialObjective",
     "AggregateDivergence",
+    "BatchPenalty",
     "CapacityKL",
     "ConstantSchedule",
     "CosineSchedule",
@@ -112,6 +117,7 @@ __all__ = [
     "CriticTotalCorrelation",
     "CyclicSchedule",
     "DimensionKL",
+    "GANLoss",
     "Inference",
     "JointCapacityKL",
     "KLTerm",
@@ -133,6 +139,7 @@ __all__ = [
     "chyvae",
     "critic_total_correlation",
     "decomposition_vae",
+    "diagnostics",
     "dip_vae_i",
     "dip_vae_ii",
     "elbo",
@@ -141,6 +148,5 @@ __all__ = [
     "infogan",
     "infowgan_gp",
     "joint_vae",
-    "monitors",
     "prior_to_aggregate_kl",
 ]

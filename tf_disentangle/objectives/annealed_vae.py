@@ -16,29 +16,29 @@ References:
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 
 import tensorflow as tf
 
 from tf_disentangle import checks
-from tf_disentangle.distributions import Bernoulli, Likelihood
+from tf_disentangle.distributions import Likelihood
 from tf_disentangle.objectives.objective import Objective
 from tf_disentangle.objectives.schedules import LinearSchedule, Schedule, at_least_zero
+from tf_disentangle.objectives.terms import Bounds, KLTerm, Parts
 
 
-def capacity_cost(kl: tf.Tensor, capacity: tf.Tensor, gamma: float) -> tf.Tensor:
+def distance_to_capacity(kl: tf.Tensor, capacity: tf.Tensor, gamma: float) -> tf.Tensor:
     """Returns gamma |mean_B KL - C|, a scalar in nats.
 
     Args:
         kl: [B] nats: of all latents, or of one group of them.
         capacity: C, scalar nats.
-        gamma: Nats paid per nat of difference.
+        gamma: Weight of the difference.
     """
     return gamma * tf.abs(tf.reduce_mean(kl) - capacity)
 
 
 @dataclasses.dataclass(frozen=True)
-class CapacityKL:
+class CapacityKL(KLTerm):
     """gamma |mean_B KL - C(t)| over the sum of the KL's parts.
 
     With several devices the mean is over each device's share of the batch.
@@ -58,20 +58,19 @@ class CapacityKL:
 
     @property
     def uses_kl(self) -> bool:
-        """Whether the KL is paid at all."""
+        """Whether gamma is more than 0."""
         return self.gamma > 0
 
-    def __call__(
-        self,
-        kl: Mapping[str, tf.Tensor],
-        step: tf.Tensor,
-        bounds: Mapping[str, float] | None = None,
-    ) -> tf.Tensor:
-        """Returns the cost, a scalar."""
-        del bounds  # Of a part; the capacity is of the sum.
-        return capacity_cost(
-            tf.add_n(list(kl.values())), self.capacity(step), self.gamma
-        )
+    def __call__(self, kl: Parts, step: tf.Tensor, bounds: Bounds = None) -> tf.Tensor:
+        """Returns the term, a scalar."""
+        del bounds  # They are of a part; the capacity is of the sum.
+        total = tf.add_n(list(kl.values()))
+        return distance_to_capacity(total, self.capacity(step), self.gamma)
+
+    def scheduled(self, step: tf.Tensor, bounds: Bounds = None) -> Parts:
+        """Returns the capacity C(t)."""
+        del bounds
+        return {"capacity": self.capacity(step)}
 
 
 def annealed_vae(
@@ -82,7 +81,7 @@ def annealed_vae(
     """Returns AnnealedVAE's objective.
 
     Args:
-        gamma: What a nat of difference between KL and capacity costs, at least 0.
+        gamma: Weight of the difference between KL and capacity, at least 0.
         capacity: C(t) in nats, never negative; None is linear from 0 to 25 over
             100,000 steps.
         likelihood: p(x|z); None is Bernoulli on logits.
@@ -92,8 +91,4 @@ def annealed_vae(
         ArgumentTypeError: If the capacity is no Schedule.
     """
     capacity = LinearSchedule(0.0, 25.0, 100_000) if capacity is None else capacity
-    return Objective(
-        "annealed_vae",
-        Bernoulli() if likelihood is None else likelihood,
-        CapacityKL(capacity, gamma),
-    )
+    return Objective("annealed_vae", likelihood, CapacityKL(capacity, gamma))

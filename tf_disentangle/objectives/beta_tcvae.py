@@ -23,18 +23,17 @@ References:
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
 
 import tensorflow as tf
 
 from tf_disentangle import checks
 from tf_disentangle.distributions import (
     ESTIMATORS,
-    Bernoulli,
     Likelihood,
     log_aggregate_posterior,
 )
-from tf_disentangle.objectives.objective import Inference, Objective, WeightedKL
+from tf_disentangle.objectives.objective import Objective
+from tf_disentangle.objectives.terms import BatchPenalty, Inference, WeightedKL
 
 
 def mutual_information(
@@ -58,31 +57,29 @@ def dimension_kl(inference: Inference, estimator: str = "stratified") -> tf.Tens
 
 def _log_joint(inference: Inference, estimator: str) -> tf.Tensor:
     """Returns log q(z), [B]."""
-    return log_aggregate_posterior(
-        inference.posterior, inference.sample, inference.known_examples(), estimator
-    )
+    log_prob, examples = inference.posterior.log_prob, inference.require_num_examples()
+    return log_aggregate_posterior(log_prob, inference.sample, examples, estimator)
 
 
 def _log_product(inference: Inference, estimator: str) -> tf.Tensor:
     """Returns sum_j log q(z_j), [B]."""
-    marginals = inference.latents.marginal_posterior(inference.posterior)
-    logs = log_aggregate_posterior(
-        marginals, inference.sample, inference.known_examples(), estimator
+    log_prob, examples = (
+        inference.posterior.marginal_log_prob,
+        inference.require_num_examples(),
     )
+    logs = log_aggregate_posterior(log_prob, inference.sample, examples, estimator)
     return tf.reduce_sum(logs, axis=-1)
 
 
 @dataclasses.dataclass(frozen=True)
-class _Part:
+class _Part(BatchPenalty):
     """A weighted part of the KL.
 
     Attributes:
-        least_batch: One image alone says nothing of the aggregate posterior.
         weight: At least 0.
         estimator: Of log q(z), "stratified" or "weighted".
+        name: Name of the term in the rows of a run.
     """
-
-    least_batch: ClassVar[int] = 2
 
     weight: float = 1.0
     estimator: str = "stratified"
@@ -97,7 +94,7 @@ class _Part:
 class MutualInformation(_Part):
     """weight I(x; z), the index-code mutual information, [B]."""
 
-    name: str = "weighted_mi"
+    name: str = "weighted_mutual_information"
 
     def __call__(self, inference: Inference) -> tf.Tensor:
         """Returns the weighted estimate, [B]."""
@@ -108,7 +105,7 @@ class MutualInformation(_Part):
 class TotalCorrelation(_Part):
     """weight KL(q(z) || prod_j q(z_j)), [B]; needs no critic."""
 
-    name: str = "weighted_tc"
+    name: str = "weighted_total_correlation"
 
     def __call__(self, inference: Inference) -> tf.Tensor:
         """Returns the weighted estimate, [B]."""
@@ -119,7 +116,7 @@ class TotalCorrelation(_Part):
 class DimensionKL(_Part):
     """weight sum_j KL(q(z_j) || p(z_j)), [B]."""
 
-    name: str = "weighted_dim_kl"
+    name: str = "weighted_dimension_kl"
 
     def __call__(self, inference: Inference) -> tf.Tensor:
         """Returns the weighted estimate, [B]."""
@@ -135,8 +132,8 @@ def beta_tcvae(
 ) -> Objective:
     """Returns beta-TCVAE's objective.
 
-    It pays nothing for the KL itself: the three parts take its place. They share
-    log q(z) and log q(z_j), which the compiled step computes once.
+    The KL itself weighs 0: the three parts take its place. They share log q(z) and
+    log q(z_j), which the compiled step computes once.
 
     Args:
         beta: Weight of the total correlation, at least 0.
@@ -156,9 +153,4 @@ def beta_tcvae(
         TotalCorrelation(beta, estimator),
         DimensionKL(gamma, estimator),
     )
-    return Objective(
-        "beta_tcvae",
-        Bernoulli() if likelihood is None else likelihood,
-        WeightedKL(0.0),
-        parts,
-    )
+    return Objective("beta_tcvae", likelihood, WeightedKL(0.0), parts)

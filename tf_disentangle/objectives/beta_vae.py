@@ -9,9 +9,10 @@ References:
     Variational Framework", ICLR 2017, equation (4).
 """
 
-from tf_disentangle.distributions import Bernoulli, Likelihood
-from tf_disentangle.objectives.objective import Objective, WeightedKL
+from tf_disentangle.distributions import Likelihood
+from tf_disentangle.objectives.objective import Objective
 from tf_disentangle.objectives.schedules import Schedule
+from tf_disentangle.objectives.terms import WeightedKL
 
 
 def beta_vae(
@@ -22,7 +23,10 @@ def beta_vae(
     Args:
         beta: Weight of the KL, at least 0; or a Schedule of it.
         likelihood: p(x|z); None is Bernoulli on logits.
+
+    Example:
+        >>> import tf_disentangle as td
+        >>> td.objectives.beta_vae(beta=6.0).kl_term
+        WeightedKL(beta=6.0)
     """
-    return Objective(
-        "beta_vae", Bernoulli() if likelihood is None else likelihood, WeightedKL(beta)
-    )
+    return Objective("beta_vae", likelihood, WeightedKL(beta))

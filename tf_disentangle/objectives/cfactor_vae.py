@@ -13,7 +13,7 @@ References:
 
 from __future__ import annotations
 
-from tf_disentangle.distributions import Bernoulli, Likelihood
+from tf_disentangle.distributions import Likelihood
 from tf_disentangle.objectives.annealed_vae import CapacityKL
 from tf_disentangle.objectives.factor_vae import CriticTotalCorrelation
 from tf_disentangle.objectives.objective import Objective
@@ -41,9 +41,5 @@ def cfactor_vae(
         ArgumentTypeError: If the capacity is no Schedule.
     """
     capacity = LinearSchedule(0.0, 25.0, 100_000) if capacity is None else capacity
-    return Objective(
-        "cfactor_vae",
-        Bernoulli() if likelihood is None else likelihood,
-        CapacityKL(capacity, gamma=1.0),
-        (CriticTotalCorrelation(gamma),),
-    )
+    kl_term, penalty = CapacityKL(capacity, gamma=1.0), CriticTotalCorrelation(gamma)
+    return Objective("cfactor_vae", likelihood, kl_term, (penalty,))

@@ -6,9 +6,9 @@
     Phi = Psi + z z^T,  lam = nu + 1
 
 (equation 13). The hyperprior and its two KL terms, kl_gaussian and kl_covariance, are
-`priors.InverseWishartPrior`; their closed forms are in
-`distributions/hyperprior.py` and `distributions/inverse_wishart.py`. Any prior with
-these two parts will do: `InverseGammaPrior` puts a hyperprior on each variance by
+`priors.InverseWishartPrior`; their closed forms are in `distributions/`, in
+`gaussian_inverse_wishart.py` and `inverse_wishart.py`. Any prior with these two parts
+will do: `InverseGammaPrior` puts a hyperprior on each variance by
 itself, `MeanFieldInverseWishartPrior` takes q(Sigma|x) from the encoder. With the
 covariance integrated out (`MarginalInverseWishartPrior`) there is one KL, and the
 objective is `elbo`.
@@ -18,8 +18,8 @@ References:
     Representations", AAAI 2019, arXiv:1809.04497.
 """
 
-from tf_disentangle.distributions import Bernoulli, Likelihood
-from tf_disentangle.objectives.objective import Objective, WeightedKL
+from tf_disentangle.distributions import Likelihood
+from tf_disentangle.objectives.objective import Objective
 
 
 def chyvae(likelihood: Likelihood | None = None) -> Objective:
@@ -28,9 +28,4 @@ def chyvae(likelihood: Likelihood | None = None) -> Objective:
     Args:
         likelihood: p(x|z); None is Bernoulli on logits.
     """
-    return Objective(
-        "chyvae",
-        Bernoulli() if likelihood is None else likelihood,
-        WeightedKL(1.0),
-        requires=("kl_gaussian", "kl_covariance"),
-    )
+    return Objective("chyvae", likelihood, requires=("kl_gaussian", "kl_covariance"))

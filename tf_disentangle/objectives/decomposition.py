@@ -27,12 +27,14 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tf_disentangle import checks
-from tf_disentangle.distributions import Bernoulli, Likelihood, mmd_per_dimension
-from tf_disentangle.objectives.objective import Inference, Objective, WeightedKL
+from tf_disentangle.distributions import Likelihood, mmd_per_dimension
+from tf_disentangle.objectives.objective import Objective
 from tf_disentangle.objectives.schedules import Schedule
+from tf_disentangle.objectives.terms import BatchPenalty, Inference, WeightedKL
 
 if TYPE_CHECKING:
-    from tf_disentangle.latents import Prior
+    from tf_disentangle.latents import Posterior
+    from tf_disentangle.priors import Prior
 
 DIVERGENCES = ("mmd", "kl")
 
@@ -51,22 +53,18 @@ def decomposition_vae(
         divergence: D: "mmd" or "kl".
         likelihood: p(x|z); None is Bernoulli on logits.
     """
-    return Objective(
-        "decomposition_vae",
-        Bernoulli() if likelihood is None else likelihood,
-        WeightedKL(beta),
-        penalties=(AggregateDivergence(alpha, divergence),),
-    )
+    penalty = AggregateDivergence(alpha, divergence)
+    return Objective("decomposition_vae", likelihood, WeightedKL(beta), (penalty,))
 
 
 @dataclasses.dataclass(frozen=True)
-class AggregateDivergence:
+class AggregateDivergence(BatchPenalty):
     """The penalty alpha D(q(z), p(z)), for any latent space and prior.
 
     Attributes:
         alpha: Its weight, at least 0; with 0 nothing is computed.
         divergence: "mmd" or "kl".
-        name: Label in logs.
+        name: Its name in the records.
     """
 
     alpha: float = 1.0
@@ -79,7 +77,7 @@ class AggregateDivergence:
         checks.one_of(self.divergence, DIVERGENCES, "divergence")
 
     @property
-    def least_batch(self) -> int:
+    def min_batch_size(self) -> int:
         """Two images, unless nothing is computed: one code has no distribution."""
         return 2 if self.alpha > 0 else 1
 
@@ -99,7 +97,7 @@ class AggregateDivergence:
 
 
 def prior_to_aggregate_kl(
-    posterior: tfp.distributions.Distribution, prior: Prior, drawn: tf.Tensor
+    posterior: Posterior, prior: Prior, drawn: tf.Tensor
 ) -> tf.Tensor:
     """Returns the estimate of KL(p(z) || q(z)) with q(z) the mean of the posteriors.
 

@@ -4,7 +4,7 @@
     I:   C = Cov_x[mu(x)]
     II:  C = Cov_x[mu(x)] + E_x[S(x)],  the covariance of the aggregate posterior
 
-mu(x) and S(x) are mean and covariance of q(z|x); II takes the whole S(x), also off its
+mu(x) and S(x) are mean and covariance of q(z|x); II takes all of S(x), also off its
 diagonal where the posterior has one. Covariance and mean are over the batch, divided
 by B as in the published code. Of latents that are in part categorical, C is that of
 the continuous ones.
@@ -17,13 +17,13 @@ References:
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
 
 import tensorflow as tf
 
 from tf_disentangle import checks
-from tf_disentangle.distributions import Bernoulli, Likelihood
-from tf_disentangle.objectives.objective import Inference, Objective, WeightedKL
+from tf_disentangle.distributions import Likelihood
+from tf_disentangle.objectives.objective import Objective
+from tf_disentangle.objectives.terms import BatchPenalty, Inference
 
 #: Whose covariance is C: the posterior means' (I) or the sampled codes' (II).
 OF = ("means", "samples")
@@ -36,13 +36,13 @@ def code_covariance(inference: Inference, of: str) -> tf.Tensor:
         inference: Posterior of the batch.
         of: "means", Cov[mu(x)], or "samples", Cov[mu(x)] + E[S(x)].
     """
-    means = inference.latents.posterior_mean(inference.posterior)
+    means = inference.posterior.mean()
     centred = means - tf.reduce_mean(means, axis=0)
     size = tf.cast(tf.shape(means)[0], means.dtype)
     covariance = tf.matmul(centred, centred, transpose_a=True) / size
     if of == "means":
         return covariance
-    within = inference.latents.posterior_covariance(inference.posterior)
+    within = inference.posterior.covariance()
     return covariance + tf.reduce_mean(within, axis=0)
 
 
@@ -64,23 +64,20 @@ def squared_distance_to_identity(
 
 
 @dataclasses.dataclass(frozen=True)
-class CovariancePenalty:
+class CovariancePenalty(BatchPenalty):
     """DIP-VAE's penalty, for any posterior with two moments.
 
     Attributes:
-        least_batch: One image alone has no covariance.
         lambda_od: Weight off the diagonal, at least 0.
         lambda_d: Weight on the diagonal, at least 0.
         of: "means" (DIP-VAE-I) or "samples" (DIP-VAE-II).
-        name: Label in logs.
+        name: Its name in the records.
     """
-
-    least_batch: ClassVar[int] = 2
 
     lambda_od: float
     lambda_d: float
     of: str = "means"
-    name: str = "covariance_penalty"
+    name: str = "weighted_covariance"
 
     def __post_init__(self) -> None:
         """Checks the arguments."""
@@ -113,12 +110,7 @@ def dip_vae_i(
     checks.real(lambda_od, "lambda_od", at_least=0.0)
     lambda_d = 10.0 * lambda_od if lambda_d is None else lambda_d
     penalty = CovariancePenalty(lambda_od, lambda_d, "means")
-    return Objective(
-        "dip_vae_i",
-        Bernoulli() if likelihood is None else likelihood,
-        WeightedKL(1.0),
-        (penalty,),
-    )
+    return Objective("dip_vae_i", likelihood, penalties=(penalty,))
 
 
 def dip_vae_ii(
@@ -140,9 +132,4 @@ def dip_vae_ii(
     checks.real(lambda_od, "lambda_od", at_least=0.0)
     lambda_d = lambda_od if lambda_d is None else lambda_d
     penalty = CovariancePenalty(lambda_od, lambda_d, "samples")
-    return Objective(
-        "dip_vae_ii",
-        Bernoulli() if likelihood is None else likelihood,
-        WeightedKL(1.0),
-        (penalty,),
-    )
+    return Objective("dip_vae_ii", likelihood, penalties=(penalty,))

@@ -7,8 +7,8 @@ References:
     equation (3).
 """
 
-from tf_disentangle.distributions import Bernoulli, Likelihood
-from tf_disentangle.objectives.objective import Objective, WeightedKL
+from tf_disentangle.distributions import Likelihood
+from tf_disentangle.objectives.objective import Objective
 
 
 def elbo(likelihood: Likelihood | None = None) -> Objective:
@@ -17,6 +17,4 @@ def elbo(likelihood: Likelihood | None = None) -> Objective:
     Args:
         likelihood: p(x|z); None is Bernoulli on logits.
     """
-    return Objective(
-        "elbo", Bernoulli() if likelihood is None else likelihood, WeightedKL(1.0)
-    )
+    return Objective("elbo", likelihood)

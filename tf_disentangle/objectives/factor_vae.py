@@ -23,13 +23,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import ClassVar
 
 import tensorflow as tf
 
 from tf_disentangle import checks
-from tf_disentangle.distributions import Bernoulli, Likelihood
-from tf_disentangle.objectives.objective import Inference, Objective, WeightedKL
+from tf_disentangle.distributions import Likelihood
+from tf_disentangle.objectives.objective import Objective
+from tf_disentangle.objectives.terms import BatchPenalty, CriticPenalty, Inference
 
 
 def critic_total_correlation(inference: Inference) -> tf.Tensor:
@@ -37,7 +37,7 @@ def critic_total_correlation(inference: Inference) -> tf.Tensor:
 
     In nats, and as good as the critic.
     """
-    return inference.known_critic()(inference.sample)[:, 0]
+    return inference.require_critic()(inference.sample)[:, 0]
 
 
 def permuted(samples: tf.Tensor, groups: Sequence[slice], seed: tf.Tensor) -> tf.Tensor:
@@ -58,19 +58,16 @@ def permuted(samples: tf.Tensor, groups: Sequence[slice], seed: tf.Tensor) -> tf
 
 
 @dataclasses.dataclass(frozen=True)
-class CriticTotalCorrelation:
+class CriticTotalCorrelation(BatchPenalty, CriticPenalty):
     """gamma KL(q(z) || prod_j q(z_j)), [B], by a critic.
 
     Attributes:
-        least_batch: One image has no other to take a latent from.
         gamma: At least 0.
-        name: Its label in logs.
+        name: Its name in the records.
     """
 
-    least_batch: ClassVar[int] = 2
-
     gamma: float = 35.0
-    name: str = "weighted_critic_tc"
+    name: str = "weighted_critic_total_correlation"
 
     def __post_init__(self) -> None:
         """Checks the argument."""
@@ -87,7 +84,7 @@ class CriticTotalCorrelation:
 
         log 2 for a critic that has learnt nothing, and for independent latents.
         """
-        critic, groups = inference.known_critic(), inference.latents.groups
+        critic, groups = inference.require_critic(), inference.latents.groups
         codes = tf.stop_gradient(inference.sample)
         others = permuted(tf.stop_gradient(others), groups, seed)
         of_codes = tf.reduce_mean(tf.nn.softplus(-critic(codes)))
@@ -106,9 +103,5 @@ def factor_vae(gamma: float = 35.0, likelihood: Likelihood | None = None) -> Obj
     Raises:
         ArgumentError: If gamma is negative.
     """
-    return Objective(
-        "factor_vae",
-        Bernoulli() if likelihood is None else likelihood,
-        WeightedKL(1.0),
-        (CriticTotalCorrelation(gamma),),
-    )
+    penalty = CriticTotalCorrelation(gamma)
+    return Objective("factor_vae", likelihood, penalties=(penalty,))

@@ -6,12 +6,18 @@
 with codes c, noise z, a generator G, a critic D on images and a recognition network Q.
 L_I is taken apart: of each latent i the mean of log Q(c_i|x) - log p(c_i), a lower
 bound of I(c_i; x). It has no upper end for a continuous latent, of which an image may
-tell as many digits as it can hold. The game V is one of two:
+tell as many digits as it can hold. V and its losses are one of two (`GANLoss`):
 
     NonSaturating   D maximises log s(D(x)) + log(1 - s(D(G))), G maximises log s(D(G))
     Wasserstein     V = E[D(x)] - E[D(G)] - weight E[(||grad D(y)|| - 1)^2]
 
 where s is the sigmoid and y lies on the line from an image to a generated one.
+
+Every term is recorded, so that a row of the records sums to what is minimised:
+
+    generator and recognition network:  loss == generator_loss + information_term
+    critic, NonSaturating:  critic_loss == critic_loss_real + critic_loss_generated
+    critic, Wasserstein:    critic_loss == weighted_gradient_penalty - wasserstein
 
 References:
     Chen et al., "InfoGAN", NeurIPS 2016, arXiv:1606.03657.
@@ -23,14 +29,15 @@ References:
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar
 
 import tensorflow as tf
 
 from tf_disentangle import checks
-from tf_disentangle.objectives.objective import Critic
+from tf_disentangle.objectives.terms import Critic
 
 if TYPE_CHECKING:
     from tf_disentangle.latents import Latents
@@ -39,46 +46,52 @@ if TYPE_CHECKING:
 _TINY = 1e-12
 
 
-@runtime_checkable
-class Game(Protocol):
-    """What a critic of images and a generator play for.
+class GANLoss(abc.ABC):
+    """What a critic of images and a generator minimise against each other.
 
     Attributes:
         critic_names: The keys of what `critic_terms` returns.
     """
 
-    critic_names: tuple[str, ...]
+    critic_names: ClassVar[tuple[str, ...]]
 
+    @abc.abstractmethod
     def critic_terms(
-        self, critic: Critic, real: tf.Tensor, made: tf.Tensor, seed: tf.Tensor
+        self, critic: Critic, real: tf.Tensor, generated: tf.Tensor, seed: tf.Tensor
     ) -> Mapping[str, tf.Tensor]:
         """Returns scalars by name; the critic minimises "critic_loss".
 
         Args:
             critic: Images [B, H, W, C] -> [B, 1].
             real: Images in [0, 1].
-            made: Generated ones, as many.
+            generated: As many generated images.
             seed: int32 [2].
         """
 
+    @abc.abstractmethod
     def generator_loss(self, logits: tf.Tensor) -> tf.Tensor:
-        """Returns what the generator minimises, of the critic's answers [B, 1]."""
+        """Returns what the generator minimises, of the critic's outputs [B, 1]."""
 
 
 @dataclasses.dataclass(frozen=True)
-class NonSaturating:
-    """The game of Goodfellow et al., the generator's side as they train it."""
+class NonSaturating(GANLoss):
+    """The losses of Goodfellow et al., the generator's as they train it."""
 
-    critic_names: ClassVar[tuple[str, ...]] = ("critic_loss",)
+    critic_names: ClassVar[tuple[str, ...]] = (
+        "critic_loss",
+        "critic_loss_real",
+        "critic_loss_generated",
+    )
 
     def critic_terms(
-        self, critic: Critic, real: tf.Tensor, made: tf.Tensor, seed: tf.Tensor
+        self, critic: Critic, real: tf.Tensor, generated: tf.Tensor, seed: tf.Tensor
     ) -> Mapping[str, tf.Tensor]:
         """Returns both sides' cross entropy, 2 log 2 for a critic that guesses."""
         del seed
         of_real = tf.reduce_mean(tf.nn.softplus(-critic(real)))
-        of_made = tf.reduce_mean(tf.nn.softplus(critic(made)))
-        return {"critic_loss": of_real + of_made}
+        of_generated = tf.reduce_mean(tf.nn.softplus(critic(generated)))
+        values = (of_real + of_generated, of_real, of_generated)
+        return dict(zip(self.critic_names, values, strict=True))
 
     def generator_loss(self, logits: tf.Tensor) -> tf.Tensor:
         """Returns -E[log s(D(G))]."""
@@ -86,8 +99,8 @@ class NonSaturating:
 
 
 @dataclasses.dataclass(frozen=True)
-class Wasserstein:
-    """The game of Gulrajani et al., with a gradient penalty.
+class Wasserstein(GANLoss):
+    """The losses of Gulrajani et al., with a gradient penalty.
 
     Attributes:
         penalty: Its weight, at least 0.
@@ -96,7 +109,7 @@ class Wasserstein:
     critic_names: ClassVar[tuple[str, ...]] = (
         "critic_loss",
         "wasserstein",
-        "gradient_penalty",
+        "weighted_gradient_penalty",
     )
 
     penalty: float = 10.0
@@ -106,17 +119,13 @@ class Wasserstein:
         checks.real(self.penalty, "penalty", at_least=0.0)
 
     def critic_terms(
-        self, critic: Critic, real: tf.Tensor, made: tf.Tensor, seed: tf.Tensor
+        self, critic: Critic, real: tf.Tensor, generated: tf.Tensor, seed: tf.Tensor
     ) -> Mapping[str, tf.Tensor]:
-        """Returns the loss, the distance E[D(x)] - E[D(G)] and the bare penalty."""
-        distance = tf.reduce_mean(critic(real)) - tf.reduce_mean(critic(made))
-        penalty = gradient_penalty(critic, real, made, seed)
-        loss = self.penalty * penalty - distance
-        return {
-            "critic_loss": loss,
-            "wasserstein": distance,
-            "gradient_penalty": penalty,
-        }
+        """Returns the loss, the distance E[D(x)] - E[D(G)], the weighted penalty."""
+        distance = tf.reduce_mean(critic(real)) - tf.reduce_mean(critic(generated))
+        penalty = self.penalty * gradient_penalty(critic, real, generated, seed)
+        values = (penalty - distance, distance, penalty)
+        return dict(zip(self.critic_names, values, strict=True))
 
     def generator_loss(self, logits: tf.Tensor) -> tf.Tensor:
         """Returns -E[D(G)]."""
@@ -124,7 +133,7 @@ class Wasserstein:
 
 
 def gradient_penalty(
-    critic: Critic, real: tf.Tensor, made: tf.Tensor, seed: tf.Tensor
+    critic: Critic, real: tf.Tensor, generated: tf.Tensor, seed: tf.Tensor
 ) -> tf.Tensor:
     """Returns E[(||grad D(y)|| - 1)^2], a scalar.
 
@@ -133,11 +142,11 @@ def gradient_penalty(
     Args:
         critic: Images [B, H, W, C] -> [B, 1].
         real: Images x.
-        made: Generated ones G, as many.
+        generated: As many generated images G.
         seed: int32 [2].
     """
     shape = tf.stack([tf.shape(real)[0], 1, 1, 1])
-    between = real + tf.random.stateless_uniform(shape, seed) * (made - real)
+    between = real + tf.random.stateless_uniform(shape, seed) * (generated - real)
     with tf.GradientTape() as tape:
         tape.watch(between)
         answers = critic(between)
@@ -148,29 +157,28 @@ def gradient_penalty(
 
 @dataclasses.dataclass(frozen=True)
 class AdversarialObjective:
-    """A game and the information that codes keep in it.
+    """A GAN's losses and the information that codes keep in its images.
 
     Attributes:
         name: The paper's name for it.
-        game: What critic and generator play for.
+        gan_loss: What critic and generator minimise.
         weight: lambda, of the information of each latent, at least 0.
         discrete_weight: That of categorical latents; None is `weight`.
     """
 
     #: The fewest images at once for which every term has a meaning.
-    least_batch: ClassVar[int] = 1
+    min_batch_size: ClassVar[int] = 1
 
     name: str
-    game: Game = dataclasses.field(default_factory=Wasserstein)
+    gan_loss: GANLoss = Wasserstein()
     weight: float = 1.0
     discrete_weight: float | None = None
 
     def __post_init__(self) -> None:
-        """Checks what a gin file binds."""
+        """Checks the arguments."""
         checks.require_type(self.name, str, "name")
-        remedy = "In gin, write @Name() with its parentheses."
-        is_game = isinstance(self.game, Game) and not isinstance(self.game, type)
-        checks.require(is_game, "game", "be a Game", self.game, remedy)
+        remedy = "Pass an object, such as objectives.Wasserstein()."
+        checks.require_type(self.gan_loss, GANLoss, "gan_loss", remedy)
         checks.real(self.weight, "weight", at_least=0.0)
         if self.discrete_weight is not None:
             checks.real(self.discrete_weight, "discrete_weight", at_least=0.0)
@@ -178,18 +186,19 @@ class AdversarialObjective:
     @property
     def term_names(self) -> tuple[str, ...]:
         """The keys of the generator's terms, then of the critic's."""
-        return ("loss", "generator_loss", "information", *self.game.critic_names)
+        own = ("loss", "generator_loss", "information_term", "information")
+        return (*own, *self.gan_loss.critic_names)
 
     def check(self, latents: Latents) -> None:
         """Raises `ArgumentError` for latents without a density for each of them."""
         posterior = latents.posterior(tf.zeros([2, latents.num_parameters]))
         try:
-            latents.information(posterior, tf.zeros([2, latents.num_decoded]))
+            posterior.information(tf.zeros([2, latents.num_decoded]))
         except NotImplementedError as error:
             rule = "have a density p(c_i) of each latent, which the information needs"
-            found, remedy = type(latents.prior).__name__, "Take StandardNormalPrior."
+            prior, remedy = type(latents.prior).__name__, "Take StandardNormalPrior."
             raise checks.ArgumentError(
-                checks.message("latents", rule, found, remedy)
+                checks.message("latents", rule, prior, remedy)
             ) from error
         checks.require(
             not latents.prior.requires_kl_term,
@@ -209,8 +218,11 @@ class AdversarialObjective:
 
         Args:
             latents: The codes' latent space.
-            information: Of each latent, [B, L], in nats (`Latents.information`).
-            logits: The critic's answers to the generated images, [B, 1].
+            information: Of each latent, [B, L], in nats (`Posterior.information`).
+            logits: The critic's outputs for the generated images, [B, 1].
+
+        Returns:
+            "loss", its two terms, and the unweighted information in nats.
         """
         discrete = self.weight if self.discrete_weight is None else self.discrete_weight
         weights = [
@@ -218,10 +230,12 @@ class AdversarialObjective:
             for column in latents.columns
         ]
         each = tf.reduce_mean(information, axis=0)
-        loss = self.game.generator_loss(logits)
+        loss = self.gan_loss.generator_loss(logits)
+        term = -tf.reduce_sum(tf.constant(weights) * each)
         return {
-            "loss": loss - tf.reduce_sum(tf.constant(weights) * each),
+            "loss": loss + term,
             "generator_loss": loss,
+            "information_term": term,
             "information": tf.reduce_sum(each),
         }
 
@@ -250,5 +264,5 @@ def infowgan_gp(
         discrete_weight: That of categorical latents; None is `weight`.
         penalty: Weight of the gradient penalty, at least 0.
     """
-    game = Wasserstein(penalty)
-    return AdversarialObjective("infowgan_gp", game, weight, discrete_weight)
+    loss = Wasserstein(penalty)
+    return AdversarialObjective("infowgan_gp", loss, weight, discrete_weight)

@@ -21,30 +21,30 @@ References:
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 
 import tensorflow as tf
 
 from tf_disentangle import checks
-from tf_disentangle.distributions import Bernoulli, Likelihood
-from tf_disentangle.objectives.annealed_vae import capacity_cost
+from tf_disentangle.distributions import Likelihood
+from tf_disentangle.objectives.annealed_vae import distance_to_capacity
 from tf_disentangle.objectives.objective import Objective
 from tf_disentangle.objectives.schedules import LinearSchedule, Schedule, at_least_zero
+from tf_disentangle.objectives.terms import Bounds, KLTerm, Parts
 
 #: The part of the KL that is the categorical latents'.
 DISCRETE = "kl_discrete"
 
 
 @dataclasses.dataclass(frozen=True)
-class JointCapacityKL:
+class JointCapacityKL(KLTerm):
     """gamma |mean_B KL_z - C_z(t)| + gamma |mean_B KL_c - min(C_c(t), bound)|.
 
     KL_c is the part "kl_discrete", KL_z the sum of the others. With several devices the
     mean is over each device's share of the batch.
 
     Attributes:
-        capacity: C_z(t) in nats, never negative; None pays KL_z as the ELBO does, which
-            keeps a model such as CHyVAE beside categorical latents what it is.
+        capacity: C_z(t) in nats, never negative; None minimises KL_z as the ELBO does,
+            which keeps a model such as CHyVAE beside categorical latents what it is.
         discrete_capacity: C_c(t) in nats, never negative.
         gamma: At least 0.
     """
@@ -62,33 +62,36 @@ class JointCapacityKL:
 
     @property
     def uses_kl(self) -> bool:
-        """Whether the continuous latents' KL is paid, which alone may be needed."""
+        """Whether it trains what the continuous latents' KL alone trains."""
         return self.gamma > 0 or self.capacity is None
 
-    def __call__(
-        self,
-        kl: Mapping[str, tf.Tensor],
-        step: tf.Tensor,
-        bounds: Mapping[str, float] | None = None,
-    ) -> tf.Tensor:
-        """Returns the cost, a scalar."""
-        costs = []
+    def __call__(self, kl: Parts, step: tf.Tensor, bounds: Bounds = None) -> tf.Tensor:
+        """Returns the term, a scalar."""
+        terms, capacities = [], self.scheduled(step, bounds)
         continuous = [part for name, part in kl.items() if name != DISCRETE]
         if continuous and self.capacity is None:
-            costs.append(tf.reduce_mean(tf.add_n(continuous)))
+            terms.append(tf.reduce_mean(tf.add_n(continuous)))
         elif continuous:
-            capacity = self.capacity(step)
-            costs.append(capacity_cost(tf.add_n(continuous), capacity, self.gamma))
+            capacity, total = capacities["capacity_continuous"], tf.add_n(continuous)
+            terms.append(distance_to_capacity(total, capacity, self.gamma))
         if DISCRETE in kl:
-            capacity = self.discrete_capacity(step)
-            if bounds and DISCRETE in bounds:
-                capacity = tf.minimum(capacity, bounds[DISCRETE])
-            costs.append(capacity_cost(kl[DISCRETE], capacity, self.gamma))
-        return tf.add_n(costs)
+            capacity = capacities["capacity_discrete"]
+            terms.append(distance_to_capacity(kl[DISCRETE], capacity, self.gamma))
+        return tf.add_n(terms)
+
+    def scheduled(self, step: tf.Tensor, bounds: Bounds = None) -> Parts:
+        """Returns the capacities, the discrete one clipped at its bound."""
+        discrete = self.discrete_capacity(step)
+        if bounds and DISCRETE in bounds:
+            discrete = tf.minimum(discrete, bounds[DISCRETE])
+        if self.capacity is None:
+            return {"capacity_discrete": discrete}
+        continuous = self.capacity(step)
+        return {"capacity_continuous": continuous, "capacity_discrete": discrete}
 
 
 @dataclasses.dataclass(frozen=True)
-class WeightedGroups:
+class WeightedGroups(KLTerm):
     """beta_z KL_z + beta_c KL_c, [B]: what JointVAE's appendix D tried first.
 
     Attributes:
@@ -106,15 +109,10 @@ class WeightedGroups:
 
     @property
     def uses_kl(self) -> bool:
-        """Whether the continuous latents' KL is paid, which alone may be needed."""
+        """Whether it trains what the continuous latents' KL alone trains."""
         return self.beta > 0
 
-    def __call__(
-        self,
-        kl: Mapping[str, tf.Tensor],
-        step: tf.Tensor,
-        bounds: Mapping[str, float] | None = None,
-    ) -> tf.Tensor:
+    def __call__(self, kl: Parts, step: tf.Tensor, bounds: Bounds = None) -> tf.Tensor:
         """Returns the weighted sum of the parts, [B]."""
         del step, bounds
         weights = {DISCRETE: self.discrete_beta}
@@ -130,7 +128,7 @@ def joint_vae(
     """Returns JointVAE's objective; the defaults are those for MNIST.
 
     Args:
-        gamma: What a nat of difference between a KL and its capacity costs, at least 0.
+        gamma: Weight of the difference between a KL and its capacity, at least 0.
         capacity: C_z(t) in nats, never negative; None is linear from 0 to 5 over
             25,000 steps.
         discrete_capacity: C_c(t), likewise; clipped at the most that the KL can be.
@@ -141,12 +139,9 @@ def joint_vae(
         ArgumentTypeError: If a capacity is no Schedule.
     """
     ramp = LinearSchedule(0.0, 5.0, 25_000)
-    return Objective(
-        "joint_vae",
-        Bernoulli() if likelihood is None else likelihood,
-        JointCapacityKL(
-            ramp if capacity is None else capacity,
-            ramp if discrete_capacity is None else discrete_capacity,
-            gamma,
-        ),
+    kl_term = JointCapacityKL(
+        ramp if capacity is None else capacity,
+        ramp if discrete_capacity is None else discrete_capacity,
+        gamma,
     )
+    return Objective("joint_vae", likelihood, kl_term)

@@ -6,12 +6,14 @@ from tf_disentangle.priors.inverse_gamma import InverseGammaPrior
 from tf_disentangle.priors.inverse_wishart import (
     InverseWishartPrior,
     MarginalInverseWishartPrior,
+    MeanFieldInverseWishartPrior,
 )
 from tf_disentangle.priors.laplace import LaplacePrior
-from tf_disentangle.priors.mean_field import MeanFieldInverseWishartPrior
 from tf_disentangle.priors.mixtures import NormalMixturePrior, SparsePrior
 from tf_disentangle.priors.normal import NormalPrior
+from tf_disentangle.priors.product import JointPrior
 from tf_disentangle.priors.student_t import StudentTProductPrior
+from tf_disentangle.priors.uniform import UniformPrior
 
 #: Adding a prior is one entry here.
 PRIORS = {
@@ -25,6 +27,7 @@ PRIORS = {
     "NormalMixturePrior": NormalMixturePrior,
     "SparsePrior": SparsePrior,
     "StudentTProductPrior": StudentTProductPrior,
+    "UniformPrior": UniformPrior,
 }
 
 __all__ = [
@@ -32,6 +35,7 @@ __all__ = [
     "CategoricalPrior",
     "InverseGammaPrior",
     "InverseWishartPrior",
+    "JointPrior",
     "LaplacePrior",
     "MarginalInverseWishartPrior",
     "MeanFieldInverseWishartPrior",
@@ -41,4 +45,5 @@ __all__ = [
     "SparsePrior",
     "StandardNormalPrior",
     "StudentTProductPrior",
+    "UniformPrior",
 ]

@@ -2,30 +2,53 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
+from typing import Any, Self
 
 import keras
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tf_disentangle import checks
+from tf_disentangle import checks, configs
 from tf_disentangle.distributions import kl_or_monte_carlo
 
 tfd = tfp.distributions
 
 
-class Prior(keras.layers.Layer):
+class ConfiguredLayer(keras.layers.Layer):
+    """A Keras layer that keeps each argument as an attribute of the same name."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments as JSON holds them."""
+        names = list(inspect.signature(type(self).__init__).parameters)[1:]
+        values = {name: getattr(self, name) for name in names}
+        return {
+            name: value.tolist()
+            if isinstance(value, np.ndarray)
+            else configs.serialize(value)
+            for name, value in values.items()
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Returns what `get_config` described; a prior is not built yet."""
+        return cls(**configs.deserialize(dict(config)))
+
+
+class Prior(ConfiguredLayer):
     """A prior over L latents.
 
     It is a Keras layer so that a trainable prior is trained and saved through
     `add_weight`; TFP objects are built per call, from the weights of the moment.
     `build((None, L))`, which the latent space calls, tells it L and is the place to
-    check the settings against it.
+    check the settings against it. A subclass gives `marginals`, and `distribution`
+    unless p(z) is their product.
 
     Attributes:
         kl_names: The keys of what `kl` returns.
-        label: How z is drawn, for the heads of pictures.
+        label: How z is drawn, for the titles of figures.
         requires_kl_term: Whether `kl` alone trains a part of the encoder's
             outputs, so that an objective without it would not train them.
         num_latents: L, once built.
@@ -35,25 +58,34 @@ class Prior(keras.layers.Layer):
     label: str = "z ~ p(z)"
     requires_kl_term: bool = False
 
-    def __init__(self, name: str | None = None) -> None:
-        super().__init__(name=name)
+    def __init__(self) -> None:
+        super().__init__()
 
     def build(self, input_shape: tuple) -> None:
-        """Learns L from the shape [B, L] of the latents."""
+        """Sets L from the shape [B, L] of the latents."""
         self.num_latents = checks.integer(input_shape[-1], "num_latents", at_least=1)
         self.built = True
+
+    @property
+    def kl_bounds(self) -> Mapping[str, float]:
+        """The most nats of those parts of `kl` that have a bound."""
+        return {}
 
     def check_posterior(self, posterior_type: type[tfd.Distribution]) -> None:
         """Raises `ArgumentError` if `kl` has no form for this class of q(z|x)."""
         del posterior_type  # The default `kl` takes any.
 
     def distribution(self) -> tfd.Distribution:
-        """Returns p(z), event shape [L]."""
-        raise NotImplementedError
+        """Returns p(z), event shape [L]; here the product of the marginals."""
+        return tfd.Independent(self.marginals(), 1)
 
     def marginals(self) -> tfd.Distribution:
         """Returns p(z_i) of each latent, batch shape [L], scalar events."""
         raise NotImplementedError
+
+    def marginal_log_prob(self, z: tf.Tensor) -> tf.Tensor:
+        """Returns log p(z_i) [..., L] of z [..., D], in nats."""
+        return self.marginals().log_prob(z)
 
     def sample(self, num_samples: int, seed: tf.Tensor) -> tf.Tensor:
         """Draws z [num_samples, L] from p(z); `seed` is int32 [2]."""
@@ -67,7 +99,7 @@ class Prior(keras.layers.Layer):
         Their sum is what the ELBO subtracts.
 
         Args:
-            posterior: q(z|x), batch shape [B], event shape [L].
+            posterior: The TFP distribution q(z|x), batch shape [B], event shape [L].
             sample: The z [B, L] drawn from it that the decoder saw.
             seed: int32 [2], for parts that need draws of their own.
         """
@@ -75,7 +107,7 @@ class Prior(keras.layers.Layer):
         return {"kl": kl_or_monte_carlo(posterior, self.distribution(), sample)}
 
     def covariances(self, seed: tf.Tensor) -> Mapping[str, np.ndarray]:
-        """Returns labelled covariances [L, L] to picture a hyperprior; none here."""
+        """Returns labelled covariances [L, L] that show a hyperprior; none here."""
         del seed
         return {}
 
@@ -94,3 +126,18 @@ class StandardNormalPrior(Prior):
     def marginals(self) -> tfd.Distribution:
         """Returns L standard normals."""
         return tfd.Normal(tf.zeros(self.num_latents), 1.0)
+
+
+def float_array(values: object, ndim: int, argument: str, rule: str) -> np.ndarray:
+    """Returns `values` as finite float64 numbers with `ndim` axes, none of them empty.
+
+    Raises:
+        ArgumentError: If they are not; it names the argument and the rule.
+    """
+    try:
+        array = np.asarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise checks.ArgumentError(checks.message(argument, rule, values)) from error
+    good = array.ndim == ndim and array.size and np.isfinite(array).all()
+    checks.require(good, argument, rule, values)
+    return array

@@ -2,74 +2,69 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tf_disentangle import checks
 from tf_disentangle.distributions import RelaxedCategorical
 from tf_disentangle.priors.base import Prior
 
 tfd = tfp.distributions
 
-
-class Marginals:
-    """The density of each latent, where latents have one number or several in z.
-
-    Args:
-        parts: Distributions over consecutive parts of z.
-        sizes: How many numbers of z each of them takes.
-    """
-
-    def __init__(self, parts: Sequence[tfd.Distribution], sizes: Sequence[int]) -> None:
-        self._parts, self._sizes = tuple(parts), tuple(sizes)
-
-    def log_prob(self, z: tf.Tensor) -> tf.Tensor:
-        """Maps z [..., D] to the log-densities of the L latents, [..., L]."""
-        logs = []
-        values = tf.split(z, self._sizes, axis=-1)
-        for part, value in zip(self._parts, values, strict=True):
-            log = part.log_prob(value)
-            # The n numbers of a categorical latent have one density together.
-            is_one = isinstance(part, tfd.Distribution) and part.event_shape.rank == 1
-            logs.append(log[..., tf.newaxis] if is_one else log)
-        return tf.concat(logs, axis=-1)
+#: Which KL stands for that of the relaxations, which has no closed form.
+KLS = ("categorical", "relaxed")
 
 
 class CategoricalPrior(Prior):
     """p(c): independent uniform categoricals, relaxed as the posterior is.
 
     Args:
-        sizes: Number of values of each.
-        temperature: tau.
+        sizes: n_i, the number of values of each, at least 2.
+        temperature: tau, greater than 0.
         kl: "categorical" or "relaxed", as `CategoricalLatents`.
-        name: Of the Keras layer.
     """
 
     kl_names = ("kl_discrete",)
     label = "c ~ uniform"
 
     def __init__(
-        self,
-        sizes: Sequence[int],
-        temperature: float,
-        kl: str = "categorical",
-        name: str | None = None,
+        self, sizes: Sequence[int], temperature: float, kl: str = "categorical"
     ) -> None:
-        super().__init__(name=name)
-        self.sizes, self.temperature, self.form = tuple(sizes), temperature, kl
+        super().__init__()
+        checks.require_type(sizes, (list, tuple), "sizes", "Put it in a list: [...]")
+        checks.require(len(sizes), "sizes", "name at least one latent", sizes)
+        self.sizes = tuple(checks.integer(n, "sizes", at_least=2) for n in sizes)
+        self.temperature = checks.real(temperature, "temperature", above=0.0)
+        self.form = checks.one_of(kl, KLS, "kl")
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments as JSON holds them."""
+        sizes = list(self.sizes)
+        return {"sizes": sizes, "temperature": self.temperature, "kl": self.form}
+
+    @property
+    def kl_bounds(self) -> Mapping[str, float]:
+        """sum_i log n_i, where the KL is that of the categoricals."""
+        if self.form == "relaxed":
+            return {}
+        return {"kl_discrete": sum(map(math.log, self.sizes))}
 
     def components(self) -> list[RelaxedCategorical]:
-        """Returns the relaxed uniform law of each latent."""
+        """Returns the relaxed uniform distribution of each latent."""
         return [RelaxedCategorical(self.temperature, tf.zeros(n)) for n in self.sizes]
 
     def distribution(self) -> tfd.Distribution:
         """Returns their product, event shape [D]."""
         return tfd.Blockwise(self.components())
 
-    def marginals(self) -> Marginals:
-        """Returns p(c_i) of each latent; its `log_prob` maps [..., D] to [..., L]."""
-        return Marginals(self.components(), self.sizes)
+    def marginal_log_prob(self, z: tf.Tensor) -> tf.Tensor:
+        """Returns log p(c_i) [..., L] of z [..., D], in nats."""
+        pairs = zip(self.components(), tf.split(z, self.sizes, axis=-1), strict=True)
+        return tf.stack([part.log_prob(value) for part, value in pairs], axis=-1)
 
     def kl(
         self, posterior: tfd.Blockwise, sample: tf.Tensor, seed: tf.Tensor

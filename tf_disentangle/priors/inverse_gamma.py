@@ -24,7 +24,7 @@ from tf_disentangle.priors.base import Prior
 
 tfd = tfp.distributions
 
-_PICTURED = (1.0, 10.0, 100.0)
+_FIGURE_CONCENTRATIONS = (1.0, 10.0, 100.0)
 
 
 class InverseGammaPrior(Prior):
@@ -37,7 +37,6 @@ class InverseGammaPrior(Prior):
         concentration: a, greater than 0. Smaller gives heavier tails.
         scale: b, greater than 0, or one for each latent; None is a, so that each z_i
             is a Student-t of scale 1.
-        name: Of the Keras layer.
     """
 
     kl_names = ("kl_gaussian", "kl_covariance")
@@ -47,23 +46,22 @@ class InverseGammaPrior(Prior):
         self,
         concentration: float,
         scale: float | Sequence[float] | None = None,
-        name: str | None = None,
     ) -> None:
-        super().__init__(name=name)
+        super().__init__()
         self.concentration = checks.real(concentration, "concentration", above=0.0)
-        scale = self.concentration if scale is None else scale
-        several = isinstance(scale, Sequence | np.ndarray)
-        self._given = tuple(scale) if several else (scale,)
-        for value in self._given:
+        self.scale = self.concentration if scale is None else scale
+        for value in np.atleast_1d(np.asarray(self.scale, object)):
             checks.real(value, "scale", above=0.0)
 
     def build(self, input_shape: tuple) -> None:
         """Checks the scales against the number of latents."""
         super().build(input_shape)
-        size, given = self.num_latents, len(self._given)
-        rule = f"be one number, or {size} for {size} latents"
-        checks.require(given in (1, size), "scale", rule, self._given)
-        self.scale = np.broadcast_to(np.float32(self._given), size)
+        rule = f"be one number, or {self.num_latents} for {self.num_latents} latents"
+        fits = np.shape(self.scale) in ((), (1,), (self.num_latents,))
+        checks.require(fits, "scale", rule, self.scale)
+        self.scales = np.broadcast_to(
+            np.asarray(self.scale, np.float32), self.num_latents
+        )
 
     def inverse_gamma(self, concentration: float | None = None) -> tfd.InverseGamma:
         """Returns the hyperprior over s, batch shape [L].
@@ -73,16 +71,12 @@ class InverseGammaPrior(Prior):
                 comparisons.
         """
         a = self.concentration if concentration is None else concentration
-        return tfd.InverseGamma(a, self.scale * np.float32(a / self.concentration))
-
-    def distribution(self) -> tfd.Distribution:
-        """Returns p(z), a product of univariate Student-t, event shape [L]."""
-        return tfd.Independent(self.marginals(), 1)
+        return tfd.InverseGamma(a, self.scales * np.float32(a / self.concentration))
 
     def marginals(self) -> tfd.Distribution:
         """Returns the L Student-t marginals, 2 a degrees of freedom."""
         a = self.concentration
-        scale = tf.sqrt(tf.constant(self.scale / a, tf.float32))
+        scale = tf.sqrt(tf.constant(self.scales / a, tf.float32))
         return tfd.StudentT(2.0 * a, tf.zeros(self.num_latents), scale)
 
     def sample_covariance(
@@ -96,7 +90,7 @@ class InverseGammaPrior(Prior):
         """Returns a draw of Sigma for each of three a, at the prior's own b/a."""
         matrices = {
             f"a = {a:g}": self.sample_covariance(1, seed, a)[0].numpy()
-            for a in _PICTURED
+            for a in _FIGURE_CONCENTRATIONS
         }
         return {k: m for k, m in matrices.items() if np.isfinite(m).all()}
 

@@ -9,7 +9,7 @@ stands for the posterior of Sigma:
   from the decoded z; the paper's structured form, equation (13).
 - `MarginalInverseWishartPrior`: the exact p(Sigma|z), so that Sigma drops out and p(z)
   is a multivariate Student-t. The tightest of the three.
-- `mean_field.MeanFieldInverseWishartPrior`: q(Sigma|x) from the encoder; the form that
+- `MeanFieldInverseWishartPrior`: q(Sigma|x) from the encoder; the form that
   the paper tried first and gave up.
 
 For every z' the two terms of (13) are those of a mean-field bound with q(Sigma|z') for
@@ -32,10 +32,11 @@ import tensorflow_probability as tfp
 from tf_disentangle import checks
 from tf_disentangle.distributions import (
     InverseWishart,
+    MeanFieldGaussian,
     expected_gaussian_kl,
     marginal_student_t,
 )
-from tf_disentangle.priors.base import Prior
+from tf_disentangle.priors.base import Prior, float_array
 
 tfd = tfp.distributions
 
@@ -54,19 +55,17 @@ class InverseWishartPrior(Prior):
         nu: Degrees of freedom, greater than p - 1. Larger asks for covariances nearer
             to Sigma_0: independent latents where Sigma_0 = I.
         sigma0: Desired covariance, [p, p] symmetric positive definite; None is I.
-        name: Of the Keras layer.
     """
 
-    kl_names = ("kl_gaussian", "kl_covariance")
+    kl_names: tuple[str, ...] = ("kl_gaussian", "kl_covariance")
     label = "Sigma ~ IW, z ~ N(0, Sigma)"
 
     def __init__(
         self,
         nu: float,
         sigma0: Sequence[Sequence[float]] | None = None,
-        name: str | None = None,
     ) -> None:
-        super().__init__(name=name)
+        super().__init__()
         self.nu = checks.real(nu, "nu")
         self.sigma0 = None if sigma0 is None else _covariance(sigma0)
 
@@ -189,7 +188,6 @@ class MarginalInverseWishartPrior(InverseWishartPrior):
     Args:
         nu: As `InverseWishartPrior`.
         sigma0: As `InverseWishartPrior`.
-        name: Of the Keras layer.
     """
 
     kl_names = ("kl",)
@@ -205,19 +203,49 @@ class MarginalInverseWishartPrior(InverseWishartPrior):
         return Prior.kl(self, posterior, sample, seed)
 
 
+class MeanFieldInverseWishartPrior(InverseWishartPrior):
+    """CHyVAE's prior, its KL taken with the encoder's own q(Sigma|x).
+
+        KL = E_{q(Sigma|x)} KL(N(mu, S) || N(0, Sigma)) + KL(q(Sigma|x) || IW(Psi, nu))
+
+    `latents.MeanFieldLatents` gives q(z|x) q(Sigma|x).
+
+    Args:
+        nu: As `InverseWishartPrior`.
+        sigma0: As `InverseWishartPrior`.
+    """
+
+    requires_kl_term = True
+
+    def check_posterior(self, posterior_type: type[tfd.Distribution]) -> None:
+        """Checks that the latents give a q(Sigma|x)."""
+        checks.require(
+            issubclass(posterior_type, MeanFieldGaussian),
+            "prior",
+            f"fit the latents' posterior, {posterior_type.__name__}",
+            f"{type(self).__name__}, which needs a q(Sigma|x)",
+            "Use MeanFieldLatents, or InverseWishartPrior.",
+        )
+
+    def kl(
+        self, posterior: MeanFieldGaussian, sample: tf.Tensor, seed: tf.Tensor
+    ) -> Mapping[str, tf.Tensor]:
+        """Returns the two KL terms above, each [B], in nats; nothing is drawn."""
+        del sample, seed
+        q_sigma = posterior.covariance_posterior
+        return {
+            "kl_gaussian": expected_gaussian_kl(
+                posterior.mean(), posterior.scale.to_dense(), q_sigma
+            ),
+            "kl_covariance": tfd.kl_divergence(q_sigma, self.inverse_wishart()),
+        }
+
+
 def _covariance(sigma0: Sequence[Sequence[float]]) -> np.ndarray:
     """Returns Sigma_0 as float64 [p, p] after checking that it is a covariance."""
     rule = "be a symmetric positive definite matrix"
-    try:
-        sigma0 = np.asarray(sigma0, np.float64)
-    except (TypeError, ValueError) as error:
-        raise checks.ArgumentError(checks.message("sigma0", rule, sigma0)) from error
-    square = sigma0.ndim == 2 and sigma0.shape[0] == sigma0.shape[1]
-    checks.require(square, "sigma0", rule, sigma0.shape)
-    checks.require(
-        np.allclose(sigma0, sigma0.T) and np.linalg.eigvalsh(sigma0)[0] > 0,
-        "sigma0",
-        rule,
-        sigma0.tolist(),
-    )
-    return sigma0
+    matrix = float_array(sigma0, 2, "sigma0", rule)
+    checks.require(matrix.shape[0] == matrix.shape[1], "sigma0", rule, matrix.shape)
+    good = np.allclose(matrix, matrix.T) and np.linalg.eigvalsh(matrix)[0] > 0
+    checks.require(good, "sigma0", rule, matrix.tolist())
+    return matrix

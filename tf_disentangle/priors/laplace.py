@@ -1,4 +1,4 @@
-"""A sparse prior with a density: the product of Laplace laws."""
+"""A sparse prior with a density: the product of Laplace distributions."""
 
 from __future__ import annotations
 
@@ -20,19 +20,14 @@ class LaplacePrior(Prior):
 
     Args:
         scale: b, greater than 0; the variance is 2 b^2.
-        name: Of the Keras layer.
     """
 
     label = "z ~ Laplace"
 
-    def __init__(self, scale: float = 1.0, name: str | None = None) -> None:
-        super().__init__(name=name)
+    def __init__(self, scale: float = 1.0) -> None:
+        super().__init__()
         self.scale = checks.real(scale, "scale", above=0.0)
 
-    def distribution(self) -> tfd.Distribution:
-        """Returns the product, event shape [L]."""
-        return tfd.Independent(self.marginals(), 1)
-
     def marginals(self) -> tfd.Distribution:
-        """Returns L Laplace laws."""
+        """Returns L Laplace distributions."""
         return tfd.Laplace(tf.zeros(self.num_latents), self.scale)

@@ -14,13 +14,14 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tf_disentangle import checks
-from tf_disentangle.priors.base import Prior
+from tf_disentangle.priors.base import Prior, float_array
 
 tfd = tfp.distributions
 
@@ -32,7 +33,6 @@ class NormalMixturePrior(Prior):
         locs: The K means, [K][L].
         variances: Of the components: one number, or [K][L], greater than 0.
         weights: w, [K], positive with sum 1; None is all equal.
-        name: Of the Keras layer.
     """
 
     label = "z ~ mixture of normals"
@@ -42,19 +42,25 @@ class NormalMixturePrior(Prior):
         locs: Sequence[Sequence[float]],
         variances: float | Sequence[Sequence[float]] = 1.0,
         weights: Sequence[float] | None = None,
-        name: str | None = None,
     ) -> None:
-        super().__init__(name=name)
+        super().__init__()
         rule = "be a table of numbers [K][L], a row for each component"
-        self.locs = _array(locs, 2, "locs", rule)
+        self.locs = float_array(locs, 2, "locs", rule)
         rule = f"be one positive number, or positive and of shape {self.locs.shape}"
         # A list's rows may differ in length, and then it has no shape to ask for.
         ndim = 2 if isinstance(variances, list | tuple) else np.ndim(variances)
-        values = _array(variances, ndim, "variances", rule)
-        fits = values.ndim == 0 or values.shape == self.locs.shape
-        checks.require(fits and (values > 0).all(), "variances", rule, variances)
-        self.scales = np.broadcast_to(np.sqrt(values), self.locs.shape)
-        self.weights_ = _mixture_weights(weights, len(self.locs))
+        self.variances = float_array(variances, ndim, "variances", rule)
+        fits = ndim == 0 or self.variances.shape == self.locs.shape
+        positive = (self.variances > 0).all()
+        checks.require(fits and positive, "variances", rule, variances)
+        self.scales = np.broadcast_to(np.sqrt(self.variances), self.locs.shape)
+        self._shares = _mixture_weights(weights, len(self.locs))
+        self._weights = None if weights is None else [float(w) for w in weights]
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments as JSON holds them."""
+        # `weights` is an attribute of every Keras layer.
+        return {**super().get_config(), "weights": self._weights}
 
     def build(self, input_shape: tuple) -> None:
         """Checks the means against the number of latents."""
@@ -69,13 +75,13 @@ class NormalMixturePrior(Prior):
     def distribution(self) -> tfd.Distribution:
         """Returns the mixture, event shape [L]."""
         return tfd.MixtureSameFamily(
-            tfd.Categorical(probs=_float32(self.weights_)),
+            tfd.Categorical(probs=_float32(self._shares)),
             tfd.MultivariateNormalDiag(_float32(self.locs), _float32(self.scales)),
         )
 
     def marginals(self) -> tfd.Distribution:
         """Returns p(z_i), mixtures of K univariate normals."""
-        weights = np.tile(self.weights_, (self.num_latents, 1))
+        weights = np.tile(self._shares, (self.num_latents, 1))
         return tfd.MixtureSameFamily(
             tfd.Categorical(probs=_float32(weights)),
             tfd.Normal(_float32(self.locs.T), _float32(self.scales.T)),
@@ -89,7 +95,6 @@ class SparsePrior(Prior):
         gamma: Weight of the spike, in [0, 1]; 0 is N(0, slab^2 I).
         spike: Standard deviation of a latent that is off, greater than 0.
         slab: Standard deviation of one that is at work, greater than the spike's.
-        name: Of the Keras layer.
     """
 
     def __init__(
@@ -97,17 +102,12 @@ class SparsePrior(Prior):
         gamma: float = 0.8,
         spike: float = 0.05,
         slab: float = 1.0,
-        name: str | None = None,
     ) -> None:
-        super().__init__(name=name)
+        super().__init__()
         self.gamma = checks.real(gamma, "gamma", at_least=0.0, at_most=1.0)
         self.spike = checks.real(spike, "spike", above=0.0)
         self.slab = checks.real(slab, "slab", above=self.spike)
         self.label = f"z_i ~ sparse, gamma = {self.gamma:g}"
-
-    def distribution(self) -> tfd.Distribution:
-        """Returns the product of the L mixtures, event shape [L]."""
-        return tfd.Independent(self.marginals(), 1)
 
     def marginals(self) -> tfd.Distribution:
         """Returns L equal mixtures of spike and slab."""
@@ -124,23 +124,12 @@ def _float32(values: np.ndarray) -> tf.Tensor:
     return tf.constant(values, tf.float32)
 
 
-def _array(values: object, ndim: int, argument: str, rule: str) -> np.ndarray:
-    """Returns finite float64 numbers with `ndim` axes, none of them empty."""
-    try:
-        array = np.asarray(values, np.float64)
-    except (TypeError, ValueError) as error:
-        raise checks.ArgumentError(checks.message(argument, rule, values)) from error
-    good = array.ndim == ndim and array.size and np.isfinite(array).all()
-    checks.require(good, argument, rule, values)
-    return array
-
-
 def _mixture_weights(weights: Sequence[float] | None, count: int) -> np.ndarray:
     """Returns K positive weights whose sum is 1."""
     if weights is None:
         return np.full(count, 1 / count)
     rule = f"be {count} positive numbers, one for each component, whose sum is 1"
-    array = _array(weights, 1, "weights", rule)
+    array = float_array(weights, 1, "weights", rule)
     good = len(array) == count and (array > 0).all()
     checks.require(good and np.isclose(array.sum(), 1), "weights", rule, weights)
     return array / array.sum()

@@ -14,13 +14,14 @@ References:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tf_disentangle import checks
-from tf_disentangle.priors.base import Prior
+from tf_disentangle.priors.base import Prior, float_array
 
 tfd = tfp.distributions
 
@@ -32,8 +33,7 @@ class NormalPrior(Prior):
         variance: Mean of the L variances, greater than 0.
         proportions: L positive numbers to which the variances are proportional, such
             as `datasets.principal_shares` gives; None is all equal.
-        trainable: Whether the proportions are trained, from those given.
-        name: Of the Keras layer.
+        trainable: Whether the proportions are trained, from these.
     """
 
     def __init__(
@@ -41,9 +41,8 @@ class NormalPrior(Prior):
         variance: float = 1.0,
         proportions: Sequence[float] | None = None,
         trainable: bool = False,
-        name: str | None = None,
     ) -> None:
-        super().__init__(name=name)
+        super().__init__()
         self.variance = checks.real(variance, "variance", above=0.0)
         self.proportions = None if proportions is None else _positive(proportions)
         self.learns = checks.one_of(trainable, (True, False), "trainable")
@@ -52,18 +51,23 @@ class NormalPrior(Prior):
             f"z ~ N(0, {self.variance:g} I)" if isotropic else "z ~ N(0, diag(v))"
         )
 
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments as JSON holds them."""
+        # `trainable` is an attribute of every Keras layer.
+        return {**super().get_config(), "trainable": self.learns}
+
     def build(self, input_shape: tuple) -> None:
         """Checks the proportions against the number of latents."""
         super().build(input_shape)
         size = self.num_latents
-        given = np.ones(size) if self.proportions is None else self.proportions
+        shares = np.ones(size) if self.proportions is None else self.proportions
         checks.require(
-            len(given) == size,
+            len(shares) == size,
             "proportions",
             f"have one number for each of the {size} latents",
-            len(given),
+            len(shares),
         )
-        logs = np.log(given)  # the sum of large numbers would not be finite
+        logs = np.log(shares)  # the sum of large numbers would not be finite
         theta = logs - np.logaddexp.reduce(logs)
         if self.learns:
             self.theta = self.add_weight(
@@ -90,7 +94,7 @@ class NormalPrior(Prior):
         return tfd.Normal(tf.zeros_like(scale), scale)
 
     def covariances(self, seed: tf.Tensor) -> Mapping[str, np.ndarray]:
-        """Returns diag(v), unless all variances are given to be equal."""
+        """Returns diag(v), unless all variances are fixed and equal."""
         del seed
         if self.proportions is None and not self.learns:
             return {}
@@ -100,11 +104,6 @@ class NormalPrior(Prior):
 def _positive(proportions: Sequence[float]) -> np.ndarray:
     """Returns the proportions as float64 [L] after checking them."""
     rule = "be a list of positive numbers"
-    try:
-        values = np.asarray(proportions, np.float64)
-    except (TypeError, ValueError) as error:
-        text = checks.message("proportions", rule, proportions)
-        raise checks.ArgumentError(text) from error
-    good = values.ndim == 1 and values.size and np.isfinite(values).all()
-    checks.require(good and (values > 0).all(), "proportions", rule, proportions)
+    values = float_array(proportions, 1, "proportions", rule)
+    checks.require((values > 0).all(), "proportions", rule, proportions)
     return values

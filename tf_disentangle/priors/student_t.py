@@ -1,4 +1,4 @@
-"""A product of univariate Student-t laws as the prior.
+"""A product of univariate Student-t distributions as the prior.
 
     p(z) = prod_i t(z_i; df, scale)
 
@@ -29,19 +29,14 @@ class StudentTProductPrior(Prior):
         df: Degrees of freedom, greater than 0. The variance is infinite up to 2, and
             the normal prior is the limit of large df.
         scale: Of each variable, greater than 0; not its standard deviation.
-        name: Of the Keras layer.
     """
 
-    def __init__(self, df: float, scale: float = 1.0, name: str | None = None) -> None:
-        super().__init__(name=name)
+    def __init__(self, df: float, scale: float = 1.0) -> None:
+        super().__init__()
         self.df = checks.real(df, "df", above=0.0)
         self.scale = checks.real(scale, "scale", above=0.0)
         self.label = f"z_i ~ Student-t({self.df:g}), independent"
 
-    def distribution(self) -> tfd.Distribution:
-        """Returns the product of Student-t laws, event shape [L]."""
-        return tfd.Independent(self.marginals(), 1)
-
     def marginals(self) -> tfd.Distribution:
-        """Returns L univariate Student-t laws."""
+        """Returns L univariate Student-t distributions."""
         return tfd.StudentT(self.df, tf.zeros(self.num_latents), self.scale)

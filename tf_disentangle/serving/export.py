@@ -2,17 +2,7 @@
 
     <base>/<version>/saved_model.pb, variables/, ...
 
-Endpoints, each with a batch of any size:
-
-    encode (also serving_default)   images uint8 [B, H, W, C] -> codes, stddev [B, L]
-    decode                          codes float32 [B, L] -> images float32 [B, H, W, C]
-    reconstruct                     images uint8 -> images float32 in [0, 1]
-
-encode also gives probabilities_NAME [B, n] of each categorical latent, whose column of
-the codes holds the most probable of its n values; decode takes that value. What a model
-draws beside the codes, as an InfoGAN its noise, decode and reconstruct hold at zero.
-
-Where the data are vectors, "images" are float32 [B, 1, 1, C] throughout.
+`models.endpoints` says what is served.
 """
 
 from __future__ import annotations
@@ -20,7 +10,6 @@ from __future__ import annotations
 import os
 import pathlib
 
-import keras
 import tensorflow as tf
 
 from tf_disentangle import checks, files
@@ -58,34 +47,9 @@ def export(
         "Leave it out to take the next.",
     )
     target = base / str(version)
-    images = tf.TensorSpec([None, *model.image_shape], model.data_type, name="images")
-    codes = tf.TensorSpec([None, model.latents.num_latents], tf.float32, name="codes")
-
-    def encode(images: tf.Tensor) -> dict[str, tf.Tensor]:
-        posterior = model.posterior(images)
-        parts = model.latents.probabilities(posterior)
-        return {
-            "codes": model.latents.code(posterior),
-            "stddev": model.latents.code_stddev(posterior),
-            **{f"probabilities_{name}": part for name, part in parts.items()},
-        }
-
-    archive = keras.export.ExportArchive()
-    for part in (model.encoder, model.decoder, model.latents):
-        archive.track(part)
-    # The first endpoint also becomes serving_default.
-    archive.add_endpoint("encode", encode, [images])
-    archive.add_endpoint(
-        "decode", lambda codes: {"images": model.decode_tensor(codes)}, [codes]
-    )
-    archive.add_endpoint(
-        "reconstruct",
-        lambda images: {"images": model.decode_tensor(encode(images)["codes"])},
-        [images],
-    )
     with files.replacing(target) as temporary:
         try:
-            archive.write_out(str(temporary), verbose=False)
+            model.export(temporary, verbose=False)
         except tf.errors.OpError as error:
             rule, remedy = "be writable", "Free some space or choose another folder."
             reason = error.message.rsplit("; ", 1)[-1].split(" [Op:")[0]

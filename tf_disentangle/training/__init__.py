@@ -1,23 +1,18 @@
-"""Training: one run, from data and model to a scored, inspected run folder.
+"""Training: the loop of a run, its callbacks, checkpoints and folder.
 
-prepare(...) -> Experiment      everything built and checked, nothing written
-Experiment.run()                trains, scores, draws; resumes what it finds
-train(...)                      both
+`tf_disentangle.train` and `tf_disentangle.load` (run.py) are the doors to it.
 """
 
+from tf_disentangle import determinism
 from tf_disentangle.training.callbacks import NonFiniteError
-from tf_disentangle.training.experiment import Experiment, Result
 from tf_disentangle.training.options import Device, Intervals
-from tf_disentangle.training.preparation import prepare, train
 from tf_disentangle.training.run_folder import RunFolder
+
+determinism.run_operations_in_turn()
 
 __all__ = [
     "Device",
-    "Experiment",
     "Intervals",
     "NonFiniteError",
-    "Result",
     "RunFolder",
-    "prepare",
-    "train",
 ]

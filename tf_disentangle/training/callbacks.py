@@ -1,8 +1,12 @@
-"""What happens at the end of each logging interval, one callback per duty.
+"""What happens at the end of each logging interval, one callback for each purpose.
 
-An epoch of `fit` is a logging interval. The order matters, and `experiment.py` keeps
-it: nothing is recorded or saved of an interval in which a term was not finite, and
-what the checkpoint holds is what the rows say.
+An epoch of `fit` is a logging interval. The order matters, and `loop.py` keeps it:
+nothing is recorded or saved of an interval in which a term was not finite, and what the
+checkpoint holds is what the rows say.
+
+`logs`, which the user's callbacks read, has the same names at every epoch, all of them
+numbers: between two validations the values of the last one stand there. Rows have the
+validation's values only where they were measured.
 """
 
 from __future__ import annotations
@@ -10,93 +14,103 @@ from __future__ import annotations
 import math
 import signal
 import sys
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
-from tqdm import tqdm
 
-from tf_disentangle.interfaces import CodeColumn
 from tf_disentangle.training.checkpoints import Checkpoints, step_of
-from tf_disentangle.training.run_folder import RunFolder
-from tf_disentangle.training.validation import Validation
 
-# What a row says of each latent: its name in TensorBoard, and what it is.
-_PER_LATENT = {
-    "kl_per_latent": (
-        "marginal_kl_per_latent",
-        "KL of q(z_i|x) to the prior's marginal p(z_i), in nats, mean over held-out "
-        "images. With a full covariance these do not sum to the KL.",
-    ),
-    "information_per_latent": (
-        "information_per_latent",
-        "Lower bound of the mutual information of a latent and the images that are "
-        "generated of it, in nats.",
-    ),
-}
+Row = dict[str, Any]
 
 
 class NonFiniteError(ArithmeticError):
     """A loss term became NaN or infinite."""
 
 
-class IntervalCallback(keras.callbacks.Callback):
-    """A callback that acts every `every` steps, a multiple of the interval.
+class Position(keras.callbacks.Callback):
+    """Counts the steps; stands first among the callbacks, which share it.
 
-    Not at the end of an interval that a second signal cut short: its numbers come
-    when the run has gone on to its end.
+    Batches are counted, since an optimiser's `iterations` are updates of the weights:
+    fewer, where it accumulates gradients or skips a step.
 
     Args:
-        interval: Steps per epoch of `fit`.
+        step: Steps that are done already.
+        total: Steps of the run in all.
+
+    Attributes:
+        step: Steps done so far.
+        begin: Steps that were done when the interval began.
+        row: What the interval's row will hold beside `logs`.
+    """
+
+    async_safe = True  # Otherwise Keras would wait for every step's terms.
+
+    def __init__(self, step: int, total: int) -> None:
+        super().__init__()
+        self.step = self.begin = step
+        self.total = total
+        self.row: Row = {}
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Starts an interval."""
+        self.begin, self.row = self.step, {}
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Counts; `batch` is the number of the last step of a call, from 0."""
+        self.step = max(self.step, self.begin + batch + 1)
+
+
+class Action(keras.callbacks.Callback):
+    """A callback that acts every `every` steps and at the end of the run.
+
+    Args:
+        position: Of the run.
         every: Steps between two actions; 0 is never.
     """
 
-    def __init__(self, interval: int, every: int | None = None) -> None:
+    def __init__(self, position: Position, every: int = 1) -> None:
         super().__init__()
-        self.interval = interval
-        self.every = interval if every is None else every
+        self.position = position
+        self.every = every
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
-        """Calls `act` with the number of steps done."""
-        step = (epoch + 1) * self.interval
-        if self.every and step % self.every == 0 and self.steps_done() == step:
-            self.act(step, logs)
+        """Calls `act` if it is due."""
+        if self.is_due():
+            self.act(self.position.step, logs)
 
-    def steps_done(self) -> int:
-        """Returns the number of steps that the weights have seen."""
-        return int(self.model.optimizer.iterations.numpy())
+    def is_due(self) -> bool:
+        """Whether to act at the end of this interval."""
+        step = self.position.step
+        is_last = step >= self.position.total
+        return bool(self.every) and (step % self.every == 0 or is_last)
 
     def act(self, step: int, logs: dict[str, Any]) -> None:
-        """Does the duty; may add to `logs`, which the next callbacks see."""
+        """Acts; may add to `logs`, which the next callbacks see."""
         raise NotImplementedError
 
 
-class FiniteGuard(IntervalCallback):
+class FiniteGuard(Action):
     """Stops the run when a term was not finite, before anything is saved of it."""
 
-    def __init__(self, interval: int, checkpoints: Checkpoints) -> None:
-        super().__init__(interval)
+    def __init__(self, position: Position, checkpoints: Checkpoints | None) -> None:
+        super().__init__(position)
         self._checkpoints = checkpoints
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
-        """Looks also at an interval that was cut short, which is saved too."""
-        self.act(self.steps_done(), logs)
 
     def act(self, step: int, logs: dict[str, Any]) -> None:
         """Raises `NonFiniteError` naming step, term and last good checkpoint."""
-        num_steps = (step - 1) % self.interval + 1
-        found = self._first_bad(num_steps)
+        begin = self.position.begin
+        found = self._first_bad(step - begin)
         if found is None:
             return
-        position, names = found
-        last = self._checkpoints.latest
+        number, names = found
+        last = self._checkpoints and self._checkpoints.latest
         good = f"Last good checkpoint: {last} (step {step_of(last)})." if last else ""
         raise NonFiniteError(
-            f"{', '.join(names)} not finite at step {step - num_steps + position}. "
+            f"{', '.join(names)} not finite at step {begin + number}. "
             f"{good or 'There is no checkpoint yet.'} Remedies: a lower learning "
-            "rate, train.optimizer with global_clipnorm, float32."
+            "rate, an optimizer with global_clipnorm, float32."
         )
 
     def _first_bad(self, num_steps: int) -> tuple[int, tuple[str, ...]] | None:
@@ -111,219 +125,150 @@ class FiniteGuard(IntervalCallback):
         return num_steps, ("weights after the update",)
 
 
-class Speed(IntervalCallback):
-    """Adds images_per_second of the interval, pauses for other duties left out."""
-
-    def __init__(self, interval: int, batch_size: int) -> None:
-        super().__init__(interval)
-        self._batch_size = batch_size
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Starts the clock."""
-        self._first, self._start = self.steps_done(), time.perf_counter()
-
-    def act(self, step: int, logs: dict[str, Any]) -> None:
-        """Reads the clock."""
-        images = (step - self._first) * self._batch_size
-        logs["images_per_second"] = images / (time.perf_counter() - self._start)
-
-
-class Validate(IntervalCallback):
+class Validate(Action):
     """Adds the terms on held-out images, and keeps the best checkpoint by one of them.
 
-    By the model's `monitored`, such as the ELBO, if it names one.
+    The first interval ends with a validation too, so that every epoch's `logs` have
+    these names.
 
     Args:
-        interval: Steps per epoch of `fit`.
+        position: Of the run.
         every: Steps between two validations.
-        validation: The terms on held-out images.
-        checkpoints: Where the best is kept.
-        best: Best value of that term so far, of a resumed run.
+        validate: Returns (scalars by name, a number for each latent).
+        checkpoints: Where the best is kept; None keeps none.
+        values: Of the last validation of a resumed run, by name in `logs`.
+        best: Best value of the model's `checkpoint_metric`, of a resumed run.
 
     Attributes:
-        best: Best value of that term so far.
+        values: Of the last validation, by name in `logs`.
+        best: Best value of the model's `checkpoint_metric` so far.
     """
 
     def __init__(
         self,
-        interval: int,
+        position: Position,
         every: int,
-        validation: Validation,
-        checkpoints: Checkpoints,
-        best: float = -math.inf,
+        validate: Callable[[], tuple[dict[str, float], Sequence[float]]],
+        checkpoints: Checkpoints | None = None,
+        values: dict[str, float] | None = None,
+        best: float | None = None,
     ) -> None:
-        super().__init__(interval, every)
-        self._validation = validation
+        super().__init__(position, every)
+        self._validate = validate
         self._checkpoints = checkpoints
-        self.best = best
+        self.values = dict(values or {})
+        self.best = -math.inf if best is None else best
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
+        """Validates if it is due; `logs` get the last validation's values."""
+        if self.is_due() or not self.values:
+            self.act(self.position.step, logs)
+        logs.update(self.values)
 
     def act(self, step: int, logs: dict[str, Any]) -> None:
         """Validates, and saves if this is the best so far."""
-        terms, per_latent = self._validation()
-        logs.update({f"validation/{name}": value for name, value in terms.items()})
-        logs[f"{self.model.per_latent}_per_latent"] = [float(v) for v in per_latent]
-        if terms.get(self.model.monitored, -math.inf) > self.best:
-            self.best = terms[self.model.monitored]
-            self._checkpoints.save(step, best=True)
+        terms, per_latent = self._validate()
+        # The names of the first validation stay: a diagnostic may not be finite later.
+        names = self.values or {f"val_{name}": 0.0 for name in terms}
+        values = {f"val_{name}": float(value) for name, value in terms.items()}
+        self.values = {name: values.get(name, math.nan) for name in names}
+        self.position.row = {k: v for k, v in self.values.items() if math.isfinite(v)}
+        numbers = [float(value) for value in per_latent]
+        self.position.row[f"{self.model.per_latent}_per_latent"] = numbers
+        value = self.values.get(f"val_{self.model.checkpoint_metric}", -math.inf)
+        if value > self.best:
+            self.best = value
+            if self._checkpoints is not None:
+                self._checkpoints.save(step, best=True)
 
 
-class Save(IntervalCallback):
+class Save(Action):
     """Writes a checkpoint at its intervals and, however the run ends, at the end."""
 
-    def __init__(self, interval: int, every: int, checkpoints: Checkpoints) -> None:
-        super().__init__(interval, every)
+    def __init__(
+        self, position: Position, every: int, checkpoints: Checkpoints
+    ) -> None:
+        super().__init__(position, every)
         self._checkpoints = checkpoints
+        self._saved: list | None = None
+
+    def is_due(self) -> bool:
+        """Also at the end of a run that saves nothing on the way, or was stopped."""
+        is_last = self.position.step >= self.position.total
+        return super().is_due() or is_last or self.model.stop_training
 
     def act(self, step: int, logs: dict[str, Any]) -> None:
         """Saves."""
         self._checkpoints.save(step)
 
-    def on_train_end(self, logs: Any = None) -> None:
-        """Saves the last step, also of a run that was told to stop."""
-        step, latest = self.steps_done(), self._checkpoints.latest
-        if step and (latest is None or step_of(latest) != step):
-            self._checkpoints.save(step)
-
-
-class Record(IntervalCallback):
-    """Writes each interval's numbers to metrics.jsonl and TensorBoard.
-
-    Args:
-        interval: Steps per epoch of `fit`.
-        folder: Where the rows go.
-        writer: TensorBoard writer.
-        columns: What each latent is.
-    """
-
-    def __init__(
-        self,
-        interval: int,
-        folder: RunFolder,
-        writer: tf.summary.SummaryWriter,
-        columns: Sequence[CodeColumn],
-    ) -> None:
-        super().__init__(interval)
-        self._folder = folder
-        self._writer = writer
-        self._columns = columns
-
-    def act(self, step: int, logs: dict[str, Any]) -> None:
-        """Appends one row and its scalars."""
-        row = {"step": step, **{k: _plain(v) for k, v in logs.items()}}
-        self._folder.append({**row, "wall_time": round(time.time(), 3)})
-        with self._writer.as_default(step):
-            for name, value in row.items():
-                if name in _PER_LATENT:
-                    group, text = _PER_LATENT[name]
-                    for column, number in zip(self._columns, value, strict=True):
-                        label = f"{group}/{column.name}"
-                        tf.summary.scalar(label, number, description=text)
-                elif name != "step":
-                    group = "" if "/" in name else "train/"
-                    tf.summary.scalar(f"{group}{name}", value)
-
-
-class Pictures(IntervalCallback):
-    """Puts pictures into TensorBoard at a intervals.
-
-    Args:
-        interval: Steps per epoch of `fit`.
-        every: Steps between two sets of pictures; 0 is never.
-        writer: TensorBoard writer.
-        draw: Returns pictures, uint8 [H, W, 3] by name.
-    """
-
-    def __init__(
-        self,
-        interval: int,
-        every: int,
-        writer: tf.summary.SummaryWriter,
-        draw: Callable[[], dict[str, Any]],
-    ) -> None:
-        super().__init__(interval, every)
-        self._writer = writer
-        self._draw = draw
-
-    def act(self, step: int, logs: dict[str, Any]) -> None:
-        """Draws and writes."""
-        with self._writer.as_default(step):
-            for name, picture in self._draw().items():
-                tf.summary.image(name, picture[None])
-
-
-class Progress(IntervalCallback):
-    """A bar on stderr: steps, steps/s, ETA, images/s and the loss terms."""
-
-    def __init__(self, interval: int, num_steps: int) -> None:
-        super().__init__(interval)
-        self._total = num_steps
-
     def on_train_begin(self, logs: Any = None) -> None:
-        """Shows the bar."""
-        self._bar = tqdm(
-            total=self._total,
-            initial=self.steps_done(),
-            unit="step",
-            dynamic_ncols=True,
-            smoothing=0.1,
-            mininterval=0.5 if sys.stderr.isatty() else 10.0,
-        )
+        """Forgets the weights of an earlier training."""
+        self._saved = None
 
-    def act(self, step: int, logs: dict[str, Any]) -> None:
-        """Moves the bar."""
-        shown = {"images/s": f"{logs['images_per_second']:.0f}"}
-        for name in self.model.statistics.names:
-            shown[name] = f"{logs[name]:.4g}"
-        self._bar.set_postfix(shown, refresh=False)
-        self._bar.update(step - self._bar.n)
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
+        """Saves if it is due, and remembers the weights of the last interval."""
+        super().on_epoch_end(epoch, logs)
+        if self.model.stop_training or self.position.step >= self.position.total:
+            self._saved = self.model.get_weights()
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Leaves the finished bar."""
-        self._bar.close()
+        """Saves again if another callback changed the weights at the very end."""
+        if self._saved is None:
+            return
+        pairs = zip(self._saved, self.model.get_weights(), strict=True)
+        if not all((before == after).all() for before, after in pairs):
+            self._checkpoints.save(self.position.step)
+        self._saved = None
 
 
-class ContinueInterval(keras.callbacks.Callback):
-    """Gives the first interval the running means that it had when it was cut short.
+class Score(Action):
+    """Scores the model during the training.
 
-    `fit` clears them at the start of an epoch. To stand first among the callbacks.
+    The last step is left to the end of the run, which scores in any case.
+
+    Args:
+        position: Of the run.
+        every: Steps between two scorings; 0 is never.
+        score: Scores the model as it is and records the scores of this step.
     """
 
-    def __init__(self, statistics: keras.metrics.Metric) -> None:
-        super().__init__()
-        self._values = [(v.value, v.numpy()) for v in statistics.variables]
+    def __init__(
+        self, position: Position, every: int, score: Callable[[int], Any]
+    ) -> None:
+        super().__init__(position, every)
+        self._score = score
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Restores them."""
-        for variable, value in self._values:
-            variable.assign(value)
+    def act(self, step: int, logs: dict[str, Any]) -> None:
+        """Scores, unless this is the last step."""
+        if step < self.position.total:
+            self._score(step)
 
 
-class StopOnSignal(IntervalCallback):
-    """Ctrl-C and SIGTERM end the run after the interval; a second one, after the step.
+class StopOnSignal(Action):
+    """Ctrl-C and SIGTERM end the run after the interval, with a checkpoint.
 
-    Either way a checkpoint is written. A third one interrupts at once, without.
+    A second one interrupts at once: the run then goes on from its last checkpoint. A
+    context manager that takes over the two signals, where Python allows it: in the main
+    thread.
 
     Attributes:
         received: The signal's number, None if none came.
     """
 
-    def __init__(self, interval: int) -> None:
-        super().__init__(interval)
+    def __init__(self, position: Position) -> None:
+        super().__init__(position)
         self.received: int | None = None
-        self._times = 0
         self._previous: dict[int, Any] = {}
 
-    def on_train_begin(self, logs: Any = None) -> None:
-        """Takes over the two signals, where Python allows it: the main thread."""
+    def __enter__(self) -> StopOnSignal:
         for number in (signal.SIGINT, signal.SIGTERM):
             try:
-                previous = signal.signal(number, self._handle)
+                self._previous[number] = signal.signal(number, self._handle)
             except ValueError:
-                return
-            self._previous.setdefault(number, previous)
+                break
+        return self
 
-    def restore(self) -> None:
-        """Gives the signals back."""
+    def __exit__(self, *error: object) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
         self._previous = {}
@@ -334,20 +279,48 @@ class StopOnSignal(IntervalCallback):
             self.model.stop_training = True
 
     def _handle(self, number: int, frame: Any) -> None:
-        self._times += 1
-        if self._times == 1:
-            self.received = number
-            text = "after this interval; once more to stop after this step"
-        elif self._times == 2:
-            self.model.stop_training = True
-            text = "after this step"
-        else:
-            raise KeyboardInterrupt
-        print(f"\nStopping {text}. The same command goes on.", file=sys.stderr)
+        if self.received is not None:
+            self.__exit__()
+            signal.raise_signal(number)
+            return
+        self.received = number
+        print(
+            "\nStopping after this interval, with a checkpoint; once more to stop at "
+            "once. Started again, the run goes on.",
+            file=sys.stderr,
+        )
 
 
-def _plain(value: Any) -> Any:
-    """Returns `value` as JSON can hold it, floats with six digits."""
-    if isinstance(value, list):
-        return [_plain(v) for v in value]
-    return float(f"{float(value):.6g}")
+class OneTraining(keras.callbacks.CallbackList):
+    """The callbacks of a training that takes several calls of `fit`.
+
+    A first or last interval of another length is a call of its own: the callbacks see
+    one beginning and one end. Otherwise `EarlyStopping` would wait anew, and
+    `CSVLogger` begin its file again.
+
+    Args:
+        callbacks: In the order in which they act.
+        **options: Of `keras.callbacks.CallbackList`: `model` and what the callbacks
+            see as `params`.
+
+    Attributes:
+        is_last: Whether the next end of `fit` is the end of the training.
+    """
+
+    def __init__(
+        self, callbacks: Sequence[keras.callbacks.Callback], **options: Any
+    ) -> None:
+        super().__init__(list(callbacks), add_history=True, **options)
+        self.is_last = False
+        self._begun = False
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Passes on the first beginning."""
+        if not self._begun:
+            self._begun = True
+            super().on_train_begin(logs)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Passes on the last end."""
+        if self.is_last or self.callbacks[0].model.stop_training:
+            super().on_train_end(logs)

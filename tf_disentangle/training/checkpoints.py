@@ -1,8 +1,8 @@
 """Checkpoints of a run: the last few, and the best by validation ELBO.
 
-checkpoints/step-1200/            one folder each, renamed into place when whole
+checkpoints/step-1200/            one folder each, renamed into place when complete
     state.index  state.data-...   what TensorFlow wrote
-    checkpoint.json               step, size and CRC-32 of each file, its own CRC-32
+    checkpoint.json               step, notes, size and CRC-32 of each file, its own
 checkpoints/best/step-800/
 checkpoints/damaged-step-1200/    set aside: its files are not what was written
 """
@@ -31,19 +31,16 @@ _logger = logging.getLogger(__name__)
 class Checkpoints:
     """Saves and restores a compiled model with its optimiser.
 
-    The step is `model.optimizer.iterations`, so weights, optimiser state and position
-    in the data are one thing: batches and draws are functions of (seed, step). The
-    running means of the interval are saved too: a run that was stopped inside one goes
-    on inside it.
+    Batches and draws are functions of (seed, step), so that weights, optimiser and step
+    are the whole state of a run.
 
     Args:
         model: A model with a built optimiser.
         folder: Where to keep them; the best goes to `folder/best`.
         keep: How many of the last to keep.
-        interval: Steps between two rows, recorded with each checkpoint.
 
     Attributes:
-        latest: The newest whole checkpoint that was saved or restored, or None.
+        latest: The newest intact checkpoint that was saved or restored, or None.
         notes: Called at each save; returns JSON values to be kept with it.
     """
 
@@ -52,19 +49,21 @@ class Checkpoints:
         model: keras.Model,
         folder: str | os.PathLike,
         keep: int = 2,
-        interval: int = 1,
     ) -> None:
         self.folder = pathlib.Path(folder)
         self.latest: pathlib.Path | None = None
         self.notes: Callable[[], dict[str, Any]] = dict
-        self._keep, self._interval = keep, interval
-        statistics = [v.value for v in model.statistics.variables]
-        self._state = tf.train.Checkpoint(model=model, statistics=statistics)
+        self._keep = keep
+        self._state = tf.train.Checkpoint(model=model)
 
     def save(self, step: int, best: bool = False) -> pathlib.Path:
         """Writes a checkpoint, removes those it replaces, and returns its path."""
         folder = self.folder / "best" if best else self.folder
         path = folder / f"step-{step}"
+        # To make a removed run folder again would leave a part of a run.
+        rule, remedy = "stay in place while the run writes to it", "Start it again."
+        present = self.folder.parent.is_dir()
+        checks.require(present, "output", rule, str(self.folder.parent), remedy)
         with files.replacing(path) as temporary:
             temporary.mkdir()
             try:
@@ -76,8 +75,8 @@ class Checkpoints:
                 raise checks.ArgumentError(
                     checks.message(str(self.folder), rule, reason)
                 ) from error
-            record = {"step": step, "interval": self._interval}
-            record |= {"notes": self.notes(), "files": _contents(temporary)}
+            contents = _contents(temporary)
+            record = {"step": step, "notes": self.notes(), "files": contents}
             record["crc32"] = _checksum(record)
             (temporary / _RECORD).write_text(json.dumps(record, indent=2))
         if best:
@@ -114,7 +113,7 @@ class Checkpoints:
 
 
 def read_record(checkpoint: pathlib.Path) -> dict[str, Any]:
-    """Returns a checkpoint's step, interval, notes and files."""
+    """Returns a checkpoint's step, notes and files."""
     return json.loads((checkpoint / _RECORD).read_text(encoding="utf-8"))
 
 
@@ -129,7 +128,7 @@ def has_any(folder: str | os.PathLike) -> bool:
 
 
 def newest(folder: str | os.PathLike) -> pathlib.Path | None:
-    """Returns the newest whole checkpoint in `folder`, None if there is none at all.
+    """Returns the newest intact checkpoint in `folder`, None if there is none at all.
 
     A damaged one is named in a warning and the one before it taken.
 
@@ -146,9 +145,9 @@ def newest(folder: str | os.PathLike) -> pathlib.Path | None:
     checks.require(
         not found,
         "checkpoint",
-        "be whole",
+        "be intact",
         found,
-        "None is left to go on from. Delete the run folder to start anew.",
+        "None is left to go on from. Train in another folder.",
     )
     return None
 
@@ -187,7 +186,7 @@ def restore_weights(model: keras.Model, checkpoint: str | os.PathLike) -> None:
 
 
 def _saved(folder: pathlib.Path) -> list[pathlib.Path]:
-    """Returns the checkpoints in a folder, whole or not, the oldest first."""
+    """Returns the checkpoints in a folder, intact or not, the oldest first."""
     found = [p for p in folder.glob("step-*") if p.name.removeprefix("step-").isdigit()]
     return sorted(found, key=step_of)
 

@@ -1,27 +1,143 @@
-"""Stateless batches: every batch is a function of (seed, step).
+"""Which images a run sees and when, and how they reach the train step.
 
     position p = step B + b,   epoch = p // n,   index = shuffle(p mod n; seed, epoch)
 
-The position in the data is the step number, so a resumed run needs no iterator
-state. `tf.data` draws the indices (their shuffle has no GPU or XLA kernel). The images
-either lie on the device, where `train_step` gathers them (`resident.ResidentImages`),
-or are gathered on the host while the steps before are running (`streamed`): the same
-batches either way.
-
-This file and `resident.py` are the ones of the room that import TensorFlow.
+Every batch is a function of (seed, step), so a resumed run needs no iterator state.
+`tf.data` draws the indices (their shuffle has no GPU or XLA kernel). The images either
+lie on the device, where `train_step` gathers them (`resident.ResidentImages`), or are
+gathered on the host while the steps before are running (`streamed`): the same batches
+either way.
 """
 
 from __future__ import annotations
+
+import dataclasses
 
 import numpy as np
 import tensorflow as tf
 
 from tf_disentangle import checks
 from tf_disentangle.interfaces import ImageArray
+from tf_disentangle.training.resident import ResidentImages, resident_bytes
+from tf_disentangle.training.resources import device_bytes
 
 # Keeps the split apart from other draws with the same small seed.
 _SPLIT_STREAM = 2
 _LARGEST_SEED = 2**63 - 1
+# Default of `validation_size`: at most so many images, and one in so many.
+_MOST_HELD_OUT, _ONE_IN = 2000, 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Batches:
+    """Which images a run sees, and when: a function of (seed, step).
+
+    Attributes:
+        training: Indices of the training images.
+        held_out: Indices of the validation images, in a seeded order.
+        batch_size: Images per step.
+        seed: Seed of the order.
+        with_replacement: Whether images are drawn with replacement.
+    """
+
+    training: np.ndarray
+    held_out: np.ndarray
+    batch_size: int
+    seed: int
+    with_replacement: bool
+
+    def __post_init__(self) -> None:
+        """Checks the batch against the data."""
+        checks.integer(self.batch_size, "batch_size", at_least=1)
+        checks.require(
+            self.batch_size <= len(self.training),
+            "batch_size",
+            f"be at most the {len(self.training)} training images",
+            self.batch_size,
+            "Lower batch_size, or validation_size, or take more images.",
+        )
+
+    def starting_at(
+        self, step: int, num_steps: int, batches_per_step: int = 1
+    ) -> tf.data.Dataset:
+        """Returns the indices of steps `step` to `num_steps`, int64 [B] each.
+
+        With several batches for each step they are one, int64 [batches_per_step * B].
+        """
+        return index_batches(
+            self.training,
+            batches_per_step * self.batch_size,
+            self.seed,
+            first_step=step,
+            with_replacement=self.with_replacement,
+            num_steps=num_steps - step,
+        )
+
+
+class InputPipeline:
+    """Gives a model its batches: the same images in the same order, either way.
+
+    Args:
+        images: The images of the data set.
+        batches: Which of them the model sees, and when.
+        resident: Whether the device holds the images; None is `may_reside(images)`.
+        batches_per_step: How many batches a step takes at once.
+
+    Attributes:
+        load_images: What a model's `load_images` is to be: gathers a batch of indices
+            on the device. None if the batches are images themselves.
+
+    Raises:
+        ArgumentError: If images are to be held that can only be streamed.
+    """
+
+    def __init__(
+        self,
+        images: ImageArray,
+        batches: Batches,
+        resident: bool | None = None,
+        batches_per_step: int = 1,
+    ) -> None:
+        if resident is None:
+            resident = may_reside(images)
+        rule = "be False or None for images that are not an array in memory"
+        can_reside = resident_bytes(images) is not None
+        checks.require(can_reside or not resident, "Device.resident", rule, resident)
+        self.load_images = ResidentImages(images) if resident else None
+        self._images = images
+        self._batches = batches
+        self._batches_per_step = batches_per_step
+
+    def starting_at(self, step: int, num_steps: int) -> tf.data.Dataset:
+        """Returns batches `step` to `num_steps`, of indices or of images."""
+        batches = self._batches.starting_at(step, num_steps, self._batches_per_step)
+        if self.load_images is not None:
+            return batches
+        return streamed(batches, self._images)
+
+
+def may_reside(images: ImageArray) -> bool:
+    """Whether images take at most half the memory of each device that would hold them.
+
+    The other half is the model's. Image arrays that are neither an array nor
+    `BinaryImages` never may.
+    """
+    size = resident_bytes(images)
+    return size is not None and size <= device_bytes() // 2
+
+
+def default_validation_size(num_images: int) -> int:
+    """Returns how many images are held out if nothing is said: 10 %, at most 2,000."""
+    return min(_MOST_HELD_OUT, num_images // _ONE_IN)
+
+
+def images_at(images: ImageArray, indices: np.ndarray) -> np.ndarray:
+    """Returns `images[indices]`, read in the order of the file and then permuted."""
+    order = np.argsort(indices, kind="stable")
+    found = np.asarray(images[np.asarray(indices)[order]])
+    result = np.empty_like(found)
+    result[order] = found
+    return result
 
 
 def split_indices(
@@ -29,10 +145,13 @@ def split_indices(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Splits the images by a seeded permutation.
 
+    The validation indices come in a random order, so that each part of them is a random
+    part of the data: the order of a data set is often that of its factors.
+
     Args:
         num_images: Number of images.
         validation_size: How many are for validation, in [0, num_images).
-        seed: Of the permutation.
+        seed: Seed of the permutation.
 
     Returns:
         (train, validation): disjoint int64 indices that cover [0, num_images).
@@ -64,7 +183,7 @@ def index_batches(
     Args:
         indices: Integers [n]; the images to draw from, such as a split's.
         batch_size: B, at most n.
-        seed: Of the order, in [0, 2**63).
+        seed: Seed of the order, in [0, 2**63).
         first_step: The first t; a run resumed at step k gives k.
         with_replacement: Draws each index uniformly instead (Locatello et al. 2019).
         num_steps: Number of batches; None for no end.
@@ -107,7 +226,7 @@ def streamed(batches: tf.data.Dataset, images: ImageArray) -> tf.data.Dataset:
     `images[indices]` in several threads at once.
 
     Args:
-        batches: Of indices [B], as of `index_batches`.
+        batches: Batches of indices [B], as `index_batches` makes them.
         images: Any image array.
 
     Returns:

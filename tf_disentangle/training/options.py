@@ -11,17 +11,21 @@ from tf_disentangle import checks
 
 @dataclasses.dataclass(frozen=True)
 class Intervals:
-    """Steps between two doings of each kind; 0 is never, except for `log`.
+    """Numbers of steps between two rows, validations, checkpoints and so on.
 
-    Each is a multiple of `log`, the interval at whose end all of them happen.
+    Each is a multiple of `log`, the interval at whose end all of them happen; 0 is
+    never, except for `log`. The last interval of a run may be shorter, and all but
+    pictures and scores on the way happen at its end.
 
     Attributes:
-        log: Steps between two rows of numbers.
-        evaluate: Steps between two validations on held-out images.
+        log: Steps between two rows of numbers; an epoch of Keras's `fit` and of its
+            callbacks.
+        evaluate: Steps between two validations on held-out images; the first interval
+            ends with one too.
         save: Steps between two checkpoints.
         pictures: Steps between two sets of pictures in TensorBoard.
-        score: Steps between two scorings by the run's metrics on the way; they score
-            at the end in any case.
+        score: Steps between two scorings by the run's metrics during the training; they
+            score at its end in any case.
         keep: How many of the last checkpoints to keep.
     """
 
@@ -43,22 +47,22 @@ class Intervals:
         """Returns the intervals for a run of `steps`, none of it longer than the run.
 
         Raises:
-            ArgumentError: If an interval is no multiple of `log`, or `log` none of
-                `steps_per_execution`.
+            ArgumentError: If an interval is no multiple of `log`, or the steps or `log`
+                are none of `steps_per_execution`.
         """
         log = min(self.log, steps)
-        rule = f"be a multiple of the logging interval of {log} steps"
-        checks.require(steps % log == 0, "steps", rule, steps, "Set Intervals.log.")
-        checks.require(
-            log % steps_per_execution == 0,
-            "steps_per_execution",
-            f"divide the logging interval of {log} steps",
-            steps_per_execution,
-        )
+        for what, length in (("logging interval of", log), ("run of", steps)):
+            checks.require(
+                length % steps_per_execution == 0,
+                "steps_per_execution",
+                f"divide the {what} {length} steps",
+                steps_per_execution,
+            )
         shortened = {}
         for name in ("evaluate", "save", "pictures", "score"):
             value = min(getattr(self, name), steps)
-            checks.require(value % log == 0, name, rule, value)
+            rule = f"be a multiple of the logging interval of {log} steps"
+            checks.require(value % log == 0 or value == steps, name, rule, value)
             shortened[name] = value
         return dataclasses.replace(self, log=log, **shortened)
 

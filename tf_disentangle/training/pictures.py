@@ -1,116 +1,254 @@
-"""The pictures of a run: reconstructions, traversals, samples, the hyperprior."""
+"""The figures of a model: reconstructions, traversals, samples, hyperprior, points."""
 
 from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 from tf_disentangle import visualization
-from tf_disentangle.models import LatentModel
+from tf_disentangle.checks import require
+from tf_disentangle.interfaces import Decode, ImageArray
+from tf_disentangle.models import InfoGAN, LatentModel
+from tf_disentangle.training.input_pipeline import Batches, images_at
 
+# Of the images that a plotter has, so many are drawn as pairs, and so many are where
+# traversals start that measure how much a latent moves the image.
+_NUM_PAIRS, _NUM_MEASURED = 16, 16
+# What is decoded from the code of an image: of a GAN it is no reconstruction.
+_SAME_CODE = "generated from\nthe same code"
 _STANDARD_NORMAL, _UNIFORM = "z ~ N(0, I)", "c ~ uniform"
-_PER_LATENT = {"kl": "marginal KL", "information": "information"}
 
 
-class Painter:
-    """Draws a model on a few fixed images.
+def num_images(model: LatentModel) -> int:
+    """Returns how many images, or vectors, a `Plotter` uses at most."""
+    return 1000 if model.is_vector else 64
+
+
+def random_images(
+    model: LatentModel, images: ImageArray, batches: Batches, seed: int = 0
+) -> np.ndarray:
+    """Draws the images of a `Plotter` at random, without replacement.
 
     Args:
-        model: The model, as it will be when a picture is asked for.
-        images: uint8 [N, H, W, C]; the first is where traversals start.
+        model: The model that will be drawn.
+        images: All images of a data set.
+        batches: Which of them are held out; of none, training images are drawn.
+        seed: Seed of the draw.
+    """
+    indices = batches.held_out if len(batches.held_out) else batches.training
+    order = np.random.default_rng(seed).permutation(indices)
+    return images_at(images, order[: num_images(model)])
+
+
+def annotations(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Returns what `Plotter.figures` takes from the rows of metrics.jsonl of one step.
+
+    These are the number that validation gives each latent, and the factors and votes
+    of the last score that assigns factors to latents, as far as there are any.
+    """
+    found: dict[str, Any] = {}
+    for row in rows:
+        for name, value in row.items():
+            if name.endswith("_per_latent"):
+                found["per_latent"] = value
+        for result in row.get("scores", {}).values():
+            if "factor_of_latent" in result:
+                found["factor_of_latent"] = result["factor_of_latent"]
+                found["votes"] = result.get("votes", ())
+    return found
+
+
+class Plotter:
+    """Draws a model: images and traversals, or points where the data are vectors.
+
+    Args:
+        model: The model; a figure shows the weights that it has at that time.
+        images: Images of the data in random order, uint8 [N, H, W, C], or vectors,
+            float32 [N, 1, 1, C]; the first `num_images(model)` are used. Their codes
+            tell which values each latent takes.
+        examples: The images to show, uint8 [M, H, W, C]; traversals start from the
+            first. None shows the first of `images`, and traversals start from the most
+            typical one, whose continuous code is nearest to the mean code.
+        latents: Names or indices of the latents to traverse, from top to bottom; None
+            is all of them, sorted by how much they move the image over the range of
+            their own codes, the largest first. Of vectors, the two latents to plot;
+            None is the first two.
+        values: Steps of the traversals [S], or [L, S] where each latent has its own;
+            None is nine steps from -2 to 2.
         seed: Seed of the samples.
-        steps: Of the traversals; None is those of `visualization.traversals`.
+
+    Raises:
+        ArgumentError: If there is no image or no such latent.
     """
 
     def __init__(
         self,
         model: LatentModel,
         images: np.ndarray,
+        *,
+        examples: np.ndarray | None = None,
+        latents: Sequence[str | int] | None = None,
+        values: Sequence[float] | np.ndarray | None = None,
         seed: int = 0,
-        steps: Sequence[float] | None = None,
     ) -> None:
         self._model = model
-        self._images = np.array(images)
+        self._images = np.array(images[: num_images(model)])
+        self._examples = None if examples is None else np.array(examples)
+        for name, array in (("images", images), ("examples", examples)):
+            require(array is None or len(array), name, "hold at least one", array)
+        self._is_gan = isinstance(model, InfoGAN)
+        self._columns = model.latents.columns
+        self._latents = None if latents is None else self._indices(latents)
+        self._values = np.linspace(-2, 2, 9) if values is None else np.asarray(values)
         self._seed = tf.constant([seed, 0], tf.int32)
-        self._steps = steps
 
-    def sheets(
+    def figures(
         self,
         per_latent: Sequence[float] = (),
         factor_of_latent: Sequence[str] = (),
+        votes: Sequence[Sequence[int]] = (),
     ) -> dict[str, np.ndarray]:
-        """Returns pictures by name, uint8 [H, W, 3].
+        """Returns figures by name, uint8 [H, W, 3].
+
+        A latent carries the name of a factor only if it moves the image.
 
         Args:
-            per_latent: KL of each latent's marginal, or its information, to order and
-                annotate rows.
+            per_latent: KL of each latent's marginal, or its information, [L].
             factor_of_latent: The factor that a score assigned to each latent, or "".
+            votes: The votes that each latent won for each factor, [L, K].
         """
-        model = self._model
+        if self._model.is_vector:
+            return {"points": self._points()}
+        return self._figures(self._rows(per_latent, factor_of_latent, votes))
+
+    def save(self, folder: str | os.PathLike, **annotations: Any) -> list[pathlib.Path]:
+        """Writes the figures as PNG, and the traversals of images as GIF too.
+
+        Args:
+            folder: Where to; it is made if need be.
+            **annotations: As `figures` takes them.
+
+        Returns:
+            The paths of the files.
+        """
+        folder = pathlib.Path(folder)
+        if self._model.is_vector:
+            path = folder / "points.png"
+            visualization.save_png(self._points(), path)
+            return [path]
+        rows, paths = self._rows(**annotations), []
+        for name, figure in self._figures(rows).items():
+            paths.append(folder / f"{name}.png")
+            visualization.save_png(figure, paths[-1])
+        paths.append(folder / "traversals.gif")
+        still = {name: part for name, part in rows.items() if name != "examples"}
+        frames = visualization.traversal_frames(self._decoder(1), **still)
+        visualization.save_gif(frames, paths[-1])
+        return paths
+
+    def traversals(self, **annotations: Any) -> np.ndarray:
+        """Returns the figure of the traversals alone; see `figures`."""
+        rule, shape = "have images, not vectors", self._model.image_shape
+        require(not self._model.is_vector, "model", rule, shape)
+        return visualization.traversals(self._decoder(1), **self._rows(**annotations))
+
+    # ---- Images.
+
+    def _figures(self, rows: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """Returns the figures, given `_rows`."""
+        name = "same_codes" if self._is_gan else "reconstructions"
+        (_, images), (label, decoded) = rows["examples"].items()
         return {
-            "reconstructions": visualization.reconstructions(
-                self._images, model.reconstruct(self._images)
-            ),
-            "traversals": visualization.traversals(
-                model.decode, **self._rows(per_latent, factor_of_latent)
-            ),
+            name: visualization.reconstructions(images, decoded, label=label),
+            "traversals": visualization.traversals(self._decoder(1), **rows),
             "samples": visualization.samples(self._samples(12)),
             **self._categories(),
             **self._hyperprior(),
         }
 
-    def save(
+    def _rows(
         self,
-        folder: str | os.PathLike,
         per_latent: Sequence[float] = (),
         factor_of_latent: Sequence[str] = (),
-    ) -> list[pathlib.Path]:
-        """Writes the pictures as PNG, and the traversals as GIF too."""
-        folder = pathlib.Path(folder)
-        paths = []
-        for name, sheet in self.sheets(per_latent, factor_of_latent).items():
-            paths.append(folder / f"{name}.png")
-            visualization.save_png(sheet, paths[-1])
-        frames = visualization.traversal_frames(
-            self._model.decode, **self._rows(per_latent, factor_of_latent)
+        votes: Sequence[Sequence[int]] = (),
+    ) -> dict[str, Any]:
+        """Returns start, order and labels of the traversals, and examples above."""
+        decode, codes = self._decoder(1), self._model.encode(self._images)
+        examples = (
+            self._typical_first(codes) if self._examples is None else self._examples
         )
-        paths.append(folder / "traversals.gif")
-        visualization.save_gif(frames, paths[-1])
-        return paths
-
-    def _rows(self, numbers: Sequence[float], factors: Sequence[str]) -> Mapping:
-        """Returns code, labels and order of the rows: the most informative first."""
-        columns = self._model.latents.columns
-        label = _PER_LATENT[self._model.per_latent]
-        cells = [f"{label} {value:.2f}" for value in numbers] or [""] * len(columns)
-        factor_cells = list(factors) or [""] * len(columns)
+        examples = examples[:_NUM_PAIRS]
+        example_codes = self._model.encode(examples)
+        label = _SAME_CODE if self._is_gan else "reconstruction"
+        # Over the codes that occur: on a fixed range the decoder answers to a latent
+        # that the encoder never uses, too.
+        movement = visualization.movement(
+            decode,
+            codes[:_NUM_MEASURED],
+            visualization.occurring_values(codes, self._columns),
+        )
+        moves = visualization.moves_image(movement)
+        name = {"kl": "KL", "information": "information"}[self._model.per_latent]
+        notes = []
+        for latent in range(len(self._columns)):
+            lines = [f"{name} {per_latent[latent]:.2f}"] if len(per_latent) else []
+            if not moves[latent]:
+                lines.append("unused")
+            elif len(factor_of_latent) and factor_of_latent[latent]:
+                share = _share(votes[latent]) if len(votes) else ""
+                lines.append(factor_of_latent[latent] + share)
+            notes.append("\n".join(lines))
+        order = self._latents
         return {
-            "code": self._model.encode(self._images[:1])[0],
-            "columns": columns,
-            "values": self._steps,
-            "notes": list(zip(cells, factor_cells, strict=True)),
-            "order": np.argsort(-np.asarray(numbers), kind="stable")
-            if len(numbers)
-            else None,
+            "code": example_codes[0],
+            "examples": {"original": examples, label: decode(example_codes)},
+            "columns": self._columns,
+            "values": self._values,
+            "notes": notes,
+            "order": np.argsort(-movement, kind="stable") if order is None else order,
+            "unused": np.flatnonzero(~moves),
         }
+
+    def _typical_first(self, codes: np.ndarray) -> np.ndarray:
+        """Returns the images, first that whose code is nearest to the mean code."""
+        is_number = [column.kind == "continuous" for column in self._columns]
+        numbers = codes[:, is_number]
+        start = np.argmin(((numbers - numbers.mean(axis=0)) ** 2).sum(axis=1))
+        others = np.delete(np.arange(len(codes)), start)
+        return self._images[np.r_[start, others]]
+
+    def _indices(self, latents: Sequence[str | int]) -> list[int]:
+        names = [column.name for column in self._columns]
+        rule = f"be names or indices of latents, {', '.join(names)}"
+        indices = [names.index(d) if d in names else d for d in latents]
+        for index in indices:
+            valid = isinstance(index, int | np.integer) and 0 <= index < len(names)
+            require(valid, "latents", rule, latents)
+        require(indices, "latents", rule, latents)
+        return indices
+
+    def _decoder(self, count: int) -> Decode:
+        """Returns a decoder; of a GAN with `count` draws of noise, taken in turn."""
+        return self._model.sampler(count, self._seed)
 
     def _samples(self, count: int) -> dict[str, np.ndarray]:
         """Returns decoded samples of the prior, beside those of N(0, I)."""
-        latents = self._model.latents
-        drawn = self._prior_codes(count)
-        # Of latents that are categorical, the same values in both.
-        normal = tf.random.stateless_normal(drawn.shape, self._seed).numpy()
-        is_category = np.array([c.kind == "categorical" for c in latents.columns])
-        normal[:, is_category] = drawn[:, is_category]
-        codes = {latents.prior.label: drawn}
+        prior_codes = self._prior_codes(count)
+        # Both have the same values of the categorical latents.
+        normal = tf.random.stateless_normal(prior_codes.shape, self._seed).numpy()
+        is_category = np.array([c.kind == "categorical" for c in self._columns])
+        normal[:, is_category] = prior_codes[:, is_category]
+        codes = {self._model.latents.prior.label: prior_codes}
         kinds = ((_STANDARD_NORMAL, ~is_category), (_UNIFORM, is_category))
-        plain = ", ".join(name for name, present in kinds if present.any())
-        codes.setdefault(plain, normal)
-        decode = self._model.sampler(count, self._seed)
+        standard = ", ".join(name for name, present in kinds if present.any())
+        codes.setdefault(standard, normal)
+        decode = self._decoder(count)
         images = {label: decode(z) for label, z in codes.items()}
         # A draw from a heavy-tailed prior can overflow the decoder.
         finite = {k: x[np.isfinite(x).all(axis=(1, 2, 3))] for k, x in images.items()}
@@ -119,21 +257,65 @@ class Painter:
     def _prior_codes(self, count: int) -> np.ndarray:
         """Draws codes [count, L] from the prior, categories as whole numbers."""
         latents = self._model.latents
-        return latents.to_codes(latents.prior.sample(count, self._seed)).numpy()
+        return np.asarray(latents.to_codes(latents.prior.sample(count, self._seed)))
 
     def _categories(self) -> dict[str, np.ndarray]:
         """Returns samples by category, for each categorical latent."""
-        columns, codes = self._model.latents.columns, self._prior_codes(10)
-        decode = self._model.sampler(10, self._seed)
+        codes = self._prior_codes(10)
         return {
             f"samples_{column.name}": visualization.samples_by_category(
-                decode, codes, latent, columns
+                self._decoder(10), codes, latent, self._columns
             )
-            for latent, column in enumerate(columns)
+            for latent, column in enumerate(self._columns)
             if column.kind == "categorical"
         }
 
     def _hyperprior(self) -> dict[str, np.ndarray]:
         """Returns the covariances of a hyperprior, if there is one."""
         matrices = self._model.latents.prior.covariances(self._seed)
-        return {"hyperprior": visualization.covariances(matrices)} if matrices else {}
+        if not matrices:
+            return {}
+        return {"hyperprior": visualization.covariances(matrices, num_columns=2)}
+
+    # ---- Vectors.
+
+    def _points(self) -> np.ndarray:
+        """Pictures data, reconstructions, samples and codes, two numbers of each."""
+        model, count = self._model, len(self._images)
+        prior_seed, code_seed = tfp.random.split_seed(self._seed, n=2)
+        to_codes = model.latents.to_codes
+        prior = np.asarray(to_codes(model.latents.prior.sample(count, prior_seed)))
+        posterior = model.posterior(self._images)
+        codes = np.asarray(to_codes(posterior.sample(seed=code_seed)))
+        data = _plane(self._images)
+        latents = self._latents or range(len(self._columns))
+        panels = {
+            "data": {"": data[:0], "data": data},
+            "reconstructions (dark)\nover the data": {
+                "data": data,
+                "reconstructions": _plane(model.reconstruct(self._images)),
+            },
+            "decoded samples of the\nprior (dark) over the data": {
+                "data": data,
+                "samples": _plane(model.sampler(count, prior_seed)(prior)),
+            },
+            f"codes ~ q(z|x) (dark)\nover {model.latents.prior.label}": {
+                "prior": _plane(prior[:, latents]),
+                "codes": _plane(codes[:, latents]),
+            },
+        }
+        return visualization.scatters(panels)
+
+
+def _share(votes: Sequence[int]) -> str:
+    """Tells how many of a latent's votes its factor has: " 61% of 208 votes"."""
+    total = sum(votes)
+    return f" {max(votes) / total:.0%} of {total} votes" if total else ""
+
+
+def _plane(points: np.ndarray) -> np.ndarray:
+    """Returns the first two numbers of each finite point, [N, 2]; 0 for none."""
+    flat = np.asarray(points, np.float64).reshape(len(points), -1)
+    flat = flat[np.isfinite(flat).all(axis=1)]
+    missing = max(0, 2 - flat.shape[1])
+    return np.pad(flat, [(0, 0), (0, missing)])[:, :2]

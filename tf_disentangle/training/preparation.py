@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -13,94 +13,63 @@ from tf_disentangle import checks
 from tf_disentangle.interfaces import Dataset
 from tf_disentangle.models import LatentModel
 from tf_disentangle.models.optimizers import checked_optimizer
-from tf_disentangle.training.batches import Batches
 from tf_disentangle.training.checkpoints import find, has_any, restore_weights
-from tf_disentangle.training.experiment import Experiment, Result
-from tf_disentangle.training.input_pipeline import split_indices
-from tf_disentangle.training.memory import require_memory
+from tf_disentangle.training.description import describe
+from tf_disentangle.training.input_pipeline import (
+    Batches,
+    default_validation_size,
+    images_at,
+    split_indices,
+)
+from tf_disentangle.training.loop import NUM_DIAGNOSED, TrainingLoop
 from tf_disentangle.training.options import Device, Intervals
 from tf_disentangle.training.run_folder import RunFolder
-from tf_disentangle.training.scores import Metric
-
-_PARENTHESES = "In gin, write @Name() with its parentheses."
-_NO_PARENTHESES = "In gin, write @name without parentheses."
-
-
-def train(
-    model: LatentModel | Callable[..., LatentModel], data: Dataset, **options: Any
-) -> Result:
-    """Trains a model on a data set, scores it and draws it.
-
-    Args:
-        model: A model, or a function (image_shape, seed) -> model.
-        data: What to train on.
-        **options: `output` and `steps` at least; `prepare` describes them all.
-
-    Returns:
-        The trained model with its run folder, last terms and scores.
-
-    Raises:
-        ArgumentError: If a value has no meaning, or parts do not fit each other.
-        NonFiniteError: If a loss term became NaN or infinite.
-    """
-    return prepare(model, data, **options).run()
+from tf_disentangle.training.user_callbacks import check_callbacks, check_monitors
 
 
 def prepare(
     model: LatentModel | Callable[..., LatentModel],
     data: Dataset,
     *,
-    output: str,
     steps: int,
-    batch_size: int = 64,
-    optimizer: Callable[[], keras.optimizers.Optimizer] | None = None,
-    seed: int = 0,
-    validation_size: int = 2000,
-    with_replacement: bool = False,
-    intervals: Intervals | None = None,
-    device: Device | None = None,
-    metrics: Sequence[Metric] = (),
-    callbacks: Sequence[keras.callbacks.Callback] = (),
-    warm_start: str | None = None,
-) -> Experiment:
-    """Builds and checks everything that a run will use.
+    output: str | os.PathLike | None,
+    batch_size: int,
+    optimizer: Callable[[], keras.optimizers.Optimizer] | None,
+    seed: int,
+    validation_size: int | None,
+    with_replacement: bool,
+    intervals: Intervals | None,
+    device: Device | None,
+    metrics: Sequence[str | Callable[..., Any]],
+    callbacks: Sequence[keras.callbacks.Callback],
+    warm_start: str | os.PathLike | None,
+) -> TrainingLoop:
+    """Builds and checks everything that a run will use; writes nothing.
 
-    Args:
-        model: A model, or a function (image_shape, seed) -> model. A strategy of
-            several devices needs the function, to build the model in its scope. A
-            model that was trained before starts from the weights it has.
-        data: What to train on.
-        output: The run folder. A run found there goes on from its last checkpoint.
-        steps: Number of optimiser steps in all, a multiple of the intervals' interval.
-        batch_size: Images per step, over all devices.
-        optimizer: A function that makes the optimiser; None is Adam at 1e-4. Keras's
-            optimisers carry schedules (learning_rate=) and clipping (global_clipnorm=).
-        seed: Seed of weights, batches and draws.
-        validation_size: Images held out for the validation ELBO.
-        with_replacement: Draw images with replacement, as the 2019 study did.
-        intervals: How often to log, evaluate and save.
-        device: Where and how to run.
-        metrics: Functions (data, encode) -> result, called after training.
-        callbacks: Further Keras callbacks.
-        warm_start: A run folder whose last weights to start from.
+    The arguments are those of `tf_disentangle.train`.
 
     Raises:
         ArgumentError: If a value has no meaning, or parts do not fit each other.
+        ArgumentTypeError: If a value has another type.
     """
     intervals = Intervals() if intervals is None else intervals
     device = Device() if device is None else device
     _check_types(model, data, intervals, device)
-    callbacks = _callbacks(callbacks)
-    metrics = _metrics(metrics, data)
+    callbacks = check_callbacks(callbacks, has_folder=output is not None)
+    checks.require_type(metrics, (list, tuple), "metrics", "Put it in a list: [...]")
     steps = checks.integer(steps, "steps", at_least=1)
     checks.require(steps < 2**53, "steps", "be less than 2**53", steps)
     seed = checks.integer(seed, "seed", at_least=0)
     checks.require(seed < 2**31, "seed", "be less than 2**31", seed)
-    validation_size = checks.integer(validation_size, "validation_size", at_least=0)
     checks.require_type(with_replacement, bool, "with_replacement")
+    folder = None if output is None else RunFolder(output)
+    if folder is not None:
+        folder.check()
     # A run that goes on has weights of its own, and its source may be gone.
-    goes_on = has_any(RunFolder(output).checkpoints)
+    goes_on = folder is not None and has_any(folder.checkpoints)
     source = None if goes_on else _source(warm_start)
+    if validation_size is None:
+        validation_size = default_validation_size(len(data))
     training, held_out = split_indices(len(data), validation_size, seed)
     batches = Batches(training, held_out, batch_size, seed, with_replacement)
     strategy = device.make_strategy(batch_size)
@@ -109,24 +78,36 @@ def prepare(
         built.num_examples = len(training)
         built.compile(
             optimizer=checked_optimizer(optimizer),
-            jit_compile=_jit(device, RunFolder(output) if goes_on else None),
+            jit_compile=_jit(device, folder if goes_on else None),
             steps_per_execution=device.steps_per_execution,
         )
         built.build_optimizers()
-        if not tf.config.list_physical_devices("GPU"):
-            require_memory(built, batch_size)
+        _check_averages(built.optimizers)
         if source is not None:
             restore_weights(built, find(source.checkpoints))
-    return Experiment(
+    intervals = intervals.fitted(steps, device.steps_per_execution)
+    _check_monitors(callbacks, built, data, batches, intervals)
+    return TrainingLoop(
         model=built,
-        dataset=data,
+        data=data,
         batches=batches,
-        folder=RunFolder(output),
+        folder=folder,
         steps=steps,
-        intervals=intervals.fitted(steps, device.steps_per_execution),
-        extras=callbacks,
-        metrics=metrics,
+        intervals=intervals,
+        callbacks=callbacks,
+        metrics=tuple(metrics),
         resident=device.resident,
+        description=describe(
+            built,
+            data,
+            batches,
+            intervals,
+            device,
+            steps=steps,
+            metrics=list(metrics),
+            callbacks=[type(callback).__name__ for callback in callbacks],
+            warm_start=warm_start,
+        ),
     )
 
 
@@ -137,19 +118,24 @@ def _jit(device: Device, run: RunFolder | None) -> bool:
     """
     if run is None or device.jit_compile is not None:
         return device.jit
-    return bool(run.describe().get("jit_compile", device.jit))
+    return bool(run.describe().get("training", {}).get("jit_compile", device.jit))
 
 
-def _check_types(model: Any, dataset: Any, intervals: Any, device: Any) -> None:
-    """Checks what a gin file binds by reference: parentheses are easily forgotten."""
-    rule = "be a data set (interfaces.Dataset)"
-    is_set = isinstance(dataset, Dataset) and not isinstance(dataset, type)
-    checks.require(is_set, "dataset", rule, dataset, _PARENTHESES)
-    checks.require_type(intervals, Intervals, "intervals", _PARENTHESES)
-    checks.require_type(device, Device, "device", _PARENTHESES)
+def _check_types(model: Any, data: Any, intervals: Any, device: Any) -> None:
+    """Checks the types of what a run is made of."""
+    remedy = f"Pass an object: {data.__name__}()." if isinstance(data, type) else ""
+    is_set = isinstance(data, Dataset) and not isinstance(data, type)
+    checks.require(is_set, "data", "be a data set (datasets.Dataset)", data, remedy)
+    for name, value, kind in (
+        ("intervals", intervals, Intervals),
+        ("device", device, Device),
+    ):
+        remedy = f"Pass {kind.__name__}()." if isinstance(value, type) else ""
+        checks.require_type(value, kind, name, remedy)
     rule = "be a model or a function (image_shape, seed) -> model"
     fits = isinstance(model, keras.Model) or checks.accepts(model, (64, 64, 1), 0)
-    checks.require(fits, "model", rule, model, "In gin: @build_vae")
+    remedy = "For example models.build_vae, or a functools.partial of it."
+    checks.require(fits, "model", rule, model, remedy)
 
 
 def _source(run: Any) -> RunFolder | None:
@@ -158,38 +144,51 @@ def _source(run: Any) -> RunFolder | None:
         return None
     checks.require_type(run, (str, os.PathLike), "warm_start")
     rule = "be the folder of a run (with run.json)"
-    there = RunFolder(run).description.exists()
-    checks.require(there, "warm_start", rule, str(run))
+    is_run = RunFolder(run).description.exists()
+    checks.require(is_run, "warm_start", rule, str(run))
     return RunFolder.existing(run)
 
 
-def _callbacks(callbacks: Any) -> tuple[keras.callbacks.Callback, ...]:
-    """Returns the callbacks, checked."""
-    for callback in _listed(callbacks, "callbacks"):
-        checks.require_type(
-            callback, keras.callbacks.Callback, "callbacks", _PARENTHESES
+def _check_averages(optimizers: Mapping[str, keras.optimizers.Optimizer]) -> None:
+    """Refuses averages of weights, of which checkpoints could not be true."""
+    for name, optimizer in optimizers.items():
+        inner = getattr(optimizer, "inner_optimizer", optimizer)
+        checks.require(
+            not inner.use_ema,
+            f"{name}.use_ema",
+            "be False: Keras takes the averages for weights only at the end of a "
+            "training, so that scores and checkpoints before it would be of other "
+            "weights",
+            True,
+            "A learning rate that falls to zero, such as "
+            "keras.optimizers.schedules.CosineDecay, averages over the last steps too.",
         )
-    return tuple(callbacks)
 
 
-def _metrics(metrics: Any, dataset: Dataset) -> tuple[Metric, ...]:
-    """Returns the metrics, checked."""
-    for metric in _listed(metrics, "metrics"):
-        rule = "be functions (dataset, encode)"
-        fits = checks.accepts(metric, dataset, None)
-        checks.require(fits, "metrics", rule, metric, _NO_PARENTHESES)
-    return tuple(metrics)
-
-
-def _listed(items: Any, argument: str) -> tuple:
-    """Returns `items` as a tuple, refusing a lone one."""
-    checks.require_type(items, (list, tuple), argument, "Put it in a list: [...]")
-    return tuple(items)
+def _check_monitors(
+    callbacks: Sequence[keras.callbacks.Callback],
+    model: LatentModel,
+    data: Dataset,
+    batches: Batches,
+    intervals: Intervals,
+) -> None:
+    """Checks what callbacks monitor against the names that `logs` will have."""
+    monitors = {getattr(callback, "monitor", None) for callback in callbacks}
+    names = [*model.row_names, "images_per_second", "learning_rate"]
+    remedy = "Hold images out by validation_size for those with val_."
+    if len(batches.held_out) and intervals.evaluate:
+        remedy = ""
+        names += [f"val_{name}" for name in model.row_names]
+        if not monitors <= {None, *names}:  # It may be a diagnostic.
+            few = images_at(data.images(), batches.held_out[:NUM_DIAGNOSED])
+            diagnostics = model.diagnostics(few, batches.seed)
+            names += [f"val_{name}" for name in diagnostics]
+    check_monitors(callbacks, names, remedy)
 
 
 def _built(
     model: LatentModel | Callable[..., LatentModel],
-    dataset: Dataset,
+    data: Dataset,
     batches: Batches,
     strategy: tf.distribute.Strategy,
 ) -> LatentModel:
@@ -203,13 +202,13 @@ def _built(
             "For example functools.partial(models.build_vae, objective=...).",
         )
     else:
-        model = model(dataset.image_shape, batches.seed)
-        rule = "make a model"
-        checks.require(isinstance(model, keras.Model), "model", rule, model)
+        model = model(data.image_shape, batches.seed)
+    rule = "be a model of this library, or a function that makes one"
+    checks.require(isinstance(model, LatentModel), "model", rule, model)
     checks.require(
-        model.image_shape == tuple(dataset.image_shape),
+        model.image_shape == tuple(data.image_shape),
         "model",
-        f"take the data's images of shape {tuple(dataset.image_shape)}",
+        f"take the data's images of shape {tuple(data.image_shape)}",
         model.image_shape,
     )
     _check_decoder(model)
@@ -219,14 +218,14 @@ def _built(
 
 def _check_batch(model: LatentModel, batches: Batches, devices: int) -> None:
     """Checks that the images are enough for a step, and each device's for penalties."""
-    least, batch_size = model.objective.least_batch, batches.batch_size
+    least, batch_size = model.objective.min_batch_size, batches.batch_size
     checks.require(
         batch_size // devices >= least,
         "batch_size",
         f"give each device at least {least} images, for the penalties of "
         f"{model.objective.name}",
         batch_size,
-        f"Raise train.batch_size to {least * devices} or more.",
+        f"Raise batch_size to {least * devices} or more.",
     )
     each, images = model.batches_per_step, len(batches.training)
     checks.require(
@@ -235,13 +234,13 @@ def _check_batch(model: LatentModel, batches: Batches, devices: int) -> None:
         f"be at most a part in {each} of the {images} training images, for this model "
         "takes as many batches a step",
         batch_size,
-        "Lower train.batch_size, or CriticTraining.updates of a GAN, or set "
+        "Lower batch_size, or CriticTraining.updates of a GAN, or set "
         "CriticTraining.second_batch = False.",
     )
 
 
 def _check_decoder(model: LatentModel) -> None:
     """Checks that the decoder makes images, of which pictures are made at the end."""
-    made, wanted = tuple(model.decoder.output_shape[1:3]), model.image_shape[:2]
-    rule = f"emit images of height and width {wanted}"
-    checks.require(made == wanted, "decoder", rule, made)
+    shape, expected = tuple(model.decoder.output_shape[1:3]), model.image_shape[:2]
+    rule = f"emit images of height and width {expected}"
+    checks.require(shape == expected, "decoder", rule, shape)

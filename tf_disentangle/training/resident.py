@@ -1,7 +1,4 @@
-"""Images held where the model runs, gathered and decoded inside the train step.
-
-This file and `pipeline.py` are the ones of the room that import TensorFlow.
-"""
+"""Images held where the model runs, gathered and decoded inside the train step."""
 
 from __future__ import annotations
 

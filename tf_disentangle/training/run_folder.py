@@ -1,7 +1,9 @@
 """The run folder: where one run keeps its configuration, records and results.
 
+run.json        model, data and training as their parts' settings, from which the run is
+                built again; versions, device, threads, commit, times, status
 config.gin      the operative configuration (runs started through gin)
-run.json        versions, seed, device, threads, jit, commit, times, status
+modules/        a copy of the user's own modules that the run was built from
 metrics.jsonl   one JSON object per row, each with its "step"
 checkpoints/    tensorboard/    pictures/    export/<version>/
 """
@@ -26,7 +28,7 @@ try:
 except ImportError:  # Windows has no such lock.
     fcntl = None
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 _PACKAGES = (
     "tf_disentangle",
@@ -47,10 +49,12 @@ class RunFolder:
     """
 
     def __init__(self, path: str | os.PathLike) -> None:
+        checks.require_type(path, (str, os.PathLike), "output")
         self.path = pathlib.Path(path)
         self.config = self.path / "config.gin"
         self.description = self.path / "run.json"
         self.metrics = self.path / "metrics.jsonl"
+        self.modules = self.path / "modules"
         self.checkpoints = self.path / "checkpoints"
         self.tensorboard = self.path / "tensorboard"
         self.pictures = self.path / "pictures"
@@ -80,10 +84,9 @@ class RunFolder:
         rule = "be a new folder or a run of this library"
         is_file = self.path.exists() and not self.path.is_dir()
         checks.require(not is_file, "output", rule, f"{self}, a file", remedy)
-        held = list(self.path.glob("[!.]*")) if self.path.is_dir() else []
-        if held:
-            known = self.description.exists()
-            checks.require(known, "output", rule, f"{self}, which is neither", remedy)
+        if self.path.is_dir() and any(self.path.glob("[!.]*")):
+            is_run = self.description.exists()
+            checks.require(is_run, "output", rule, f"{self}, which is neither", remedy)
             self._check_schema()
 
     @classmethod
@@ -99,19 +102,20 @@ class RunFolder:
             "run",
             "be the folder of a run (with run.json)",
             str(path),
-            "Train one: bin/train --gin_file=gin/chyvae.gin --output=runs/chyvae",
+            "Runs that were trained with an output folder have one.",
         )
         folder._check_schema()
         return folder
 
     def _check_schema(self) -> None:
-        found = self.describe().get("schema_version")
+        version = self.describe().get("schema_version")
         checks.require(
-            found == SCHEMA_VERSION,
+            version == SCHEMA_VERSION,
             "run",
             f"have schema_version {SCHEMA_VERSION} in {self.description}",
-            found,
-            "It was written by another version of tf_disentangle.",
+            version,
+            "It was written by another version of tf_disentangle, or is damaged: train "
+            "in a new folder, or read this one with the version that wrote it.",
         )
 
     def describe(self, **changes: Any) -> dict[str, Any]:
@@ -128,9 +132,19 @@ class RunFolder:
             rule = "be a JSON object"
             checks.require(is_object, str(self.description), rule, content)
         if changes:
+            self.require_present()
             content.update(changes)
             files.write_json(self.description, content)
         return content
+
+    def require_present(self) -> None:
+        """Raises `ArgumentError` if the folder was removed while the run writes to it.
+
+        To make it again would leave the part of a run that no command can read.
+        """
+        rule = "stay in place while the run writes to it"
+        remedy = "The folder was removed or renamed; start the run again."
+        checks.require(self.path.is_dir(), "output", rule, str(self), remedy)
 
     def clean(self) -> None:
         """Removes what killed processes left half-written; needs the lock."""
@@ -160,6 +174,7 @@ class RunFolder:
 
     def append(self, row: Mapping[str, Any]) -> None:
         """Adds one row to metrics.jsonl, after dropping a killed run's half line."""
+        self.require_present()
         with self._writing_rows(), open(self.metrics, "ab+") as file:
             file.seek(0)
             content = file.read()

@@ -4,29 +4,39 @@ Each function returns one picture [H, W, 3], or frames [T, H, W, 3]; `save_png` 
 `save_gif` write them. A model enters only as `decode(codes) -> images`.
 """
 
-from tf_disentangle.visualization.categories import samples_by_category
-from tf_disentangle.visualization.covariances import covariances
-from tf_disentangle.visualization.dataset_sheet import dataset_sheet
-from tf_disentangle.visualization.editing import edit, edits
-from tf_disentangle.visualization.grid import sheet
+from tf_disentangle.visualization.dataset_figure import dataset_figure
+from tf_disentangle.visualization.grid import image_grid
 from tf_disentangle.visualization.io import save_gif, save_png
-from tf_disentangle.visualization.matrices import latent_factor_matrix
-from tf_disentangle.visualization.reconstructions import reconstructions
-from tf_disentangle.visualization.samples import samples
+from tf_disentangle.visualization.matrices import covariances, latent_factor_matrix
+from tf_disentangle.visualization.movement import (
+    movement,
+    moves_image,
+    occurring_values,
+)
+from tf_disentangle.visualization.reconstructions import (
+    attribute_editing,
+    reconstructions,
+)
+from tf_disentangle.visualization.samples import samples, samples_by_category
 from tf_disentangle.visualization.scatter import scatter, scatters
 from tf_disentangle.visualization.traversals import (
+    code_quantiles,
     normal_quantiles,
     traversal_frames,
     traversals,
 )
 
 __all__ = [
+    "attribute_editing",
+    "code_quantiles",
     "covariances",
-    "dataset_sheet",
-    "edit",
-    "edits",
+    "dataset_figure",
+    "image_grid",
     "latent_factor_matrix",
+    "movement",
+    "moves_image",
     "normal_quantiles",
+    "occurring_values",
     "reconstructions",
     "samples",
     "samples_by_category",
@@ -34,7 +44,6 @@ __all__ = [
     "save_png",
     "scatter",
     "scatters",
-    "sheet",
     "traversal_frames",
     "traversals",
 ]

@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import functools
 import math
-import unicodedata
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from tf_disentangle.checks import require
+from tf_disentangle.interfaces import Decode
 
 INK = (30, 30, 30)
+FAINT = (150, 150, 150)
 FRAME = (185, 185, 185)
+
+#: Pixels of a line of a label and of a title. Pictures of about 800 pixels stay legible
+#: in TensorBoard's thumbnails, which are half as wide.
+FONT_SIZE, TITLE_SIZE = 18, 22
+
+
+class Faint(str):
+    """A label that is written in grey."""
+
 
 # Rounding in a float32 decoder may leave [0, 1] by this much.
 _RANGE_SLACK = 1e-4
+_DECODE_BATCH = 256
 # The font that comes with pillow draws a box for these.
-_SPELLED_OUT = str.maketrans(
+_REPLACEMENTS = str.maketrans(
     {
         "\N{MINUS SIGN}": "-",
         "\N{EN DASH}": "-",
@@ -65,20 +76,33 @@ def rgb(images: np.ndarray, argument: str = "images") -> np.ndarray:
     return np.broadcast_to(images, (*images.shape[:-1], 3))
 
 
+def decoded(decode: Decode, codes: np.ndarray) -> np.ndarray:
+    """Decodes codes [N, L] in batches.
+
+    Returns:
+        [N, H, W, 1 or 3] as `decode` gives them, uint8 or float in [0, 1].
+
+    Raises:
+        ArgumentError: If `decode` returns anything but as many images.
+    """
+    batches = []
+    for start in range(0, len(codes), _DECODE_BATCH):
+        batch = codes[start : start + _DECODE_BATCH]
+        images = np.asarray(decode(batch))
+        require(
+            images.ndim == 4 and len(images) == len(batch),
+            "decode(codes)",
+            f"return images of shape [{len(batch)}, H, W, C]",
+            images.shape,
+        )
+        batches.append(images)
+    return np.concatenate(batches)
+
+
 def legible(text: str) -> str:
-    """Spells out what the font lacks: the Greek letter nu becomes "nu"."""
-    return "".join(_legible_character(c) for c in text.translate(_SPELLED_OUT))
-
-
-def _legible_character(character: str) -> str:
-    if ord(character) < 256:
-        return character
-    name = unicodedata.name(character, "")
-    for case, change in (("CAPITAL", str.capitalize), ("SMALL", str.lower)):
-        prefix = f"GREEK {case} LETTER "
-        if name.startswith(prefix):
-            return change(name.removeprefix(prefix).split()[-1])
-    return "?"
+    """Replaces what the font lacks: dashes by hyphens, other scripts by "?"."""
+    latin = text.translate(_REPLACEMENTS).encode("latin-1", errors="replace")
+    return latin.decode("latin-1")
 
 
 @functools.cache
@@ -109,8 +133,8 @@ def draw_text(
     page: Image.Image, x: float, y: float, text: str, size: int, *, centre: bool = False
 ) -> None:
     """Writes lines from (x, y) downwards; x is their left edge, or their centre."""
-    draw = ImageDraw.Draw(page)
+    draw, colour = ImageDraw.Draw(page), FAINT if isinstance(text, Faint) else INK
     for number, line in enumerate(legible(text).split("\n")):
         left = x - text_size(line, size)[0] / 2 if centre else x
         position = (round(left), round(y) + number * line_height(size))
-        draw.text(position, line, fill=INK, font=_font(size))
+        draw.text(position, line, fill=colour, font=_font(size))

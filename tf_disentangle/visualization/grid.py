@@ -1,4 +1,4 @@
-"""Labelled sheets of equal tiles, the form of nearly every picture here."""
+"""Labelled grids of equal tiles, the form of nearly every picture here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from PIL import Image
 
 from tf_disentangle.checks import integer, require
 from tf_disentangle.visualization.canvas import (
+    FONT_SIZE,
     FRAME,
+    TITLE_SIZE,
     blank,
     draw_text,
     line_height,
@@ -27,16 +29,18 @@ _MARGIN = 16
 _GAP = 6
 _GROUP_GAP = 22
 _LABEL_GAP = 10
-_READABLE_PIXELS = 96
+_READABLE_PIXELS = 64
 
 
 @dataclasses.dataclass(frozen=True)
 class Labels:
-    """The text of a sheet of R rows and C columns; all of it is optional.
+    """The text of a grid of R rows and C columns; all of it is optional.
+
+    A label that is a `canvas.Faint` is grey.
 
     Attributes:
-        title: Above everything.
-        rows: R labels at the left.
+        title: Text above everything.
+        rows: R labels at the left; a sequence of strings is set as aligned cells.
         columns: C labels above the first row.
         tiles: R x C labels, each above its tile.
         column_groups: (label, number of columns) from left to right; groups stand
@@ -50,7 +54,7 @@ class Labels:
     column_groups: Sequence[tuple[str, int]] | None = None
 
     def check(self, num_rows: int, num_columns: int) -> None:
-        """Raises `ArgumentError` unless the labels fit the sheet."""
+        """Raises `ArgumentError` unless the labels fit the grid."""
         for labels, name, count in (
             (self.rows, "row_labels", num_rows),
             (self.columns, "column_labels", num_columns),
@@ -75,15 +79,14 @@ class Labels:
 
 
 class Layout:
-    """Where everything on a sheet goes: one layout can draw many frames.
+    """Where everything on a page goes: one layout can draw many frames.
 
     Args:
         shape: (R, C), the number of rows and columns.
         tile_shape: (height, width) of an unscaled tile.
         labels: The text; a frame may replace the title by one that is no longer.
         scale: Integer factor of the tiles; None makes small tiles readable.
-        rows_per_group: Rows between two wider gaps; None for even rows.
-        font_size: In pixels; the title is a little larger.
+        row_groups: Numbers of rows between wider gaps; None for even rows.
     """
 
     def __init__(
@@ -93,24 +96,22 @@ class Layout:
         labels: Labels,
         *,
         scale: int | None = None,
-        rows_per_group: int | None = None,
-        font_size: int = 14,
+        row_groups: Sequence[int] | None = None,
     ) -> None:
         labels.check(*shape)
         self._labels = labels
-        self._font_size = integer(font_size, "font_size", at_least=6)
-        self._title_size = font_size + 4
         if scale is None:
             scale = max(1, math.ceil(_READABLE_PIXELS / max(tile_shape)))
         self.scale = integer(scale, "scale", at_least=1)
         self._tile = (scale * tile_shape[0], scale * tile_shape[1])
-        if rows_per_group is not None:
-            integer(rows_per_group, "rows_per_group", at_least=1)
+        row_groups = shape[:1] if row_groups is None else row_groups
+        rule = f"add up to {shape[0]} rows"
+        require(sum(row_groups) == shape[0], "row_groups", rule, row_groups)
         self._columns_across(shape[1])
-        self._rows_down(shape[0], rows_per_group or shape[0])
+        self._rows_down(shape[0], set(itertools.accumulate(row_groups)))
 
     def tile(self, row: int, column: int) -> tuple[slice, slice]:
-        """The pixels of one tile, to index a sheet by."""
+        """The pixels of one tile, to index a page by."""
         y, x = self._y[row], self._x[column]
         return slice(y, y + self._tile[0]), slice(x, x + self._tile[1])
 
@@ -122,7 +123,7 @@ class Layout:
         present: np.ndarray | None = None,
         frame: bool = True,
     ) -> np.ndarray:
-        """Draws tiles [R, C, H, W, 3], uint8, as a sheet uint8 [height, width, 3]."""
+        """Draws tiles [R, C, H, W, 3], uint8, as a page uint8 [height, width, 3]."""
         if present is None:
             present = np.ones(tiles.shape[:2], bool)
         page = blank(self._height, self._width)
@@ -139,7 +140,7 @@ class Layout:
 
     def _columns_across(self, num_columns: int) -> None:
         """Sets the left edges of columns and labels, and the width."""
-        size, labels = self._font_size, self._labels
+        size, labels = FONT_SIZE, self._labels
         cells = labels.row_cells()
         self._cell_x, x = [], _MARGIN
         for column in zip(*cells, strict=True):
@@ -156,12 +157,12 @@ class Layout:
             self._x += [left + pitch * column for column in range(count)]
             self._group_x.append(x + width / 2)
             x += width + _GROUP_GAP
-        title = _MARGIN + text_size(labels.title, self._title_size)[0]
+        title = _MARGIN + text_size(labels.title, TITLE_SIZE)[0]
         self._width = max(x - _GROUP_GAP, title) + _MARGIN
 
-    def _rows_down(self, num_rows: int, rows_per_group: int) -> None:
+    def _rows_down(self, num_rows: int, group_ends: set[int]) -> None:
         """Sets the top edges of rows and labels, and the height."""
-        size, labels = self._font_size, self._labels
+        size, labels = FONT_SIZE, self._labels
 
         def band(texts: Sequence[str]) -> int:
             height = max((text_size(text, size)[1] for text in texts), default=0)
@@ -169,7 +170,7 @@ class Layout:
 
         y = _MARGIN
         if labels.title:
-            y += text_size(labels.title, self._title_size)[1] + _LABEL_GAP
+            y += text_size(labels.title, TITLE_SIZE)[1] + _LABEL_GAP
         self._group_y = y
         y += band([label for label, _ in labels.column_groups or ()])
         self._column_label_y = y
@@ -182,13 +183,12 @@ class Layout:
             y += band(tile_labels)
             self._tile_label_y.append(y - 4)
             self._y.append(y + (height - self._tile[0]) // 2)
-            last = (number + 1) % rows_per_group == 0
-            y += height + (_GROUP_GAP if last else _GAP)
+            y += height + (_GROUP_GAP if number + 1 in group_ends else _GAP)
         self._height = self._y[-1] + height + _MARGIN
 
     def _draw_labels(self, page: Image.Image, title: str) -> None:
-        size, labels = self._font_size, self._labels
-        draw_text(page, _MARGIN, _MARGIN, title, self._title_size)
+        size, labels = FONT_SIZE, self._labels
+        draw_text(page, _MARGIN, _MARGIN, title, TITLE_SIZE)
         groups = zip(self._group_x, labels.column_groups or (), strict=False)
         for x, (label, _) in groups:
             draw_text(page, x, self._group_y, label, size, centre=True)
@@ -206,7 +206,7 @@ class Layout:
                 draw_text(page, x, top, cell, size)
 
 
-def sheet(
+def image_grid(
     tiles: np.ndarray,
     *,
     title: str = "",
@@ -214,11 +214,10 @@ def sheet(
     column_labels: Sequence[str] | None = None,
     tile_labels: Sequence[Sequence[str]] | None = None,
     column_groups: Sequence[tuple[str, int]] | None = None,
-    rows_per_group: int | None = None,
+    row_groups: Sequence[int] | None = None,
     scale: int | None = None,
     present: np.ndarray | None = None,
     frame: bool = True,
-    font_size: int = 14,
 ) -> np.ndarray:
     """Tiles images into one labelled picture.
 
@@ -227,16 +226,15 @@ def sheet(
 
     Args:
         tiles: [R, C, H, W, 1 or 3], uint8 or float in [0, 1].
-        title: Above everything.
+        title: Text above everything.
         row_labels: R labels; a sequence of strings is set as aligned cells.
         column_labels: C labels.
         tile_labels: R x C labels, each above its tile.
         column_groups: (label, number of columns), from left to right.
-        rows_per_group: Rows between two wider gaps.
-        scale: Integer factor, at least 1; None enlarges to about 96 pixels.
-        present: bool [R, C], False where the sheet stays empty; None for all tiles.
+        row_groups: Numbers of rows, from top to bottom; groups stand apart.
+        scale: Integer factor, at least 1; None enlarges to at least 64 pixels.
+        present: bool [R, C], False where the page stays empty; None for all tiles.
         frame: Whether each tile has a thin grey line around it.
-        font_size: In pixels, at least 6.
 
     Returns:
         uint8 [height, width, 3].
@@ -253,8 +251,7 @@ def sheet(
         tiles.shape[2:4],
         labels,
         scale=scale,
-        rows_per_group=rows_per_group,
-        font_size=font_size,
+        row_groups=row_groups,
     )
     return layout.draw(tiles, present=present, frame=frame)
 

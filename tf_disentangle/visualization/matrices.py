@@ -1,29 +1,106 @@
-"""Which latent stands for which factor: a matrix of both as a picture."""
+"""Matrices as colours: covariances, and which latent stands for which factor."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from PIL import Image
 
-from tf_disentangle.checks import require
+from tf_disentangle.checks import integer, real, require
 from tf_disentangle.visualization.canvas import (
+    FONT_SIZE,
     FRAME,
     blank,
     draw_text,
     line_height,
     text_size,
 )
-from tf_disentangle.visualization.heatmap import diverging
+from tf_disentangle.visualization.grid import Labels, Layout, image_grid, in_rows
 
-_FONT = 14
-_MARGIN, _GAP = 8, 6
-# Cells are as wide as a number needs, and as a name of a factor.
-_CELL_HEIGHT = 26
-_LEAST_WIDTH = 58
-# Beyond it the red is so dark that black figures would not be read.
+# Blue below zero, red above, nearly white at zero: ColorBrewer's RdBu in 11 steps,
+# which colour-blind readers can tell apart.
+_DIVERGING = np.array(
+    [
+        (0x05, 0x30, 0x61),
+        (0x21, 0x66, 0xAC),
+        (0x43, 0x93, 0xC3),
+        (0x92, 0xC5, 0xDE),
+        (0xD1, 0xE5, 0xF0),
+        (0xF7, 0xF7, 0xF7),
+        (0xFD, 0xDB, 0xC7),
+        (0xF4, 0xA5, 0x82),
+        (0xD6, 0x60, 0x4D),
+        (0xB2, 0x18, 0x2B),
+        (0x67, 0x00, 0x1F),
+    ],
+    np.float64,
+)
+_PANEL_PIXELS = 180
+_BAR_GAP, _BAR_WIDTH, _TICK_GAP = 10, 12, 5
+_CELL_HEIGHT, _MIN_CELL_WIDTH, _GAP = 32, 68, 8
+# Beyond it the red is so dark that black figures cannot be read.
 _DARKEST = 0.6
+
+
+def diverging(values: np.ndarray) -> np.ndarray:
+    """Colours of values in [-1, 1], clipped to that range: uint8 [..., 3]."""
+    stops = np.linspace(-1, 1, len(_DIVERGING))
+    channels = [np.interp(values, stops, _DIVERGING[:, c]) for c in range(3)]
+    return np.round(np.stack(channels, axis=-1)).astype(np.uint8)
+
+
+def covariances(
+    matrices: Mapping[str, np.ndarray],
+    *,
+    limit: float | None = None,
+    num_columns: int = 4,
+    title: str = "",
+) -> np.ndarray:
+    """Pictures covariance matrices side by side (figure 1 of the CHyVAE paper).
+
+    Each panel has its own range, symmetric about zero and written on its colour bar: a
+    draw from an inverse Wishart with few degrees of freedom is heavy-tailed, and on a
+    common range it would leave the others blank.
+
+    Args:
+        matrices: Label to symmetric matrix [p, p], one p for all.
+        limit: One range (-limit, limit) for all panels; None gives each its own, its
+            largest magnitude.
+        num_columns: Panels side by side, at least 1; more wrap.
+        title: Text above everything.
+
+    Returns:
+        uint8 [height, width, 3].
+
+    Raises:
+        ArgumentError: If there is no matrix, or one is not finite and symmetric.
+
+    References:
+        Ansari and Soh (2019), Hyperprior Induced Unsupervised Disentanglement of Latent
+        Representations, arXiv 1809.04497.
+    """
+    require(len(matrices) > 0, "matrices", "have at least one entry", dict(matrices))
+    integer(num_columns, "num_columns", at_least=1)
+    if limit is not None:
+        real(limit, "limit", above=0.0)
+    checked = {label: _covariance(label, m) for label, m in matrices.items()}
+    sizes = {len(matrix) for matrix in checked.values()}
+    require(len(sizes) == 1, "matrices", "be of one size", sizes)
+    cell = max(1, _PANEL_PIXELS // sizes.pop())
+    panels = [
+        # An all-zero matrix has no range of its own: any will do.
+        _heat_map(m, limit or float(np.abs(m).max()) or 1.0, cell, name)
+        for name, m in checked.items()
+    ]
+    size = np.max([panel.shape[:2] for panel in panels], axis=0)
+    page = np.full((len(panels), *size, 3), 255, np.uint8)
+    for area, panel in zip(page, panels, strict=True):
+        # From below, so that the cells stand in line under titles of several lines.
+        area[size[0] - panel.shape[0] :, : panel.shape[1]] = panel
+    tiles, present = in_rows(page, min(num_columns, len(panels)))
+    return image_grid(tiles, title=title, scale=1, present=present, frame=False)
 
 
 def latent_factor_matrix(
@@ -43,7 +120,7 @@ def latent_factor_matrix(
         matrix: [L, K]: mutual information, importance, votes.
         factor_names: The K names, above the columns.
         latent_names: The L names, left of the rows; None is z0, z1, ...
-        title: Above everything.
+        title: Text above everything.
 
     Returns:
         uint8 [height, width, 3].
@@ -52,8 +129,8 @@ def latent_factor_matrix(
         ArgumentError: If the matrix or the names have another shape.
     """
     matrix = np.asarray(matrix, np.float64)
-    good = matrix.ndim == 2 and matrix.size > 0
-    require(good, "matrix", "have shape [L, K], neither 0", matrix.shape)
+    is_matrix = matrix.ndim == 2 and matrix.size > 0
+    require(is_matrix, "matrix", "have shape [L, K], neither 0", matrix.shape)
     rows = [f"z{d}" for d in range(len(matrix))]
     rows = rows if latent_names is None else list(latent_names)
     for names, count, argument in (
@@ -62,31 +139,21 @@ def latent_factor_matrix(
     ):
         rule = f"have one name for each of the {count}"
         require(len(names) == count, argument, rule, len(names))
-    texts = [[_figure(value) for value in row] for row in matrix]
-    widest = [*factor_names, *(text for row in texts for text in row)]
-    cell = max(_LEAST_WIDTH, *(text_size(text, _FONT)[0] + 2 * _GAP for text in widest))
-    left = _MARGIN + max(text_size(name, _FONT)[0] for name in rows) + _GAP
-    line = line_height(_FONT)
-    top = _MARGIN + (text_size(title, _FONT)[1] + _GAP if title else 0) + line + _GAP
-    height, width = _CELL_HEIGHT * len(rows), cell * matrix.shape[1]
-    room = max(left + width + 1, _MARGIN + text_size(title, _FONT)[0])
-    pixels = np.array(blank(top + height + 1 + _MARGIN, room + _MARGIN))
-    pixels[top - 1 : top + height + 1, left - 1 : left + width + 1] = FRAME
-    colours = cell_colours(matrix)
-    pixels[top : top + height, left : left + width] = colours.repeat(
-        _CELL_HEIGHT, axis=0
-    ).repeat(cell, axis=1)
-    page = Image.fromarray(pixels)
-    draw_text(page, _MARGIN, _MARGIN, title, _FONT)
-    inset = (_CELL_HEIGHT - line) / 2
-    for k, name in enumerate(factor_names):
-        middle = left + (k + 0.5) * cell
-        draw_text(page, middle, top - line - _GAP / 2, name, _FONT, centre=True)
-        for d, row in enumerate(texts):
-            y = top + d * _CELL_HEIGHT + inset
-            draw_text(page, middle, y, row[k], _FONT, centre=True)
-    for d, name in enumerate(rows):
-        draw_text(page, _MARGIN, top + d * _CELL_HEIGHT + inset, name, _FONT)
+    texts = [[_number(value) for value in row] for row in matrix]
+    entries = itertools.chain(factor_names, *texts)
+    width = max(text_size(text, FONT_SIZE)[0] for text in entries) + 2 * _GAP
+    cell = (_CELL_HEIGHT, max(_MIN_CELL_WIDTH, width))
+    shape = (*matrix.shape, *cell, 3)
+    tiles = np.broadcast_to(cell_colours(matrix)[:, :, None, None], shape)
+    layout = Layout(
+        matrix.shape, cell, Labels(title, rows=rows, columns=factor_names), scale=1
+    )
+    page = Image.fromarray(layout.draw(tiles))
+    for (d, k), _ in np.ndenumerate(matrix):
+        ys, xs = layout.tile(d, k)
+        top = (ys.start + ys.stop - line_height(FONT_SIZE)) / 2
+        middle = (xs.start + xs.stop) / 2
+        draw_text(page, middle, top, texts[d][k], FONT_SIZE, centre=True)
     return np.array(page)
 
 
@@ -100,7 +167,50 @@ def cell_colours(matrix: np.ndarray) -> np.ndarray:
     return colours
 
 
-def _figure(value: float) -> str:
+def _heat_map(matrix: np.ndarray, limit: float, cell: int, title: str) -> np.ndarray:
+    """Pictures a matrix, colours from -limit to limit, beside a colour bar.
+
+    Below the cells is half a line of text, and at the right room for ticks of any
+    limit, so that panels of one matrix size have one height below their titles.
+    """
+    half = line_height(FONT_SIZE) // 2
+    title_width, title_height = text_size(title, FONT_SIZE)
+    top = title_height + half
+    inner = diverging(matrix / limit).repeat(cell, axis=0).repeat(cell, axis=1)
+    height, width = inner.shape[:2]
+    bar_x = width + 2 + _BAR_GAP
+    tick_x = bar_x + _BAR_WIDTH + _TICK_GAP
+    # A title wider than the cells begins at the left edge, and widens the picture.
+    title_x = 1 + max(title_width, width) / 2
+    needed = max(tick_x + text_size("+8.88e+88", FONT_SIZE)[0], title_width + 2)
+    page = blank(top + height + half + 1, needed)
+    draw_text(page, title_x, 0, title, FONT_SIZE, centre=True)
+    for value, y in ((limit, 0), (0, height / 2), (-limit, height)):
+        text = f"{value:+.3g}" if value else "0"
+        draw_text(page, tick_x, top - half + y, text, FONT_SIZE)
+    pixels = np.array(page)
+    pixels[top - 1 : top + height + 1, : width + 2] = FRAME
+    pixels[top : top + height, 1 : width + 1] = inner
+    pixels[top - 1 : top + height + 1, bar_x - 1 : bar_x + _BAR_WIDTH + 1] = FRAME
+    ramp = diverging(np.linspace(1, -1, height))[:, np.newaxis]
+    pixels[top : top + height, bar_x : bar_x + _BAR_WIDTH] = ramp
+    return pixels
+
+
+def _covariance(label: str, matrix: np.ndarray) -> np.ndarray:
+    """Returns the matrix as float64 if it can be a covariance."""
+    matrix = np.asarray(matrix, np.float64)
+    name = f"matrices[{label!r}]"
+    square = matrix.ndim == 2 and matrix.shape[0] == matrix.shape[1] > 0
+    require(square, name, "have shape [p, p]", matrix.shape)
+    require(np.isfinite(matrix).all(), name, "be finite", matrix)
+    size = np.abs(matrix).max()
+    symmetric = np.allclose(matrix, matrix.T, rtol=0, atol=1e-4 * size)
+    require(symmetric, name, "be symmetric", matrix)
+    return matrix
+
+
+def _number(value: float) -> str:
     """A value with two digits after the point; counts without a point."""
     if not np.isfinite(value):
         return "-"

@@ -1,14 +1,22 @@
-"""Groups of decoded samples side by side."""
+"""Decoded samples: of several priors side by side, and by category.
+
+References:
+    Ansari and Soh (2019), Hyperprior Induced Unsupervised Disentanglement of Latent
+    Representations, arXiv 1809.04497.
+    Dupont (2018), Learning Disentangled Joint Continuous and Discrete Representations,
+    arXiv 1804.00104, figure 4.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from tf_disentangle.checks import integer, require
-from tf_disentangle.visualization.canvas import rgb
-from tf_disentangle.visualization.grid import in_rows, sheet
+from tf_disentangle.interfaces import CodeColumn, Decode
+from tf_disentangle.visualization.canvas import decoded, rgb
+from tf_disentangle.visualization.grid import image_grid, in_rows
 
 
 def samples(
@@ -18,16 +26,16 @@ def samples(
     title: str = "",
     scale: int | None = None,
 ) -> np.ndarray:
-    """Pictures samples under the name of where their codes came from.
+    """Pictures samples under the name of the distribution of their codes.
 
-    CHyVAE is the occasion: codes from the hierarchical prior, Sigma ~ IW(Psi, nu) and
-    z ~ N(0, Sigma), beside codes from N(0, I).
+    For CHyVAE these are the hierarchical prior, Sigma ~ IW(Psi, nu) and z ~ N(0,
+    Sigma), beside N(0, I).
 
     Args:
         groups: Label to images [N, H, W, 1 or 3], uint8 or float in [0, 1]; one H, W
             for all, N may differ.
         num_columns: Columns of each group, at least 1.
-        title: Above everything.
+        title: Text above everything.
         scale: Integer factor; None makes small images readable.
 
     Returns:
@@ -35,10 +43,6 @@ def samples(
 
     Raises:
         ArgumentError: If there is no group or the images differ in size.
-
-    References:
-        Ansari and Soh (2019), Hyperprior Induced Unsupervised Disentanglement of Latent
-        Representations, arXiv 1809.04497.
     """
     require(len(groups) > 0, "groups", "have at least one entry", dict(groups))
     integer(num_columns, "num_columns", at_least=1)
@@ -64,7 +68,7 @@ def samples(
             axis=1,
         )
 
-    return sheet(
+    return image_grid(
         beside(tiles for tiles, _ in blocks),
         title=title,
         column_groups=[
@@ -72,5 +76,59 @@ def samples(
             for label, (tiles, _) in zip(images, blocks, strict=True)
         ],
         present=beside(present for _, present in blocks),
+        scale=scale,
+    )
+
+
+def samples_by_category(
+    decode: Decode,
+    codes: np.ndarray,
+    latent: int,
+    columns: Sequence[CodeColumn],
+    *,
+    title: str = "",
+    scale: int | None = None,
+) -> np.ndarray:
+    """Pictures one row per category of a latent, one column per code.
+
+    Column j decodes code j with the one latent replaced by each category in turn, so
+    that what differs within a column is due to the category, and what the images of a
+    row have in common is what the category stands for.
+
+    Args:
+        decode: Codes [B, L] to images [B, H, W, 1 or 3] in [0, 1].
+        codes: [N, L], such as draws from the prior.
+        latent: The categorical latent, in [0, L).
+        columns: What each latent is.
+        title: Text above everything.
+        scale: Integer factor; None makes small images readable.
+
+    Returns:
+        uint8 [height, width, 3].
+
+    Raises:
+        ArgumentError: If the latent is not categorical, or shapes do not fit.
+    """
+    codes = np.asarray(codes, np.float32)
+    fits = codes.ndim == 2 and len(codes) and codes.shape[1] == len(columns)
+    require(fits, "codes", f"have shape [N, {len(columns)}]", codes.shape)
+    integer(latent, "latent", at_least=0)
+    require(latent < len(columns), "latent", f"be below {len(columns)}", latent)
+    column = columns[latent]
+    require(
+        column.kind == "categorical" and column.num_values is not None,
+        "latent",
+        "be a categorical one, with num_values in its column",
+        column.name,
+        "Continuous latents are for traversals.",
+    )
+    count = column.num_values
+    repeated = np.tile(codes, (count, 1))
+    repeated[:, latent] = np.repeat(np.arange(count), len(codes))
+    images = rgb(decoded(decode, repeated), "decode(codes)")
+    return image_grid(
+        images.reshape(count, len(codes), *images.shape[1:]),
+        title=title,
+        row_labels=[f"{column.name} = {value}" for value in range(count)],
         scale=scale,
     )

@@ -9,10 +9,10 @@ from PIL import Image, ImageDraw
 
 from tf_disentangle.checks import integer, real, require
 from tf_disentangle.visualization.canvas import FRAME
-from tf_disentangle.visualization.grid import in_rows, sheet
+from tf_disentangle.visualization.grid import image_grid, in_rows
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart, after a grey for
-# what lies behind.
+# the background.
 COLOURS = (
     (190, 190, 190),
     (0, 114, 178),
@@ -35,7 +35,7 @@ def scatter(
     """Pictures groups of points on one square, each group in its colour.
 
     Args:
-        groups: At most seven; the first is grey, for what lies behind.
+        groups: At most seven; the first is grey, for the background.
         limits: (low, high) of both axes; points beyond are not drawn.
         size: Pixels of each side, at least 16.
         radius: Of a point, in pixels, greater than 0.
@@ -85,7 +85,7 @@ def scatters(
         limits: (low, high) of all panels, or of each; None gives each its own, that of
             its points.
         num_columns: Panels side by side, at least 1; more wrap.
-        title: Above everything.
+        title: Text above everything.
         size: Pixels of each panel's sides.
 
     Returns:
@@ -109,7 +109,7 @@ def scatters(
     tiles, present = in_rows(np.stack(drawn), columns)
     labels = [*panels] + [""] * (present.size - len(panels))
     rows = [labels[i : i + columns] for i in range(0, len(labels), columns)]
-    return sheet(tiles, title=title, tile_labels=rows, scale=1, present=present)
+    return image_grid(tiles, title=title, tile_labels=rows, scale=1, present=present)
 
 
 def _range(groups: Groups) -> tuple[float, float]:

@@ -3,6 +3,10 @@
 References:
     Higgins et al. (2017), beta-VAE: Learning Basic Visual Concepts with a Constrained
     Variational Framework.
+    Kim and Mnih (2018), Disentangling by Factorising, arXiv 1802.05983, whose figures
+    put originals and reconstructions above the traversals.
+    Dupont (2018), Learning Disentangled Joint Continuous and Discrete Representations,
+    arXiv 1804.00104, appendix G: quantiles and categories.
 """
 
 from __future__ import annotations
@@ -10,16 +14,26 @@ from __future__ import annotations
 import dataclasses
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from tf_disentangle.checks import integer, real, require
+from tf_disentangle.checks import integer, require
 from tf_disentangle.interfaces import CodeColumn, Decode
-from tf_disentangle.visualization.canvas import rgb
-from tf_disentangle.visualization.grid import Labels, Layout, RowLabel, in_rows, sheet
+from tf_disentangle.visualization.canvas import Faint, decoded, rgb
+from tf_disentangle.visualization.grid import (
+    Labels,
+    Layout,
+    RowLabel,
+    image_grid,
+    in_rows,
+)
 
-_DECODE_BATCH = 256
+# The default steps.
+_LIMITS, _NUM_STEPS, _NUM_FRAMES = (-2.0, 2.0), 9, 15
+_PROBABILITIES = (0.05, 0.95)
+# Frames have few tiles, under labels that are wide.
+_FRAME_PIXELS = 128
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -27,8 +41,9 @@ class _Plan:
     """What moves where.
 
     Attributes:
-        steps: float [S], the steps of the continuous latents.
-        columns: What each of the R moving latents is, in order.
+        steps: float [S], the steps of the continuous latents, or [R, S] where each of
+            the R moving latents has its own.
+        columns: What each of the moving latents is, in order.
         labels: Per moving latent its name and its notes.
         rows: Per moving latent its images, uint8 [S, H, W, 3]; of a categorical one
             there is an image for each of its values.
@@ -44,12 +59,12 @@ def traversals(
     decode: Decode,
     code: np.ndarray,
     *,
-    values: Sequence[float] | None = None,
-    limits: tuple[float, float] = (-2.0, 2.0),
-    num_steps: int = 9,
+    values: np.ndarray | Sequence[float] | None = None,
     columns: Sequence[CodeColumn] | None = None,
     notes: Sequence[RowLabel] | None = None,
     order: Sequence[int] | None = None,
+    unused: Collection[int] = (),
+    examples: Mapping[str, np.ndarray] | None = None,
     title: str = "",
     scale: int | None = None,
 ) -> np.ndarray:
@@ -62,15 +77,18 @@ def traversals(
     Args:
         decode: Codes [B, L] to images [B, H, W, 1 or 3] in [0, 1].
         code: [L], where the traversals start from.
-        values: The steps, such as `normal_quantiles` gives; None spaces `num_steps`
-            evenly over `limits`.
-        limits: Lowest and highest step.
-        num_steps: At least 2.
+        values: The steps [S], or [L, S] where each latent has its own, such as
+            `normal_quantiles` and `code_quantiles` give; None is nine steps from -2
+            to 2.
         columns: What each latent is; None for continuous latents z0, z1, ...
-        notes: Per latent (not per row) what stands beside its name, such as
-            "KL 2.31", or cells that are aligned, such as ("KL 2.31", "x").
+        notes: Per latent (not per row) the text beside its name, such as "KL 2.31", or
+            aligned cells, such as ("KL 2.31", "x").
         order: The latents to show, from top to bottom; None shows all.
-        title: Above everything.
+        unused: Latents that the decoder ignores, see `movement`; their labels are grey.
+        examples: Rows above the traversals, label to images [N, H, W, 1 or 3]:
+            originals and their reconstructions. As many are shown as there are steps.
+            The first must be the one that `code` belongs to; it is marked "start".
+        title: Text above everything.
         scale: Integer factor; None makes small images readable.
 
     Returns:
@@ -78,65 +96,56 @@ def traversals(
 
     Raises:
         ArgumentError: If lengths do not fit the code, or `decode` returns no images.
-
-    References:
-        Dupont (2018), arXiv:1804.00104, appendix G: quantiles and categories.
     """
-    steps = _steps(values, limits, num_steps)
-    plan = _plan(decode, code, steps, columns, notes, order)
-    counts = [len(row) for row in plan.rows]
-    width = max(counts)
-    tiles = np.zeros((len(plan.rows), width, *plan.rows[0].shape[1:]), np.uint8)
-    for row, images in enumerate(plan.rows):
-        tiles[row, : len(images)] = images
-    numbers = step_labels(plan.steps)
-    return sheet(
+    plan = _plan(decode, code, _steps(values), columns, notes, order, unused)
+    width = max(map(len, plan.rows))
+    above = {name: rgb(x, name)[:width] for name, x in (examples or {}).items()}
+    rows = [*above.values(), *plan.rows]
+    tiles = np.zeros((len(rows), width, *rows[-1].shape[1:]), np.uint8)
+    for tile_row, images in zip(tiles, rows, strict=True):
+        rule = f"have the shape of decoded images, {tile_row.shape[1:]}"
+        require(images.shape[1:] == tile_row.shape[1:], "examples", rule, images.shape)
+        tile_row[: len(images)] = images
+    tile_labels = [[""] * width for _ in above]
+    if above:
+        tile_labels[0][0] = "start"
+    # Common steps stand above the first continuous row, other steps above their own.
+    is_labelled = False
+    for number, column in enumerate(plan.columns):
+        if column.num_values is not None:
+            texts = [f"{column.name} = {k}" for k in range(column.num_values)]
+        elif plan.steps.ndim == 2 or not is_labelled:
+            texts = step_labels(
+                plan.steps if plan.steps.ndim == 1 else plan.steps[number]
+            )
+            is_labelled = True
+        else:
+            texts = []
+        tile_labels.append(texts + [""] * (width - len(texts)))
+    return image_grid(
         tiles,
         title=title,
-        row_labels=plan.labels,
-        column_labels=(numbers + [""] * width)[:width]
-        if any(column.num_values is None for column in plan.columns)
-        else None,
-        tile_labels=[_categories(column, width) for column in plan.columns],
-        present=np.arange(width) < np.array(counts)[:, np.newaxis],
+        # Beside the notes, where there are any, so that names take little room.
+        row_labels=[
+            *([""] * any(notes or ()) + [name] for name in above),
+            *plan.labels,
+        ],
+        tile_labels=tile_labels,
+        row_groups=[len(above), len(plan.rows)] if above else None,
+        present=np.arange(width) < np.array([len(row) for row in rows])[:, np.newaxis],
         scale=scale,
     )
-
-
-def normal_quantiles(
-    num_steps: int = 9, *, low: float = 0.05, high: float = 0.95
-) -> np.ndarray:
-    """Returns steps of equal probability under N(0, 1), from one quantile to another.
-
-    Args:
-        num_steps: S, at least 2.
-        low: Probability below the first step, in (0, 1).
-        high: Probability below the last step, above `low` and below 1.
-
-    Returns:
-        float64 [S].
-
-    References:
-        Dupont (2018), arXiv:1804.00104, appendix G, whose limits are the defaults.
-    """
-    integer(num_steps, "num_steps", at_least=2)
-    real(low, "low", above=0.0)
-    real(high, "high", above=low)
-    require(high < 1, "high", "be less than 1", high)
-    inverse = statistics.NormalDist().inv_cdf
-    return np.array([inverse(p) for p in np.linspace(low, high, num_steps)])
 
 
 def traversal_frames(
     decode: Decode,
     code: np.ndarray,
     *,
-    values: Sequence[float] | None = None,
-    limits: tuple[float, float] = (-2.0, 2.0),
-    num_steps: int = 15,
+    values: np.ndarray | Sequence[float] | None = None,
     columns: Sequence[CodeColumn] | None = None,
     notes: Sequence[RowLabel] | None = None,
     order: Sequence[int] | None = None,
+    unused: Collection[int] = (),
     num_columns: int = 5,
     scale: int | None = None,
 ) -> np.ndarray:
@@ -149,12 +158,12 @@ def traversal_frames(
     Args:
         decode: Codes [B, L] to images [B, H, W, 1 or 3] in [0, 1].
         code: [L], where the traversals start from.
-        values: The steps; None spaces `num_steps` evenly over `limits`.
-        limits: Lowest and highest step.
-        num_steps: At least 2.
+        values: The steps [S], or [L, S] where each latent has its own; None is fifteen
+            steps from -2 to 2.
         columns: What each latent is; None for continuous latents z0, z1, ...
-        notes: Per latent what stands below its name.
+        notes: Per latent the text below its name.
         order: The latents to show; None shows all.
+        unused: Latents that the decoder ignores; their labels are grey.
         num_columns: Tiles side by side, at least 1; more wrap.
         scale: Integer factor; None makes small images readable.
 
@@ -164,40 +173,73 @@ def traversal_frames(
     Raises:
         ArgumentError: As `traversals`.
     """
-    steps = _steps(values, limits, num_steps)
-    plan = _plan(decode, code, steps, columns, notes, order)
+    steps = _steps(values, _NUM_FRAMES)
+    plan = _plan(decode, code, steps, columns, notes, order, unused)
     num_columns = integer(num_columns, "num_columns", at_least=1)
     num_columns = min(num_columns, len(plan.rows))
     num_rows = math.ceil(len(plan.rows) / num_columns)
-    names = ["\n".join(filter(None, label)) for label in plan.labels]
-    names += [""] * (num_rows * num_columns - len(names))
-    titles = [f"value {number}" for number in step_labels(plan.steps)]
+    names = [
+        type(label[0])("\n".join(filter(None, label))) for label in plan.labels
+    ] + [""] * (num_rows * num_columns - len(plan.rows))
+    count = plan.steps.shape[-1]
+    titles = [f"step {step + 1} of {count}" for step in range(count)]
+    if plan.steps.ndim == 1:
+        titles = [f"value {number}" for number in step_labels(plan.steps)]
     labels = Labels(
         title=max(titles, key=len),
-        tiles=np.reshape(names, (num_rows, num_columns)).tolist(),
+        tiles=[names[i : i + num_columns] for i in range(0, len(names), num_columns)],
     )
-    count = len(titles)
     # Of n images in a row, that number t n // S at step t.
     images = np.stack([row[np.arange(count) * len(row) // count] for row in plan.rows])
+    if scale is None:
+        scale = max(1, math.ceil(_FRAME_PIXELS / max(images.shape[2:4])))
     layout = Layout((num_rows, num_columns), images.shape[2:4], labels, scale=scale)
     tiles, present = in_rows(images, num_columns)
-    there = [
+    forth = [
         layout.draw(tiles[:, :, step], title=title, present=present)
         for step, title in enumerate(titles)
     ]
-    return np.stack(there + there[-2:0:-1])
+    return np.stack(forth + forth[-2:0:-1])
+
+
+def normal_quantiles(num_steps: int = _NUM_STEPS) -> np.ndarray:
+    """Returns steps of equal probability under N(0, 1), float64 [num_steps].
+
+    They go from the 0.05 to the 0.95 quantile, as in Dupont (2018), appendix G.
+    """
+    integer(num_steps, "num_steps", at_least=2)
+    inverse = statistics.NormalDist().inv_cdf
+    return np.array([inverse(p) for p in np.linspace(*_PROBABILITIES, num_steps)])
+
+
+def code_quantiles(codes: np.ndarray, num_steps: int = _NUM_STEPS) -> np.ndarray:
+    """Returns even steps for each latent over its own codes, float64 [L, num_steps].
+
+    They go from the 0.05 to the 0.95 quantile of `codes` [N, L], those of many images.
+    """
+    codes = np.asarray(codes, np.float64)
+    good = codes.ndim == 2 and codes.size > 0 and np.isfinite(codes).all()
+    require(good, "codes", "be finite, of shape [N, L]", codes.shape)
+    integer(num_steps, "num_steps", at_least=2)
+    low, high = np.quantile(codes, _PROBABILITIES, axis=0)
+    return np.linspace(low, high, num_steps, axis=1)
+
+
+def step_labels(values: np.ndarray) -> list[str]:
+    """Formats values alike: with one decimal where that is exact, else with two."""
+    decimals = 1 if np.allclose(values, values.round(1)) else 2
+    return [f"{value + 0.0:.{decimals}f}" for value in values.round(decimals)]
 
 
 def _steps(
-    values: Sequence[float] | None, limits: tuple[float, float], num_steps: int
+    values: np.ndarray | Sequence[float] | None, default: int = _NUM_STEPS
 ) -> np.ndarray:
-    """The steps [S], S at least 2."""
+    """Returns the steps, [S] or [L, S] with S at least 2."""
     if values is None:
-        low, high = (real(limit, "limits") for limit in limits)
-        return np.linspace(low, high, integer(num_steps, "num_steps", at_least=2))
+        return np.linspace(*_LIMITS, default)
     steps = np.asarray(values, np.float64)
-    rule = "be a sequence of at least 2 finite numbers"
-    good = steps.ndim == 1 and len(steps) >= 2 and np.isfinite(steps).all()
+    good = steps.ndim in (1, 2) and steps.shape[-1] >= 2 and np.isfinite(steps).all()
+    rule = "be at least 2 finite numbers [S], or [L, S] for L latents"
     require(good, "values", rule, values)
     return steps
 
@@ -205,10 +247,11 @@ def _steps(
 def _plan(
     decode: Decode,
     code: np.ndarray,
-    values: np.ndarray,
+    steps: np.ndarray,
     columns: Sequence[CodeColumn] | None,
     notes: Sequence[RowLabel] | None,
     order: Sequence[int] | None,
+    unused: Collection[int],
 ) -> _Plan:
     """Checks the arguments and decodes."""
     code = np.asarray(code, np.float32)
@@ -219,62 +262,30 @@ def _plan(
         columns = [CodeColumn(f"z{latent}") for latent in range(num_latents)]
     if notes is None:
         notes = [()] * num_latents
-    for name, given in (("columns", columns), ("notes", notes)):
+    own_steps = [steps] * num_latents if steps.ndim == 1 else steps
+    entries = (("columns", columns), ("notes", notes), ("values", own_steps))
+    for name, sequence in entries:
         rule = f"have one entry per latent, {num_latents}"
-        require(len(given) == num_latents, name, rule, len(given))
+        require(len(sequence) == num_latents, name, rule, len(sequence))
     latents = list(range(num_latents)) if order is None else [int(d) for d in order]
-    require(
-        latents and all(0 <= latent < num_latents for latent in latents),
-        "order",
-        f"hold latents in [0, {num_latents})",
-        order,
-    )
+    in_range = latents and all(0 <= latent < num_latents for latent in latents)
+    require(in_range, "order", f"hold latents in [0, {num_latents})", order)
+    moves = []
     for latent in latents:
-        column = columns[latent]
-        known = (column.kind == "categorical") == (column.num_values is not None)
+        kind, count = columns[latent].kind, columns[latent].num_values
+        fits = (kind == "categorical") == (count is not None)
         rule = "be given for a categorical latent, and for no other"
-        require(known, f"columns[{latent}].num_values", rule, column.num_values)
-    taken = [_values(columns[latent], values) for latent in latents]
-    codes = np.concatenate([np.tile(code, (len(v), 1)) for v in taken])
-    ends = np.cumsum([len(v) for v in taken])
-    for latent, end, moved in zip(latents, ends, taken, strict=True):
-        codes[end - len(moved) : end, latent] = moved
-    rows = np.split(_decoded(decode, codes), ends[:-1])
-    labels = [
-        [columns[d].name, *([notes[d]] if isinstance(notes[d], str) else notes[d])]
-        for d in latents
-    ]
-    return _Plan(values, [columns[d] for d in latents], labels, rows)
-
-
-def _values(column: CodeColumn, steps: np.ndarray) -> np.ndarray:
-    """What a latent takes in turn: the steps, or each of its categories."""
-    return steps if column.num_values is None else np.arange(column.num_values)
-
-
-def _categories(column: CodeColumn, width: int) -> list[str]:
-    """Labels of the tiles of a row: categories, or none for a continuous latent."""
-    names = [f"{column.name} = {k}" for k in range(column.num_values or 0)]
-    return names + [""] * (width - len(names))
-
-
-def _decoded(decode: Decode, codes: np.ndarray) -> np.ndarray:
-    """Decodes codes [N, L] in batches to uint8 [N, H, W, 3]."""
-    batches = []
-    for start in range(0, len(codes), _DECODE_BATCH):
-        batch = codes[start : start + _DECODE_BATCH]
-        images = np.asarray(decode(batch))
-        require(
-            images.ndim == 4 and len(images) == len(batch),
-            "decode(codes)",
-            f"return images of shape [{len(batch)}, H, W, C]",
-            images.shape,
-        )
-        batches.append(rgb(images, "decode(codes)"))
-    return np.concatenate(batches)
-
-
-def step_labels(values: np.ndarray) -> list[str]:
-    """Formats values alike: with one decimal where that is exact, else with two."""
-    decimals = 1 if np.allclose(values, values.round(1)) else 2
-    return [f"{value + 0.0:.{decimals}f}" for value in values.round(decimals)]
+        require(fits, f"columns[{latent}].num_values", rule, count)
+        moves.append(own_steps[latent] if count is None else np.arange(count))
+    codes = np.concatenate([np.tile(code, (len(move), 1)) for move in moves])
+    ends = np.cumsum([len(move) for move in moves])
+    for latent, end, move in zip(latents, ends, moves, strict=True):
+        codes[end - len(move) : end, latent] = move
+    rows = np.split(rgb(decoded(decode, codes), "decode(codes)"), ends[:-1])
+    labels = []
+    for d in latents:
+        cells = [notes[d]] if isinstance(notes[d], str) else notes[d]
+        style = Faint if d in unused else str
+        labels.append([style(cell) for cell in (columns[d].name, *cells)])
+    steps = steps if steps.ndim == 1 else steps[latents]
+    return _Plan(steps, [columns[d] for d in latents], labels, rows)

@@ -34,7 +34,9 @@ def test_pairs_and_dictionaries(tf, batch):
         data = from_tf_data(dataset, factors=names)
         assert data.image_shape == (32, 32, 1)
         np.testing.assert_array_equal(data.images()[..., 0], IMAGES[..., 0])
-        np.testing.assert_array_equal(data.training_factors()[:, 0], label)
+        np.testing.assert_array_equal(
+            data.factors_of(np.arange(len(data)))[:, 0], label
+        )
 
 
 def test_what_cannot_be_taken(tf):
@@ -74,7 +76,7 @@ def test_a_vector_of_factors(tf, batch, images, width):
         data = from_tf_data(dataset, factors=given)
         assert len(data) == 20
         assert data.factor_names == tuple(expected)
-        np.testing.assert_array_equal(data.training_factors(), factors)
+        np.testing.assert_array_equal(data.factors_of(np.arange(len(data))), factors)
         stack = images if images.ndim == 4 else images[..., np.newaxis]
         np.testing.assert_array_equal(data.images(), stack)
 

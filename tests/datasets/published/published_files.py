@@ -52,12 +52,17 @@ def _row(name, count):
     counts = {s: None if c is None else count for s, c in row.counts.items()}
     files = {
         split: {
-            key: dataclasses.replace(file, size=None, sha256=None)
+            key: dataclasses.replace(file, url=nowhere(file), content_md5=None)
             for key, file in of_split.items()
         }
         for split, of_split in row.files.items()
     }
     return dataclasses.replace(row, counts=counts, factors=factors, files=files)
+
+
+def nowhere(file):
+    """An address of this machine that nobody answers, and that TFDS does not know."""
+    return file.url and f"http://127.0.0.1:9/{file.name}"
 
 
 def grid(name):

@@ -1,11 +1,8 @@
-"""TensorFlow Datasets: folders that it prepared, and builders of our own."""
+"""Folders that TensorFlow Datasets prepared."""
 
 import dataclasses
 import gzip
-import os
-import pathlib
 import shutil
-import tempfile
 
 import numpy as np
 import pytest
@@ -13,7 +10,7 @@ import pytest
 from tests.conftest import SHARED
 from tests.datasets.published.published_files import make
 from tf_disentangle import checks
-from tf_disentangle.datasets import CorrelatedEllipses, published
+from tf_disentangle.datasets import published
 from tf_disentangle.datasets.files.source import idx
 from tf_disentangle.datasets.published import SETS, Preparation, PublishedGrid
 
@@ -125,7 +122,10 @@ def test_mnist_through_a_folder_that_tfds_prepared(
     data = published("mnist", split="test")
     assert len(data) == len(pixels)
     # The same pairs as in the idx files, in TFDS's order.
-    enlarged, digits = row.preprocessing(pixels), data.training_factors()[:, 0]
+    enlarged, digits = (
+        row.preprocessing(pixels),
+        data.factors_of(np.arange(len(data)))[:, 0],
+    )
     pairs = (
         sorted(
             (int(label), image.tobytes()) for label, image in zip(*side, strict=True)
@@ -161,7 +161,7 @@ def test_mnist_through_a_folder_that_tfds_prepared(
 def test_the_real_test_images_of_mnist(tmp_path):
     """Counts of each digit as published; the first digits are 7, 2, 1, 0, 4."""
     data = published("mnist", "test", source=SHARED / "data")
-    digits = data.training_factors()[:, 0]
+    digits = data.factors_of(np.arange(len(data)))[:, 0]
     counts = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
     assert np.bincount(digits).tolist() == counts
     assert digits[:5].tolist() == [7, 2, 1, 0, 4]
@@ -170,100 +170,3 @@ def test_the_real_test_images_of_mnist(tmp_path):
     # Enlarging keeps the mean grey, but for the border.
     means = data.images().mean(axis=(1, 2, 3))
     assert np.abs(means - raw.mean(axis=(1, 2))).max() < 1.5
-
-
-# ---- Builders of our own, by TFDS's own test case.
-
-pytest.importorskip("dill")  # tfds.testing needs it
-builders = pytest.importorskip("tf_disentangle.datasets.published.builders")
-
-
-class OfATinySet(tfds.testing.DatasetBuilderTestCase):
-    """Runs TFDS's checks of a builder on tiny files in the published format."""
-
-    KEY = ""
-    SKIP_CHECKSUMS = True
-    # Our readers use ordinary files: published ones are big, and lie on a disk.
-    MOCK_OUT_FORBIDDEN_OS_FUNCTIONS = False
-
-    @classmethod
-    def setUpClass(cls):
-        cls.EXAMPLE_DIR = folder = tempfile.mkdtemp()
-        cls.addClassCleanup(shutil.rmtree, folder)
-        cls.made = make(cls.KEY, pathlib.Path(folder))
-        cls._published = SETS[cls.KEY]
-        SETS[cls.KEY] = cls.made.row
-        cls.SPLITS = {"train": len(cls.made.images)}
-        super().setUpClass()
-
-    @classmethod
-    def tearDownClass(cls):
-        super().tearDownClass()
-        SETS[cls.KEY] = cls._published
-
-    def _assert_as_dataset(self, builder):
-        super()._assert_as_dataset(builder)
-        names = list(self.made.row.factors)
-        stored = {
-            tuple(int(e[name]) for name in names): e["image"]
-            for e in tfds.as_numpy(builder.as_dataset(split="train"))
-        }
-        expected = zip(self.made.factors.tolist(), self.made.images, strict=True)
-        for factors, image in expected:
-            np.testing.assert_array_equal(stored[tuple(factors)], image)
-
-
-class Cars3dTest(OfATinySet):
-    DATASET_CLASS = builders.Cars3d
-    KEY = "cars3d"
-
-
-class Chairs3dTest(OfATinySet):
-    DATASET_CLASS = builders.Chairs3d
-    KEY = "chairs3d"
-
-
-class Mpi3dTest(OfATinySet):
-    DATASET_CLASS = builders.Mpi3d
-    BUILDER_CONFIG_NAMES_TO_TEST = ("toy",)
-    KEY = "mpi3d_toy"
-
-
-def test_a_builder_refuses_another_number_of_images(tmp_path, monkeypatch):
-    """The reader takes any number that a grid's order allows."""
-    made = make("mpi3d_toy", tmp_path / "files")
-    monkeypatch.setitem(SETS, "mpi3d_toy", made.row)
-    np.savez(tmp_path / "files" / "mpi3d_toy.npz", images=made.images[:5])
-    builder = builders.Mpi3d(config="toy", data_dir=tmp_path / "data")
-    config = tfds.download.DownloadConfig(manual_dir=tmp_path / "files")
-    with pytest.raises(checks.ArgumentError, match="published 32 images; received 5"):
-        builder.download_and_prepare(download_config=config)
-
-
-class CorrelatedEllipsesTest(tfds.testing.DatasetBuilderTestCase):
-    DATASET_CLASS = builders.CorrelatedEllipses
-    SPLITS = {"train": 12}  # noqa: RUF012 as TFDS has it
-    SKIP_CHECKSUMS = True
-    EXAMPLE_DIR = os.path.dirname(__file__)
-
-    @classmethod
-    def setUpClass(cls):
-        cls._count = builders.CorrelatedEllipses.NUM_IMAGES
-        builders.CorrelatedEllipses.NUM_IMAGES = 12
-        super().setUpClass()
-
-    @classmethod
-    def tearDownClass(cls):
-        super().tearDownClass()
-        builders.CorrelatedEllipses.NUM_IMAGES = cls._count
-
-    def _assert_as_dataset(self, builder):
-        super()._assert_as_dataset(builder)
-        stored = [e["image"] for e in tfds.as_numpy(builder.as_dataset(split="train"))]
-        expected = CorrelatedEllipses(12).images()
-        a, b = (sorted(np.asarray(x).tobytes() for x in y) for y in (stored, expected))
-        assert a == b
-
-
-# Bases are no tests.
-del OfATinySet

@@ -7,45 +7,59 @@ the cache folder; it is prepared anew, in its place, when the files change.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import pathlib
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 
 from tf_disentangle import checks
 from tf_disentangle.datasets import cache
-from tf_disentangle.datasets.custom.pixels import require_told, to_bytes, white_of
+from tf_disentangle.datasets.columns import Table
 from tf_disentangle.datasets.custom.tables import (
-    Table,
+    FACTOR_ARRAYS,
     existing,
     read_arrays,
     read_csv,
 )
-from tf_disentangle.datasets.files.image_files import Files
-from tf_disentangle.datasets.files.preprocessing import Preprocessing
-from tf_disentangle.datasets.files.readers import IMAGE_NAME, image_blocks
-from tf_disentangle.datasets.files.source import (
-    Block,
-    Stored,
-    array,
-    names_in,
+from tf_disentangle.datasets.files.pixels import (
+    require_channels_last,
+    require_told,
+    to_bytes,
+    white_of,
 )
+from tf_disentangle.datasets.files.preprocessing import Preprocessing
+from tf_disentangle.datasets.files.readers import image_blocks, image_files
+from tf_disentangle.datasets.files.source import Block, Stored, array, names_in
 from tf_disentangle.datasets.image_table import ImageTable
 
+_logger = logging.getLogger(__name__)
 
-class ImageFolder(ImageTable):
-    """The images of a folder, with or without a table of factors (a `Dataset`).
 
-    In gin: `train.data = @ImageFolder()` and `ImageFolder.path = "pictures"`.
+class _FromFiles(ImageTable):
+    """A table that is rebuilt from its files, as long as their content is the same."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments, with full paths, and a checksum of the content."""
+        config = super().get_config()
+        for name in ("path", "factors"):
+            if config[name] is not None:
+                config[name] = str(pathlib.Path(config[name]).expanduser().absolute())
+        return config
+
+
+class ImageFolder(_FromFiles):
+    """The images of a folder, with or without a table of factors.
 
     Args:
         path: A folder, searched with all below it, or a .zip or .tar of images; they
             are taken in the order of their names (a .tar's in its own).
         size: Side that the images are resized to, after a centre crop to a square.
         channels: 3 (RGB) or 1 (grey).
-        crop: Side of the centre crop; None is the largest square.
+        crop: Side of the centre crop; None is the largest square, "pad" leaves nothing
+            out and adds black on both sides.
         factors: A .csv file: a header line, then for each image its name (in the
             folder, with or without suffix) and the value of each factor. None if no
             factors are known.
@@ -62,14 +76,14 @@ class ImageFolder(ImageTable):
         path: str | os.PathLike,
         size: int = 64,
         channels: int = 3,
-        crop: int | None = None,
+        crop: int | Literal["pad"] | None = None,
         factors: str | os.PathLike | None = None,
         factor_names: Sequence[str] | None = None,
-        num_bins: int | None = None,
+        num_bins: int | Mapping[str, int] | None = None,
     ) -> None:
         path = existing(path, "path")
         apply = Preprocessing(size, channels, crop)
-        files = Files.below(path, IMAGE_NAME.search)
+        files = image_files(path)
         table = None
         if factors is not None:
             table = read_csv(existing(factors, "factors"), files.names, factor_names)
@@ -80,19 +94,19 @@ class ImageFolder(ImageTable):
         super().__init__(images, table, None, num_bins)
 
 
-class ImageFile(ImageTable):
-    """The images of a .npy, .npz or .h5 file, perhaps with factors (a `Dataset`).
-
-    In gin: `train.data = @ImageFile()` and `ImageFile.path = "mine.npz"`.
+class ImageFile(_FromFiles):
+    """The images, or vectors, of a .npy, .npz or .h5 file, perhaps with factors.
 
     Args:
-        path: An array `images` [n, h, w] or [n, h, w, 1 or 3], alone or, in a .npz or
-            .h5, beside `factors` [n, K] and `factor_names` [K]. Whole numbers are taken
-            as 0 to 255, floats as 0 to 1, booleans as black and white.
+        path: An array `images` [n, h, w] or [n, h, w, 1 or 3], or vectors [n, D],
+            alone or, in a .npz or .h5, beside `factors` [n, K] (or `latents_classes`
+            or `labels`) and `factor_names` [K]. Whole numbers are taken as 0 to 255,
+            floats as 0 to 1, booleans as black and white; vectors as they are.
         size: Side to resize to; None leaves the images as they are.
-        white: What a white pixel is in the file, 255 or 1; None goes by the type.
+        white: What a white pixel is in the file, 1, 255 or 65535; None goes by the
+            type.
         factors: A .npy, .npz or .h5 file of factors [n, K] instead, or a .csv as for
-            `ImageFolder`, in which the images are called 0, 1, ...
+            `ImageFolder`, in which the images are called 0, 1, ... or are in order.
         factor_names: Names of the factors; with names in the file, those to take.
         num_bins: As in `ImageTable`.
 
@@ -107,34 +121,64 @@ class ImageFile(ImageTable):
         white: int | None = None,
         factors: str | os.PathLike | None = None,
         factor_names: Sequence[str] | None = None,
-        num_bins: int | None = None,
+        num_bins: int | Mapping[str, int] | None = None,
     ) -> None:
         path = existing(path, "path")
         stored = array(path, "images")
-        apply = _ToBytes(stored, white, size)
-        if path.suffix.lower() == ".npy" and apply.does_nothing:
-            images = np.load(path, mmap_mode="r").reshape(-1, *apply.image_shape)
-        else:
-            images = _prepared(path, [path], stored.shape[0], stored.blocks, apply)
+        images = _vectors(stored, size, white)
+        if images is None:
+            images = _images(path, stored, size, white)
         table = _factors_of(path, factors, factor_names, len(images))
         _require_factors(table, factor_names)
         names = None if isinstance(table, dict) else factor_names
         super().__init__(images, table, names, num_bins)
 
 
+def _vectors(stored: Stored, size: int | None, white: int | None) -> np.ndarray | None:
+    """Vectors [n, D] of a file; None if it holds images."""
+    shape = stored.shape
+    is_vector = len(shape) == 2 or (len(shape) == 4 and shape[1:3] == (1, 1))
+    if not is_vector or stored.dtype.kind != "f":
+        return None
+    rule = "be left out for vectors"
+    checks.require(size is None, "size", rule, size)
+    checks.require(white is None, "white", rule, white)
+    return stored.all().astype(np.float32)
+
+
+def _images(
+    path: pathlib.Path, stored: Stored, size: int | None, white: int | None
+) -> np.ndarray:
+    """The images of an array file, where they lie or prepared."""
+    apply = _ToBytes(stored, white, size)
+    if path.suffix.lower() == ".npy" and apply.does_nothing:
+        return np.load(path, mmap_mode="r").reshape(-1, *apply.image_shape)
+    return _prepared(path, [path], stored.shape[0], stored.blocks, apply)
+
+
 def _factors_of(
     path: pathlib.Path,
-    given: str | os.PathLike | None,
+    factors: str | os.PathLike | None,
     wanted: Sequence[str] | None,
     count: int,
 ) -> Table | np.ndarray | None:
-    """The factors of an array file: those given, those in it, or None."""
-    if given is None:
-        return read_arrays(path, wanted) if "factors" in names_in(path) else None
-    given = existing(given, "factors")
-    if given.suffix.lower() == ".csv":
-        return read_csv(given, [str(k) for k in range(count)], wanted)
-    return read_arrays(given, wanted)
+    """The factors of an array file: those of `factors`, those in it, or None."""
+    if factors is None:
+        names = names_in(path)
+        known = any(name in names for name in FACTOR_ARRAYS)
+        others = sorted({*names} - {"images"}) if len(names) > 1 else []
+        if others and not known:
+            _logger.warning(
+                "%s: its arrays %s are not used. Factors are read from %s.",
+                path,
+                ", ".join(others),
+                " or ".join(FACTOR_ARRAYS),
+            )
+        return read_arrays(path, wanted) if known else None
+    file = existing(factors, "factors")
+    if file.suffix.lower() in (".csv", ".tsv", ".txt"):
+        return read_csv(file, [str(k) for k in range(count)], wanted, in_order=True)
+    return read_arrays(file, wanted)
 
 
 def _require_factors(table: object, factor_names: Sequence[str] | None) -> None:
@@ -149,13 +193,16 @@ class _ToBytes:
 
     def __init__(self, stored: Stored, white: int | None, size: int | None) -> None:
         self._name, shape = str(stored.path), stored.shape
-        rule = "hold images of shape [n, h, w] or [n, h, w, 1 or 3]"
+        rule = "hold images of shape [n, h, w] or [n, h, w, 1 or 3], or floats [n, D]"
+        if len(shape) == 4:
+            require_channels_last(shape, self._name)
         # [h, w, 3] is one image, not h of them.
         is_one = len(shape) == 3 and shape[2] in (1, 3)
         shape = shape[1:] if len(shape) == 4 else (*shape[1:], 1)
         fits = len(shape) == 3 and shape[2] in (1, 3) and stored.shape[0] > 0
         checks.require(fits and not is_one, self._name, rule, stored.shape)
         self._white, self._size = white_of(stored.dtype, white, self._name), size
+        self.cuts, self._num_seen = size is not None, 0
         if white is None and self._white == 255:
             dark = (((block == 0) | (block == 1)).all() for block in stored.blocks())
             require_told(all(dark), self._name)
@@ -166,7 +213,8 @@ class _ToBytes:
             self.image_shape = self._resize.image_shape
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        images = to_bytes(images, self._white, self._name)
+        images = to_bytes(images, self._white, self._name, self._num_seen)
+        self._num_seen += len(images)
         if self._resize is None:
             return images.reshape(-1, *self.image_shape)
         return self._resize(images)
@@ -191,7 +239,7 @@ def _prepared(
         blocks: Returns an iterator over them.
         apply: The preprocessing.
     """
-    where = str(path.absolute())
+    where = str(path)
     state = hashlib.sha256()
     for file in files:
         found = file.stat()
@@ -200,12 +248,14 @@ def _prepared(
     digest = hashlib.sha256(repr((where, apply)).encode()).hexdigest()
 
     def fill(out: np.ndarray, progress: Callable[[int], None]) -> None:
-        start = 0
+        start = num_cut = 0
         for block in blocks():
+            num_cut += sum(image.shape[0] != image.shape[1] for image in block)
             images = apply(block)
             out[start : start + len(images)] = images
             start += len(images)
             progress(len(images))
+        _tell_of_cuts(path, num_cut, count, apply)
 
     return cache.cached_array(
         f"own-{name}-{digest[:12]}",
@@ -218,3 +268,12 @@ def _prepared(
             "files": state.hexdigest()[:12],
         },
     )
+
+
+def _tell_of_cuts(path: pathlib.Path, num_cut: int, count: int, apply: Any) -> None:
+    """Says that the edges of images were cut off without being asked to."""
+    if num_cut and apply.cuts:
+        can_pad = isinstance(apply, Preprocessing)
+        advice = "; crop='pad' keeps all of them, between black borders" * can_pad
+        text = "%s: %d of %d images are no squares. Their middle square was taken%s."
+        _logger.warning(text, path, num_cut, count, advice)

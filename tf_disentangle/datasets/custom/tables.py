@@ -4,39 +4,58 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import io
 import os
 import pathlib
-from collections import Counter
+import unicodedata
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from tf_disentangle import checks
+from tf_disentangle.datasets.columns import Table, as_text
 from tf_disentangle.datasets.files.source import array, names_in, reading
 
-#: Columns of factors by name, each of its own type.
-Table = dict[str, np.ndarray]
+#: Names of arrays of factors, in the order in which they are looked for.
+FACTOR_ARRAYS = ("factors", "latents_classes", "labels")
+
+_SEPARATORS = (",", ";", "\t", "|")
+# The header of an index that pandas' to_csv wrote, and of one that was read again.
+_INDEX = ("", "Unnamed: 0")
 
 
 def existing(path: str | os.PathLike, argument: str) -> pathlib.Path:
-    """The path, if there is something."""
+    """The full path, if there is something.
+
+    Raises:
+        ArgumentError: If there is nothing.
+    """
     checks.require_type(path, (str, os.PathLike), argument)
-    found = pathlib.Path(path).expanduser()
+    found = pathlib.Path(path).expanduser().absolute()
     checks.require(found.exists(), argument, "exist", str(path))
     return found
 
 
 def read_csv(
-    path: pathlib.Path, images: Sequence[str], wanted: Sequence[str] | None = None
+    path: pathlib.Path,
+    images: Sequence[str],
+    wanted: Sequence[str] | None = None,
+    in_order: bool = False,
 ) -> Table:
     """Reads a .csv of image names and factors, in the order of the images.
 
+    Cells are separated by commas, semicolons (then numbers may have a decimal comma),
+    tabs, bars or blanks. The column of names is the first in which all images are
+    found: by their paths, as far as those go, with or without suffix, else by their
+    base names. An index column without a header is left out.
+
     Args:
-        path: Its first line has a name for the column of images and one for each
-            factor, each further line an image's name and its values.
-        images: Names of the images, of which each line may leave out the folders and
-            the suffix.
+        path: Its first line has a name for each column, each further line an image's
+            name and its values.
+        images: Names of the images.
         wanted: Columns to take; None takes all.
+        in_order: Whether a table without names may have a line for each image in turn.
 
     Returns:
         Numbers where all values of a column are, else text.
@@ -47,29 +66,28 @@ def read_csv(
     """
     header, *lines = _lines(path) or [[]]
     rule = "have a header: a name for the column of images, then one for each factor"
-    checks.require(len(header) > 1, str(path), rule, header)
-    names = _chosen(header[1:], wanted, path)
+    checks.require(len(header) > 1 or in_order, str(path), rule, header)
     for line in lines:
         rule = f"have {len(header)} values in each line"
         checks.require(len(line) == len(header), str(path), rule, ",".join(line))
-    twice = _twice(line[0] for line in lines)
-    rule = "have one line for each image"
-    checks.require(not twice, str(path), rule, f"two for {twice}")
-    rows = _of_images({line[0]: line for line in lines}, images, path)
+    columns = list(zip(*lines, strict=True)) if lines else [() for _ in header]
+    rows, place = _match(header, columns, images, path, in_order)
+    named = [(n, k) for k, n in enumerate(header) if k != place and n not in _INDEX]
+    chosen, places = _chosen([name for name, _ in named], wanted, path), dict(named)
     return {
-        name: _column([row[1 + header[1:].index(name)] for row in rows], name, path)
-        for name in names
+        name: _column([columns[places[name]][row] for row in rows], name, path)
+        for name in chosen
     }
 
 
 def read_arrays(
     path: pathlib.Path, wanted: Sequence[str] | None = None
 ) -> Table | np.ndarray:
-    """The array `factors` [n, K] of a .npy, .npz or .h5 file.
+    """The array `factors` [n, K], or of another usual name, of a .npy, .npz or .h5.
 
     If the file has `factor_names` too: the wanted columns by name.
     """
-    stored = array(path, "factors")
+    stored = array(path, *FACTOR_ARRAYS)
     rule = "hold factors of shape [n, K]"
     checks.require(len(stored.shape) in (1, 2), str(path), rule, stored.shape)
     table = as_text(stored.all())
@@ -82,26 +100,42 @@ def read_arrays(
     return {name: table[:, names.index(name)] for name in _chosen(names, wanted, path)}
 
 
-def as_text(values: np.ndarray) -> np.ndarray:
-    """Bytes, and the objects that h5py and TensorFlow give for text, as str."""
-    if values.dtype.kind not in "SO":
-        return values
-    texts = [v.decode() if isinstance(v, bytes) else str(v) for v in values.flat]
-    return np.array(texts, str).reshape(values.shape)
-
-
 def _lines(path: pathlib.Path) -> list[list[str]]:
     """The lines of a .csv that are not empty, cell by cell."""
     # Excel begins a file in UTF-8 with a mark.
     with reading(path), open(path, newline="", encoding="utf-8-sig") as file:
         try:
-            lines = list(csv.reader(file))
+            text = file.read()
+            separator = _separator(text)
+            if separator is None:
+                cells = [line.split() for line in text.splitlines()]
+            else:
+                lines = io.StringIO(text, newline="")
+                cells = list(csv.reader(lines, delimiter=separator))
         except (UnicodeDecodeError, csv.Error) as error:
             rule, remedy = "be a .csv file in UTF-8", "Save it as one."
             message = checks.message(str(path), rule, str(error), remedy)
             raise checks.ArgumentError(message) from error
-    stripped = [[cell.strip() for cell in line] for line in lines]
+    if separator == ";":
+        cells = [[_with_point(cell) for cell in line] for line in cells]
+    stripped = [[cell.strip() for cell in line] for line in cells]
     return [line for line in stripped if any(line)]
+
+
+def _separator(text: str) -> str | None:
+    """What separates the cells: most often in the header; None for blanks."""
+    header = next((line for line in text.splitlines() if line.strip()), "")
+    counts = {mark: header.count(mark) for mark in _SEPARATORS}
+    best = max(counts, key=counts.get)
+    if counts[best]:
+        return best
+    return None if len(header.split()) > 1 else ","
+
+
+def _with_point(cell: str) -> str:
+    """A number with a decimal point, if it has a comma."""
+    with_point = cell.replace(",", ".")
+    return cell if _number(with_point) is None else with_point
 
 
 def _twice(names: Iterable[str]) -> str:
@@ -110,7 +144,7 @@ def _twice(names: Iterable[str]) -> str:
 
 
 def _chosen(
-    names: Sequence[str], wanted: Sequence[str] | None, path: pathlib.Path
+    names: list[str], wanted: Sequence[str] | None, path: pathlib.Path
 ) -> Sequence[str]:
     """The names of the columns that are wanted."""
     twice = _twice(names)
@@ -124,28 +158,126 @@ def _chosen(
     return wanted
 
 
-def _of_images(
-    lines: Mapping[str, list[str]], images: Sequence[str], path: pathlib.Path
-) -> list[list[str]]:
-    """The line of each image, by its path or its name, with or without suffix."""
-    image_of: dict[str, str] = {}
-    found, missing = [], []
-    for image in images:
-        where = pathlib.PurePosixPath(image)
-        keys = (image, str(where.with_suffix("")), where.name, where.stem)
-        key = next((key for key in keys if key in lines), None)
-        if key is None:
-            missing.append(image)
-            continue
-        rule = "have a line for each image"
-        received = f"one line, {key}, for {image_of.get(key)} and {image}"
+def _match(
+    header: Sequence[str],
+    columns: Sequence[Sequence[str]],
+    images: Sequence[str],
+    path: pathlib.Path,
+    in_order: bool,
+) -> tuple[list[int], int | None]:
+    """Finds the line of each image, and the column that names the images."""
+    tries: dict[int, list[int | None]] = {}
+    # An index may happen to fit: it is tried last.
+    for k in sorted(range(len(columns)), key=lambda k: header[k] in _INDEX):
+        tries[k] = _rows_of(images, columns[k])
+        if None not in tries[k]:
+            break
+    place = min(tries, key=lambda k: tries[k].count(None))
+    missing, count = tries[place].count(None), len(columns[0])
+    rule = "have a line for each image"
+    if in_order and missing and count == len(images):
+        return list(range(count)), None
+    if missing:
+        first = tries[place].index(None)
+        same = [n for n in columns[place] if _base(n) == _base(images[first])]
+        shown = ", ".join(same[:3] or columns[place][:3]) or "none"
+        what = "names in the table"
+        if same:
+            what = "like it in the table" if len(same) == 1 else "it may be one of"
+        received = (
+            f"{missing} of {len(images)} images without, such as "
+            f"{images[first]}; {what}: {shown}"
+        )
+        remedy = "Give the images' names, with their folders where these are needed."
+        checks.require(False, str(path), rule, received, remedy)
+    image_of: dict[int, str] = {}
+    for image, row in zip(images, tries[place], strict=True):
+        name = columns[place][row]
+        received = f"one line, {name}, for {image_of.get(row)} and {image}"
         remedy = "Write their folders or suffixes too."
-        checks.require(key not in image_of, str(path), rule, received, remedy)
-        image_of[key] = image
-        found.append(lines[key])
-    received = f"{len(missing)} images without, such as {missing[:1]}"
-    checks.require(not missing, str(path), "have a line for each image", received)
-    return found
+        checks.require(row not in image_of, str(path), rule, received, remedy)
+        image_of[row] = image
+    return tries[place], place
+
+
+def _rows_of(images: Sequence[str], names: Sequence[str]) -> list[int | None]:
+    """The number of the name that each image has; None where there is not one.
+
+    First by paths, of which either side may leave out the first folders, then by what
+    is left of the names for the base names: each time as they stand, then without
+    regard to case, then without suffixes.
+    """
+    rows: list[int | None] = [None] * len(images)
+    left = range(len(names))
+    for is_whole in (True, False):
+        for form in (_plain, _folded, _without_suffix):
+            missing = [k for k, row in enumerate(rows) if row is None]
+            if not missing:
+                return rows
+            forms = {row: form(names[row]) for row in left}
+            lookup = _ends_of(forms)
+            for k in missing:
+                rows[k] = _row_of(form(images[k]), forms, lookup, is_whole)
+        left = sorted({*left} - {*rows})
+    return rows
+
+
+def _ends_of(forms: Mapping[int, str]) -> dict[str, list[int]]:
+    """The names that end with a path, by the path."""
+    lookup: dict[str, list[int]] = defaultdict(list)
+    for row, name in forms.items():
+        for end in _ends(name):
+            lookup[end].append(row)
+    return lookup
+
+
+def _row_of(
+    image: str,
+    forms: Mapping[int, str],
+    lookup: Mapping[str, list[int]],
+    is_whole: bool,
+) -> int | None:
+    """The one name that has the longest end in common with the image's.
+
+    Args:
+        image: Its path.
+        forms: The names, in the same form.
+        lookup: Of `_ends_of`.
+        is_whole: Whether one of the two must be all of the common end.
+    """
+    for end in _ends(image):
+        rows = lookup.get(end, [])
+        exact = [row for row in rows if forms[row] == end]
+        if is_whole and end != image:
+            rows = exact
+        rows = exact or rows
+        if rows:
+            return rows[0] if len(rows) == 1 else None
+    return None
+
+
+def _ends(path: str) -> list[str]:
+    """The path, and what is left of it without its first folders."""
+    parts = path.split("/")
+    return ["/".join(parts[k:]) for k in range(len(parts))]
+
+
+def _plain(name: str) -> str:
+    """A path with slashes and composed letters, however a system writes it."""
+    name = unicodedata.normalize("NFC", name).replace("\\", "/")
+    return name.removeprefix("./").strip("/")
+
+
+def _folded(name: str) -> str:
+    return _plain(name).casefold()
+
+
+def _without_suffix(name: str) -> str:
+    return os.path.splitext(_folded(name))[0]
+
+
+def _base(name: str) -> str:
+    return _without_suffix(name).rpartition("/")[2]
 
 
 def _column(values: list[str], name: str, path: pathlib.Path) -> np.ndarray:

@@ -8,8 +8,13 @@ from typing import Any
 import numpy as np
 
 from tf_disentangle import checks
-from tf_disentangle.datasets.custom.pixels import require_told, to_bytes, white_of
-from tf_disentangle.datasets.custom.tables import as_text
+from tf_disentangle.datasets.columns import as_text
+from tf_disentangle.datasets.files.pixels import (
+    require_channels_last,
+    require_told,
+    to_bytes,
+    white_of,
+)
 from tf_disentangle.datasets.image_table import ImageTable
 
 # Arrays of factors by their keys; the one of a pair has the key "".
@@ -20,7 +25,7 @@ def from_tf_data(
     dataset: Any,
     image: str = "image",
     factors: Sequence[str] = (),
-    num_bins: int | None = None,
+    num_bins: int | Mapping[str, int] | None = None,
     white: int | None = None,
     batched: bool | None = None,
 ) -> ImageTable:
@@ -29,15 +34,17 @@ def from_tf_data(
     For what does not fit there, write a .npy and give it to `ImageFile`.
 
     Args:
-        dataset: Of images [h, w] or [h, w, C], pairs (image, factors), or dictionaries,
-            one by one or in batches. An image's factors are a value or a vector of K.
-            All images are of one shape.
+        dataset: Holds images [h, w] or [h, w, C], pairs (image, factors), or
+            dictionaries, one by one or in batches. An image's factors are a value or a
+            vector of K. All images are of one shape.
         image: Key of the images in dictionaries.
         factors: Keys of the factors in dictionaries, or names of those in pairs. The
-            parts of a vector called v in a dictionary are v_0, v_1, ...
+            parts of a vector called v in a dictionary are v_0, v_1, ... The labels of
+            Keras's image_dataset_from_directory are one factor with its class names.
         num_bins: As in `ImageTable`.
-        white: What a white pixel is, 255 or 1; None goes by the type: 1 for floats and
-            booleans, 255 for whole numbers, which then may not all be 0 and 1.
+        white: What a white pixel is, 255, 1 or 65535; None goes by the type: 1 for
+            floats and booleans, 255 for whole numbers, which then may not all be 0 and
+            1.
         batched: Whether elements are batches. None looks at the images of the first: of
             three axes [h, w, C] it is one image if C is at most 4, else a batch of grey
             ones [B, h, w].
@@ -53,9 +60,11 @@ def from_tf_data(
         pixels, row = _parts(element, image, factors)
         if not images:
             scale = white_of(pixels.dtype, white, "dataset")
+            require_channels_last(pixels.shape, "dataset")
             batched = _is_batch(pixels.shape) if batched is None else batched
         pixels, row = _as_batch(pixels, row, batched)
-        images.append(to_bytes(pixels, scale, "dataset"))
+        first = sum(map(len, images))
+        images.append(to_bytes(pixels, scale, "dataset", first))
         for key, values in row.items():
             labels.setdefault(key, []).append(values)
     checks.require(images, "dataset", "not be empty", "no element")
@@ -68,6 +77,11 @@ def from_tf_data(
         require_told(stack.max(initial=0) <= 1, "dataset")
     stack = stack if stack.ndim == 4 else stack[..., np.newaxis]
     table = {key: np.concatenate(values) for key, values in labels.items()}
+    class_names = getattr(dataset, "class_names", None)
+    if "" in table and class_names:
+        name = next(iter(factors), "class")
+        classes = _class_of(table[""], class_names)
+        return ImageTable(stack, {name: classes}, None, num_bins)
     if "" in table:
         return ImageTable(stack, table[""], factors or None, num_bins)
     return ImageTable(stack, _by_column(table), None, num_bins)
@@ -142,6 +156,13 @@ def _as_batch(
         checks.require(fits, key or "factors", rule, received, remedy)
         result[key] = values.reshape(count, *(own or (1,)))
     return pixels, result
+
+
+def _class_of(labels: np.ndarray, class_names: Sequence[str]) -> np.ndarray:
+    """The name of each image's class, from its number or its row of 0 and 1."""
+    if labels.shape[1] > 1:
+        labels = labels.argmax(axis=1)[:, np.newaxis]
+    return np.array(class_names)[labels[:, 0].astype(np.int64)]
 
 
 def _by_column(table: _Labels) -> _Labels:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import os
 import pathlib
 import tarfile
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -31,27 +33,39 @@ class Files:
     contents: Callable[[], Iterator[bytes]]
 
     @classmethod
-    def below(cls, path: pathlib.Path, wanted: Callable[[str], object]) -> Files:
-        """Finds the files whose names `wanted` likes.
+    def below(
+        cls,
+        path: pathlib.Path,
+        wanted: Callable[[str], object],
+        kind: str = "the files of the set",
+    ) -> Files:
+        """Finds the files that are `wanted` by their names.
+
+        Args:
+            path: A folder, which may hold links to others, or an archive.
+            wanted: Whether a name is that of a file to read.
+            kind: What is looked for, for the error.
 
         Raises:
-            ArgumentError: If the archive is damaged or there is none.
+            ArgumentError: If the archive is damaged or there are none.
         """
         with reading(path):
             if path.is_dir():
-                files = cls._of_folder(path, wanted)
+                read = cls._of_folder
             elif zipfile.is_zipfile(path):
-                files = cls._of_zip(path, wanted)
+                read = cls._of_zip
             else:
-                rule = "be a folder, or a whole .zip or .tar"
+                rule = "be a folder, or an intact .zip or .tar"
                 checks.require(tarfile.is_tarfile(path), str(path), rule, path.name)
-                files = cls._of_tar(path, wanted)
-        checks.require(files.names, str(path), "hold the files of the set", "none")
+                read = cls._of_tar
+            files = read(path, wanted)
+            received = None if files.names else _census(read(path, bool).names)
+        checks.require(files.names, str(path), f"hold {kind}", received)
         return files
 
     @classmethod
     def _of_folder(cls, path: pathlib.Path, wanted: Callable[[str], object]) -> Files:
-        found = (p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file())
+        found = (p.relative_to(path).as_posix() for p in _files_below(path))
         names = sorted(name for name in found if _is_visible(name) and wanted(name))
 
         def contents() -> Iterator[bytes]:
@@ -94,6 +108,29 @@ class Files:
         return cls(path, names, contents)
 
 
+def _files_below(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+    """All files of a folder; links to folders are followed, each folder once."""
+    seen: set[str] = set()
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        seen.add(os.path.realpath(parent))
+        folders[:] = sorted(
+            name
+            for name in folders
+            if os.path.realpath(os.path.join(parent, name)) not in seen
+        )
+        for name in names:
+            path = pathlib.Path(parent, name)
+            if path.is_file():
+                yield path
+
+
+def _census(names: list[str]) -> str:
+    """What files there are, by suffix: "12 .npy, 3 .heic"."""
+    suffixes = (pathlib.PurePath(name).suffix or "without suffix" for name in names)
+    common = Counter(suffixes).most_common(5)
+    return ", ".join(f"{count} {suffix}" for suffix, count in common) or "no files"
+
+
 def _is_visible(name: str) -> bool:
     """Whether a name is none of those that systems leave in folders and archives."""
     parts = name.removeprefix("./").split("/")
@@ -106,7 +143,7 @@ def decoded(name: str, data: bytes) -> np.ndarray:
     It is turned as its EXIF data say; transparent pixels are seen before white.
 
     Args:
-        name: Of the file, for errors.
+        name: Name of the file, for errors.
         data: Its bytes.
 
     Raises:
@@ -126,7 +163,7 @@ def decoded(name: str, data: bytes) -> np.ndarray:
     except (OSError, SyntaxError, ValueError) as error:
         is_none = isinstance(error, Image.UnidentifiedImageError)
         received = "a file of no known format" if is_none else str(error)
-        rule, remedy = "be a whole image", "Replace it, or leave it out."
+        rule, remedy = "be an intact image", "Replace it, or leave it out."
         message = checks.message(name, rule, received, remedy)
         raise checks.ArgumentError(message) from error
     rule = "have 8 bits for each value"

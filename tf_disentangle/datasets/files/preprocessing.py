@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Literal
 
 import numpy as np
 
@@ -12,12 +13,13 @@ from tf_disentangle.datasets.files.source import Block
 
 @dataclasses.dataclass(frozen=True)
 class Preprocessing:
-    """Centre crop to a square, RGB or grey, resize: what the papers do.
+    """Crop or pad to a square, RGB or grey, resize: what the papers do.
 
     Attributes:
         size: Side of the result in pixels.
         channels: 1 (grey, ITU-R 601) or 3 (RGB).
-        crop: Side of the centre crop; None is the largest square.
+        crop: Side of the centre crop; None is the largest square, "pad" leaves nothing
+            out and adds black on both sides.
         filter: "lanczos" or "bilinear", as Pillow has them.
         white: What a white pixel is in the source. With 1 everything above 0 is
             white: dSprites is published with pixels 0 and 1.
@@ -25,14 +27,14 @@ class Preprocessing:
 
     size: int
     channels: int
-    crop: int | None = None
+    crop: int | Literal["pad"] | None = None
     filter: str = "lanczos"
     white: int = 255
 
     def __post_init__(self) -> None:
         checks.integer(self.size, "size", at_least=1)
         checks.one_of(self.channels, (1, 3), "channels")
-        if self.crop is not None:
+        if self.crop not in (None, "pad"):
             checks.integer(self.crop, "crop", at_least=1)
         checks.one_of(self.filter, ("lanczos", "bilinear"), "filter")
         checks.one_of(self.white, (1, 255), "white")
@@ -41,6 +43,11 @@ class Preprocessing:
     def image_shape(self) -> tuple[int, int, int]:
         """(size, size, channels)."""
         return self.size, self.size, self.channels
+
+    @property
+    def cuts(self) -> bool:
+        """Whether the edges of images are cut off that are no squares."""
+        return self.crop is None
 
     @property
     def is_binary(self) -> bool:
@@ -62,7 +69,7 @@ class Preprocessing:
     def _fits(self, images: np.ndarray) -> bool:
         """Whether there is nothing to do."""
         shape = images.shape[1:] if images.ndim == 4 else (*images.shape[1:], 1)
-        return shape == self.image_shape and self.crop in (None, self.size)
+        return shape == self.image_shape and self.crop in (None, "pad", self.size)
 
     def _one(self, image: np.ndarray) -> np.ndarray:
         from PIL import Image
@@ -70,8 +77,10 @@ class Preprocessing:
         channels = image.shape[2] if image.ndim == 3 else 1
         rule = "have 1 or 3 channels"
         checks.require(channels in (1, 3), "each image", rule, image.shape)
+        if self.crop == "pad":
+            image = _padded(image)
         height, width = image.shape[:2]
-        side = min(height, width) if self.crop is None else self.crop
+        side = self.crop if isinstance(self.crop, int) else min(height, width)
         rule = f"be at least {side} x {side}, the size of the centre crop"
         checks.require(side <= min(height, width), "each image", rule, image.shape)
         top, left = (height - side) // 2, (width - side) // 2
@@ -83,3 +92,13 @@ class Preprocessing:
             chosen = filters.LANCZOS if self.filter == "lanczos" else filters.BILINEAR
             picture = picture.resize((self.size, self.size), chosen)
         return np.asarray(picture).reshape(self.image_shape)
+
+
+def _padded(image: np.ndarray) -> np.ndarray:
+    """Adds black rows or columns on both sides, until the image is a square."""
+    height, width = image.shape[:2]
+    side = max(height, width)
+    square = np.zeros((side, side, *image.shape[2:]), np.uint8)
+    top, left = (side - height) // 2, (side - width) // 2
+    square[top : top + height, left : left + width] = image
+    return square

@@ -39,7 +39,7 @@ class ArrayReader:
     """Reads a .npz or .h5 file with an array of images and, mostly, one of factors.
 
     Attributes:
-        shape: Of one stored image.
+        shape: Shape of one stored image.
         images: Possible names of the images' array.
         factors: Possible names of the factors' array [n, K]; () where the images lie
             in the order of the grid.
@@ -214,13 +214,23 @@ def read_celeba(paths: Paths, sizes: Sizes) -> Source:
     return Source(len(factors), image_blocks(files), factors)
 
 
-#: Names of the image files that are read.
-IMAGE_NAME = re.compile(r"\.(png|jpe?g|bmp|gif|tiff?|webp|ppm|pgm)$", re.IGNORECASE)
+_SUFFIXES = "png jpg jpeg jfif bmp gif tif tiff webp ppm pgm"
+_IMAGE_NAME = re.compile(rf"\.({_SUFFIXES.replace(' ', '|')})$", re.IGNORECASE)
+
+
+def image_files(path: pathlib.Path) -> Files:
+    """Finds the image files of a folder or archive.
+
+    Raises:
+        ArgumentError: If there are none; it says which are read and what is there.
+    """
+    kind = f"images (.{_SUFFIXES.replace(' ', ', .')})"
+    return Files.below(path, _IMAGE_NAME.search, kind)
 
 
 def read_images(paths: Paths, sizes: Sizes) -> Source:
     """Reads a folder or archive of images without factors."""
-    files = Files.below(paths["images"], IMAGE_NAME.search)
+    files = image_files(paths["images"])
     return Source(len(files.names), image_blocks(files))
 
 

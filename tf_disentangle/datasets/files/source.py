@@ -1,4 +1,4 @@
-"""Arrays where they lie, read in blocks: never whole in memory."""
+"""Arrays where they lie, read in blocks: never all of them in memory."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ class Stored:
 
     Attributes:
         path: The file.
-        shape: Of the array.
-        dtype: Of the array.
+        shape: Shape of the array.
+        dtype: Type of the array.
         blocks: Returns an iterator over consecutive rows.
     """
 
@@ -60,7 +60,7 @@ class Stored:
     blocks: Callable[[], Iterator[np.ndarray]]
 
     def all(self) -> np.ndarray:
-        """The whole array, for small ones."""
+        """The array itself, for small ones."""
         empty = np.empty((0, *self.shape[1:]), self.dtype)
         return np.concatenate([empty, *self.blocks()])
 
@@ -84,7 +84,7 @@ def reading(path: pathlib.Path) -> Iterator[None]:
         zipfile.BadZipFile,
         tarfile.TarError,
     ) as error:
-        rule, remedy = "be a whole file", "Replace it by a whole one."
+        rule, remedy = "be an intact file", "Replace it by an intact one."
         message = checks.message(str(path), rule, str(error), remedy)
         raise checks.ArgumentError(message) from error
 
@@ -94,7 +94,7 @@ def array(path: pathlib.Path, *keys: str) -> Stored:
 
     Args:
         path: The file.
-        *keys: Its possible names; a .npy file needs none.
+        *keys: Its possible names; a file of one array needs none.
 
     Raises:
         ArgumentError: If the file is damaged, of another format, or has none of the
@@ -103,9 +103,10 @@ def array(path: pathlib.Path, *keys: str) -> Stored:
     if path.suffix.lower() == ".npy":
         return _npy(path)
     names = names_in(path)
-    found = [key for key in keys if key in names]
-    rule = f"hold an array {' or '.join(keys)}"
-    checks.require(found, str(path), rule, f"arrays {', '.join(sorted(names))}")
+    found = [key for key in keys if key in names] or (names if len(names) == 1 else [])
+    rule, received = f"hold an array {keys[0]}", f"arrays {', '.join(sorted(names))}"
+    remedy = f"Save it under that name: numpy.savez(file, {keys[0]}=...)."
+    checks.require(found, str(path), rule, received, remedy)
     return (_npz if path.suffix.lower() == ".npz" else _h5)(path, found[0])
 
 
@@ -172,7 +173,7 @@ def _npy(path: pathlib.Path) -> Stored:
 
 
 def _npz(path: pathlib.Path, key: str) -> Stored:
-    """Streams a member: numpy itself would hold the whole array in memory."""
+    """Streams a member: numpy itself would hold all of it in memory."""
 
     def opened() -> IO[bytes]:
         with zipfile.ZipFile(path) as archive:

@@ -1,4 +1,4 @@
-"""Prepared sets: published files turned into checksummed, memory-mapped arrays.
+"""Published sets: their files turned into checksummed, memory-mapped arrays.
 
 What is looked for, in this order: the files that `source` names; files under
 `DATA_DIR/downloads/NAME`; a folder that TensorFlow Datasets prepared; and, only if
@@ -14,16 +14,17 @@ import math
 import os
 import pathlib
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
-from tf_disentangle import checks, files
+from tf_disentangle import checks
 from tf_disentangle.datasets import cache
 from tf_disentangle.datasets.binary_images import PackedImages, pack
 from tf_disentangle.datasets.files.source import Source
-from tf_disentangle.datasets.published import download, tfds_folders
+from tf_disentangle.datasets.published import downloads, tfds_folders
 from tf_disentangle.datasets.published.catalogue import SETS
-from tf_disentangle.datasets.published.rows import File, RealSet
+from tf_disentangle.datasets.published.rows import File, PublishedSet
 from tf_disentangle.interfaces import ImageArray
 
 # Part of the arrays' description: raise it when what is prepared changes.
@@ -31,14 +32,14 @@ _VERSION = 1
 
 
 class Preparation:
-    """Where one split of a real set is, or will be.
+    """Where one split of a published set is, or will be.
 
     Args:
         name: Key of `SETS`.
         split: Key of its `counts`; None is the first.
         source: A published file, a folder with the published files, a folder of
-            TensorFlow Datasets, or "tfds" to have that download; None looks in the
-            usual places.
+            TensorFlow Datasets, or "tfds" for its builder; None looks in the usual
+            places.
         data_dir: Folder of prepared sets; `datasets.cache_dir()` if None.
         may_download: Whether missing files are fetched.
 
@@ -55,8 +56,8 @@ class Preparation:
         may_download: bool = False,
     ) -> None:
         self.name = checks.one_of(name, list(SETS), "name")
-        self.set: RealSet = SETS[name]
-        splits = list(self.set.counts)
+        self.row: PublishedSet = SETS[name]
+        splits = list(self.row.counts)
         self.split = splits[0] if split is None else split
         checks.one_of(self.split, splits, "split")
         for value, argument in ((source, "source"), (data_dir, "data_dir")):
@@ -69,7 +70,19 @@ class Preparation:
             else pathlib.Path(data_dir).expanduser().absolute()
         )
         self.may_download = may_download
-        self._to_record: dict[pathlib.Path, str | None] = {}
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns what the set was asked for, with full paths."""
+        source = self.given
+        if source not in (None, "tfds"):
+            source = str(pathlib.Path(source).expanduser().absolute())
+        usual = self.data_dir == cache.cache_dir()
+        return {
+            "name": self.name,
+            "split": self.split,
+            "source": source,
+            "data_dir": None if usual else str(self.data_dir),
+        }
 
     def __getstate__(self) -> dict:
         # What reads the published files is made anew in another process.
@@ -78,7 +91,7 @@ class Preparation:
     @property
     def key(self) -> str:
         """Name of the prepared arrays."""
-        parts = [self.name] + [self.split] * (len(self.set.counts) > 1)
+        parts = [self.name] + [self.split] * (len(self.row.counts) > 1)
         return "-".join(parts)
 
     @property
@@ -94,7 +107,7 @@ class Preparation:
     @property
     def count(self) -> int:
         """Number of images: the published one, or that of the user's files."""
-        published = self.set.counts[self.split]
+        published = self.row.counts[self.split]
         if published is not None:
             return published
         sidecar = self.path.with_name(f"{self.path.name}.json")
@@ -113,22 +126,23 @@ class Preparation:
         """The prepared images, uint8 [n, H, W, C], mapped read-only from their file.
 
         Those of black and white (dSprites) lie there as bits.
-
-        Raises:
-            ArgumentError: If there is no source, or it is damaged or another set, or
-                the folder cannot take the arrays.
         """
-        image_shape = self.set.preprocessing.image_shape
-        is_binary = self.set.preprocessing.is_binary
+        image_shape = self.row.preprocessing.image_shape
+        is_binary = self.row.preprocessing.is_binary
         stored = (math.prod(image_shape) // 8,) if is_binary else image_shape
         array = self._array("", (self.count, *stored), np.uint8, self._fill_images)
         return PackedImages(array, image_shape) if is_binary else array
 
+    def require_source(self) -> None:
+        """Raises `ArgumentError` now, not after an hour, if there are no images."""
+        if not self.path.exists():
+            _ = self.source
+
     def factors(self) -> np.ndarray | None:
         """The factors of the images, int64 [n, K]; None for a grid or without any."""
-        if not self.set.factors or self.set.is_grid(self.split):
+        if not self.row.factors or self.row.is_grid(self.split):
             return None
-        shape = (self.count, len(self.set.factors))
+        shape = (self.count, len(self.row.factors))
         return self._array("-factors", shape, np.int64, self._fill_factors)
 
     def _array(
@@ -137,13 +151,12 @@ class Preparation:
         description = {
             "dataset": self.name,
             "split": self.split,
-            "preprocessing": repr(self.set.preprocessing),
+            "preprocessing": repr(self.row.preprocessing),
             "version": _VERSION,
         }
-        is_there = (self.data_dir / f"{self.key}{suffix}.npy").exists()
-        if not is_there and (self.given is not None or not self.may_download):
-            # Before any space is taken: what is missing or wrong is told at once.
-            # A download waits until this is the one process that prepares.
+        is_made = (self.data_dir / f"{self.key}{suffix}.npy").exists()
+        # A download waits until this is the one process that prepares.
+        if not is_made and (self.given is not None or not self.may_download):
             _ = self.source
         return cache.cached_array(
             f"{self.key}{suffix}",
@@ -159,27 +172,27 @@ class Preparation:
         """The published images, found and checked."""
         folder = self._tfds_folder()
         if folder is not None:
-            source = tfds_folders.read(self.set, self.split, folder)
+            source = tfds_folders.read(self.row, self.split, folder)
         else:
             paths = self._files()
-            source = self.set.reader(paths, self.set.factors)
-        check_source(source, self.set, self.split, f"the source of {self.key}")
+            source = self.row.reader(paths, self.row.factors)
+        check_source(source, self.row, self.split, f"the source of {self.key}")
         return source
 
     def _tfds_folder(self) -> pathlib.Path | None:
         """The folder of TensorFlow Datasets to read, if that is the source."""
         if self.given == "tfds":
-            return tfds_folders.downloaded(self.name, self.set, self.data_dir)
+            return downloads.build(self.name, self.row, self.data_dir)
         if self.given is not None:
             given = pathlib.Path(self.given).expanduser()
             return given if tfds_folders.is_one(given) else None
         if self._found(self.downloads):
             return None
-        return tfds_folders.prepared(self.set, self.data_dir)
+        return tfds_folders.prepared(self.row, self.data_dir)
 
     def _files(self) -> Mapping[str, pathlib.Path]:
         """The published files by their keys, checked against their checksums."""
-        wanted = self.set.files[self.split]
+        wanted = self.row.files[self.split]
         if self.given is None:
             found = self._found(self.downloads) or self._fetched()
         else:
@@ -196,14 +209,12 @@ class Preparation:
             raise checks.ArgumentError(checks.message("source", rule, str(self.given)))
         for key, file in wanted.items():
             _require_own_name(found[key], self.name, file)
-            record = self.data_dir / "checksums" / self.name / found[key].name
-            record = record.with_name(f"{record.name}.sha256")
-            self._to_record[record] = download.verify(found[key], file, record)
+            downloads.verify(found[key], file, self.row)
         return found
 
     def _found(self, folder: pathlib.Path) -> dict[str, pathlib.Path]:
         """All files of the split in a folder, or none."""
-        wanted = self.set.files[self.split]
+        wanted = self.row.files[self.split]
         found = {key: match(file, folder) for key, file in wanted.items()}
         if folder.is_dir() and folder != self.downloads:
             for key, file in wanted.items():
@@ -217,25 +228,22 @@ class Preparation:
         Raises:
             ArgumentError: If that is not wanted or cannot be done, saying what to do.
         """
-        wanted = self.set.files[self.split]
+        wanted = self.row.files[self.split]
         if not self.may_download or not all(file.url for file in wanted.values()):
             raise checks.ArgumentError(self.how_to_get())
         found = {key: match(file, self.downloads) for key, file in wanted.items()}
-        missing = [key for key in wanted if found[key] is None]
-        for key in missing:
+        for key in [key for key in wanted if found[key] is None]:
             try:
-                found[key] = download.fetch(wanted[key], self.downloads)
+                found[key] = downloads.fetch(wanted[key], self.downloads)
             except checks.ArgumentError as error:
-                others = missing[missing.index(key) + 1 :]
-                lines = [str(error)] + ["It also needs, in that folder:"] * bool(others)
-                lines += [f"  {wanted[k].name}  {wanted[k].url}" for k in others]
-                raise checks.ArgumentError("\n".join(lines)) from error
+                message = f"{error}\n{self.how_to_get()}"
+                raise checks.ArgumentError(message) from error
         return found
 
     def how_to_get(self) -> str:
         """What to fetch, from where, where to put it, and what to type then."""
-        wanted = self.set.files[self.split].values()
-        split = f" --split={self.split}" if len(self.set.counts) > 1 else ""
+        wanted = self.row.files[self.split].values()
+        split = f" --split={self.split}" if len(self.row.counts) > 1 else ""
         command = f"  tf_disentangle data prepare {self.name}{split}"
         by_program = all(file.url for file in wanted)
         does = "fetches its files" if by_program else "takes its files from below"
@@ -246,7 +254,7 @@ class Preparation:
             f"Its files, which may also be put into {self.downloads} by hand:",
             *(f"  {file.name}  {file.url}".rstrip() for file in wanted),
         ]
-        return "\n".join(lines + [self.set.notes] * bool(self.set.notes))
+        return "\n".join(lines + [self.row.notes] * bool(self.row.notes))
 
     def _fill_factors(self, out: np.ndarray, progress: Callable[[int], None]) -> None:
         out[:] = self.source.factors
@@ -255,47 +263,44 @@ class Preparation:
     def _fill_images(self, out: np.ndarray, progress: Callable[[int], None]) -> None:
         """Writes each image to its place: in a grid that of its factors."""
         places = None
-        if self.set.is_grid(self.split):
-            places = _places(self.source.factors, self.set.factors)
+        if self.row.is_grid(self.split):
+            places = _places(self.source.factors, self.row.factors)
         where, start = f"the source of {self.key}", 0
         rule, remedy = f"give {len(out)} images", f"Delete {self.path} for another set."
         checks.require(
             self.source.count == len(out), where, rule, self.source.count, remedy
         )
         for block in self.source.blocks():
-            images = self.set.preprocessing(block)
+            images = self.row.preprocessing(block)
             stop = start + len(images)
-            if self.set.preprocessing.is_binary:
+            if self.row.preprocessing.is_binary:
                 images = pack(images)
             out[slice(start, stop) if places is None else places[start:stop]] = images
             progress(len(images))
             start = stop
         checks.require(start == len(out), where, rule, start)
-        for record, found in self._to_record.items():
-            if found is not None:
-                files.write_text(record, f"{found}\n")
 
 
-def check_source(source: Source, a_set: RealSet, split: str, where: str) -> None:
+def check_source(source: Source, row: PublishedSet, split: str, where: str) -> None:
     """Checks that a source has the published images.
 
     Raises:
         ArgumentError: If it has another number of images, or a factor outside its
             range, or not each combination of a grid once.
     """
-    published = a_set.counts[split]
+    published = row.counts[split]
     rule = f"have the published {published} images"
     remedy = "It is another version, or was cut short."
     fits = published in (None, source.count)
     checks.require(fits, where, rule, source.count, remedy)
     if source.factors is None:
         return
-    sizes = np.array(list(a_set.factors.values()))
+    sizes = np.array(list(row.factors.values()))
     wrong = ((source.factors < 0) | (source.factors >= sizes)).any(axis=0)
-    names = [n for n, bad in zip(a_set.factors, wrong, strict=True) if bad]
+    names = [n for n, bad in zip(row.factors, wrong, strict=True) if bad]
     rule = "have factors inside their published ranges"
     checks.require(not names, where, rule, f"others in {', '.join(names)}")
-    if a_set.is_grid(split):
+    if row.is_grid(split):
         places = np.ravel_multi_index(tuple(source.factors.T), tuple(sizes))
         counts = np.bincount(places, minlength=len(places))
         rule = "have each combination of factors once"
@@ -310,14 +315,14 @@ def _places(factors: np.ndarray, sizes: Mapping[str, int]) -> np.ndarray | None:
 
 
 def _require_own_name(path: pathlib.Path, name: str, file: File) -> None:
-    """Refuses a file called as another set's: nothing in it may tell them apart."""
+    """Refuses a file named as another set's: nothing in it may tell them apart."""
     owners = [
         owner
         for owner, row in SETS.items()
-        for files_of in row.files.values()
-        if path.name in [each.name for each in files_of.values()]
+        for files in row.files.values()
+        if path.name in [each.name for each in files.values()]
     ]
-    rule, received = f"be {file.name}", f"{path}, called as {' or '.join(owners)} is"
+    rule, received = f"be {file.name}", f"{path}, a file of {' or '.join(owners)}"
     checks.require(not owners or name in owners, "source", rule, received)
 
 

@@ -1,11 +1,13 @@
-"""The real sets as data sets."""
+"""The published sets as data sets."""
 
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import numpy as np
 
+from tf_disentangle import checks
 from tf_disentangle.datasets.grid import Grid
 from tf_disentangle.datasets.image_table import ImageTable
 from tf_disentangle.datasets.published.preparing import Preparation
@@ -13,33 +15,46 @@ from tf_disentangle.interfaces import ImageArray
 
 
 class PublishedGrid(Grid):
-    """A real set with one image for each combination of its factors (a `Dataset`).
+    """A published set with one image for each combination of its factors.
 
     Args:
-        preparation: Which set, and where.
+        name: As in `published`.
+        split: As in `published`.
+        source: As in `published`.
+        data_dir: As in `published`.
     """
 
     # The published images of different factors may be equal (dSprites' symmetries).
-    traits = frozenset({"equal_images"})
+    traits = frozenset({"equal_images", "known_rows"})
 
-    def __init__(self, preparation: Preparation) -> None:
+    def __init__(
+        self,
+        name: str,
+        split: str | None = None,
+        source: str | os.PathLike | None = None,
+        data_dir: str | os.PathLike | None = None,
+    ) -> None:
+        self._preparation = preparation = Preparation(name, split, source, data_dir)
+        preparation.require_source()
+        row = preparation.row
+        rule = "be a full grid"
+        checks.require(row.is_grid(preparation.split), "name", rule, name)
         self.name = preparation.key
-        self.factor_names = tuple(preparation.set.factors)
-        self.factor_sizes = tuple(preparation.set.factors.values())
-        self.image_shape = preparation.set.preprocessing.image_shape
-        self._preparation = preparation
+        self.factor_names = tuple(row.factors)
+        self.factor_sizes = tuple(row.factors.values())
+        self.image_shape = row.preprocessing.image_shape
         self._images: ImageArray | None = None
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments, with full paths."""
+        return self._preparation.get_config()
 
     def __getstate__(self) -> dict:
         # A copy in another process maps the file again instead of carrying it.
         return {**self.__dict__, "_images": None}
 
     def images(self) -> ImageArray:
-        """The images in the order of the grid, read-only uint8 [n, H, W, C].
-
-        Raises:
-            ArgumentError: If the set is not prepared and its files are not at hand.
-        """
+        """The images in the order of the grid, read-only uint8 [n, H, W, C]."""
         if self._images is None:
             self._images = self._preparation.images()
         return self._images
@@ -47,13 +62,37 @@ class PublishedGrid(Grid):
     def render(
         self, factors: np.ndarray, rng: np.random.Generator | None = None
     ) -> np.ndarray:
-        """Looks up the images of factors [n, K], uint8 [n, H, W, C].
-
-        Raises:
-            ArgumentTypeError: If the factors are not integers.
-            ArgumentError: If their shape or a value is out of range.
-        """
+        """Looks up the images of factors [n, K], uint8 [n, H, W, C]."""
         return np.asarray(self.images()[self.index_of(factors)])
+
+
+class PublishedTable(ImageTable):
+    """A published set of images with the factors that are known, if any.
+
+    Args:
+        name: As in `published`.
+        split: As in `published`.
+        source: As in `published`.
+        data_dir: As in `published`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        split: str | None = None,
+        source: str | os.PathLike | None = None,
+        data_dir: str | os.PathLike | None = None,
+    ) -> None:
+        self._preparation = preparation = Preparation(name, split, source, data_dir)
+        preparation.require_source()
+        self.name = preparation.key
+        names = tuple(preparation.row.factors) or None
+        super().__init__(preparation.images(), preparation.factors(), names)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments, with full paths, and the fingerprint."""
+        config = self._preparation.get_config()
+        return {**config, "fingerprint": self.fingerprint()}
 
 
 def published(
@@ -61,11 +100,11 @@ def published(
     split: str | None = None,
     source: str | os.PathLike | None = None,
     data_dir: str | os.PathLike | None = None,
-) -> PublishedGrid | ImageTable:
-    """A real set, as `tf_disentangle data prepare NAME` left it.
+) -> PublishedGrid | PublishedTable:
+    """A published set, as `tf_disentangle data prepare NAME` left it.
 
-    In gin: `train.data = @published()` and `published.name = "shapes3d"`. Nothing is
-    downloaded here; published files that are at hand are prepared at first use.
+    Nothing is downloaded here; published files that are at hand are prepared at first
+    use.
 
     Args:
         name: One of those that `tf_disentangle data list` shows.
@@ -82,12 +121,6 @@ def published(
             are not at hand; says what to fetch and where to put it.
     """
     preparation = Preparation(name, split, source, data_dir)
-    if not preparation.path.exists():
-        _ = preparation.source  # What is missing is told now, not after an hour.
-    if preparation.set.is_grid(preparation.split):
-        return PublishedGrid(preparation)
-    factors = preparation.factors()
-    names = tuple(preparation.set.factors)
-    table = ImageTable(preparation.images(), factors, names if names else None)
-    table.name = preparation.key
-    return table
+    is_grid = preparation.row.is_grid(preparation.split)
+    kind = PublishedGrid if is_grid else PublishedTable
+    return kind(name, split, source, data_dir)

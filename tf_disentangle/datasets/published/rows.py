@@ -1,4 +1,4 @@
-"""What a row of the table of real sets says."""
+"""What a row of the table of published sets says."""
 
 from __future__ import annotations
 
@@ -15,19 +15,18 @@ class File:
     """A published file.
 
     Attributes:
-        name: As published, and as it is looked for.
-        url: Where it is; "" where it must be fetched by hand.
+        name: Its published name, under which it is looked for and kept.
+        url: Where it is; "" where nobody may publish it.
         patterns: What else it may be called or unpacked to (glob); a folder counts.
-        size: In bytes; None if not published.
-        sha256: None if not published: then it is recorded at the first use.
+        content_md5: MD5 of what the file unpacks to, by which the same content with
+            other packing is accepted; None if it is not known.
         or_folder: Whether a folder with what it unpacks to is as good.
     """
 
     name: str
     url: str
     patterns: tuple[str, ...] = ()
-    size: int | None = None
-    sha256: str | None = None
+    content_md5: str | None = None
     or_folder: bool = False
 
 
@@ -36,7 +35,7 @@ class TFDSNames:
     """The set in TensorFlow Datasets.
 
     Attributes:
-        name: Of the builder.
+        name: Name of the builder.
         splits: Our splits to theirs.
         factors: Features that hold the factors, in our order; "/" goes inside.
     """
@@ -47,7 +46,7 @@ class TFDSNames:
 
 
 @dataclasses.dataclass(frozen=True)
-class RealSet:
+class PublishedSet:
     """A row of the table.
 
     Attributes:
@@ -62,7 +61,7 @@ class RealSet:
         licence: Short.
         reference: Paper or page to cite.
         notes: What else to know.
-        tfds: None where TensorFlow Datasets has not got it.
+        tfds: None where TensorFlow Datasets does not have it.
     """
 
     title: str

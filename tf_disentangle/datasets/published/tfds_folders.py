@@ -5,11 +5,8 @@ Its order of images is a shuffled one; a grid's factors put them in order again.
 
 from __future__ import annotations
 
-import logging
 import os
 import pathlib
-import socket
-import urllib.parse
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,7 +14,7 @@ import numpy as np
 
 from tf_disentangle import checks
 from tf_disentangle.datasets.files.source import Block, Source
-from tf_disentangle.datasets.published.rows import RealSet
+from tf_disentangle.datasets.published.rows import PublishedSet
 
 _MARK = "dataset_info.json"
 _BATCH = 256
@@ -28,51 +25,26 @@ def is_one(folder: pathlib.Path) -> bool:
     return bool(_versions(folder))
 
 
-def prepared(a_set: RealSet, data_dir: pathlib.Path) -> pathlib.Path | None:
+def prepared(row: PublishedSet, data_dir: pathlib.Path) -> pathlib.Path | None:
     """The set's prepared folder in `data_dir`, $TFDS_DATA_DIR or the usual place."""
-    if a_set.tfds is None:
+    if row.tfds is None:
         return None
     usual = "~/tensorflow_datasets"
     roots = (data_dir / "tfds", os.environ.get("TFDS_DATA_DIR", usual), usual)
     for root in roots:
-        folder = pathlib.Path(root).expanduser() / a_set.tfds.name
+        folder = pathlib.Path(root).expanduser() / row.tfds.name
         if is_one(folder):
             return folder
     return None
 
 
-def downloaded(name: str, a_set: RealSet, data_dir: pathlib.Path) -> pathlib.Path:
-    """Has TensorFlow Datasets download and prepare the set.
-
-    Raises:
-        ArgumentError: If it does not have the set, or cannot.
-    """
-    rule = "be a file or folder"
-    remedy = f"TensorFlow Datasets has no {name}."
-    checks.require(a_set.tfds is not None, "source", rule, "tfds", remedy)
-    import tensorflow_datasets as tfds
-
-    builder = tfds.builder(a_set.tfds.name, data_dir=data_dir / "tfds")
-    # It retries for minutes, with a line for each try.
-    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
-    try:
-        for url in builder.url_infos:
-            socket.getaddrinfo(urllib.parse.urlsplit(url).hostname, None)
-        builder.download_and_prepare()
-    except Exception as error:  # TFDS raises whatever its parts do.
-        text = f"{type(error).__name__}: {str(error).splitlines()[0]}"
-        rule, remedy = "be downloaded by TensorFlow Datasets", "Is there a network?"
-        raise checks.ArgumentError(checks.message(name, rule, text, remedy)) from error
-    return pathlib.Path(builder.data_path)
-
-
-def read(a_set: RealSet, split: str, folder: pathlib.Path) -> Source:
+def read(row: PublishedSet, split: str, folder: pathlib.Path) -> Source:
     """Reads a prepared folder.
 
     Raises:
         ArgumentError: If it holds another set or is damaged.
     """
-    names = a_set.tfds
+    names = row.tfds
     rule = "be published files"
     remedy = "TensorFlow Datasets does not have this set."
     checks.require(names is not None, "source", rule, str(folder), remedy)

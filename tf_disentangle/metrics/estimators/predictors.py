@@ -111,7 +111,12 @@ def _boosted_from_bins(features: np.ndarray, labels: np.ndarray, seed: int) -> F
         max_bins=255,
         early_stopping=False,
         random_state=seed,
-    ).fit(features, labels)
+    )
+    # Its OpenMP threads wait for each other: some hundred times as long on a busy
+    # machine.
+    with threadpool_limits(1):
+        model.fit(features, labels)
+        predicted = model.predict(features)
     importances = np.zeros(features.shape[1])
     # No public attribute tells the gains of the cuts.
     for stage in model._predictors:
@@ -121,7 +126,12 @@ def _boosted_from_bins(features: np.ndarray, labels: np.ndarray, seed: int) -> F
     total = importances.sum()
     if total > 0:
         importances /= total
-    return Fitted(model.predict, importances, model.predict(features))
+
+    def predict(x: np.ndarray) -> np.ndarray:
+        with threadpool_limits(1):
+            return model.predict(x)
+
+    return Fitted(predict, importances, predicted)
 
 
 def _forest(features: np.ndarray, labels: np.ndarray, seed: int) -> Fitted:

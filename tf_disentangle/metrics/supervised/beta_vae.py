@@ -20,16 +20,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from tf_disentangle.checks import integer
-from tf_disentangle.interfaces import CodeColumn, Dataset, Encoder
-from tf_disentangle.metrics.draws import (
-    fixable_factors,
-    require_factors,
-    rows_note,
-    sample_factors,
-    scored_factors,
-    with_values,
-)
-from tf_disentangle.metrics.encoding import Encoding, encode_factors
+from tf_disentangle.interfaces import CodeColumn
+from tf_disentangle.metrics.encoding import Encoding
 from tf_disentangle.metrics.estimators.logistic import fit_logistic
 from tf_disentangle.metrics.protocol import (
     BETA_VAE_PROTOCOLS,
@@ -37,9 +29,8 @@ from tf_disentangle.metrics.protocol import (
     named_protocol,
 )
 from tf_disentangle.metrics.samples import categorical_columns
-
-# Codes that are gathered at once when differences are taken; bounds the memory.
-_CODES_PER_BLOCK = 2**20
+from tf_disentangle.metrics.sources import Draws, Source
+from tf_disentangle.metrics.votes import blocks, is_test, source_of
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -64,8 +55,10 @@ class BetaVAEScore:
 
 
 def beta_vae_score(
-    dataset: Dataset,
-    encode: Encoder,
+    codes: np.ndarray,
+    factors: np.ndarray,
+    test_codes: np.ndarray | None = None,
+    test_factors: np.ndarray | None = None,
     *,
     seed: int = 0,
     protocol: str = "dlib-sklearn1.9",
@@ -73,11 +66,7 @@ def beta_vae_score(
     num_train_votes: int | None = None,
     num_test_votes: int | None = None,
     scale_codes: bool | None = None,
-    factors: Sequence[str] | None = None,
     columns: Sequence[CodeColumn] | None = None,
-    encode_once: bool | None = None,
-    encode_batch_size: int = 256,
-    progress: bool | None = None,
 ) -> BetaVAEScore:
     """Scores how well the shared factor of pairs is read from their codes.
 
@@ -90,11 +79,17 @@ def beta_vae_score(
     others ("differs"). The score depends on the scale of the latents, since the
     classifier is regularised; `scale_codes` removes that, and is not in the study.
 
+    Pairs are drawn with replacement from the rows, the second among those that have the
+    shared value ("fixed=rows"). On a full grid the value is put into a joint draw
+    instead.
+
     Args:
-        dataset: A set with known factors.
-        encode: Images uint8 [B, H, W, C] to codes [B, L]; float32 is kept of them.
-            An `EncodedFactors` shares codes between metrics.
-        seed: Of all draws, at least 0.
+        codes: Numbers [N, L]; see `samples` for what is accepted.
+        factors: Labels [N, K].
+        test_codes: Numbers [M, L] of which the test votes are drawn; None holds out a
+            third of the rows, by the seed, and the result's protocol says so.
+        test_factors: Labels [M, K].
+        seed: Seed of all draws, at least 0.
         protocol: Key of `BETA_VAE_PROTOCOLS`: "dlib-sklearn1.9" classifies by
             multinomial logistic regression, as the study's code does today, "dlib"
             factor against the rest by liblinear, as it did in 2018; in the "verbatim"
@@ -105,20 +100,14 @@ def beta_vae_score(
         num_test_votes: At least 1.
         scale_codes: Whether to divide each latent's differences by its standard
             deviation.
-        factors: Names of the factors to share and to score; the others still vary, and
-            the result's protocol says so. None is all.
         columns: What the L columns hold; None takes all as continuous.
-        encode_once: None encodes each distinct image once, unless the set declares
-            "stochastic_images". Give False where `encode` is itself random.
-        encode_batch_size: Images per call of `encode`.
-        progress: Whether to show a bar on stderr; None shows it on a terminal only.
 
     Returns:
         The score on both parts and which factors were taken for which.
 
     Raises:
-        ArgumentError: If the set has no factors, a number breaks its rule, the protocol
-            or a factor is unknown, or the codes are not [B, L] and finite.
+        ArgumentError: If the arrays break a rule of `samples`, a number breaks its
+            rule, no factor has two values, or the protocol is unknown.
     """
     choice = named_protocol(
         BETA_VAE_PROTOCOLS,
@@ -128,57 +117,55 @@ def beta_vae_score(
         num_test_votes=num_test_votes,
         scale_codes=scale_codes,
     )
-    require_factors(dataset)
-    chosen, note = scored_factors(dataset, factors)
-    rng = np.random.default_rng(integer(seed, "seed", at_least=0))
-    # All draws come before the first image, so that each image is encoded once.
-    num_votes = choice.num_train_votes + choice.num_test_votes
-    candidates = fixable_factors(dataset, chosen, choice.verbatim)
-    shared, pairs = draw_pairs(dataset, num_votes, choice.batch_size, rng, candidates)
-    encoding = encode_factors(
-        dataset,
-        encode,
-        pairs.reshape(-1, pairs.shape[-1]),
-        rng=rng,
-        encode_once=encode_once,
-        batch_size=encode_batch_size,
-        progress=progress,
+    source = source_of(
+        codes, factors, test_codes, test_factors, seed=seed, columns=columns
     )
+    rng = np.random.default_rng(integer(seed, "seed", at_least=0))
+    candidates = source.fixable(choice.verbatim)
+    # All draws come before the first code, so that each image is encoded once.
+    votes = (choice.num_train_votes, choice.num_test_votes)
+    shared, pairs = draw_pairs(source, votes, choice.batch_size, rng, candidates)
+    encoding = source.encode(Draws.joined(pairs), rng)
     categorical = categorical_columns(columns, encoding.num_latents)
     features = mean_differences(encoding, choice.batch_size, categorical)
     if choice.scale_codes:
         features = features / _deviation(encoding, categorical)
+    name = choice.name + source.votes_note
     if categorical.any():
-        note += ", categorical=differs"
-    names = tuple(dataset.factor_names[k] for k in chosen)
-    note += rows_note(dataset)
-    choice = dataclasses.replace(choice, name=choice.name + note)
-    return _score(features, np.searchsorted(chosen, shared), names, choice)
+        name += ", categorical=differs"
+    choice = dataclasses.replace(choice, name=name)
+    shared = np.searchsorted(source.scored, shared)
+    return _score(features, shared, source.scored_names, choice)
 
 
 def draw_pairs(
-    dataset: Dataset,
-    num_votes: int,
+    source: Source,
+    num_votes: tuple[int, int],
     batch_size: int,
     rng: np.random.Generator,
     candidates: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Draws the factor that each vote shares, and the factors of its pairs.
+) -> tuple[np.ndarray, tuple[Draws, Draws]]:
+    """Draws the factor that each vote shares, and its pairs.
 
-    The second image of a pair takes the shared factor's value of the first, after the
-    joint draw: in a set with correlated factors the others are not conditioned on it.
+    The second image of a pair takes the shared factor's value of the first.
+
+    Args:
+        source: What is drawn from.
+        num_votes: Of train and of test votes, V in all.
+        batch_size: B.
+        rng: Generator of all draws.
+        candidates: Factors that may be shared.
 
     Returns:
-        `shared` int64 [V] and `pairs` int64 [2, V, B, K].
+        `shared` int64 [V]; the first and the second images, V B draws each.
     """
-    shared = rng.choice(candidates, size=num_votes)
-    factors = sample_factors(dataset, 2 * num_votes * batch_size, rng)
-    pairs = factors.reshape(2, num_votes, batch_size, -1)
+    shared = rng.choice(candidates, size=sum(num_votes))
+    test = is_test(*num_votes, batch_size)
+    both = source.sample(2 * len(test), rng, np.tile(test, 2))
+    first, second = both.split(len(test))
     fixed = shared.repeat(batch_size)
-    first, second = pairs.reshape(2, num_votes * batch_size, -1)
-    values = first[np.arange(len(first)), fixed]
-    pairs[1] = with_values(dataset, second, fixed, values, rng).reshape(pairs[1].shape)
-    return shared, pairs
+    values = first.factors[np.arange(len(first)), fixed]
+    return shared, (first, source.hold(second, fixed, values, rng, test))
 
 
 def mean_differences(
@@ -196,9 +183,7 @@ def mean_differences(
     """
     first, second = encoding.row.reshape(2, -1, batch_size)
     result = np.empty((len(first), encoding.num_latents))
-    block = max(1, _CODES_PER_BLOCK // (batch_size * encoding.num_latents))
-    for start in range(0, len(first), block):
-        part = slice(start, start + block)
+    for part in blocks(len(first), batch_size * encoding.num_latents):
         difference = encoding.codes[first[part]] - encoding.codes[second[part]]
         difference = np.abs(difference)
         difference[..., categorical] = difference[..., categorical] != 0

@@ -73,10 +73,10 @@ class DCIScore:
 
 
 def dci_score(
-    train_codes: np.ndarray,
-    train_factors: np.ndarray,
-    test_codes: np.ndarray,
-    test_factors: np.ndarray,
+    codes: np.ndarray,
+    factors: np.ndarray,
+    test_codes: np.ndarray | None = None,
+    test_factors: np.ndarray | None = None,
     *,
     predictor: str = "gradient_boosting",
     seed: int = 0,
@@ -98,14 +98,15 @@ def dci_score(
     added ("one-hot").
 
     Args:
-        train_codes: Numbers [N, L]; see `inputs` for what is accepted.
-        train_factors: Labels [N, K].
-        test_codes: Numbers [M, L].
+        codes: Numbers [N, L]; see `samples` for what is accepted.
+        factors: Labels [N, K].
+        test_codes: Numbers [M, L]; None holds out a third of the rows, by the seed, and
+            the result's protocol says so.
         test_factors: Labels [M, K].
         predictor: The classifier: "gradient_boosting" is the study's; "sklearn" the
             same by scikit-learn's code; "hist_gradient_boosting" and "random_forest"
             give other scores and are named in the protocol.
-        seed: Of the classifiers, in [0, 2^32).
+        seed: Seed of the classifiers and of the split, in [0, 2^32).
         protocol: Key of `ARRAY_PROTOCOLS`. The "verbatim" ones refuse a factor with one
             value, and give NaN where the entropy's base is 1, as the study's code does.
         columns: What the L columns hold; None takes all as continuous.
@@ -114,22 +115,22 @@ def dci_score(
         The scores, their parts and the matrix that they were read from.
 
     Raises:
-        ArgumentError: If the arrays break a rule of `inputs`, no factor has two values
+        ArgumentError: If the arrays break a rule of `samples`, no factor has two values
             in the train part, or a name is unknown.
     """
-    train, test = check_split(
-        train_codes, train_factors, test_codes, test_factors, columns=columns
+    train, test, note = check_split(
+        codes, factors, test_codes, test_factors, seed=seed, columns=columns
     )
     one_of(predictor, list(WITH_IMPORTANCES), "predictor")
     integer(seed, "seed", at_least=0)
     choice = array_protocol(protocol, "one-hot", train.categorical)
-    name = choice.name
+    name = choice.name + note
     if predictor != "gradient_boosting":
         name += f", predictor={predictor}"
     varied = varied_factors(train)
     require(
         varied.all() or not choice.verbatim,
-        "train_factors",
+        "factors",
         "have two values or more of each factor",
         f"one value of factor {np.flatnonzero(~varied).tolist()}",
         "Without verbatim such factors are left out.",

@@ -56,10 +56,10 @@ class DownstreamScores:
 
 
 def downstream_scores(
-    train_codes: np.ndarray,
-    train_factors: np.ndarray,
-    test_codes: np.ndarray,
-    test_factors: np.ndarray,
+    codes: np.ndarray,
+    factors: np.ndarray,
+    test_codes: np.ndarray | None = None,
+    test_factors: np.ndarray | None = None,
     *,
     sizes: Sequence[int] | None = None,
     predictor: str = "gradient_boosting",
@@ -80,16 +80,17 @@ def downstream_scores(
     ("one-hot").
 
     Args:
-        train_codes: Numbers [N, L]; see `inputs` for what is accepted.
-        train_factors: Labels [N, K].
-        test_codes: Numbers [M, L].
+        codes: Numbers [N, L]; see `samples` for what is accepted.
+        factors: Labels [N, K].
+        test_codes: Numbers [M, L]; None holds out a third of the rows, by the seed, and
+            the result's protocol says so.
         test_factors: Labels [M, K].
         sizes: Numbers of train samples, each at least 2 and at most N. None takes those
             of 10, 100, 1,000 and 10,000 that N allows.
         predictor: Key of `predictors.PREDICTORS`; the study's are "gradient_boosting"
             and "logistic_regression", which "dlib" takes as each value against the
             rest and "dlib-sklearn1.9" as all values at once.
-        seed: Of the classifiers, in [0, 2^32).
+        seed: Seed of the classifiers and of the split, in [0, 2^32).
         protocol: Key of `ARRAY_PROTOCOLS`.
         columns: What the L columns hold; None takes all as continuous.
 
@@ -97,11 +98,11 @@ def downstream_scores(
         The accuracies of each size and factor.
 
     Raises:
-        ArgumentError: If the arrays break a rule of `inputs`, no factor has two values
+        ArgumentError: If the arrays break a rule of `samples`, no factor has two values
             in the train part, a size exceeds N, or a name is unknown.
     """
-    train, test = check_split(
-        train_codes, train_factors, test_codes, test_factors, columns=columns
+    train, test, note = check_split(
+        codes, factors, test_codes, test_factors, seed=seed, columns=columns
     )
     integer(seed, "seed", at_least=0)
     choice = array_protocol(protocol, "one-hot", train.categorical)
@@ -122,6 +123,7 @@ def downstream_scores(
     name = f"{choice.name}, predictor={predictor}"
     if used != SIZES:
         name += f", sizes={'+'.join(map(str, used))}"
+    name += note
     return DownstreamScores(
         score=float(means[-1]),
         by_size=dict(zip(used, means.tolist(), strict=True)),
@@ -155,10 +157,10 @@ class StatisticalEfficiency:
 
 
 def statistical_efficiency(
-    train_codes: np.ndarray,
-    train_factors: np.ndarray,
-    test_codes: np.ndarray,
-    test_factors: np.ndarray,
+    codes: np.ndarray,
+    factors: np.ndarray,
+    test_codes: np.ndarray | None = None,
+    test_factors: np.ndarray | None = None,
     *,
     small: int | None = None,
     large: int | None = None,
@@ -173,16 +175,17 @@ def statistical_efficiency(
     nothing have a ratio near 1 too: read it beside the accuracies.
 
     Args:
-        train_codes: Numbers [N, L].
-        train_factors: Labels [N, K].
-        test_codes: Numbers [M, L].
+        codes: Numbers [N, L]; see `samples` for what is accepted.
+        factors: Labels [N, K].
+        test_codes: Numbers [M, L]; None holds out a third of the rows, by the seed, and
+            the result's protocol says so.
         test_factors: Labels [M, K].
         small: Train samples of the numerator, at least 2; None is a hundredth of
             `large`, and 2 if that is less.
         large: Train samples of the denominator, above `small`, at most N. None is
             10,000, or N if that is less.
         predictor: As in `downstream_scores`.
-        seed: Of the classifiers, in [0, 2^32).
+        seed: Seed of the classifiers and of the split, in [0, 2^32).
         protocol: Key of `ARRAY_PROTOCOLS`.
         columns: What the L columns hold; None takes all as continuous.
 
@@ -192,17 +195,16 @@ def statistical_efficiency(
     Raises:
         ArgumentError: As `downstream_scores`, and if `large` is not above `small`.
     """
+    parts = (codes, factors, test_codes, test_factors)
     if large is None:
-        large = min(SIZES[-1], len(np.atleast_1d(train_codes)))
+        train, _, _ = check_split(*parts, seed=seed, columns=columns)
+        large = min(SIZES[-1], len(train.codes))
     if small is None:
         small = max(2, large // 100)
     integer(small, "small", at_least=2)
     integer(large, "large", at_least=small + 1)
     scores = downstream_scores(
-        train_codes,
-        train_factors,
-        test_codes,
-        test_factors,
+        *parts,
         sizes=(small, large),
         predictor=predictor,
         seed=seed,
@@ -219,7 +221,7 @@ def statistical_efficiency(
     )
     name = scores.protocol
     if (small, large) == (100, 10_000):
-        name = name.removesuffix(f", sizes={small}+{large}")
+        name = name.replace(f", sizes={small}+{large}", "")
     score = few / many if many > 0 else 0.0
     return StatisticalEfficiency(score, few, many, per_factor, name)
 

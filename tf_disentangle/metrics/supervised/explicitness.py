@@ -54,11 +54,12 @@ class ExplicitnessScore:
 
 
 def explicitness_score(
-    train_codes: np.ndarray,
-    train_factors: np.ndarray,
-    test_codes: np.ndarray,
-    test_factors: np.ndarray,
+    codes: np.ndarray,
+    factors: np.ndarray,
+    test_codes: np.ndarray | None = None,
+    test_factors: np.ndarray | None = None,
     *,
+    seed: int = 0,
     protocol: str = "dlib-sklearn1.9",
     columns: Sequence[CodeColumn] | None = None,
 ) -> ExplicitnessScore:
@@ -75,10 +76,12 @@ def explicitness_score(
     ("one-hot").
 
     Args:
-        train_codes: Numbers [N, L]; see `inputs` for what is accepted.
-        train_factors: Labels [N, K].
-        test_codes: Numbers [M, L].
+        codes: Numbers [N, L]; see `samples` for what is accepted.
+        factors: Labels [N, K].
+        test_codes: Numbers [M, L]; None holds out a third of the rows, by the seed, and
+            the result's protocol says so.
         test_factors: Labels [M, K].
+        seed: Seed of the split, at least 0.
         protocol: Key of `ARRAY_PROTOCOLS`. The "verbatim" ones refuse what the study's
             code fails on: a constant latent, a factor with one value, and a value that
             one of the parts lacks.
@@ -88,11 +91,11 @@ def explicitness_score(
         The score on both parts and for each factor.
 
     Raises:
-        ArgumentError: If the arrays break a rule of `inputs`, no factor has two values
+        ArgumentError: If the arrays break a rule of `samples`, no factor has two values
             in both parts, or the protocol is unknown.
     """
-    train, test = check_split(
-        train_codes, train_factors, test_codes, test_factors, columns=columns
+    train, test, note = check_split(
+        codes, factors, test_codes, test_factors, seed=seed, columns=columns
     )
     choice = array_protocol(protocol, "one-hot", train.categorical)
     varied = varied_factors(train)
@@ -114,9 +117,8 @@ def explicitness_score(
         "one value of each factor",
     )
     train_score, score = areas[0][varied].mean(), areas[1][known].mean()
-    return ExplicitnessScore(
-        float(score), float(train_score), areas[1], areas[0], choice.name
-    )
+    name = choice.name + note
+    return ExplicitnessScore(float(score), float(train_score), areas[1], areas[0], name)
 
 
 def mean_area(
@@ -154,7 +156,7 @@ def _standardised(
     varies = features.min(axis=0) < features.max(axis=0)
     require(
         varies.all() or not choice.verbatim,
-        "train_codes",
+        "codes",
         "have no constant latent",
         "constant " + ", ".join(f"z{d}" for d in np.unique(latent[~varies])),
         "Without verbatim a constant latent is no feature.",

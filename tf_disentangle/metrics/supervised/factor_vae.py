@@ -24,25 +24,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from tf_disentangle.checks import integer
-from tf_disentangle.interfaces import CodeColumn, Dataset, Encoder
-from tf_disentangle.metrics.draws import (
-    fixable_factors,
-    require_factors,
-    rows_note,
-    sample_factors,
-    scored_factors,
-    with_values,
-)
-from tf_disentangle.metrics.encoding import Encoding, encode_factors
+from tf_disentangle.interfaces import CodeColumn
+from tf_disentangle.metrics.encoding import Encoding
 from tf_disentangle.metrics.protocol import (
     FACTOR_VAE_PROTOCOLS,
     FactorVAEProtocol,
     named_protocol,
 )
 from tf_disentangle.metrics.samples import Samples, check_codes, one_hot
-
-# Codes that are gathered at once when variances are taken; bounds the memory.
-_CODES_PER_BLOCK = 2**20
+from tf_disentangle.metrics.sources import Draws, Source
+from tf_disentangle.metrics.votes import blocks, is_test, source_of
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -95,8 +86,10 @@ class FactorVAEScore:
 
 
 def factor_vae_score(
-    dataset: Dataset,
-    encode: Encoder,
+    codes: np.ndarray,
+    factors: np.ndarray,
+    test_codes: np.ndarray | None = None,
+    test_factors: np.ndarray | None = None,
     *,
     seed: int = 0,
     protocol: str = "dlib",
@@ -105,11 +98,7 @@ def factor_vae_score(
     num_train_votes: int | None = None,
     num_test_votes: int | None = None,
     prune_threshold: float | None = None,
-    factors: Sequence[str] | None = None,
     columns: Sequence[CodeColumn] | None = None,
-    encode_once: bool | None = None,
-    encode_batch_size: int = 256,
-    progress: bool | None = None,
 ) -> FactorVAEScore:
     """Scores how well single latents stand for single factors.
 
@@ -120,14 +109,20 @@ def factor_vae_score(
     votes, as the study's code does. The variance of a categorical column is that of its
     one-hot vector, 1 - sum of squared shares ("gini").
 
+    A batch is drawn with replacement from the rows that have the fixed value
+    ("fixed=rows"). On a full grid the value is put into a joint draw instead, so that
+    the other factors are not conditioned on it.
+
     Args:
-        dataset: A set with known factors.
-        encode: Images uint8 [B, H, W, C] to codes [B, L]; float32 is kept of them.
-            An `EncodedFactors` shares codes between metrics.
-        seed: Of all draws, at least 0.
-        protocol: Key of `FACTOR_VAE_PROTOCOLS`: "dlib" or "chyvae", and the same with
-            "-verbatim" for what their code does with constant latents and factors of
-            one value.
+        codes: Numbers [N, L]; see `samples` for what is accepted.
+        factors: Labels [N, K].
+        test_codes: Numbers [M, L] of which the test votes are drawn; None holds out a
+            third of the rows, by the seed, and the result's protocol says so.
+        test_factors: Labels [M, K].
+        seed: Seed of all draws, at least 0.
+        protocol: Key of `FACTOR_VAE_PROTOCOLS`: "dlib", "chyvae" or "decomposition",
+            and the first two with "-verbatim" for what their code does with constant
+            latents and factors of one value.
         batch_size: Images per vote, at least 2. This and the next four override the
             protocol's value, and the result's protocol says so.
         num_variance_samples: Images behind the global variance, at least 2.
@@ -135,20 +130,14 @@ def factor_vae_score(
         num_test_votes: At least 1.
         prune_threshold: Standard deviation below which a latent is not active, at
             least 0.
-        factors: Names of the factors to fix and to score; the others still vary, and
-            the result's protocol says so. None is all.
         columns: What the L columns hold; None takes all as continuous.
-        encode_once: None encodes each distinct image once, unless the set declares
-            "stochastic_images". Give False where `encode` is itself random.
-        encode_batch_size: Images per call of `encode`.
-        progress: Whether to show a bar on stderr; None shows it on a terminal only.
 
     Returns:
         The score, its vote matrices and the factor of each latent.
 
     Raises:
-        ArgumentError: If the set has no factors, a number breaks its rule, the protocol
-            or a factor is unknown, or the codes are not [B, L] and finite.
+        ArgumentError: If the arrays break a rule of `samples`, a number breaks its
+            rule, no factor has two values, or the protocol is unknown.
     """
     choice = named_protocol(
         FACTOR_VAE_PROTOCOLS,
@@ -159,27 +148,20 @@ def factor_vae_score(
         num_test_votes=num_test_votes,
         prune_threshold=prune_threshold,
     )
-    require_factors(dataset)
-    chosen, note = scored_factors(dataset, factors)
-    name = choice.name + note + rows_note(dataset)
-    choice = dataclasses.replace(choice, name=name)
-    rng = np.random.default_rng(integer(seed, "seed", at_least=0))
-    # All draws come before the first image, so that each image is encoded once.
-    reference = sample_factors(dataset, choice.num_variance_samples, rng)
-    num_votes = choice.num_train_votes + choice.num_test_votes
-    candidates = fixable_factors(dataset, chosen, choice.verbatim)
-    fixed, batches = draw_votes(dataset, num_votes, choice.batch_size, rng, candidates)
-    encoding = encode_factors(
-        dataset,
-        encode,
-        np.concatenate([reference, batches.reshape(-1, batches.shape[-1])]),
-        rng=rng,
-        encode_once=encode_once,
-        batch_size=encode_batch_size,
-        progress=progress,
+    source = source_of(
+        codes, factors, test_codes, test_factors, seed=seed, columns=columns
     )
-    names = tuple(dataset.factor_names[k] for k in chosen)
-    return _score(encoding, np.searchsorted(chosen, fixed), names, choice, columns)
+    choice = dataclasses.replace(choice, name=choice.name + source.votes_note)
+    rng = np.random.default_rng(integer(seed, "seed", at_least=0))
+    candidates = source.fixable(choice.verbatim)
+    # All draws come before the first code, so that each image is encoded once.
+    reference = source.sample(choice.num_variance_samples, rng)
+    num_test_votes = 0 if choice.same_votes else choice.num_test_votes
+    votes = (choice.num_train_votes, num_test_votes)
+    fixed, batches = draw_votes(source, votes, choice.batch_size, rng, candidates)
+    encoding = source.encode(Draws.joined([reference, batches]), rng)
+    fixed = np.searchsorted(source.scored, fixed)
+    return _score(encoding, fixed, source.scored_names, choice, columns)
 
 
 def _score(
@@ -205,9 +187,11 @@ def _score(
     votes, test_votes = np.zeros((2, *shape), np.int64)
     if active.any():
         draws = np.arange(num_reference, len(encoding.row)).reshape(len(fixed), -1)
-        winner = stillest_latent(encoding, draws, variance, active, starts)
+        winner = lowest_variance_latent(encoding, draws, variance, active, starts)
         np.add.at(votes, (winner[:num_train], fixed[:num_train]), 1)
         np.add.at(test_votes, (winner[num_train:], fixed[num_train:]), 1)
+    if choice.same_votes:
+        test_votes = votes
     return FactorVAEScore(
         score=vote_accuracy(votes, test_votes),
         train_score=vote_accuracy(votes, votes),
@@ -247,38 +231,35 @@ def _variance(codes: np.ndarray, axis: int, starts: np.ndarray | None) -> np.nda
 
 
 def draw_votes(
-    dataset: Dataset,
-    num_votes: int,
+    source: Source,
+    num_votes: tuple[int, int],
     batch_size: int,
     rng: np.random.Generator,
     candidates: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Draws the factor that each vote fixes, and the factors of its batch.
+) -> tuple[np.ndarray, Draws]:
+    """Draws the factor that each vote fixes, and the batch of each.
 
-    The whole batch takes the fixed factor's value of its first draw, after the joint
-    draw: in a set with correlated factors the others are not conditioned on it.
+    The whole batch takes the fixed factor's value of its first draw.
 
     Args:
-        dataset: A set with known factors.
-        num_votes: V.
+        source: What is drawn from.
+        num_votes: Of train and of test votes, V in all.
         batch_size: B.
-        rng: Of all draws.
+        rng: Generator of all draws.
         candidates: Factors that may be fixed.
 
     Returns:
-        `fixed` int64 [V] and `batches` int64 [V, B, K], V votes of B images.
+        `fixed` int64 [V], and V B draws, one vote after the other.
     """
-    fixed = rng.choice(candidates, size=num_votes)
-    factors = sample_factors(dataset, num_votes * batch_size, rng)
-    batches = factors.reshape(num_votes, batch_size, -1)
-    first = batches[np.arange(num_votes), 0, fixed]
-    factors = with_values(
-        dataset, factors, fixed.repeat(batch_size), first.repeat(batch_size), rng
-    )
-    return fixed, factors.reshape(batches.shape)
+    fixed = rng.choice(candidates, size=sum(num_votes))
+    test = is_test(*num_votes, batch_size)
+    draws = source.sample(len(test), rng, test)
+    first = draws.factors[::batch_size][np.arange(len(fixed)), fixed]
+    values = first.repeat(batch_size)
+    return fixed, source.hold(draws, fixed.repeat(batch_size), values, rng, test)
 
 
-def stillest_latent(
+def lowest_variance_latent(
     encoding: Encoding,
     draws: np.ndarray,
     variance: np.ndarray,
@@ -299,15 +280,14 @@ def stillest_latent(
         int64 [V], the first of them where several are equal.
     """
     winner = np.empty(len(draws), np.int64)
-    block = max(1, _CODES_PER_BLOCK // (draws.shape[1] * encoding.num_latents))
     scale = np.where(active, variance, 1.0)
-    for start in range(0, len(draws), block):
-        batches = encoding[draws[start : start + block]]
+    for block in blocks(len(draws), draws.shape[1] * encoding.num_latents):
+        batches = encoding[draws[block]]
         with np.errstate(divide="ignore", invalid="ignore"):
             # An active constant latent, only in "verbatim": 0/0, which argmin takes.
             within = _variance(batches, 1, starts) / scale
         within[:, ~active] = np.inf
-        winner[start : start + block] = within.argmin(axis=1)
+        winner[block] = within.argmin(axis=1)
     return winner
 
 

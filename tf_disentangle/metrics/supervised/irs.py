@@ -73,7 +73,7 @@ def irs_score(
     variation, 1 - share of its category in the group ("total variation").
 
     Args:
-        codes: Numbers [N, L]; see `inputs` for what is accepted.
+        codes: Numbers [N, L]; see `samples` for what is accepted.
         factors: Numbers [N, K], labels or quantities.
         diff_quantile: Quantile that stands for the largest deviation, in [0, 1]; the
             paper takes 1.
@@ -87,7 +87,7 @@ def irs_score(
         The score, its matrix, and the best factor of each latent.
 
     Raises:
-        ArgumentError: If the arrays break a rule of `inputs`, every factor has one
+        ArgumentError: If the arrays break a rule of `samples`, every factor has one
             value or no two samples share a bin, or the protocol is unknown.
     """
     samples = check_samples(codes, factors, columns=columns, continuous_factors=True)

@@ -65,7 +65,7 @@ def mig_score(
     is used as it is, without bins ("as is").
 
     Args:
-        codes: Numbers [N, L]; see `inputs` for what is accepted.
+        codes: Numbers [N, L]; see `samples` for what is accepted.
         factors: Labels [N, K].
         num_bins: Bins per continuous latent, at least 1.
         protocol: Key of `ARRAY_PROTOCOLS`. The "verbatim" ones give NaN if a factor
@@ -76,8 +76,16 @@ def mig_score(
         The score, the gap of each factor and the matrix that it was read from.
 
     Raises:
-        ArgumentError: If the arrays break a rule of `inputs`, every factor has one
+        ArgumentError: If the arrays break a rule of `samples`, every factor has one
             value, or the protocol is unknown.
+
+    Example:
+        >>> import numpy as np
+        >>> import tf_disentangle as td
+        >>> factors = np.random.default_rng(0).integers(0, 4, (1000, 2))
+        >>> codes = np.column_stack([factors[:, 1], factors[:, 0]])
+        >>> round(td.metrics.mig_score(codes, factors).score, 2)
+        1.0
     """
     samples = check_samples(codes, factors, columns=columns)
     varied = varied_factors(samples)

@@ -61,7 +61,7 @@ def modularity_score(
     information is never exactly 0, and it scores by chance.
 
     Args:
-        codes: Numbers [N, L]; see `inputs` for what is accepted.
+        codes: Numbers [N, L]; see `samples` for what is accepted.
         factors: Labels [N, K].
         num_bins: Bins per continuous latent, at least 1.
         protocol: Key of `ARRAY_PROTOCOLS`. In the "verbatim" ones a latent without
@@ -73,7 +73,7 @@ def modularity_score(
         The score, that of each latent and the matrix that it was read from.
 
     Raises:
-        ArgumentError: If the arrays break a rule of `inputs`, every factor has one
+        ArgumentError: If the arrays break a rule of `samples`, every factor has one
             value, or the protocol is unknown.
     """
     samples = check_samples(codes, factors, columns=columns)

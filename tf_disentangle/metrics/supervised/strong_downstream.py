@@ -20,21 +20,15 @@ import numpy as np
 from tqdm import tqdm
 
 from tf_disentangle.checks import integer, require
-from tf_disentangle.interfaces import Dataset, Encoder
-from tf_disentangle.metrics.draws import (
-    require_factors,
-    rows_note,
-    sample_factors,
-    scored_factors,
-    with_values,
-)
-from tf_disentangle.metrics.encoding import Encoding, encode_factors
+from tf_disentangle.metrics.encoding import Encoding
 from tf_disentangle.metrics.estimators.predictors import fit_predictor
 from tf_disentangle.metrics.protocol import array_protocol
+from tf_disentangle.metrics.sources import Draws, Source
 from tf_disentangle.metrics.supervised.downstream import solver_of
+from tf_disentangle.metrics.votes import source_of
 
-#: Target, train factors [N, K], test factors [M, K].
-_Part = tuple[int, np.ndarray, np.ndarray]
+#: Target, train draws, test draws.
+_Part = tuple[int, Draws, Draws]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -61,8 +55,10 @@ class StrongDownstreamScore:
 
 
 def strong_downstream_score(
-    dataset: Dataset,
-    encode: Encoder,
+    codes: np.ndarray,
+    factors: np.ndarray,
+    test_codes: np.ndarray | None = None,
+    test_factors: np.ndarray | None = None,
     *,
     seed: int = 0,
     num_train: int = 10_000,
@@ -70,33 +66,28 @@ def strong_downstream_score(
     num_experiments: int = 10,
     predictor: str = "gradient_boosting",
     protocol: str = "dlib",
-    factors: Sequence[str] | None = None,
-    encode_once: bool | None = None,
-    encode_batch_size: int = 256,
     progress: bool | None = None,
 ) -> StrongDownstreamScore:
     """Scores classifiers on combinations of factors that they were not shown.
 
     The study's code ships no sizes for this task; the defaults are those of its other
     tasks. It draws the fixed factors from the global generator, this function from
-    `seed`. As there, a fixed value is put into samples drawn without regard to it: in
-    a set with correlated factors the combinations may not belong to the set. The codes
+    `seed`. On a full grid a fixed value is put, as there, into samples drawn without
+    regard to it; of a table rows are drawn that have it ("fixed=rows"). The codes
     are taken as continuous; `evaluate` and a run refuse it for categorical latents.
 
     Args:
-        dataset: A set with at least two factors of two values or more.
-        encode: Images uint8 [B, H, W, C] to codes [B, L].
-        seed: Of all draws and of the classifiers, in [0, 2^32).
+        codes: Numbers [N, L]; see `samples` for what is accepted.
+        factors: Labels [N, K], at least two factors of two values or more.
+        test_codes: Numbers [M, L] of which test samples are drawn; None holds out a
+            third of the rows, by the seed, and the result's protocol says so.
+        test_factors: Labels [M, K].
+        seed: Seed of all draws and of the classifiers, in [0, 2^32).
         num_train: Train samples, at least 2.
         num_test: Test samples, at least 1.
         num_experiments: Fixed factors and values tried per target, at least 1.
         predictor: As in `downstream_scores`.
         protocol: Key of `ARRAY_PROTOCOLS`.
-        factors: Names of the targets; the others still vary and can be fixed. None is
-            all with more than one value.
-        encode_once: None encodes each distinct image once, unless the set declares
-            "stochastic_images".
-        encode_batch_size: Images per call of `encode`.
         progress: Whether to show a bar on stderr; None shows it on a terminal only.
 
     Returns:
@@ -106,8 +97,6 @@ def strong_downstream_score(
         ArgumentError: If a number breaks its rule, a name is unknown, or the set has
             fewer than two factors of two values or more.
     """
-    require_factors(dataset)
-    rng = np.random.default_rng(integer(seed, "seed", at_least=0))
     for value, name, least in (
         (num_train, "num_train", 2),
         (num_test, "num_test", 1),
@@ -116,29 +105,23 @@ def strong_downstream_score(
         integer(value, name, at_least=least)
     choice = array_protocol(protocol, "", np.zeros(1, bool))
     solver = solver_of(predictor, choice)
-    chosen, note = scored_factors(dataset, factors)
-    targets = [k for k in chosen if dataset.factor_sizes[k] > 1]
-    rule = "name a factor with two values or more"
-    require(targets, "factors", rule, factors)
-    sizes = (num_train, num_test)
-    parts = _draw_parts(dataset, targets, sizes, num_experiments, rng)
-    encoding = encode_factors(
-        dataset,
-        encode,
-        np.concatenate([part for _, *pair in parts for part in pair]),
-        rng=rng,
-        encode_once=encode_once,
-        batch_size=encode_batch_size,
-        progress=progress,
+    source = source_of(
+        codes, factors, test_codes, test_factors, seed=seed, columns=None
     )
+    rng = np.random.default_rng(integer(seed, "seed", at_least=0))
+    targets = source.fixable().tolist()
+    sizes = (num_train, num_test)
+    parts = _draw_parts(source, targets, sizes, num_experiments, rng)
+    draws = Draws.joined([part for _, *pair in parts for part in pair])
+    encoding = source.encode(draws, rng)
     scores = _accuracies(parts, encoding, solver, seed, progress)
-    accuracy = np.full((2, len(dataset.factor_sizes)), np.nan)
+    accuracy = np.full((2, len(source.factor_sizes)), np.nan)
     accuracy[0, targets] = scores[: len(targets)]
     accuracy[1, targets] = scores[len(targets) :].reshape(len(targets), -1).mean(axis=1)
     plain, strong = accuracy[:, targets].mean(axis=1)
     name = f"{choice.name}, predictor={predictor}, num_train={num_train}"
-    name += f", num_test={num_test}, num_experiments={num_experiments}{note}"
-    name += rows_note(dataset)
+    name += f", num_test={num_test}, num_experiments={num_experiments}"
+    name += source.votes_note
     return StrongDownstreamScore(
         score=float(strong),
         accuracy=float(plain),
@@ -150,7 +133,7 @@ def strong_downstream_score(
 
 
 def _draw_parts(
-    dataset: Dataset,
+    source: Source,
     targets: Sequence[int],
     sizes: tuple[int, int],
     num_experiments: int,
@@ -159,17 +142,18 @@ def _draw_parts(
     """Draws what is fitted: once for each target with all combinations, then without.
 
     Args:
-        dataset: A set with known factors.
+        source: What is drawn from.
         targets: Positions of the factors that are predicted.
         sizes: Of the train and of the test samples.
         num_experiments: Fixed factors and values tried per target.
-        rng: Of all draws.
+        rng: Generator of all draws.
     """
-    train, test = (sample_factors(dataset, size, rng) for size in sizes)
+    train = source.sample(sizes[0], rng)
+    test = source.sample(sizes[1], rng, True)
     parts = [(target, train, test) for target in targets]
     for target in targets:
         for _ in range(num_experiments):
-            held_out = hold_out(dataset, train, test, target, rng)
+            held_out = hold_out(source, train, test, target, rng)
             parts.append((target, *held_out))
     return parts
 
@@ -190,50 +174,45 @@ def _accuracies(
     for target, train, test in tqdm(parts, desc="fit", unit="fit", disable=disable):
         middle, stop = start + len(train), start + len(train) + len(test)
         fitted = fit_predictor(
-            solver, encoding[start:middle], train[:, target], seed=seed
+            solver, encoding[start:middle], train.factors[:, target], seed=seed
         )
         predicted = fitted.predict(encoding[middle:stop])
-        scores.append(np.mean(predicted == test[:, target]))
+        scores.append(np.mean(predicted == test.factors[:, target]))
         start = stop
     return np.array(scores)
 
 
 def hold_out(
-    dataset: Dataset,
-    train: np.ndarray,
-    test: np.ndarray,
-    target: int,
-    rng: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray]:
+    source: Source, train: Draws, test: Draws, target: int, rng: np.random.Generator
+) -> tuple[Draws, Draws]:
     """Fixes another factor than `target` in train, and takes that value from test.
 
     Args:
-        dataset: A set with known factors.
-        train: int [N, K]; left as it is.
-        test: int [M, K]; left as it is.
+        source: What the draws are of.
+        train: N draws of the train part; left as they are.
+        test: M draws of the test part; left as they are.
         target: The factor that will be predicted, in [0, K).
         rng: Draws the factor, its value and the test part's values.
 
     Returns:
-        Copies of both with one column changed; rows drawn anew, where the set does not
-        have every combination.
+        Draws with one factor's values changed; rows drawn anew from a table.
 
     Raises:
         ArgumentError: If no other factor has two values or more.
     """
-    factor_sizes = dataset.factor_sizes
-    others = [k for k, size in enumerate(factor_sizes) if size > 1 and k != target]
+    sizes = source.factor_sizes
+    others = [k for k, size in enumerate(sizes) if size > 1 and k != target]
     rule = "have two factors with two values or more"
-    sizes = f"factor_sizes {tuple(factor_sizes)}"
-    require(others, "dataset", rule, sizes)
+    require(others, "data", rule, f"factor_sizes {tuple(sizes)}")
     fixed = rng.choice(others)
-    value = rng.integers(factor_sizes[fixed])
-    other = rng.integers(factor_sizes[fixed] - 1, size=len(test))
-    changed = []
-    for factors, values in (
-        (train, np.full(len(train), value)),
-        (test, other + (other >= value)),
-    ):
-        which = np.full(len(factors), fixed)
-        changed.append(with_values(dataset, factors.copy(), which, values, rng))
-    return changed[0], changed[1]
+    known = source.values_of(fixed)
+    value = known[rng.integers(len(known))]
+    rest = np.setdiff1d(source.values_of(fixed, True), [value])
+    rule = f"have another value than {value} of factor {fixed} in the test part"
+    require(len(rest), "factors", rule, "none")
+    values = rest[rng.integers(len(rest), size=len(test))]
+    held = np.full(len(train), fixed), np.full(len(train), value)
+    return (
+        source.hold(train, *held, rng),
+        source.hold(test, np.full(len(test), fixed), values, rng, True),
+    )

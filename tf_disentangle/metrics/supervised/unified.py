@@ -68,10 +68,10 @@ class UnifiedScores:
 
 
 def unified_scores(
-    train_codes: np.ndarray,
-    train_factors: np.ndarray,
-    test_codes: np.ndarray,
-    test_factors: np.ndarray,
+    codes: np.ndarray,
+    factors: np.ndarray,
+    test_codes: np.ndarray | None = None,
+    test_factors: np.ndarray | None = None,
     *,
     seed: int = 0,
     protocol: str = "dlib",
@@ -79,29 +79,32 @@ def unified_scores(
 ) -> UnifiedScores:
     """Computes the three matrices and aggregates each in every way.
 
-    A factor with one value in the train part is left out. Conventions, defaults and
-    errors are those of `dci_score`, `mig_score` and `sap_score`, whose own values stand
-    in the table.
+    A factor with one value in the train part is left out. With one latent the second
+    one of the gaps knows nothing, as in MIG and SAP, and completeness is 1.
+    Conventions, defaults and errors are those of `dci_score`, `mig_score` and
+    `sap_score`, whose own values stand in the table.
 
     Args:
-        train_codes: Numbers [N, L], L at least 2; see `inputs` for what is accepted.
-        train_factors: Labels [N, K].
-        test_codes: Numbers [M, L].
+        codes: Numbers [N, L]; see `samples` for what is accepted.
+        factors: Labels [N, K].
+        test_codes: Numbers [M, L]; None holds out a third of the rows, by the seed, and
+            the result's protocol says so.
         test_factors: Labels [M, K].
-        seed: Of the boosted trees, in [0, 2^32).
+        seed: Seed of the boosted trees and of the split, in [0, 2^32).
         protocol: Key of `ARRAY_PROTOCOLS`.
         columns: What the L columns hold; None takes all as continuous.
 
     Raises:
-        ArgumentError: If the arrays break a rule of `inputs`, L = 1, or the protocol is
+        ArgumentError: If the arrays break a rule of `samples`, or the protocol is
             unknown.
     """
-    parts = (train_codes, train_factors, test_codes, test_factors)
-    train, _ = check_split(*parts, columns=columns)
+    parts = (codes, factors, test_codes, test_factors)
+    train, test, note = check_split(*parts, seed=seed, columns=columns)
+    parts = (train.codes, train.factors, test.codes, test.factors)
     varied = varied_factors(train)
     options = {"protocol": protocol, "columns": columns}
     dci = dci_score(*parts, seed=seed, **options)
-    mig = mig_score(train_codes, train_factors, **options)
+    mig = mig_score(*parts[:2], **options)
     sap = sap_score(*parts, **options)
     matrices = {
         "importance": dci.importance[:, varied],
@@ -114,7 +117,7 @@ def unified_scores(
         score=scores["importance"]["disentanglement"],
         **scores,
         matrices=matrices,
-        protocol=dci.protocol,
+        protocol=dci.protocol + note,
     )
 
 
@@ -122,20 +125,18 @@ def aggregate(matrix: np.ndarray, entropies: np.ndarray) -> dict[str, float]:
     """Reads every aggregator's number from a matrix.
 
     Args:
-        matrix: float [L, K], at least 0, L at least 2: how much latent d has to do with
-            factor k.
+        matrix: float [L, K], at least 0: how much latent d has to do with factor k.
         entropies: float [K], entropy of each factor, nats, above 0.
 
     Returns:
         By name, each higher is better: "disentanglement" and "completeness" (DCI),
         "mig", "sap", "modularity" (mean over latents with a row that is not 0),
         "precision_area" and "max_precision" of `precision_curve`.
-
-    Raises:
-        ArgumentError: If L = 1.
     """
     matrix = np.asarray(matrix, np.float64)
-    gaps = top_two_gap(matrix)
+    gaps = matrix[0]
+    if len(matrix) > 1:
+        gaps = top_two_gap(matrix)
     modularity = modularity_of_latents(matrix)
     known = ~np.isnan(modularity)
     thresholds, groups = precision_curve(matrix)

@@ -22,6 +22,7 @@ from scipy.special import logsumexp
 from tqdm import tqdm
 
 from tf_disentangle.checks import integer, require
+from tf_disentangle.interfaces import Dataset, PosteriorEncoder
 from tf_disentangle.metrics.samples import check_codes
 
 # Pairs of a draw and a component that are held at once; bounds the memory.
@@ -106,6 +107,48 @@ def aggregate_posterior_scores(
             for name, values in draws.items()
         },
         protocol=f"mixture of {count}, {num_samples} draws",
+    )
+
+
+def aggregate_posterior(
+    data: Dataset,
+    encoder: PosteriorEncoder,
+    *,
+    seed: int = 0,
+    num_images: int = 10_000,
+    num_samples: int = 2_000,
+    encode_batch_size: int = 250,
+    progress: bool | None = None,
+) -> AggregatePosteriorScores:
+    """Scores q(z) over training images, drawn without replacement.
+
+    Args:
+        data: Where the images come from.
+        encoder: An encoder that knows its posterior, a diagonal Gaussian with
+            p(z) = N(0, I), such as `models.encoder.ModelEncoder(model)`.
+        seed: Seed of the images and of the draws of z, at least 0.
+        num_images: N, at least 2; all are taken where there are fewer.
+        num_samples: As in `aggregate_posterior_scores`.
+        encode_batch_size: Images per call of the encoder.
+        progress: As in `aggregate_posterior_scores`.
+
+    Raises:
+        ArgumentError: If posteriors or prior are others.
+    """
+    rng = np.random.default_rng(integer(seed, "seed", at_least=0))
+    integer(num_images, "num_images", at_least=2)
+    count = min(num_images, len(data))
+    rows, images = np.sort(rng.choice(len(data), count, replace=False)), data.images()
+    starts = range(
+        0, count, integer(encode_batch_size, "encode_batch_size", at_least=1)
+    )
+    parts = [
+        encoder.gaussian_moments(images[rows[i : i + encode_batch_size]])
+        for i in starts
+    ]
+    means, deviations = map(np.concatenate, zip(*parts, strict=True))
+    return aggregate_posterior_scores(
+        means, deviations, seed=seed, num_samples=num_samples, progress=progress
     )
 
 

@@ -62,7 +62,7 @@ def hoyer_sparsity(
     categorical column is left out, since its numbers are names ("left out").
 
     Args:
-        codes: Numbers [N, L], N at least 2, such as the posterior means; see `inputs`
+        codes: Numbers [N, L], N at least 2, such as the posterior means; see `samples`
             for what is accepted.
         normalise: Whether to divide each latent by its standard deviation.
         columns: What the L columns hold; None takes all as continuous.

@@ -1,0 +1,78 @@
+"""`tf_disentangle doctor`: what is here, and what to do about it."""
+
+import os
+
+import pytest
+
+from tf_disentangle.cli import doctor
+from tf_disentangle.cli.main import main
+
+
+def text_of(lines):
+    return "\n".join(f"{label}: {text}" for label, text in lines)
+
+
+def test_it_shows_versions_devices_and_the_cache(capsys):
+    assert main(["doctor"]) == 0
+    text = capsys.readouterr().out
+    for words in ("tensorflow ", "keras ", "Processor", "GPU", "Threads", "Gin files"):
+        assert words in text
+    assert os.environ["TF_DISENTANGLE_CACHE"] in text
+
+
+@pytest.mark.parametrize(
+    ("known", "words"),
+    [
+        ({"avx", "avx2"}, ["Processor: AVX, AVX2\n", "no units: keep"]),
+        ({"avx", "avx2", "avx512f"}, ["AVX-512", "no units: keep"]),
+        ({"avx", "avx512f", "amx_bf16"}, ["bfloat16: amx_bf16: ", "is quick"]),
+        ({"asimd", "bf16"}, ["Processor: NEON", "bfloat16: bf16: "]),
+        ({"sse"}, ["TensorFlow needs AVX"]),
+        (None, ["not known on this system"]),
+    ],
+)
+def test_the_processor_decides_about_bfloat16(known, words):
+    text = text_of(doctor.processor(known))
+    assert [word for word in words if word not in text] == []
+
+
+def test_instruction_sets_are_read_from_linuxs_list(tmp_path):
+    file = tmp_path / "cpuinfo"
+    file.write_text("processor : 0\nflags\t\t: fpu avx avx2\nbugs : none\n")
+    assert doctor.cpu_flags(str(file)) == {"fpu", "avx", "avx2"}
+    assert doctor.cpu_flags(str(tmp_path / "nothing")) is None
+
+
+@pytest.mark.parametrize(
+    ("chosen", "advised"), [("", False), ("1", True), ("8", False), ("1,2", False)]
+)
+def test_few_threads_are_told(chosen, advised):
+    text = text_of(doctor.threads(8, chosen))
+    assert ("unset OMP_NUM_THREADS" in text) == advised
+
+
+def test_without_a_gpu_it_says_how_to_get_one():
+    assert "pip install '.[gpu]'" in text_of(doctor.gpus([]))
+    assert text_of(doctor.gpus(["/physical_device:GPU:0"])).startswith("GPU: /phys")
+
+
+def test_a_package_that_is_missing_is_told():
+    lines = doctor.packages({"keras": "3.15", "h5py": None, "tf_disentangle": None})
+    assert text_of(lines).splitlines() == [
+        "keras: 3.15",
+        "h5py: not installed: pip install .",
+        "tf_disentangle: a source checkout",
+    ]
+
+
+def test_a_cache_that_is_full_or_closed_is_told(tmp_path, monkeypatch):
+    (tmp_path / "data").write_bytes(bytes(20_000_000))
+    folder = tmp_path / "not" / "there"
+    assert "0.00 GB used" in text_of(doctor.cache(folder))
+    assert "0.02 GB used" in text_of(doctor.cache(tmp_path))
+    monkeypatch.setattr(
+        doctor.shutil, "disk_usage", lambda p: type("Usage", (), {"free": 1e9})
+    )
+    assert "1 GB free\n: little room" in text_of(doctor.cache(tmp_path))
+    monkeypatch.setattr(doctor.os, "access", lambda *a: False)
+    assert "not writable: set TF_DISENTANGLE_CACHE" in text_of(doctor.cache(folder))

@@ -1,0 +1,147 @@
+"""`tf_disentangle list`: what can be named, and what can be bound to it."""
+
+import inspect
+import re
+
+import pytest
+
+from tf_disentangle import checks, configuration, registry
+from tf_disentangle.cli import list as command
+from tf_disentangle.cli.main import main
+
+
+@pytest.fixture
+def shown(capsys):
+    """shown(*options) -> what `list` prints."""
+
+    def run(*options):
+        code = main(["list", *options])
+        out, err = capsys.readouterr()
+        assert code == 0, err
+        return out
+
+    return run
+
+
+def test_everything_is_listed_under_its_kind(shown):
+    text = shown()
+    for kind, table in registry.PARTS.items():
+        block = re.search(rf"^{re.escape(kind)}\n((?:  .*\n)+)", text, re.M | re.I)[1]
+        assert sorted(re.findall(r"^  (\w+)", block, re.M)) == sorted(table)
+    assert "  chyvae.gin               CHyVAE on CorrelatedEllipses" in text
+
+
+@pytest.mark.parametrize("name", ["priors", "data_sets", "Data sets", "kl-terms"])
+def test_a_kind_is_listed_alone(name, shown):
+    text = shown(name)
+    assert text.lower().startswith(re.sub("[_-]", " ", name).lower())
+    assert "beta_vae " not in text
+
+
+def test_a_part_shows_what_it_is_how_to_write_it_and_what_it_takes(shown):
+    text = shown("beta_tcvae")
+    assert text.startswith("beta_tcvae (objectives)\n")
+    assert inspect.getdoc(registry.names()["beta_tcvae"]).splitlines()[0] in text
+    assert "build_vae.objective = @beta_tcvae()" in text
+    assert re.search(r"^  beta +\(required\)|^  beta +=", text, re.M)
+    assert re.search(r"^  estimator +=.*'", text, re.M)
+
+
+def test_what_the_library_sets_stands_apart(shown):
+    text = shown("conv_encoder")
+    assert re.search(r"^  width +", text, re.M)
+    assert not re.search(r"^  (seed|image_shape) ", text, re.M)
+    assert "Set by the library: image_shape, num_outputs, " in text
+
+
+def test_a_keras_class_shows_the_parameters_of_its_bases(shown):
+    text = shown("Adam")
+    assert re.search(r"^  beta_1 += 0.9", text, re.M)
+    assert re.search(r"^  global_clipnorm += None", text, re.M)
+
+
+def test_a_metric_is_known_by_its_short_name(shown):
+    text = shown("mig")
+    assert text.startswith("mig_score (metrics)")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("beta_tcvea", "Did you mean beta_tcvae"), ("qwertyuiop", "list shows them")],
+)
+def test_an_unknown_name_is_answered_with_the_nearest(name, words, capsys):
+    assert main(["list", name]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_the_parts_of_a_users_module_are_listed(shown, tmp_path, monkeypatch):
+    (tmp_path / "my_listed_parts.py").write_text(
+        "import gin\n\n@gin.register\ndef my_listed_score(dataset, encode, depth=3):\n"
+        "    'Scores by my own lights.'\n"
+    )
+    (tmp_path / "mine.gin").write_text("import my_listed_parts\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    file = f"--gin_file={tmp_path / 'mine.gin'}"
+    assert re.search(r"  my_listed_score +Scores by my own lights.", shown(file))
+    assert re.search(r"^  depth +  = 3", shown("my_listed_score", file), re.M)
+
+
+@pytest.mark.parametrize("kind", command.USE)
+def test_the_line_for_a_gin_file_is_one(kind):
+    """It names parts and parameters that there are; the values may be missing."""
+    for name in registry.PARTS[kind]:
+        configuration.parse([], [command.USE[kind].format(name)])
+
+
+def test_every_kind_with_parameters_to_set_says_how_it_is_written():
+    assert set(registry.PARTS) - set(command.USE) == {"runs"}
+    assert set(registry.GIVEN) <= set(registry.PARTS)
+
+
+def test_every_part_can_be_described():
+    for kind, table in registry.PARTS.items():
+        for name, part in table.items():
+            text = command.description(name, kind, part)
+            assert text.startswith(f"{name} ({kind})\n\n  "), name
+            assert max(map(len, text.splitlines())) <= 110, name
+
+
+def test_every_parameter_of_ours_is_described():
+    silent = [
+        f"{name}.{parameter}"
+        for kind, table in registry.PARTS.items()
+        if kind not in registry.KERAS
+        for name, part in table.items()
+        for parameter in configuration.parameters(part)
+        if parameter not in registry.GIVEN.get(kind, ())
+        and not command.arguments_of(part).get(parameter)
+    ]
+    assert silent == []
+
+
+def test_a_docstring_gives_the_first_sentence_of_each_argument():
+    def function(one, two):
+        """Does it.
+
+        Args:
+            one: The first, e.g. 3,
+                over two lines. And more.
+            two (int): Counts.
+
+        Returns:
+            three: Not an argument.
+        """
+
+    assert command.arguments_of(function) == {
+        "one": "The first, e.g. 3, over two lines.",
+        "two": "Counts.",
+    }
+
+
+def test_names_are_unique():
+    names = [name for table in registry.PARTS.values() for name in table]
+    assert len(names) == len(set(names))
+    assert registry.kind_of("elbo") == "objectives"
+    assert registry.kind_of("nothing") == ""
+    with pytest.raises(checks.ArgumentError):
+        configuration.parse([], ["nothing.beta = 3"])

@@ -1,0 +1,87 @@
+"""The names that gin files can use: of parts, and of their parameters."""
+
+from __future__ import annotations
+
+import collections
+import inspect
+from typing import Any
+
+import gin
+
+from tf_disentangle import checks
+from tf_disentangle.configuration.locations import Origin
+
+
+def ambiguous() -> set[str]:
+    """Returns the short names that more than one function has."""
+    count = collections.Counter(item.name for _, item in gin.config._REGISTRY.items())
+    return {name for name, times in count.items() if times > 1}
+
+
+def find(selector: str, where: Origin) -> Any:
+    """Returns what gin files call `selector`."""
+    try:
+        found = gin.config._parse_context().get_configurable(selector)
+    except KeyError:
+        several = sorted(gin.config._REGISTRY.matching_selectors(selector))
+        message = checks.message(
+            "a name", f"be one of {' or '.join(several)} in full", selector
+        )
+        raise checks.ArgumentError(f"{where}: {message}") from None
+    except (NameError, AttributeError, ValueError) as error:
+        # Under dynamic_registration: a module or a name in it is missing or taken.
+        said = str(error).splitlines()[0]
+        raise checks.ArgumentError(f"{where}: {said}") from error
+    if found is None:
+        rule = "be one that gin knows (tf_disentangle list)"
+        remedy = checks.nearest(selector.rsplit(".", 1)[-1], known())
+        remedy = remedy if remedy.startswith("Did") else ""
+        message = checks.message("a name", rule, selector, remedy)
+        raise checks.ArgumentError(f"{where}: {message}")
+    return found
+
+
+def known() -> list[str]:
+    """Returns the short names that gin files can use."""
+    items = (item for _, item in gin.config._REGISTRY.items())
+    return sorted({item.name for item in items if item.module != "gin"})
+
+
+def parameters(part: Any) -> dict[str, inspect.Parameter]:
+    """Returns the parameters of a function or class by name.
+
+    Those of a class with **kwargs are its own and those of the classes that it extends,
+    but for a class of Keras that a part of ours or of a user's extends.
+    """
+    functions = [inspect.unwrap(part)]
+    if isinstance(part, type):
+        own = part.__module__.partition(".")[0]
+        functions = [
+            vars(base)["__init__"]
+            for base in part.__mro__[:-1]
+            if "__init__" in vars(base)
+            and (own == "keras" or not base.__module__.startswith("keras."))
+        ]
+    found: dict[str, inspect.Parameter] = {}
+    for function in functions:
+        signature = inspect.signature(function).parameters
+        variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        for name, parameter in signature.items():
+            if name != "self" and parameter.kind not in variable:
+                found.setdefault(name, parameter)
+        if all(p.kind is not variable[1] for p in signature.values()):
+            break
+    return found
+
+
+def check_parameter(
+    configurable: Any, selector: str, parameter: str, where: Origin
+) -> None:
+    """Refuses a parameter that a function does not have, with the nearest names."""
+    if gin.config._might_have_parameter(configurable.wrapper, parameter):
+        return
+    nearest = checks.nearest(parameter, parameters(configurable.wrapped))
+    message = checks.message(
+        f"{selector}.{parameter}", f"name a parameter of {selector}", parameter, nearest
+    )
+    raise checks.ArgumentError(f"{where}: {message}")

@@ -1,0 +1,226 @@
+"""Floor and ceiling of a score, under the same protocol, seed and data.
+
+A bare number says nothing: a FactorVAE score of 0.68 is what black images score, and a
+perfect code has SAP 0.27. So each score can be shown between
+
+    noise      codes that are noise, independent of the image
+    untrained  networks of the same architecture before their first step
+    ceiling    the factors themselves, one latent each
+
+The floor is the greater part of the two first: whichever is nearer to the ceiling.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+import os
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tf_disentangle import configs, files
+from tf_disentangle.interfaces import CodeColumn, Dataset, Encoder
+from tf_disentangle.metrics.calls import Call, columns_for
+from tf_disentangle.metrics.labels import relabelled, with_labels
+from tf_disentangle.metrics.metric import Input
+from tf_disentangle.metrics.sources import FactorEncoder
+
+
+@dataclasses.dataclass(frozen=True)
+class Bounds:
+    """Scores beside which a score is to be read; NaN where there is none.
+
+    Attributes:
+        noise: Score of codes that are noise.
+        untrained: Mean score of untrained networks.
+        ceiling: Score of the factors as codes.
+    """
+
+    noise: float = math.nan
+    untrained: float = math.nan
+    ceiling: float = math.nan
+
+    @property
+    def floor(self) -> float:
+        """Noise or untrained networks, whichever is nearer to the ceiling."""
+        known = [v for v in (self.noise, self.untrained) if math.isfinite(v)]
+        if not known:
+            return math.nan
+        return min(known, key=lambda value: abs(self.ceiling - value))
+
+    def place(self, score: float) -> float:
+        """Returns where a score lies: 0 at the floor, 1 at the ceiling.
+
+        NaN where floor and ceiling are no further apart than 0.001, as for scores of
+        independence, in which noise is perfect.
+        """
+        room = self.ceiling - self.floor
+        if not math.isfinite(room) or abs(room) < 1e-3:
+            return math.nan
+        return (score - self.floor) / room
+
+    @staticmethod
+    def mean(several: Sequence[Bounds | None]) -> Bounds | None:
+        """Returns the mean over seeds; None if a seed has none."""
+        if not several or any(bounds is None for bounds in several):
+            return None
+        values = np.array([dataclasses.astuple(bounds) for bounds in several])
+        return Bounds(*values.mean(axis=0).tolist())
+
+
+class Noise(FactorEncoder):
+    """Codes that know nothing: standard normal, anew for each draw.
+
+    Args:
+        num_latents: L, at least 1.
+    """
+
+    def __init__(self, num_latents: int) -> None:
+        self.num_latents = num_latents
+
+    def codes(self, factors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Draws codes, float32 [n, L]."""
+        return rng.standard_normal((len(factors), self.num_latents), np.float32)
+
+
+class FactorCodes(FactorEncoder):
+    """Codes that are the factors: one latent each, with a variance near 1."""
+
+    def __init__(self, factor_sizes: Sequence[int]) -> None:
+        self.sizes = np.asarray(factor_sizes)
+
+    def codes(self, factors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Returns the factors, standardised as if uniform, float32 [n, K]."""
+        del rng
+        return standardised(factors, self.sizes)
+
+
+def standardised(factors: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Labels [n, K] of K sizes with mean 0 and variance 1 if uniform, float32."""
+    deviation = np.sqrt(np.maximum(sizes**2 - 1, 1) / 12)
+    return ((factors - (sizes - 1) / 2) / deviation).astype(np.float32)
+
+
+class BoundsOfData:
+    """Floor and ceiling of metrics of one data set; called once for each metric."""
+
+    def __init__(
+        self,
+        data: Dataset,
+        encoder: Encoder,
+        floor_encoders: Sequence[Encoder] = (),
+        architecture: str = "",
+        cache: str | os.PathLike | None = None,
+        columns: Sequence[CodeColumn] | None = None,
+    ) -> None:
+        """Keeps the arguments.
+
+        Args:
+            data: With known factors.
+            encoder: Tells the number of latents.
+            floor_encoders: Encoders of untrained networks.
+            architecture: Names them; without it their scores are not kept.
+            cache: Folder in which scores are kept; None keeps none.
+            columns: What the columns of the codes hold.
+        """
+        self.data, self.floor_encoders = data, tuple(floor_encoders)
+        self.architecture, self.columns = architecture, columns
+        self.num_latents = len(columns) if columns else 0
+        if not self.num_latents:
+            self.num_latents = int(np.shape(encoder(data.images()[:2]))[1])
+        self.folder = None if cache is None else pathlib.Path(cache) / "bounds"
+        try:
+            self.data_id = json.dumps(configs.serialize(data), sort_keys=True)
+        except configs.CannotRebuildError:
+            self.folder, self.data_id = None, ""
+
+    def __call__(
+        self, call: Call, seed: int | None, options: dict[str, Any]
+    ) -> Bounds | None:
+        """Returns the bounds of one metric; None for one that has none."""
+        is_ours = call.metric is not None and call.metric.input is not Input.ENCODER
+        if not is_ours or not self.data.factor_names:
+            return None
+        values = dict(options)
+        if seed is not None:
+            values["seed"] = seed
+        untrained = [
+            self._score(call, encoder, values, f"untrained {i} {self.architecture}")
+            for i, encoder in enumerate(self.floor_encoders)
+        ]
+        noise = f"noise {self.num_latents}"
+        ceiling = FactorCodes(self.data.factor_sizes)
+        return Bounds(
+            noise=self._score(call, Noise(self.num_latents), values, noise),
+            untrained=float(np.mean(untrained)) if untrained else math.nan,
+            ceiling=self._score(call, ceiling, values, "factors"),
+        )
+
+    def _score(
+        self, call: Call, encoder: Encoder, values: dict[str, Any], what: str
+    ) -> float:
+        """Returns a score, from the cache if it is there; NaN if it is refused."""
+        passed = {
+            k: v for k, v in {**call.options, **values}.items() if k != "progress"
+        }
+        is_named = isinstance(encoder, FactorEncoder) or bool(self.architecture)
+        path = None
+        if self.folder is not None and is_named:
+            key = {"data": self.data_id, "metric": call.name, "of": what}
+            key["options"] = repr(sorted(passed.items()))
+            text = json.dumps(key, sort_keys=True)
+            digest = hashlib.sha256(text.encode()).hexdigest()[:32]
+            path = self.folder / f"{call.name}-{digest}.json"
+            if path.exists():
+                return _number(json.loads(path.read_text("utf-8"))["score"])
+        columns = None if isinstance(encoder, FactorEncoder) else self.columns
+        try:
+            result = call.function(
+                self.data, encoder, **values, **columns_for(call, columns)
+            )
+        except ValueError:
+            return math.nan
+        score = float(result.score)
+        if path is not None:
+            kept = score if math.isfinite(score) else None
+            files.write_json(path, {**key, "score": kept})
+        return score
+
+
+def bounds_of_arrays(
+    scores: Callable[..., Any], codes: Any, tables: Sequence[Any], test_codes: Any
+) -> Bounds:
+    """Returns the floor of noise and the ceiling of a metric of arrays.
+
+    Args:
+        scores: Function (codes=, test=) -> result.
+        codes: [N, L].
+        tables: Factors [N, K], and those of the test part or None.
+        test_codes: [M, L], or None.
+    """
+    rng = np.random.default_rng(0)
+    given = [table for table in tables if table is not None]
+    names = ["factors", "test_factors"][: len(given)]
+    labels = [np.asarray(table) for table in with_labels(given, names)]
+    joined = np.stack([relabelled(c)[0] for c in np.concatenate(labels).T], axis=1)
+    perfect = standardised(joined, joined.max(axis=0) + 1)
+    count, width = np.shape(codes)
+    noise = rng.standard_normal((len(perfect), width), np.float32)
+
+    def score(replaced: np.ndarray) -> float:
+        test = None if test_codes is None else replaced[count:]
+        try:
+            return float(scores(codes=replaced[:count], test=test).score)
+        except ValueError:
+            return math.nan
+
+    return Bounds(noise=score(noise), ceiling=score(perfect))
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)

@@ -1,0 +1,152 @@
+"""How metrics are asked for: by name, by function, with options bound."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from tf_disentangle.checks import ArgumentTypeError, message, require
+from tf_disentangle.interfaces import CodeColumn, Dataset
+from tf_disentangle.metrics.metric import (
+    METRICS,
+    DryRun,
+    Input,
+    Metric,
+    Reached,
+    named,
+)
+from tf_disentangle.metrics.results import display_name
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Call:
+    """One metric as somebody asked for it.
+
+    Attributes:
+        name: Under which its result stands.
+        function: Function (data, encoder, *, ...).
+        metric: The metric that it is; None for a user's own function of a data set.
+        options: What is bound to it already.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    metric: Metric | None
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def takes(self, option: str) -> bool:
+        """Whether it has a parameter of that name."""
+        return option in inspect.signature(self.function).parameters
+
+
+def calls_of(metrics: Any) -> list[Call]:
+    """Returns what is to be called, from names, functions, metrics, or a mapping.
+
+    Args:
+        metrics: One of these, a sequence of them, or a mapping from names of the
+            caller's own to them. A name is that of `METRICS`; a function is one of
+            arrays that `METRICS` has, what gin or `functools.partial` makes of a
+            metric, or a function of one's own (data, encoder, ...) -> result.
+
+    Raises:
+        ArgumentError: For an unknown name.
+        ArgumentTypeError: For anything else.
+    """
+    if isinstance(metrics, str | Metric) or callable(metrics):
+        metrics = [metrics]
+    if isinstance(metrics, Mapping):
+        calls = [
+            dataclasses.replace(_call_of(metric), name=name)
+            for name, metric in metrics.items()
+        ]
+    else:
+        calls = [_call_of(metric) for metric in metrics]
+    seen: dict[str, int] = {}
+    for i, call in enumerate(calls):
+        seen[call.name] = seen.get(call.name, 0) + 1
+        if seen[call.name] > 1:  # The same metric under two protocols.
+            protocol = call.options.get("protocol", seen[call.name])
+            calls[i] = dataclasses.replace(call, name=f"{call.name} ({protocol})")
+    return calls
+
+
+def _call_of(metric: Any) -> Call:
+    if isinstance(metric, str):
+        metric = METRICS[named(metric)]
+    if isinstance(metric, functools.partial):
+        call = _call_of(metric.func)
+        bound = functools.partial(call.function, *metric.args, **metric.keywords)
+        options = {**call.options, **metric.keywords}
+        return dataclasses.replace(call, function=bound, options=options)
+    if isinstance(metric, Metric):
+        return Call(metric.name, metric.on_data, metric)
+    if hasattr(metric, "metric"):  # `on_data`, also inside a wrapper of gin's.
+        return Call(metric.metric.name, metric, metric.metric)
+    for known in METRICS.values():
+        if metric is known.function:
+            return Call(known.name, known.on_data, known)
+    if callable(metric) and not isinstance(metric, type):
+        return Call(display_name(metric.__name__), metric, None)
+    rule = "be names of metrics, or functions"
+    raise ArgumentTypeError(message("metrics", rule, metric))
+
+
+def check_arguments(
+    metric: Any, data: Dataset, columns: Sequence[CodeColumn] | None = None
+) -> None:
+    """Checks a metric's arguments before any image is encoded.
+
+    A training checks its metrics so before the first step: a misspelt protocol, a
+    factor that the set does not have or too few latents are errors then, and not after
+    the last step.
+
+    Args:
+        metric: As in `calls_of`.
+        data: What it will be called with.
+        columns: What the columns of the codes will hold.
+
+    Raises:
+        Whatever the metric raises for its arguments.
+    """
+    for call in calls_of(metric):
+        options = columns_for(call, columns)
+        protocol = str(_bound(call.function).get("protocol", ""))
+        if call.metric and columns is not None and "verbatim" in protocol:
+            least = call.metric.verbatim_latents
+            rule = f"have at least {least} latents for {call.name} by {protocol!r}"
+            require(len(columns) >= least, "columns", rule, len(columns))
+        if call.metric and call.metric.input is Input.ENCODER:
+            continue  # What it needs is the encoder's to say.
+        try:
+            call.function(data, DryRun(), **options)
+        except Reached:
+            continue
+
+
+def columns_for(call: Call, columns: Sequence[CodeColumn] | None) -> dict[str, Any]:
+    """Returns {"columns": columns} for a metric that asks for it, else {}.
+
+    Raises:
+        ArgumentError: If a metric that does not ask would take a categorical column,
+            whose values have no order, for a quantity.
+    """
+    if columns is None:
+        return {}
+    if call.takes("columns"):
+        return {"columns": columns}
+    categorical = [column.name for column in columns if column.kind == "categorical"]
+    is_blind = call.metric is None or call.metric.input is not Input.ENCODER
+    remedy = "Leave the metric out; a metric of your own may take `columns`."
+    rule = "take `columns` where latents are categorical, for these have no order"
+    good = not (categorical and is_blind)
+    require(good, call.name, rule, ", ".join(categorical), remedy)
+    return {}
+
+
+def _bound(function: Callable[..., Any]) -> dict[str, Any]:
+    """The options of a function with their values: defaults and what is bound."""
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name: p.default for p in parameters if p.default is not p.empty}

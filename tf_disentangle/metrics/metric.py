@@ -1,0 +1,323 @@
+"""What a metric is, where it is found by name, and how it is called on a data set.
+
+A metric is a function of arrays with its `Input`, which says what it takes:
+
+    Input.CODES              f(codes)
+    Input.CODES_AND_FACTORS  f(codes, factors)
+    Input.SPLIT              f(codes, factors, test_codes, test_factors); without a
+                             test part it splits the rows by its seed
+    Input.VOTES              the same; it draws batches of the rows by itself
+    Input.ENCODER            f(data, encoder), a `PosteriorEncoder`; no arrays
+
+`Metric(function, input)` has two forms: calling it is calling the function of arrays,
+and `metric.on_data(data, encoder, ...)` draws the samples from a data set, encodes each
+distinct image once and calls the function with them. Draws are functions of the seed
+alone, so that metrics of one seed and one size see the same images.
+
+For gin: `on_data` is a plain function whose name is that of the function of arrays
+("mig_score") and whose signature has the options of both. Register it under that name:
+
+    for metric in METRICS.values():
+        gin.external_configurable(metric.on_data, metric.function.__name__)
+
+What gin makes of it (`@mig_score`) is accepted wherever a metric is, and so is a name:
+replace a name that a gin file has by `functools.partial(metric.on_data, **bindings)`
+with the bindings of the function of that name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tf_disentangle.checks import (
+    ArgumentError,
+    ArgumentTypeError,
+    integer,
+    message,
+    nearest,
+    one_of,
+    require,
+)
+from tf_disentangle.interfaces import (
+    Dataset,
+    Encoder,
+    PosteriorEncoder,
+)
+from tf_disentangle.metrics.drawing import codes_of_images, source_of_data
+from tf_disentangle.metrics.encoding import EncodedFactors
+from tf_disentangle.metrics.estimators.predictors import PREDICTORS
+from tf_disentangle.metrics.protocol import (
+    ARRAY_PROTOCOLS,
+    ArrayProtocol,
+    named_protocol,
+)
+from tf_disentangle.metrics.results import display_name
+from tf_disentangle.metrics.sources import Draws, GridSource
+
+#: Sizes of the draws in the study of Locatello et al. (2019).
+NUM_TRAIN, NUM_TEST = 10_000, 5_000
+
+
+class Input(enum.Enum):
+    """What a metric takes."""
+
+    CODES = "codes"
+    CODES_AND_FACTORS = "codes and factors"
+    SPLIT = "codes and factors, in a train and a test part"
+    VOTES = "codes and factors, of which it draws batches"
+    ENCODER = "a data set and an encoder that knows its posterior"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Metric:
+    """A metric: a function, and what it takes.
+
+    Attributes:
+        function: The function of arrays, its options keyword-only; for
+            `Input.ENCODER` that of (data, encoder, ...).
+        input: What its positional arguments are.
+        verbatim_latents: The least number of latents under a "verbatim" protocol.
+        seed_splits_only: Whether its seed decides nothing where a test part is given.
+    """
+
+    function: Callable[..., Any]
+    input: Input
+    verbatim_latents: int = 1
+    seed_splits_only: bool = False
+
+    def __call__(self, *arrays: Any, **options: Any) -> Any:
+        """Calls the function."""
+        return self.function(*arrays, **options)
+
+    @property
+    def name(self) -> str:
+        """The short name, "mig" for `mig_score`."""
+        return display_name(self.function.__name__)
+
+    @property
+    def options(self) -> dict[str, inspect.Parameter]:
+        """The options of the function, by name."""
+        parameters = inspect.signature(self.function).parameters.values()
+        return {p.name: p for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+    @functools.cached_property
+    def on_data(self) -> Callable[..., Any]:
+        """The function (data, encoder, *, ...) that draws the arrays and calls it."""
+        function, signature = self.function, _signature(self)
+
+        def on_data(*args: Any, **options: Any) -> Any:
+            _require_both(function.__name__, signature, args, options)
+            bound = signature.bind(*args, **options)
+            bound.apply_defaults()
+            values = dict(bound.arguments)
+            _require_data(values["data"], self)
+            _check_choices(self, {name: values[name] for name in self.options})
+            return _call(self, values)
+
+        # Not functools.wraps: gin would look through `__wrapped__` for the parameters.
+        on_data.__name__ = on_data.__qualname__ = function.__name__
+        on_data.__doc__ = f"{inspect.getdoc(function)}\n\n{inspect.getdoc(_drawing)}"
+        on_data.__signature__ = signature
+        on_data.metric = self  # It survives gin's and functools' wrappers.
+        return on_data
+
+
+#: Every metric of the library by its short name; `tf_disentangle.metrics` fills it. A
+#: metric of your own is known by name everywhere once it is in the table.
+METRICS: dict[str, Metric] = {}
+
+
+def named(name: str, table: Mapping[str, Any] | None = None) -> str:
+    """Returns the short name under which a table knows a metric: "mig_score" is "mig".
+
+    Args:
+        name: "mig" or "mig_score".
+        table: By short name; `METRICS` if None.
+
+    Raises:
+        ArgumentError: If there is no such metric, with the nearest names.
+    """
+    table = METRICS if table is None else table
+    for form in (name, display_name(name)):
+        if form in table:
+            return form
+    rule = "name known metrics"
+    raise ArgumentError(message("metrics", rule, name, nearest(name, table)))
+
+
+class Reached(Exception):
+    """A metric came as far as its first image."""
+
+
+class DryRun(PosteriorEncoder):
+    """An encoder at whose first use `check_arguments` ends."""
+
+    def __call__(self, images: Any) -> Any:
+        """Ends the dry run."""
+        raise Reached
+
+    parameters = draw = gaussian_moments = log_evidence = __call__
+
+
+class _DrySource(GridSource):
+    """A source at whose first draw `check_arguments` ends."""
+
+    def sample(self, *args: Any, **options: Any) -> Draws:
+        """Ends the dry run."""
+        raise Reached
+
+
+def _drawing(
+    data: Dataset,
+    encoder: Encoder,
+    *,
+    seed: int = 0,
+    num_train: int = NUM_TRAIN,
+    num_test: int = NUM_TEST,
+    factors: Sequence[str] | None = None,
+    encode_once: bool | None = None,
+    encode_batch_size: int = 256,
+    progress: bool | None = None,
+) -> None:
+    """On a data set the samples are drawn: (data, encoder, ...).
+
+    Args:
+        data: A set with known factors, or, for a metric of codes alone, any set: one
+            without factors gives training images.
+        encoder: Images uint8 [B, H, W, C] to codes [B, L]; see `interfaces.Encoder`.
+        seed: Seed of the draws and of the metric, at least 0.
+        num_train: Images of the first draw, at least 2. A table with fewer rows is
+            taken whole, each row once, and the result's protocol says so.
+        num_test: Images of the second draw, at least 2, for a metric with a test part.
+        factors: Names of the factors to score; the others still vary, and the result's
+            protocol says so. None is all.
+        encode_once: None encodes each distinct image once, unless the set renders at
+            random. Pass False where the encoder is itself random.
+        encode_batch_size: Images per call of the encoder.
+        progress: Whether to show a bar on stderr; None shows it on a terminal only.
+    """
+
+
+def _signature(metric: Metric) -> inspect.Signature:
+    """The signature of a metric on a data set."""
+    if metric.input is Input.ENCODER:
+        return inspect.signature(metric.function)
+    parameters = dict(inspect.signature(_drawing).parameters)
+    if metric.input is not Input.SPLIT:
+        del parameters["num_test"]
+    if metric.input is Input.CODES:
+        del parameters["factors"]
+    if metric.input is Input.VOTES:
+        del parameters["num_train"]
+    own = [p for name, p in metric.options.items() if name not in parameters]
+    return inspect.Signature([*parameters.values(), *own])
+
+
+def _require_both(
+    name: str, signature: inspect.Signature, args: tuple, options: Mapping[str, Any]
+) -> None:
+    """Raises Python's own error, which `inspect` words otherwise, for a missing one.
+
+    From it the configuration tells who wrote @mig_score() for @mig_score.
+    """
+    passed = signature.bind_partial(*args, **options).arguments
+    missing = [repr(n) for n in ("data", "encoder") if n not in passed]
+    if missing:
+        plural = "s" if len(missing) > 1 else ""
+        raise TypeError(
+            f"{name}() missing {len(missing)} required positional argument{plural}: "
+            f"{' and '.join(missing)}"
+        )
+
+
+def _require_data(data: Any, metric: Metric) -> None:
+    """Raises `ArgumentTypeError` unless `data` is a data set."""
+    if isinstance(data, Dataset):
+        return
+    remedy = f"For arrays call metrics.{metric.function.__name__}(codes, factors)."
+    if metric.input is Input.ENCODER:
+        remedy = "This metric needs a data set and an encoder."
+    raise ArgumentTypeError(message("data", "be a data set", data, remedy))
+
+
+def _check_choices(metric: Metric, options: Mapping[str, Any]) -> None:
+    """Checks protocol, overrides and classifiers before the first image is encoded."""
+    if "predictor" in options:
+        one_of(options["predictor"], list(PREDICTORS), "predictor")
+    # Metrics of votes check their protocol before they draw.
+    if "protocol" in options and metric.input is not Input.VOTES:
+        fields = {field.name for field in dataclasses.fields(ArrayProtocol)} - {"name"}
+        overrides = {name: v for name, v in options.items() if name in fields}
+        named_protocol(ARRAY_PROTOCOLS, options["protocol"], **overrides)
+
+
+def _call(metric: Metric, values: dict[str, Any]) -> Any:
+    """Calls a metric on a data set; `values` are all its arguments."""
+    own = {name: values[name] for name in metric.options if name in values}
+    data, encoder = values["data"], values["encoder"]
+    if metric.input is Input.ENCODER:
+        rule = "be an interfaces.PosteriorEncoder, which knows q(z|x)"
+        remedy = (
+            f"{metric.name} is no function of codes: pass "
+            "models.encoder.ModelEncoder(model)."
+        )
+        known = encoder.encoder if isinstance(encoder, EncodedFactors) else encoder
+        require(isinstance(known, PosteriorEncoder), "encoder", rule, known, remedy)
+        return metric.function(data, known, **own)
+    seed = integer(values["seed"], "seed", at_least=0)
+    encoding = {
+        "encode_once": values["encode_once"],
+        "batch_size": values["encode_batch_size"],
+        "progress": values["progress"],
+    }
+    if metric.input is Input.CODES and not data.factor_names:
+        size = integer(values["num_train"], "num_train", at_least=2)
+        rng = np.random.default_rng(seed)
+        codes, note = codes_of_images(data, encoder, size, rng, encoding["batch_size"])
+        note += "" if len(codes) == NUM_TRAIN else f", num_train={len(codes)}"
+        return _noted(metric.function(codes, **own), note)
+    source = source_of_data(
+        data, encoder, seed=seed, factors=values.get("factors"), **encoding
+    )
+    if isinstance(encoder, DryRun):
+        source = _DrySource(data, encoder, values.get("factors"))
+    if metric.input is Input.VOTES:
+        return metric.function(source, None, **own)
+    sizes = {
+        name: (integer(values[name], name, at_least=2), usual)
+        for name, usual in (("num_train", NUM_TRAIN), ("num_test", NUM_TEST))
+        if name in values
+    }
+    rng = np.random.default_rng(seed)
+    notes, drawn = [], []
+    for name, (size, usual) in sizes.items():
+        whole = metric.input is not Input.SPLIT
+        draws, size = source.take(size, rng, name == "num_test", whole)
+        drawn.append(draws)
+        notes += [] if size == usual else [f", {name}={size}"]
+    encoded = source.encode(Draws.joined(drawn), rng)
+    arrays, start = [], 0
+    for draws in drawn:
+        arrays += [encoded[start : start + len(draws)]]
+        arrays += [draws.factors[:, source.scored]]
+        start += len(draws)
+    if metric.input is Input.CODES:
+        return _noted(metric.function(arrays[0], **own), "".join(notes))
+    if metric.input is Input.SPLIT:
+        notes.append(source.split_note)
+    note = "".join([*notes, source.note])
+    return _noted(metric.function(*arrays, **own), note)
+
+
+def _noted(result: Any, note: str) -> Any:
+    """Returns a result whose protocol says more."""
+    if not note:
+        return result
+    return dataclasses.replace(result, protocol=f"{result.protocol}{note}")

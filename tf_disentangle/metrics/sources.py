@@ -1,0 +1,362 @@
+"""Where a metric draws its samples: a grid of images, or the rows of a table.
+
+A metric first draws all that it needs and then asks for the codes, so that each image
+is encoded once. Of a full grid, and of any set that renders what is asked for, factors
+are drawn as the published protocols draw them. Of a *table* (given images or codes,
+each with a row of factors) rows are drawn, and the rows are split first: two thirds are
+train rows and one third are test rows, so that nothing is tested on what it was fitted
+to.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tf_disentangle.checks import one_of, require
+from tf_disentangle.interfaces import Dataset, Encoder
+from tf_disentangle.metrics.encoding import (
+    Encoding,
+    encode_factors,
+)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Draws:
+    """Factors of n draws, int64 [n, K], and of a table their rows, int64 [n]."""
+
+    factors: np.ndarray
+    rows: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.factors)
+
+    def split(self, count: int) -> tuple[Draws, Draws]:
+        """Returns the first `count` draws, and the others."""
+        parts = (slice(count), slice(count, None))
+        rows = self.rows
+        first, second = (
+            Draws(self.factors[p], None if rows is None else rows[p]) for p in parts
+        )
+        return first, second
+
+    @staticmethod
+    def joined(parts: Sequence[Draws]) -> Draws:
+        """Returns the draws of all parts, one after the other."""
+        rows = None
+        if parts[0].rows is not None:
+            rows = np.concatenate([part.rows for part in parts])
+        return Draws(np.concatenate([part.factors for part in parts]), rows)
+
+
+class FactorEncoder(abc.ABC):
+    """Codes that are made of the factors themselves: no image is rendered."""
+
+    @abc.abstractmethod
+    def codes(self, factors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Maps the factors of n draws, int64 [n, K], to codes [n, L]."""
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Not possible: metrics call `codes`."""
+        raise NotImplementedError("These codes are made of factors, not of images.")
+
+
+class Source(abc.ABC):
+    """What a metric draws from.
+
+    Attributes:
+        factor_names: Name of each of the K factors.
+        factor_sizes: Number of values of each factor.
+        scored: Positions of the factors to score, ascending int64; others still vary.
+        note: What the protocol's name must add of the factors.
+        split_note: What it must add for a test part.
+        hold_note: What it must add where a factor is held.
+    """
+
+    factor_names: tuple[str, ...]
+    factor_sizes: tuple[int, ...]
+    scored: np.ndarray
+    note: str
+    split_note: str = ""
+    hold_note: str = ""
+
+    @abc.abstractmethod
+    def sample(
+        self, n: int, rng: np.random.Generator, test: np.ndarray | bool = False
+    ) -> Draws:
+        """Draws n samples; `test` (bool, or [n]) says which are of the test part."""
+
+    @abc.abstractmethod
+    def hold(
+        self,
+        draws: Draws,
+        fixed: np.ndarray,
+        values: np.ndarray,
+        rng: np.random.Generator,
+        test: np.ndarray | bool = False,
+    ) -> Draws:
+        """Returns draws of which factor `fixed[i]` has the value `values[i]`."""
+
+    @abc.abstractmethod
+    def encode(self, draws: Draws, rng: np.random.Generator) -> Encoding:
+        """Returns the codes of all draws."""
+
+    def take(
+        self, n: int, rng: np.random.Generator, test: bool, whole: bool
+    ) -> tuple[Draws, int]:
+        """Draws n samples, or takes all of a smaller table; and how many there are.
+
+        Args:
+            n: At least 1.
+            rng: Generator of the draw.
+            test: Whether they are of the test part.
+            whole: Whether there is no test part, so that all rows may be drawn.
+        """
+        del whole
+        return self.sample(n, rng, test), n
+
+    def values_of(self, factor: int, test: bool = False) -> np.ndarray:
+        """Returns the values of a factor that can be drawn, ascending."""
+        del test
+        return np.arange(self.factor_sizes[factor])
+
+    def fixable(self, one_valued: bool = False) -> np.ndarray:
+        """Returns those of the scored factors that a vote may fix.
+
+        Args:
+            one_valued: Whether to keep factors with one value, fixing which says
+                nothing.
+
+        Raises:
+            ArgumentError: If none is left.
+        """
+        sizes = np.asarray(self.factor_sizes)
+        kept = self.scored if one_valued else self.scored[sizes[self.scored] > 1]
+        rule = "have a factor with two values or more"
+        received = f"factor_sizes {tuple(self.factor_sizes)}"
+        require(kept.size > 0, "data", rule, received)
+        return kept
+
+    @property
+    def votes_note(self) -> str:
+        """What the protocol's name of a metric must add that holds factors."""
+        return f"{self.note}{self.hold_note}{self.split_note}"
+
+    @property
+    def scored_names(self) -> tuple[str, ...]:
+        """Names of the factors to score."""
+        return tuple(self.factor_names[k] for k in self.scored)
+
+
+class GridSource(Source):
+    """A data set that renders the factors that are drawn."""
+
+    def __init__(
+        self, data: Dataset, encoder: Encoder, factors: Any = None, **encoding: Any
+    ) -> None:
+        """Keeps the arguments.
+
+        Args:
+            data: A set with known factors.
+            encoder: Images to codes, or a `FactorEncoder`.
+            factors: Names of those to score; None is all.
+            **encoding: Options of `encode_factors`.
+        """
+        self.data, self.encoder, self.encoding = data, encoder, encoding
+        self.factor_names, self.factor_sizes = data.factor_names, data.factor_sizes
+        self.scored, self.note = scored_factors(data.factor_names, factors)
+        self._lacks_some = "missing_combinations" in data.traits
+        self.hold_note = ", fixed=rows" if self._lacks_some else ""
+
+    def sample(
+        self, n: int, rng: np.random.Generator, test: np.ndarray | bool = False
+    ) -> Draws:
+        """Draws factors as the data set does, train and test part alike."""
+        del test
+        return Draws(sample_factors(self.data, n, rng))
+
+    def hold(
+        self,
+        draws: Draws,
+        fixed: np.ndarray,
+        values: np.ndarray,
+        rng: np.random.Generator,
+        test: np.ndarray | bool = False,
+    ) -> Draws:
+        """Puts the values in after the joint draw.
+
+        In a set with correlated factors the others are so not conditioned on it. A set
+        that lacks combinations draws anew among those that have the value.
+        """
+        if self._lacks_some:
+            return Draws(self.data.sample_factors_given(fixed, values, rng))
+        factors = draws.factors.copy()
+        factors[np.arange(len(factors)), fixed] = values
+        return Draws(factors)
+
+    def encode(self, draws: Draws, rng: np.random.Generator) -> Encoding:
+        """Renders and encodes each distinct row of factors once."""
+        if isinstance(self.encoder, FactorEncoder):
+            codes = self.encoder.codes(draws.factors, rng)
+            return Encoding(codes, np.arange(len(draws)))
+        factors = draws.factors
+        return encode_factors(
+            self.data, self.encoder, factors, rng=rng, **self.encoding
+        )
+
+
+class TableSource(Source):
+    """Rows of factors, each with a code of its own, split into train and test rows.
+
+    Attributes:
+        table: int64 [N, K].
+        parts: The train rows and the test rows, in random order.
+    """
+
+    def __init__(
+        self,
+        table: np.ndarray,
+        codes_of: Callable[[np.ndarray, np.random.Generator], Encoding],
+        parts: tuple[np.ndarray, np.ndarray],
+        *,
+        names: Sequence[str] | None = None,
+        sizes: Sequence[int] | None = None,
+        factors: Any = None,
+        note: str = "",
+    ) -> None:
+        """Keeps the arguments.
+
+        Args:
+            table: Labels 0, 1, ... of N rows, int64 [N, K].
+            codes_of: The codes of rows [n].
+            parts: Train rows and test rows.
+            names: Of the factors; factor0, factor1, ... by default.
+            sizes: Numbers of values; by default one more than the largest.
+            factors: Names of those to score; None is all.
+            note: What the protocol's name adds for a test part.
+        """
+        self.table, self.codes_of, self.parts = table, codes_of, parts
+        count = table.shape[1]
+        self.factor_names = tuple(names or (f"factor{k}" for k in range(count)))
+        self.factor_sizes = tuple(table.max(axis=0) + 1) if sizes is None else sizes
+        self.scored, self.note = scored_factors(self.factor_names, factors)
+        self.split_note, self.hold_note = note, ", fixed=rows"
+        self._sorted: dict[tuple[int, bool], tuple[np.ndarray, np.ndarray]] = {}
+
+    def sample(
+        self, n: int, rng: np.random.Generator, test: np.ndarray | bool = False
+    ) -> Draws:
+        """Draws rows of the part with replacement."""
+        rows, test = np.empty(n, np.int64), np.broadcast_to(test, n)
+        for part, pool in enumerate(self.parts):
+            mine = test == bool(part)
+            rows[mine] = pool[rng.integers(len(pool), size=np.count_nonzero(mine))]
+        return Draws(self.table[rows], rows)
+
+    def take(
+        self, n: int, rng: np.random.Generator, test: bool, whole: bool
+    ) -> tuple[Draws, int]:
+        """Draws n rows of the part, or takes all of them once if there are fewer."""
+        pool = np.concatenate(self.parts) if whole else self.parts[int(test)]
+        rows = pool if len(pool) <= n else pool[rng.integers(len(pool), size=n)]
+        return Draws(self.table[rows], rows), len(rows)
+
+    def hold(
+        self,
+        draws: Draws,
+        fixed: np.ndarray,
+        values: np.ndarray,
+        rng: np.random.Generator,
+        test: np.ndarray | bool = False,
+    ) -> Draws:
+        """Draws rows of the part anew, among those that have the value."""
+        test = np.broadcast_to(test, len(fixed))
+        rows, place = np.empty(len(fixed), np.int64), rng.random(len(fixed))
+        for part in (False, True):
+            for factor in np.unique(fixed[test == part]):
+                mine = (fixed == factor) & (test == part)
+                order, starts = self._by_value(int(factor), part)
+                first, last = starts[values[mine]], starts[values[mine] + 1]
+                rule = "have a row of each value in its part"
+                require(np.all(last > first), "factors", rule, f"factor {factor}")
+                at = first + (place[mine] * (last - first)).astype(np.int64)
+                rows[mine] = order[at]
+        return Draws(self.table[rows], rows)
+
+    def values_of(self, factor: int, test: bool = False) -> np.ndarray:
+        """Returns the values that the part has."""
+        return np.unique(self.table[self.parts[int(test)], factor])
+
+    def encode(self, draws: Draws, rng: np.random.Generator) -> Encoding:
+        """Returns the codes of the rows, each encoded once."""
+        return self.codes_of(draws.rows, rng)
+
+    def _by_value(self, factor: int, test: bool) -> tuple[np.ndarray, np.ndarray]:
+        """The part's rows in order of a factor, and where each value begins."""
+        if (factor, test) not in self._sorted:
+            pool = self.parts[int(test)]
+            order = pool[np.argsort(self.table[pool, factor], kind="stable")]
+            edges = np.arange(self.factor_sizes[factor] + 1)
+            starts = np.searchsorted(self.table[order, factor], edges)
+            self._sorted[factor, test] = order, starts
+        return self._sorted[factor, test]
+
+
+def scored_factors(
+    names: Sequence[str], factors: Sequence[str] | None
+) -> tuple[np.ndarray, str]:
+    """Finds the factors that a metric is to score; the others still vary.
+
+    Args:
+        names: Names of all factors, in order.
+        factors: Names of those to score; None is all.
+
+    Returns:
+        Their positions, ascending int64, and what the protocol's name must add, such
+        as ", factors=scale+x"; "" where all are scored.
+
+    Raises:
+        ArgumentError: If a name is unknown or comes twice, or none is given.
+    """
+    names = tuple(names)
+    if factors is None:
+        return np.arange(len(names)), ""
+    factors = [factors] if isinstance(factors, str) else list(factors)
+    require(
+        len(factors) > 0 and len(set(factors)) == len(factors),
+        "factors",
+        "name at least one factor, and each once",
+        factors,
+    )
+    chosen = np.sort([names.index(one_of(name, names, "factors")) for name in factors])
+    if len(chosen) == len(names):
+        return chosen, ""
+    return chosen, f", factors={'+'.join(names[k] for k in chosen)}"
+
+
+def sample_factors(data: Dataset, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Draws factors, int64 [n, K], and checks what the set returned.
+
+    The array is the caller's own to change.
+
+    Raises:
+        ArgumentError: If the draw is not [n, K] or a value lies outside its factor.
+    """
+    factors = np.array(data.sample_factors(n, rng), np.int64)
+    sizes = np.asarray(data.factor_sizes)
+    shape = (n, len(sizes))
+    name = "data.sample_factors(n, rng)"
+    require(factors.shape == shape, name, f"have shape {shape}", factors.shape)
+    if n:
+        low, high = factors.min(axis=0), factors.max(axis=0)
+        require(
+            np.all(low >= 0) and np.all(high < sizes),
+            name,
+            f"lie in [0, size) for factor sizes {tuple(data.factor_sizes)}",
+            f"minima {low.tolist()}, maxima {high.tolist()}",
+        )
+    return factors

@@ -1,0 +1,79 @@
+"""What the metrics share that draw batches of images by themselves.
+
+The BetaVAE and the FactorVAE score draw votes, the strong downstream score combinations
+that are held out; all of them hold a factor while the others vary. Each is a function
+of codes and factors, whose rows are then what there is to draw from, and of a `Source`,
+with which `metric.Metric.on_data` calls it for a data set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from tf_disentangle.interfaces import CodeColumn
+from tf_disentangle.metrics.drawing import source_of_codes
+from tf_disentangle.metrics.labels import column_names
+from tf_disentangle.metrics.rows import ROWS_SPLIT, split_rows
+from tf_disentangle.metrics.samples import check_samples, check_split
+from tf_disentangle.metrics.sources import Source
+
+# Codes that are gathered at once; bounds the memory.
+_CODES_PER_BLOCK = 2**20
+
+
+def source_of(
+    codes: Any,
+    factors: Any,
+    test_codes: Any = None,
+    test_factors: Any = None,
+    *,
+    seed: int,
+    columns: Sequence[CodeColumn] | None,
+) -> Source:
+    """Returns what a metric of votes draws from.
+
+    Args:
+        codes: Numbers [N, L]; or a `Source`, which is returned as it is.
+        factors: Labels [N, K].
+        test_codes: Numbers [M, L] of which test batches are drawn; None holds out a
+            third of the rows.
+        test_factors: Labels [M, K].
+        seed: Seed of that split, at least 0.
+        columns: What the L columns hold.
+
+    Raises:
+        ArgumentError: If the arrays break a rule of `samples`.
+    """
+    if isinstance(codes, Source):
+        return codes
+    names = column_names(factors)
+    if test_codes is None and test_factors is None:
+        samples = check_samples(codes, factors, columns=columns)
+        parts = split_rows(np.arange(len(samples.codes)), seed)
+        options = {"names": names, "sizes": samples.num_values, "note": ROWS_SPLIT}
+        return source_of_codes(samples.codes, samples.factors, parts, **options)
+    train, test, _ = check_split(
+        codes, factors, test_codes, test_factors, columns=columns
+    )
+    count = len(train.codes)
+    return source_of_codes(
+        np.concatenate([train.codes, test.codes]),
+        np.concatenate([train.factors, test.factors]),
+        (np.arange(count), count + np.arange(len(test.codes))),
+        names=names,
+        sizes=train.num_values,
+    )
+
+
+def is_test(num_train: int, num_test: int, batch_size: int = 1) -> np.ndarray:
+    """Which draws are of test votes, bool [(num_train + num_test) batch_size]."""
+    return np.repeat([False, True], [num_train * batch_size, num_test * batch_size])
+
+
+def blocks(count: int, codes_each: int) -> Iterator[slice]:
+    """Slices of `count` votes, each of a bounded number of codes."""
+    size = max(1, _CODES_PER_BLOCK // codes_each)
+    return (slice(start, start + size) for start in range(0, count, size))

@@ -1,0 +1,188 @@
+"""A model as metrics see it: its codes, its posterior q(z|x) and its evidence."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tf_disentangle import checks
+from tf_disentangle.interfaces import PosteriorEncoder
+from tf_disentangle.latents import GaussianLatents
+from tf_disentangle.models.base import LatentModel
+from tf_disentangle.models.importance import log_evidence
+from tf_disentangle.priors import StandardNormalPrior
+
+# Images per call of the network.
+_CHUNK = 250
+
+
+class ModelEncoder(PosteriorEncoder):
+    """The encoder of a model, as it is at the time of a call.
+
+    Args:
+        model: Any model of this library, of images or of vectors.
+        sampled: Whether codes are drawn from q(z|x), anew for each draw of an image,
+            instead of its deterministic codes.
+        seed: Seed of the codes that `encoder(images)` draws where `sampled`; metrics
+            draw with generators of their own.
+
+    Raises:
+        ArgumentTypeError: If codes are to be sampled of latents that are not Gaussian.
+    """
+
+    def __init__(
+        self, model: LatentModel, sampled: bool = False, seed: int = 0
+    ) -> None:
+        checks.require_type(sampled, bool, "sampled")
+        if sampled:
+            remedy = "Score the mean codes."
+            checks.require_type(model.latents, GaussianLatents, "model.latents", remedy)
+        self.model, self.sampled = model, sampled
+        self.columns = model.latents.columns
+        self._rng = np.random.default_rng(checks.integer(seed, "seed", at_least=0))
+        self._function: Callable[..., Any] | None = None
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Maps uint8 images [B, H, W, C], or vectors, to codes, float32 [B, L]."""
+        if self.sampled:
+            return self.draw(self.parameters(images), self._rng)
+        return self.model.encode(images)
+
+    def parameters(self, images: np.ndarray) -> np.ndarray:
+        """Maps images to the parameters of q(z|x), float32 [B, P].
+
+        The mean [L], then the standard deviations [L] or the lower triangle of the
+        covariance's Cholesky factor [L (L + 1) / 2].
+
+        Raises:
+            ArgumentError: If the images do not fit the model.
+            ArgumentTypeError: If the latents are not Gaussian.
+        """
+        remedy = "Score the mean codes."
+        checks.require_type(
+            self.model.latents, GaussianLatents, "model.latents", remedy
+        )
+        images = checks.images_or_vectors(images)
+        shape = self.model.image_shape
+        rule = f"have shape [N, {', '.join(map(str, shape))}]"
+        checks.require(images.shape[1:] == shape, "images", rule, images.shape)
+        starts = range(0, len(images), _CHUNK)
+        return np.concatenate([self._of(images[i : i + _CHUNK]) for i in starts])
+
+    def draw(self, parameters: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Draws one code for each row of parameters [B, P], float32 [B, L]."""
+        mean, scale = self._split(parameters)
+        noise = rng.standard_normal(mean.shape, np.float32)
+        if scale.ndim == 2:
+            return mean + scale * noise
+        return mean + np.einsum("bij,bj->bi", scale, noise)
+
+    def gaussian_moments(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns means [B, L] and standard deviations [B, L] of q(z|x).
+
+        Raises:
+            ArgumentError: If q(z|x) is no diagonal Gaussian or p(z) is not N(0, I).
+        """
+        latents = self.model.latents
+        is_gaussian = isinstance(latents, GaussianLatents)
+        is_usual = is_gaussian and isinstance(latents.prior, StandardNormalPrior)
+        is_usual = is_usual and latents.covariance != "full"
+        rule = "have diagonal Gaussian posteriors and a standard normal prior"
+        received = (latents.name, type(latents.prior).__name__)
+        checks.require(is_usual, "model", rule, received)
+        return self._split(self.parameters(images))
+
+    def log_evidence(
+        self,
+        images: np.ndarray,
+        *,
+        num_samples: int,
+        seed: int,
+        on_images: Callable[[int], object] | None = None,
+    ) -> Any:
+        """Estimates log p(x) of images by importance weights; `models.log_evidence`."""
+        return log_evidence(
+            self.model, images, num_samples=num_samples, seed=seed, on_images=on_images
+        )
+
+    def _split(self, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Means [B, L], and deviations [B, L] or Cholesky factors [B, L, L]."""
+        size = self.model.latents.num_latents
+        mean, scale = np.split(parameters, [size], axis=1)
+        if scale.shape[1] == size and self.model.latents.covariance != "full":
+            return mean, scale
+        factors = np.zeros((len(scale), size, size), np.float32)
+        factors[:, *np.tril_indices(size)] = scale
+        return mean, factors
+
+    def _of(self, images: np.ndarray) -> np.ndarray:
+        """Parameters of a chunk of images."""
+        if self._function is None:
+            is_full = self.model.latents.covariance == "full"
+
+            def function(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+                posterior = self.model.posterior(batch)
+                if not is_full:
+                    return posterior.mean(), posterior.stddev()
+                return posterior.mean(), tf.linalg.cholesky(posterior.covariance())
+
+            spec = tf.TensorSpec([None, *self.model.image_shape], images.dtype)
+            self._function = tf.function(
+                function, input_signature=[spec], autograph=False
+            )
+        mean, scale = (part.numpy() for part in self._function(tf.constant(images)))
+        if scale.ndim == 3:
+            scale = scale[:, *np.tril_indices(scale.shape[1])]
+        return np.concatenate([mean, scale], axis=1)
+
+
+class UntrainedEncoder:
+    """The encoder of a model with the weights that it had before its first step.
+
+    Floors of scores are made of such encoders (`metrics.bounds`). The weights of the
+    network are exchanged for the time of a call.
+
+    Args:
+        model: A model whose encoder can be made anew from its own configuration.
+        seed: Seed of the weights, at least 0; each gives other ones.
+
+    Attributes:
+        architecture: A checksum of the network and the latents, equal for equal ones.
+    """
+
+    def __init__(self, model: LatentModel, seed: int = 0) -> None:
+        self.model = model
+        network = model.encoder
+        own = network.get_config()
+        text = f"{own} {type(model.latents).__name__} {model.latents.num_latents}"
+        self.architecture = hashlib.sha256(text.encode()).hexdigest()[:16]
+        config = _reseeded(own, checks.integer(seed, "seed", at_least=0))
+        self._weights = type(network).from_config(config).get_weights()
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Maps uint8 images [B, H, W, C], or vectors, to codes, float32 [B, L]."""
+        network = self.model.encoder
+        trained = network.get_weights()
+        network.set_weights(self._weights)
+        try:
+            return self.model.encode(images)
+        finally:
+            network.set_weights(trained)
+
+
+def _reseeded(config: Any, seed: int) -> Any:
+    """Returns a configuration of Keras with other seeds, each by its own place."""
+    if isinstance(config, dict):
+        return {
+            name: seed * 1_000 + value + 1
+            if name == "seed" and isinstance(value, int)
+            else _reseeded(value, seed)
+            for name, value in config.items()
+        }
+    if isinstance(config, list | tuple):
+        return type(config)(_reseeded(value, seed) for value in config)
+    return config

@@ -1,0 +1,107 @@
+"""Encoders and decoders of every kind that Keras has, as one kind of function.
+
+A network may be functional, sequential or subclassed, built or not yet; an encoder may
+have several heads, (mean, log variance) for example, and may take uint8 images.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from tf_disentangle import checks
+
+
+def input_shape(network: keras.Model) -> tuple[int, ...] | None:
+    """Returns the shape of one example that a network takes; None if it is not said."""
+    inputs = getattr(network, "inputs", None)
+    return tuple(inputs[0].shape[1:]) if inputs else None
+
+
+def input_dtype(network: keras.Model) -> tf.DType:
+    """Returns the type of a network's input: float32 unless it says an integer type."""
+    inputs = getattr(network, "inputs", None)
+    dtype = tf.as_dtype(inputs[0].dtype if inputs else "float32")
+    return dtype if dtype.is_integer else tf.float32
+
+
+def output_shapes(
+    network: keras.Model, example: Sequence[int]
+) -> tuple[tuple[int, ...], ...]:
+    """Returns the shape of each output for an example of shape `example`.
+
+    A network that does not say it is called once, which builds it.
+    """
+    outputs = getattr(network, "outputs", None)
+    if not outputs:
+        zeros = tf.zeros([1, *example], input_dtype(network))
+        outputs = keras.tree.flatten(network(zeros, training=False))
+    return tuple(tuple(output.shape[1:]) for output in outputs)
+
+
+def one_output(network: keras.Model, example: Sequence[int], argument: str) -> tuple:
+    """Returns the shape of the one output of a network.
+
+    Raises:
+        ArgumentError: If it has several.
+    """
+    shapes = output_shapes(network, example)
+    checks.require(len(shapes) == 1, argument, "have one output", shapes)
+    return shapes[0]
+
+
+def encoded(network: keras.Model, inputs: tf.Tensor, training: bool) -> tf.Tensor:
+    """Returns the outputs of an encoder, of several heads side by side, [B, n]."""
+    outputs = network(inputs, training=training)
+    if tf.is_tensor(outputs):
+        return outputs
+    heads = [tf.cast(head, tf.float32) for head in keras.tree.flatten(outputs)]
+    return tf.concat(heads, axis=-1)
+
+
+def warn_of_probabilities(decoder: keras.Model, num_inputs: int) -> None:
+    """Warns of a decoder that seems to end in a sigmoid where logits are expected."""
+    # Far out, where logits of small initial weights leave [0, 1] too.
+    z = 1e3 * tf.random.stateless_normal([4, num_inputs], seed=[0, 0])
+    outputs = tf.cast(decoder(z, training=False), tf.float32)
+    low, high = float(tf.reduce_min(outputs)), float(tf.reduce_max(outputs))
+    if 0 <= low < high <= 1:
+        warnings.warn(
+            "All outputs of the decoder lie in [0, 1], as if it ended in a sigmoid; "
+            "logits are expected. Remove its last activation.",
+            stacklevel=2,
+        )
+
+
+def num_outputs(encoder: keras.Model, image_shape: Sequence[int]) -> int:
+    """Returns how many numbers an encoder emits for an image, over all its heads."""
+    return sum(shape[-1] for shape in output_shapes(encoder, image_shape))
+
+
+def image_shape(
+    encoder: keras.Model, decoded: tuple[int, ...], outputs_per_value: int
+) -> tuple[int, int, int]:
+    """Returns the shape of the images that encoder and decoder have in common.
+
+    Args:
+        encoder: Where it does not say what it takes, it takes what is decoded.
+        decoded: The shape of the decoder's output.
+        outputs_per_value: How many numbers the decoder emits for each value.
+
+    Raises:
+        ArgumentError: If they do not fit.
+    """
+    rule = "emit images [B, height, width, channels]"
+    checks.require(len(decoded) == 3, "decoder", rule, decoded)
+    *sides, channels = decoded
+    taken = input_shape(encoder) or (*sides, channels // outputs_per_value)
+    *expected, values = checks.image_shape(taken)
+    rule = f"emit images of height and width {tuple(expected)}"
+    checks.require(sides == expected, "decoder", rule, decoded)
+    channels_rule = f"emit {values * outputs_per_value} channels for these images"
+    fits = channels == values * outputs_per_value
+    checks.require(fits, "decoder", channels_rule, channels)
+    return (*expected, values)

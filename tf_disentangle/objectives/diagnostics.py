@@ -1,0 +1,83 @@
+"""What any model's code is like, whatever its objective minimises.
+
+    mutual_information          I(x; z)                         at most log N
+    total_correlation           KL(q(z) || prod_j q(z_j))
+    dimension_kl                E_q(z)[sum_j log q(z_j) - log p(z)]
+    gaussian_total_correlation  1/2 (sum_j log C_jj - log |C|), C = Cov[z]
+    critic_total_correlation    E_q(z)[log D(z) - log(1 - D(z))]    with a critic
+
+in nats. The first three, stratified estimates, sum to the mean KL at the batch's
+samples; categorical latents enter by their relaxations. Of the N posteriors that
+overlap with one a batch holds few: where posteriors are narrow, log q(z) comes out too
+low and I(x; z) too high, up to log N. Compare models by them, at equal N and batch,
+rather than read them as exact. The fourth is the total
+correlation of a normal with the sampled codes' covariance; zero for uncorrelated
+codes, however dependent, and of continuous latents alone. Of N sampled codes it is too
+high: by L (L - 1) / 4 (N - 1) on average for independent normal latents and N far above
+L (0.09 nats for N = 250, L = 10), and by more as N comes near to L. The fifth is the
+total correlation as the model's critic knows it, on images that the critic has not
+seen: too low, below zero even, until it has learnt.
+
+References:
+    Chen et al., "Isolating Sources of Disentanglement in Variational Autoencoders",
+    NeurIPS 2018, arXiv:1802.04942 (the first three).
+    Locatello et al., "Challenging Common Assumptions in the Unsupervised Learning of
+    Disentangled Representations", ICML 2019, arXiv:1811.12359 (the fourth).
+    Kim & Mnih, "Disentangling by Factorising", ICML 2018, arXiv:1802.05983 (the fifth).
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from tf_disentangle.objectives.beta_tcvae import (
+    dimension_kl,
+    mutual_information,
+    total_correlation,
+)
+from tf_disentangle.objectives.factor_vae import critic_total_correlation
+from tf_disentangle.objectives.terms import Inference
+
+
+def diagnostics(inference: Inference) -> dict[str, tf.Tensor]:
+    """Returns the diagnostics of one batch by name, scalars in nats.
+
+    The first three are absent where N is unknown, or where the latent space or the
+    prior has no density for them; the fourth where there are no more images than
+    latents; the fifth without a critic.
+
+    Args:
+        inference: A batch, the larger the better.
+    """
+    scalars = {}
+    codes = inference.latents.continuous(inference.sample)
+    images, latents = codes.shape
+    if images is None or images > latents > 0:
+        scalars["gaussian_total_correlation"] = gaussian_total_correlation(codes)
+    if inference.critic is not None:
+        logits = critic_total_correlation(inference)
+        scalars["critic_total_correlation"] = tf.reduce_mean(logits)
+    if inference.num_examples is None:
+        return scalars
+    try:
+        parts = {
+            "mutual_information": mutual_information(inference),
+            "total_correlation": total_correlation(inference),
+            "dimension_kl": dimension_kl(inference),
+        }
+    except NotImplementedError:
+        return scalars
+    return {k: tf.reduce_mean(v) for k, v in parts.items()} | scalars
+
+
+def gaussian_total_correlation(codes: tf.Tensor) -> tf.Tensor:
+    """Returns 1/2 (sum_j log C_jj - log |C|) of codes [N, L], a scalar in nats.
+
+    Not finite where C is singular: a constant latent, a duplicated one, N <= L.
+    """
+    # float64: nearly dependent codes have a covariance near to singular.
+    codes = tf.cast(codes, tf.float64)
+    centred = codes - tf.reduce_mean(codes, axis=0)
+    correlation = tf.math.l2_normalize(centred, axis=0, epsilon=0.0)
+    correlation = tf.matmul(correlation, correlation, transpose_a=True)
+    return tf.cast(-0.5 * tf.linalg.slogdet(correlation)[1], tf.float32)

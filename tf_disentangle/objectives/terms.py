@@ -1,0 +1,194 @@
+"""What an objective is made of: KL terms and penalties, and the batch they see.
+
+A term's abilities are its type: a `BatchPenalty` needs several images at once, a
+`CriticPenalty` a network that is trained beside the model.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+import tensorflow as tf
+
+from tf_disentangle import checks
+from tf_disentangle.objectives.schedules import Schedule, at_least_zero
+
+if TYPE_CHECKING:
+    from tf_disentangle.latents import Latents, Posterior
+
+#: Tensors by name: parts of a KL, or scheduled values.
+Parts = Mapping[str, tf.Tensor]
+#: The most nats of the KL parts that have a bound; None if none has.
+Bounds = Mapping[str, float] | None
+#: Samples [B, D] -> logits [B, 1].
+Critic = Callable[[tf.Tensor], tf.Tensor]
+
+
+class Inference(NamedTuple):
+    """What is known of one batch after the encoder, before the decoder.
+
+    Attributes:
+        latents: The latent space, with its prior.
+        posterior: q(z|x) of the batch, `latents.Posterior`.
+        sample: z [B, D], drawn from the posterior and decoded; D is L unless latents
+            are categorical, and `latents.groups` says where each stands.
+        step: int64 scalar, the number of steps done.
+        seed: int32 [2], for terms that draw on their own.
+        num_examples: N, the number of training images; None if it is not known.
+        critic: The network that the objective's critic penalty reads, if it has one.
+    """
+
+    latents: Latents
+    posterior: Posterior
+    sample: tf.Tensor
+    step: tf.Tensor
+    seed: tf.Tensor
+    num_examples: int | None = None
+    critic: Critic | None = None
+
+    def require_num_examples(self) -> int:
+        """Returns N, for terms that need it.
+
+        Raises:
+            ArgumentError: If it is not known.
+        """
+        checks.require(
+            self.num_examples is not None,
+            "num_examples",
+            "be known to estimate the aggregate posterior",
+            self.num_examples,
+            "Training sets it; elsewhere set model.num_examples to the number of "
+            "training images.",
+        )
+        return self.num_examples
+
+    def require_critic(self) -> Critic:
+        """Returns the critic, for terms that need it.
+
+        Raises:
+            ArgumentError: If there is none.
+        """
+        checks.require(
+            self.critic is not None,
+            "critic",
+            "be there for an objective with a critic penalty",
+            self.critic,
+            "Build the model with models.build_vae, which adds one.",
+        )
+        return self.critic
+
+
+class KLTerm(abc.ABC):
+    """The term that an objective makes of the KL."""
+
+    @property
+    def uses_kl(self) -> bool:
+        """Whether minimising it trains what the KL alone trains; False leaves it out.
+
+        A prior may need that (`Prior.requires_kl_term`).
+        """
+        return True
+
+    @abc.abstractmethod
+    def __call__(self, kl: Parts, step: tf.Tensor, bounds: Bounds = None) -> tf.Tensor:
+        """Maps the named parts of the KL, each [B], to a term [B] or scalar, in nats.
+
+        Args:
+            kl: The parts, in nats.
+            step: int64 scalar, the number of steps done.
+            bounds: The most nats of those parts that have a bound; None if none has.
+        """
+
+    def scheduled(self, step: tf.Tensor, bounds: Bounds = None) -> Parts:
+        """Returns what changes with the step by the names that the records give it.
+
+        Args:
+            step: int64 scalar, the number of steps done.
+            bounds: As `__call__`.
+
+        Returns:
+            Scalars; names that do not depend on the step. None by default.
+        """
+        del step, bounds
+        return {}
+
+
+class Penalty(abc.ABC):
+    """A further term that is minimised.
+
+    Attributes:
+        name: Its name in the records.
+    """
+
+    name: str
+
+    @abc.abstractmethod
+    def __call__(self, inference: Inference) -> tf.Tensor:
+        """Returns the weighted penalty, [B] or scalar, in nats."""
+
+
+class BatchPenalty(Penalty):
+    """A penalty that exists only for several images at once."""
+
+    @property
+    def min_batch_size(self) -> int:
+        """The fewest images that a device may be given at once: here 2."""
+        return 2
+
+
+class CriticPenalty(Penalty):
+    """A penalty that reads a critic: a network that is trained beside the model.
+
+    `models.FactorVAE` gives it the critic in `Inference.critic`, and trains that by
+    `critic_loss`.
+    """
+
+    @abc.abstractmethod
+    def critic_loss(
+        self, inference: Inference, others: tf.Tensor, seed: tf.Tensor
+    ) -> tf.Tensor:
+        """Returns what the critic minimises, a scalar.
+
+        Args:
+            inference: A batch; gradients are the critic's alone.
+            others: Samples [B, D] of the aggregate posterior: those of `inference`
+                again, or of further images.
+            seed: int32 [2].
+        """
+
+
+@dataclasses.dataclass(frozen=True)
+class WeightedKL(KLTerm):
+    """beta times the sum of the KL's parts, [B].
+
+    Attributes:
+        beta: A number of at least 0, or a Schedule that is never negative, such as the
+            cyclic one of Fu et al. (`schedules.py`).
+    """
+
+    beta: float | Schedule = 1.0
+
+    def __post_init__(self) -> None:
+        """Checks the argument."""
+        if isinstance(self.beta, Schedule):
+            at_least_zero(self.beta, "beta")
+        else:
+            checks.real(self.beta, "beta", at_least=0.0)
+
+    @property
+    def uses_kl(self) -> bool:
+        """Whether beta is more than a constant 0."""
+        return isinstance(self.beta, Schedule) or self.beta > 0
+
+    def __call__(self, kl: Parts, step: tf.Tensor, bounds: Bounds = None) -> tf.Tensor:
+        """Returns beta * KL, [B]."""
+        beta = self.scheduled(step, bounds).get("beta", self.beta)
+        return beta * tf.add_n(list(kl.values()))
+
+    def scheduled(self, step: tf.Tensor, bounds: Bounds = None) -> Parts:
+        """Returns beta, if it is a schedule."""
+        del bounds
+        return {"beta": self.beta(step)} if isinstance(self.beta, Schedule) else {}

@@ -1,0 +1,402 @@
+"""One handle of one run, whoever started it.
+
+    run = train(model, data, steps=50_000)          a folder only if asked for
+    run.encode(images); run.decode(codes); run.score("mig", "dci"); run.export("served")
+    run = load("runs/x")                            the same `Run`, in another process
+
+gin configures this very `train`.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from tf_disentangle import checks, models, serving
+from tf_disentangle.datasets.cache import cache_dir
+from tf_disentangle.interfaces import Dataset
+from tf_disentangle.metrics import Evaluation, Refusal, evaluate
+from tf_disentangle.models import LatentModel
+from tf_disentangle.models.encoder import ModelEncoder, UntrainedEncoder
+from tf_disentangle.training import Device, Intervals, RunFolder, description
+from tf_disentangle.training.checkpoints import find, restore_weights, step_of
+from tf_disentangle.training.evaluating import Metric
+from tf_disentangle.training.input_pipeline import Batches, images_at, split_indices
+from tf_disentangle.training.loop import TrainingLoop, make_plotter
+from tf_disentangle.training.pictures import annotations
+from tf_disentangle.training.preparation import prepare
+
+
+def train(
+    model: LatentModel | Callable[..., LatentModel],
+    data: Dataset,
+    *,
+    steps: int,
+    output: str | os.PathLike | None = None,
+    batch_size: int = 64,
+    optimizer: Callable[[], keras.optimizers.Optimizer] | None = None,
+    seed: int = 0,
+    validation_size: int | None = None,
+    with_replacement: bool = False,
+    intervals: Intervals | None = None,
+    device: Device | None = None,
+    metrics: Sequence[Metric] = (),
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    warm_start: str | os.PathLike | None = None,
+    dry_run: bool = False,
+) -> Run:
+    """Trains a model on a data set, scores it and draws it.
+
+    Args:
+        model: A model, or a function (image_shape, seed) -> model. A strategy of
+            several devices needs the function, to build the model in its scope. A
+            model that was trained before starts from the weights it has.
+        data: The data set to train on.
+        steps: Number of optimiser steps in all, at least 1.
+        output: The run folder. A run that is in it already goes on from its last
+            checkpoint. None writes nothing at all: no folder, checkpoint or picture;
+            the trained model, its rows and scores are kept in memory, and of its
+            weights the last only.
+        batch_size: Images per step, over all devices.
+        optimizer: A function that makes the optimiser; None is Adam at 1e-4. Keras's
+            optimisers carry schedules (learning_rate=) and clipping (global_clipnorm=).
+        seed: Seed of weights, batches and draws.
+        validation_size: Number of images held out for the validation terms; None is
+            10 % of them, at most 2,000.
+        with_replacement: Whether images are drawn with replacement, as in the study of
+            Locatello et al. (2019).
+        intervals: How often to log, evaluate and save.
+        device: Where and how to run.
+        metrics: Names such as "mig", or functions (data, encoder) -> result, with which
+            to score after training.
+        callbacks: Further Keras callbacks; their epoch is an interval of
+            `intervals.log` steps.
+        warm_start: Folder of a run whose last weights to start from.
+        dry_run: Whether to build and check everything and then stop: nothing is written
+            and the returned run is untrained.
+
+    Returns:
+        The run.
+
+    Raises:
+        ArgumentError: If a value has no meaning, or parts do not fit each other, or the
+            folder holds a run with other settings.
+        ArgumentTypeError: If a value has another type.
+        NonFiniteError: If a loss term became NaN or infinite.
+    """
+    loop = prepare(
+        model,
+        data,
+        steps=steps,
+        output=output,
+        batch_size=batch_size,
+        optimizer=optimizer,
+        seed=seed,
+        validation_size=validation_size,
+        with_replacement=with_replacement,
+        intervals=intervals,
+        device=device,
+        metrics=metrics,
+        callbacks=callbacks,
+        warm_start=warm_start,
+    )
+    loop.check()
+    run = Run(loop.model, loop.batches, loop.folder, loop=loop)
+    return run if dry_run else run.start()
+
+
+def load(
+    folder: str | os.PathLike,
+    checkpoint: str = "last",
+    *,
+    model: LatentModel | Callable[..., LatentModel] | None = None,
+    data: Dataset | None = None,
+) -> Run:
+    """Loads a trained run: its model with the weights of a checkpoint, and its data.
+
+    Args:
+        folder: The run folder.
+        checkpoint: "last", or "best" by the validation ELBO.
+        model: The run's model, or the function that made it, as for training; None
+            builds it from the record in run.json. Needed where a part of it is a class
+            or function that cannot be imported.
+        data: The run's data set, likewise; it is made when it is first used.
+
+    Returns:
+        The run.
+
+    Raises:
+        ArgumentError: If the folder holds no run, or the model must be passed.
+    """
+    run_folder = RunFolder.existing(folder)
+    path = find(run_folder.checkpoints, checkpoint)
+    training = run_folder.describe()["training"]
+    if model is None:
+        model = description.rebuild(run_folder, "model")
+    elif not isinstance(model, LatentModel):
+        model = model(tuple(training["image_shape"]), training["seed"])
+    restore_weights(model, path)
+    _check_length(data, training["num_images"])
+    split = split_indices(
+        training["num_images"], training["validation_size"], training["seed"]
+    )
+    batches = Batches(
+        *split, training["batch_size"], training["seed"], training["with_replacement"]
+    )
+    model.num_examples = len(batches.training)
+    return Run(model, batches, run_folder, data=data, step=step_of(path))
+
+
+class Run:
+    """A run: its model, its data, and what can be done with them.
+
+    `train` and `load` make it.
+
+    Args:
+        model: The model.
+        batches: Which images it was trained on, and which were held out.
+        folder: The run folder, None for a run in memory.
+        data: The data set; None makes it from the folder's record when it is used.
+        step: Number of steps that the weights have seen.
+        loop: What trains it; None for a run that was loaded.
+
+    Attributes:
+        model: The model, a Keras model.
+        batches: Indices of training and held-out images.
+        folder: The `RunFolder`, None for a run in memory.
+    """
+
+    def __init__(
+        self,
+        model: LatentModel,
+        batches: Batches,
+        folder: RunFolder | None = None,
+        *,
+        data: Dataset | None = None,
+        step: int = 0,
+        loop: TrainingLoop | None = None,
+    ) -> None:
+        self.model = model
+        self.batches = batches
+        self.folder = folder
+        self._data = loop.data if loop is not None else data
+        self._step = step
+        self._loop = loop
+
+    def __repr__(self) -> str:
+        """Names the parts, the step and the folder."""
+        model = type(self.model).__name__
+        objective = self.model.objective.name
+        where = "in memory" if self.folder is None else repr(str(self.folder))
+        return f"<Run of {model} ({objective}) at step {self.step}, {where}>"
+
+    def start(self, config: str = "", modules: Collection[str] = ()) -> Run:
+        """Trains the run that `train(..., dry_run=True)` has built; returns itself.
+
+        Args:
+            config: Text of the configuration, for config.gin and TensorBoard.
+            modules: Names of modules to copy into the run folder, beside those of the
+                parts' classes.
+        """
+        rule = "be a run of train(..., dry_run=True)"
+        checks.require(self._loop is not None, "run", rule, "a loaded run")
+        self._loop.run(config, modules)
+        return self
+
+    # ---- What it is.
+
+    @property
+    def data(self) -> Dataset:
+        """The data set."""
+        if self._data is None:
+            self._data = description.rebuild(self.folder, "data")
+            training = self.folder.describe()["training"]
+            _check_length(self._data, training["num_images"])
+        return self._data
+
+    @property
+    def step(self) -> int:
+        """Number of steps that the weights have seen."""
+        return self._step if self._loop is None else self._loop.step
+
+    @property
+    def steps(self) -> int:
+        """Number of steps that the run was to have in all."""
+        if self._loop is not None:
+            return self._loop.steps
+        return self.folder.describe()["training"]["steps"]
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The metrics that it was trained with; () for a run that was loaded."""
+        return () if self._loop is None else self._loop.metrics
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """The rows of the run, each with its "step": terms, validation, scores.
+
+        Ready for `pandas.DataFrame`; those of a run folder are its metrics.jsonl.
+        """
+        return list(self._loop.rows) if self.folder is None else self.folder.rows()
+
+    @property
+    def terms(self) -> dict[str, Any]:
+        """The last loss terms, in nats per image; those of validation as val_NAME."""
+        terms: dict[str, Any] = {}
+        for row in self.history:
+            terms.update({k: v for k, v in row.items() if k != "scores"})
+        return terms
+
+    @property
+    def scores(self) -> dict[str, Any]:
+        """The results of the metrics of the training just done, by name."""
+        return {} if self._loop is None else self._loop.scores
+
+    @property
+    def signal(self) -> int | None:
+        """Number of the signal that stopped the training, None if it finished."""
+        return None if self._loop is None else self._loop.signal
+
+    # ---- What it does.
+
+    def encode(self, images: np.ndarray) -> np.ndarray:
+        """Maps images [N, H, W, C] to codes, float32 [N, L]."""
+        return self.model.encode(images)
+
+    def decode(self, codes: np.ndarray) -> np.ndarray:
+        """Maps codes [N, L] to images, float32 [N, H, W, C] in [0, 1]."""
+        return self.model.decode(codes)
+
+    def reconstruct(self, images: np.ndarray) -> np.ndarray:
+        """Maps images to float32 images in [0, 1], through their codes."""
+        return self.model.reconstruct(images)
+
+    def sample(self, n: int, seed: int = 0) -> np.ndarray:
+        """Draws `n` images from the prior, float32 [n, H, W, C] in [0, 1]."""
+        return self.model.sample(n, seed=seed)
+
+    def score(
+        self,
+        *names: Metric,
+        data: Dataset | None = None,
+        seeds: Sequence[int] | None = None,
+        sampled: bool = False,
+        bounds: bool = False,
+        **options: Any,
+    ) -> dict[str, Evaluation | Refusal]:
+        """Scores the model's codes with metrics.
+
+        Args:
+            *names: Names such as "mig" or "factor_vae", or functions; none are those
+                that the run was trained with.
+            data: A data set to score on; None is the run's.
+            seeds: Seeds of the metrics' draws; None is each metric's own.
+            sampled: Whether codes are drawn from q(z|x) instead of its mean.
+            bounds: Whether to give each score its floor and its ceiling under the same
+                protocol (`metrics.bounds`).
+            **options: Of `metrics.evaluate`, such as `factors` and `progress`.
+
+        Returns:
+            By the metric's name, a score with its protocol, or why there is none.
+        """
+        chosen = list(names or self.metrics)
+        rule, remedy = "name one metric or more", 'For example run.score("mig", "dci").'
+        checks.require(chosen, "names", rule, (), remedy)
+        if bounds:
+            untrained = [UntrainedEncoder(self.model, seed) for seed in range(3)]
+            options["floor_encoders"] = untrained
+            options["architecture"] = untrained[0].architecture
+            options["cache"] = cache_dir()
+        return evaluate(
+            self.data if data is None else data,
+            ModelEncoder(self.model, sampled),
+            chosen,
+            seeds=seeds,
+            held_out=self.batches.held_out if data is None else None,
+            bounds=bounds,
+            **options,
+        )
+
+    def log_evidence(self, num_images: int = 250, **options: Any) -> models.LogEvidence:
+        """Estimates log p(x) of held-out images by importance weights, in nats.
+
+        Args:
+            num_images: How many of them, at random; all if there are fewer.
+            **options: Of `models.log_evidence`: `num_samples`, `seed`.
+
+        Returns:
+            The estimate: its `score` is the mean over the images.
+
+        Raises:
+            ArgumentError: If no images were held out, or the prior has no density.
+        """
+        checks.integer(num_images, "num_images", at_least=1)
+        rule = "be a run that held images out (validation_size)"
+        checks.require(len(self.batches.held_out), "run", rule, "none held out")
+        images = images_at(self.data.images(), self.batches.held_out[:num_images])
+        return models.log_evidence(self.model, images, **options)
+
+    def traversals(self, image: np.ndarray | None = None, **options: Any) -> np.ndarray:
+        """Draws what each latent changes in an image.
+
+        Args:
+            image: [H, W, C]; None starts from a typical held-out image.
+            **options: Of `training.pictures.Plotter`, such as `latents` and `values`.
+
+        Returns:
+            A figure, uint8 [H', W', 3]: a row for each latent.
+        """
+        if image is not None:
+            options["examples"] = np.asarray(image)[np.newaxis]
+        plotter = make_plotter(self.model, self.data, self.batches, **options)
+        return plotter.traversals(**self._annotations())
+
+    def draw(
+        self, folder: str | os.PathLike | None = None, **options: Any
+    ) -> list[pathlib.Path]:
+        """Writes pictures: reconstructions, traversals, samples.
+
+        Args:
+            folder: Where to; None is the run folder's pictures/.
+            **options: Of `training.pictures.Plotter`, such as `examples`, `latents`
+                and `values`.
+
+        Returns:
+            The paths of the files.
+        """
+        target = folder or (self.folder and self.folder.pictures)
+        checks.require(target, "folder", "be given for a run in memory", folder)
+        plotter = make_plotter(self.model, self.data, self.batches, **options)
+        return plotter.save(target, **self._annotations())
+
+    def export(
+        self, destination: str | os.PathLike | None = None, version: int | None = None
+    ) -> str:
+        """Writes the model as a versioned SavedModel for TensorFlow Serving.
+
+        Args:
+            destination: Folder of the versions; None is the run folder's export/.
+            version: The version's number; None is one more than the highest.
+
+        Returns:
+            The path of the version's folder.
+        """
+        target = destination or (self.folder and self.folder.export)
+        checks.require(target, "destination", "be given for a run in memory", None)
+        return serving.export(self.model, target, version)
+
+    def _annotations(self) -> dict[str, Any]:
+        """Returns what rows of this step say of the latents."""
+        return annotations(row for row in self.history if row["step"] == self.step)
+
+
+def _check_length(data: Dataset | None, num_images: int) -> None:
+    """Checks that a data set has the images of the run, as its length tells."""
+    fits = data is None or len(data) == num_images
+    rule = f"have the {num_images} images of the run"
+    checks.require(fits, "data", rule, data if data is None else len(data))

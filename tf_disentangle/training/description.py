@@ -1,0 +1,240 @@
+"""What describes a run, written once into run.json.
+
+    model, data     the parts with their settings, as `configs.serialize` gives them
+    training        batch size, optimizers, seed, split, intervals, device, metrics ...
+
+It serves three ends: `load` builds model and data from it, a run that goes on is
+compared with it, and people read it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import pathlib
+import shutil
+import site
+import sys
+import sysconfig
+import types
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+import keras
+
+from tf_disentangle import checks, configs
+from tf_disentangle.interfaces import Dataset
+from tf_disentangle.models import LatentModel
+from tf_disentangle.training.input_pipeline import Batches
+from tf_disentangle.training.options import Device, Intervals
+from tf_disentangle.training.run_folder import RunFolder
+
+#: What of "training" may be another when a run goes on.
+MAY_CHANGE = ("steps", "intervals", "device", "metrics", "callbacks", "warm_start")
+
+
+def describe(
+    model: LatentModel,
+    data: Dataset,
+    batches: Batches,
+    intervals: Intervals,
+    device: Device,
+    **others: Any,
+) -> dict[str, Any]:
+    """Returns what describes a run, as JSON holds it.
+
+    Args:
+        model: Compiled, before any checkpoint is restored: a schedule or a callback
+            changes the optimiser's learning rate.
+        data: What it trains on.
+        batches: Which images it sees when.
+        intervals: How often it does what.
+        device: Where it runs.
+        **others: Further entries of "training".
+    """
+    optimizers = {k: configs.serialize(v) for k, v in model.optimizers.items()}
+    return {
+        "model": configs.serialize(model),
+        "data": configs.serialize(data),
+        "training": {
+            "num_images": len(data),
+            "image_shape": list(data.image_shape),
+            "validation_size": len(batches.held_out),
+            "batch_size": batches.batch_size,
+            "seed": batches.seed,
+            "with_replacement": batches.with_replacement,
+            "optimizers": optimizers,
+            "jit_compile": bool(model.jit_compile),
+            "intervals": configs.serialize(intervals),
+            "device": configs.serialize(device),
+            **configs.serialize(others),
+        },
+    }
+
+
+def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Returns what differs between two descriptions and makes them other runs.
+
+    Args:
+        old: Of the run, as its run.json holds it.
+        new: Of what is to go on with it.
+    """
+    return configs.differences(_identity(old), _identity(new))
+
+
+def _identity(description: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what may not change, without the names that Keras numbers."""
+    training = dict(description.get("training", {}))
+    for name in MAY_CHANGE:
+        training.pop(name, None)
+    parts = {name: description.get(name) for name in ("model", "data")}
+    return _with_plain_names({**parts, "training": training}, {})
+
+
+def _with_plain_names(value: Any, names: dict[str, str]) -> Any:
+    """Returns `value` with the names of Keras's objects numbered from 0.
+
+    Keras numbers layers over the whole process: the same network is "conv2d" in one and
+    "conv2d_4" in the other.
+    """
+    if isinstance(value, Mapping):
+        if "keras" in value:
+            names = {}
+            _number_names(value, names)
+        return {
+            key: _with_plain_names(item, names)
+            for key, item in value.items()
+            if key != "build_config"  # what follows from the rest
+        }
+    if isinstance(value, list):
+        return [_with_plain_names(item, names) for item in value]
+    return names.get(value, value) if isinstance(value, str) else value
+
+
+def _number_names(value: Any, names: dict[str, str]) -> None:
+    """Adds the value of each "name" to `names`, numbered as they come."""
+    if isinstance(value, Mapping):
+        name = value.get("name")
+        if isinstance(name, str):
+            names.setdefault(name, f"#{len(names)}")
+        for item in value.values():
+            _number_names(item, names)
+    elif isinstance(value, list):
+        for item in value:
+            _number_names(item, names)
+
+
+def rebuild(folder: RunFolder, part: str) -> Any:
+    """Returns the "model" or the "data" of a run, built again.
+
+    Raises:
+        ArgumentError: If it holds what only its user can make.
+    """
+    record = folder.describe().get(part)
+    with importing_copies(folder):
+        try:
+            return configs.deserialize(record)
+        except configs.CannotRebuildError as error:
+            path = record.get("class_name", part) if isinstance(record, dict) else part
+            rule = f"be given: the {path} of the run, made as it was for training"
+            raise checks.ArgumentError(
+                checks.message(
+                    part,
+                    rule,
+                    None,
+                    f"load({str(folder)!r}, {part}={part}). {error}",
+                )
+            ) from error
+
+
+@contextlib.contextmanager
+def importing_copies(folder: RunFolder) -> Iterator[None]:
+    """Has the run's copies of the user's modules importable, after all others."""
+    path = str(folder.modules)
+    if not folder.modules.is_dir():
+        yield
+        return
+    sys.path.append(path)
+    try:
+        yield
+    finally:
+        sys.path.remove(path)
+
+
+def copy_modules(
+    folder: RunFolder, description: Any, modules: Collection[str] = ()
+) -> None:
+    """Copies the user's modules that a description names, and what they import.
+
+    Args:
+        folder: Of the run; they go to its modules/.
+        description: As `describe` returned it.
+        modules: Further modules to copy.
+    """
+    names = {*_module_names(description), *(name.split(".")[0] for name in modules)}
+    for name in sorted(_user_modules(names)):
+        source = pathlib.Path(sys.modules[name].__file__)
+        if source.name == "__init__.py":
+            ignored = shutil.ignore_patterns("__pycache__", ".*", "*.npy", "*.npz")
+            target = folder.modules / name
+            shutil.copytree(source.parent, target, dirs_exist_ok=True, ignore=ignored)
+        else:
+            folder.modules.mkdir(exist_ok=True)
+            shutil.copy(source, folder.modules / source.name)
+
+
+def _user_modules(names: Collection[str]) -> set[str]:
+    """Returns those top-level modules that were not installed, and what they use."""
+    queue = [name for name in names if _is_users(name)]
+    found: set[str] = set()
+    while queue:
+        name = queue.pop()
+        if name in found:
+            continue
+        found.add(name)
+        parts = [m for n, m in list(sys.modules.items()) if n.split(".")[0] == name]
+        for module in parts:
+            queue += {n for n in _names_in(module) if _is_users(n)} - found
+    return found
+
+
+def _module_names(value: Any) -> Iterator[str]:
+    """Yields the top-level modules of the classes and functions in a description."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if key in ("class_name", "function", "module", "registered_name"):
+                if isinstance(item, str):
+                    yield item.split(".")[0].split(">")[0]
+            else:
+                yield from _module_names(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _module_names(item)
+
+
+def _names_in(module: types.ModuleType) -> set[str]:
+    """Returns the top-level modules from which the names in a module come."""
+    names = set()
+    for value in list(vars(module).values()):
+        if isinstance(value, types.ModuleType):
+            names.add(value.__name__.split(".")[0])
+        elif inspect.isclass(value) or inspect.isfunction(value):
+            names.add((value.__module__ or "").split(".")[0])
+    return names
+
+
+def _is_users(name: str) -> bool:
+    """Whether a module is the user's own: neither installed nor Python's nor ours."""
+    module = sys.modules.get(name)
+    file = getattr(module, "__file__", None)
+    if name == "__main__" or file is None or name == __name__.split(".")[0]:
+        return False
+    path = pathlib.Path(file).resolve()
+    installed = [sysconfig.get_paths()["stdlib"], *_site_folders()]
+    return not any(path.is_relative_to(folder) for folder in installed)
+
+
+def _site_folders() -> Sequence[pathlib.Path]:
+    folders = [*site.getsitepackages(), site.getusersitepackages()]
+    folders.append(str(pathlib.Path(keras.__file__).parents[1]))
+    return [pathlib.Path(folder).resolve() for folder in folders]

@@ -1,0 +1,175 @@
+"""What a run says of itself while it trains: rows, TensorBoard, a bar or lines."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+from tqdm import tqdm
+
+from tf_disentangle.interfaces import CodeColumn
+from tf_disentangle.training.callbacks import Action, Position, Row
+
+# What a row says of each latent: its name in TensorBoard, and what it is.
+_PER_LATENT = {
+    "kl_per_latent": (
+        "marginal_kl_per_latent",
+        "KL of q(z_i|x) to the prior's marginal p(z_i), in nats, mean over held-out "
+        "images. With a full covariance these do not sum to the KL.",
+    ),
+    "information_per_latent": (
+        "information_per_latent",
+        "Lower bound of the mutual information of a latent and the images that are "
+        "generated of it, in nats.",
+    ),
+}
+
+
+class Speed(Action):
+    """Adds images_per_second of the interval, pauses for other callbacks left out."""
+
+    def __init__(self, position: Position, batch_size: int) -> None:
+        super().__init__(position)
+        self._batch_size = batch_size
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Starts the clock."""
+        self._start = time.perf_counter()
+
+    def act(self, step: int, logs: dict[str, Any]) -> None:
+        """Reads the clock."""
+        images = (step - self.position.begin) * self._batch_size
+        logs["images_per_second"] = images / (time.perf_counter() - self._start)
+
+
+class Record(Action):
+    """Writes each interval's numbers to the rows and to TensorBoard.
+
+    Args:
+        position: Of the run.
+        append: Takes a row.
+        writer: TensorBoard writer.
+        columns: What each latent is.
+    """
+
+    def __init__(
+        self,
+        position: Position,
+        append: Callable[[Row], None],
+        writer: tf.summary.SummaryWriter,
+        columns: Sequence[CodeColumn],
+    ) -> None:
+        super().__init__(position)
+        self._append = append
+        self._writer = writer
+        self._columns = columns
+
+    def act(self, step: int, logs: dict[str, Any]) -> None:
+        """Appends one row and its scalars."""
+        trained = {k: v for k, v in logs.items() if not k.startswith("val_")}
+        row = {k: _plain(v) for k, v in {**trained, **self.position.row}.items()}
+        self._append({"step": step, **row, "wall_time": round(time.time(), 3)})
+        with self._writer.as_default(step):
+            for name, value in row.items():
+                if name not in _PER_LATENT:
+                    tf.summary.scalar(name, value)
+                    continue
+                group, text = _PER_LATENT[name]
+                for column, number in zip(self._columns, value, strict=True):
+                    label = f"{group}/{column.name}"
+                    tf.summary.scalar(label, number, description=text)
+
+
+class Pictures(Action):
+    """Puts pictures into TensorBoard at intervals.
+
+    Args:
+        position: Of the run.
+        every: Steps between two sets of pictures; 0 is never.
+        writer: TensorBoard writer.
+        draw: Returns pictures, uint8 [H, W, 3] by name.
+    """
+
+    def __init__(
+        self,
+        position: Position,
+        every: int,
+        writer: tf.summary.SummaryWriter,
+        draw: Callable[[], dict[str, Any]],
+    ) -> None:
+        super().__init__(position, every)
+        self._writer = writer
+        self._draw = draw
+
+    def is_due(self) -> bool:
+        """Not at an end that is no multiple: pictures are drawn after the end."""
+        return bool(self.every) and self.position.step % self.every == 0
+
+    def act(self, step: int, logs: dict[str, Any]) -> None:
+        """Draws and writes."""
+        with self._writer.as_default(step):
+            for name, picture in self._draw().items():
+                tf.summary.image(name, picture[None])
+
+
+class Progress(Action):
+    """Steps, speed and loss terms on stderr: a bar, or lines if it is no terminal."""
+
+    async_safe = True
+
+    def __init__(self, position: Position) -> None:
+        super().__init__(position)
+        self._bar: tqdm | None = None
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Shows the bar."""
+        self._first, self._start = self.position.step, time.perf_counter()
+        if sys.stderr.isatty():
+            self._bar = tqdm(
+                total=self.position.total,
+                initial=self._first,
+                unit="step",
+                dynamic_ncols=True,
+                smoothing=0.1,
+                mininterval=0.5,
+            )
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Moves the bar."""
+        if self._bar is not None:
+            self._bar.update(self.position.step - self._bar.n)
+
+    def act(self, step: int, logs: dict[str, Any]) -> None:
+        """Shows the terms."""
+        shown = {"images/s": f"{logs['images_per_second']:.0f}"}
+        for name in self.model.statistics.names:
+            shown[name] = f"{logs[name]:.4g}"
+        if self._bar is not None:
+            self._bar.set_postfix(shown, refresh=False)
+            self._bar.update(step - self._bar.n)
+            return
+        speed = (step - self._first) / (time.perf_counter() - self._start)
+        left = tqdm.format_interval((self.position.total - step) / speed)
+        terms = " ".join(f"{name}={value}" for name, value in shown.items())
+        text = f"step {step}/{self.position.total}, {left} left, {terms}"
+        print(text, file=sys.stderr, flush=True)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Leaves the finished bar."""
+        self.close()
+
+    def close(self) -> None:
+        """Ends the bar's line, so that what is printed next has its own."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def _plain(value: Any) -> Any:
+    """Returns `value` as JSON can hold it, floats with six digits."""
+    if isinstance(value, list):
+        return [_plain(v) for v in value]
+    return float(f"{float(value):.6g}")

@@ -1,0 +1,174 @@
+"""The user's Keras callbacks: checked before the first step, resumed with the run."""
+
+from __future__ import annotations
+
+import csv
+import inspect
+import pathlib
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from tf_disentangle import checks
+
+State = list[dict[str, Any]]
+
+# What a run cannot have, and why.
+_REFUSED = {
+    keras.callbacks.BackupAndRestore: (
+        "not be BackupAndRestore, which restores weights and epoch but not the "
+        "position in the data",
+        "A run with an output folder goes on from its own checkpoints.",
+    ),
+    keras.callbacks.SwapEMAWeights: (
+        "not be SwapEMAWeights, for an optimizer with use_ema, which a run refuses",
+        "",
+    ),
+}
+# Their state is in the files that they write.
+_STATELESS = (keras.callbacks.CSVLogger, keras.callbacks.TensorBoard)
+
+
+def check_callbacks(callbacks: Any, has_folder: bool) -> tuple:
+    """Returns the callbacks as a tuple, after checking what each of them is.
+
+    Args:
+        callbacks: A list of Keras callbacks.
+        has_folder: Whether the run writes checkpoints.
+
+    Raises:
+        ArgumentError: If a callback cannot work in a run.
+        ArgumentTypeError: If there is something else among them.
+    """
+    remedy = "Put it in a list: [...]"
+    checks.require_type(callbacks, (list, tuple), "callbacks", remedy)
+    for callback in callbacks:
+        remedy = ""
+        if isinstance(callback, type):
+            remedy = f"Pass an object: {callback.__name__}()."
+        checks.require_type(callback, keras.callbacks.Callback, "callbacks", remedy)
+        for kind, (rule, remedy) in _REFUSED.items():
+            fits = not isinstance(callback, kind)
+            checks.require(fits, "callbacks", rule, type(callback).__name__, remedy)
+        is_early_stopping = isinstance(callback, keras.callbacks.EarlyStopping)
+        if is_early_stopping and has_folder:
+            checks.require(
+                not callback.restore_best_weights,
+                "EarlyStopping.restore_best_weights",
+                "be False in a run with an output folder, whose checkpoints do not "
+                "hold the best weights of a callback",
+                True,
+                "The run keeps the best checkpoint: load(folder, checkpoint='best').",
+            )
+    return tuple(callbacks)
+
+
+def check_monitors(
+    callbacks: Sequence[keras.callbacks.Callback],
+    names: Collection[str],
+    remedy: str = "",
+) -> None:
+    """Checks that what callbacks monitor will be there, and can be told good from bad.
+
+    A callback that monitors the ELBO without a mode gets mode "max".
+
+    Args:
+        callbacks: As `check_callbacks` returned them.
+        names: All names that `logs` will have.
+        remedy: How to have more of them.
+
+    Raises:
+        ArgumentError: For another name, or one whose better direction is not known.
+    """
+    for callback in callbacks:
+        monitor = getattr(callback, "monitor", None)
+        is_used = not isinstance(callback, keras.callbacks.ModelCheckpoint) or (
+            callback.save_best_only
+        )
+        if not isinstance(monitor, str) or not is_used:
+            continue
+        argument = f"{type(callback).__name__}.monitor"
+        nearest = f"{checks.nearest(monitor, names)} {remedy}".strip()
+        rule = "be a number that this run records"
+        checks.require(monitor in names, argument, rule, monitor, nearest)
+        if getattr(callback, "mode", None) != "auto":
+            continue
+        if monitor.removeprefix("val_") == "elbo":
+            callback.mode = "max"
+        elif monitor.removeprefix("val_") != "loss":
+            argument = f"{type(callback).__name__}.mode"
+            rule = f"say whether {monitor} is better lower ('min') or higher ('max')"
+            raise checks.ArgumentError(checks.message(argument, rule, callback.mode))
+
+
+def state_of(callbacks: Sequence[keras.callbacks.Callback]) -> State:
+    """Returns the plain attributes of each callback, as JSON can hold them.
+
+    Numbers, text and None are kept; what else a callback may hold is not, nor are the
+    arguments of its constructor, which are settings.
+    """
+    return [
+        {} if isinstance(callback, _STATELESS) else _plain_attributes(callback)
+        for callback in callbacks
+    ]
+
+
+class CallbackState(keras.callbacks.Callback):
+    """Gives callbacks their state back, which `fit` cleared; to stand behind them.
+
+    Keras clears it at the start of every `fit`: an `EarlyStopping` that was resumed
+    would wait anew, and the run end elsewhere.
+
+    Args:
+        callbacks: Whose state to keep.
+        state: Of an earlier process, as `state_of` returned it.
+    """
+
+    def __init__(
+        self, callbacks: Sequence[keras.callbacks.Callback], state: State
+    ) -> None:
+        super().__init__()
+        self._callbacks, self._state = callbacks, state
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Restores it."""
+        for callback, values in zip(self._callbacks, self._state, strict=False):
+            vars(callback).update(values)
+
+
+def continue_files(
+    callbacks: Sequence[keras.callbacks.Callback], num_epochs: int
+) -> None:
+    """Has the `CSVLogger`s of a resumed run go on in their files.
+
+    Args:
+        callbacks: Of the run.
+        num_epochs: Epochs that the run has done; rows of later ones are dropped.
+    """
+    for callback in callbacks:
+        if not isinstance(callback, keras.callbacks.CSVLogger):
+            continue
+        path = pathlib.Path(callback.filename)
+        callback.append = True
+        if not path.exists():
+            continue
+        with path.open(newline="") as file:
+            rows = list(csv.reader(file, delimiter=callback.sep))
+        kept = rows[:1] + [row for row in rows[1:] if int(row[0]) < num_epochs]
+        with path.open("w", newline="") as file:
+            csv.writer(file, delimiter=callback.sep).writerows(kept)
+
+
+def _plain_attributes(callback: keras.callbacks.Callback) -> dict[str, Any]:
+    settings = set(inspect.signature(type(callback).__init__).parameters)
+    return {
+        name: value.item() if isinstance(value, np.generic) else value
+        for name, value in vars(callback).items()
+        if name not in settings and _is_plain(value)
+    }
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, (bool, int, float, str, np.generic))
