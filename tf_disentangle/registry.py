@@ -51,10 +51,7 @@ PARTS: Mapping[str, Mapping[str, Part]] = {
         **objectives.ADVERSARIAL_OBJECTIVES,
         "AdversarialObjective": objectives.AdversarialObjective,
     },
-    "GAN losses": {
-        "NonSaturating": objectives.NonSaturating,
-        "Wasserstein": objectives.Wasserstein,
-    },
+    "GAN losses": objectives.GAN_LOSSES,
     "KL terms": objectives.KL_TERMS,
     "penalties": objectives.PENALTIES,
     "schedules": objectives.SCHEDULES,

@@ -71,8 +71,8 @@ def test_of_both_together_it_is_that_of_each():
     c = np.eye(3, dtype=np.float32)[rng.integers(3, size=5)]
     found = latents.posterior(raw).information(np.concatenate([z, c], axis=1))
     expected = [
-        parts[0].information(parts[0].posterior(raw[:, :4]), z),
-        parts[1].information(parts[1].posterior(raw[:, 4:]), c),
+        parts[0].posterior(raw[:, :4]).information(z),
+        parts[1].posterior(raw[:, 4:]).information(c),
     ]
     np.testing.assert_allclose(found, np.concatenate(expected, axis=1), rtol=1e-5)
 

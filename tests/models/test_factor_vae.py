@@ -82,7 +82,7 @@ def test_with_gamma_zero_the_vae_is_trained_as_without_a_critic(second_batch):
     for name, part in plain.parts.items():
         assert all_equal(weights(part), weights(getattr(model, name)))
     rows, expected = model.get_metrics_result(), plain.get_metrics_result()
-    assert set(rows) == {*expected, "weighted_critic_tc", "critic_loss"}
+    assert set(rows) == {*expected, "weighted_critic_total_correlation", "critic_loss"}
     for name, value in expected.items():
         np.testing.assert_allclose(rows[name], value, rtol=1e-6)
 
@@ -282,7 +282,9 @@ def test_a_critic_beside_categorical_latents(data, tmp_path):
     assert not all_equal(weights(fresh.encoder), encoder)
     assert not all_equal(weights(fresh.critic), others)
     row = whole.folder.rows()[-1]
-    assert {"kl_discrete", "weighted_critic_tc", "critic_loss"} <= set(row)
+    assert {"kl_discrete", "weighted_critic_total_correlation", "critic_loss"} <= set(
+        row
+    )
 
 
 def test_the_critics_optimiser_is_part_of_the_runs_identity(data, whole):

@@ -17,7 +17,6 @@ from tf_disentangle.models import build_vae, log_evidence
 from tf_disentangle.networks import conv_decoder, conv_encoder
 from tf_disentangle.objectives import joint_vae
 from tf_disentangle.serving import export
-from tf_disentangle.training import scores
 from tf_disentangle.training.pictures import Plotter
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 1), dtype=np.uint8)
@@ -97,21 +96,19 @@ def test_scores_get_the_columns_and_refuse_to_take_a_category_for_a_quantity():
             [rng.normal(size=len(images)), rng.integers(4, size=len(images))], axis=1
         )
 
-    def mig(dataset, encode, **options):
-        return metrics.METRICS["mig_score"](
-            dataset, encode, num_train=60, progress=False, **options
-        )
-
-    mig.__signature__ = metrics.METRICS["mig_score"].__signature__
-    (result,) = scores.score(dataset, encode, [mig], columns).values()
-    assert "categorical" in result.protocol
-
-    def by_hand(dataset, encode):
+    def by_hand(data, encoder):
         raise AssertionError("not called")
 
-    for call in (scores.score, lambda d, _, m, c: scores.dry_run(d, m, c)):
-        with pytest.raises(checks.ArgumentError, match="by_hand must take `columns`"):
-            call(dataset, encode, [by_hand], columns)
-    chosen = {"strong_downstream_score": metrics.METRICS["strong_downstream_score"]}
-    with pytest.raises(checks.ArgumentError, match="no order; received 'c0'"):
-        metrics.evaluate(dataset, encode, chosen, columns=columns)
+    table = metrics.evaluate(
+        dataset,
+        encode,
+        ["mig", by_hand, "strong_downstream"],
+        columns=columns,
+        num_train=60,
+        progress=False,
+    )
+    assert "categorical" in table["mig"].protocol
+    assert "by_hand must take `columns`" in table["by_hand"].reason
+    assert "no order; received 'c0'" in table["strong_downstream"].reason
+    with pytest.raises(checks.ArgumentError, match="by_hand must take `columns`"):
+        metrics.check_arguments(by_hand, dataset, columns)

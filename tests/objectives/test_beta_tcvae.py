@@ -103,9 +103,9 @@ def test_each_weight_weighs_its_part():
     base, _, gradient = terms_and_gradient(beta_tcvae(2.0, 3.0, 5.0))
     inference = inference_of(GaussianLatents(2), encoder_outputs(GaussianLatents(2)))
     expected = {
-        "weighted_mi": 3.0 * mutual_information(inference),
-        "weighted_tc": 2.0 * total_correlation(inference),
-        "weighted_dim_kl": 5.0 * dimension_kl(inference),
+        "weighted_mutual_information": 3.0 * mutual_information(inference),
+        "weighted_total_correlation": 2.0 * total_correlation(inference),
+        "weighted_dimension_kl": 5.0 * dimension_kl(inference),
     }
     assert set(base.penalties) == set(expected)
     for name, value in expected.items():
@@ -214,7 +214,7 @@ def test_full_posteriors_have_their_own_marginals(estimator):
     """Correlated, all alike: TC is that of one normal; weighted adds (L-1) log N."""
     latents = GaussianLatents(2, "full")
     raw = tf.constant(np.tile([0.3, -0.2, 1.0, 0.0, 1.5, 0.5], (8, 1)), tf.float32)
-    tril = latents.posterior(raw).scale.to_dense()[0].numpy()
+    tril = latents.posterior(raw).distribution.scale.to_dense()[0].numpy()
     covariance = tril @ tril.T
     exact = 0.5 * np.log(np.diag(covariance).prod() / np.linalg.det(covariance))
     assert exact > 0.2

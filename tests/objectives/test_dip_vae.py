@@ -100,7 +100,7 @@ def test_penalty_is_added_to_the_elbo(make, of):
 
     np.testing.assert_allclose(loss, plain + penalty(raw), rtol=1e-6)
     np.testing.assert_allclose(
-        terms.penalties["covariance_penalty"], penalty(raw), rtol=1e-6
+        terms.penalties["weighted_covariance"], penalty(raw), rtol=1e-6
     )
     # The gradient against central differences.
     rng = np.random.default_rng(5)

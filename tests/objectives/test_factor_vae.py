@@ -213,7 +213,7 @@ def test_says_by_its_type_that_it_needs_a_critic():
     assert isinstance(CriticTotalCorrelation(), CriticPenalty)
     assert elbo().critic_penalties == ()
     with pytest.raises(
-        checks.ArgumentError, match=r"critic must be there.*models\.vae"
+        checks.ArgumentError, match=r"critic must be there.*models\.build_vae"
     ):
         factor_vae().check(GaussianLatents(2))
 

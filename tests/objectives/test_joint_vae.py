@@ -172,7 +172,10 @@ def test_total_correlation_of_joint_latents_by_brute_force():
     ("make", "match"),
     [
         (lambda: joint_vae(-1.0), "gamma must be at least 0"),
-        (lambda: joint_vae(capacity=5.0), r"capacity must be Schedule.*@Name\(\)"),
+        (
+            lambda: joint_vae(capacity=5.0),
+            r"capacity must be Schedule.*Pass an",
+        ),
         (
             lambda: joint_vae(discrete_capacity=ConstantSchedule(-1.0)),
             "discrete_capacity must never be negative",

@@ -57,9 +57,7 @@ def test_a_folder_that_is_removed_while_training_is_not_made_again(data, tmp_pat
             if epoch == 1:
                 shutil.rmtree(tmp_path / "run")
 
-    with pytest.raises(
-        checks.ArgumentError, match="stay in place while"
-    ):
+    with pytest.raises(checks.ArgumentError, match="stay in place while"):
         run(data, tmp_path / "run", 8, callbacks=[Remove()])
     assert not (tmp_path / "run" / "run.json").exists()
 

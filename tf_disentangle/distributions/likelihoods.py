@@ -29,13 +29,15 @@ class Likelihood(abc.ABC):
     """A family of distributions of images x, its parameters decoded from z.
 
     Attributes:
-        outputs_per_value: How many numbers the decoder emits for each value of x:
-            its outputs are [B, H, W, C * outputs_per_value].
         real_valued: Whether x may leave [0, 1], as vectors do.
     """
 
-    outputs_per_value: int = 1
     real_valued: ClassVar[bool] = False
+
+    @property
+    def outputs_per_value(self) -> int:
+        """How many numbers the decoder emits for each value of x."""
+        return 1
 
     @abc.abstractmethod
     def distribution(self, outputs: tf.Tensor) -> tfd.Distribution:
@@ -94,13 +96,7 @@ class Bernoulli(Likelihood):
 
 @dataclasses.dataclass(frozen=True)
 class _LocationScale(Likelihood):
-    """Independent values of one fixed scale or of decoded scales.
-
-    With a fixed scale the outputs are the means. With `scale=None` the decoder emits
-    two numbers for each value, the last axis being first the C means m and then C
-    numbers o with s = softplus(o) + 1e-6. This is a density: it may exceed 1, and its
-    logarithm 0. Decoded scales can make it as large as they become small.
-    """
+    """Independent values of one fixed scale or of decoded scales."""
 
     scale: float | None = 1.0
     real_valued: ClassVar[bool] = True
@@ -132,6 +128,10 @@ class _Bernoulli(tfd.Bernoulli):
 
     def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
         logits = tf.convert_to_tensor(self.logits)
+        # TensorFlow's cross entropy does not broadcast, as several draws need.
+        if not x.shape.is_compatible_with(logits.shape):
+            shape = tf.broadcast_dynamic_shape(tf.shape(x), tf.shape(logits))
+            x, logits = tf.broadcast_to(x, shape), tf.broadcast_to(logits, shape)
         return -tf.nn.sigmoid_cross_entropy_with_logits(labels=x, logits=logits)
 
 

@@ -20,10 +20,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-LinearOperator = tf.linalg.LinearOperator
 
-
-def from_factor(scale_tril: tf.Tensor) -> LinearOperator:
+def from_factor(scale_tril: tf.Tensor) -> tf.linalg.LinearOperator:
     """Returns L L^T [..., p, p] as an operator that keeps its factor L."""
     tril = tf.linalg.LinearOperatorLowerTriangular(scale_tril, is_non_singular=True)
     return tf.linalg.LinearOperatorComposition(
@@ -31,7 +29,7 @@ def from_factor(scale_tril: tf.Tensor) -> LinearOperator:
     )
 
 
-def factor(operator: LinearOperator) -> LinearOperator:
+def factor(operator: tf.linalg.LinearOperator) -> tf.linalg.LinearOperator:
     """Returns C with C C^T = `operator`; diagonal operators stay diagonal."""
     if isinstance(operator, tf.linalg.LinearOperatorComposition):
         first, *rest = operator.operators
@@ -40,7 +38,7 @@ def factor(operator: LinearOperator) -> LinearOperator:
     return operator.cholesky()
 
 
-def is_rank_one_update(operator: LinearOperator) -> bool:
+def is_rank_one_update(operator: tf.linalg.LinearOperator) -> bool:
     """Whether `operator` is A + u u^T with one vector u per batch member."""
     return (
         isinstance(operator, tf.linalg.LinearOperatorLowRankUpdate)
@@ -50,7 +48,7 @@ def is_rank_one_update(operator: LinearOperator) -> bool:
     )
 
 
-def whiten(operator: LinearOperator, x: tf.Tensor) -> tf.Tensor:
+def whiten(operator: tf.linalg.LinearOperator, x: tf.Tensor) -> tf.Tensor:
     """Returns W x, with W^T W = `operator`^-1, for x [..., p, k]."""
     if not is_rank_one_update(operator):
         return factor(operator).solve(x)
@@ -60,12 +58,12 @@ def whiten(operator: LinearOperator, x: tf.Tensor) -> tf.Tensor:
     return x - w * tf.linalg.matmul(w, x, transpose_a=True) / (r * (1 + r))
 
 
-def inverse_quadratic(operator: LinearOperator, x: tf.Tensor) -> tf.Tensor:
+def inverse_quadratic(operator: tf.linalg.LinearOperator, x: tf.Tensor) -> tf.Tensor:
     """Returns tr(x^T `operator`^-1 x) [...] for x [..., p, k]."""
     return tf.reduce_sum(tf.square(whiten(operator, x)), axis=[-2, -1])
 
 
-def log_determinant(operator: LinearOperator) -> tf.Tensor:
+def log_determinant(operator: tf.linalg.LinearOperator) -> tf.Tensor:
     """Returns log|`operator`| [...]."""
     if not is_rank_one_update(operator):
         return 2 * factor(operator).log_abs_determinant()

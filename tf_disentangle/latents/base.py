@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
-import keras
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tf_disentangle import checks, configs
+from tf_disentangle import checks
 from tf_disentangle.interfaces import CodeColumn
 from tf_disentangle.latents.posterior import Posterior
-from tf_disentangle.priors.base import Prior, StandardNormalPrior
+from tf_disentangle.priors.base import ConfiguredLayer, Prior, StandardNormalPrior
 
 tfd = tfp.distributions
 
 
-class Latents(keras.layers.Layer):
+class Latents(ConfiguredLayer):
     """L latents: a family of posteriors and any prior that fits it.
 
     A subclass says how many numbers the encoder emits (`num_parameters`), what q(z|x)
-    they make (`posterior`, `posterior_type`), and its arguments (`get_config`).
+    they make (`posterior`, `posterior_type`).
 
     A *code* has one column for each latent, L in all, and `columns` says what each
     holds; a *sample* z has the D numbers that the decoder takes. A continuous latent is
@@ -52,18 +51,6 @@ class Latents(keras.layers.Layer):
         self.prior.check_posterior(self.posterior_type)
         self.prior.build((None, self.num_latents))
         self.built = True
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments as JSON holds them."""
-        return {
-            "num_latents": self.num_latents,
-            "prior": configs.serialize(self.prior),
-        }
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """Returns the latent space that `get_config` described."""
-        return cls(**configs.deserialize(dict(config)))
 
     @property
     def num_parameters(self) -> int:
@@ -109,7 +96,9 @@ class Latents(keras.layers.Layer):
         """Returns the numbers of the continuous latents, [..., M], of z [..., D]."""
         pairs = zip(self.columns, self.groups, strict=True)
         places = [group.start for c, group in pairs if c.num_values is None]
-        return z if len(places) == self.num_decoded else tf.gather(z, places, axis=-1)
+        if len(places) == self.num_decoded:
+            return z
+        return tf.gather(z, tf.constant(places, tf.int32), axis=-1)
 
     def to_decoder_input(self, codes: tf.Tensor) -> tf.Tensor:
         """Maps codes [..., L] to what the decoder takes, [..., D].

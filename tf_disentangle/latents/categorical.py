@@ -91,7 +91,8 @@ class CategoricalPosterior(Posterior):
         """Returns the log-densities of the relaxations, [..., B, L], in nats."""
         parts = self.distribution.distributions
         pairs = zip(parts, tf.split(z, self.latents.sizes, axis=-1), strict=True)
-        return tf.stack([part.log_prob(value) for part, value in pairs], axis=-1)
+        logs = [part.log_prob(value)[..., tf.newaxis] for part, value in pairs]
+        return tf.concat(logs, axis=-1)
 
     def code(self) -> tf.Tensor:
         """Returns the most probable value of each latent, [B, L]."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -54,10 +52,6 @@ class GaussianLatents(Latents):
     ) -> None:
         super().__init__(num_latents, prior)
         self.covariance = checks.one_of(covariance, COVARIANCES, "covariance")
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments as JSON holds them."""
-        return {**super().get_config(), "covariance": self.covariance}
 
     @property
     def num_parameters(self) -> int:

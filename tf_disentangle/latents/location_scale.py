@@ -9,8 +9,6 @@ these can, and being products they are tied to the axes as such a prior is.
 
 from __future__ import annotations
 
-from typing import Any
-
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -56,10 +54,6 @@ class LocationScaleLatents(Latents):
             remedy = "Only the family 'student_t' has degrees of freedom."
             checks.require(df is None, "df", f"be None for {family}", df, remedy)
             self.df = None
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments as JSON holds them."""
-        return {**super().get_config(), "family": self.family, "df": self.df}
 
     @property
     def num_parameters(self) -> int:

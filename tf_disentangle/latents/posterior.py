@@ -1,4 +1,4 @@
-"""q(z|x) of a batch of images, in a latent space: what is sampled, coded and paid."""
+"""q(z|x) of a batch of images in a latent space: samples, codes and KL."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Posterior:
         self.latents = latents
         self.distribution = distribution
 
-    # ---- What is known of z.
+    # ---- Of z alone.
 
     def sample(self, seed: tf.Tensor, sample_shape: int | tuple = ()) -> tf.Tensor:
         """Draws z, float32 [*sample_shape, B, D]; `seed` is int32 [2]."""
@@ -81,7 +81,7 @@ class Posterior:
         """Returns the probabilities [B, n] of each categorical latent, by its name."""
         return {}
 
-    # ---- What tells it from the prior, in nats.
+    # ---- Beside the prior, in nats.
 
     def kl(self, sample: tf.Tensor, seed: tf.Tensor) -> Mapping[str, tf.Tensor]:
         """Returns the named parts of KL(q(z|x) || p(z)), each [B].

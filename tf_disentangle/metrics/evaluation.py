@@ -36,7 +36,7 @@ from tf_disentangle.metrics.loop import (
     taken,
 )
 from tf_disentangle.metrics.metric import Input
-from tf_disentangle.metrics.sources import scored_factors
+from tf_disentangle.metrics.sources import FactorEncoder, scored_factors
 
 
 def evaluate(
@@ -90,6 +90,14 @@ def evaluate(
     Returns:
         By name, a score or the reason why there is none.
 
+    Example:
+        >>> import tf_disentangle as td
+        >>> data = td.datasets.DSprites()
+        >>> means = lambda images: images.mean(axis=1).reshape(len(images), -1)
+        >>> table = td.metrics.evaluate(data, means, ["mig"], num_train=100)
+        >>> 0.0 <= table["mig"].score <= 1.0
+        True
+
     Raises:
         ArgumentError: If a metric is unknown, there is no seed, or no metric takes an
             option.
@@ -111,7 +119,8 @@ def evaluate(
         if value is not None:
             shared[name] = value
     # Each image is encoded once for all metrics and seeds.
-    cached = EncodedFactors(data, encoder)
+    is_made = isinstance(encoder, FactorEncoder)
+    cached = encoder if is_made else EncodedFactors(data, encoder)
 
     def run(call: Call, **values: Any) -> Any:
         return call.function(data, cached, **values, **columns_for(call, columns))
@@ -186,7 +195,7 @@ def evaluate_arrays(
     def run(
         call: Call, codes: Any = codes, test: Any = test_codes, **values: Any
     ) -> Any:
-        values |= columns_for(call, columns)
+        values = {**call.options, **values, **columns_for(call, columns)}
         rule = "be a metric of codes and factors"
         kind = call.metric.input if call.metric else None
         of_arrays = kind is not None and kind is not Input.ENCODER

@@ -275,8 +275,7 @@ class LatentModel(FittableModel):
 
     @functools.cached_property
     def _held_out(self) -> Callable:
-        seed, step = tf.TensorSpec([2], tf.int32), tf.TensorSpec([], tf.int64)
-        return as_graph(self.held_out_terms, self.images_spec, seed, step)
+        return tf.function(self.held_out_terms, reduce_retracing=True, autograph=False)
 
     def forget_traces(self) -> None:
         """Drops the compiled functions that hold `num_examples`."""
@@ -284,6 +283,19 @@ class LatentModel(FittableModel):
         vars(self).pop("_held_out", None)
 
     # ---- Saving.
+
+    def save(self, filepath: str | os.PathLike, *args: Any, **options: Any) -> None:
+        """Saves the model with its optimisers, as `keras.Model.save`.
+
+        Args:
+            filepath: With the suffix .keras; the older .h5 holds no such model.
+            *args: Of `keras.Model.save`.
+            **options: Of `keras.Model.save`.
+        """
+        rule = "end in .keras"
+        fits = not str(filepath).endswith((".h5", ".hdf5"))
+        checks.require(fits, "filepath", rule, str(filepath))
+        super().save(filepath, *args, **options)
 
     def export(
         self,

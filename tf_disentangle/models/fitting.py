@@ -25,6 +25,12 @@ from tf_disentangle.models.statistics import TermStatistics
 _TRAINING, _EVALUATION = 0, 1
 
 
+def require_unweighted(weights: Any, argument: str) -> None:
+    """Raises `ArgumentError` for weights of images, which the terms do not take."""
+    rule = "be None: every image counts the same"
+    checks.require(weights is None, argument, rule, weights)
+
+
 def _refusing_unscaled(method: Callable) -> Callable:
     """Returns a method of Keras that refuses images outside [0, 1] clearly."""
 
@@ -34,6 +40,8 @@ def _refusing_unscaled(method: Callable) -> Callable:
         pair = validation if isinstance(validation, (tuple, list)) else [validation]
         for data in (*args[:1], options.get("x"), *pair[:1]):
             entering.require_scaled(data)
+        for name in ("sample_weight", "class_weight"):
+            require_unweighted(options.get(name), name)
         with entering.clear_refusals():
             return method(self, *args, **options)
 
@@ -204,8 +212,7 @@ class FittableModel(keras.Model):
             ArgumentError: If their shape is another, or there are sample weights.
         """
         batch, _, weights = keras.utils.unpack_x_y_sample_weight(data)
-        rule = "be None: every image counts the same"
-        checks.require(weights is None, "sample_weight", rule, weights)
+        require_unweighted(weights, "sample_weight")
         if self.load_images is not None:
             batch = self.load_images(batch)
         return entering.require_batch(batch, self.image_shape)

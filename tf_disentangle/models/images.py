@@ -107,6 +107,8 @@ def as_uint8(images: Any, image_shape: tuple[int, int, int]) -> np.ndarray:
 def require_batch(images: Any, image_shape: tuple[int, int, int]) -> tf.Tensor:
     """Returns a batch of `fit`, of static shape but for its size, after checks."""
     rule = f"have shape [B, {', '.join(map(str, image_shape))}]"
+    if isinstance(images, np.ndarray):  # of a step that runs eagerly
+        images = tf.convert_to_tensor(images)
     checks.require(tf.is_tensor(images), "images", rule, images)
     fits = images.shape.is_compatible_with([None, *image_shape])
     checks.require(fits, "images", rule, tuple(images.shape))

@@ -15,8 +15,8 @@ def warn_of_emulation(precision: str) -> None:
     """Warns where networks would compute in bfloat16 on a machine that emulates it."""
     if precision == "mixed_bfloat16" and not computes_in_bfloat16():
         warnings.warn(
-            "This machine has no bfloat16 arithmetic: TensorFlow emulates it, and steps "
-            "become many times slower. Take precision='float32'.",
+            "This machine has no bfloat16 arithmetic: TensorFlow emulates it, and steps"
+            " take many times as long. Take precision='float32'.",
             stacklevel=4,
         )
 

@@ -7,6 +7,7 @@ and the record of a run alike.
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import keras
@@ -47,6 +48,7 @@ def deserialize(value: Any) -> Any:
 
     Networks are found by Keras, which knows `custom_objects` and registered classes.
     """
+    value = copy.deepcopy(value)  # Keras empties what it reads.
     if isinstance(value, dict) and set(value) == {"keras"}:
         return keras.saving.deserialize_keras_object(value["keras"])
     return configs.deserialize(value)

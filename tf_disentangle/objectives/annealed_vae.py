@@ -16,7 +16,6 @@ References:
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 
 import tensorflow as tf
 
@@ -24,7 +23,7 @@ from tf_disentangle import checks
 from tf_disentangle.distributions import Likelihood
 from tf_disentangle.objectives.objective import Objective
 from tf_disentangle.objectives.schedules import LinearSchedule, Schedule, at_least_zero
-from tf_disentangle.objectives.terms import KLTerm
+from tf_disentangle.objectives.terms import Bounds, KLTerm, Parts
 
 
 def distance_to_capacity(kl: tf.Tensor, capacity: tf.Tensor, gamma: float) -> tf.Tensor:
@@ -62,20 +61,13 @@ class CapacityKL(KLTerm):
         """Whether gamma is more than 0."""
         return self.gamma > 0
 
-    def __call__(
-        self,
-        kl: Mapping[str, tf.Tensor],
-        step: tf.Tensor,
-        bounds: Mapping[str, float] | None = None,
-    ) -> tf.Tensor:
+    def __call__(self, kl: Parts, step: tf.Tensor, bounds: Bounds = None) -> tf.Tensor:
         """Returns the term, a scalar."""
         del bounds  # They are of a part; the capacity is of the sum.
         total = tf.add_n(list(kl.values()))
         return distance_to_capacity(total, self.capacity(step), self.gamma)
 
-    def scheduled(
-        self, step: tf.Tensor | int, bounds: Mapping[str, float] | None = None
-    ) -> dict[str, tf.Tensor]:
+    def scheduled(self, step: tf.Tensor, bounds: Bounds = None) -> Parts:
         """Returns the capacity C(t)."""
         del bounds
         return {"capacity": self.capacity(step)}

@@ -21,7 +21,6 @@ References:
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 
 import tensorflow as tf
 
@@ -30,7 +29,7 @@ from tf_disentangle.distributions import Likelihood
 from tf_disentangle.objectives.annealed_vae import distance_to_capacity
 from tf_disentangle.objectives.objective import Objective
 from tf_disentangle.objectives.schedules import LinearSchedule, Schedule, at_least_zero
-from tf_disentangle.objectives.terms import KLTerm
+from tf_disentangle.objectives.terms import Bounds, KLTerm, Parts
 
 #: The part of the KL that is the categorical latents'.
 DISCRETE = "kl_discrete"
@@ -66,12 +65,7 @@ class JointCapacityKL(KLTerm):
         """Whether it trains what the continuous latents' KL alone trains."""
         return self.gamma > 0 or self.capacity is None
 
-    def __call__(
-        self,
-        kl: Mapping[str, tf.Tensor],
-        step: tf.Tensor,
-        bounds: Mapping[str, float] | None = None,
-    ) -> tf.Tensor:
+    def __call__(self, kl: Parts, step: tf.Tensor, bounds: Bounds = None) -> tf.Tensor:
         """Returns the term, a scalar."""
         terms, capacities = [], self.scheduled(step, bounds)
         continuous = [part for name, part in kl.items() if name != DISCRETE]
@@ -85,9 +79,7 @@ class JointCapacityKL(KLTerm):
             terms.append(distance_to_capacity(kl[DISCRETE], capacity, self.gamma))
         return tf.add_n(terms)
 
-    def scheduled(
-        self, step: tf.Tensor | int, bounds: Mapping[str, float] | None = None
-    ) -> dict[str, tf.Tensor]:
+    def scheduled(self, step: tf.Tensor, bounds: Bounds = None) -> Parts:
         """Returns the capacities, the discrete one clipped at its bound."""
         discrete = self.discrete_capacity(step)
         if bounds and DISCRETE in bounds:
@@ -120,12 +112,7 @@ class WeightedGroups(KLTerm):
         """Whether it trains what the continuous latents' KL alone trains."""
         return self.beta > 0
 
-    def __call__(
-        self,
-        kl: Mapping[str, tf.Tensor],
-        step: tf.Tensor,
-        bounds: Mapping[str, float] | None = None,
-    ) -> tf.Tensor:
+    def __call__(self, kl: Parts, step: tf.Tensor, bounds: Bounds = None) -> tf.Tensor:
         """Returns the weighted sum of the parts, [B]."""
         del step, bounds
         weights = {DISCRETE: self.discrete_beta}

@@ -198,7 +198,7 @@ class Objective:
 
     def term_names(self, latents: Latents) -> tuple[str, ...]:
         """Returns the keys of `Terms.scalars` in their order."""
-        scheduled = self.kl_term.scheduled(0, latents.kl_bounds)
+        scheduled = self.kl_term.scheduled(tf.constant(0), latents.kl_bounds)
         penalties = tuple(penalty.name for penalty in self.penalties)
         names = ("loss", "elbo", "reconstruction", *latents.kl_names, "kl_term")
         return (*names, *penalties, *scheduled)

@@ -82,32 +82,46 @@ class ConstantSchedule(Schedule):
 
 
 @dataclasses.dataclass(frozen=True)
-class _Ramp(Schedule):
-    """From one value to another over a number of steps, and then no further.
-
-    Attributes:
-        start: Value up to the step `begin`.
-        end: Value from the step `begin + steps` on; may be below `start`.
-        steps: Length of the way, at least 1.
-        begin: Steps before the change begins.
-    """
+class _Between(Schedule):
+    """Values between two ends."""
 
     start: float
     end: float
-    steps: int
-    begin: int = 0
 
     def __post_init__(self) -> None:
         """Checks the arguments."""
         checks.real(self.start, "start")
         checks.real(self.end, "end")
-        checks.integer(self.steps, "steps", at_least=1)
-        checks.integer(self.begin, "begin", at_least=0)
 
     @property
     def lowest(self) -> float:
         """The smaller end."""
         return min(self.start, self.end)
+
+    def _at(self, share: tf.Tensor) -> tf.Tensor:
+        """Returns the value after a share in [0, 1] of the way."""
+        return self.start + (self.end - self.start) * share
+
+
+@dataclasses.dataclass(frozen=True)
+class _Ramp(_Between):
+    """From one value to another over a number of steps, and then no further.
+
+    Attributes:
+        start: Value up to the step `begin`.
+        end: Value from the step `begin + steps` on; may be below `start`.
+        steps: Number of steps from start to end, at least 1.
+        begin: Steps before the change begins.
+    """
+
+    steps: int
+    begin: int = 0
+
+    def __post_init__(self) -> None:
+        """Checks the arguments."""
+        super().__post_init__()
+        checks.integer(self.steps, "steps", at_least=1)
+        checks.integer(self.begin, "begin", at_least=0)
 
     def _progress(self, step: tf.Tensor | int) -> tf.Tensor:
         """Returns p, in [0, 1]."""
@@ -121,7 +135,7 @@ class LinearSchedule(_Ramp):
 
     def __call__(self, step: tf.Tensor | int) -> tf.Tensor:
         """Returns start + (end - start) p."""
-        return self.start + (self.end - self.start) * self._progress(step)
+        return self._at(self._progress(step))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,12 +144,11 @@ class CosineSchedule(_Ramp):
 
     def __call__(self, step: tf.Tensor | int) -> tf.Tensor:
         """Returns start + (end - start) (1 - cos(pi p)) / 2."""
-        rise = 0.5 * (1.0 - tf.cos(math.pi * self._progress(step)))
-        return self.start + (self.end - self.start) * rise
+        return self._at(0.5 * (1.0 - tf.cos(math.pi * self._progress(step))))
 
 
 @dataclasses.dataclass(frozen=True)
-class CyclicSchedule(Schedule):
+class CyclicSchedule(_Between):
     """From `start` to `end` in equal steps, a rest at `end`, and again from `start`.
 
     Attributes:
@@ -145,26 +158,18 @@ class CyclicSchedule(Schedule):
         rise: Share of the period before the rest, in (0, 1].
     """
 
-    start: float
-    end: float
     period: int
     rise: float = 0.5
 
     def __post_init__(self) -> None:
         """Checks the arguments."""
-        checks.real(self.start, "start")
-        checks.real(self.end, "end")
+        super().__post_init__()
         checks.integer(self.period, "period", at_least=1)
         checks.real(self.rise, "rise", above=0.0, at_most=1.0)
-
-    @property
-    def lowest(self) -> float:
-        """The smaller end."""
-        return min(self.start, self.end)
 
     def __call__(self, step: tf.Tensor | int) -> tf.Tensor:
         """Returns start + (end - start) min(1, phase / rise)."""
         # The remainder as an integer: float32 cannot tell late steps apart.
         position = tf.math.floormod(tf.cast(step, tf.int64), self.period)
         phase = tf.cast(position, tf.float32) / self.period
-        return self.start + (self.end - self.start) * tf.minimum(phase / self.rise, 1.0)
+        return self._at(tf.minimum(phase / self.rise, 1.0))

@@ -19,6 +19,10 @@ from tf_disentangle.objectives.schedules import Schedule, at_least_zero
 if TYPE_CHECKING:
     from tf_disentangle.latents import Latents, Posterior
 
+#: Tensors by name: parts of a KL, or scheduled values.
+Parts = Mapping[str, tf.Tensor]
+#: The most nats of the KL parts that have a bound; None if none has.
+Bounds = Mapping[str, float] | None
 #: Samples [B, D] -> logits [B, 1].
 Critic = Callable[[tf.Tensor], tf.Tensor]
 
@@ -89,12 +93,7 @@ class KLTerm(abc.ABC):
         return True
 
     @abc.abstractmethod
-    def __call__(
-        self,
-        kl: Mapping[str, tf.Tensor],
-        step: tf.Tensor,
-        bounds: Mapping[str, float] | None = None,
-    ) -> tf.Tensor:
+    def __call__(self, kl: Parts, step: tf.Tensor, bounds: Bounds = None) -> tf.Tensor:
         """Maps the named parts of the KL, each [B], to a term [B] or scalar, in nats.
 
         Args:
@@ -103,9 +102,7 @@ class KLTerm(abc.ABC):
             bounds: The most nats of those parts that have a bound; None if none has.
         """
 
-    def scheduled(
-        self, step: tf.Tensor | int, bounds: Mapping[str, float] | None = None
-    ) -> dict[str, tf.Tensor]:
+    def scheduled(self, step: tf.Tensor, bounds: Bounds = None) -> Parts:
         """Returns what changes with the step by the names that the records give it.
 
         Args:
@@ -186,19 +183,12 @@ class WeightedKL(KLTerm):
         """Whether beta is more than a constant 0."""
         return isinstance(self.beta, Schedule) or self.beta > 0
 
-    def __call__(
-        self,
-        kl: Mapping[str, tf.Tensor],
-        step: tf.Tensor,
-        bounds: Mapping[str, float] | None = None,
-    ) -> tf.Tensor:
+    def __call__(self, kl: Parts, step: tf.Tensor, bounds: Bounds = None) -> tf.Tensor:
         """Returns beta * KL, [B]."""
         beta = self.scheduled(step, bounds).get("beta", self.beta)
         return beta * tf.add_n(list(kl.values()))
 
-    def scheduled(
-        self, step: tf.Tensor | int, bounds: Mapping[str, float] | None = None
-    ) -> dict[str, tf.Tensor]:
+    def scheduled(self, step: tf.Tensor, bounds: Bounds = None) -> Parts:
         """Returns beta, if it is a schedule."""
         del bounds
         return {"beta": self.beta(step)} if isinstance(self.beta, Schedule) else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -16,14 +17,34 @@ from tf_disentangle.distributions import kl_or_monte_carlo
 tfd = tfp.distributions
 
 
-class Prior(keras.layers.Layer):
+class ConfiguredLayer(keras.layers.Layer):
+    """A Keras layer that keeps each argument as an attribute of the same name."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments as JSON holds them."""
+        names = list(inspect.signature(type(self).__init__).parameters)[1:]
+        values = {name: getattr(self, name) for name in names}
+        return {
+            name: value.tolist()
+            if isinstance(value, np.ndarray)
+            else configs.serialize(value)
+            for name, value in values.items()
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Returns what `get_config` described; a prior is not built yet."""
+        return cls(**configs.deserialize(dict(config)))
+
+
+class Prior(ConfiguredLayer):
     """A prior over L latents.
 
     It is a Keras layer so that a trainable prior is trained and saved through
     `add_weight`; TFP objects are built per call, from the weights of the moment.
     `build((None, L))`, which the latent space calls, tells it L and is the place to
-    check the settings against it. A subclass gives `distribution`, `marginals` and,
-    if it has arguments, `get_config`.
+    check the settings against it. A subclass gives `marginals`, and `distribution`
+    unless p(z) is their product.
 
     Attributes:
         kl_names: The keys of what `kl` returns.
@@ -37,17 +58,11 @@ class Prior(keras.layers.Layer):
     label: str = "z ~ p(z)"
     requires_kl_term: bool = False
 
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments as JSON holds them."""
-        return {}
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """Returns the prior that `get_config` described, not built yet."""
-        return cls(**configs.deserialize(dict(config)))
+    def __init__(self) -> None:
+        super().__init__()
 
     def build(self, input_shape: tuple) -> None:
-        """Learns L from the shape [B, L] of the latents."""
+        """Sets L from the shape [B, L] of the latents."""
         self.num_latents = checks.integer(input_shape[-1], "num_latents", at_least=1)
         self.built = True
 
@@ -61,8 +76,8 @@ class Prior(keras.layers.Layer):
         del posterior_type  # The default `kl` takes any.
 
     def distribution(self) -> tfd.Distribution:
-        """Returns p(z), event shape [L]."""
-        raise NotImplementedError
+        """Returns p(z), event shape [L]; here the product of the marginals."""
+        return tfd.Independent(self.marginals(), 1)
 
     def marginals(self) -> tfd.Distribution:
         """Returns p(z_i) of each latent, batch shape [L], scalar events."""
@@ -111,3 +126,18 @@ class StandardNormalPrior(Prior):
     def marginals(self) -> tfd.Distribution:
         """Returns L standard normals."""
         return tfd.Normal(tf.zeros(self.num_latents), 1.0)
+
+
+def float_array(values: object, ndim: int, argument: str, rule: str) -> np.ndarray:
+    """Returns `values` as finite float64 numbers with `ndim` axes, none of them empty.
+
+    Raises:
+        ArgumentError: If they are not; it names the argument and the rule.
+    """
+    try:
+        array = np.asarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise checks.ArgumentError(checks.message(argument, rule, values)) from error
+    good = array.ndim == ndim and array.size and np.isfinite(array).all()
+    checks.require(good, argument, rule, values)
+    return array

@@ -43,11 +43,8 @@ class CategoricalPrior(Prior):
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments as JSON holds them."""
-        return {
-            "sizes": list(self.sizes),
-            "temperature": self.temperature,
-            "kl": self.form,
-        }
+        sizes = list(self.sizes)
+        return {"sizes": sizes, "temperature": self.temperature, "kl": self.form}
 
     @property
     def kl_bounds(self) -> Mapping[str, float]:

@@ -13,7 +13,6 @@ each image, a large a fixes it at b/a.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -50,28 +49,19 @@ class InverseGammaPrior(Prior):
     ) -> None:
         super().__init__()
         self.concentration = checks.real(concentration, "concentration", above=0.0)
-        scale = self.concentration if scale is None else scale
-        several = isinstance(scale, Sequence | np.ndarray)
-        self._scales = tuple(scale) if several else (scale,)
-        for value in self._scales:
+        self.scale = self.concentration if scale is None else scale
+        for value in np.atleast_1d(np.asarray(self.scale, object)):
             checks.real(value, "scale", above=0.0)
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments as JSON holds them."""
-        return {
-            "concentration": self.concentration,
-            "scale": [float(b) for b in self._scales]
-            if len(self._scales) > 1
-            else float(self._scales[0]),
-        }
 
     def build(self, input_shape: tuple) -> None:
         """Checks the scales against the number of latents."""
         super().build(input_shape)
-        size, count = self.num_latents, len(self._scales)
-        rule = f"be one number, or {size} for {size} latents"
-        checks.require(count in (1, size), "scale", rule, self._scales)
-        self.scale = np.broadcast_to(np.float32(self._scales), size)
+        rule = f"be one number, or {self.num_latents} for {self.num_latents} latents"
+        fits = np.shape(self.scale) in ((), (1,), (self.num_latents,))
+        checks.require(fits, "scale", rule, self.scale)
+        self.scales = np.broadcast_to(
+            np.asarray(self.scale, np.float32), self.num_latents
+        )
 
     def inverse_gamma(self, concentration: float | None = None) -> tfd.InverseGamma:
         """Returns the hyperprior over s, batch shape [L].
@@ -81,16 +71,12 @@ class InverseGammaPrior(Prior):
                 comparisons.
         """
         a = self.concentration if concentration is None else concentration
-        return tfd.InverseGamma(a, self.scale * np.float32(a / self.concentration))
-
-    def distribution(self) -> tfd.Distribution:
-        """Returns p(z), a product of univariate Student-t, event shape [L]."""
-        return tfd.Independent(self.marginals(), 1)
+        return tfd.InverseGamma(a, self.scales * np.float32(a / self.concentration))
 
     def marginals(self) -> tfd.Distribution:
         """Returns the L Student-t marginals, 2 a degrees of freedom."""
         a = self.concentration
-        scale = tf.sqrt(tf.constant(self.scale / a, tf.float32))
+        scale = tf.sqrt(tf.constant(self.scales / a, tf.float32))
         return tfd.StudentT(2.0 * a, tf.zeros(self.num_latents), scale)
 
     def sample_covariance(

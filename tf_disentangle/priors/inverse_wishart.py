@@ -24,7 +24,6 @@ References:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -37,7 +36,7 @@ from tf_disentangle.distributions import (
     expected_gaussian_kl,
     marginal_student_t,
 )
-from tf_disentangle.priors.base import Prior
+from tf_disentangle.priors.base import Prior, float_array
 
 tfd = tfp.distributions
 
@@ -58,7 +57,7 @@ class InverseWishartPrior(Prior):
         sigma0: Desired covariance, [p, p] symmetric positive definite; None is I.
     """
 
-    kl_names = ("kl_gaussian", "kl_covariance")
+    kl_names: tuple[str, ...] = ("kl_gaussian", "kl_covariance")
     label = "Sigma ~ IW, z ~ N(0, Sigma)"
 
     def __init__(
@@ -69,11 +68,6 @@ class InverseWishartPrior(Prior):
         super().__init__()
         self.nu = checks.real(nu, "nu")
         self.sigma0 = None if sigma0 is None else _covariance(sigma0)
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments as JSON holds them."""
-        sigma0 = None if self.sigma0 is None else self.sigma0.tolist()
-        return {"nu": self.nu, "sigma0": sigma0}
 
     def check_posterior(self, posterior_type: type[tfd.Distribution]) -> None:
         """Checks that q(z|x) is Gaussian, which the closed form needs."""
@@ -250,16 +244,8 @@ class MeanFieldInverseWishartPrior(InverseWishartPrior):
 def _covariance(sigma0: Sequence[Sequence[float]]) -> np.ndarray:
     """Returns Sigma_0 as float64 [p, p] after checking that it is a covariance."""
     rule = "be a symmetric positive definite matrix"
-    try:
-        sigma0 = np.asarray(sigma0, np.float64)
-    except (TypeError, ValueError) as error:
-        raise checks.ArgumentError(checks.message("sigma0", rule, sigma0)) from error
-    square = sigma0.ndim == 2 and sigma0.shape[0] == sigma0.shape[1]
-    checks.require(square, "sigma0", rule, sigma0.shape)
-    checks.require(
-        np.allclose(sigma0, sigma0.T) and np.linalg.eigvalsh(sigma0)[0] > 0,
-        "sigma0",
-        rule,
-        sigma0.tolist(),
-    )
-    return sigma0
+    matrix = float_array(sigma0, 2, "sigma0", rule)
+    checks.require(matrix.shape[0] == matrix.shape[1], "sigma0", rule, matrix.shape)
+    good = np.allclose(matrix, matrix.T) and np.linalg.eigvalsh(matrix)[0] > 0
+    checks.require(good, "sigma0", rule, matrix.tolist())
+    return matrix

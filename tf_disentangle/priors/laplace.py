@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -29,14 +27,6 @@ class LaplacePrior(Prior):
     def __init__(self, scale: float = 1.0) -> None:
         super().__init__()
         self.scale = checks.real(scale, "scale", above=0.0)
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments as JSON holds them."""
-        return {"scale": self.scale}
-
-    def distribution(self) -> tfd.Distribution:
-        """Returns the product, event shape [L]."""
-        return tfd.Independent(self.marginals(), 1)
 
     def marginals(self) -> tfd.Distribution:
         """Returns L Laplace distributions."""

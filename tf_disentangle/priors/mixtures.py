@@ -21,7 +21,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tf_disentangle import checks
-from tf_disentangle.priors.base import Prior
+from tf_disentangle.priors.base import Prior, float_array
 
 tfd = tfp.distributions
 
@@ -45,25 +45,22 @@ class NormalMixturePrior(Prior):
     ) -> None:
         super().__init__()
         rule = "be a table of numbers [K][L], a row for each component"
-        self.locs = _array(locs, 2, "locs", rule)
+        self.locs = float_array(locs, 2, "locs", rule)
         rule = f"be one positive number, or positive and of shape {self.locs.shape}"
         # A list's rows may differ in length, and then it has no shape to ask for.
         ndim = 2 if isinstance(variances, list | tuple) else np.ndim(variances)
-        values = _array(variances, ndim, "variances", rule)
-        fits = values.ndim == 0 or values.shape == self.locs.shape
-        checks.require(fits and (values > 0).all(), "variances", rule, variances)
-        self.variances = values
-        self.scales = np.broadcast_to(np.sqrt(values), self.locs.shape)
-        self.weights_ = _mixture_weights(weights, len(self.locs))
+        self.variances = float_array(variances, ndim, "variances", rule)
+        fits = ndim == 0 or self.variances.shape == self.locs.shape
+        positive = (self.variances > 0).all()
+        checks.require(fits and positive, "variances", rule, variances)
+        self.scales = np.broadcast_to(np.sqrt(self.variances), self.locs.shape)
+        self._shares = _mixture_weights(weights, len(self.locs))
         self._weights = None if weights is None else [float(w) for w in weights]
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments as JSON holds them."""
-        return {
-            "locs": self.locs.tolist(),
-            "variances": self.variances.tolist(),
-            "weights": self._weights,
-        }
+        # `weights` is an attribute of every Keras layer.
+        return {**super().get_config(), "weights": self._weights}
 
     def build(self, input_shape: tuple) -> None:
         """Checks the means against the number of latents."""
@@ -78,13 +75,13 @@ class NormalMixturePrior(Prior):
     def distribution(self) -> tfd.Distribution:
         """Returns the mixture, event shape [L]."""
         return tfd.MixtureSameFamily(
-            tfd.Categorical(probs=_float32(self.weights_)),
+            tfd.Categorical(probs=_float32(self._shares)),
             tfd.MultivariateNormalDiag(_float32(self.locs), _float32(self.scales)),
         )
 
     def marginals(self) -> tfd.Distribution:
         """Returns p(z_i), mixtures of K univariate normals."""
-        weights = np.tile(self.weights_, (self.num_latents, 1))
+        weights = np.tile(self._shares, (self.num_latents, 1))
         return tfd.MixtureSameFamily(
             tfd.Categorical(probs=_float32(weights)),
             tfd.Normal(_float32(self.locs.T), _float32(self.scales.T)),
@@ -112,14 +109,6 @@ class SparsePrior(Prior):
         self.slab = checks.real(slab, "slab", above=self.spike)
         self.label = f"z_i ~ sparse, gamma = {self.gamma:g}"
 
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments as JSON holds them."""
-        return {"gamma": self.gamma, "spike": self.spike, "slab": self.slab}
-
-    def distribution(self) -> tfd.Distribution:
-        """Returns the product of the L mixtures, event shape [L]."""
-        return tfd.Independent(self.marginals(), 1)
-
     def marginals(self) -> tfd.Distribution:
         """Returns L equal mixtures of spike and slab."""
         shape = (self.num_latents, 2)
@@ -135,23 +124,12 @@ def _float32(values: np.ndarray) -> tf.Tensor:
     return tf.constant(values, tf.float32)
 
 
-def _array(values: object, ndim: int, argument: str, rule: str) -> np.ndarray:
-    """Returns finite float64 numbers with `ndim` axes, none of them empty."""
-    try:
-        array = np.asarray(values, np.float64)
-    except (TypeError, ValueError) as error:
-        raise checks.ArgumentError(checks.message(argument, rule, values)) from error
-    good = array.ndim == ndim and array.size and np.isfinite(array).all()
-    checks.require(good, argument, rule, values)
-    return array
-
-
 def _mixture_weights(weights: Sequence[float] | None, count: int) -> np.ndarray:
     """Returns K positive weights whose sum is 1."""
     if weights is None:
         return np.full(count, 1 / count)
     rule = f"be {count} positive numbers, one for each component, whose sum is 1"
-    array = _array(weights, 1, "weights", rule)
+    array = float_array(weights, 1, "weights", rule)
     good = len(array) == count and (array > 0).all()
     checks.require(good and np.isclose(array.sum(), 1), "weights", rule, weights)
     return array / array.sum()

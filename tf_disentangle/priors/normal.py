@@ -21,7 +21,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tf_disentangle import checks
-from tf_disentangle.priors.base import Prior
+from tf_disentangle.priors.base import Prior, float_array
 
 tfd = tfp.distributions
 
@@ -53,12 +53,8 @@ class NormalPrior(Prior):
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments as JSON holds them."""
-        shares = self.proportions
-        return {
-            "variance": self.variance,
-            "proportions": None if shares is None else shares.tolist(),
-            "trainable": self.learns,
-        }
+        # `trainable` is an attribute of every Keras layer.
+        return {**super().get_config(), "trainable": self.learns}
 
     def build(self, input_shape: tuple) -> None:
         """Checks the proportions against the number of latents."""
@@ -108,11 +104,6 @@ class NormalPrior(Prior):
 def _positive(proportions: Sequence[float]) -> np.ndarray:
     """Returns the proportions as float64 [L] after checking them."""
     rule = "be a list of positive numbers"
-    try:
-        values = np.asarray(proportions, np.float64)
-    except (TypeError, ValueError) as error:
-        text = checks.message("proportions", rule, proportions)
-        raise checks.ArgumentError(text) from error
-    good = values.ndim == 1 and values.size and np.isfinite(values).all()
-    checks.require(good and (values > 0).all(), "proportions", rule, proportions)
+    values = float_array(proportions, 1, "proportions", rule)
+    checks.require((values > 0).all(), "proportions", rule, proportions)
     return values

@@ -13,8 +13,6 @@ References:
 
 from __future__ import annotations
 
-from typing import Any
-
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -38,14 +36,6 @@ class StudentTProductPrior(Prior):
         self.df = checks.real(df, "df", above=0.0)
         self.scale = checks.real(scale, "scale", above=0.0)
         self.label = f"z_i ~ Student-t({self.df:g}), independent"
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments as JSON holds them."""
-        return {"df": self.df, "scale": self.scale}
-
-    def distribution(self) -> tfd.Distribution:
-        """Returns the product of Student-t distributions, event shape [L]."""
-        return tfd.Independent(self.marginals(), 1)
 
     def marginals(self) -> tfd.Distribution:
         """Returns L univariate Student-t distributions."""

@@ -332,7 +332,7 @@ def make_plotter(
     model: LatentModel,
     data: Dataset,
     batches: Batches,
-    image: np.ndarray | None = None,
+    seed: int | None = None,
     **options: Any,
 ) -> Plotter:
     """Returns what draws a model on random held-out images of its data.
@@ -341,15 +341,12 @@ def make_plotter(
         model: The model.
         data: The data set.
         batches: Which of its images are held out; of none, training images are drawn.
-        image: Where traversals start, [H, W, C]; None is a typical one of the images.
+        seed: Seed of the random images and of the samples; None is that of the run.
         **options: Of `pictures.Plotter`.
     """
-    indices = batches.held_out if len(batches.held_out) else batches.training
-    images = random_images(model, data.images(), indices, batches.seed)
-    if image is not None:
-        images = np.concatenate([np.asarray(image)[np.newaxis], images])
-        options["start"] = 0
-    return Plotter(model, images, **options)
+    seed = batches.seed if seed is None else seed
+    images = random_images(model, data.images(), batches, seed)
+    return Plotter(model, images, seed=seed, **options)
 
 
 def segments(first: int, steps: int, interval: int) -> list[tuple[int, int]]:

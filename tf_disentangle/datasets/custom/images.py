@@ -46,7 +46,7 @@ class _FromFiles(ImageTable):
         config = super().get_config()
         for name in ("path", "factors"):
             if config[name] is not None:
-                config[name] = str(existing(config[name], name))
+                config[name] = str(pathlib.Path(config[name]).expanduser().absolute())
         return config
 
 
@@ -137,13 +137,12 @@ class ImageFile(_FromFiles):
 def _vectors(stored: Stored, size: int | None, white: int | None) -> np.ndarray | None:
     """Vectors [n, D] of a file; None if it holds images."""
     shape = stored.shape
-    if len(shape) != 2 and (len(shape) != 4 or shape[1:3] != (1, 1)):
+    is_vector = len(shape) == 2 or (len(shape) == 4 and shape[1:3] == (1, 1))
+    if not is_vector or stored.dtype.kind != "f":
         return None
     rule = "be left out for vectors"
     checks.require(size is None, "size", rule, size)
     checks.require(white is None, "white", rule, white)
-    is_number = stored.dtype.kind in "iuf"
-    checks.require(is_number, str(stored.path), "hold numbers", stored.dtype.name)
     return stored.all().astype(np.float32)
 
 
@@ -194,7 +193,7 @@ class _ToBytes:
 
     def __init__(self, stored: Stored, white: int | None, size: int | None) -> None:
         self._name, shape = str(stored.path), stored.shape
-        rule = "hold images of shape [n, h, w] or [n, h, w, 1 or 3]"
+        rule = "hold images of shape [n, h, w] or [n, h, w, 1 or 3], or floats [n, D]"
         if len(shape) == 4:
             require_channels_last(shape, self._name)
         # [h, w, 3] is one image, not h of them.

@@ -39,7 +39,7 @@ class ArrayReader:
     """Reads a .npz or .h5 file with an array of images and, mostly, one of factors.
 
     Attributes:
-        shape: Of one stored image.
+        shape: Shape of one stored image.
         images: Possible names of the images' array.
         factors: Possible names of the factors' array [n, K]; () where the images lie
             in the order of the grid.

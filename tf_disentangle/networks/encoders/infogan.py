@@ -80,15 +80,14 @@ def infogan_encoder(
     """Builds the recognition network of `infogan_pair`, with a trunk of its own.
 
     Args:
-        image_shape: This and all others are as `infogan_pair` has them.
+        image_shape: (H, W, C), as of `infogan_pair`.
         num_outputs: Numbers per image that the latent space asks for, at least 1.
         seed: Seed of the initial weights, at least 0.
-        width: Units of the trunk's dense layer, at least 1.
+        width: Units of the hidden dense layer, at least 1.
         dtype: "float32" or "mixed_bfloat16".
     """
-    return infogan_pair(image_shape, num_outputs, seed=seed, width=width, dtype=dtype)[
-        0
-    ]
+    pair = infogan_pair(image_shape, num_outputs, seed=seed, width=width, dtype=dtype)
+    return pair[0]
 
 
 def infogan_critic(
@@ -102,14 +101,14 @@ def infogan_critic(
     """Builds the critic of `infogan_pair`, with a trunk of its own.
 
     Args:
-        image_shape: This and all others are as `infogan_pair` has them.
-        num_outputs: 1, so that it is called as an encoder is.
+        image_shape: (H, W, C), as of `infogan_pair`.
+        num_outputs: Always 1.
         seed: Seed of the initial weights, at least 0.
-        width: Units of the trunk's dense layer, at least 1.
+        width: Units of the hidden dense layer, at least 1.
         dtype: "float32" or "mixed_bfloat16".
 
     Raises:
-        ArgumentError: If `num_outputs` is not 1, or as `infogan_pair`.
+        ArgumentError: If `num_outputs` is not 1.
     """
     checks.require(num_outputs == 1, "num_outputs", "be 1 for a critic", num_outputs)
     return infogan_pair(image_shape, 1, seed=seed, width=width, dtype=dtype)[1]
