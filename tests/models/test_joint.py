@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_disentangle import checks, metrics
-from tf_disentangle.datasets import CorrelatedEllipses
+from tf_disentangle import checks
 from tf_disentangle.latents import (
     CategoricalLatents,
     GaussianLatents,
@@ -17,7 +16,6 @@ from tf_disentangle.models import build_vae, log_evidence
 from tf_disentangle.networks import conv_decoder, conv_encoder
 from tf_disentangle.objectives import joint_vae
 from tf_disentangle.serving import export
-from tf_disentangle.training import scores
 from tf_disentangle.training.pictures import Plotter
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 1), dtype=np.uint8)
@@ -85,33 +83,3 @@ def test_evidence_of_one_draw_is_the_elbo_of_the_relaxed_model(model):
 def test_each_categorical_latent_has_a_figure(model):
     figures = Plotter(model, IMAGES).figures(per_latent=[0.1, 0.2, 0.3, 0.4, 0.5])
     assert {"samples_c0", "samples_c1", "traversals"} <= set(figures)
-
-
-def test_scores_get_the_columns_and_refuse_to_take_a_category_for_a_quantity():
-    columns = JointLatents(GaussianLatents(1), CategoricalLatents([4])).columns
-    dataset = CorrelatedEllipses(num_images=64)
-    rng = np.random.default_rng(0)
-
-    def encode(images):
-        return np.stack(
-            [rng.normal(size=len(images)), rng.integers(4, size=len(images))], axis=1
-        )
-
-    def mig(dataset, encode, **options):
-        return metrics.METRICS["mig_score"](
-            dataset, encode, num_train=60, progress=False, **options
-        )
-
-    mig.__signature__ = metrics.METRICS["mig_score"].__signature__
-    (result,) = scores.score(dataset, encode, [mig], columns).values()
-    assert "categorical" in result.protocol
-
-    def by_hand(dataset, encode):
-        raise AssertionError("not called")
-
-    for call in (scores.score, lambda d, _, m, c: scores.dry_run(d, m, c)):
-        with pytest.raises(checks.ArgumentError, match="by_hand must take `columns`"):
-            call(dataset, encode, [by_hand], columns)
-    chosen = {"strong_downstream_score": metrics.METRICS["strong_downstream_score"]}
-    with pytest.raises(checks.ArgumentError, match="no order; received 'c0'"):
-        metrics.evaluate(dataset, encode, chosen, columns=columns)
