@@ -41,6 +41,7 @@ setup(
     cmdclass={"build_py": BuildWithGinFiles},
     install_requires=[
         "absl-py>=2.1",
+        "filelock>=3.12",
         "gin-config==0.5.0",
         "h5py>=3.10",  # Keras needs it too
         "importlib_resources",  # tensorflow-datasets needs it and does not say so
@@ -66,8 +67,8 @@ setup(
         "study": ["ray>=2.50", "pandas>=2.2"],
         "test": [
             "build>=1.2",
-            "dill",  # tfds.testing needs it and does not say so
             "mypy>=1.13",
+            "pandas>=2.2",
             "pytest>=8",
             "pytest-xdist>=3.6",
             "ruff>=0.9",
