@@ -7,6 +7,7 @@ whose priors are in no other file are tested beside.
 import re
 import shutil
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -19,6 +20,11 @@ from tf_disentangle.priors import (
     PRIORS,
 )
 from tf_disentangle.serving import export
+
+# Keras's saving, with this numpy.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation doesn't accept:DeprecationWarning"
+)
 
 ROOT = configuration.gin_root()
 FILES = [
@@ -115,6 +121,13 @@ def test_trains_resumes_exports(file, tmp_path):
     assert loaded.step == 4
     np.testing.assert_array_equal(loaded.encode(frames), codes)
 
+    # Saved by Keras: the same codes, and both optimisers.
+    resumed.model.save(tmp_path / "m.keras")
+    kept = keras.saving.load_model(tmp_path / "m.keras")
+    np.testing.assert_array_equal(kept.encode(frames), codes)
+    pairs = zip(weights(kept), weights(resumed.model), strict=True)
+    assert all(np.array_equal(a, b) for a, b in pairs)
+
     # Exported and read by TensorFlow alone.
     served = tf.saved_model.load(export(loaded.model, tmp_path / "export"))
     answer = served.signatures["serving_default"](images=tf.constant(frames))
@@ -126,9 +139,7 @@ def test_graph_equals_eager_and_a_step_moves_every_variable(file, tmp_path):
     frames = tf.constant(data_for(model, 8 * model.batches_per_step))
     seed, step = step_seed(0, tf.constant(0, tf.int64)), tf.constant(0, tf.int64)
     eager, each = model.held_out_terms(frames, seed, step)
-    validate = tf.function(
-        model.held_out_terms, autograph=False
-    )  # as the training does
+    validate = tf.function(model.held_out_terms, autograph=False)
     graph, again = validate(frames, seed, step)
     assert each.shape == [model.latents.num_latents]
     np.testing.assert_allclose(again, each, rtol=1e-4, atol=1e-5)
