@@ -73,11 +73,11 @@ PARTS: Mapping[str, Mapping[str, Part]] = {
 #: Parameters whose values come from the library, whatever is configured.
 GIVEN: Mapping[str, Collection[str]] = {
     "runs": ("output", "dry_run"),
-    "models": ("image_shape", "seed"),
+    "models": ("data", "seed"),
     "encoders": ("image_shape", "num_outputs", "seed", "dtype"),
     "decoders": ("num_latents", "image_shape", "seed", "dtype"),
     "critics": ("num_inputs", "seed", "dtype"),
-    "metrics": ("dataset", "data", "encode", "encoder", "codes", "factors", "columns"),
+    "metrics": ("data", "encoder", "held_out", "columns"),
 }
 
 

@@ -248,9 +248,9 @@ def _metrics_of(run: Any, values: flags.FlagValues) -> dict[str, Any]:
         return functools.partial(metrics.METRICS[name].on_data, **options)
 
     if values.metrics:
-        theirs = [n for n in values.metrics if n not in ("all", "study")]
-        theirs = {n: None for n in theirs if n in configuration.users_parts()}
-        known = {**metrics.METRICS, **theirs}
+        users = configuration.users_parts()
+        known: dict[str, Any] = {n: None for n in values.metrics if n in users}
+        known |= metrics.METRICS
         chosen = {name: bound(name) for name in choose(values.metrics, known)}
     elif files:
         with configuration.explained("train"):
