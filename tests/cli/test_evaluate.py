@@ -306,6 +306,7 @@ def test_metrics_of_a_run_with_gins_bindings_and_of_the_users_module(
         "mig_score.num_train = 300\n"
         "factor_vae_score.protocol = 'chyvae'\n"
     )
+    (tmp_path / "run.json").write_text("{}")  # It is a run's own file.
     run = types.SimpleNamespace(folder=types.SimpleNamespace(config=config))
 
     def calls(names=(), protocol=None, gin_param=()):

@@ -7,6 +7,7 @@ whose priors are in no other file are tested beside.
 import re
 import shutil
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -19,6 +20,11 @@ from tf_disentangle.priors import (
     PRIORS,
 )
 from tf_disentangle.serving import export
+
+# Keras's saving, with this numpy.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation doesn't accept:DeprecationWarning"
+)
 
 ROOT = configuration.gin_root()
 FILES = [
@@ -71,9 +77,9 @@ def prepared(file, output, steps, *bindings):
     parts = {"train", "Intervals", *re.findall(r"@(\w+)", text_of(file))}
     small = [binding for binding in SMALL if binding.split(".")[0] in parts]
     configuration.parse([str(file)], [*small, f"train.steps = {steps}", *bindings])
-    experiment = configuration.build("train", output=str(output))
+    run = configuration.build("train", output=str(output), dry_run=True)
     configuration.drop_unused()
-    return experiment
+    return run
 
 
 @pytest.fixture(params=FILES, ids=lambda file: file.stem)
@@ -95,7 +101,7 @@ def weights(model):
 
 
 def test_trains_resumes_exports(file, tmp_path):
-    result = prepared(file, tmp_path / "a", 4).run(configuration.with_defaults())
+    result = prepared(file, tmp_path / "a", 4).start(configuration.with_defaults())
     assert all(np.isfinite(result.terms[n]) for n in result.model.statistics.names)
 
     # As if killed after two steps, and gone on: the same weights, bit for bit, also
@@ -103,8 +109,8 @@ def test_trains_resumes_exports(file, tmp_path):
     shutil.copytree(tmp_path / "a", tmp_path / "b")
     shutil.rmtree(tmp_path / "b" / "checkpoints" / "step-4")
     rest = prepared(file, tmp_path / "b", 4, "Intervals.evaluate = 0")
-    rest.draw = lambda *_: []
-    resumed = rest.run(configuration.with_defaults())
+    rest._loop.draw = lambda: None
+    resumed = rest.start(configuration.with_defaults())
     pairs = zip(weights(result.model), weights(resumed.model), strict=True)
     assert all(np.array_equal(a, b) for a, b in pairs)
 
@@ -114,6 +120,13 @@ def test_trains_resumes_exports(file, tmp_path):
     loaded = load(tmp_path / "b")
     assert loaded.step == 4
     np.testing.assert_array_equal(loaded.encode(frames), codes)
+
+    # Saved by Keras: the same codes, and both optimisers.
+    resumed.model.save(tmp_path / "m.keras")
+    kept = keras.saving.load_model(tmp_path / "m.keras")
+    np.testing.assert_array_equal(kept.encode(frames), codes)
+    pairs = zip(weights(kept), weights(resumed.model), strict=True)
+    assert all(np.array_equal(a, b) for a, b in pairs)
 
     # Exported and read by TensorFlow alone.
     served = tf.saved_model.load(export(loaded.model, tmp_path / "export"))
@@ -126,9 +139,7 @@ def test_graph_equals_eager_and_a_step_moves_every_variable(file, tmp_path):
     frames = tf.constant(data_for(model, 8 * model.batches_per_step))
     seed, step = step_seed(0, tf.constant(0, tf.int64)), tf.constant(0, tf.int64)
     eager, each = model.held_out_terms(frames, seed, step)
-    validate = tf.function(
-        model.held_out_terms, autograph=False
-    )  # as the training does
+    validate = tf.function(model.held_out_terms, autograph=False)
     graph, again = validate(frames, seed, step)
     assert each.shape == [model.latents.num_latents]
     np.testing.assert_allclose(again, each, rtol=1e-4, atol=1e-5)

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_disentangle import checks, metrics
-from tf_disentangle.datasets import CorrelatedEllipses
+from tf_disentangle import checks
 from tf_disentangle.latents import (
     CategoricalLatents,
     GaussianLatents,
@@ -84,31 +83,3 @@ def test_evidence_of_one_draw_is_the_elbo_of_the_relaxed_model(model):
 def test_each_categorical_latent_has_a_figure(model):
     figures = Plotter(model, IMAGES).figures(per_latent=[0.1, 0.2, 0.3, 0.4, 0.5])
     assert {"samples_c0", "samples_c1", "traversals"} <= set(figures)
-
-
-def test_scores_get_the_columns_and_refuse_to_take_a_category_for_a_quantity():
-    columns = JointLatents(GaussianLatents(1), CategoricalLatents([4])).columns
-    dataset = CorrelatedEllipses(num_images=64)
-    rng = np.random.default_rng(0)
-
-    def encode(images):
-        return np.stack(
-            [rng.normal(size=len(images)), rng.integers(4, size=len(images))], axis=1
-        )
-
-    def by_hand(data, encoder):
-        raise AssertionError("not called")
-
-    table = metrics.evaluate(
-        dataset,
-        encode,
-        ["mig", by_hand, "strong_downstream"],
-        columns=columns,
-        num_train=60,
-        progress=False,
-    )
-    assert "categorical" in table["mig"].protocol
-    assert "by_hand must take `columns`" in table["by_hand"].reason
-    assert "no order; received 'c0'" in table["strong_downstream"].reason
-    with pytest.raises(checks.ArgumentError, match="by_hand must take `columns`"):
-        metrics.check_arguments(by_hand, dataset, columns)

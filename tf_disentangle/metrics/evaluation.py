@@ -196,19 +196,7 @@ def evaluate_arrays(
         call: Call, codes: Any = codes, test: Any = test_codes, **values: Any
     ) -> Any:
         values = {**call.options, **values, **columns_for(call, columns)}
-        rule = "be a metric of codes and factors"
-        kind = call.metric.input if call.metric else None
-        of_arrays = kind is not None and kind is not Input.ENCODER
-        remedy = "It needs a data set and an encoder: metrics.evaluate(data, encoder)."
-        require(of_arrays, call.name, rule, call.name, remedy)
-        arrays = [codes, tables[0], test, tables[1]]
-        count = {Input.CODES: 1, Input.CODES_AND_FACTORS: 2}.get(kind, 4)
-        if count > 1:
-            require(factors is not None, "factors", f"be given for {call.name}", None)
-        result = call.metric(*arrays[:count], **values)
-        if not note or count == 1:
-            return result
-        return dataclasses.replace(result, protocol=f"{result.protocol}{note}")
+        return _score_arrays(call, [codes, tables[0], test, tables[1]], note, values)
 
     def splits(call: Call) -> bool:
         kinds = (Input.SPLIT, Input.VOTES)
@@ -233,6 +221,23 @@ def evaluate_arrays(
 
     loop = Loop(calls, checked_seeds(seeds), shared, done, on_result, progress)
     return loop(run, seeded, summary, bounded)
+
+
+def _score_arrays(
+    call: Call, arrays: list[Any], note: str, values: Mapping[str, Any]
+) -> Any:
+    """Calls a metric with those of codes, factors and test part that it takes."""
+    kind = call.metric.input if call.metric else Input.ENCODER
+    rule = "be a metric of codes and factors"
+    remedy = "It needs a data set and an encoder: metrics.evaluate(data, encoder)."
+    require(kind is not Input.ENCODER, call.name, rule, call.name, remedy)
+    count = {Input.CODES: 1, Input.CODES_AND_FACTORS: 2}.get(kind, 4)
+    if count > 1:
+        require(arrays[1] is not None, "factors", f"be given for {call.name}", None)
+    result = call.metric(*arrays[:count], **values)
+    if not note or count == 1:
+        return result
+    return dataclasses.replace(result, protocol=f"{result.protocol}{note}")
 
 
 def _scored_columns(

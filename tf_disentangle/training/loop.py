@@ -89,6 +89,8 @@ class TrainingLoop:
         """
         self.scores, self.signal = {}, None
         if self.folder is None:
+            rule, remedy = "be untrained", "A run with an output folder can go on."
+            checks.require(self.step == 0, "run", rule, self.step, remedy)
             self._fit(0, None, config)
             if self.signal is None:
                 self._score(self.step)
@@ -197,7 +199,14 @@ class TrainingLoop:
             stack.callback(setattr, self.model, "load_images", None)
             stack.enter_context(stop)
             continue_files(self.callbacks if first else (), first // self.intervals.log)
-            training = ours.OneTraining([position, *actions, progress], self.model)
+            log = self.intervals.log
+            training = ours.OneTraining(
+                [position, *actions, progress],
+                model=self.model,
+                epochs=-(-self.steps // log),
+                steps=log,
+                verbose=0,
+            )
             try:
                 self._fit_segments(pipeline, first, training)
             finally:

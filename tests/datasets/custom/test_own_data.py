@@ -162,6 +162,25 @@ def test_edges_are_cut_with_a_word_or_kept(folder, caplog):
     assert not caplog.text
 
 
+def test_tables_in_memory_beside_files(folder, tmp_path):
+    path = folder(a_png=(8, 8), b_png=(8, 8), c_png=(8, 8), d_png=(8, 8))
+    names = ["mine/d", "mine/b", "mine/c", "mine/a", "not/there"]
+    table = {"file": names, "k": [4, 2, 4, 2, 9], "s": ["x", "y", "y", "x", "z"]}
+    data = ImageFolder(path, size=8, factors=table)
+    assert data.factor_names == ("k", "s")
+    assert data.factors_of(np.arange(4)).tolist() == [[0, 0], [0, 1], [1, 1], [1, 0]]
+    record = configs.serialize(data)
+    assert configs.serialize(configs.deserialize(record)) == record
+    assert ImageFolder(path, 8, factors=table, factor_names=["s"]).factor_sizes == (2,)
+    np.save(tmp_path / "a.npy", IMAGES)
+    data = ImageFile(tmp_path / "a.npy", factors={"k": np.arange(20) % 4})
+    assert (data.factor_names, data.factor_sizes) == (("k",), (4,))
+    data = ImageFile(
+        tmp_path / "a.npy", factors=np.arange(20) % 4, factor_names=["digit"]
+    )
+    assert data.factor_names == ("digit",)
+
+
 @pytest.mark.parametrize("name", ["factors", "labels", "latents_classes"])
 def test_factors_beside_images_under_their_usual_names(tmp_path, name):
     rows = np.arange(20) % 4

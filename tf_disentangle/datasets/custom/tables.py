@@ -10,11 +10,12 @@ import pathlib
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from tf_disentangle import checks
-from tf_disentangle.datasets.columns import Table, as_text
+from tf_disentangle.datasets.columns import Table, as_table, as_text
 from tf_disentangle.datasets.files.source import array, names_in, reading
 
 #: Names of arrays of factors, in the order in which they are looked for.
@@ -78,6 +79,20 @@ def read_csv(
         name: _column([columns[places[name]][row] for row in rows], name, path)
         for name in chosen
     }
+
+
+def read_frame(
+    factors: Any, images: Sequence[str], wanted: Sequence[str] | None = None
+) -> Table:
+    """As `read_csv`, of a mapping or a DataFrame with a column of image names."""
+    columns = list(factors.values() if isinstance(factors, Mapping) else [])
+    count = len(columns[0]) if columns else len(factors)
+    table = as_table(factors, None, count)
+    texts = [column.astype(str).tolist() for column in table.values()]
+    where, names = pathlib.Path("factors"), list(table)
+    rows, place = _match(names, texts, images, where, False)
+    chosen = _chosen([n for k, n in enumerate(names) if k != place], wanted, where)
+    return {name: table[name][rows] for name in chosen}
 
 
 def read_arrays(

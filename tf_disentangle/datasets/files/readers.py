@@ -1,8 +1,8 @@
-"""Readers of the formats that the real sets are published in.
+"""Readers of the formats of published sets.
 
-A reader is called with the files of a split by their keys in `RealSet.files`, and with
-the sizes of the factors, and returns a `Source`. It checks what a file says of itself;
-`preparing` checks the number of images against the published one.
+A reader is called with the files of a split by their keys in `PublishedSet.files`, and
+with the sizes of the factors, and returns a `Source`. It checks what a file says of
+itself; `preparing` checks the number of images against the published one.
 """
 
 from __future__ import annotations
