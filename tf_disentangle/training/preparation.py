@@ -68,18 +68,10 @@ def prepare(
         validation_size = default_validation_size(len(data))
     split = split_indices(len(data), validation_size, seed)
     batches = Batches(*split, batch_size, seed, with_replacement)
-    strategy = device.make_strategy(batch_size)
-    with strategy.scope():
-        built = _built(model, data, batches, strategy)
-        built.num_examples = len(batches.training)
-        built.compile(
-            optimizer=checked_optimizer(optimizer),
-            jit_compile=_jit(device, folder if goes_on else None),
-            steps_per_execution=device.steps_per_execution,
-        )
-        built.build_optimizers()
-        _check_averages(built.optimizers)
-        if source is not None:
+    run = folder if goes_on else None
+    built = _compiled(model, data, batches, optimizer, device, run)
+    if source is not None:
+        with built.distribute_strategy.scope():
             restore_weights(built, find(source.checkpoints))
     intervals = intervals.fitted(steps, device.steps_per_execution)
     _check_monitors(callbacks, built, data, batches, intervals)
@@ -106,6 +98,29 @@ def prepare(
         metrics=tuple(metrics),
         resident=device.resident,
     )
+
+
+def _compiled(
+    model: LatentModel | Callable[..., LatentModel],
+    data: Dataset,
+    batches: Batches,
+    optimizer: Callable[[], keras.optimizers.Optimizer] | None,
+    device: Device,
+    run: RunFolder | None,
+) -> LatentModel:
+    """Returns the model with its optimisers; as in the run that goes on, if any."""
+    strategy = device.make_strategy(batches.batch_size)
+    with strategy.scope():
+        built = _built(model, data, batches, strategy)
+        built.num_examples = len(batches.training)
+        built.compile(
+            optimizer=checked_optimizer(optimizer),
+            jit_compile=_jit(device, run),
+            steps_per_execution=device.steps_per_execution,
+        )
+        built.build_optimizers()
+        _check_averages(built.optimizers)
+    return built
 
 
 def _check_numbers(steps: Any, seed: Any, with_replacement: Any) -> None:
