@@ -57,11 +57,7 @@ def prepare(
     _check_types(model, data, intervals, device)
     callbacks = check_callbacks(callbacks, has_folder=output is not None)
     checks.require_type(metrics, (list, tuple), "metrics", "Put it in a list: [...]")
-    steps = checks.integer(steps, "steps", at_least=1)
-    checks.require(steps < 2**53, "steps", "be less than 2**53", steps)
-    seed = checks.integer(seed, "seed", at_least=0)
-    checks.require(seed < 2**31, "seed", "be less than 2**31", seed)
-    checks.require_type(with_replacement, bool, "with_replacement")
+    _check_numbers(steps, seed, with_replacement)
     folder = None if output is None else RunFolder(output)
     if folder is not None:
         folder.check()
@@ -70,45 +66,70 @@ def prepare(
     source = None if goes_on else _source(warm_start)
     if validation_size is None:
         validation_size = default_validation_size(len(data))
-    training, held_out = split_indices(len(data), validation_size, seed)
-    batches = Batches(training, held_out, batch_size, seed, with_replacement)
-    strategy = device.make_strategy(batch_size)
+    split = split_indices(len(data), validation_size, seed)
+    batches = Batches(*split, batch_size, seed, with_replacement)
+    run = folder if goes_on else None
+    built = _compiled(model, data, batches, optimizer, device, run)
+    if source is not None:
+        with built.distribute_strategy.scope():
+            restore_weights(built, find(source.checkpoints))
+    intervals = intervals.fitted(steps, device.steps_per_execution)
+    _check_monitors(callbacks, built, data, batches, intervals)
+    record = describe(
+        built,
+        data,
+        batches,
+        intervals,
+        device,
+        steps=steps,
+        metrics=list(metrics),
+        callbacks=[type(callback).__name__ for callback in callbacks],
+        warm_start=warm_start,
+    )
+    return TrainingLoop(
+        built,
+        data,
+        batches,
+        folder,
+        steps,
+        intervals,
+        record,
+        callbacks=callbacks,
+        metrics=tuple(metrics),
+        resident=device.resident,
+    )
+
+
+def _compiled(
+    model: LatentModel | Callable[..., LatentModel],
+    data: Dataset,
+    batches: Batches,
+    optimizer: Callable[[], keras.optimizers.Optimizer] | None,
+    device: Device,
+    run: RunFolder | None,
+) -> LatentModel:
+    """Returns the model with its optimisers; as in the run that goes on, if any."""
+    strategy = device.make_strategy(batches.batch_size)
     with strategy.scope():
         built = _built(model, data, batches, strategy)
-        built.num_examples = len(training)
+        built.num_examples = len(batches.training)
         built.compile(
             optimizer=checked_optimizer(optimizer),
-            jit_compile=_jit(device, folder if goes_on else None),
+            jit_compile=_jit(device, run),
             steps_per_execution=device.steps_per_execution,
         )
         built.build_optimizers()
         _check_averages(built.optimizers)
-        if source is not None:
-            restore_weights(built, find(source.checkpoints))
-    intervals = intervals.fitted(steps, device.steps_per_execution)
-    _check_monitors(callbacks, built, data, batches, intervals)
-    return TrainingLoop(
-        model=built,
-        data=data,
-        batches=batches,
-        folder=folder,
-        steps=steps,
-        intervals=intervals,
-        callbacks=callbacks,
-        metrics=tuple(metrics),
-        resident=device.resident,
-        description=describe(
-            built,
-            data,
-            batches,
-            intervals,
-            device,
-            steps=steps,
-            metrics=list(metrics),
-            callbacks=[type(callback).__name__ for callback in callbacks],
-            warm_start=warm_start,
-        ),
-    )
+    return built
+
+
+def _check_numbers(steps: Any, seed: Any, with_replacement: Any) -> None:
+    """Checks what is a number or a switch by itself."""
+    checks.integer(steps, "steps", at_least=1)
+    checks.require(steps < 2**53, "steps", "be less than 2**53", steps)
+    checks.integer(seed, "seed", at_least=0)
+    checks.require(seed < 2**31, "seed", "be less than 2**31", seed)
+    checks.require_type(with_replacement, bool, "with_replacement")
 
 
 def _jit(device: Device, run: RunFolder | None) -> bool:
