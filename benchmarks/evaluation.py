@@ -7,29 +7,15 @@ image or a fit pays for it. Nothing is added to the run's records.
 """
 
 import argparse
-import functools
 import os
 import time
 
 import tf_disentangle
 from tf_disentangle import metrics
 from tf_disentangle.cli import evaluate
+from tf_disentangle.models.encoder import ModelEncoder
 
 ROW = "{:26}{:9.1f}{:9.1f}{:12.6f}"
-
-
-def timed(name, metric):
-    """Returns the metric, which now prints what a call took."""
-
-    @functools.wraps(metric)
-    def call(*args, **options):
-        started, busy = time.perf_counter(), time.process_time()
-        result = metric(*args, **options)
-        seconds = time.perf_counter() - started, time.process_time() - busy
-        print(ROW.format(name, *seconds, result.score), flush=True)
-        return result
-
-    return call
 
 
 def main():
@@ -37,21 +23,22 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run")
     parser.add_argument("--metrics", default="all")
-    given = parser.parse_args()
-    run = tf_disentangle.load(given.run)
-    names = given.metrics.split(",")
-    chosen = evaluate.choose(names, evaluate.metrics_of(run, names))
+    options = parser.parse_args()
+    run = tf_disentangle.load(options.run)
+    names = evaluate.choose(options.metrics.split(","), metrics.METRICS)
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores at the start")
     print(f"{'':26}{'seconds':>9}{'CPU s':>9}{'score':>12}", flush=True)
-    started, busy = time.perf_counter(), time.process_time()
-    metrics.evaluate(
-        run.dataset,
-        run.encode,
-        {name: timed(name, metric) for name, metric in chosen.items()},
-        columns=run.model.latents.columns,
-    )
-    seconds = time.perf_counter() - started, time.process_time() - busy
-    print(ROW.format("all", *seconds, float("nan")))
+    first = last = (time.perf_counter(), time.process_time())
+
+    def show(name, seed, result, call):
+        nonlocal last
+        now = (time.perf_counter(), time.process_time())
+        print(ROW.format(name, now[0] - last[0], now[1] - last[1], result.score))
+        last = now
+
+    encoder = ModelEncoder(run.model)
+    metrics.evaluate(run.data, encoder, names, on_result=show, progress=False)
+    print(ROW.format("all", last[0] - first[0], last[1] - first[1], float("nan")))
     print(f"load {os.getloadavg()[0]:.1f} at the end")
 
 

@@ -194,7 +194,7 @@ def calls(quick):
     def factor_vae(arrays):
         options = {"num_train_votes": votes, "num_test_votes": votes // 2}
         options |= {"prune_threshold": 0.0, "progress": False}
-        return metrics.factor_vae_score(Grid(), encoder(), **options).score
+        return metrics.METRICS["factor_vae"].on_data(Grid(), encoder(), **options).score
 
     return {
         "mig": (lambda a: metrics.mig_score(*a[:2]).score, published_mig),

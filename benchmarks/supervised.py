@@ -24,14 +24,14 @@ import numpy as np
 from tf_disentangle.metrics import METRICS, EncodedFactors
 
 NAMES = (
-    "mig_score",
-    "sap_score",
-    "dci_score",
-    "modularity_score",
-    "explicitness_score",
-    "irs_score",
-    "beta_vae_score",
-    "factor_vae_score",
+    "mig",
+    "sap",
+    "dci",
+    "modularity",
+    "explicitness",
+    "irs",
+    "beta_vae",
+    "factor_vae",
 )
 GOLDEN = pathlib.Path(__file__).parents[1] / "tests" / "golden" / "metrics_b.json"
 SMALL = {"num_train": 100, "num_test": 50, "num_train_votes": 20, "num_test_votes": 20}
@@ -76,7 +76,7 @@ def encoded(dataset, encode):
     whole = int(np.prod(dataset.factor_sizes))
     options = {"num_train": whole, "encode_batch_size": 4096, "progress": False}
     for seed in range(20):  # With replacement: what is left falls by e each time.
-        METRICS["active_units"](dataset, encoder, seed=seed, **options)
+        METRICS["active_units"].on_data(dataset, encoder, seed=seed, **options)
         if encoder.num_encoded == whole:
             break
     print(f"{encoder.num_encoded} of {whole} images encoded", flush=True)
@@ -85,10 +85,10 @@ def encoded(dataset, encode):
 
 def measured(dataset, encoder, name, **options):
     """The score with its seconds of wall and CPU."""
-    takes = inspect.signature(METRICS[name]).parameters
+    takes = inspect.signature(METRICS[name].on_data).parameters
     options = {k: v for k, v in options.items() if k in takes}
     started, busy = time.perf_counter(), time.process_time()
-    score = METRICS[name](dataset, encoder, protocol="dlib", **options).score
+    score = METRICS[name].on_data(dataset, encoder, protocol="dlib", **options).score
     seconds = time.perf_counter() - started, time.process_time() - busy
     return score, seconds
 

@@ -51,6 +51,11 @@ class _Unprintable:
         return "..."
 
 
+def _of_keras(cls):
+    """Whether a class of ours has no constructor but that of a Keras layer."""
+    return getattr(cls.__init__, "__module__", "").startswith("keras.")
+
+
 def signature_of(function):
     """Returns the parameters with their defaults, as a call sees them."""
     try:
@@ -59,6 +64,10 @@ def signature_of(function):
         signature = inspect.signature(function.__init__ if is_class else function)
     except (TypeError, ValueError):
         return "(...)"
+    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    kinds = {p.kind for name, p in signature.parameters.items() if name != "self"}
+    if isinstance(function, type) and (kinds <= {*variable} or _of_keras(function)):
+        return "()"
     parameters = []
     for name, parameter in signature.parameters.items():
         if name in ("self", "cls"):

@@ -3,6 +3,8 @@
 1.  beta-VAE is an ELBO under rescaled networks (Gaussian), or under the annealed prior
     p(z)^beta / F_beta and an entropy bonus (any prior).
 2.  A rotation of the latents leaves the ELBO as it is, or does not, by the prior alone.
+3.  beta raises the overlap of the posteriors to its maximum, and alpha drives the
+    aggregate posterior to the prior: both exactly, in linear models.
 
 References:
     Mathieu et al., "Disentangling Disentanglement in Variational Autoencoders", ICML
@@ -12,12 +14,15 @@ References:
 import numpy as np
 import pytest
 import scipy.integrate
+import scipy.optimize
 import scipy.stats
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tf_disentangle.distributions import Normal
 from tf_disentangle.latents import GaussianLatents, GaussianPosterior
 from tf_disentangle.objectives import Inference, beta_vae, elbo
+from tf_disentangle.objectives.decomposition import prior_to_aggregate_kl
 from tf_disentangle.priors import (
     InverseGammaPrior,
     InverseWishartPrior,
@@ -252,3 +257,136 @@ def terms_with(latents, posterior, z, other):
     """The KL's parts at the sample z, the structured form's own draw being `other`."""
     posterior.sample = lambda seed: other
     return latents.prior.kl(posterior, z, SEED)
+
+
+# ---- 3. Overlap and structure.
+
+VARIANCES = np.array([4.0, 1.0, 0.3])  # of the data, along the axes
+NOISE = 0.2  # s^2, of the likelihood
+SCALE = float(np.sqrt(NOISE))
+
+
+@pytest.mark.parametrize(
+    ("beta", "expected"),
+    [
+        (0.25, [0.0125, 0.05]),
+        (1.0, [0.05, 0.2]),
+        (3.0, [0.15, 0.6]),
+        (10.0, [0.5, 1.0]),
+        (25.0, [1.0, 1.0]),
+    ],
+)
+def test_overlap_rises_with_beta_to_its_maximum(beta, expected):
+    """A linear beta-VAE of L latents, p(z) = N(0, I), x|z ~ N(W z, s^2 I), trained.
+
+    L_beta / beta is an ELBO with the noise beta s^2, but for constants: probabilistic
+    principal components (Tipping & Bishop, 1999), whose best W has along the i-th
+    axis of the data, of variance lambda_i,
+
+        w_i^2 = max(lambda_i - beta s^2, 0)
+        S_i = beta s^2 / (beta s^2 + w_i^2) = min(beta s^2 / lambda_i, 1).
+
+    So q(z|x) widens in proportion to beta, and I(x; z) = sum_i -log(S_i)/2 falls to 0,
+    until S is the prior's variance at beta = lambda_1/s^2: all codes overlap entirely.
+    """
+    np.testing.assert_allclose(expected, np.minimum(beta * NOISE / VARIANCES[:2], 1))
+    # Six points of that covariance, and for each the points of z that integrate
+    # quadratic functions over q(z|x) exactly.
+    points = np.concatenate([np.diag(np.sqrt(3 * VARIANCES)) * s for s in (1, -1)])
+    x = tf.constant(points.repeat(4, axis=0), tf.float32)
+    corners = np.tile(np.sqrt(2) * np.concatenate([np.eye(2), -np.eye(2)]), (6, 1))
+    latents = GaussianLatents(2, "diagonal")
+    objective = beta_vae(beta, likelihood=Normal(SCALE))
+
+    @tf.function
+    def loss_and_gradient(flat):
+        with tf.GradientTape() as tape:
+            tape.watch(flat)
+            encoder, decoder, log_variance = tf.split(flat, [6, 6, 2])
+            mean = x @ tf.reshape(encoder, [3, 2])
+            z = mean + tf.constant(corners, tf.float32) * tf.exp(log_variance / 2)
+            rows = tf.broadcast_to(log_variance, tf.shape(mean))
+            inference = Inference(
+                latents=latents,
+                posterior=latents.posterior(tf.concat([mean, rows], axis=1)),
+                sample=z,
+                step=0,
+                seed=SEED,
+            )
+            outputs = tf.reshape(z @ tf.reshape(decoder, [2, 3]), [-1, 1, 1, 3])
+            images = tf.reshape(x, [-1, 1, 1, 3])
+            loss = objective(images, outputs, inference).scalars()["loss"]
+        return loss, tape.gradient(loss, flat)
+
+    def function(flat):
+        loss, gradient = loss_and_gradient(tf.constant(flat, tf.float32))
+        return float(loss), gradient.numpy().astype(np.float64)
+
+    start = np.random.default_rng(0).normal(size=14) * 0.3
+    found = scipy.optimize.minimize(function, start, jac=True, method="L-BFGS-B").x
+    variances = np.sort(np.exp(found[12:]))
+    np.testing.assert_allclose(variances, expected, rtol=0.02)
+    weights = np.sort((found[6:12].reshape(2, 3) ** 2).sum(axis=1))[::-1]
+    best = np.maximum(VARIANCES[:2] - beta * NOISE, 0)
+    np.testing.assert_allclose(weights, best, rtol=0.02, atol=0.02)
+
+
+@pytest.mark.parametrize("variance", [4.0, 0.25])
+def test_structure_rises_with_alpha_to_the_prior(variance):
+    """A linear encoder z|x ~ N(m x, v) of x ~ N(0, lambda), its decoder w z held.
+
+    The aggregate posterior is q(z) = N(0, C), C = m^2 lambda + v, and with beta = 0
+
+        -L(m) = [(1 - w m)^2 lambda + w^2 v] / (2 s^2) + alpha/2 (1/C - 1 + log C) + c,
+
+    the second term being alpha KL(p(z) || q(z)). It is stationary where
+
+        alpha = w (1 - w m) C^2 / (s^2 m (C - 1)).
+
+    Between m = 1/w, where alpha = 0, and C = 1, where alpha is infinite, that grows:
+    C goes to 1, the prior's variance, from above or below, and the divergence to 0.
+    """
+    w, v, s = 1.0, 0.1, 0.5
+    near_one = np.sqrt((1 - v) / variance)
+
+    def stationary(alpha):
+        def excess(m):
+            c = m**2 * variance + v
+            return alpha * s**2 * m * (c - 1) - w * (1 - w * m) * c**2
+
+        return scipy.optimize.brentq(excess, *sorted([1 / w, near_one]))
+
+    middles = (np.arange(300) + 0.5) / 300
+    normal = scipy.stats.norm.ppf(middles)
+    normal = (normal / normal.std()).astype("float32")  # N(0, 1), evenly drawn
+    x = np.sqrt(variance).astype("float32") * normal[:, None]
+    latents = GaussianLatents(1, "diagonal")
+    likelihood = Normal(s)
+
+    @tf.function
+    def terms(m):
+        raw = tf.concat([m * x, tf.fill(tf.shape(x), np.log(v, dtype="f"))], axis=1)
+        divergence = prior_to_aggregate_kl(
+            latents.posterior(raw), latents.prior, tf.constant(normal[:, None])
+        )
+        images, sums = tf.reshape(x, [-1, 1, 1, 1]), 0.0
+        for sign in (1.0, -1.0):  # integrates quadratic functions of z exactly
+            outputs = w * (m * images + sign * np.sqrt(v).astype("float32"))
+            sums += tf.reduce_mean(likelihood.log_prob(images, outputs)) / 2
+        return -sums, divergence
+
+    spreads, divergences = [], []
+    for alpha in (0.0, 1.0, 10.0, 100.0, 1e4):
+
+        def loss(m, alpha=alpha):
+            reconstruction, divergence = terms(tf.constant(m, tf.float32))
+            return float(reconstruction + alpha * divergence)
+
+        ends = sorted([1 / w, near_one])
+        bounds = (0.9 * ends[0], 1.1 * ends[1])
+        m = scipy.optimize.minimize_scalar(loss, bounds=bounds, method="bounded").x
+        np.testing.assert_allclose(m, stationary(alpha), rtol=0.02)
+        spreads.append(abs(m**2 * variance + v - 1))
+        divergences.append(float(terms(tf.constant(m, tf.float32))[1]))
+    assert (np.diff(spreads) < 0).all() and spreads[-1] < 0.02
+    assert (np.diff(divergences) < 0).all() and abs(divergences[-1]) < 2e-3

@@ -8,6 +8,16 @@
 
 Rooms are imported when they are first used, so that `tf_disentangle.metrics`, which
 needs only numpy, does not load TensorFlow.
+
+Example:
+    >>> import tf_disentangle as td
+    >>> data = td.datasets.CorrelatedEllipses(num_images=100)
+    >>> model = td.models.build_vae(data, objective=td.objectives.beta_vae(beta=4.0))
+    >>> run = td.train(model, data, steps=2, batch_size=8, output="runs/example")
+    >>> run.encode(data.images()[:3]).shape
+    (3, 10)
+    >>> td.load("runs/example").step
+    2
 """
 
 from __future__ import annotations

@@ -275,5 +275,5 @@ def _shown(value: Any) -> str:
     """Returns a value as a reader wants it: arrays by their shape, nothing long."""
     if hasattr(value, "shape") and hasattr(value, "dtype"):
         return f"<{value.dtype} {tuple(value.shape)}>"
-    text = repr(value)
+    text = " ".join(repr(value).split())
     return text if len(text) <= 80 else f"{text[:77]}..."

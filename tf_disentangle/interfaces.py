@@ -78,6 +78,9 @@ class Dataset(configs.Configured, abc.ABC):
     image_shape: tuple[int, int, int]
     traits: frozenset[str] = frozenset()
 
+    def __init__(self) -> None:
+        """Takes no arguments; a subclass takes what it needs."""
+
     @abc.abstractmethod
     def __len__(self) -> int:
         """Number of training images."""
@@ -101,13 +104,20 @@ class Dataset(configs.Configured, abc.ABC):
 
         Sets that declare "stochastic_images" need `rng` and raise without it; the
         others ignore it and give equal images for equal factors.
+
+        Raises:
+            ArgumentTypeError: If the factors are not integers.
+            ArgumentError: If their shape is not [n, K], or a value is out of its range
+                or, in a table, of no image.
         """
 
     def factors_of(self, indices: np.ndarray) -> np.ndarray:
         """Maps indices [n] of training images to their factors, int64 [n, K].
 
         Raises:
-            ArgumentError: If the set does not declare "known_rows".
+            ArgumentTypeError: If the indices are not integers.
+            ArgumentError: If one is not of an image, or the set does not declare
+                "known_rows".
         """
         raise self._lacks("known_rows", indices)
 

@@ -51,10 +51,7 @@ PARTS: Mapping[str, Mapping[str, Part]] = {
         **objectives.ADVERSARIAL_OBJECTIVES,
         "AdversarialObjective": objectives.AdversarialObjective,
     },
-    "GAN losses": {
-        "NonSaturating": objectives.NonSaturating,
-        "Wasserstein": objectives.Wasserstein,
-    },
+    "GAN losses": objectives.GAN_LOSSES,
     "KL terms": objectives.KL_TERMS,
     "penalties": objectives.PENALTIES,
     "schedules": objectives.SCHEDULES,
@@ -76,11 +73,11 @@ PARTS: Mapping[str, Mapping[str, Part]] = {
 #: Parameters whose values come from the library, whatever is configured.
 GIVEN: Mapping[str, Collection[str]] = {
     "runs": ("output", "dry_run"),
-    "models": ("image_shape", "seed"),
+    "models": ("data", "seed"),
     "encoders": ("image_shape", "num_outputs", "seed", "dtype"),
     "decoders": ("num_latents", "image_shape", "seed", "dtype"),
     "critics": ("num_inputs", "seed", "dtype"),
-    "metrics": ("dataset", "data", "encode", "encoder", "codes", "factors", "columns"),
+    "metrics": ("data", "encoder", "held_out", "columns"),
 }
 
 

@@ -351,7 +351,9 @@ class Run:
         Returns:
             A figure, uint8 [H', W', 3]: a row for each latent.
         """
-        plotter = make_plotter(self.model, self.data, self.batches, image, **options)
+        if image is not None:
+            options["examples"] = np.asarray(image)[np.newaxis]
+        plotter = make_plotter(self.model, self.data, self.batches, **options)
         return plotter.traversals(**self._annotations())
 
     def draw(
@@ -361,7 +363,8 @@ class Run:
 
         Args:
             folder: Where to; None is the run folder's pictures/.
-            **options: Of `training.pictures.Plotter`, such as `latents` and `values`.
+            **options: Of `training.pictures.Plotter`, such as `examples`, `latents`
+                and `values`.
 
         Returns:
             The paths of the files.

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import types
 import zipfile
 
 import numpy as np
@@ -55,7 +56,7 @@ def test_scores_a_file_without_tensorflow(path, tmp_path):
     assert f"{expected:.4f}" in done.stdout
     assert (tmp_path / "mig_mutual_information.png").exists()
     (row,) = map(json.loads, (tmp_path / "metrics.jsonl").read_text().splitlines())
-    assert row["scores"]["sap_score"]["score"] == expected
+    assert row["scores"]["sap"]["score"] == expected
     assert row["file"] == str(path)
 
 
@@ -70,7 +71,7 @@ def test_seeds_factors_and_protocol(path, tmp_path, capsys):
     np.savez(plain, codes=codes + 0.3 * np.sin(99 * codes[::-1]), factors=factors)
     assert run(f"--codes={plain}", "--metrics=sap", "--seeds=3") == 0
     text = capsys.readouterr().out
-    assert "test=random third" in text
+    assert "rows split 2:1" in text
     head, line = text.splitlines()[:2]
     assert "least..greatest of splits" in head
     assert ".." in line and "interval" not in text
@@ -81,7 +82,7 @@ def test_codes_without_factors_have_unsupervised_scores_only(tmp_path, capsys):
     np.savez(path, codes=np.random.default_rng(0).normal(size=(100, 3)))
     assert run(f"--codes={path}") == 0
     text = capsys.readouterr().out
-    assert "unsupervised_scores" in text
+    assert "unsupervised" in text
     assert "mig" not in text
 
 
@@ -89,7 +90,7 @@ def test_codes_without_factors_have_unsupervised_scores_only(tmp_path, capsys):
     ("arguments", "words"),
     [
         (["--metrics=mgi"], "Did you mean mig"),
-        (["--metrics=factor_vae"], "for which the file has the arrays"),
+        (["--metrics=log_evidence"], "for which the file has the arrays"),
         (["--metrics=mig", "--protocol=dlbi"], "Did you mean dlib"),
         (["--metrics=mig", "--factors=shpe"], "Did you mean shape"),
         (["--metrics=mig", "--factors=x,x"], "name at least one factor, and each once"),
@@ -119,14 +120,13 @@ def test_mistakes(path, arguments, words, capsys):
         ({"codes": np.zeros((0, 3))}, "codes must have at least 2 rows"),
         ({"codes": np.full((9, 2), 1e200)}, "codes must be at most 1e+60 in size"),
         ({"codes": np.zeros((9, 2), complex)}, "must hold real numbers"),
-        ({"codes": np.zeros((9, 2), object)}, "objects are refused"),
         (
-            {"codes": np.zeros((9, 2)), "factors": np.full((9, 1), "red")},
-            "received 'text'. Number each column: numpy.unique",
+            {"codes": np.zeros((9, 2), object)},
+            "Write it with codes=codes.astype(numpy.float32)",
         ),
         (
-            {"codes": np.zeros((5, 2)), "factors": np.arange(5)[:, None]},
-            "codes must have at least 6 rows to hold out a third",
+            {"codes": np.zeros((9, 2)), "factor_names": np.array(["a"], object)},
+            "Write it with factor_names=factor_names.astype(str)",
         ),
         (
             {"codes": np.zeros((9, 2)), "factor_names": ["a"]},
@@ -203,45 +203,128 @@ def test_categorical_columns_are_read(tmp_path):
 
 
 def test_names_of_metrics():
-    table = {"mig_score": 1, "unsupervised_scores": 2, "active_units": 3}
-    assert evaluate.choose(["mig"], table) == {"mig_score": 1}
-    assert evaluate.choose(["unsupervised"], table) == {"unsupervised_scores": 2}
-    assert evaluate.choose(["active_units", "mig_score"], table) == {
-        "active_units": 3,
-        "mig_score": 1,
-    }
-    assert evaluate.choose(["all"], table) == table
-    study = {"mig_score": 1, "unsupervised_scores": 2}
-    assert evaluate.choose(["study"], table) == study
+    table = {"mig": 1, "unsupervised": 2, "active_units": 3}
+    assert evaluate.choose(["mig", "mig_score"], table) == ["mig"]
+    assert evaluate.choose(["unsupervised_scores"], table) == ["unsupervised"]
+    assert evaluate.choose(["active_units", "mig"], table) == ["active_units", "mig"]
+    assert evaluate.choose(["all"], table) == list(table)
+    assert evaluate.choose(["study"], table) == ["mig", "unsupervised"]
     with pytest.raises(checks.ArgumentError, match="Did you mean active_units"):
         evaluate.choose(["active_unit"], table)
 
 
-def test_rows_of_seeds_and_spreads():
+def test_one_metric_that_refuses_leaves_the_others(tmp_path, capsys):
+    path = tmp_path / "codes.npz"
+    np.savez(path, codes=np.zeros((5, 2)), factors=np.arange(5)[:, None] % 2)
+    assert run(f"--codes={path}", "--metrics=mig,sap", f"--output={tmp_path}") == 0
+    text = capsys.readouterr().out
+    assert "no score: codes must have at least 6 rows" in text
+    (row,) = map(json.loads, (tmp_path / "metrics.jsonl").read_text().splitlines())
+    assert row["scores"]["mig"]["score"] == 0
+    assert "6 rows" in row["scores"]["sap"]["reason"]
+    assert run(f"--codes={path}", "--metrics=sap") == 2
+
+
+def test_text_factors_votes_and_bounds_of_a_file(tmp_path, capsys):
+    path = tmp_path / "codes.npz"
     codes, factors = to_codes(300, 0)
-    found = metrics.evaluate_arrays(
-        {"codes": codes, "factors": factors},
-        {name: metrics.ARRAY_METRICS[name] for name in ("mig_score", "sap_score")},
-        seeds=(0, 1),
-        progress=False,
+    text = np.array(["red", "green", "blue", "grey"])[factors]
+    np.savez(path, codes=codes, factors=text)
+    options = ["--metrics=factor_vae,mig", "--bounds", "--protocol=chyvae"]
+    assert run(f"--codes={path}", *options) == 0
+    text = capsys.readouterr().out
+    head, first, *_ = text.splitlines()
+    assert "floor" in head and "ceiling" in head and "place" in head
+    assert first.startswith("factor_vae") and "fixed=rows, rows split 2:1" in first
+    assert "1.00" in first
+
+
+def test_rows_of_seeds_spreads_and_bounds():
+    codes, factors = to_codes(300, 0)
+    table = metrics.evaluate_arrays(
+        codes, factors, ["mig", "sap"], seeds=(0, 1), bounds=True, progress=False
     )
-    rows = score_table.rows(found, step=7)
+    rows = score_table.rows(table, step=7)
     assert [row["step"] for row in rows] == [7] * len(rows)
     by_seed = {row.get("seed"): set(row["scores"]) for row in rows if "scores" in row}
-    assert by_seed == {None: {"mig_score"}, 0: {"sap_score"}, 1: {"sap_score"}}
-    assert rows[-1]["spreads"]["sap_score"]["num"] == 2
+    assert by_seed == {None: {"mig"}, 0: {"sap"}, 1: {"sap"}}
+    (spreads,) = [row["spreads"] for row in rows if "spreads" in row]
+    assert spreads["sap"]["num"] == 2
+    (bounds,) = [row["bounds"] for row in rows if "bounds" in row]
+    assert bounds["mig"]["ceiling"] > 0.9 and bounds["mig"]["untrained"] is None
     assert not any("intervals" in row for row in rows)
     json.dumps(rows, allow_nan=False)
 
 
+def test_results_that_a_file_has_already():
+    about = {"step": 7, "codes": "mean"}
+    rows = [
+        {"step": 7, "loss": 3.0},
+        {**about, "call": "mig()", "scores": {"mig": {"score": 0.5}}},
+        {**about, "call": "sap()", "scores": {"sap": {"reason": "too few rows"}}},
+        {**about, "step": 8, "call": "dci()", "scores": {"dci": {"score": 0.1}}},
+    ]
+    assert score_table.results(rows, about) == {"mig()": {"score": 0.5}}
+
+
+def test_several_runs_in_one_table():
+    codes, factors = to_codes(90, 0)
+    tables = {
+        name: metrics.evaluate_arrays(codes, factors, chosen, progress=False)
+        for name, chosen in (("runs/a", ["mig"]), ("runs/long", ["mig", "irs"]))
+    }
+    head, first, second = score_table.side_by_side(tables).splitlines()
+    assert head.split() == ["run", "mig", "irs"]
+    assert first.split() == ["runs/a", f"{tables['runs/a']['mig'].score:.4f}", "-"]
+    assert len(head) == len(first) == len(second)
+
+
 def test_terms_are_those_up_to_the_step():
     rows = [
-        {"step": 2, "validation/elbo": -9.0, "validation/kl": 4.0},
+        {"step": 2, "val_elbo": -9.0, "val_kl": 4.0},
         {"step": 4, "loss": 3.0},
-        {"step": 6, "validation/elbo": -5.0, "validation/kl": 2.0},
+        {"step": 6, "val_elbo": -5.0, "val_kl": 2.0},
     ]
     assert "Held out at step 2, nats per image: elbo -9, kl 4" in score_table.terms(
         rows, 4
     )
     assert "elbo -5" in score_table.terms(rows, 6)
     assert "No held-out terms" in score_table.terms(rows, 1)
+
+
+def test_metrics_of_a_run_with_gins_bindings_and_of_the_users_module(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "my_scores_module.py").write_text(
+        "import gin\n\n@gin.register\ndef my_score(data, encoder, scale=1):\n    pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    config = tmp_path / "config.gin"
+    config.write_text(
+        "import my_scores_module\n"
+        "train.metrics = [@mig_score, @factor_vae_score]\n"
+        "mig_score.num_train = 300\n"
+        "factor_vae_score.protocol = 'chyvae'\n"
+    )
+    (tmp_path / "run.json").write_text("{}")  # It is a run's own file.
+    run = types.SimpleNamespace(folder=types.SimpleNamespace(config=config))
+
+    def calls(names=(), protocol=None, gin_param=()):
+        values = types.SimpleNamespace(
+            metrics=list(names), protocol=protocol, gin_param=list(gin_param)
+        )
+        return metrics.calls_of(evaluate._metrics_of(run, values))
+
+    mig, votes = calls()
+    assert (mig.name, dict(mig.options)) == ("mig", {"num_train": 300})
+    assert (votes.name, dict(votes.options)) == ("factor_vae", {"protocol": "chyvae"})
+    mig, mine = calls(["mig", "my_score"], gin_param=["mig_score.num_train = 5"])
+    assert dict(mig.options) == {"num_train": 5}
+    assert mine.metric is None and mine.name == "my_score"
+    (votes,) = calls(["factor_vae"], protocol="dlib")
+    assert dict(votes.options) == {"protocol": "dlib"}
+    with pytest.raises(checks.ArgumentError, match="Did you mean mig"):
+        calls(["mgi"])
+    config.write_text("train.metrics = []\n")
+    with pytest.raises(checks.ArgumentError, match="--metrics=all"):
+        calls()

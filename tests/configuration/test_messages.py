@@ -123,6 +123,18 @@ def test_a_macro_that_refers_to_itself_is_told():
     assert said.startswith("the configuration must not refer to itself")
 
 
+@gin.register
+def calls(work):
+    """Calls a function as the training calls a metric."""
+    return work("data", "encoder")
+
+
+def test_a_function_of_another_kind_is_told_where_it_was_bound():
+    said = message("calls", "calls.work = @elbo")
+    assert said.startswith("work must name a function of another kind than elbo; ")
+    assert said.endswith("\n  --gin_param='calls.work = @elbo'")
+
+
 def test_faults_that_are_not_of_values_are_left_as_they_are():
     with pytest.raises(ZeroDivisionError), configuration.explained("train"):
         raise ZeroDivisionError

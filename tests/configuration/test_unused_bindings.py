@@ -160,6 +160,14 @@ def test_what_is_passed_on_may_be_called_later():
     assert configuration.unused_bindings() == []
 
 
+def test_bindings_that_are_asked_for_are_used():
+    configuration.parse([], ["mig_score.num_bins = 7", "sap_score.seed = 3"])
+    assert configuration.bindings("mig_score") == {"num_bins": 7}
+    assert configuration.bindings("dci_score") == {}
+    unused = configuration.unused_bindings()
+    assert [key.function for key in unused] == ["sap_score"]
+
+
 def test_what_any_python_code_calls_may_have_bindings(monkeypatch):
     import sys
 

@@ -1,35 +1,40 @@
 """What every metric of arrays does with odd input, and with wrong input.
 
-The rows are the table itself: a metric added to `ARRAY_METRICS` is tested here.
+The rows are the table itself: a metric added to `METRICS` is tested here. Each test is
+one claim for all metrics of a kind, and names the metric that breaks it.
 """
+
+import contextlib
 
 import numpy as np
 import pytest
 
 from tests import representations as known
 from tf_disentangle.checks import ArgumentError, ArgumentTypeError
-from tf_disentangle.metrics import ARRAY_METRICS, needs
+from tf_disentangle.metrics import METRICS, Input
 
-METRICS = pytest.mark.parametrize("metric", ARRAY_METRICS.values(), ids=ARRAY_METRICS)
+#: Metrics of arrays by what they take.
+KINDS = {
+    kind: {name: m for name, m in METRICS.items() if m.input is kind}
+    for kind in Input
+    if kind is not Input.ENCODER
+}
+ALL = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 WITH_FACTORS = pytest.mark.parametrize(
-    "metric",
-    [m for m in ARRAY_METRICS.values() if len(needs(m)) > 1],
-    ids=[name for name, m in ARRAY_METRICS.items() if len(needs(m)) > 1],
+    "kind", [k for k in KINDS if k is not Input.CODES], ids=lambda kind: kind.name
 )
-
-CODES_ONLY = pytest.mark.parametrize(
-    "metric",
-    [m for m in ARRAY_METRICS.values() if needs(m) == ("codes",)],
-    ids=[name for name, m in ARRAY_METRICS.items() if needs(m) == ("codes",)],
-)
-
 SIZES = (2, 3)
 
-#: Options without which a metric asks for more samples than there are here.
-OPTIONS = {"statistical_efficiency": {"small": 6, "large": 12}}
-
-#: Metrics that refuse L = 1, as their documentation says.
-TWO_LATENTS = {"unified_scores"}
+#: Options without which a metric asks for more samples, or votes, than a test needs.
+FEW_VOTES = {"num_train_votes": 60, "num_test_votes": 40, "batch_size": 8}
+OPTIONS = {
+    "statistical_efficiency": {"small": 6, "large": 12},
+    "factor_vae": {**FEW_VOTES, "num_variance_samples": 50},
+    "beta_vae": FEW_VOTES,
+    "strong_downstream": {"num_train": 40, "num_test": 30, "num_experiments": 1},
+}
+#: Metrics that need a second factor.
+TWO_FACTORS = {"strong_downstream"}
 
 
 def samples(n=60):
@@ -39,127 +44,164 @@ def samples(n=60):
     return 3 * factors[:, [0, 1, 0]] + noise, factors
 
 
-def call(metric, codes, factors):
-    """Calls a metric with the same samples as train and as test part."""
-    given = {"codes": codes, "factors": factors}
-    arrays = [given[name.split("_")[-1]] for name in needs(metric)]
-    return metric(*arrays, **OPTIONS.get(metric.__name__, {}))
+def call(name, codes, factors, split=False):
+    """Calls a metric; a test part is the train part again, or split off."""
+    metric = METRICS[name]
+    count = {Input.CODES: 1, Input.CODES_AND_FACTORS: 2}.get(metric.input, 4)
+    arrays = (codes, factors, codes, factors)[: 2 if split and count > 2 else count]
+    return metric(*arrays, **OPTIONS.get(name, {}))
 
 
-@METRICS
-@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.float16, np.float64])
-def test_dtype_of_codes(metric, dtype):
+@contextlib.contextmanager
+def of(name):
+    """Says which metric a test failed for."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(f"metric: {name}")
+        raise
+
+
+def refused(kind, words, codes, factors, error=ArgumentError):
+    for name in KINDS[kind]:
+        with of(name), pytest.raises(error, match=words):
+            call(name, codes, factors)
+
+
+@ALL
+def test_dtype_of_codes(kind):
     codes, factors = samples()
-    expected = call(metric, codes.astype(np.float32), factors).score
-    score = call(metric, codes.astype(dtype), factors).score
-    assert score == pytest.approx(expected, rel=1e-5)
-    assert np.isfinite(score)
+    for name in KINDS[kind]:
+        expected = call(name, codes.astype(np.float32), factors).score
+        for dtype in (np.uint8, np.int32, np.float16, np.float64):
+            with of(f"{name} {dtype}"):
+                score = call(name, codes.astype(dtype), factors).score
+                assert score == pytest.approx(expected, rel=1e-5)
+                assert np.isfinite(score)
 
 
 @WITH_FACTORS
-@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.float32, np.float64])
-def test_dtype_of_factors(metric, dtype):
+def test_dtype_of_factors(kind):
     codes, factors = samples()
-    expected = call(metric, codes, factors).score
-    assert call(metric, codes, factors.astype(dtype)).score == expected
+    text = np.array([["a", "b", "c"][v] for v in factors.ravel()]).reshape(-1, 2)
+    for name in KINDS[kind]:
+        expected = call(name, codes, factors).score
+        for dtype in (np.uint8, np.int32, np.float32, np.float64):
+            with of(f"{name} {dtype}"):
+                assert call(name, codes, factors.astype(dtype)).score == expected
+        with of(f"{name} text"):
+            assert call(name, codes, text).score == expected
+            assert call(name, codes, text.astype(object)).score == expected
 
 
-@METRICS
-def test_arrays_stay_as_they_were(metric):
+@ALL
+def test_arrays_stay_as_they_were(kind):
     codes, factors = samples()
     codes.setflags(write=False)
     factors.setflags(write=False)
-    call(metric, codes, factors)
+    for name in KINDS[kind]:
+        with of(name):
+            call(name, codes, factors)
+            call(name, codes, factors, split=True)
 
 
-@METRICS
+@ALL
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_not_finite_names_the_latent(metric, value):
+def test_not_finite_names_the_latent(kind, value):
     codes, factors = samples()
     codes = codes.astype(np.float32)
     codes[7, 1] = value
-    with pytest.raises(ArgumentError, match="NaN or infinity in z1"):
-        call(metric, codes, factors)
+    refused(kind, "NaN or infinity in z1", codes, factors)
 
 
 @WITH_FACTORS
-def test_transposed_arrays_suggest_the_transpose(metric):
+def test_transposed_arrays_suggest_the_transpose(kind):
     codes, factors = samples()
-    with pytest.raises(ArgumentError, match=r"codes\.T and \w*factors\.T"):
-        call(metric, codes.T, factors.T)
-    with pytest.raises(ArgumentError, match=r"pass \w*codes\.T"):
-        call(metric, codes.T, factors)
-    with pytest.raises(ArgumentError, match=r"pass \w*factors\.T"):
-        call(metric, codes, factors.T)
+    refused(kind, r"codes\.T and \w*factors\.T", codes.T, factors.T)
+    refused(kind, r"pass \w*codes\.T", codes.T, factors)
+    refused(kind, r"pass \w*factors\.T", codes, factors.T)
 
 
-@CODES_ONLY
-def test_transposed_codes_suggest_the_transpose(metric):
+def test_transposed_codes_suggest_the_transpose():
     codes, _ = samples()
-    with pytest.raises(ArgumentError, match=r"pass codes\.T"):
-        metric(codes.T)
-    assert np.isfinite(metric(codes[:4]).score)
+    refused(Input.CODES, r"pass codes\.T", codes.T, None)
+    for name in KINDS[Input.CODES]:
+        with of(name):
+            assert np.isfinite(call(name, codes[:4], None).score)
 
 
-@METRICS
+@ALL
 @pytest.mark.parametrize(("dtype", "size"), [(np.float64, 1e60), (np.float32, 1e15)])
-def test_large_codes(metric, dtype, size):
+def test_large_codes(kind, dtype, size):
     """Up to the limit there is a score, or an error: never an overflow."""
     codes, factors = samples()
     codes = (codes / codes.max() * size).astype(dtype)
-    try:
-        score = call(metric, codes, factors).score
-    except ArgumentError as error:
-        assert "finite in float32" in str(error) and dtype is np.float64
-    else:
-        assert np.isfinite(score)
+    for name in KINDS[kind]:
+        with of(name):
+            try:
+                score = call(name, codes, factors).score
+            except ArgumentError as error:
+                assert "finite in float32" in str(error) and dtype is np.float64
+            else:
+                assert np.isfinite(score)
     codes[3, 1] = 1e3 * size
-    with pytest.raises(ArgumentError, match="larger values in z1"):
-        call(metric, codes, factors)
+    refused(kind, "larger values in z1", codes, factors)
 
 
 @WITH_FACTORS
-def test_other_lengths(metric):
+def test_other_lengths(kind):
     codes, factors = samples()
-    with pytest.raises(ArgumentError, match="belongs to image i"):
-        call(metric, codes, factors[:-1])
+    refused(kind, "belongs to image i", codes, factors[:-1])
 
 
-@METRICS
-def test_not_numbers(metric):
+@ALL
+def test_not_numbers(kind):
     codes, factors = samples()
-    with pytest.raises(ArgumentTypeError, match="hold real numbers"):
-        call(metric, codes.astype(str), factors)
+    refused(kind, "hold real numbers", codes.astype(str), factors, ArgumentTypeError)
 
 
 @WITH_FACTORS
-def test_few_samples_and_one_factor(metric):
-    codes, factors = samples(12)
-    assert np.isfinite(call(metric, codes, factors).score)
-    assert np.isfinite(call(metric, codes, factors[:, :1]).score)
+def test_few_samples_one_factor_one_latent(kind):
+    for name in KINDS[kind]:
+        for n in (12, 60):
+            codes, factors = samples(n)
+            with of(f"{name} {n}"):
+                assert np.isfinite(call(name, codes, factors).score)
+                assert np.isfinite(call(name, codes[:, :1], factors).score)
+                if name not in TWO_FACTORS:
+                    assert np.isfinite(call(name, codes, factors[:, :1]).score)
+                    assert np.isfinite(call(name, codes[:, :1], factors[:, :1]).score)
 
 
 @WITH_FACTORS
-@pytest.mark.parametrize("num_factors", [1, 2])
-def test_one_latent(metric, num_factors):
-    codes, factors = samples()
-    codes, factors = codes[:, :1], factors[:, :num_factors]
-    if metric.__name__ in TWO_LATENTS:
-        with pytest.raises(ArgumentError, match="at least 2 latents"):
-            call(metric, codes, factors)
-    else:
-        assert np.isfinite(call(metric, codes, factors).score)
-
-
-@WITH_FACTORS
-def test_constant_latent_and_factor(metric):
+def test_constant_latent_and_factor(kind):
     codes, factors = samples()
     codes, factors = np.insert(codes, 1, 5, axis=1), np.insert(factors, 1, 5, axis=1)
-    assert np.isfinite(call(metric, codes, factors).score)
+    for name in KINDS[kind]:
+        with of(name):
+            assert np.isfinite(call(name, codes, factors).score)
 
 
 @WITH_FACTORS
-def test_only_constant_factors(metric):
+def test_only_constant_factors(kind):
     codes, factors = samples()
-    with pytest.raises(ArgumentError, match="two values"):
-        call(metric, codes, np.full_like(factors, 3))
+    refused(kind, "two values", codes, np.full_like(factors, 3))
+
+
+@pytest.mark.parametrize("kind", [Input.SPLIT, Input.VOTES], ids=lambda kind: kind.name)
+def test_without_a_test_part_the_rows_are_split_by_the_seed(kind):
+    codes, factors = samples(300)
+    codes = codes + np.random.default_rng(3).normal(size=codes.shape)
+    for name, metric in KINDS[kind].items():
+        options = OPTIONS.get(name, {})
+        with of(name):
+            first, again, other = (
+                metric(codes, factors, seed=seed, **options) for seed in (0, 0, 1)
+            )
+            assert first.score == again.score
+            assert first.protocol.endswith(", rows split 2:1")
+            assert first.score != other.score or first.score in (0.0, 1.0)
+            with pytest.raises(ArgumentError, match="both or neither"):
+                metric(codes, factors, codes, **options)
+            with pytest.raises(ArgumentError, match="at least 6 rows"):
+                metric(codes[:5], factors[:5], **options)

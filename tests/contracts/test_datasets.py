@@ -5,6 +5,7 @@ arguments to be small, or another set to wrap.
 """
 
 import itertools
+import json
 import math
 import pickle
 import subprocess
@@ -16,8 +17,8 @@ from scipy import stats
 
 from tests.datasets.custom import own_files
 from tests.datasets.tiny import Tiny
-from tf_disentangle import checks
-from tf_disentangle.datasets import DATASETS
+from tf_disentangle import checks, configs
+from tf_disentangle.datasets import DATASETS, ImageTable
 from tf_disentangle.datasets.grid import Grid
 from tf_disentangle.interfaces import DATASET_TRAITS, Dataset, ImageArray
 
@@ -146,6 +147,59 @@ def test_images_are_the_same_in_another_process(data):
     indices = some_indices(data)
     copy = pickle.loads(pickle.dumps(data))
     np.testing.assert_array_equal(copy.images()[indices], data.images()[indices])
+
+
+def test_a_set_is_rebuilt_from_its_record(data):
+    record = json.loads(json.dumps(configs.serialize(data)))
+    if type(data) is ImageTable:  # in memory
+        with pytest.raises(configs.CannotRebuildError, match="only its checksum"):
+            configs.deserialize(record)
+        return
+    again = configs.deserialize(record)
+    assert type(again) is type(data)
+    assert configs.serialize(again) == record
+    for name in ("factor_names", "factor_sizes", "image_shape", "traits"):
+        assert getattr(again, name) == getattr(data, name)
+    indices = some_indices(data)
+    np.testing.assert_array_equal(again.images()[indices], data.images()[indices])
+    factors = draw(data, 20)
+    np.testing.assert_array_equal(draw(again, 20), factors)
+    if data.factor_names:
+        np.testing.assert_array_equal(render(again, factors), render(data, factors))
+
+
+def test_a_set_is_shown_by_its_arguments(data):
+    assert repr(data).startswith(f"{type(data).__name__}(")
+    assert " at 0x" not in repr(data).replace("_TensorSliceDataset", "")
+
+
+def test_optional_members_are_those_that_the_traits_announce(data):
+    rng, nothing = np.random.default_rng(0), np.empty(0, np.int64)
+    row = draw(data, 1)
+    calls = {
+        "known_rows": lambda: data.factors_of(np.array([0])),
+        "indexed_images": lambda: data.rows_of(row, rng),
+        "missing_combinations": lambda: data.sample_factors_given(
+            nothing, nothing, rng
+        ),
+    }
+    for trait, call in calls.items():
+        if trait in data.traits:
+            call()
+    for trait in set(calls) - data.traits:
+        own = {"indexed_images": "rows_of", "known_rows": "factors_of"}.get(trait)
+        if own and getattr(type(data), own) is getattr(Dataset, own):
+            with pytest.raises(checks.ArgumentError, match=f"traits have '{trait}'"):
+                calls[trait]()
+
+
+def test_drawn_images_are_the_training_images_where_the_traits_say_so(grid):
+    if "indexed_images" not in grid.traits:
+        pytest.skip("draws are not of the training images")
+    factors = draw(grid, 50)
+    rows = grid.rows_of(factors, np.random.default_rng(3))
+    np.testing.assert_array_equal(grid.factors_of(rows), factors)
+    np.testing.assert_array_equal(grid.images()[rows], render(grid, factors, 3))
 
 
 def test_splits_are_disjoint_and_cover_the_images(data):

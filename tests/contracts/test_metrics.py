@@ -1,7 +1,7 @@
 """The property table of the metrics: each metric of the library has its rows.
 
-Every metric is run on a data set and a representation, as `METRICS` offers it; what it
-does to arrays is tested beside each metric.
+Every metric of `METRICS` is run on a data set and a representation; what it does to
+arrays is tested beside each metric and in `test_array_inputs.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pytest
 
 from tests import representations as known
 from tf_disentangle import metrics
-from tf_disentangle.metrics import ARRAY_METRICS, METRICS, SAMPLING_METRICS
+from tf_disentangle.metrics import METRICS, FactorCodes, Input, Noise
 
 SIZES = (4, 4, 4, 4)
 #: What makes a metric quick; each takes what it has a parameter for.
@@ -46,13 +46,15 @@ SUFFIXES = (
     "_units",
 )
 
-#: Public functions that are scores and yet not of a data set and one representation:
-#: each has a test of its own, named here.
+#: Public functions that are scores and yet not of codes: each has a test of its own,
+#: named here.
 OTHERS = {
+    "aggregate_posterior": "tests/metrics/test_metric.py",
+    "log_evidence": "tests/metrics/test_metric.py",
     "aggregate_posterior_scores": "tests/metrics/unsupervised/test_aggregate.py",
     "assignment_accuracy": "tests/metrics/supervised/test_assignment.py",
     "inferred_property": "tests/metrics/supervised/test_inferred_property.py",
-    "udr_score": "tests/metrics/selection/test_udr.py",
+    "udr_score": "tests/metrics/unsupervised/test_udr.py",
 }
 
 
@@ -294,21 +296,21 @@ HOYER = Properties(
 
 PROPERTIES = {
     ("active_units", ""): ACTIVE_UNITS,
-    ("beta_vae_score", "dlib"): BETA_VAE,
-    ("dci_score", "dlib"): DCI,
-    ("downstream_scores", "dlib"): DOWNSTREAM,
-    ("explicitness_score", "dlib"): EXPLICITNESS,
-    ("factor_vae_score", "dlib"): FACTOR_VAE,
-    ("factor_vae_score", "chyvae"): FACTOR_VAE,
+    ("beta_vae", "dlib"): BETA_VAE,
+    ("dci", "dlib"): DCI,
+    ("downstream", "dlib"): DOWNSTREAM,
+    ("explicitness", "dlib"): EXPLICITNESS,
+    ("factor_vae", "dlib"): FACTOR_VAE,
+    ("factor_vae", "chyvae"): FACTOR_VAE,
     ("hoyer_sparsity", ""): HOYER,
-    ("irs_score", "dlib"): IRS,
-    ("mig_score", "dlib"): MIG,
-    ("modularity_score", "dlib"): MODULARITY,
-    ("sap_score", "dlib"): SAP,
+    ("irs", "dlib"): IRS,
+    ("mig", "dlib"): MIG,
+    ("modularity", "dlib"): MODULARITY,
+    ("sap", "dlib"): SAP,
     ("statistical_efficiency", "dlib"): EFFICIENCY,
-    ("strong_downstream_score", "dlib"): STRONG,
-    ("unified_scores", "dlib"): DCI,
-    ("unsupervised_scores", "dlib"): UNSUPERVISED,
+    ("strong_downstream", "dlib"): STRONG,
+    ("unified", "dlib"): DCI,
+    ("unsupervised", "dlib"): UNSUPERVISED,
 }
 
 ROWS = pytest.mark.parametrize(
@@ -316,32 +318,37 @@ ROWS = pytest.mark.parametrize(
 )
 
 
-def run(row, encode, dataset=None):
+def run(row, encode, data=None, **options):
     """The metric of a row on a data set, small."""
     name, protocol = row
-    metric = METRICS[name]
-    given = {**SMALL, **PROPERTIES[row].options}
+    metric = METRICS[name].on_data
+    options = {**SMALL, **PROPERTIES[row].options, **options}
     if protocol:
-        given["protocol"] = protocol
+        options["protocol"] = protocol
     takes = inspect.signature(metric).parameters
-    given = {k: v for k, v in given.items() if k in takes}
-    return metric(dataset or known.GridDataset(SIZES), encode, **given)
+    options = {k: v for k, v in options.items() if k in takes}
+    return metric(data or known.GridDataset(SIZES), encode, **options)
 
 
 def test_no_metric_escapes_the_table():
-    assert {metric for metric, _ in PROPERTIES} == set(METRICS)
-    assert set(METRICS) == {*ARRAY_METRICS, *SAMPLING_METRICS}
+    of_codes = {n for n, m in METRICS.items() if m.input is not Input.ENCODER}
+    assert {metric for metric, _ in PROPERTIES} == of_codes
+    assert set(METRICS) - of_codes <= set(OTHERS)
 
 
 def test_no_public_score_escapes_both_tables():
     scores = {name for name in metrics.__all__ if name.endswith(SUFFIXES)}
-    assert scores == {*METRICS, *OTHERS}
+    functions = {metric.function.__name__ for metric in METRICS.values()}
+    assert scores <= {*functions, *OTHERS}
+    assert functions <= set(metrics.__all__)
 
 
 @pytest.mark.parametrize("name", METRICS)
 def test_options_are_keyword_only(name):
-    for function in {METRICS[name], getattr(metrics, name)}:
+    for function in (METRICS[name].function, METRICS[name].on_data):
         for parameter in inspect.signature(function).parameters.values():
+            if parameter.name in ("test_codes", "test_factors"):
+                continue
             has_default = parameter.default is not parameter.empty
             assert has_default == (parameter.kind is parameter.KEYWORD_ONLY)
 
@@ -415,7 +422,7 @@ def test_factor_relabelling(row, claim, options):
     _agree(getattr(properties, claim), properties, before, after)
 
 
-@pytest.mark.parametrize("name", ["mig_score", "sap_score", "factor_vae_score"])
+@pytest.mark.parametrize("name", ["mig", "sap", "factor_vae"])
 def test_a_score_that_is_not_invariant_is_not_said_to_be(name):
     """The claim "none" is itself true of the scale for SAP, not for the others."""
     (row,) = [row for row in PROPERTIES if row[0] == name and row[1] == "dlib"]
@@ -423,3 +430,108 @@ def test_a_score_that_is_not_invariant_is_not_said_to_be(name):
     before = run(row, encode).score
     after = run(row, lambda x: 64.0 * encode(x)).score
     assert (abs(before - after) > 1e-3) == (PROPERTIES[row].latent_scale == "none")
+
+
+# ---- Floor, ceiling and chance.
+
+
+@ROWS
+def test_the_factors_are_the_ceiling_and_noise_the_floor(row):
+    """The perfect code of the table, and one that knows nothing, by `bounds`."""
+    properties = PROPERTIES[row]
+    for encoder, code in ((FactorCodes(SIZES), "perfect"), (Noise(4), "unrelated")):
+        low, high = properties.answers[code]
+        assert low <= run(row, encoder).score <= high
+
+
+class Table(known.GridDataset):
+    """Images that are all there is, each with its row of factors, in no order."""
+
+    def __init__(self, num_rows, seed):
+        super().__init__(SIZES)
+        rng = np.random.default_rng(seed)
+        self.table = self.sample_factors(num_rows, rng)
+        self.image_shape = (1, 1, 4)
+        self.traits = frozenset(
+            {
+                "known_rows",
+                "stochastic_images",
+                "indexed_images",
+                "missing_combinations",
+            }
+        )
+
+    def __len__(self):
+        return len(self.table)
+
+    def images(self):
+        number = np.arange(len(self.table), dtype="<u4")
+        return number.view(np.uint8).reshape(-1, 1, 1, 4)
+
+    def factors_of(self, indices):
+        return self.table[indices]
+
+
+#: What a code that knows nothing scores on rows that were not fitted: by the definition
+#: where it is a share of right answers, else by the metric itself on as many fresh
+#: draws of a grid, of which none is drawn twice.
+CHANCE_OF = {
+    "beta_vae": 1 / 4,
+    "downstream": 1 / 4,
+    "explicitness": 1 / 2,
+    "factor_vae": 1 / 4,
+    "strong_downstream": 1 / 4,
+}
+
+#: Numbers of a result that are to be at chance too.
+PARTS = {
+    "dci": ("informativeness_test", 1 / 4),
+    "strong_downstream": ("accuracy", 1 / 4),
+}
+REPLICATES = 5
+
+
+@pytest.mark.parametrize("num_rows", [200, 2_000, 20_000])
+@ROWS
+def test_noise_on_a_table_scores_as_chance(row, num_rows):
+    """Codes that are noise, one for each image: no row is tested that was fitted."""
+    name, published = row[0], {"num_train": 10_000, "num_test": 5_000}
+    if name == "strong_downstream" or (num_rows > 2_000 and name in SLOW):
+        published = {"num_train": 400, "num_test": 300}
+    sizes = {"sizes": None, "small": None, "large": None, "encode_once": None}
+    ours, fresh, parts = [], [], []
+    for seed in range(REPLICATES):
+        data, rng = Table(num_rows, seed), np.random.default_rng([seed, 1])
+        noise = rng.standard_normal((num_rows, 3), np.float32)
+
+        def encode(images, noise=noise):
+            return noise[images.reshape(-1, 4).copy().view("<u4")[:, 0]]
+
+        result = run(row, encode, data, seed=seed, **published, **sizes)
+        ours.append(result.score)
+        if name in PARTS:
+            parts.append(getattr(result, PARTS[name][0]))
+        if name not in CHANCE_OF:
+            used = min(num_rows, published["num_train"])
+            split = METRICS[name].input is Input.SPLIT and num_rows < 15_000
+            drawn = {"num_train": used - split * (used // 3), "num_test": num_rows // 3}
+            drawn["num_test"] = min(drawn["num_test"], published["num_test"])
+            again = run(row, Noise(3), seed=seed, **{**drawn, **sizes})
+            fresh.append(again.score)
+    _near(ours, CHANCE_OF.get(name, fresh))
+    if name in PARTS:
+        _near(parts, PARTS[name][1])
+
+
+#: Metrics that fit many trees: fewer rows of the largest table are drawn.
+SLOW = ("dci", "downstream", "statistical_efficiency", "unified")
+
+
+def _near(values, expected):
+    """Means that agree within 5 standard errors; 0.01 more for errors of few groups."""
+    expected = np.atleast_1d(expected)
+    error = np.var(values, ddof=1) / len(values)
+    if len(expected) > 1:
+        error += np.var(expected, ddof=1) / len(expected)
+    difference = abs(np.mean(values) - np.mean(expected))
+    assert difference <= 5 * np.sqrt(error) + 0.01

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from tests.datasets.tiny import Tiny
-from tf_disentangle import checks
+from tf_disentangle import checks, configs
 from tf_disentangle.datasets import (
     Colored,
     Noisy,
@@ -223,6 +223,19 @@ def test_variants_wrap_variants_and_say_what_they_are():
     # Noise first, and then the colour on top: nothing is brighter than it.
     colours = images.max(axis=(1, 2))
     assert (colours.min(axis=0) < 160).all() and colours.max() > 240
+
+
+def test_another_picture_under_the_same_name_is_told_apart(tmp_path):
+    path = str(tmp_path / "picture.png")
+    cv2.imwrite(path, np.full((40, 40, 3), 9, np.uint8))
+    record = configs.serialize(OnBackground(TINY, path))
+    again = configs.deserialize(record)
+    np.testing.assert_array_equal(
+        again.images()[:3], OnBackground(TINY, path).images()[:3]
+    )
+    cv2.imwrite(path, np.full((40, 40, 3), 10, np.uint8))
+    with pytest.raises(configs.CannotRebuildError, match="changed since"):
+        configs.deserialize(record)
 
 
 def test_what_cannot_be_wrapped():

@@ -2,18 +2,20 @@ from types import MappingProxyType
 
 import numpy as np
 import pytest
-from tf_disentangle.metrics.draws import sample_factors, scored_factors
 
 from tests import representations as known
 from tf_disentangle.checks import ArgumentError
-from tf_disentangle.metrics import beta_vae_score, factor_vae_score
+from tf_disentangle.metrics import METRICS
 from tf_disentangle.metrics.encoding import (
     EncodedFactors,
     distinct_rows,
     encode_factors,
 )
 from tf_disentangle.metrics.protocol import FACTOR_VAE_PROTOCOLS, named_protocol
+from tf_disentangle.metrics.sources import sample_factors, scored_factors
 
+beta_vae_score = METRICS["beta_vae"].on_data
+factor_vae_score = METRICS["factor_vae"].on_data
 SIZES = (3, 4, 5)
 
 
@@ -41,9 +43,10 @@ class TestEncodeFactors:
         assert dataset.num_rendered == 60
         assert encoding.codes.dtype == np.float32
         expected = first_two(dataset.render(factors)).astype(np.float32)
-        np.testing.assert_array_equal(encoding[:], expected)
+        # The last bits of a matrix product may depend on the batch.
+        np.testing.assert_allclose(encoding[:], expected, rtol=0, atol=1e-6)
         np.testing.assert_array_equal(
-            encoding[np.array([[3, 1], [0, 9]])], expected[[[3, 1], [0, 9]]]
+            encoding[np.array([[3, 1], [0, 9]])], encoding[:][[[3, 1], [0, 9]]]
         )
 
     @pytest.mark.parametrize(
@@ -104,7 +107,7 @@ class TestEncodedFactors:
 
     def encode(self, encoded, factors, **options):
         rng = np.random.default_rng(0)
-        return encode_factors(encoded.dataset, encoded, factors, rng=rng, **options)
+        return encode_factors(encoded.data, encoded, factors, rng=rng, **options)
 
     def test_each_image_is_encoded_once_for_all_metrics(self):
         dataset = known.GridDataset(SIZES)
@@ -222,14 +225,15 @@ class TestScoredFactors:
     DATASET = known.GridDataset(SIZES)
 
     def test_positions_and_note(self):
-        chosen, note = scored_factors(self.DATASET, ["factor2", "factor0"])
+        chosen, note = scored_factors(self.DATASET.factor_names, ["factor2", "factor0"])
         assert chosen.tolist() == [0, 2]
         assert note == ", factors=factor0+factor2"
-        assert scored_factors(self.DATASET, "factor1")[1] == ", factors=factor1"
+        note = scored_factors(self.DATASET.factor_names, "factor1")[1]
+        assert note == ", factors=factor1"
 
     @pytest.mark.parametrize("factors", [None, ("factor1", "factor0", "factor2")])
     def test_all_need_no_note(self, factors):
-        chosen, note = scored_factors(self.DATASET, factors)
+        chosen, note = scored_factors(self.DATASET.factor_names, factors)
         assert chosen.tolist() == [0, 1, 2]
         assert note == ""
 

@@ -45,8 +45,9 @@ def test_accuracy(share, trials):
 def test_votes_of_the_factor_vae_score():
     """The interval of one measured score holds what many more votes would give."""
     from tests import representations as known
-    from tf_disentangle.metrics import factor_vae_score
+    from tf_disentangle.metrics import METRICS
 
+    factor_vae_score = METRICS["factor_vae"].on_data
     sizes = (4, 4, 4, 4)
     mixing = np.random.default_rng(1).normal(size=(4, 6)) + 0.9 * np.eye(4, 6)
 

@@ -3,12 +3,12 @@ import pytest
 
 from tf_disentangle.checks import ArgumentError, ArgumentTypeError
 from tf_disentangle.interfaces import CodeColumn
+from tf_disentangle.metrics.labels import relabelled
 from tf_disentangle.metrics.samples import (
     check_codes,
     check_samples,
     check_split,
     one_hot,
-    relabelled,
 )
 
 CODES = np.arange(24.0).reshape(8, 3)
@@ -67,7 +67,7 @@ class TestAccepted:
 class TestSplit:
     def test_labels_are_those_of_both_parts(self):
         """Value 3 is missing in the train part, 7 in the test part."""
-        train, test = check_split(
+        train, test, _ = check_split(
             np.zeros((3, 1)),
             np.array([[7], [1], [7]]),
             np.zeros((2, 1)),
@@ -97,8 +97,8 @@ class TestRefused:
         codes[3, [0, 2]] = value
         with pytest.raises(ArgumentError, match=r"codes must be finite.*in z0, z2"):
             check_samples(codes, FACTORS)
-        with pytest.raises(ArgumentError, match="train_codes must be finite"):
-            check_split(codes, FACTORS, CODES, FACTORS)
+        with pytest.raises(ArgumentError, match="test_codes must be finite"):
+            check_split(CODES, FACTORS, codes, FACTORS)
 
     def test_not_finite_names_the_factor(self):
         factors = np.array([[0.0, np.nan]] * 8)
@@ -151,7 +151,9 @@ class TestRefused:
         assert check_codes(np.zeros(shape))[0].shape == shape
 
     def test_fractions_name_the_factor(self):
-        with pytest.raises(ArgumentError, match=r"fractions in factor 1.*bin or round"):
+        with pytest.raises(
+            ArgumentError, match=r"fractions in factor 1.*return_inverse=True"
+        ):
             check_samples(CODES, FACTORS + np.array([0, 0.5]))
 
     @pytest.mark.parametrize("dtype", [str, complex])
@@ -178,7 +180,7 @@ class TestColumns:
         assert latent.tolist() == [0, 1, 1, 2]
 
     def test_one_hot_of_a_split_has_the_categories_of_both(self):
-        train, test = check_split(
+        train, test, _ = check_split(
             [[4.0], [4.0]], [[0], [1]], [[4.0], [2.0]], [[0], [1]], columns=MIXED[1:2]
         )
         assert one_hot(train)[0].tolist() == [[0, 1], [0, 1]]
@@ -207,3 +209,75 @@ def test_relabelled_keeps_order_and_shape():
     labels, count = relabelled(np.array([[3, -1], [8, 3]]))
     assert labels.tolist() == [[1, 0], [2, 1]]
     assert count == 3
+
+
+class TestRows:
+    def test_a_third_is_held_out_by_the_seed(self):
+        codes = np.arange(90.0)[:, np.newaxis]
+        parts = [check_split(codes, codes % 3, seed=seed) for seed in (0, 0, 1)]
+        for train, test, note in parts:
+            assert (len(train.codes), len(test.codes)) == (60, 30)
+            both = np.concatenate([train.codes, test.codes])
+            assert sorted(both.ravel()) == codes.ravel().tolist()
+            assert note == ", rows split 2:1"
+        np.testing.assert_array_equal(parts[0][1].codes, parts[1][1].codes)
+        assert np.any(parts[0][1].codes != parts[2][1].codes)
+
+    def test_half_a_test_part_and_too_few_rows(self):
+        with pytest.raises(ArgumentError, match="be passed both or neither"):
+            check_split(CODES, FACTORS, CODES)
+        with pytest.raises(ArgumentError, match="at least 6 rows"):
+            check_split(CODES[:5], FACTORS[:5])
+
+
+class TestLabels:
+    """Columns of text and of objects are numbered; numbers stay numbers."""
+
+    TEXT = np.array(["square", "circle", "star"] * 4)
+    SIZE = np.array([10, 9, 10] * 4)
+
+    def table(self, kind):
+        columns = {"shape": self.TEXT, "size": self.SIZE}
+        if kind == "text":
+            return np.column_stack([self.TEXT, np.array(["b", "a", "b"] * 4)])
+        if kind == "objects":
+            table = np.empty((12, 2), object)
+            table[:, 0], table[:, 1] = self.TEXT, self.SIZE
+            return table
+        frame = pytest.importorskip("pandas").DataFrame(columns)
+        kinds = {"shape": "category", "size": "object"}
+        return frame.astype(kinds) if kind == "categories" else frame
+
+    @pytest.mark.parametrize("kind", ["frame", "categories", "objects", "text"])
+    def test_tables(self, kind):
+        codes = np.arange(12.0)[:, np.newaxis]
+        samples = check_samples(codes, self.table(kind))
+        expected = [[1, 1], [0, 0], [2, 1]] * 4
+        assert samples.factors.tolist() == expected
+
+    def test_both_parts_are_numbered_together(self):
+        tables = [np.array([list(text)], object).T for text in ("bbc", "ac")]
+        codes = np.zeros((3, 1))
+        train, test, _ = check_split(codes, tables[0], codes[:2], tables[1])
+        assert train.factors.ravel().tolist() == [1, 1, 2]
+        assert test.factors.ravel().tolist() == [0, 2]
+
+    @pytest.mark.parametrize("missing", [None, float("nan")])
+    def test_a_row_without_a_label(self, missing):
+        factors = np.array([["a"], ["b"], [missing]], object)
+        with pytest.raises(ArgumentError, match="1 rows without"):
+            check_samples(np.zeros((3, 1)), factors)
+
+
+def test_bfloat16_codes_are_numbers():
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    samples = check_samples(CODES.astype(ml_dtypes.bfloat16), FACTORS)
+    assert samples.codes.dtype == np.float32
+    np.testing.assert_allclose(samples.codes, CODES, rtol=0.01)
+
+
+def test_a_data_set_where_an_array_is_expected():
+    from tests.representations import GridDataset
+
+    with pytest.raises(ArgumentTypeError, match=r"metrics\.evaluate\(data, encoder"):
+        check_samples(GridDataset((2, 2)), lambda images: images)

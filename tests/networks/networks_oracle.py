@@ -8,9 +8,9 @@ def relu(x, slope=0.0):
 
 
 def normalised(x):
-    """Over all but the channels, as in training; Keras adds 1e-3 to the variance."""
+    """Over all but the channels, as in training; 1e-5 is added to the variance."""
     over = tuple(range(x.ndim - 1))
-    return (x - x.mean(over)) / np.sqrt(x.var(over) + 1e-3)
+    return (x - x.mean(over)) / np.sqrt(x.var(over) + 1e-5)
 
 
 def conv(x, kernel, bias):

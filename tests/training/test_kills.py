@@ -206,7 +206,7 @@ def test_a_run_killed_at_every_moment_comes_to_the_same_end(runs, tmp_path):
         number = signal.SIGBUS if is_gone else signal.SIGKILL
         assert killed.returncode == -number, f"{moment}: {text}"
         if "is written" in moment and "cache" in moment:
-            final = [p for p in tmp_path.rglob("*") if p.suffix == ".npy"]
+            final = list(tmp_path.rglob("[!.]*.npy"))
             assert not final, "no half-written array has its final name"
     for _ in range(2):  # To the end, and once more: nothing is left to do.
         runs.finish(tmp_path / "run", cache=cache)

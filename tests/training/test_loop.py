@@ -308,7 +308,7 @@ def test_optimizer_options_are_resumed_bit_for_bit(data, tmp_path, make):
 
 
 def test_averaged_weights_are_refused_before_the_first_step(data, tmp_path):
-    with pytest.raises(checks.ArgumentError, match=r"use_ema must be False.*Cosine"):
+    with pytest.raises(checks.ArgumentError, match=r"optimizer.use_ema must .*Cosine"):
         run(data, tmp_path / "a", optimizer=optimizer(use_ema=True))
     assert not (tmp_path / "a").exists()
 

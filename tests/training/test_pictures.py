@@ -1,5 +1,6 @@
 """What stands in the figures of a model, and where."""
 
+import dataclasses
 import functools
 
 import numpy as np
@@ -14,6 +15,7 @@ from tf_disentangle.latents import GaussianLatents
 from tf_disentangle.models import build_infogan, build_vae
 from tf_disentangle.networks import mlp_decoder, mlp_encoder
 from tf_disentangle.objectives import decomposition_vae
+from tf_disentangle.training.input_pipeline import Batches
 from tf_disentangle.training.pictures import Plotter, annotations, random_images
 
 SHAPE, SCALE = (8, 8, 1), 8
@@ -73,9 +75,11 @@ class TestTraversals:
         assert y > top and x == left, "its reconstruction is below it"
 
     def test_start_from_the_image_that_is_chosen(self, model):
-        picture = Plotter(model, IMAGES, start=7).traversals()
-        code = model.encode(IMAGES)[7]
-        assert all(rows_of(model, picture, code, [0, 1, 3]))
+        plotter = Plotter(model, IMAGES, examples=IMAGES[[3]])
+        picture, code = plotter.traversals(per_latent=KL), model.encode(IMAGES)[3]
+        z0, z1, z3 = rows_of(model, picture, code, [0, 1, 3])
+        assert z3 < z0 < z1, "sorted as for all images"
+        assert not places(picture, enlarged(IMAGES[typical(model)], SCALE))
 
     def test_rows_are_sorted_by_what_they_move_not_by_kl(self, model):
         picture = Plotter(model, IMAGES).traversals(per_latent=KL)
@@ -176,15 +180,17 @@ def test_vectors_are_points_of_the_chosen_latents(monkeypatch):
 
 
 def test_random_images_are_distinct_and_of_the_indices(model):
-    images = np.arange(500, dtype=np.uint8)[:, None, None, None]
-    indices = np.arange(100, 200)
-    chosen = random_images(model, images, indices, seed=0).ravel()
+    images = np.arange(500, dtype=np.int64)[:, None, None, None]
+    batches = Batches(np.arange(100), np.arange(100, 200), 10, 0, False)
+    chosen = random_images(model, images, batches, seed=0).ravel()
     assert len(set(chosen.tolist())) == 64 and set(chosen) <= set(range(100, 200))
     # A spread of the data, not the first of them.
     assert abs(chosen[:16].mean() - 149.5) < 3 * 28.9 / 4
-    again = random_images(model, images, indices, seed=0).ravel()
+    none = dataclasses.replace(batches, held_out=np.arange(0))
+    assert random_images(model, images, none, seed=0).max() < 100
+    again = random_images(model, images, batches, seed=0).ravel()
     np.testing.assert_array_equal(chosen, again)
-    assert not np.array_equal(chosen, random_images(model, images, indices, 1).ravel())
+    assert not np.array_equal(chosen, random_images(model, images, batches, 1).ravel())
 
 
 def test_annotations_are_the_last_of_each_kind():
@@ -208,7 +214,7 @@ def test_annotations_are_the_last_of_each_kind():
         ({"latents": ["z4"]}, "latents must be names or indices of latents, z0, z1"),
         ({"latents": [4]}, "latents must be names or indices"),
         ({"latents": []}, "latents must be names or indices"),
-        ({"start": 20}, "start must be below the number of images, 20"),
+        ({"examples": IMAGES[:0]}, "examples must hold at least one"),
     ],
 )
 def test_mistakes(model, options, words):

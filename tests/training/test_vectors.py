@@ -61,7 +61,7 @@ def test_is_trained_validated_and_scored(result):
     for name in ("loss", "val_elbo", "val_weighted_divergence"):
         assert np.isfinite(result.terms[name])
     # One factor: the vote is right whichever latent wins.
-    assert result.scores["factor_vae_score"].score == 1.0
+    assert result.scores["factor_vae"].score == 1.0
 
 
 def test_its_picture_is_of_points(prepared, result):

@@ -10,8 +10,8 @@
     bin/data sample ImageFolder --gin_param='ImageFolder.path="pictures"'
     bin/data info --gin_file=datasets/noisy.gin  train.data of gin files
 
-A prepared set is one memory-mapped array of uint8 with its checksum. What a download
-had fetched when it was stopped is kept, and the same command goes on.
+A prepared set is one memory-mapped array of uint8 with its checksum. TensorFlow
+Datasets downloads the files of published sets.
 """
 
 from __future__ import annotations
@@ -36,11 +36,13 @@ if TYPE_CHECKING:
     from tf_disentangle.datasets.published import Preparation
     from tf_disentangle.interfaces import Dataset
 
-__doc__ = f"{__doc__}\n{CACHE_HELP}\nA real set is made again from its source alone.\n"
+__doc__ = f"{__doc__}\n{CACHE_HELP}\nA published set is made from its source alone.\n"
 
 FLAGS = flags.FlagValues()
 POSITIONAL = ("action", "name")
 _MAX_POINTS = 2000
+# What can be said of a set without factors.
+_BARE = frozenset({"vectors"})
 ACTIONS = ("list", "info", "prepare", "sample")
 flags.DEFINE_string(
     "action", None, f"One of {', '.join(ACTIONS)}; may stand alone.", flag_values=FLAGS
@@ -51,8 +53,8 @@ flags.DEFINE_string(
 flags.DEFINE_string(
     "source",
     None,
-    "Published file, folder of such, or folder of TensorFlow Datasets; tfds has that "
-    "library download it. By default DATA_DIR/downloads/NAME, then the network.",
+    "Published file, folder of such, or folder of TensorFlow Datasets; tfds for its "
+    "builder. By default DATA_DIR/downloads/NAME, then the network.",
     flag_values=FLAGS,
 )
 flags.DEFINE_string(
@@ -135,7 +137,7 @@ def _list(values: flags.FlagValues) -> None:
         print(title)
         for name in names:
             print(f"  {name:22} {inspect.getdoc(DATASETS[name]).splitlines()[0]}")
-    print("Real (prepared once; gin: published.name)")
+    print("Published (prepared once; published.name in gin, datasets.published(name))")
     for name, item in SETS.items():
         for split, count in item.counts.items():
             there = Preparation(name, split, None, values.data_dir).path.exists()
@@ -147,15 +149,15 @@ def _list(values: flags.FlagValues) -> None:
 
 def _info(values: flags.FlagValues) -> None:
     if values.name in SETS:
-        _info_real(values)
+        _info_published(values)
         return
     if _is_gin(values) or values.name in _made_here():
         data = _dataset(values)
         print(_label(values, data))
         print(f"Images      {len(data):,}, as {tuple(data.image_shape)}")
         print(f"Factors     {_sized(data.factor_names, data.factor_sizes)}")
-        for name in sorted(data.traits):
-            print(f"Exception   {name}: {DATASET_TRAITS[name]}")
+        for name in sorted(data.traits if data.factor_names else data.traits & _BARE):
+            print(f"Note        {DATASET_TRAITS[name]} ({name})")
     if values.name is not None:
         print(inspect.getdoc(DATASETS[values.name]))
 
@@ -165,20 +167,20 @@ def _sized(names: Iterable[str], sizes: Iterable[int]) -> str:
     return ", ".join(f"{name} {size}" for name, size in pairs) or "none known"
 
 
-def _info_real(values: flags.FlagValues) -> None:
+def _info_published(values: flags.FlagValues) -> None:
     preparation = _preparation(values)
-    item = preparation.set
-    print(f"{values.name}: {item.title}")
-    counts = [f"{c:,} ({s})" if c else "yours" for s, c in item.counts.items()]
-    print(f"Images      {', '.join(counts)}, as {item.preprocessing.image_shape}")
-    print(f"Factors     {_sized(item.factors, item.factors.values())}")
-    print(f"Licence     {item.licence}")
-    print(f"Reference   {item.reference}")
-    if item.tfds:
-        print(f"In TFDS     {item.tfds.name}")
+    row = preparation.row
+    print(f"{values.name}: {row.title}")
+    counts = [f"{c:,} ({s})" if c else "yours" for s, c in row.counts.items()]
+    print(f"Images      {', '.join(counts)}, as {row.preprocessing.image_shape}")
+    print(f"Factors     {_sized(row.factors, row.factors.values())}")
+    print(f"Licence     {row.licence}")
+    print(f"Reference   {row.reference}")
+    if row.tfds:
+        print(f"In TFDS     {row.tfds.name}")
     there = preparation.path.exists()
     if there:
-        print(f"Prepared    {preparation.path}\n{item.notes}".rstrip())
+        print(f"Prepared    {preparation.path}\n{row.notes}".rstrip())
     else:
         print(preparation.how_to_get())
 
@@ -191,18 +193,18 @@ def _prepare(values: flags.FlagValues) -> None:
     factors = preparation.factors()
     if values.source and not preparation.has_read:
         print(
-            f"{preparation.path} is prepared and whole; {values.source} was not read. "
+            f"{preparation.path} is prepared and intact; {values.source} was not read. "
             "Delete it to prepare it anew.",
             file=sys.stderr,
         )
-    known = list(preparation.set.factors)
+    known = list(preparation.row.factors)
     print(f"{preparation.path}: {len(images):,} images {images.shape[1:]}")
     kind = "a full grid" if factors is None else "one row for each image"
     print(f"Factors: {', '.join(known)} ({kind})" if known else "No factors are known.")
     folder = values.data_dir and str(preparation.data_dir)
-    given = {"name": values.name, "split": values.split, "data_dir": folder}
+    settings = {"name": values.name, "split": values.split, "data_dir": folder}
     bindings = ["train.data=@published()"]
-    bindings += [f"published.{k}={json.dumps(v)}" for k, v in given.items() if v]
+    bindings += [f"published.{k}={json.dumps(v)}" for k, v in settings.items() if v]
     options = " ".join(f"--gin_param={shlex.quote(binding)}" for binding in bindings)
     print(f"Train on it: {options}")
 
@@ -248,5 +250,7 @@ def _dataset(values: flags.FlagValues) -> Dataset:
 
 
 def _label(values: flags.FlagValues, data: Dataset) -> str:
-    """What a set is called: with its split, if it is a real one."""
-    return getattr(data, "name", None) or values.name or type(data).__name__
+    """What a set is called: with its split, if it is a published one."""
+    if isinstance(data, (datasets.PublishedGrid, datasets.PublishedTable)):
+        return data.name
+    return values.name or type(data).__name__

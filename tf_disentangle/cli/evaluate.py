@@ -235,8 +235,6 @@ def _metrics_of(run: Any, values: flags.FlagValues) -> dict[str, Any]:
     Raises:
         ArgumentError: For an unknown name, or if none is named.
     """
-    import gin
-
     from tf_disentangle import configuration, metrics
 
     files = [str(run.folder.config)] if run.folder.config.exists() else []
@@ -246,13 +244,13 @@ def _metrics_of(run: Any, values: flags.FlagValues) -> dict[str, Any]:
         if name not in metrics.METRICS:
             return configuration.configured(name)
         function = metrics.METRICS[name].function.__name__
-        options = gin.get_bindings(function)
+        options = configuration.bindings(function)
         return functools.partial(metrics.METRICS[name].on_data, **options)
 
     if values.metrics:
-        theirs = [n for n in values.metrics if n not in ("all", "study")]
-        theirs = {n: None for n in theirs if _is_users(n)}
-        known = {**metrics.METRICS, **theirs}
+        users = configuration.users_parts()
+        known: dict[str, Any] = {n: None for n in values.metrics if n in users}
+        known |= metrics.METRICS
         chosen = {name: bound(name) for name in choose(values.metrics, known)}
     elif files:
         with configuration.explained("train"):
@@ -260,6 +258,7 @@ def _metrics_of(run: Any, values: flags.FlagValues) -> dict[str, Any]:
         chosen = {c.name: bound(c.name) if c.metric else c.function for c in calls}
     else:
         chosen = {}
+    configuration.drop_unused()  # Of --gin_param all must be of use.
     checks.require(
         chosen,
         "--metrics",
@@ -268,21 +267,6 @@ def _metrics_of(run: Any, values: flags.FlagValues) -> dict[str, Any]:
         "For example --metrics=factor_vae,mig, or --metrics=all",
     )
     return with_protocol(chosen, values.protocol)
-
-
-def _is_users(name: str) -> bool:
-    """Whether gin knows a function of this name that is no metric of the library."""
-    import gin
-
-    from tf_disentangle import metrics
-
-    try:
-        function = gin.get_configurable(name)
-    except ValueError:
-        return False
-    return not any(name == m.function.__name__ for m in metrics.METRICS.values()) and (
-        not isinstance(function, type)
-    )
 
 
 def choose(

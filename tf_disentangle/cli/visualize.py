@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from absl import flags
@@ -26,6 +26,7 @@ from tf_disentangle import checks
 from tf_disentangle.cli import run_flags
 
 if TYPE_CHECKING:
+    from tf_disentangle import Run
     from tf_disentangle.interfaces import Dataset
 
 FLAGS = flags.FlagValues()
@@ -44,7 +45,7 @@ flags.DEFINE_list(
     "factors",
     None,
     "Values of factors that the images must have, such as shape=1,scale=3; the other "
-    "factors are drawn at random.",
+    "factors are drawn at random; traversals start from the first image.",
     flag_values=FLAGS,
 )
 flags.DEFINE_list(
@@ -64,7 +65,10 @@ flags.DEFINE_string(
 )
 flags.DEFINE_integer("steps", 9, "Steps of the traversals.", flag_values=FLAGS)
 flags.DEFINE_integer(
-    "seed", 0, "Seed of the random images and of the samples.", flag_values=FLAGS
+    "seed",
+    None,
+    "Seed of the random images and of the samples; by default that of the run.",
+    flag_values=FLAGS,
 )
 
 
@@ -75,9 +79,11 @@ def main(values: flags.FlagValues) -> int:
         "factors": parse_factors(values.factors),
         "limits": parse_range(values.range),
         "num_steps": checks.integer(values.steps, "--steps", at_least=2),
-        "seed": checks.integer(values.seed, "--seed", at_least=0),
+        "seed": values.seed,
         "latents": values.latents,
     }
+    if values.seed is not None:
+        checks.integer(values.seed, "--seed", at_least=0)
     rule = "not be given together with --factors"
     both = values.images is not None and values.factors is not None
     checks.require(not both, "--images", rule, values.images)
@@ -87,40 +93,39 @@ def main(values: flags.FlagValues) -> int:
 
 
 def draw(
-    run: Any,
+    run: Run,
     folder: str | None,
     *,
     images: list[int] | None,
     factors: dict[str, int] | None,
     limits: tuple[float, float] | str,
     num_steps: int,
-    seed: int,
+    seed: int | None,
     latents: list[str] | None,
 ) -> list[pathlib.Path]:
     """Draws a run as the options say; returns the paths of the pictures."""
     from tf_disentangle import visualization
-    from tf_disentangle.training.pictures import Plotter, num_images
+    from tf_disentangle.training.input_pipeline import images_at
+    from tf_disentangle.training.pictures import num_images, random_images
 
-    data, shown = run.dataset, run.experiment.images_to_draw(seed)
+    data, examples = run.data, None
+    seed = run.batches.seed if seed is None else seed
     if limits == "quantiles":
         steps = visualization.normal_quantiles(num_steps)
     elif limits == "codes":
-        steps = visualization.code_quantiles(run.encode(shown), num_steps)
+        random = random_images(run.model, data.images(), run.batches, seed)
+        steps = visualization.code_quantiles(run.encode(random), num_steps)
     else:
         steps = np.linspace(*limits, num_steps)
     if images is not None:
         rule = f"be below the number of images, {len(data)}"
         checks.require(max(images) < len(data), "--images", rule, max(images))
-        shown = data.images()[np.array(images)]
+        examples = images_at(data.images(), np.array(images))
     elif factors is not None:
         rng = np.random.default_rng(seed)
-        shown = images_with(data, factors, num_images(run.model), rng)
-    start = None if images is None else 0
-    plotter = Plotter(
-        run.model, shown, latents=latents, values=steps, start=start, seed=seed
-    )
-    annotations = run.experiment.annotations(run.step)
-    return plotter.save(folder or run.folder.pictures, **annotations)
+        examples = images_with(data, factors, num_images(run.model), rng)
+    options = {"examples": examples, "latents": latents, "values": steps}
+    return run.draw(folder, seed=seed, **options)
 
 
 def parse_range(text: str) -> tuple[float, float] | str:

@@ -27,6 +27,7 @@ from tf_disentangle.configuration.reading import modules
 from tf_disentangle.configuration.unused_bindings import drop_unused, unused_bindings
 
 __all__ = [
+    "bindings",
     "build",
     "built",
     "configured",
@@ -124,6 +125,14 @@ def built(parameter: str) -> Any:
 def configured(name: str) -> Callable[..., Any]:
     """Returns what gin knows as `name`, with its bindings as defaults."""
     return gin.get_configurable(name)
+
+
+def bindings(name: str) -> dict[str, Any]:
+    """Returns what is bound to the parameters of `name`, which so counts as used."""
+    values = gin.get_bindings(name)
+    selector = gin.config._REGISTRY.get_match(name).selector
+    gin.config._OPERATIVE_CONFIG.setdefault(("", selector), {}).update(values)
+    return values
 
 
 def with_defaults() -> str:

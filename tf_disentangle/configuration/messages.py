@@ -29,6 +29,7 @@ _CALL = re.compile(
 )
 _MISSING = re.compile(r"missing \d+ required .*?arguments?: (.*)")
 _REQUIRED = re.compile(r"Required bindings for .* not provided in config: (.*)")
+_WRONG_CALL = re.compile(r" takes .*positional arguments? but \d+ (?:was|were) given")
 _NO_KEYWORD = re.compile(r"(?:unexpected keyword argument|not recognized: \{)'?(\w+)")
 
 
@@ -80,7 +81,11 @@ def _in_our_words(error: Exception, name: str) -> str | None:
     ):
         text = re.sub(r"^\{\{.*?\}\} ", "", text).split(" and type ")[0]
         return f"what {function} makes must fit in memory; received {text}."
-    known = _of_missing(text, function) or _of_keyword(text, function)
+    known = (
+        _of_missing(text, function)
+        or _of_keyword(text, function)
+        or _of_wrong_function(text, function)
+    )
     if known is not None:
         return known
     if isinstance(error, ValueError) or (
@@ -145,7 +150,7 @@ def _of_missing(text: str, function: str) -> str | None:
         f"{function} needs a value for {values}. Bind it in a gin file or with "
         f"--gin_param='{function}.NAME = VALUE'."
     )
-    called_by = [k for k in origins if _calls(k, function)]
+    called_by = [k for k in origins if _refers(k, function, evaluate=True)]
     if not called_by:
         return message
     return (
@@ -154,10 +159,10 @@ def _of_missing(text: str, function: str) -> str | None:
     )
 
 
-def _calls(key: Key, function: str) -> bool:
-    """Whether the value of `key` calls `function`, as @function() does."""
+def _refers(key: Key, function: str, evaluate: bool) -> bool:
+    """Whether the value of `key` has @function, or if `evaluate`, @function()."""
     return any(
-        reference.evaluate and reference.configurable.name == function
+        reference.evaluate == evaluate and reference.configurable.name == function
         for reference in gin.config.iterate_references(value_of(key))
     )
 
@@ -173,6 +178,16 @@ def _of_keyword(text: str, function: str) -> str | None:
     part = gin.config._REGISTRY.get_match(function).wrapped
     remedy = checks.nearest(unknown[1], names.parameters(part))
     return where + checks.message(name, rule, unknown[1], remedy)
+
+
+def _of_wrong_function(text: str, function: str) -> str | None:
+    """Returns the message for a function that is passed on where another is meant."""
+    passed_on = [k for k in origins if _refers(k, function, evaluate=False)]
+    if not passed_on or not _WRONG_CALL.match(text.removeprefix(f"{function}()")):
+        return None
+    rule = f"name a function of another kind than {function}"
+    message = checks.message(passed_on[0].parameter, rule, text)
+    return f"{message}\n  {described(passed_on[0])}"
 
 
 def _is_keras(function: str) -> bool:

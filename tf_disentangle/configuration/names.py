@@ -50,12 +50,17 @@ def known() -> list[str]:
 def parameters(part: Any) -> dict[str, inspect.Parameter]:
     """Returns the parameters of a function or class by name.
 
-    Those of a class with **kwargs are its own and those of the classes that it extends.
+    Those of a class with **kwargs are its own and those of the classes that it extends,
+    but for a class of Keras that a part of ours or of a user's extends.
     """
     functions = [inspect.unwrap(part)]
     if isinstance(part, type):
+        own = part.__module__.partition(".")[0]
         functions = [
-            vars(c)["__init__"] for c in part.__mro__[:-1] if "__init__" in vars(c)
+            vars(base)["__init__"]
+            for base in part.__mro__[:-1]
+            if "__init__" in vars(base)
+            and (own == "keras" or not base.__module__.startswith("keras."))
         ]
     found: dict[str, inspect.Parameter] = {}
     for function in functions:

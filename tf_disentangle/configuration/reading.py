@@ -46,9 +46,9 @@ def read(files: Sequence[str], bindings: Sequence[str]) -> None:
     for file in files:
         path = _found(file, [pathlib.Path.cwd(), gin_root()])
         if path is None:
-            files = [p.name for p in gin_root().glob("*.gin")]
+            known = [p.name for p in gin_root().glob("*.gin")]
             folder = file and pathlib.Path(file).is_dir()
-            remedy = "" if folder else checks.nearest(pathlib.Path(file).name, files)
+            remedy = "" if folder else checks.nearest(pathlib.Path(file).name, known)
             found = f"{file}, a folder" if folder else file
             rule = f"be a file, or a name in {gin_root()}"
             raise checks.ArgumentError(checks.message("gin_file", rule, found, remedy))

@@ -18,7 +18,12 @@ from tf_disentangle.datasets.held_out import HeldOut
 from tf_disentangle.datasets.image_table import ImageTable
 from tf_disentangle.datasets.pinwheel import Pinwheel
 from tf_disentangle.datasets.principal import principal_shares
-from tf_disentangle.datasets.published import SETS, published
+from tf_disentangle.datasets.published import (
+    SETS,
+    PublishedGrid,
+    PublishedTable,
+    published,
+)
 from tf_disentangle.datasets.rooms3d import Rooms3D
 from tf_disentangle.datasets.subset import Subset
 from tf_disentangle.datasets.variants import Colored, Noisy, OnBackground
@@ -58,6 +63,8 @@ __all__ = [
     "OnBackground",
     "PackedImages",
     "Pinwheel",
+    "PublishedGrid",
+    "PublishedTable",
     "Rooms3D",
     "Subset",
     "cache_dir",

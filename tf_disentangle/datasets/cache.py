@@ -279,13 +279,8 @@ def _reserve(file: IO[bytes], offset: int, num_bytes: int) -> None:
     """Takes the disk space now: a full disk under a memory map kills the process."""
     try:
         os.posix_fallocate(file.fileno(), offset, num_bytes)
-        return
-    except AttributeError:  # macOS
+    except AttributeError:  # macOS has none.
         pass
     except OSError as error:
         if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
             raise
-    file.seek(offset)
-    for start in range(0, num_bytes, _BLOCK):
-        file.write(bytes(min(_BLOCK, num_bytes - start)))
-    file.flush()

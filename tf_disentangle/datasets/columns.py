@@ -6,6 +6,7 @@ pandas is not imported: its frames, series and categories are known by what they
 from __future__ import annotations
 
 import numbers
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -50,6 +51,11 @@ def as_table(factors: Any, names: Sequence[str] | None, count: int) -> Table:
         fits = column.shape == (count,)
         checks.require(fits, f"factor {name}", rule, column.shape)
     return table
+
+
+def is_path(factors: Any) -> bool:
+    """Whether factors are the name of a file."""
+    return isinstance(factors, (str, os.PathLike))
 
 
 def as_text(values: np.ndarray) -> np.ndarray:

@@ -88,16 +88,7 @@ class Correlated(Subset):
     def sample_factors_given(
         self, fixed: np.ndarray, values: np.ndarray, rng: np.random.Generator
     ) -> np.ndarray:
-        """Draws factors anew by p(f) where one of them is given, int64 [n, K].
-
-        Args:
-            fixed: int [n], which factor.
-            values: int [n], its value.
-            rng: Generator of the draw.
-
-        Raises:
-            ArgumentError: If no image has a value.
-        """
+        """Draws factors anew by p(f) where one of them is given, int64 [n, K]."""
         log_weights = _log_weights(self.dataset, self.pairs, self.strength)
         rows = self.dataset.factors_of(np.arange(len(self.dataset)))
         return rows[rows_given(rows, fixed, values, rng, log_weights)]

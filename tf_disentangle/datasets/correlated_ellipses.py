@@ -110,9 +110,6 @@ class CorrelatedEllipses(Dataset):
         """The training images, a read-only memory map uint8 [num_images, 64, 64, 1].
 
         The first call ever generates them, with a progress bar.
-
-        Raises:
-            ArgumentError: if the cache folder cannot take them.
         """
         if self._images is None:
             self._images = cache.cached_array(
@@ -133,12 +130,7 @@ class CorrelatedEllipses(Dataset):
         return self._images
 
     def factors_of(self, indices: np.ndarray) -> np.ndarray:
-        """Maps indices [n] of training images to their factors, int64 [n, 4].
-
-        Raises:
-            ArgumentTypeError: If the indices are not integers.
-            ArgumentError: If the shape is not [n] or an index is not of an image.
-        """
+        """Maps indices [n] of training images to their factors, int64 [n, 4]."""
         return self._training_factors[check_indices(indices, self.num_images)]
 
     @functools.cached_property
@@ -156,12 +148,7 @@ class CorrelatedEllipses(Dataset):
     def render(
         self, factors: np.ndarray, rng: np.random.Generator | None = None
     ) -> np.ndarray:
-        """Renders factors [n, 4] as uint8 [n, 64, 64, 1]; `rng` is not used.
-
-        Raises:
-            ArgumentTypeError: if the factors are not integers.
-            ArgumentError: if the factors' shape or a value is out of range.
-        """
+        """Renders factors [n, 4] as uint8 [n, 64, 64, 1]; `rng` is not used."""
         return render_factors(factors)
 
     def _generate(self, out: np.ndarray, progress: Callable[[int], None]) -> None:

@@ -64,10 +64,18 @@ _NUM_VERTICES = 200
 
 
 class DSprites(Grid):
-    """dSprites, a `Dataset`: the five published factors that vary, without color.
+    """dSprites: the five published factors that vary, without color.
 
     Attributes:
         factor_values: The published values of each factor, color included.
+
+    Example:
+        >>> import tf_disentangle as td
+        >>> data = td.datasets.DSprites()
+        >>> len(data), data.image_shape
+        (737280, (64, 64, 1))
+        >>> data.factor_names
+        ('shape', 'scale', 'orientation', 'x', 'y')
     """
 
     factor_names = ("shape", "scale", "orientation", "x", "y")
@@ -105,12 +113,7 @@ class DSprites(Grid):
     def render(
         self, factors: np.ndarray, rng: np.random.Generator | None = None
     ) -> np.ndarray:
-        """Renders factors [n, 5] as uint8 [n, 64, 64, 1]; `rng` is not used.
-
-        Raises:
-            ArgumentTypeError: If the factors are not integers.
-            ArgumentError: If the factors' shape or a value is out of range.
-        """
+        """Renders factors [n, 5] as uint8 [n, 64, 64, 1]; `rng` is not used."""
         return self.images()[self.index_of(factors)]
 
 

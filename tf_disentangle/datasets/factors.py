@@ -66,7 +66,7 @@ def rows_given(
         rows: int64 [N, K], the table.
         fixed: int [n], which factor is given.
         values: int [n], its value.
-        rng: Of the draw.
+        rng: Generator of the draw.
         log_weights: [N], logarithm of each row's probability, up to a constant; None
             for rows that are equally probable.
 

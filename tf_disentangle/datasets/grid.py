@@ -38,12 +38,7 @@ class Grid(Dataset):
         return np.asarray(keys, np.int64)
 
     def factors_of(self, indices: np.ndarray) -> np.ndarray:
-        """Maps indices [n] of images to their factors, int64 [n, K].
-
-        Raises:
-            ArgumentTypeError: If the indices are not integers.
-            ArgumentError: If the shape is not [n] or an index is not of an image.
-        """
+        """Maps indices [n] of images to their factors, int64 [n, K]."""
         indices = check_indices(indices, len(self))
         columns = np.unravel_index(indices, self.factor_sizes)
         return np.stack(columns, axis=1).astype(np.int64, copy=False)

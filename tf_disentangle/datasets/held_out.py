@@ -19,7 +19,7 @@ Combination = Mapping[str, int | Sequence[int]]
 
 
 class HeldOut(Subset):
-    """Another set without the images of given factor combinations .
+    """Another set without the images of given factor combinations.
 
     Training images and all draws of factors are those of the rest, also where a metric
     fixes a factor (`sample_factors_given`); `held_out` is the set of what was left out,

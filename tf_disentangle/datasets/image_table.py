@@ -62,6 +62,8 @@ class ImageTable(Dataset):
         num_bins: int | Mapping[str, int] | None = None,
     ) -> None:
         self._images = images = _as_images(images)
+        if "images" in self._config:
+            self._config["images"] = images  # a list is not kept beside its array
         self.image_shape = tuple(images.shape[1:])
         if checks.is_vector(self.image_shape):
             self.traits |= {"vectors"}
@@ -136,12 +138,7 @@ class ImageTable(Dataset):
         return self._images
 
     def factors_of(self, indices: np.ndarray) -> np.ndarray:
-        """Maps indices [n] of images to their factors, int64 [n, K].
-
-        Raises:
-            ArgumentTypeError: If the indices are not integers.
-            ArgumentError: If the shape is not [n] or an index is not of an image.
-        """
+        """Maps indices [n] of images to their factors, int64 [n, K]."""
         return self._rows[check_indices(indices, len(self))]
 
     def sample_factors(self, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -153,28 +150,13 @@ class ImageTable(Dataset):
     def sample_factors_given(
         self, fixed: np.ndarray, values: np.ndarray, rng: np.random.Generator
     ) -> np.ndarray:
-        """Draws rows' factors of which one is given, int64 [n, K].
-
-        Args:
-            fixed: int [n], which factor.
-            values: int [n], its value.
-            rng: Of the draw, each fitting row as likely as any other.
-
-        Raises:
-            ArgumentError: If no row has a value.
-        """
+        """Draws rows' factors of which one is given, int64 [n, K]."""
         return self._rows[rows_given(self._rows, fixed, values, rng)]
 
     def rows_of(
         self, factors: np.ndarray, rng: np.random.Generator | None = None
     ) -> np.ndarray:
-        """Draws for each row of factors [n, K] an image that has them, int64 [n].
-
-        Raises:
-            ArgumentTypeError: If the factors are not integers.
-            ArgumentError: If a value is out of range, no image has a combination, or
-                several have and there is no rng.
-        """
+        """Draws for each row of factors [n, K] an image that has them, int64 [n]."""
         factors = check_factors(factors, self.factor_names, self.factor_sizes)
         combination, known = self._look_up(factors)
         if not known.all():
@@ -193,11 +175,7 @@ class ImageTable(Dataset):
     def render(
         self, factors: np.ndarray, rng: np.random.Generator | None = None
     ) -> np.ndarray:
-        """Returns images that have the factors [n, K], uint8 [n, H, W, C].
-
-        Raises:
-            ArgumentError: As `rows_of`.
-        """
+        """Returns images that have the factors [n, K], uint8 [n, H, W, C]."""
         return np.asarray(self._images[self.rows_of(factors, rng)])
 
     def _index_rows(self) -> None:

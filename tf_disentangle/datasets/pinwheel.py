@@ -73,12 +73,7 @@ class Pinwheel(Dataset):
         return points
 
     def factors_of(self, indices: np.ndarray) -> np.ndarray:
-        """Maps indices [n] of points to their arms, int64 [n, 1]: one after the other.
-
-        Raises:
-            ArgumentTypeError: If the indices are not integers.
-            ArgumentError: If the shape is not [n] or an index is not of a point.
-        """
+        """Maps indices [n] of points to their arms, int64 [n, 1]: in turn."""
         return check_indices(indices, self.num_points)[:, np.newaxis] % self.num_arms
 
     def sample_factors(self, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -90,13 +85,7 @@ class Pinwheel(Dataset):
     def render(
         self, factors: np.ndarray, rng: np.random.Generator | None = None
     ) -> np.ndarray:
-        """Draws a point on each of the arms [n, 1], float32 [n, 1, 1, 2].
-
-        Raises:
-            ArgumentTypeError: if the factors are not integers.
-            ArgumentError: if there is no rng, or the factors' shape or a value is out
-                of range.
-        """
+        """Draws a point on each of the arms [n, 1], float32 [n, 1, 1, 2]."""
         factors = check_factors(factors, self.factor_names, self.factor_sizes)
         remedy = "Points are random on their arm: np.random.default_rng(0)."
         checks.require(rng is not None, "rng", "be given", rng, remedy)

@@ -24,7 +24,7 @@ def principal_shares(
 ) -> tuple[float, ...]:
     """Returns what part of the L largest variances each principal axis has.
 
-    In gin, `NormalPrior.proportions = @principal_shares()` gives them to a prior.
+    They can be the `proportions` of a `NormalPrior`.
 
     Args:
         dataset: Whose images.
@@ -33,7 +33,7 @@ def principal_shares(
             has fewer.
         centred: Whether the mean image is taken off first. The authors' code does not,
             so that the mean counts as variance.
-        seed: Of the draw.
+        seed: Seed of the draw.
 
     Returns:
         L positive numbers in falling order whose sum is 1.

@@ -76,12 +76,7 @@ class Rooms3D(Grid):
     def render(
         self, factors: np.ndarray, rng: np.random.Generator | None = None
     ) -> np.ndarray:
-        """Renders factors [n, 6] as uint8 [n, 64, 64, 3]; `rng` is not used.
-
-        Raises:
-            ArgumentTypeError: If the factors are not integers.
-            ArgumentError: If the factors' shape or a value is out of range.
-        """
+        """Renders factors [n, 6] as uint8 [n, 64, 64, 3]; `rng` is not used."""
         indices = self.index_of(factors)
         return self._numbered(indices)
 

@@ -23,7 +23,7 @@ class Subset(Dataset):
     Args:
         dataset: A set that knows the factors of its images (trait "known_rows"), such
             as a grid or another subset.
-        indices: Of the images, int [n], in the order of the new set; may repeat.
+        indices: Which images, int [n], in the order of the new set; may repeat.
 
     Raises:
         ArgumentError: If there is no index, or one is not of an image.
@@ -52,12 +52,7 @@ class Subset(Dataset):
         return LazyImages(len(self), self.image_shape, take)
 
     def factors_of(self, indices: np.ndarray) -> np.ndarray:
-        """Maps indices [n] of this set's images to their factors, int64 [n, K].
-
-        Raises:
-            ArgumentTypeError: If the indices are not integers.
-            ArgumentError: If the shape is not [n] or an index is not of an image.
-        """
+        """Maps indices [n] of this set's images to their factors, int64 [n, K]."""
         return self.dataset.factors_of(self.indices[check_indices(indices, len(self))])
 
     def sample_factors(self, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -69,16 +64,7 @@ class Subset(Dataset):
     def sample_factors_given(
         self, fixed: np.ndarray, values: np.ndarray, rng: np.random.Generator
     ) -> np.ndarray:
-        """Draws chosen images' factors of which one is given, int64 [n, K].
-
-        Args:
-            fixed: int [n], which factor.
-            values: int [n], its value.
-            rng: Of the draw, each fitting image as probable as the others.
-
-        Raises:
-            ArgumentError: If no chosen image has a value.
-        """
+        """Draws chosen images' factors of which one is given, int64 [n, K]."""
         rows = self.factors_of(np.arange(len(self)))
         return rows[rows_given(rows, fixed, values, rng)]
 

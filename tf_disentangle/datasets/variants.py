@@ -24,6 +24,8 @@ from __future__ import annotations
 
 import math
 import os
+import zlib
+from typing import Any
 
 import cv2
 import numpy as np
@@ -90,13 +92,7 @@ class _Variant(Dataset):
     def render(
         self, factors: np.ndarray, rng: np.random.Generator | None = None
     ) -> np.ndarray:
-        """Renders factors [n, K] with a nuisance drawn from `rng`, uint8 [n, H, W, 3].
-
-        Raises:
-            ArgumentTypeError: If the factors are not integers.
-            ArgumentError: If there is no rng, or the factors' shape or a value is out
-                of range.
-        """
+        """Renders factors [n, K] with random nuisance, uint8 [n, H, W, 3]."""
         remedy = f"{type(self).__name__} images are random: np.random.default_rng(0)."
         checks.require(rng is not None, "rng", "be given", rng, remedy)
         images = self.dataset.render(factors, rng)
@@ -206,6 +202,19 @@ class OnBackground(_Variant):
         fits = picture.shape[0] >= height and picture.shape[1] >= width
         checks.require(fits, "background", rule, picture.shape)
         self.background = picture
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments, with the full path of the picture."""
+        config = super().get_config()
+        if isinstance(config["background"], (str, os.PathLike)):
+            path = os.path.expanduser(config["background"])
+            config["background"] = os.path.abspath(path)
+        return config
+
+    def fingerprint(self) -> str | None:
+        """A checksum of the picture, if it was read from a file."""
+        is_file = isinstance(self._config["background"], (str, os.PathLike))
+        return f"{zlib.crc32(self.background):08x}" if is_file else None
 
     def _draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
         return rng.random((n, 5))

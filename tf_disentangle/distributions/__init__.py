@@ -12,6 +12,7 @@ from tf_disentangle.distributions.gaussian_inverse_wishart import (
 )
 from tf_disentangle.distributions.inverse_gamma import expected_product_normal_kl
 from tf_disentangle.distributions.inverse_wishart import InverseWishart
+from tf_disentangle.distributions.inverse_wishart_bijector import SPDInversion
 from tf_disentangle.distributions.likelihoods import (
     Bernoulli,
     Laplace,
@@ -37,6 +38,7 @@ __all__ = [
     "MeanFieldGaussian",
     "Normal",
     "RelaxedCategorical",
+    "SPDInversion",
     "expected_gaussian_kl",
     "expected_product_normal_kl",
     "kl_or_monte_carlo",

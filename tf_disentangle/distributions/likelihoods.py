@@ -128,7 +128,8 @@ class _Bernoulli(tfd.Bernoulli):
 
     def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
         logits = tf.convert_to_tensor(self.logits)
-        if x.shape != logits.shape:  # The cross entropy does not broadcast.
+        # TensorFlow's cross entropy does not broadcast, as several draws need.
+        if not x.shape.is_compatible_with(logits.shape):
             shape = tf.broadcast_dynamic_shape(tf.shape(x), tf.shape(logits))
             x, logits = tf.broadcast_to(x, shape), tf.broadcast_to(logits, shape)
         return -tf.nn.sigmoid_cross_entropy_with_logits(labels=x, logits=logits)

@@ -34,6 +34,12 @@ class GaussianLatents(Latents):
         num_latents: L, at least 1.
         covariance: "diagonal", "full" or "identity".
         prior: p(z); None is the standard normal.
+
+    Example:
+        >>> import tf_disentangle as td
+        >>> latents = td.latents.GaussianLatents(10)
+        >>> latents.num_parameters  # What the encoder emits for each image.
+        20
     """
 
     posterior_type = tfd.MultivariateNormalLinearOperator

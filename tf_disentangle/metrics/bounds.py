@@ -205,7 +205,8 @@ def bounds_of_arrays(
     """
     rng = np.random.default_rng(0)
     given = [table for table in tables if table is not None]
-    labels = [np.asarray(t) for t in with_labels(given, ["factors", "test_factors"])]
+    names = ["factors", "test_factors"][: len(given)]
+    labels = [np.asarray(table) for table in with_labels(given, names)]
     joined = np.stack([relabelled(c)[0] for c in np.concatenate(labels).T], axis=1)
     perfect = standardised(joined, joined.max(axis=0) + 1)
     count, width = np.shape(codes)

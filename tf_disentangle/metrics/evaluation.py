@@ -36,7 +36,7 @@ from tf_disentangle.metrics.loop import (
     taken,
 )
 from tf_disentangle.metrics.metric import Input
-from tf_disentangle.metrics.sources import scored_factors
+from tf_disentangle.metrics.sources import FactorEncoder, scored_factors
 
 
 def evaluate(
@@ -90,6 +90,14 @@ def evaluate(
     Returns:
         By name, a score or the reason why there is none.
 
+    Example:
+        >>> import tf_disentangle as td
+        >>> data = td.datasets.DSprites()
+        >>> means = lambda images: images.mean(axis=1).reshape(len(images), -1)
+        >>> table = td.metrics.evaluate(data, means, ["mig"], num_train=100)
+        >>> 0.0 <= table["mig"].score <= 1.0
+        True
+
     Raises:
         ArgumentError: If a metric is unknown, there is no seed, or no metric takes an
             option.
@@ -111,7 +119,8 @@ def evaluate(
         if value is not None:
             shared[name] = value
     # Each image is encoded once for all metrics and seeds.
-    cached = EncodedFactors(data, encoder)
+    is_made = isinstance(encoder, FactorEncoder)
+    cached = encoder if is_made else EncodedFactors(data, encoder)
 
     def run(call: Call, **values: Any) -> Any:
         return call.function(data, cached, **values, **columns_for(call, columns))
@@ -186,20 +195,8 @@ def evaluate_arrays(
     def run(
         call: Call, codes: Any = codes, test: Any = test_codes, **values: Any
     ) -> Any:
-        values |= columns_for(call, columns)
-        rule = "be a metric of codes and factors"
-        kind = call.metric.input if call.metric else None
-        of_arrays = kind is not None and kind is not Input.ENCODER
-        remedy = "It needs a data set and an encoder: metrics.evaluate(data, encoder)."
-        require(of_arrays, call.name, rule, call.name, remedy)
-        arrays = [codes, tables[0], test, tables[1]]
-        count = {Input.CODES: 1, Input.CODES_AND_FACTORS: 2}.get(kind, 4)
-        if count > 1:
-            require(factors is not None, "factors", f"be given for {call.name}", None)
-        result = call.metric(*arrays[:count], **values)
-        if not note or count == 1:
-            return result
-        return dataclasses.replace(result, protocol=f"{result.protocol}{note}")
+        values = {**call.options, **values, **columns_for(call, columns)}
+        return _score_arrays(call, [codes, tables[0], test, tables[1]], note, values)
 
     def splits(call: Call) -> bool:
         kinds = (Input.SPLIT, Input.VOTES)
@@ -224,6 +221,23 @@ def evaluate_arrays(
 
     loop = Loop(calls, checked_seeds(seeds), shared, done, on_result, progress)
     return loop(run, seeded, summary, bounded)
+
+
+def _score_arrays(
+    call: Call, arrays: list[Any], note: str, values: Mapping[str, Any]
+) -> Any:
+    """Calls a metric with those of codes, factors and test part that it takes."""
+    kind = call.metric.input if call.metric else Input.ENCODER
+    rule = "be a metric of codes and factors"
+    remedy = "It needs a data set and an encoder: metrics.evaluate(data, encoder)."
+    require(kind is not Input.ENCODER, call.name, rule, call.name, remedy)
+    count = {Input.CODES: 1, Input.CODES_AND_FACTORS: 2}.get(kind, 4)
+    if count > 1:
+        require(arrays[1] is not None, "factors", f"be given for {call.name}", None)
+    result = call.metric(*arrays[:count], **values)
+    if not note or count == 1:
+        return result
+    return dataclasses.replace(result, protocol=f"{result.protocol}{note}")
 
 
 def _scored_columns(

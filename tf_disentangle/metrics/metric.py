@@ -60,7 +60,6 @@ from tf_disentangle.metrics.protocol import (
 )
 from tf_disentangle.metrics.results import display_name
 from tf_disentangle.metrics.sources import Draws, GridSource
-from tf_disentangle.metrics.supervised.sap import SOLVERS
 
 #: Sizes of the draws in the study of Locatello et al. (2019).
 NUM_TRAIN, NUM_TEST = 10_000, 5_000
@@ -119,7 +118,7 @@ class Metric:
             bound.apply_defaults()
             values = dict(bound.arguments)
             _require_data(values["data"], self)
-            _check_choices({name: values[name] for name in self.options})
+            _check_choices(self, {name: values[name] for name in self.options})
             return _call(self, values)
 
         # Not functools.wraps: gin would look through `__wrapped__` for the parameters.
@@ -248,16 +247,13 @@ def _require_data(data: Any, metric: Metric) -> None:
     raise ArgumentTypeError(message("data", "be a data set", data, remedy))
 
 
-def _check_choices(options: Mapping[str, Any]) -> None:
+def _check_choices(metric: Metric, options: Mapping[str, Any]) -> None:
     """Checks protocol, overrides and classifiers before the first image is encoded."""
     if "predictor" in options:
         one_of(options["predictor"], list(PREDICTORS), "predictor")
-    if "solver" in options:
-        one_of(options["solver"], SOLVERS, "solver")
-    if "protocol" not in options or "prune_threshold" in options:
-        return
-    fields = {field.name for field in dataclasses.fields(ArrayProtocol)} - {"name"}
-    if fields & set(options) and options["protocol"] in ARRAY_PROTOCOLS:
+    # Metrics of votes check their protocol before they draw.
+    if "protocol" in options and metric.input is not Input.VOTES:
+        fields = {field.name for field in dataclasses.fields(ArrayProtocol)} - {"name"}
         overrides = {name: v for name, v in options.items() if name in fields}
         named_protocol(ARRAY_PROTOCOLS, options["protocol"], **overrides)
 

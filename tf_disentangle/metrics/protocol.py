@@ -32,6 +32,7 @@ class FactorVAEProtocol:
         verbatim: Whether to do as the reference does with factors of one value (they
             are drawn), constant latents (not pruned by 0, they win every vote) and the
             number of active latents (all of them).
+        same_votes: Whether the training votes are scored, so that there are no others.
     """
 
     name: str
@@ -41,6 +42,7 @@ class FactorVAEProtocol:
     num_test_votes: int
     prune_threshold: float
     verbatim: bool = False
+    same_votes: bool = False
 
     def __post_init__(self) -> None:
         remedy = "A variance needs two images."
@@ -65,6 +67,10 @@ FACTOR_VAE_PROTOCOLS: dict[str, FactorVAEProtocol] = {
         # The authors' code of CHyVAE, Ansari and Soh (2019).
         FactorVAEProtocol("chyvae", 200, 5_000, 800, 800, 0.0),
         FactorVAEProtocol("chyvae-verbatim", 200, 5_000, 800, 800, 0.0, True),
+        # The authors' code of Mathieu et al. (2019), whose deviations are of all data.
+        FactorVAEProtocol(
+            "decomposition", 1_000, 100_000, 20_000, 20_000, 0.0, same_votes=True
+        ),
     )
 }
 

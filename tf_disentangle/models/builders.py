@@ -50,7 +50,12 @@ def build_vae(
 
     It is a `FactorVAE`, with a critic, if a penalty of the objective needs one.
 
-        model = build_vae(datasets.DSprites(), latents=10, objective=beta_tcvae(6.0))
+    Example:
+        >>> import tf_disentangle as td
+        >>> objective = td.objectives.beta_tcvae(beta=6.0)
+        >>> model = td.models.build_vae((64, 64, 1), latents=8, objective=objective)
+        >>> model.sample(3).shape
+        (3, 64, 64, 1)
 
     Args:
         data: A data set, or the shape (H, W, C) of its images.

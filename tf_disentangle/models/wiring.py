@@ -64,7 +64,8 @@ def encoded(network: keras.Model, inputs: tf.Tensor, training: bool) -> tf.Tenso
 
 def warn_of_probabilities(decoder: keras.Model, num_inputs: int) -> None:
     """Warns of a decoder that seems to end in a sigmoid where logits are expected."""
-    z = 3.0 * tf.random.stateless_normal([4, num_inputs], seed=[0, 0])
+    # Far out, where logits of small initial weights leave [0, 1] too.
+    z = 1e3 * tf.random.stateless_normal([4, num_inputs], seed=[0, 0])
     outputs = tf.cast(decoder(z, training=False), tf.float32)
     low, high = float(tf.reduce_min(outputs)), float(tf.reduce_max(outputs))
     if 0 <= low < high <= 1:

@@ -8,16 +8,33 @@ adding it to the library is one entry in a table below.
 
 from tf_disentangle import determinism
 from tf_disentangle.networks.critics import mlp_critic
-from tf_disentangle.networks.decoders import conv_decoder, mlp_decoder
-from tf_disentangle.networks.encoders import conv_encoder, mlp_encoder
+from tf_disentangle.networks.decoders import conv_decoder, dcgan_decoder, mlp_decoder
+from tf_disentangle.networks.encoders import (
+    conv_encoder,
+    dcgan_encoder,
+    infogan_critic,
+    infogan_encoder,
+    infogan_pair,
+    mlp_encoder,
+)
 
 determinism.run_operations_in_turn()
 
 #: (image_shape, num_outputs, *, seed, width, dtype) -> keras.Model
-ENCODERS = {"conv_encoder": conv_encoder, "mlp_encoder": mlp_encoder}
+ENCODERS = {
+    "conv_encoder": conv_encoder,
+    "dcgan_encoder": dcgan_encoder,
+    "infogan_critic": infogan_critic,  # of images, so called as an encoder is
+    "infogan_encoder": infogan_encoder,
+    "mlp_encoder": mlp_encoder,
+}
 
 #: (num_latents, image_shape, *, seed, width, dtype) -> keras.Model
-DECODERS = {"conv_decoder": conv_decoder, "mlp_decoder": mlp_decoder}
+DECODERS = {
+    "conv_decoder": conv_decoder,
+    "dcgan_decoder": dcgan_decoder,
+    "mlp_decoder": mlp_decoder,
+}
 
 #: (num_inputs, *, seed, width, dtype) -> keras.Model
 CRITICS = {"mlp_critic": mlp_critic}
@@ -28,6 +45,11 @@ __all__ = [
     "ENCODERS",
     "conv_decoder",
     "conv_encoder",
+    "dcgan_decoder",
+    "dcgan_encoder",
+    "infogan_critic",
+    "infogan_encoder",
+    "infogan_pair",
     "mlp_critic",
     "mlp_decoder",
     "mlp_encoder",

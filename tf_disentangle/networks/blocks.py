@@ -1,7 +1,10 @@
-"""Pieces that the encoders and decoders share."""
+"""Pieces that all networks share: the arguments' checks and `LayerStack`."""
 
 from __future__ import annotations
 
+import dataclasses
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -9,24 +12,44 @@ import numpy as np
 
 from tf_disentangle import checks
 
-# bfloat16 pays on a GPU and on a CPU that computes in it (AVX512_BF16, with oneDNN on,
-# TensorFlow's default). Elsewhere TensorFlow emulates it at a tenth of float32's speed.
+# bfloat16 is faster on a GPU and on a CPU that computes in it (AVX512_BF16, with oneDNN
+# on, TensorFlow's default). Elsewhere TensorFlow emulates it at a tenth of float32's
+# speed.
 DTYPES = ("float32", "mixed_bfloat16")
+ACTIVATIONS = ("relu", "leaky_relu", "tanh")
+#: Initial weights: Glorot's uniform, Keras's default; N(0, 0.02^2), DCGAN's; U(-b, b)
+#: with b = 1/sqrt(fan in) for kernels and biases, PyTorch's default.
+INITIALIZERS = ("glorot", "dcgan", "torch")
 
-KERNEL, STRIDE = 4, 2
 SMALLEST = 4  # height and width between the convolutions and the dense layers
 HALVINGS = {128: 5, 64: 4, 32: 3}  # image side -> stride-2 layers down to SMALLEST
 
 
-def glorot(seed: int, layer: int) -> keras.initializers.Initializer:
-    """Returns a Glorot-uniform initialiser with a seed of its own for each layer.
+def initializer(
+    kind: str, seed: int, layer: int, fan_in: int | None = None
+) -> keras.initializers.Initializer:
+    """Returns an initialiser with a seed of its own for each layer.
 
     Args:
+        kind: One of `INITIALIZERS`.
         seed: Seed of the network, at least 0.
         layer: Position of the layer in the network, at least 0.
+        fan_in: Inputs of each unit where the weights are a layer's biases; None for a
+            kernel.
     """
-    word = np.random.SeedSequence((seed, layer)).generate_state(1)[0]
-    return keras.initializers.GlorotUniform(seed=int(word >> 1))  # fits an int32
+    if fan_in is not None and kind != "torch":
+        return keras.initializers.Zeros()
+    key = (seed, layer) if fan_in is None else (seed, layer, 1)
+    word = np.random.SeedSequence(key).generate_state(1)[0]
+    word = int(word >> 1)  # fits an int32
+    if fan_in is not None:
+        bound = 1 / math.sqrt(fan_in)
+        return keras.initializers.RandomUniform(-bound, bound, seed=word)
+    if kind == "dcgan":
+        return keras.initializers.RandomNormal(0.0, 0.02, seed=word)
+    if kind == "torch":
+        return keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform", seed=word)
+    return keras.initializers.GlorotUniform(seed=word)
 
 
 def check_network(size: Any, argument: str, width: Any, dtype: Any, seed: Any) -> None:
@@ -37,24 +60,166 @@ def check_network(size: Any, argument: str, width: Any, dtype: Any, seed: Any) -
     checks.integer(seed, "seed", at_least=0)
 
 
-def hidden_layers(
-    h: keras.KerasTensor,
-    num_layers: Any,
-    width: int,
-    dtype: str,
-    seed: int,
-    activation: str = "relu",
-) -> keras.KerasTensor:
-    """Applies `num_layers` dense layers of `width` units to h [B, n]."""
-    for i in range(checks.integer(num_layers, "num_layers", at_least=0)):
-        h = keras.layers.Dense(
-            width,
-            activation=activation,
-            kernel_initializer=glorot(seed, i),
-            dtype=dtype,
-            name=f"dense_{i + 1}",
+@dataclasses.dataclass
+class LayerStack:
+    """Adds layers one after the other, each with initial weights of its own.
+
+    Attributes:
+        seed: Seed of the network.
+        dtype: Of every layer but the heads, one of `DTYPES`.
+        activation: Of every layer that is not said to be linear.
+        initializer: One of `INITIALIZERS`.
+        use_bias: Whether layers have biases; heads always do.
+        batch_norm: Whether activated layers are normalised over the batch, between the
+            layer and its activation (momentum 0.9 and epsilon 1e-5, as in DCGAN's code
+            and PyTorch).
+        slope: Of "leaky_relu".
+        count: How many layers with weights there are so far.
+    """
+
+    seed: int
+    dtype: str = "float32"
+    activation: str = "relu"
+    initializer: str = "glorot"
+    use_bias: bool = True
+    batch_norm: bool = False
+    slope: float = 0.2
+    count: int = 0
+
+    def __post_init__(self) -> None:
+        """Checks what the networks' callers choose."""
+        checks.one_of(self.activation, ACTIVATIONS, "activation")
+        checks.one_of(self.initializer, INITIALIZERS, "initializer")
+        checks.require_type(self.batch_norm, bool, "batch_norm")
+
+    def dense(
+        self, h: keras.KerasTensor, units: int, name: str, linear: bool = False
+    ) -> keras.KerasTensor:
+        """Applies a dense layer to h [B, n]."""
+        layer = {"units": units, "name": name}
+        return self._add(keras.layers.Dense, h, layer, h.shape[-1], linear)
+
+    def dense_layers(
+        self, h: keras.KerasTensor, num_layers: Any, width: int
+    ) -> keras.KerasTensor:
+        """Applies `num_layers` dense layers of `width` units to h [B, n]."""
+        for i in range(checks.integer(num_layers, "num_layers", at_least=0)):
+            h = self.dense(h, width, f"dense_{i + 1}")
+        return h
+
+    def conv(
+        self,
+        h: keras.KerasTensor,
+        filters: int,
+        name: str,
+        kernel: int = 4,
+        *,
+        linear: bool = False,
+        transpose: bool = False,
+        normalize: bool = True,
+        to_one: bool = False,
+    ) -> keras.KerasTensor:
+        """Applies a convolution of stride 2 to h [B, H, W, C].
+
+        Args:
+            h: What it is applied to.
+            filters: Channels of the result.
+            name: Of the layer.
+            kernel: Height and width of the kernel.
+            linear: Whether there is neither normalisation nor activation.
+            transpose: Whether it is transposed, so that it doubles H and W.
+            normalize: Whether `batch_norm` is followed.
+            to_one: Whether stride 1 without padding leads from `kernel` x `kernel` to
+                1 x 1, or transposed the other way round.
+        """
+        layer = {"filters": filters, "kernel_size": kernel, "name": name}
+        layer |= {
+            "strides": 1 if to_one else 2,
+            "padding": "valid" if to_one else "same",
+        }
+        layer["data_format"] = "channels_last"
+        kind = keras.layers.Conv2DTranspose if transpose else keras.layers.Conv2D
+        # PyTorch counts the outputs as the fan in of a transposed convolution.
+        fan_in = kernel**2 * (filters if transpose else h.shape[-1])
+        return self._add(kind, h, layer, fan_in, linear, normalize)
+
+    def heads(
+        self, h: keras.KerasTensor, num_outputs: int, heads: Sequence[int] | None = None
+    ) -> keras.KerasTensor:
+        """Applies one linear layer in float32 to h [B, n], or one for each of `heads`.
+
+        Raises:
+            ArgumentError: If `heads` does not add up to `num_outputs`.
+        """
+        sizes = (num_outputs,) if heads is None else sizes_of(heads, "heads")
+        rule = f"add up to the {num_outputs} numbers that the latents ask for"
+        remedy = "Leave it None for a single head."
+        checks.require(sum(sizes) == num_outputs, "heads", rule, sizes, remedy)
+        last = dataclasses.replace(self, dtype="float32", use_bias=True)
+        parts = []
+        for i, size in enumerate(sizes):
+            name = "head" if len(sizes) == 1 else f"head_{i + 1}"
+            parts.append(last.dense(h, size, name, linear=True))
+        self.count = last.count
+        if len(parts) == 1:
+            return parts[0]
+        return keras.layers.Concatenate(dtype="float32", name="head")(parts)
+
+    def _add(
+        self,
+        layer: type[keras.layers.Layer],
+        h: keras.KerasTensor,
+        options: dict[str, Any],
+        fan_in: int,
+        linear: bool,
+        normalize: bool = True,
+    ) -> keras.KerasTensor:
+        """Applies a layer, then normalisation and activation as the stack has them."""
+        normalize &= self.batch_norm and not linear
+        leaky = self.activation == "leaky_relu" and self.slope != 0.2  # not Keras's own
+        fused = None if linear or normalize or leaky else self.activation
+        kernel = initializer(self.initializer, self.seed, self.count)
+        bias = initializer(self.initializer, self.seed, self.count, fan_in)
+        h = layer(
+            **options,
+            activation=fused,
+            use_bias=self.use_bias,
+            kernel_initializer=kernel,
+            bias_initializer=bias,
+            dtype=self.dtype,
         )(h)
-    return h
+        self.count += 1
+        if normalize:
+            h = keras.layers.BatchNormalization(
+                momentum=0.9, epsilon=1e-5, dtype=self.dtype
+            )(h)
+        if linear or fused:
+            return h
+        if leaky:
+            return keras.layers.LeakyReLU(self.slope, dtype=self.dtype)(h)
+        return keras.layers.Activation(self.activation, dtype=self.dtype)(h)
+
+
+def in_float32(h: keras.KerasTensor) -> keras.KerasTensor:
+    """Casts h to float32; an identity that costs nothing where it is that already."""
+    return keras.layers.Activation("linear", dtype="float32", name="float32")(h)
+
+
+def sizes_of(sizes: Any, argument: str) -> tuple[int, ...]:
+    """Returns `sizes` as a tuple of integers, each at least 1."""
+    checks.require_type(sizes, (list, tuple), argument, "Put them in a list: [...]")
+    checks.require(len(sizes), argument, "have at least one number", sizes)
+    return tuple(checks.integer(s, f"each of {argument}", at_least=1) for s in sizes)
+
+
+def kernels_of(kernels: Any, num_layers: int) -> tuple[int, ...]:
+    """Returns the kernel's side of each of `num_layers` convolutions."""
+    if not isinstance(kernels, list | tuple):
+        return (checks.integer(kernels, "kernels", at_least=1),) * num_layers
+    kernels = sizes_of(kernels, "kernels")
+    rule = f"have one side for each of the {num_layers} convolutions"
+    checks.require(len(kernels) == num_layers, "kernels", rule, kernels)
+    return kernels
 
 
 def num_halvings(image_shape: Any) -> int:
@@ -70,6 +235,24 @@ def num_halvings(image_shape: Any) -> int:
         "have height and width 128 x 128, 64 x 64 or 32 x 32",
         tuple(image_shape),
         "Resize or pad the images to one of these sizes (`size` of ImageFolder and "
-        "ImageFile does).",
+        "ImageFile does), or say the channels of each layer.",
     )
     return HALVINGS[height]
+
+
+def smallest_map(image_shape: Any, num_layers: int) -> tuple[int, int]:
+    """Returns height and width after `num_layers` layers of stride 2.
+
+    Raises:
+        ArgumentError: If `image_shape` cannot be halved so many times.
+    """
+    height, width, _ = checks.image_shape(image_shape)
+    parts = 2**num_layers
+    checks.require(
+        height % parts == 0 and width % parts == 0,
+        "image_shape",
+        f"have sides that {parts} divides, for {num_layers} layers of stride 2",
+        tuple(image_shape),
+        "Pass fewer channels, or resize the images.",
+    )
+    return height // parts, width // parts

@@ -23,5 +23,10 @@ def beta_vae(
     Args:
         beta: Weight of the KL, at least 0; or a Schedule of it.
         likelihood: p(x|z); None is Bernoulli on logits.
+
+    Example:
+        >>> import tf_disentangle as td
+        >>> td.objectives.beta_vae(beta=6.0).kl_term
+        WeightedKL(beta=6.0)
     """
     return Objective("beta_vae", likelihood, WeightedKL(beta))

@@ -13,6 +13,7 @@ from tf_disentangle.priors.mixtures import NormalMixturePrior, SparsePrior
 from tf_disentangle.priors.normal import NormalPrior
 from tf_disentangle.priors.product import JointPrior
 from tf_disentangle.priors.student_t import StudentTProductPrior
+from tf_disentangle.priors.uniform import UniformPrior
 
 #: Adding a prior is one entry here.
 PRIORS = {
@@ -26,6 +27,7 @@ PRIORS = {
     "NormalMixturePrior": NormalMixturePrior,
     "SparsePrior": SparsePrior,
     "StudentTProductPrior": StudentTProductPrior,
+    "UniformPrior": UniformPrior,
 }
 
 __all__ = [
@@ -43,4 +45,5 @@ __all__ = [
     "SparsePrior",
     "StandardNormalPrior",
     "StudentTProductPrior",
+    "UniformPrior",
 ]

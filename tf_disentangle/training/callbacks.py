@@ -298,14 +298,19 @@ class OneTraining(keras.callbacks.CallbackList):
     one beginning and one end. Otherwise `EarlyStopping` would wait anew, and
     `CSVLogger` begin its file again.
 
+    Args:
+        callbacks: In the order in which they act.
+        **options: Of `keras.callbacks.CallbackList`: `model` and what the callbacks
+            see as `params`.
+
     Attributes:
         is_last: Whether the next end of `fit` is the end of the training.
     """
 
     def __init__(
-        self, callbacks: Sequence[keras.callbacks.Callback], model: keras.Model
+        self, callbacks: Sequence[keras.callbacks.Callback], **options: Any
     ) -> None:
-        super().__init__(list(callbacks), add_history=True, model=model)
+        super().__init__(list(callbacks), add_history=True, **options)
         self.is_last = False
         self._begun = False
 

@@ -89,6 +89,8 @@ class TrainingLoop:
         """
         self.scores, self.signal = {}, None
         if self.folder is None:
+            rule, remedy = "be untrained", "A run with an output folder can go on."
+            checks.require(self.step == 0, "run", rule, self.step, remedy)
             self._fit(0, None, config)
             if self.signal is None:
                 self._score(self.step)
@@ -197,7 +199,14 @@ class TrainingLoop:
             stack.callback(setattr, self.model, "load_images", None)
             stack.enter_context(stop)
             continue_files(self.callbacks if first else (), first // self.intervals.log)
-            training = ours.OneTraining([position, *actions, progress], self.model)
+            log = self.intervals.log
+            training = ours.OneTraining(
+                [position, *actions, progress],
+                model=self.model,
+                epochs=-(-self.steps // log),
+                steps=log,
+                verbose=0,
+            )
             try:
                 self._fit_segments(pipeline, first, training)
             finally:
@@ -332,7 +341,7 @@ def make_plotter(
     model: LatentModel,
     data: Dataset,
     batches: Batches,
-    image: np.ndarray | None = None,
+    seed: int | None = None,
     **options: Any,
 ) -> Plotter:
     """Returns what draws a model on random held-out images of its data.
@@ -341,15 +350,12 @@ def make_plotter(
         model: The model.
         data: The data set.
         batches: Which of its images are held out; of none, training images are drawn.
-        image: Where traversals start, [H, W, C]; None is a typical one of the images.
+        seed: Seed of the random images and of the samples; None is that of the run.
         **options: Of `pictures.Plotter`.
     """
-    indices = batches.held_out if len(batches.held_out) else batches.training
-    images = random_images(model, data.images(), indices, batches.seed)
-    if image is not None:
-        images = np.concatenate([np.asarray(image)[np.newaxis], images])
-        options["start"] = 0
-    return Plotter(model, images, **options)
+    seed = batches.seed if seed is None else seed
+    images = random_images(model, data.images(), batches, seed)
+    return Plotter(model, images, seed=seed, **options)
 
 
 def segments(first: int, steps: int, interval: int) -> list[tuple[int, int]]:

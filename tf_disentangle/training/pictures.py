@@ -12,9 +12,10 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tf_disentangle import visualization
-from tf_disentangle.checks import integer, require
+from tf_disentangle.checks import require
 from tf_disentangle.interfaces import Decode, ImageArray
 from tf_disentangle.models import InfoGAN, LatentModel
+from tf_disentangle.training.input_pipeline import Batches, images_at
 
 # Of the images that a plotter has, so many are drawn as pairs, and so many are where
 # traversals start that measure how much a latent moves the image.
@@ -30,18 +31,19 @@ def num_images(model: LatentModel) -> int:
 
 
 def random_images(
-    model: LatentModel, images: ImageArray, indices: np.ndarray, seed: int = 0
+    model: LatentModel, images: ImageArray, batches: Batches, seed: int = 0
 ) -> np.ndarray:
     """Draws the images of a `Plotter` at random, without replacement.
 
     Args:
         model: The model that will be drawn.
         images: All images of a data set.
-        indices: Which of them to draw from, such as the held-out ones.
+        batches: Which of them are held out; of none, training images are drawn.
         seed: Seed of the draw.
     """
+    indices = batches.held_out if len(batches.held_out) else batches.training
     order = np.random.default_rng(seed).permutation(indices)
-    return images[order[: num_images(model)]]
+    return images_at(images, order[: num_images(model)])
 
 
 def annotations(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -67,20 +69,22 @@ class Plotter:
 
     Args:
         model: The model; a figure shows the weights that it has at that time.
-        images: uint8 [N, H, W, C], or vectors float32 [N, 1, 1, C], in random order.
-            The first `num_images(model)` are used.
+        images: Images of the data in random order, uint8 [N, H, W, C], or vectors,
+            float32 [N, 1, 1, C]; the first `num_images(model)` are used. Their codes
+            tell which values each latent takes.
+        examples: The images to show, uint8 [M, H, W, C]; traversals start from the
+            first. None shows the first of `images`, and traversals start from the most
+            typical one, whose continuous code is nearest to the mean code.
         latents: Names or indices of the latents to traverse, from top to bottom; None
             is all of them, sorted by how much they move the image over the range of
             their own codes, the largest first. Of vectors, the two latents to plot;
             None is the first two.
         values: Steps of the traversals [S], or [L, S] where each latent has its own;
             None is nine steps from -2 to 2.
-        start: Index of the image where traversals start; None is the most typical one,
-            whose continuous code is nearest to the mean code.
         seed: Seed of the samples.
 
     Raises:
-        ArgumentError: If there is no such latent or image.
+        ArgumentError: If there is no image or no such latent.
     """
 
     def __init__(
@@ -88,23 +92,20 @@ class Plotter:
         model: LatentModel,
         images: np.ndarray,
         *,
+        examples: np.ndarray | None = None,
         latents: Sequence[str | int] | None = None,
         values: Sequence[float] | np.ndarray | None = None,
-        start: int | None = None,
         seed: int = 0,
     ) -> None:
         self._model = model
         self._images = np.array(images[: num_images(model)])
-        require(len(self._images), "images", "hold at least one", len(images))
+        self._examples = None if examples is None else np.array(examples)
+        for name, array in (("images", images), ("examples", examples)):
+            require(array is None or len(array), name, "hold at least one", array)
         self._is_gan = isinstance(model, InfoGAN)
         self._columns = model.latents.columns
         self._latents = None if latents is None else self._indices(latents)
         self._values = np.linspace(-2, 2, 9) if values is None else np.asarray(values)
-        self._start = start
-        if start is not None:
-            integer(start, "start", at_least=0)
-            rule = f"be below the number of images, {len(self._images)}"
-            require(start < len(self._images), "start", rule, start)
         self._seed = tf.constant([seed, 0], tf.int32)
 
     def figures(
@@ -124,9 +125,7 @@ class Plotter:
         """
         if self._model.is_vector:
             return {"points": self._points()}
-        codes = self._model.encode(self._images)
-        rows = self._rows(codes, per_latent, factor_of_latent, votes)
-        return self._figures(codes, rows)
+        return self._figures(self._rows(per_latent, factor_of_latent, votes))
 
     def save(self, folder: str | os.PathLike, **annotations: Any) -> list[pathlib.Path]:
         """Writes the figures as PNG, and the traversals of images as GIF too.
@@ -143,14 +142,13 @@ class Plotter:
             path = folder / "points.png"
             visualization.save_png(self._points(), path)
             return [path]
-        codes = self._model.encode(self._images)
-        rows = self._rows(codes, **annotations)
-        paths = []
-        for name, figure in self._figures(codes, rows).items():
+        rows, paths = self._rows(**annotations), []
+        for name, figure in self._figures(rows).items():
             paths.append(folder / f"{name}.png")
             visualization.save_png(figure, paths[-1])
         paths.append(folder / "traversals.gif")
-        frames = visualization.traversal_frames(self._decoder(1), **rows)
+        still = {name: part for name, part in rows.items() if name != "examples"}
+        frames = visualization.traversal_frames(self._decoder(1), **still)
         visualization.save_gif(frames, paths[-1])
         return paths
 
@@ -158,50 +156,40 @@ class Plotter:
         """Returns the figure of the traversals alone; see `figures`."""
         rule, shape = "have images, not vectors", self._model.image_shape
         require(not self._model.is_vector, "model", rule, shape)
-        codes = self._model.encode(self._images)
-        return self._traversals(codes, self._rows(codes, **annotations))
+        return visualization.traversals(self._decoder(1), **self._rows(**annotations))
 
     # ---- Images.
 
-    def _figures(
-        self, codes: np.ndarray, rows: Mapping[str, Any]
-    ) -> dict[str, np.ndarray]:
-        """Returns the figures, given the codes of the images and `_rows`."""
-        images, decoded = (
-            self._images[:_NUM_PAIRS],
-            self._decoder(1)(codes[:_NUM_PAIRS]),
-        )
-        name, label = "reconstructions", "reconstruction"
-        if self._is_gan:
-            name, label = "same_codes", _SAME_CODE
+    def _figures(self, rows: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """Returns the figures, given `_rows`."""
+        name = "same_codes" if self._is_gan else "reconstructions"
+        (_, images), (label, decoded) = rows["examples"].items()
         return {
             name: visualization.reconstructions(images, decoded, label=label),
-            "traversals": self._traversals(codes, rows),
+            "traversals": visualization.traversals(self._decoder(1), **rows),
             "samples": visualization.samples(self._samples(12)),
             **self._categories(),
             **self._hyperprior(),
         }
 
-    def _traversals(self, codes: np.ndarray, rows: Mapping[str, Any]) -> np.ndarray:
-        """Returns the traversals below images and their reconstructions."""
-        start, decode = self._start_index(codes), self._decoder(1)
-        shown = np.r_[start, np.delete(np.arange(len(codes)), start)][:_NUM_PAIRS]
-        label = _SAME_CODE if self._is_gan else "reconstruction"
-        examples = {"original": self._images[shown], label: decode(codes[shown])}
-        return visualization.traversals(decode, examples=examples, **rows)
-
     def _rows(
         self,
-        codes: np.ndarray,
         per_latent: Sequence[float] = (),
         factor_of_latent: Sequence[str] = (),
         votes: Sequence[Sequence[int]] = (),
     ) -> dict[str, Any]:
-        """Returns code, order and labels of the traversals."""
+        """Returns start, order and labels of the traversals, and examples above."""
+        decode, codes = self._decoder(1), self._model.encode(self._images)
+        examples = (
+            self._typical_first(codes) if self._examples is None else self._examples
+        )
+        examples = examples[:_NUM_PAIRS]
+        example_codes = self._model.encode(examples)
+        label = _SAME_CODE if self._is_gan else "reconstruction"
         # Over the codes that occur: on a fixed range the decoder answers to a latent
         # that the encoder never uses, too.
         movement = visualization.movement(
-            self._decoder(1),
+            decode,
             codes[:_NUM_MEASURED],
             visualization.occurring_values(codes, self._columns),
         )
@@ -218,7 +206,8 @@ class Plotter:
             notes.append("\n".join(lines))
         order = self._latents
         return {
-            "code": codes[self._start_index(codes)],
+            "code": example_codes[0],
+            "examples": {"original": examples, label: decode(example_codes)},
             "columns": self._columns,
             "values": self._values,
             "notes": notes,
@@ -226,13 +215,13 @@ class Plotter:
             "unused": np.flatnonzero(~moves),
         }
 
-    def _start_index(self, codes: np.ndarray) -> int:
-        """Returns the image where traversals start, given the codes of all."""
-        if self._start is not None:
-            return self._start
+    def _typical_first(self, codes: np.ndarray) -> np.ndarray:
+        """Returns the images, first that whose code is nearest to the mean code."""
         is_number = [column.kind == "continuous" for column in self._columns]
         numbers = codes[:, is_number]
-        return int(np.argmin(((numbers - numbers.mean(axis=0)) ** 2).sum(axis=1)))
+        start = np.argmin(((numbers - numbers.mean(axis=0)) ** 2).sum(axis=1))
+        others = np.delete(np.arange(len(codes)), start)
+        return self._images[np.r_[start, others]]
 
     def _indices(self, latents: Sequence[str | int]) -> list[int]:
         names = [column.name for column in self._columns]

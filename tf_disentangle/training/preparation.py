@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -77,11 +77,12 @@ def prepare(
         built = _built(model, data, batches, strategy)
         built.num_examples = len(training)
         built.compile(
-            optimizer=_optimizer(optimizer),
+            optimizer=checked_optimizer(optimizer),
             jit_compile=_jit(device, folder if goes_on else None),
             steps_per_execution=device.steps_per_execution,
         )
         built.build_optimizers()
+        _check_averages(built.optimizers)
         if source is not None:
             restore_weights(built, find(source.checkpoints))
     intervals = intervals.fitted(steps, device.steps_per_execution)
@@ -148,20 +149,20 @@ def _source(run: Any) -> RunFolder | None:
     return RunFolder.existing(run)
 
 
-def _optimizer(optimizer: Any) -> keras.optimizers.Optimizer:
-    """Returns the optimiser, made here and checked for what a run cannot do exactly."""
-    made = checked_optimizer(optimizer)
-    inner = getattr(made, "inner_optimizer", made)
-    checks.require(
-        not inner.use_ema,
-        "optimizer.use_ema",
-        "be False: Keras takes the averages for weights only at the end of a training, "
-        "so that scores and checkpoints before it would be of other weights",
-        True,
-        "A learning rate that falls to zero, such as "
-        "keras.optimizers.schedules.CosineDecay, averages over the last steps too.",
-    )
-    return made
+def _check_averages(optimizers: Mapping[str, keras.optimizers.Optimizer]) -> None:
+    """Refuses averages of weights, of which checkpoints could not be true."""
+    for name, optimizer in optimizers.items():
+        inner = getattr(optimizer, "inner_optimizer", optimizer)
+        checks.require(
+            not inner.use_ema,
+            f"{name}.use_ema",
+            "be False: Keras takes the averages for weights only at the end of a "
+            "training, so that scores and checkpoints before it would be of other "
+            "weights",
+            True,
+            "A learning rate that falls to zero, such as "
+            "keras.optimizers.schedules.CosineDecay, averages over the last steps too.",
+        )
 
 
 def _check_monitors(

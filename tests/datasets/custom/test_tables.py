@@ -1,5 +1,7 @@
 """Tables of factors that users wrote."""
 
+import unicodedata
+
 import numpy as np
 import pytest
 
@@ -37,11 +39,17 @@ def test_spaces_empty_lines_and_the_mark_of_excel(read):
 @pytest.mark.parametrize(
     ("lines", "match"),
     [
-        (["name,k", "0,1", "1,1", "2,2", "0,3"], "two for 0"),
+        (
+            ["name,k", "0,1", "1,1", "2,2", "0,3"],
+            "such as a/0.png; it may be one of: 0, 0",
+        ),
         (["name,k,k", "0,1,1", "1,1,1", "2,2,1"], "k twice"),
         (["name,k", "0,1", "1,", "2,2"], "empty cells: 1"),
         (["name,k", "0,1", "1,N/A", "2,2"], "numbers or words.*N/A"),
-        (["name,k", "0,1", "1,1"], r"1 images without, such as \['b/2.png'\]"),
+        (
+            ["name,k", "0,1", "1,1"],
+            "1 of 3 images without, such as b/2.png; names.* 0, 1",
+        ),
     ],
 )
 def test_what_is_refused(read, lines, match):
@@ -70,3 +78,73 @@ def test_another_encoding_is_no_damage(tmp_path, content):
     with pytest.raises(checks.ArgumentError, match="file in UTF-8") as error:
         read_csv(tmp_path / "table.csv", IMAGES)
     assert "Delete" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "{}",
+        "./{}",
+        "flat/{}",
+        "/home/me/flat/{}",
+        "C:\\\\flat\\\\{}",
+        "{stem}",
+        "{stem}.jpg",
+        "other/{stem}.jpg",
+    ],
+)
+@pytest.mark.parametrize("change", [str, str.upper])
+def test_names_as_people_write_them(read, name, change):
+    images = [f"img{k:03}.png" for k in range(3)]
+    names = [change(name.format(i, stem=i[:-4])) for i in images]
+    lines = [f"{n},{k}" for k, n in enumerate(names)]
+    table = read("file,k", *reversed(lines), images=images)
+    assert table["k"].tolist() == [0, 1, 2]
+
+
+def test_paths_tell_images_of_one_base_name_apart(read):
+    images = ["a/0.png", "a/1.png", "b/0.png"]
+    table = read(
+        "k,f", "1,set/a/0.png", "2,set/b/0.png", "3,set/a/1.png", images=images
+    )
+    assert table["k"].tolist() == [1, 3, 2]
+    with pytest.raises(checks.ArgumentError, match=r"a/0\.png; it may be one of: c/0"):
+        read("f,k", "c/0.png,1", "d/0.png,2", "a/1.png,3", images=images)
+
+
+def test_a_name_in_composed_and_in_decomposed_letters(read):
+    composed = unicodedata.normalize("NFC", "ba\u0308r.png")
+    decomposed = unicodedata.normalize("NFD", composed)
+    assert composed != decomposed
+    for table, image in ((composed, decomposed), (decomposed, composed)):
+        assert read("f,k", f"{table},7", images=[image])["k"].tolist() == [7]
+
+
+def test_the_index_of_pandas_is_no_factor(read):
+    lines = (",file,k", "0,b/1.png,5", "1,a/0.png,6", "2,b/2.png,7")
+    assert {n: c.tolist() for n, c in read(*lines).items()} == {"k": [6, 5, 7]}
+    # Where the index has the names, it is the column of names.
+    lines = (",k", "b/1.png,5", "a/0.png,6", "b/2.png,7")
+    assert read(*lines)["k"].tolist() == [6, 5, 7]
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "|", " ", "  "])
+def test_separators(read, mark):
+    lines = (("f", "k", "x"), ("0", "3", "0.5"), ("1", "4", "1.5"), ("2", "5", "2.5"))
+    table = read(*(mark.join(line) for line in lines))
+    assert table["k"].tolist() == [3, 4, 5]
+    assert table["x"].tolist() == [0.5, 1.5, 2.5]
+
+
+def test_decimal_commas_beside_semicolons(read):
+    table = read("f;x;s", "0;0,5;a,b", "1;1,5;c,d", "2;2,5;a,b")
+    assert table["x"].tolist() == [0.5, 1.5, 2.5]
+    assert table["s"].tolist() == ["a,b", "c,d", "a,b"]
+
+
+def test_a_table_without_names_in_the_order_of_an_array(read):
+    images = ["0", "1", "2"]
+    table = read("k,s", "5,a", "5,b", "6,a", images=images, in_order=True)
+    assert table["k"].tolist() == [5, 5, 6]
+    with pytest.raises(checks.ArgumentError, match="a line for each image"):
+        read("k,s", "5,a", "5,b", "6,a", images=images)

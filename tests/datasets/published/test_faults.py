@@ -1,7 +1,8 @@
-"""What can go wrong while a real set is prepared: one message, nothing half-written."""
+"""What can go wrong while a set is prepared: one message, nothing half-written."""
 
 import dataclasses
 import functools
+import gzip
 import hashlib
 import http.server
 import multiprocessing
@@ -10,23 +11,25 @@ import pathlib
 import resource
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from tests.datasets.published.published_files import idx, make
+from tests.conftest import SHARED
+from tests.datasets.published.published_files import idx, make, nowhere
 from tf_disentangle import checks
 from tf_disentangle.cli.main import main
 from tf_disentangle.datasets import SETS, published
-from tf_disentangle.datasets.published import download
+from tf_disentangle.datasets.published import downloads
 from tf_disentangle.datasets.published.rows import File
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
+DATA = SHARED / "data"
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +65,7 @@ def refused(name, capsys, *options, match):
 def nothing_there(tmp_path):
     """Whether neither a finished array nor a temporary file is left."""
     cache = tmp_path / "cache"
-    return not [*cache.rglob("*.npy"), *cache.rglob("*.building*")]
+    return not [*cache.rglob("*.npy"), *cache.rglob("*.tmp*")]
 
 
 def cut(path, share=0.6):
@@ -88,7 +91,7 @@ def test_a_file_cut_short(name, pattern, tiny, tmp_path, capsys):
     file = next((tmp_path / "files").glob(pattern))
     cut(file)
     source = f"--source={tmp_path / 'files'}"
-    refused(name, capsys, source, match=(file.name, "whole"))
+    refused(name, capsys, source, match=(file.name, "intact"))
     assert nothing_there(tmp_path)
 
 
@@ -104,44 +107,70 @@ def test_a_flipped_byte(name, tiny, tmp_path, capsys):
     assert nothing_there(tmp_path)
 
 
-def test_another_checksum_than_the_published(tiny, tmp_path, capsys):
-    made = tiny("mpi3d_toy")
-    known = dataclasses.replace(made.row.files["all"]["images"], sha256="0" * 64)
-    SETS["mpi3d_toy"] = dataclasses.replace(made.row, files={"all": {"images": known}})
-    message = refused(
-        "mpi3d_toy",
-        capsys,
-        f"--source={tmp_path / 'files'}",
-        match="sha256 " + "0" * 64,
-    )
+def known_to_tfds(monkeypatch, row, path):
+    """Has TensorFlow Datasets record the size and checksum of a file of the row."""
+    (file,) = row.files["all"].values()
+    content = path.read_bytes()
+    sha256 = hashlib.sha256(content).hexdigest()
+    record = SimpleNamespace(size=len(content), checksum=sha256)
+    monkeypatch.setattr(downloads, "recorded", lambda _: {file.url: record})
+    return sha256
+
+
+def test_another_checksum_than_the_recorded(tiny, tmp_path, monkeypatch, capsys):
+    row, path = tiny("mpi3d_toy").row, tmp_path / "files" / "mpi3d_toy.npz"
+    sha256 = known_to_tfds(monkeypatch, row, path)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    message = refused("mpi3d_toy", capsys, f"--source={path}", match=sha256)
     assert "fetch it again" in message
     assert nothing_there(tmp_path)
 
 
-def test_the_first_checksum_is_recorded(tiny, tmp_path, capsys):
-    tiny("mpi3d_toy")
-    source = f"--source={tmp_path / 'files'}"
-    assert main(["data", "prepare", "mpi3d_toy", source]) == 0
-    record = tmp_path / "cache" / "checksums" / "mpi3d_toy" / "mpi3d_toy.npz.sha256"
-    file = tmp_path / "files" / "mpi3d_toy.npz"
-    assert record.read_text().strip() == download.sha256(file)
-    # Prepared again from another file of that name: an error until it is accepted.
-    (tmp_path / "cache" / "mpi3d_toy.npy").unlink()
-    with np.load(file) as data:
-        np.savez(file, images=255 - data["images"])
-    refused("mpi3d_toy", capsys, source, match=("of the first time", str(record)))
-    record.unlink()
-    assert main(["data", "prepare", "mpi3d_toy", source]) == 0
+def test_the_same_content_packed_otherwise(tiny, tmp_path, monkeypatch, caplog):
+    """Another size of the file is no fault of its content: it is read, and told."""
+    made, path = tiny("mpi3d_toy"), tmp_path / "files" / "mpi3d_toy.npz"
+    known_to_tfds(monkeypatch, made.row, path)
+    np.savez_compressed(path, images=made.images)
+    np.testing.assert_array_equal(
+        published("mpi3d_toy", source=path).images(), made.images
+    )
+    assert "other packing" in caplog.text
 
 
-def test_what_was_refused_is_not_recorded(tiny, tmp_path, capsys):
-    tiny("mpi3d_toy")
-    source = tmp_path / "files" / "mpi3d_toy.npz"
-    whole = source.read_bytes()
-    cut(source)
-    refused("mpi3d_toy", capsys, f"--source={source}", match="whole file")
-    source.write_bytes(whole)
-    assert main(["data", "prepare", "mpi3d_toy", f"--source={source}"]) == 0
+@pytest.mark.parametrize("level", [1, 9, None])
+def test_mnist_is_told_by_its_content(tmp_path, monkeypatch, level):
+    """Any gzip framing, or none; but no other content."""
+    content = b"what the file unpacks to"
+    file = File("a.gz", "url", content_md5=hashlib.md5(content).hexdigest())
+    record = SimpleNamespace(size=1, checksum="of the published file")
+    monkeypatch.setattr(downloads, "recorded", lambda _: {"url": record})
+    path = tmp_path / "a.gz"
+    path.write_bytes(content if level is None else gzip.compress(content, level))
+    downloads.verify(path, file, SETS["mnist"])
+    path.write_bytes(gzip.compress(b"something else"))
+    with pytest.raises(checks.ArgumentError, match="content with the published md5"):
+        downloads.verify(path, file, SETS["mnist"])
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="../shared/data is not there")
+@pytest.mark.parametrize(
+    ("split", "key", "name"),
+    [
+        ("train", "images", "train-images-idx3-ubyte.gz"),
+        ("train", "labels", "train-labels-idx1-ubyte.gz"),
+        ("test", "images", "mnist-t10k-images-idx3-ubyte.gz"),
+        ("test", "labels", "mnist-t10k-labels-idx1-ubyte.gz"),
+    ],
+)
+def test_mnists_real_files(split, key, name):
+    """They have another gzip framing than the published ones."""
+    row = SETS["mnist"]
+    file, path = row.files[split][key], DATA / name
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert sha256 != downloads.recorded(row)[file.url].checksum
+    downloads.verify(path, file, row)
 
 
 def test_images_of_another_shape(tiny, tmp_path, capsys):
@@ -202,7 +231,7 @@ def test_the_kinds_of_mpi3d_are_told_apart_by_name(tiny, tmp_path, monkeypatch, 
         "mpi3d_toy",
         capsys,
         other,
-        match=("be mpi3d_toy.npz", "called as mpi3d_real is"),
+        match=("be mpi3d_toy.npz", "a file of mpi3d_real"),
     )
     assert not list((tmp_path / "cache").rglob("*"))
     np.savez(folder / "mpi3d_toy.npz", images=images)
@@ -219,11 +248,11 @@ def test_the_kinds_of_mpi3d_are_told_apart_by_name(tiny, tmp_path, monkeypatch, 
 def test_mnist_and_fashion_mnist_in_one_folder(tiny, tmp_path, monkeypatch):
     made = tiny("mnist")
     folder = tmp_path / "files"
-    sums = {
-        split: {k: dataclasses.replace(f, sha256=None) for k, f in files.items()}
-        for split, files in SETS["fashion_mnist"].files.items()
+    files = {
+        split: {k: dataclasses.replace(f, url=nowhere(f)) for k, f in of_split.items()}
+        for split, of_split in SETS["fashion_mnist"].files.items()
     }
-    fashion = dataclasses.replace(made.row, files=sums)
+    fashion = dataclasses.replace(made.row, files=files)
     monkeypatch.setitem(SETS, "fashion_mnist", fashion)
     for path in list(folder.iterdir()):
         path.rename(folder / f"mnist-{path.name}")
@@ -247,7 +276,7 @@ def test_another_folder_of_faces_replaces_none(tiny, tmp_path, capsys):
     assert main(["data", "prepare", "faces3d", f"--source={second}"]) == 0
     path = tmp_path / "cache" / "faces3d.npy"
     said = capsys.readouterr().err
-    assert f"{path} is prepared and whole; {second} was not read" in said
+    assert f"{path} is prepared and intact; {second} was not read" in said
     np.testing.assert_array_equal(published("faces3d").images(), made.images)
     # Damaged, it is not made from a folder of another number.
     path.chmod(0o644)
@@ -268,9 +297,9 @@ def test_a_folder_of_data_that_is_a_file(tiny, tmp_path, capsys):
     tiny("shapes3d")
     (tmp_path / "taken").write_text("")
     options = (f"--source={tmp_path / 'files'}", f"--data_dir={tmp_path / 'taken'}")
-    match = (f"the folder {tmp_path / 'taken'} must be a folder", "Choose another")
+    match = (f"{tmp_path / 'taken'} must be writable", "choose another folder")
     message = refused("shapes3d", capsys, *options, match=match)
-    assert "free" not in message and "$TF_DISENTANGLE_CACHE" not in message
+    assert "$TF_DISENTANGLE_CACHE" not in message
 
 
 def test_a_combination_that_comes_twice(tiny, tmp_path, capsys):
@@ -301,7 +330,7 @@ def test_a_limit_on_file_sizes(tiny, tmp_path, capsys):
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
     try:
         source = f"--source={tmp_path / 'files'}"
-        refused("shapes3d", capsys, source, match=("GB free for", "free that space"))
+        refused("shapes3d", capsys, source, match=("GB free", "ulimit -f"))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, handled)
@@ -395,166 +424,80 @@ def test_stopped_in_the_middle_and_then_again(slow, tmp_path, number):
     os.kill(process.pid, number)
     process.join()
     assert process.exitcode == (130 if number == signal.SIGINT else -number)
-    assert not list((tmp_path / "cache").rglob("*.npy"))
-    assert number == signal.SIGKILL or nothing_there(tmp_path)
+    assert not list((tmp_path / "cache").rglob("[!.]*.npy"))
+    if number == signal.SIGINT:
+        assert nothing_there(tmp_path)
     slow.go()
     again = slow.start()
     again.join()
     assert again.exitcode == 0
-    assert not list((tmp_path / "cache").rglob("*.building*"))
+    assert not list((tmp_path / "cache").rglob("*.tmp*"))
     np.testing.assert_array_equal(published("mpi3d_toy").images(), slow.images)
 
 
-# ---- The network.
+# ---- The network: the download manager of TensorFlow Datasets, and a server here.
 
 
 class Server(http.server.BaseHTTPRequestHandler):
-    """Serves one file by ranges, and can break off."""
+    """Serves one file, and can break off."""
 
     content = b""
-    kind = "application/octet-stream"
     breaks_at: int | None = None
-    asked: list
+    status = 200
 
     def do_GET(self):
-        start = self.headers.get("Range", "bytes=0-").removeprefix("bytes=")
-        first = int(start.rstrip("-"))
-        self.asked.append(first)
-        if first >= len(self.content):
-            self.send_error(416)
-            return
-        self.send_response(206 if first else 200)
-        self.send_header("Content-Type", self.kind)
-        self.send_header("Content-Length", str(len(self.content) - first))
+        self.send_response(self.status)
+        self.send_header("Content-Length", str(len(self.content)))
         self.end_headers()
-        self.wfile.write(self.content[first : self.breaks_at])
+        self.wfile.write(self.content[: self.breaks_at])
 
     def log_message(self, *arguments):
         pass
 
 
 @pytest.fixture
-def server():
-    """A server of 3 MB on this machine."""
-    content = np.random.default_rng(0).bytes(3_000_000)
-    handler = type("Handler", (Server,), {"content": content, "asked": []})
+def server(tiny, tmp_path):
+    """A server with the file of a tiny MPI3D, whose row has its address."""
+    made = tiny("mpi3d_toy")
+    content = (tmp_path / "files" / "mpi3d_toy.npz").read_bytes()
+    handler = type("Handler", (Server,), {"content": content})
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
         thread = threading.Thread(target=running.serve_forever)
         thread.start()
-        handler.url = f"http://127.0.0.1:{running.server_port}/file.bin"
+        url = f"http://127.0.0.1:{running.server_port}/mpi3d_toy.npz"
+        file = dataclasses.replace(made.row.files["all"]["images"], url=url)
+        row = dataclasses.replace(made.row, files={"all": {"images": file}})
+        SETS["mpi3d_toy"], handler.images = row, made.images
         yield handler
         running.shutdown()
         thread.join()
 
 
-def test_a_download_goes_on_where_it_broke_off(server, tmp_path):
-    file = File("file.bin", server.url)
-    server.breaks_at = 2_000_000
-    with pytest.raises(checks.ArgumentError, match="goes on where it stopped") as error:
-        download.fetch(file, tmp_path)
-    assert str(tmp_path / "file.bin") in str(error.value)
-    assert not (tmp_path / "file.bin").exists()
-    server.breaks_at = None
-    path = download.fetch(file, tmp_path)
-    assert path.read_bytes() == server.content
-    assert server.asked[0] == 0
-    assert 1_000_000 <= server.asked[1] <= 2_000_000
-    # A third time nothing is asked for.
-    download.fetch(file, tmp_path)
-    assert len(server.asked) == 2
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["file.bin"]
-
-
-def test_a_download_that_had_all_but_its_name(server, tmp_path):
-    (tmp_path / ".file.bin.part").write_bytes(server.content)
-    file = File("file.bin", server.url, size=len(server.content))
-    assert download.fetch(file, tmp_path).read_bytes() == server.content
-
-
-def test_a_download_of_another_checksum_gets_no_name(server, tmp_path):
-    file = File("file.bin", server.url, sha256="0" * 64)
-    with pytest.raises(checks.ArgumentError, match="have the sha256 000") as error:
-        download.fetch(file, tmp_path)
-    assert str(tmp_path / "file.bin") in str(error.value)
-    assert not list(tmp_path.iterdir())
-    sha256 = hashlib.sha256(server.content).hexdigest()
-    path = download.fetch(dataclasses.replace(file, sha256=sha256), tmp_path)
-    assert path.read_bytes() == server.content
-
-
-def test_a_page_in_place_of_the_file(server, tmp_path):
-    """Such as the login of a portal, which answers any address with 200."""
-    server.content, server.kind = b"<html>login", "text/html; charset=utf-8"
-    with pytest.raises(checks.ArgumentError, match="a web page in its place"):
-        download.fetch(File("file.bin", server.url), tmp_path)
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_part_that_is_longer_than_the_file(server, tmp_path):
-    (tmp_path / ".file.bin.part").write_bytes(server.content + b"more")
-    file = File("file.bin", server.url, size=len(server.content))
-    with pytest.raises(checks.ArgumentError, match="416"):
-        download.fetch(file, tmp_path)
-    assert download.fetch(file, tmp_path).read_bytes() == server.content
-
-
-def test_a_download_into_a_full_disk(server, tmp_path):
-    file = File("file.bin", server.url)
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handled = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, hard))
-    try:
-        with pytest.raises(checks.ArgumentError, match="limit on file sizes"):
-            download.fetch(file, tmp_path)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, handled)
-    assert not (tmp_path / "file.bin").exists()
-    assert download.fetch(file, tmp_path).read_bytes() == server.content
-
-
-def test_prepare_fetches_what_is_missing(server, tiny, tmp_path, capsys):
-    made = tiny("mpi3d_toy")
-    server.content = (tmp_path / "files" / "mpi3d_toy.npz").read_bytes()
-    file = dataclasses.replace(made.row.files["all"]["images"], url=server.url)
-    SETS["mpi3d_toy"] = dataclasses.replace(made.row, files={"all": {"images": file}})
-    server.breaks_at = 200_000
-    refused("mpi3d_toy", capsys, match=("must be reachable", "downloads/mpi3d_toy"))
-    assert nothing_there(tmp_path)
-    server.breaks_at = None
-    assert main(["data", "prepare", "mpi3d_toy"]) == 0
-    np.testing.assert_array_equal(published("mpi3d_toy").images(), made.images)
-
-
-def test_no_network(tiny, capsys, tmp_path):
-    made = tiny("mpi3d_toy")
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        port = closed.getsockname()[1]
-    url = f"http://127.0.0.1:{port}/mpi3d_toy.npz"
-    file = dataclasses.replace(made.row.files["all"]["images"], url=url)
-    SETS["mpi3d_toy"] = dataclasses.replace(made.row, files={"all": {"images": file}})
+@pytest.mark.parametrize("fault", [{"breaks_at": 200_000}, {"status": 404}])
+def test_prepare_fetches_what_is_missing(server, tmp_path, capsys, fault):
+    for name, value in fault.items():
+        setattr(server, name, value)
     place = str(tmp_path / "cache" / "downloads" / "mpi3d_toy" / "mpi3d_toy.npz")
-    refused("mpi3d_toy", capsys, match=(url, "put it at", place))
+    refused("mpi3d_toy", capsys, match=("be downloaded", "put it at", place))
+    assert nothing_there(tmp_path)
+    server.breaks_at, server.status = None, 200
+    assert main(["data", "prepare", "mpi3d_toy"]) == 0
+    np.testing.assert_array_equal(published("mpi3d_toy").images(), server.images)
+    # Under its published name, so that it is found and checked again.
+    assert pathlib.Path(place).read_bytes() == server.content
 
 
 def test_no_network_for_several_files(tiny, capsys, tmp_path):
     """All that are missing are named at once, with their addresses."""
     made = tiny("mnist")
-    files = {
-        key: dataclasses.replace(file, url=f"http://127.0.0.1:9/{file.name}")
-        for key, file in made.row.files["train"].items()
-    }
-    SETS["mnist"] = dataclasses.replace(made.row, files={"train": files})
-    urls = [file.url for file in files.values()]
-    message = refused("mnist", capsys, match=("put it at", *urls))
-    assert "goes on where it stopped" not in message, "nothing was fetched"
+    urls = [file.url for file in made.row.files["train"].values()]
+    refused("mnist", capsys, match=("put it at", *urls))
 
 
-def test_what_must_be_fetched_by_hand(tmp_path, capsys):
-    message = refused("celeb_a", capsys, match=("img_align_celeba.zip", "by hand"))
-    assert "mmlab.ie.cuhk.edu.hk" in message
-    assert str(tmp_path / "cache" / "downloads" / "celeb_a") in message
+def test_what_nobody_may_publish(tmp_path, capsys):
+    message = refused("faces3d", capsys, match=("faces3d must be prepared", "by hand"))
+    assert "faces.dmi.unibas.ch" not in message and "render them" in message
+    assert str(tmp_path / "cache" / "downloads" / "faces3d") in message
 
 
 def test_the_launcher(tmp_path):

@@ -11,7 +11,7 @@ from tf_disentangle.metrics.estimators.shared_fits import sharing_fits
 from tf_disentangle.metrics.results import as_row
 
 SIZES = (3, 4)
-TREES = ("dci_score", "downstream_scores", "statistical_efficiency", "unified_scores")
+TREES = ("dci", "downstream", "statistical_efficiency", "unified")
 SMALL = {"num_train": 200, "num_test": 100, "progress": False}
 
 
@@ -35,7 +35,7 @@ def samples(seed=0):
 
 def test_an_evaluation_fits_once_and_scores_the_same(fits):
     chosen = {name: metrics.METRICS[name] for name in TREES}
-    chosen["strong_downstream_score"] = metrics.METRICS["strong_downstream_score"]
+    chosen["strong_downstream"] = metrics.METRICS["strong_downstream"]
     encode = known.mixed(SIZES, np.random.default_rng(1).normal(size=(2, 3)), 0.0)
     dataset = known.GridDataset(SIZES)
     found = metrics.evaluate(
@@ -45,7 +45,7 @@ def test_an_evaluation_fits_once_and_scores_the_same(fits):
     assert fits.count(200) == 4
     for name, metric in chosen.items():
         own = {"num_experiments": 1} if "strong" in name else {}
-        alone = metric(dataset, encode, encode_once=True, **SMALL, **own)
+        alone = metric.on_data(dataset, encode, encode_once=True, **SMALL, **own)
         assert as_row({name: found[name].results[0]}) == as_row({name: alone})
 
 

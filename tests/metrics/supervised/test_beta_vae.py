@@ -8,11 +8,14 @@ from sklearn.multiclass import OneVsRestClassifier
 from tests import representations as known
 from tf_disentangle.checks import ArgumentError, ArgumentTypeError
 from tf_disentangle.interfaces import CodeColumn
-from tf_disentangle.metrics import EncodedFactors, beta_vae_score, factor_vae_score
+from tf_disentangle.metrics import METRICS, EncodedFactors
 from tf_disentangle.metrics.encoding import Encoding
 from tf_disentangle.metrics.protocol import BETA_VAE_PROTOCOLS
+from tf_disentangle.metrics.sources import GridSource
 from tf_disentangle.metrics.supervised.beta_vae import draw_pairs, mean_differences
 
+beta_vae_score = METRICS["beta_vae"].on_data
+factor_vae_score = METRICS["factor_vae"].on_data
 SIZES = (4, 4, 4, 4)
 SMALL = {"num_train_votes": 400, "num_test_votes": 400}
 
@@ -48,9 +51,14 @@ def middling(sizes, num_latents=6):
 class TestVotes:
     def test_pairs_share_one_factor_and_no_more(self):
         dataset = known.GridDataset((3, 1, 50, 40))
-        shared, pairs = draw_pairs(
-            dataset, 300, 16, np.random.default_rng(0), np.array([0, 2, 3])
+        shared, draws = draw_pairs(
+            GridSource(dataset, None),
+            (200, 100),
+            16,
+            np.random.default_rng(0),
+            np.array([0, 2, 3]),
         )
+        pairs = np.stack([part.factors.reshape(300, 16, 4) for part in draws])
         rng = np.random.default_rng(0)
         rng.choice([0, 2, 3], size=300)
         free = dataset.sample_factors(2 * 300 * 16, rng).reshape(2, 300, 16, 4)
@@ -137,8 +145,8 @@ class TestWhyTheFactorVAEScoreExists:
         """What shares no latent is known by the others all differing."""
         sizes = (4,) * 5
         encoded = EncodedFactors(known.GridDataset(sizes), known.missing_factor(sizes))
-        beta = beta_vae_score(encoded.dataset, encoded)
-        factor = factor_vae_score(encoded.dataset, encoded)
+        beta = beta_vae_score(encoded.data, encoded)
+        factor = factor_vae_score(encoded.data, encoded)
         assert beta.score > 0.995
         assert factor.score < 0.85
 

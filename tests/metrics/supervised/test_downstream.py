@@ -8,15 +8,15 @@ from sklearn.model_selection import KFold
 
 from tests import representations as known
 from tf_disentangle.checks import ArgumentError
+from tf_disentangle.metrics import METRICS
+from tf_disentangle.metrics.sources import Draws, GridSource
 from tf_disentangle.metrics.supervised.downstream import (
     downstream_scores,
     statistical_efficiency,
 )
-from tf_disentangle.metrics.supervised.strong_downstream import (
-    hold_out,
-    strong_downstream_score,
-)
+from tf_disentangle.metrics.supervised.strong_downstream import hold_out
 
+strong_downstream_score = METRICS["strong_downstream"].on_data
 SIZES = (3, 4)
 
 
@@ -185,7 +185,9 @@ class TestStrong:
         test = dataset.sample_factors(400, rng)
         fixed = set()
         for _ in range(60):
-            new_train, new_test = hold_out(dataset, train, test, 0, rng)
+            source = GridSource(dataset, None)
+            held = hold_out(source, Draws(train), Draws(test), 0, rng)
+            new_train, new_test = (part.factors for part in held)
             # The target's only rival is the last: the middle one has a single value.
             assert np.all(new_train[:, :2] == train[:, :2])
             assert np.all(new_test[:, :2] == test[:, :2])

@@ -7,17 +7,19 @@ import pytest
 from tests import representations as known
 from tf_disentangle.checks import ArgumentError, ArgumentTypeError
 from tf_disentangle.interfaces import CodeColumn
-from tf_disentangle.metrics import factor_vae_score
+from tf_disentangle.metrics import METRICS
 from tf_disentangle.metrics.encoding import Encoding
 from tf_disentangle.metrics.protocol import FACTOR_VAE_PROTOCOLS
+from tf_disentangle.metrics.sources import GridSource
 from tf_disentangle.metrics.supervised.factor_vae import (
     _one_hot_encoding,
     _variance,
     draw_votes,
-    stillest_latent,
+    lowest_variance_latent,
     vote_accuracy,
 )
 
+factor_vae_score = METRICS["factor_vae"].on_data
 SMALL = {"num_variance_samples": 1_000, "num_train_votes": 400, "num_test_votes": 400}
 
 
@@ -62,11 +64,11 @@ def middling(sizes, num_latents=6):
 class TestVotes:
     """Cases small enough to do by hand."""
 
-    def test_stillest_latent(self):
+    def test_lowest_variance_latent(self):
         # Batch 0: relative variances 2/4 and 0.5/0.5; batch 1: 2/4 and 0/0.5. Latent 2
         # is still in both and pruned.
         codes = np.array([[0, 0, 7], [2, 1, 7], [0, 3, 7], [2, 3, 7]], dtype=np.float32)
-        winner = stillest_latent(
+        winner = lowest_variance_latent(
             Encoding(codes, np.arange(4)),
             np.array([[0, 1], [2, 3]]),
             np.array([4.0, 0.5, 0.0]),
@@ -84,9 +86,14 @@ class TestVotes:
 
     def test_draws_fix_one_factor_to_the_first_draw(self):
         dataset = known.GridDataset((3, 1, 5, 40))
-        fixed, batches = draw_votes(
-            dataset, 300, 16, np.random.default_rng(0), np.array([0, 2, 3])
+        fixed, draws = draw_votes(
+            GridSource(dataset, None),
+            (200, 100),
+            16,
+            np.random.default_rng(0),
+            np.array([0, 2, 3]),
         )
+        batches = draws.factors.reshape(300, 16, 4)
         free = dataset.sample_factors  # The same stream, without the fixing.
         rng = np.random.default_rng(0)
         rng.choice([0, 2, 3], size=300)
@@ -172,12 +179,14 @@ class TestAgainstTheLoop:
         dataset = known.GridDataset((4, 4, 4, 4))
         encode = middling(dataset.factor_sizes)
         rng = np.random.default_rng(3)
-        _, batches = draw_votes(dataset, 200, 8, rng, np.arange(4))
-        flat = batches.reshape(-1, 4)
+        source = GridSource(dataset, None)
+        _, draws = draw_votes(source, (150, 50), 8, rng, np.arange(4))
+        flat = draws.factors
+        batches = flat.reshape(200, 8, 4)
         codes = encode(dataset.render(flat)).astype(np.float32)
         variance = codes.var(axis=0, dtype=np.float64)
         active = np.array([True, False, True, True, True, True])
-        winner = stillest_latent(
+        winner = lowest_variance_latent(
             Encoding(codes, np.arange(len(codes))),
             np.arange(len(codes)).reshape(200, 8),
             variance,
@@ -225,6 +234,22 @@ class TestProtocols:
         assert (chyvae.batch_size, chyvae.num_variance_samples) == (200, 5_000)
         assert (chyvae.num_train_votes, chyvae.num_test_votes) == (800, 800)
         assert chyvae.prune_threshold == 0.0
+        # metrics.py of the authors: L = 1000 images, M = 20000 votes, no others.
+        mathieu = FACTOR_VAE_PROTOCOLS["decomposition"]
+        assert (mathieu.batch_size, mathieu.num_train_votes) == (1000, 20_000)
+        assert mathieu.same_votes and mathieu.prune_threshold == 0.0
+
+    def test_decomposition_scores_the_votes_that_it_counts(self):
+        sizes = (3, 4)
+        result = factor_vae_score(
+            known.GridDataset(sizes),
+            middling(sizes),
+            protocol="decomposition",
+            batch_size=4,
+            num_train_votes=300,
+        )
+        assert result.votes.sum() == result.test_votes.sum() == 300
+        assert result.score == result.votes.max(axis=1).sum() / 300 < 1
 
     @pytest.mark.parametrize("name", FACTOR_VAE_PROTOCOLS)
     def test_full_size_runs_on_a_small_grid(self, name):

@@ -17,12 +17,13 @@ import numpy as np
 
 from tf_disentangle import checks
 from tf_disentangle.datasets import cache
-from tf_disentangle.datasets.columns import Table
+from tf_disentangle.datasets.columns import as_table, is_path
 from tf_disentangle.datasets.custom.tables import (
     FACTOR_ARRAYS,
     existing,
     read_arrays,
     read_csv,
+    read_frame,
 )
 from tf_disentangle.datasets.files.pixels import (
     require_channels_last,
@@ -45,8 +46,12 @@ class _FromFiles(ImageTable):
         """Returns the arguments, with full paths, and a checksum of the content."""
         config = super().get_config()
         for name in ("path", "factors"):
-            if config[name] is not None:
-                config[name] = str(existing(config[name], name))
+            if is_path(config[name]):
+                config[name] = str(pathlib.Path(config[name]).expanduser().absolute())
+        if hasattr(config["factors"], "columns"):  # a DataFrame
+            table = as_table(config["factors"], None, len(config["factors"]))
+            lists = {n: c.tolist() for n, c in table.items() if c.dtype.kind == "U"}
+            config["factors"] = table | lists
         return config
 
 
@@ -61,8 +66,8 @@ class ImageFolder(_FromFiles):
         crop: Side of the centre crop; None is the largest square, "pad" leaves nothing
             out and adds black on both sides.
         factors: A .csv file: a header line, then for each image its name (in the
-            folder, with or without suffix) and the value of each factor. None if no
-            factors are known.
+            folder, with or without suffix) and the value of each factor; or such a
+            table in memory, a mapping or a DataFrame. None if no factors are known.
         factor_names: Columns of `factors` to take; None takes all.
         num_bins: As in `ImageTable`.
 
@@ -77,7 +82,7 @@ class ImageFolder(_FromFiles):
         size: int = 64,
         channels: int = 3,
         crop: int | Literal["pad"] | None = None,
-        factors: str | os.PathLike | None = None,
+        factors: Any = None,
         factor_names: Sequence[str] | None = None,
         num_bins: int | Mapping[str, int] | None = None,
     ) -> None:
@@ -85,8 +90,10 @@ class ImageFolder(_FromFiles):
         apply = Preprocessing(size, channels, crop)
         files = image_files(path)
         table = None
-        if factors is not None:
+        if is_path(factors):
             table = read_csv(existing(factors, "factors"), files.names, factor_names)
+        elif factors is not None:
+            table = read_frame(factors, files.names, factor_names)
         _require_factors(table, factor_names)
         each = [path / name for name in files.names] if path.is_dir() else [path]
         count, blocks = len(files.names), image_blocks(files)
@@ -106,7 +113,8 @@ class ImageFile(_FromFiles):
         white: What a white pixel is in the file, 1, 255 or 65535; None goes by the
             type.
         factors: A .npy, .npz or .h5 file of factors [n, K] instead, or a .csv as for
-            `ImageFolder`, in which the images are called 0, 1, ... or are in order.
+            `ImageFolder`, in which the images are called 0, 1, ... or are in order;
+            or factors in memory, as for `ImageTable`.
         factor_names: Names of the factors; with names in the file, those to take.
         num_bins: As in `ImageTable`.
 
@@ -119,7 +127,7 @@ class ImageFile(_FromFiles):
         path: str | os.PathLike,
         size: int | None = None,
         white: int | None = None,
-        factors: str | os.PathLike | None = None,
+        factors: Any = None,
         factor_names: Sequence[str] | None = None,
         num_bins: int | Mapping[str, int] | None = None,
     ) -> None:
@@ -130,20 +138,20 @@ class ImageFile(_FromFiles):
             images = _images(path, stored, size, white)
         table = _factors_of(path, factors, factor_names, len(images))
         _require_factors(table, factor_names)
-        names = None if isinstance(table, dict) else factor_names
+        named = isinstance(table, Mapping) and table is not factors
+        names = None if named else factor_names
         super().__init__(images, table, names, num_bins)
 
 
 def _vectors(stored: Stored, size: int | None, white: int | None) -> np.ndarray | None:
     """Vectors [n, D] of a file; None if it holds images."""
     shape = stored.shape
-    if len(shape) != 2 and (len(shape) != 4 or shape[1:3] != (1, 1)):
+    is_vector = len(shape) == 2 or (len(shape) == 4 and shape[1:3] == (1, 1))
+    if not is_vector or stored.dtype.kind != "f":
         return None
     rule = "be left out for vectors"
     checks.require(size is None, "size", rule, size)
     checks.require(white is None, "white", rule, white)
-    is_number = stored.dtype.kind in "iuf"
-    checks.require(is_number, str(stored.path), "hold numbers", stored.dtype.name)
     return stored.all().astype(np.float32)
 
 
@@ -159,11 +167,13 @@ def _images(
 
 def _factors_of(
     path: pathlib.Path,
-    factors: str | os.PathLike | None,
+    factors: Any,
     wanted: Sequence[str] | None,
     count: int,
-) -> Table | np.ndarray | None:
+) -> Any:
     """The factors of an array file: those of `factors`, those in it, or None."""
+    if factors is not None and not is_path(factors):
+        return factors
     if factors is None:
         names = names_in(path)
         known = any(name in names for name in FACTOR_ARRAYS)
@@ -194,7 +204,7 @@ class _ToBytes:
 
     def __init__(self, stored: Stored, white: int | None, size: int | None) -> None:
         self._name, shape = str(stored.path), stored.shape
-        rule = "hold images of shape [n, h, w] or [n, h, w, 1 or 3]"
+        rule = "hold images of shape [n, h, w] or [n, h, w, 1 or 3], or floats [n, D]"
         if len(shape) == 4:
             require_channels_last(shape, self._name)
         # [h, w, 3] is one image, not h of them.

@@ -9,12 +9,13 @@ import os
 import pathlib
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from tf_disentangle import checks
-from tf_disentangle.datasets.columns import Table, as_text
+from tf_disentangle.datasets.columns import Table, as_table, as_text
 from tf_disentangle.datasets.files.source import array, names_in, reading
 
 #: Names of arrays of factors, in the order in which they are looked for.
@@ -71,16 +72,27 @@ def read_csv(
         rule = f"have {len(header)} values in each line"
         checks.require(len(line) == len(header), str(path), rule, ",".join(line))
     columns = list(zip(*lines, strict=True)) if lines else [() for _ in header]
-    rows, place = _match(columns, images, path, in_order)
-    names = [name for k, name in enumerate(header) if k != place]
-    twice = _twice(names)
-    checks.require(not twice, str(path), "have each column once", f"{twice} twice")
-    chosen = _chosen([name for name in names if name not in _INDEX], wanted, path)
-    places = {name: k for k, name in enumerate(header) if k != place}
+    rows, place = _match(header, columns, images, path, in_order)
+    named = [(n, k) for k, n in enumerate(header) if k != place and n not in _INDEX]
+    chosen, places = _chosen([name for name, _ in named], wanted, path), dict(named)
     return {
         name: _column([columns[places[name]][row] for row in rows], name, path)
         for name in chosen
     }
+
+
+def read_frame(
+    factors: Any, images: Sequence[str], wanted: Sequence[str] | None = None
+) -> Table:
+    """As `read_csv`, of a mapping or a DataFrame with a column of image names."""
+    columns = list(factors.values() if isinstance(factors, Mapping) else [])
+    count = len(columns[0]) if columns else len(factors)
+    table = as_table(factors, None, count)
+    texts = [column.astype(str).tolist() for column in table.values()]
+    where, names = pathlib.Path("factors"), list(table)
+    rows, place = _match(names, texts, images, where, False)
+    chosen = _chosen([n for k, n in enumerate(names) if k != place], wanted, where)
+    return {name: table[name][rows] for name in chosen}
 
 
 def read_arrays(
@@ -150,6 +162,8 @@ def _chosen(
     names: list[str], wanted: Sequence[str] | None, path: pathlib.Path
 ) -> Sequence[str]:
     """The names of the columns that are wanted."""
+    twice = _twice(names)
+    checks.require(not twice, str(path), "have each column once", f"{twice} twice")
     if wanted is None:
         return names
     missing = [name for name in wanted if name not in names]
@@ -160,38 +174,39 @@ def _chosen(
 
 
 def _match(
+    header: Sequence[str],
     columns: Sequence[Sequence[str]],
     images: Sequence[str],
     path: pathlib.Path,
     in_order: bool,
 ) -> tuple[list[int], int | None]:
     """Finds the line of each image, and the column that names the images."""
-    tries, missing = [], []
-    for column in columns:
-        tries.append(_rows_of(images, column))
-        missing.append(tries[-1].count(None))
-        if not missing[-1]:
+    tries: dict[int, list[int | None]] = {}
+    # An index may happen to fit: it is tried last.
+    for k in sorted(range(len(columns)), key=lambda k: header[k] in _INDEX):
+        tries[k] = _rows_of(images, columns[k])
+        if None not in tries[k]:
             break
-    place = int(np.argmin(missing))
-    count = len(columns[0])
-    if in_order and missing[place] and count == len(images):
+    place = min(tries, key=lambda k: tries[k].count(None))
+    missing, count = tries[place].count(None), len(columns[0])
+    rule = "have a line for each image"
+    if in_order and missing and count == len(images):
         return list(range(count)), None
-    if missing[place]:
-        place = place if missing[place] < len(images) else 0
-        rule = "have a line for each image"
-        first = next(k for k, row in enumerate(tries[place]) if row is None)
+    if missing:
+        first = tries[place].index(None)
         same = [n for n in columns[place] if _base(n) == _base(images[first])]
-        shown = ", ".join(same[:3] or columns[place][:3])
+        shown = ", ".join(same[:3] or columns[place][:3]) or "none"
+        what = "names in the table"
+        if same:
+            what = "like it in the table" if len(same) == 1 else "it may be one of"
         received = (
-            f"{missing[place]} of {len(images)} images without, such as "
-            f"{images[first]}; {'for that one' if same else 'names in the table'}: "
-            f"{shown or 'none'}"
+            f"{missing} of {len(images)} images without, such as "
+            f"{images[first]}; {what}: {shown}"
         )
         remedy = "Give the images' names, with their folders where these are needed."
         checks.require(False, str(path), rule, received, remedy)
     image_of: dict[int, str] = {}
     for image, row in zip(images, tries[place], strict=True):
-        rule = "have a line for each image"
         name = columns[place][row]
         received = f"one line, {name}, for {image_of.get(row)} and {image}"
         remedy = "Write their folders or suffixes too."
@@ -203,34 +218,57 @@ def _match(
 def _rows_of(images: Sequence[str], names: Sequence[str]) -> list[int | None]:
     """The number of the name that each image has; None where there is not one.
 
-    As the names stand, then without regard to case, then without suffixes.
+    First by paths, of which either side may leave out the first folders, then by what
+    is left of the names for the base names: each time as they stand, then without
+    regard to case, then without suffixes.
     """
     rows: list[int | None] = [None] * len(images)
-    for form in (_plain, lambda n: _plain(n).casefold(), _base_form):
-        missing = [k for k, row in enumerate(rows) if row is None]
-        if missing:
-            found = _by_path([images[k] for k in missing], names, form)
-            for k, row in zip(missing, found, strict=True):
-                rows[k] = row
+    left = range(len(names))
+    for is_whole in (True, False):
+        for form in (_plain, _folded, _without_suffix):
+            missing = [k for k, row in enumerate(rows) if row is None]
+            if not missing:
+                return rows
+            forms = {row: form(names[row]) for row in left}
+            lookup = _ends_of(forms)
+            for k in missing:
+                rows[k] = _row_of(form(images[k]), forms, lookup, is_whole)
+        left = sorted({*left} - {*rows})
     return rows
 
 
-def _by_path(
-    images: Sequence[str], names: Sequence[str], form: Callable[[str], str]
-) -> list[int | None]:
-    """Matches by the longest common end of the paths that only one name has."""
-    ends: dict[str, list[int]] = defaultdict(list)
-    forms = [form(name) for name in names]
-    for row, name in enumerate(forms):
+def _ends_of(forms: Mapping[int, str]) -> dict[str, list[int]]:
+    """The names that end with a path, by the path."""
+    lookup: dict[str, list[int]] = defaultdict(list)
+    for row, name in forms.items():
         for end in _ends(name):
-            ends[end].append(row)
-    result = []
-    for image in map(form, images):
-        rows = next((ends[end] for end in _ends(image) if end in ends), [])
-        exact = [row for row in rows if forms[row] == image]
+            lookup[end].append(row)
+    return lookup
+
+
+def _row_of(
+    image: str,
+    forms: Mapping[int, str],
+    lookup: Mapping[str, list[int]],
+    is_whole: bool,
+) -> int | None:
+    """The one name that has the longest end in common with the image's.
+
+    Args:
+        image: Its path.
+        forms: The names, in the same form.
+        lookup: Of `_ends_of`.
+        is_whole: Whether one of the two must be all of the common end.
+    """
+    for end in _ends(image):
+        rows = lookup.get(end, [])
+        exact = [row for row in rows if forms[row] == end]
+        if is_whole and end != image:
+            rows = exact
         rows = exact or rows
-        result.append(rows[0] if len(rows) == 1 else None)
-    return result
+        if rows:
+            return rows[0] if len(rows) == 1 else None
+    return None
 
 
 def _ends(path: str) -> list[str]:
@@ -245,15 +283,16 @@ def _plain(name: str) -> str:
     return name.removeprefix("./").strip("/")
 
 
-def _base_form(name: str) -> str:
-    folder, _, base = _plain(name).casefold().rpartition("/")
-    stem, dot, suffix = base.rpartition(".")
-    base = stem if dot and stem and not suffix.isdigit() else base
-    return f"{folder}/{base}" if folder else base
+def _folded(name: str) -> str:
+    return _plain(name).casefold()
+
+
+def _without_suffix(name: str) -> str:
+    return os.path.splitext(_folded(name))[0]
 
 
 def _base(name: str) -> str:
-    return _base_form(name).rpartition("/")[2]
+    return _without_suffix(name).rpartition("/")[2]
 
 
 def _column(values: list[str], name: str, path: pathlib.Path) -> np.ndarray:

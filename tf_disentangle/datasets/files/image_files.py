@@ -55,7 +55,7 @@ class Files:
             elif zipfile.is_zipfile(path):
                 read = cls._of_zip
             else:
-                rule = "be a folder, or a whole .zip or .tar"
+                rule = "be a folder, or an intact .zip or .tar"
                 checks.require(tarfile.is_tarfile(path), str(path), rule, path.name)
                 read = cls._of_tar
             files = read(path, wanted)
@@ -143,7 +143,7 @@ def decoded(name: str, data: bytes) -> np.ndarray:
     It is turned as its EXIF data say; transparent pixels are seen before white.
 
     Args:
-        name: Of the file, for errors.
+        name: Name of the file, for errors.
         data: Its bytes.
 
     Raises:
@@ -163,7 +163,7 @@ def decoded(name: str, data: bytes) -> np.ndarray:
     except (OSError, SyntaxError, ValueError) as error:
         is_none = isinstance(error, Image.UnidentifiedImageError)
         received = "a file of no known format" if is_none else str(error)
-        rule, remedy = "be a whole image", "Replace it, or leave it out."
+        rule, remedy = "be an intact image", "Replace it, or leave it out."
         message = checks.message(name, rule, received, remedy)
         raise checks.ArgumentError(message) from error
     rule = "have 8 bits for each value"

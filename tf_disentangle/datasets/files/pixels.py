@@ -29,7 +29,7 @@ def to_bytes(pixels: np.ndarray, white: int, name: str, first: int = 0) -> np.nd
     Args:
         pixels: Numbers of any type.
         white: 1, 255 or 65535.
-        name: Of the pixels, for errors.
+        name: Name of the pixels, for errors.
         first: Number of the first image, for errors.
 
     Raises:

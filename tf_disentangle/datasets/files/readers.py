@@ -1,8 +1,8 @@
-"""Readers of the formats that the real sets are published in.
+"""Readers of the formats of published sets.
 
-A reader is called with the files of a split by their keys in `RealSet.files`, and with
-the sizes of the factors, and returns a `Source`. It checks what a file says of itself;
-`preparing` checks the number of images against the published one.
+A reader is called with the files of a split by their keys in `PublishedSet.files`, and
+with the sizes of the factors, and returns a `Source`. It checks what a file says of
+itself; `preparing` checks the number of images against the published one.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class ArrayReader:
     """Reads a .npz or .h5 file with an array of images and, mostly, one of factors.
 
     Attributes:
-        shape: Of one stored image.
+        shape: Shape of one stored image.
         images: Possible names of the images' array.
         factors: Possible names of the factors' array [n, K]; () where the images lie
             in the order of the grid.

@@ -1,4 +1,4 @@
-"""Arrays where they lie, read in blocks: never whole in memory."""
+"""Arrays where they lie, read in blocks: never all of them in memory."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ class Stored:
 
     Attributes:
         path: The file.
-        shape: Of the array.
-        dtype: Of the array.
+        shape: Shape of the array.
+        dtype: Type of the array.
         blocks: Returns an iterator over consecutive rows.
     """
 
@@ -60,7 +60,7 @@ class Stored:
     blocks: Callable[[], Iterator[np.ndarray]]
 
     def all(self) -> np.ndarray:
-        """The whole array, for small ones."""
+        """The array itself, for small ones."""
         empty = np.empty((0, *self.shape[1:]), self.dtype)
         return np.concatenate([empty, *self.blocks()])
 
@@ -84,7 +84,7 @@ def reading(path: pathlib.Path) -> Iterator[None]:
         zipfile.BadZipFile,
         tarfile.TarError,
     ) as error:
-        rule, remedy = "be a whole file", "Replace it by a whole one."
+        rule, remedy = "be an intact file", "Replace it by an intact one."
         message = checks.message(str(path), rule, str(error), remedy)
         raise checks.ArgumentError(message) from error
 
@@ -173,7 +173,7 @@ def _npy(path: pathlib.Path) -> Stored:
 
 
 def _npz(path: pathlib.Path, key: str) -> Stored:
-    """Streams a member: numpy itself would hold the whole array in memory."""
+    """Streams a member: numpy itself would hold all of it in memory."""
 
     def opened() -> IO[bytes]:
         with zipfile.ZipFile(path) as archive:

@@ -11,9 +11,11 @@ import hashlib
 import logging
 import os
 import pathlib
+import shutil
 import socket
 import sys
 import urllib.parse
+import urllib.request
 from collections.abc import Iterable
 from typing import Any
 
@@ -24,6 +26,7 @@ from tf_disentangle.datasets.files.source import reading
 from tf_disentangle.datasets.published.rows import File, PublishedSet
 
 _BLOCK = 1 << 20
+_SECONDS = 10.0
 _logger = logging.getLogger(__name__)
 
 
@@ -35,15 +38,17 @@ def fetch(file: File, folder: pathlib.Path) -> pathlib.Path:
     """
     import tensorflow_datasets as tfds
 
-    path = folder / file.name
+    path, place = folder / file.name, folder / "tfds"
     try:
         _require_network([file.url])
-        manager = tfds.download.DownloadManager(download_dir=folder / "tfds")
+        manager = tfds.download.DownloadManager(download_dir=place)
         os.replace(manager.download(file.url), path)
     except Exception as error:  # TFDS raises whatever its parts do.
         remedy = f"Fetch it by other means and put it at {path}"
         message = checks.message(file.url, "be downloaded", _told(error), remedy)
         raise checks.ArgumentError(message) from error
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
     return path
 
 
@@ -111,10 +116,13 @@ def verify(path: pathlib.Path, file: File, row: PublishedSet) -> None:
 
 
 def _require_network(urls: Iterable[str]) -> None:
-    """Raises an `OSError` for names that nobody knows: TFDS would try for minutes."""
+    """Raises an `OSError` where nobody answers: TFDS would try for minutes."""
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
     for url in urls:
-        socket.getaddrinfo(urllib.parse.urlsplit(url).hostname, None)
+        parts = urllib.parse.urlsplit(url)
+        if parts.scheme not in urllib.request.getproxies():
+            port = parts.port or {"https": 443}.get(parts.scheme, 80)
+            socket.create_connection((parts.hostname, port), _SECONDS).close()
 
 
 def _told(error: Exception) -> str:

@@ -126,10 +126,6 @@ class Preparation:
         """The prepared images, uint8 [n, H, W, C], mapped read-only from their file.
 
         Those of black and white (dSprites) lie there as bits.
-
-        Raises:
-            ArgumentError: If there is no source, or it is damaged or another set, or
-                the folder cannot take the arrays.
         """
         image_shape = self.row.preprocessing.image_shape
         is_binary = self.row.preprocessing.is_binary
@@ -236,15 +232,12 @@ class Preparation:
         if not self.may_download or not all(file.url for file in wanted.values()):
             raise checks.ArgumentError(self.how_to_get())
         found = {key: match(file, self.downloads) for key, file in wanted.items()}
-        missing = [key for key in wanted if found[key] is None]
-        for key in missing:
+        for key in [key for key in wanted if found[key] is None]:
             try:
                 found[key] = downloads.fetch(wanted[key], self.downloads)
             except checks.ArgumentError as error:
-                others = missing[missing.index(key) + 1 :]
-                lines = [str(error)] + ["It also needs, in that folder:"] * bool(others)
-                lines += [f"  {wanted[k].name}  {wanted[k].url}" for k in others]
-                raise checks.ArgumentError("\n".join(lines)) from error
+                message = f"{error}\n{self.how_to_get()}"
+                raise checks.ArgumentError(message) from error
         return found
 
     def how_to_get(self) -> str:

@@ -54,11 +54,7 @@ class PublishedGrid(Grid):
         return {**self.__dict__, "_images": None}
 
     def images(self) -> ImageArray:
-        """The images in the order of the grid, read-only uint8 [n, H, W, C].
-
-        Raises:
-            ArgumentError: If the set is not prepared and its files are not at hand.
-        """
+        """The images in the order of the grid, read-only uint8 [n, H, W, C]."""
         if self._images is None:
             self._images = self._preparation.images()
         return self._images
@@ -66,12 +62,7 @@ class PublishedGrid(Grid):
     def render(
         self, factors: np.ndarray, rng: np.random.Generator | None = None
     ) -> np.ndarray:
-        """Looks up the images of factors [n, K], uint8 [n, H, W, C].
-
-        Raises:
-            ArgumentTypeError: If the factors are not integers.
-            ArgumentError: If their shape or a value is out of range.
-        """
+        """Looks up the images of factors [n, K], uint8 [n, H, W, C]."""
         return np.asarray(self.images()[self.index_of(factors)])
 
 

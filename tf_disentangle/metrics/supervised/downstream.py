@@ -195,18 +195,16 @@ def statistical_efficiency(
     Raises:
         ArgumentError: As `downstream_scores`, and if `large` is not above `small`.
     """
+    parts = (codes, factors, test_codes, test_factors)
     if large is None:
-        rows = len(np.atleast_1d(codes))
-        large = min(SIZES[-1], rows if test_codes is not None else rows - rows // 3)
+        train, _, _ = check_split(*parts, seed=seed, columns=columns)
+        large = min(SIZES[-1], len(train.codes))
     if small is None:
         small = max(2, large // 100)
     integer(small, "small", at_least=2)
     integer(large, "large", at_least=small + 1)
     scores = downstream_scores(
-        codes,
-        factors,
-        test_codes,
-        test_factors,
+        *parts,
         sizes=(small, large),
         predictor=predictor,
         seed=seed,

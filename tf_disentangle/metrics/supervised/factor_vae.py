@@ -120,9 +120,9 @@ def factor_vae_score(
             third of the rows, by the seed, and the result's protocol says so.
         test_factors: Labels [M, K].
         seed: Seed of all draws, at least 0.
-        protocol: Key of `FACTOR_VAE_PROTOCOLS`: "dlib" or "chyvae", and the same with
-            "-verbatim" for what their code does with constant latents and factors of
-            one value.
+        protocol: Key of `FACTOR_VAE_PROTOCOLS`: "dlib", "chyvae" or "decomposition",
+            and the first two with "-verbatim" for what their code does with constant
+            latents and factors of one value.
         batch_size: Images per vote, at least 2. This and the next four override the
             protocol's value, and the result's protocol says so.
         num_variance_samples: Images behind the global variance, at least 2.
@@ -156,7 +156,8 @@ def factor_vae_score(
     candidates = source.fixable(choice.verbatim)
     # All draws come before the first code, so that each image is encoded once.
     reference = source.sample(choice.num_variance_samples, rng)
-    votes = (choice.num_train_votes, choice.num_test_votes)
+    num_test_votes = 0 if choice.same_votes else choice.num_test_votes
+    votes = (choice.num_train_votes, num_test_votes)
     fixed, batches = draw_votes(source, votes, choice.batch_size, rng, candidates)
     encoding = source.encode(Draws.joined([reference, batches]), rng)
     fixed = np.searchsorted(source.scored, fixed)
@@ -189,6 +190,8 @@ def _score(
         winner = lowest_variance_latent(encoding, draws, variance, active, starts)
         np.add.at(votes, (winner[:num_train], fixed[:num_train]), 1)
         np.add.at(test_votes, (winner[num_train:], fixed[num_train:]), 1)
+    if choice.same_votes:
+        test_votes = votes
     return FactorVAEScore(
         score=vote_accuracy(votes, test_votes),
         train_score=vote_accuracy(votes, votes),

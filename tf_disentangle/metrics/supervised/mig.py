@@ -78,6 +78,14 @@ def mig_score(
     Raises:
         ArgumentError: If the arrays break a rule of `samples`, every factor has one
             value, or the protocol is unknown.
+
+    Example:
+        >>> import numpy as np
+        >>> import tf_disentangle as td
+        >>> factors = np.random.default_rng(0).integers(0, 4, (1000, 2))
+        >>> codes = np.column_stack([factors[:, 1], factors[:, 0]])
+        >>> round(td.metrics.mig_score(codes, factors).score, 2)
+        1.0
     """
     samples = check_samples(codes, factors, columns=columns)
     varied = varied_factors(samples)

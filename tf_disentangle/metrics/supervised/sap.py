@@ -14,12 +14,11 @@ References:
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
 
-from tf_disentangle.checks import one_of, require
+from tf_disentangle.checks import require
 from tf_disentangle.interfaces import CodeColumn
 from tf_disentangle.metrics.protocol import array_protocol
 from tf_disentangle.metrics.samples import (
@@ -31,7 +30,6 @@ from tf_disentangle.metrics.samples import (
 from tf_disentangle.metrics.supervised.mig import top_two_gap
 
 _REGULARISATION = 0.01  # C of the study's support vector machines
-SOLVERS = ("converged", "sklearn")
 _NO_VARIANCE = 1e-12  # below it the study's code takes a latent for constant
 
 
@@ -61,16 +59,14 @@ def sap_score(
     *,
     seed: int = 0,
     continuous_factors: bool = False,
-    solver: str = "converged",
     protocol: str = "dlib",
     columns: Sequence[CodeColumn] | None = None,
 ) -> SAPScore:
     """Scores by how much better one latent predicts each factor than the next.
 
     The support vector machines are `LinearSVC(C=0.01, class_weight="balanced")`, by the
-    primal solver to a tolerance of 1e-6: both of scikit-learn's solvers, dual (the
+    primal solver to a tolerance of 1e-6. Both of scikit-learn's solvers, dual (the
     study's) and primal (today's), approach this minimum, so that the protocols agree.
-    `solver="sklearn"` is scikit-learn's default tolerance, which may stop on the way.
 
     Conventions where the definition leaves a choice: with one latent, the second is a
     constant one; a factor with one value in the train part is left out; a categorical
@@ -86,9 +82,6 @@ def sap_score(
         test_factors: Labels [M, K].
         seed: Seed of the split, at least 0.
         continuous_factors: Squared correlation on the train part instead of accuracy.
-        solver: "converged", or "sklearn": `LinearSVC` with its tolerance and at most
-            1,000 rounds, converged or not; its random state is 0. "dlib" is then the
-            dual solver, "dlib-sklearn1.9" the primal one.
         protocol: Key of `ARRAY_PROTOCOLS`. The "verbatim" ones refuse what the study's
             code fails on: L = 1 and a factor with one value.
         columns: What the L columns hold; None takes all as continuous.
@@ -98,9 +91,8 @@ def sap_score(
 
     Raises:
         ArgumentError: If the arrays break a rule of `samples`, every factor has one
-            value in the train part, or the solver or protocol is unknown.
+            value in the train part, or the protocol is unknown.
     """
-    one_of(solver, SOLVERS, "solver")
     train, test, note = check_split(
         codes,
         factors,
@@ -121,7 +113,6 @@ def sap_score(
         f"one value of factor {np.flatnonzero(~varied).tolist()}",
         "Without verbatim such factors are left out.",
     )
-    dual = None if solver == "converged" else choice.solvers == "sklearn-0.20"
     if train.num_latents == 1 and not choice.verbatim:
         train, test = _with_constant_latent(train), _with_constant_latent(test)
     matrix = np.full((train.num_latents, train.num_factors), np.nan)
@@ -130,11 +121,11 @@ def sap_score(
             if continuous_factors:
                 matrix[d, k] = _squared_correlation(train, d, train.factors[:, k])
             else:
-                matrix[d, k] = _accuracy(train, test, d, k, dual)
+                matrix[d, k] = _accuracy(train, test, d, k)
     gaps = top_two_gap(matrix)
     matrix = matrix[: np.shape(codes)[1]]
-    name = choice.name if solver == "converged" else f"{choice.name}, solver={solver}"
-    return SAPScore(float(np.mean(gaps[varied])), gaps, matrix, name + note)
+    name = choice.name + note
+    return SAPScore(float(np.mean(gaps[varied])), gaps, matrix, name)
 
 
 def _with_constant_latent(samples: Samples) -> Samples:
@@ -154,27 +145,21 @@ def _one_latent(samples: Samples, latent: int) -> Samples:
     )
 
 
-def _accuracy(
-    train: Samples, test: Samples, latent: int, factor: int, dual: bool | None
-) -> float:
-    """Share of test samples whose factor one latent predicts.
-
-    By scikit-learn's dual or primal solver as it stands, or, if None, at the minimum.
-    """
-    labels, truth = train.factors[:, factor], test.factors[:, factor]
-    from sklearn.exceptions import ConvergenceWarning
+def _accuracy(train: Samples, test: Samples, latent: int, factor: int) -> float:
+    """Share of test samples whose factor one latent predicts."""
     from sklearn.svm import LinearSVC  # scikit-learn takes a second to import
 
-    options = {"dual": False, "tol": 1e-6, "max_iter": 10_000}
-    if dual is not None:
-        options = {"dual": dual, "random_state": 0}
-    machine = LinearSVC(C=_REGULARISATION, class_weight="balanced", **options)
-    with warnings.catch_warnings():
-        if dual is not None:  # Who asks for it by name asks for where it stops.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-        fitted = machine.fit(one_hot(_one_latent(train, latent))[0], labels)
-    predicted = fitted.predict(one_hot(_one_latent(test, latent))[0])
-    return float(np.mean(predicted == truth))
+    machine = LinearSVC(
+        C=_REGULARISATION,
+        class_weight="balanced",
+        dual=False,
+        tol=1e-6,
+        max_iter=10_000,
+    )
+    features = one_hot(_one_latent(train, latent))[0]
+    machine.fit(features, train.factors[:, factor])
+    predicted = machine.predict(one_hot(_one_latent(test, latent))[0])
+    return float(np.mean(predicted == test.factors[:, factor]))
 
 
 def _squared_correlation(train: Samples, latent: int, factor: np.ndarray) -> float:

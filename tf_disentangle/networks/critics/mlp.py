@@ -40,12 +40,6 @@ def mlp_critic(
     """
     blocks.check_network(num_inputs, "num_inputs", width, dtype, seed)
     codes = keras.Input((num_inputs,), name="codes")
-    # Keras's own slope is 0.2.
-    h = blocks.hidden_layers(codes, num_layers, width, dtype, seed, "leaky_relu")
-    logits = keras.layers.Dense(
-        1,
-        kernel_initializer=blocks.glorot(seed, num_layers),
-        dtype="float32",
-        name="head",
-    )(h)
-    return keras.Model(codes, logits, name="mlp_critic")
+    stack = blocks.LayerStack(seed, dtype, "leaky_relu")
+    h = stack.dense_layers(codes, num_layers, width)
+    return keras.Model(codes, stack.heads(h, 1), name="mlp_critic")

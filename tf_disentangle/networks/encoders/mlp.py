@@ -17,6 +17,9 @@ def mlp_encoder(
     seed: int,
     width: int = 100,
     num_layers: int = 1,
+    activation: str = "relu",
+    heads: Sequence[int] | None = None,
+    initializer: str = "glorot",
     dtype: str = "float32",
 ) -> keras.Model:
     """Builds data [B, H, W, C] -> parameters float32 [B, num_outputs].
@@ -30,6 +33,9 @@ def mlp_encoder(
         seed: Seed of the initial weights, at least 0.
         width: Units of each hidden layer, at least 1.
         num_layers: Number of hidden layers, at least 0; with 0 the map is affine.
+        activation: "relu", "leaky_relu" with a slope of 0.2, or "tanh".
+        heads: Sizes of the linear heads, as `conv_encoder`.
+        initializer: Law of the initial weights, as `conv_encoder`.
         dtype: "float32" or "mixed_bfloat16" (float32 weights, bfloat16 arithmetic).
 
     Returns:
@@ -44,13 +50,9 @@ def mlp_encoder(
         (2019): one hidden layer of 100 for the pinwheel.
     """
     blocks.check_network(num_outputs, "num_outputs", width, dtype, seed)
+    stack = blocks.LayerStack(seed, dtype, activation, initializer)
     images = keras.Input(checks.image_shape(image_shape), name="images")
     h = keras.layers.Flatten(data_format="channels_last", dtype=dtype)(images)
-    h = blocks.hidden_layers(h, num_layers, width, dtype, seed)
-    outputs = keras.layers.Dense(
-        num_outputs,
-        kernel_initializer=blocks.glorot(seed, num_layers),
-        dtype="float32",
-        name="head",
-    )(h)
+    h = stack.dense_layers(h, num_layers, width)
+    outputs = stack.heads(h, num_outputs, heads)
     return keras.Model(images, outputs, name="mlp_encoder")

@@ -1,0 +1,116 @@
+"""Floors and ceilings of scores."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from tests import representations as known
+from tf_disentangle import configs, metrics
+from tf_disentangle.metrics import Bounds, FactorCodes, Noise, evaluate
+
+SIZES = (4, 4, 4)
+NAMES = ["mig", "dci", "explicitness", "unsupervised"]
+OPTIONS = {"num_train": 400, "num_test": 200, "progress": False}
+
+
+def test_place():
+    bounds = Bounds(noise=0.2, untrained=0.4, ceiling=0.9)
+    assert bounds.floor == 0.4
+    assert bounds.place(0.9) == 1
+    assert bounds.place(0.65) == pytest.approx(0.5)
+    assert Bounds(noise=5.0, ceiling=1.0).place(3.0) == 0.5, "lower may be better"
+    assert math.isnan(Bounds(noise=0.0, ceiling=0.0).place(0.3))
+    assert math.isnan(Bounds().floor)
+
+
+def test_scores_stand_between_noise_and_factors():
+    data, encode = known.GridDataset(SIZES), known.noisy(SIZES, 0.3)
+    table = evaluate(data, encode, NAMES, bounds=True, **OPTIONS)
+    for name in ("mig", "dci", "explicitness"):
+        bounds = table[name].bounds
+        assert bounds.noise < table[name].score < bounds.ceiling
+        assert 0 < bounds.place(table[name].score) < 1
+        assert math.isnan(bounds.untrained)
+    assert table["explicitness"].bounds.noise == pytest.approx(0.5, abs=0.1)
+    # The ceiling is the score of the factors, the noise that of codes without them.
+    for encoder, kind in ((FactorCodes(SIZES), "ceiling"), (Noise(3), "noise")):
+        alone = evaluate(data, encoder, NAMES, **OPTIONS)
+        for name in NAMES:
+            assert getattr(table[name].bounds, kind) == alone[name].score
+    perfect = evaluate(data, known.perfect(SIZES), NAMES, **OPTIONS)
+    for name in ("mig", "dci"):
+        assert perfect[name].score == pytest.approx(table[name].bounds.ceiling)
+
+
+def test_the_floor_of_networks_is_their_mean_score():
+    data = known.GridDataset(SIZES)
+    networks = [known.rotated((4, 4)), known.perfect((4, 4))]
+    networks = [lambda x, f=f: f(x[:, :, :2]) for f in networks]
+    options = {"num_train": 400, "progress": False}
+    table = evaluate(
+        data,
+        known.perfect(SIZES),
+        ["mig"],
+        bounds=True,
+        floor_encoders=networks,
+        **options,
+    )
+    each = [evaluate(data, f, ["mig"], **options)["mig"].score for f in networks]
+    assert table["mig"].bounds.untrained == np.mean(each)
+    assert table["mig"].bounds.floor == np.mean(each)
+
+
+class Recorded(known.GridDataset, configs.Configured):
+    """A data set whose record tells its sizes."""
+
+
+def test_bounds_are_kept_by_data_architecture_and_protocol(tmp_path):
+    calls = []
+
+    def network(images):
+        calls.append(len(images))
+        return known.factors_of(images)
+
+    def score(**changed):
+        options = {"sizes": SIZES, "architecture": "a", "num_bins": 20, **changed}
+        data = Recorded(options.pop("sizes"))
+        table = evaluate(
+            data,
+            lambda images: np.zeros((len(images), 8)),
+            ["mig"],
+            bounds=True,
+            floor_encoders=[network],
+            cache=tmp_path,
+            num_train=60,
+            progress=False,
+            **options,
+        )
+        return table["mig"].bounds
+
+    first = score()
+    files = list((tmp_path / "bounds").iterdir())
+    assert len(files) == 3 and calls
+    assert {json.loads(f.read_text())["metric"] for f in files} == {"mig"}
+    calls.clear()
+    assert score() == first
+    assert not calls
+    for changed in ({"architecture": "b"}, {"sizes": (4, 4, 5)}, {"num_bins": 5}):
+        score(**changed)
+        assert calls, changed
+        calls.clear()
+    assert score(architecture="") is not None
+    assert calls, "networks without a name are not kept"
+
+
+def test_bounds_of_arrays():
+    rng = np.random.default_rng(0)
+    factors = rng.integers(SIZES, size=(600, 3))
+    codes = factors + rng.normal(size=factors.shape)
+    table = metrics.evaluate_arrays(
+        codes, factors, ["mig", "dci"], bounds=True, progress=False
+    )
+    for entry in table.values():
+        assert entry.bounds.noise < entry.score < entry.bounds.ceiling
+    assert table["mig"].bounds.ceiling > 0.9
