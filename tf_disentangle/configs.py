@@ -197,6 +197,9 @@ def _deserialize_object(config: Mapping[str, Any]) -> Any:
     cls, arguments = _find(path), config["config"]
     if hasattr(cls, "from_config"):
         return cls.from_config(arguments)
+    # A file that was tampered with shall not call whatever can be imported.
+    if not (hasattr(cls, "get_config") or dataclasses.is_dataclass(cls)):
+        raise CannotRebuildError(path, "it has no get_config")
     return cls(**{name: deserialize(item) for name, item in arguments.items()})
 
 

@@ -240,7 +240,6 @@ def _built(
         f"take the data's images of shape {tuple(data.image_shape)}",
         model.image_shape,
     )
-    _check_decoder(model)
     _check_batch(model, batches, strategy.num_replicas_in_sync)
     return model
 
@@ -266,10 +265,3 @@ def _check_batch(model: LatentModel, batches: Batches, devices: int) -> None:
         "Lower batch_size, or CriticTraining.updates of a GAN, or set "
         "CriticTraining.second_batch = False.",
     )
-
-
-def _check_decoder(model: LatentModel) -> None:
-    """Checks that the decoder makes images, of which pictures are made at the end."""
-    shape, expected = tuple(model.decoder.output_shape[1:3]), model.image_shape[:2]
-    rule = f"emit images of height and width {expected}"
-    checks.require(shape == expected, "decoder", rule, shape)
