@@ -59,7 +59,7 @@ PARTS: Mapping[str, Mapping[str, Part]] = {
     "latents": latents.LATENTS,
     "priors": priors.PRIORS,
     "variances of priors": {"principal_shares": datasets.principal_shares},
-    "encoders": networks.ENCODERS,
+    "encoders": networks.ENCODERS | networks.ENCODER_PAIRS,
     "decoders": networks.DECODERS,
     "critics": networks.CRITICS,
     "data sets": datasets.DATASETS,

@@ -5,6 +5,7 @@ import re
 import sys
 
 import gin
+import numpy as np
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
@@ -142,6 +143,19 @@ def test_uniform_codes_of_infogan():
         codes = configuration.built("build_infogan.latents").parts[0]
         assert type(codes.prior).__name__ == "UniformPrior"
         assert codes.prior.bound == 1.0
+
+
+def test_infogans_recognition_network_and_critic_share_their_trunk():
+    configuration.parse([str(FILES["infogan_mnist"])], ["infogan_pair.width = 16"])
+    model = configuration.built("train.model")((28, 28, 1), 0)
+    model.compile("adam")
+    encoder, critic = model.encoder.weights, model.critic.weights
+    assert len(set(map(id, encoder)) & set(map(id, critic))) == 14
+    before = encoder[0].numpy()
+    images = np.random.default_rng(0).integers(0, 256, (32, 28, 28, 1), np.uint8)
+    terms = model.fit(images, batch_size=16, verbose=0).history
+    assert all(np.isfinite(values).all() for values in terms.values())
+    assert not np.array_equal(critic[0], before)
 
 
 def test_words_of_layers_count_what_they_say():

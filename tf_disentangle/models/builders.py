@@ -123,7 +123,9 @@ def build_infogan(
         objective: The GAN's loss and the weight of information; None is InfoWGAN-GP's.
         num_noise: Numbers of noise beside the codes, at least 0; 62 is what Chen et al.
             take for MNIST.
-        encoder: Makes the recognition network, called as `build_vae`'s; or a model.
+        encoder: Makes the recognition network, called as `build_vae`'s; or a model. If
+            it makes a pair, such as `networks.infogan_pair`, that is the recognition
+            network and the critic on one trunk, and `critic` is not used.
         decoder: Makes the generator, called as decoder(numbers, image_shape, dtype=,
             seed=); or a model.
         precision: As `build_vae`.
@@ -143,15 +145,14 @@ def build_infogan(
     checks.require_type(objective, AdversarialObjective, "objective", _WHOSE_OBJECTIVE)
     checks.require_type(training, CriticTraining, "critic_training")
     inputs = latents.num_decoded + num_noise
-    return InfoGAN(
-        _made(encoder, image_shape, latents.num_parameters, precision, 2 * seed),
-        _made(decoder, inputs, image_shape, precision, 2 * seed + 1),
-        latents,
-        objective,
-        _made(critic, image_shape, 1, precision, seed + _CRITIC),
-        training,
-        seed,
-    )
+    made = _made(encoder, image_shape, latents.num_parameters, precision, 2 * seed)
+    if isinstance(made, tuple):
+        recognition, network = made
+    else:
+        recognition = made
+        network = _made(critic, image_shape, 1, precision, seed + _CRITIC)
+    generator = _made(decoder, inputs, image_shape, precision, 2 * seed + 1)
+    return InfoGAN(recognition, generator, latents, objective, network, training, seed)
 
 
 def _image_shape(data: Dataset | Sequence[int]) -> tuple[int, int, int]:

@@ -29,6 +29,9 @@ ENCODERS = {
     "mlp_encoder": mlp_encoder,
 }
 
+#: As encoders, -> (recognition network, critic) on one trunk, for InfoGAN.
+ENCODER_PAIRS = {"infogan_pair": infogan_pair}
+
 #: (num_latents, image_shape, *, seed, width, dtype) -> keras.Model
 DECODERS = {
     "conv_decoder": conv_decoder,
@@ -43,6 +46,7 @@ __all__ = [
     "CRITICS",
     "DECODERS",
     "ENCODERS",
+    "ENCODER_PAIRS",
     "conv_decoder",
     "conv_encoder",
     "dcgan_decoder",

@@ -86,9 +86,8 @@ def infogan_encoder(
         width: Units of the hidden dense layer, at least 1.
         dtype: "float32" or "mixed_bfloat16".
     """
-    return infogan_pair(image_shape, num_outputs, seed=seed, width=width, dtype=dtype)[
-        0
-    ]
+    pair = infogan_pair(image_shape, num_outputs, seed=seed, width=width, dtype=dtype)
+    return pair[0]
 
 
 def infogan_critic(
