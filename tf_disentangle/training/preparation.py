@@ -104,7 +104,7 @@ def _checked_folder(output: str | os.PathLike) -> RunFolder:
 
 
 def _held_out_size(size: int | None, data: Dataset) -> int:
-    """Returns the number of held-out images: one that fits the data, if none is said."""
+    """Returns how many images are held out: the default fits the data."""
     return default_validation_size(len(data)) if size is None else size
 
 
