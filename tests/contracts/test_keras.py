@@ -486,6 +486,17 @@ def test_a_network_that_cannot_be_rebuilt_is_named_before_a_file_is_written(tmp_
     model.save_weights(tmp_path / "m.weights.h5")
 
 
+def test_networks_that_share_layers_are_not_saved_apart(tmp_path):
+    images = keras.Input(SHAPE)
+    trunk = keras.layers.Dense(3)(keras.layers.Flatten()(images))
+    heads = [keras.Model(images, keras.layers.Dense(n)(trunk)) for n in (4, 1)]
+    generator = networks.mlp_decoder(3, SHAPE, seed=0, width=4)
+    game = GaussianLatents(2), objectives.infogan()
+    model = models.InfoGAN(heads[0], generator, *game, heads[1])
+    with pytest.raises(configs.CannotRebuildError, match="share layers"):
+        model.save(tmp_path / "m.keras")
+
+
 def test_a_decoder_of_probabilities_is_warned_of():
     decoder = keras.Sequential(
         [
