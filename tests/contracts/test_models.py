@@ -21,11 +21,6 @@ from tf_disentangle.priors import (
 )
 from tf_disentangle.serving import export
 
-# Keras's saving, with this numpy.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:__array__ implementation doesn't accept:DeprecationWarning"
-)
-
 ROOT = configuration.gin_root()
 FILES = [
     *sorted(ROOT.glob("*.gin")),

@@ -249,9 +249,17 @@ class FittableModel(keras.Model):
             self.optimizer.build(self.optimized_variables)
             self.optimizer.built = True
 
+    # ---- Steps of training.
+
     def step_seed(self) -> tf.Tensor:
         """Returns the int32 [2] seed of the training step that comes."""
         return step_seed(self.seed, self.steps_done)
+
+    def end_step(self, scalars: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Counts a step and adds its scalars; returns the means for the logs."""
+        self.steps.assign_add(1)
+        self.statistics.update_state(scalars)
+        return self.get_metrics_result()
 
 
 def minimize(
