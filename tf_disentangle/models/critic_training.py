@@ -177,8 +177,8 @@ class WithCritic(LatentModel):
             both = parts["encoder"]
             *heads, output = both.outputs
             outputs = heads if len(heads) > 1 else heads[0]
-            parts["encoder"] = keras.Model(both.inputs, outputs)
-            parts["critic"] = keras.Model(both.inputs, output)
+            parts["encoder"] = keras.Model(both.inputs[0], outputs)
+            parts["critic"] = keras.Model(both.inputs[0], output)
         return cls(**parts)
 
     def batches_of(self, images: tf.Tensor) -> list[tf.Tensor]:

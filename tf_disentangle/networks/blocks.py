@@ -144,7 +144,11 @@ class LayerStack:
         return self._add(kind, h, layer, fan_in, linear, normalize)
 
     def heads(
-        self, h: keras.KerasTensor, num_outputs: int, heads: Sequence[int] | None = None
+        self,
+        h: keras.KerasTensor,
+        num_outputs: int,
+        heads: Sequence[int] | None = None,
+        name: str = "head",
     ) -> keras.KerasTensor:
         """Applies one linear layer in float32 to h [B, n], or one for each of `heads`.
 
@@ -158,12 +162,12 @@ class LayerStack:
         last = dataclasses.replace(self, dtype="float32", use_bias=True)
         parts = []
         for i, size in enumerate(sizes):
-            name = "head" if len(sizes) == 1 else f"head_{i + 1}"
-            parts.append(last.dense(h, size, name, linear=True))
+            of_part = name if len(sizes) == 1 else f"{name}_{i + 1}"
+            parts.append(last.dense(h, size, of_part, linear=True))
         self.count = last.count
         if len(parts) == 1:
             return parts[0]
-        return keras.layers.Concatenate(dtype="float32", name="head")(parts)
+        return keras.layers.Concatenate(dtype="float32", name=name)(parts)
 
     def _add(
         self,
