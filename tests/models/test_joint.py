@@ -47,6 +47,7 @@ def test_decode_is_the_decoder_at_one_hot_vectors(model):
 
 def test_probabilities_stand_apart_and_the_code_is_their_argmax(model):
     found, codes = model.posterior(IMAGES).probabilities(), model.encode(IMAGES)
+    found = {name: part.numpy() for name, part in found.items()}
     assert codes.shape == (5, 5)
     for column, (name, size) in enumerate({"c0": 4, "c1": 2}.items(), start=3):
         assert found[name].shape == (5, size)

@@ -1,6 +1,7 @@
 """What every network must do, whatever its layers; one that has no row here fails."""
 
 import inspect
+import os
 
 import keras
 import numpy as np
@@ -82,9 +83,11 @@ def test_mixed_bfloat16_ends_in_float32(name, build):
     mixed, plain = build(dtype="mixed_bfloat16"), build()
     assert {str(v.dtype) for v in mixed.variables} == {"float32"}
     computing = {layer.name: layer.compute_dtype for layer in mixed.layers[1:]}
-    heads = {n: d for n, d in computing.items() if n in ("head", "float32")}
+    heads = {n: d for n, d in computing.items() if n in ("head", "critic", "float32")}
     assert set(heads.values()) == {"float32"}
     assert "bfloat16" in computing.values()
+    if "AVX2" in os.environ.get("ONEDNN_MAX_CPU_ISA", ""):
+        pytest.skip("oneDNN held to AVX2 crashes in bfloat16; build_vae refuses it")
     x = inputs_of(name)
     a, b = np.asarray(mixed(x)), np.asarray(plain(x))
     assert a.dtype == np.float32
@@ -97,8 +100,6 @@ def test_under_xla(name, build):
     np.testing.assert_allclose(compiled, network(x), atol=1e-5)
 
 
-# Keras 3.15 hands its variables to NumPy 2 the old way when it writes HDF5.
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_saved_and_loaded(name, build, tmp_path):
     network, other, x = build(), build(seed=1), inputs_of(name)
     network.save_weights(tmp_path / "network.weights.h5")

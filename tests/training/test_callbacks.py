@@ -11,9 +11,6 @@ from tests.training.small import EVERY_2, OPTIONS, run, same, weights
 from tf_disentangle import checks
 from tf_disentangle.training import Intervals
 
-# Keras reads its own learning rate so.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ impl:DeprecationWarning")
-
 # Validates less often than it logs, as all gin files do.
 SELDOM = Intervals(log=2, evaluate=6, save=2, pictures=0)
 

@@ -74,7 +74,6 @@ class Holder(keras.Model):
 
 
 # Keras 3.15's save_weights under numpy 2.4.
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_images_land_in_no_checkpoint(tmp_path):
     model = Holder()
     model(tf.constant([1, 2]))

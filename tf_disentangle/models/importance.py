@@ -19,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_disentangle import checks
-from tf_disentangle.models.base import LatentModel
+from tf_disentangle.models.base import LatentModel, as_graph
 from tf_disentangle.models.images import as_float
 from tf_disentangle.models.vae import VAE
 
@@ -126,12 +126,9 @@ def has_density(model: LatentModel) -> bool:
     return True
 
 
-def _log_weight_function(model: VAE) -> tf.types.experimental.PolymorphicFunction:
+def _log_weight_function(model: VAE) -> Callable[..., tf.Tensor]:
     """Returns (images [B, ...], K, seed) -> log p(x, z_k) - log q(z_k|x), [K, B]."""
-    images = tf.TensorSpec([None, *model.image_shape], model.data_type)
-    signature = [images, tf.TensorSpec([], tf.int32), tf.TensorSpec([2], tf.int32)]
 
-    @tf.function(input_signature=signature, autograph=False)
     def log_weights(
         images: tf.Tensor, num_samples: tf.Tensor, seed: tf.Tensor
     ) -> tf.Tensor:
@@ -146,4 +143,5 @@ def _log_weight_function(model: VAE) -> tf.types.experimental.PolymorphicFunctio
         prior = model.latents.prior.distribution().log_prob(z)
         return likelihood + prior - posterior.log_prob(z)
 
-    return log_weights
+    specs = tf.TensorSpec([], tf.int32), tf.TensorSpec([2], tf.int32)
+    return as_graph(log_weights, model.images_spec, *specs)
