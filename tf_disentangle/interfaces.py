@@ -22,19 +22,20 @@ class ImageArray(Protocol):
     It is read-only, and may read from a disk or compute what is asked for: so take what
     you need by one index, `images[indices]`, and do not go through it one by one. Two
     threads may read at once.
-
-    Attributes:
-        shape: (n, H, W, C).
-        dtype: uint8; float32 for vectors.
     """
 
-    shape: tuple[int, ...]
-    dtype: np.dtype
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n, H, W, C)."""
+
+    @property
+    def dtype(self) -> np.dtype:
+        """uint8; float32 for vectors."""
 
     def __len__(self) -> int:
         """Number of images, n."""
 
-    def __getitem__(self, key: slice | np.ndarray) -> np.ndarray:
+    def __getitem__(self, key: Any, /) -> np.ndarray:
         """The images of a slice or of integers [m], [m, H, W, C]."""
 
 

@@ -27,11 +27,11 @@ from absl import flags
 from tf_disentangle import checks, datasets
 from tf_disentangle.cli import startup
 from tf_disentangle.datasets import CACHE_HELP, DATASETS, SETS
-from tf_disentangle.datasets.subset import check_dataset
+from tf_disentangle.datasets.wrapper import check_dataset
 from tf_disentangle.interfaces import DATASET_TRAITS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from tf_disentangle.datasets.published import Preparation
     from tf_disentangle.interfaces import Dataset
@@ -114,7 +114,7 @@ def _made_from() -> list[str]:
     return [n for n in DATASETS if n not in ("published", *_made_here())]
 
 
-def _needs_nothing(make: object) -> bool:
+def _needs_nothing(make: Callable) -> bool:
     parameters = inspect.signature(make).parameters.values()
     return all(p.default is not p.empty for p in parameters)
 

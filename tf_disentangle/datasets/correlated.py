@@ -22,8 +22,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from tf_disentangle import checks
-from tf_disentangle.datasets.factors import rows_given
-from tf_disentangle.datasets.subset import Subset, check_dataset
+from tf_disentangle.datasets.factors import check_draw, rows_given
+from tf_disentangle.datasets.subset import Subset
+from tf_disentangle.datasets.wrapper import check_dataset
 from tf_disentangle.interfaces import Dataset
 
 # Keeps the training images apart from what a user draws with the same small seed.
@@ -81,9 +82,7 @@ class Correlated(Subset):
 
     def sample_factors(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draws factors anew by p(f), int64 [n, K]: not only the training images'."""
-        n = checks.integer(n, "n", at_least=0)
-        checks.require_type(rng, np.random.Generator, "rng")
-        return self.dataset.factors_of(self._draw(n, rng))
+        return self.dataset.factors_of(self._draw(check_draw(n, rng), rng))
 
     def sample_factors_given(
         self, fixed: np.ndarray, values: np.ndarray, rng: np.random.Generator

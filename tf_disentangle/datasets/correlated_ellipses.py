@@ -30,7 +30,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from tf_disentangle import checks
 from tf_disentangle.datasets import cache
-from tf_disentangle.datasets.factors import check_factors, check_indices
+from tf_disentangle.datasets.factors import check_draw, check_factors, check_indices
 from tf_disentangle.interfaces import Dataset
 
 FACTOR_NAMES = ("x", "y", "scale", "rotation")
@@ -120,10 +120,8 @@ class CorrelatedEllipses(Dataset):
                 self._generate,
                 description={
                     "dataset": "CorrelatedEllipses",
-                    "num_images": self.num_images,
-                    "correlation": self.correlation,
-                    "seed": self.seed,
                     "drawing_version": _DRAWING_VERSION,
+                    **self.get_config(),
                 },
                 directory=self._cache_dir,
             )
@@ -140,9 +138,7 @@ class CorrelatedEllipses(Dataset):
 
     def sample_factors(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draws factors, int64 [n, 4], correlated and not uniform."""
-        n = checks.integer(n, "n", at_least=0)
-        checks.require_type(rng, np.random.Generator, "rng")
-        u = sample_normal(n, self.correlation, rng)
+        u = sample_normal(check_draw(n, rng), self.correlation, rng)
         return factors_from_latents(latents_from_normal(u))
 
     def render(
@@ -254,17 +250,14 @@ def _windows() -> np.ndarray:
     The axes are scale, rotation, the centre's remainders (row, column) and the
     window's first row and column.
     """
-    sizes = (*FACTOR_SIZES[2:], _RATIO, _RATIO)
+    sizes, middle = (*FACTOR_SIZES[2:], _RATIO, _RATIO), _RATIO * int(_PADDED_CENTRE)
     padded = np.empty((*sizes, _PADDED_SIDE, _PADDED_SIDE), np.uint8)
     for scale, rotation, row_rest, column_rest in np.ndindex(sizes):
-        value = _SCALES[scale]
+        value = float(_SCALES[scale])
         padded[scale, rotation, row_rest, column_rest] = _draw(
-            centre=(
-                _RATIO * _PADDED_CENTRE + column_rest,
-                _RATIO * _PADDED_CENTRE + row_rest,
-            ),
+            centre=(middle + column_rest, middle + row_rest),
             semi_axes=(round(50 * value), round(25 * value)),
-            degrees=_DEGREES[rotation],
+            degrees=float(_DEGREES[rotation]),
             side=_PADDED_SIDE,
         )
     return sliding_window_view(padded, (_SIDE, _SIDE), axis=(-2, -1))
@@ -275,6 +268,5 @@ def _draw(
 ) -> np.ndarray:
     """Draws an ellipse on a canvas of 4 x `side` pixels; uint8 [side, side]."""
     canvas = np.zeros((_RATIO * side, _RATIO * side), np.uint8)
-    centre = (int(centre[0]), int(centre[1]))
     cv2.ellipse(canvas, centre, semi_axes, degrees, 0, 360, 255, thickness=-1)
     return cv2.resize(canvas, (side, side), interpolation=cv2.INTER_AREA)

@@ -53,6 +53,17 @@ def check_indices(indices: np.ndarray, num_images: int) -> np.ndarray:
     return check_factors(columns, ("index",), (num_images,))[:, 0]
 
 
+def check_draw(n: int, rng: np.random.Generator) -> int:
+    """Returns `n`, the number of draws from `rng`.
+
+    Raises:
+        ArgumentTypeError: If `n` is no integer or `rng` no numpy Generator.
+        ArgumentError: If `n` is negative.
+    """
+    checks.require_type(rng, np.random.Generator, "rng")
+    return checks.integer(n, "n", at_least=0)
+
+
 def rows_given(
     rows: np.ndarray,
     fixed: np.ndarray,

@@ -17,7 +17,12 @@ import numpy as np
 from tf_disentangle import checks
 from tf_disentangle.datasets import cache
 from tf_disentangle.datasets.columns import Table, as_table
-from tf_disentangle.datasets.factors import check_factors, check_indices, rows_given
+from tf_disentangle.datasets.factors import (
+    check_draw,
+    check_factors,
+    check_indices,
+    rows_given,
+)
 from tf_disentangle.datasets.files.pixels import require_channels_last
 from tf_disentangle.interfaces import Dataset
 
@@ -115,7 +120,7 @@ class ImageTable(Dataset):
             crc32, step = 0, max(1, _BLOCK_BYTES // math.prod(self.image_shape))
             for start in range(0, len(self), step):
                 block = np.ascontiguousarray(self._images[start : start + step])
-                crc32 = zlib.crc32(block.reshape(-1).view(np.uint8), crc32)
+                crc32 = zlib.crc32(block.reshape(-1).view(np.uint8).data, crc32)
         return f"{zlib.crc32(self._rows.tobytes(), crc32):08x}"
 
     def _recorded(self) -> Any:
@@ -143,9 +148,7 @@ class ImageTable(Dataset):
 
     def sample_factors(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draws the factors of rows, int64 [n, K], each row as likely as any other."""
-        n = checks.integer(n, "n", at_least=0)
-        checks.require_type(rng, np.random.Generator, "rng")
-        return self._rows[rng.integers(len(self), size=n)]
+        return self._rows[rng.integers(len(self), size=check_draw(n, rng))]
 
     def sample_factors_given(
         self, fixed: np.ndarray, values: np.ndarray, rng: np.random.Generator

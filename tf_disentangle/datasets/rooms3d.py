@@ -114,7 +114,7 @@ def _weights() -> np.ndarray:
     for orientation, radians in enumerate(_RADIANS):
         room = _Room(directions, radians)
         for scale, shape in np.ndindex(sizes[:2]):
-            rays = room.weights(SHAPES[shape], _SCALES[scale])
+            rays = room.weights(SHAPES[shape], float(_SCALES[scale]))
             pixels = rays.reshape(-1, _SIDE * _SIDE, 4).mean(axis=0)
             weights[scale, shape, orientation] = np.rint(255 * pixels)
     return weights.reshape(-1, _SIDE * _SIDE, 4)

@@ -33,7 +33,7 @@ import numpy as np
 from tf_disentangle import checks
 from tf_disentangle.datasets.lazy import LazyImages
 from tf_disentangle.datasets.rendering.texture import texture
-from tf_disentangle.datasets.subset import check_dataset
+from tf_disentangle.datasets.wrapper import Wrapper
 from tf_disentangle.interfaces import Dataset
 
 # The study fits its picture into this many pixels, height and width.
@@ -43,30 +43,24 @@ _LARGEST_BACKGROUND = (274, 350)
 _BLOCK = 4
 
 
-class _Variant(Dataset):
+class _Variant(Wrapper):
     """A set whose images are another's, changed by a random nuisance.
 
     A subclass draws the nuisance of n images and applies it to them.
     """
 
-    def __init__(self, dataset: Dataset, seed: int) -> None:
-        check_dataset(dataset)
+    def __init__(self, dataset: Dataset, seed: int = 0) -> None:
+        super().__init__(dataset)
         is_image = not checks.is_vector(dataset.image_shape)
         rule = "have images, not vectors"
         checks.require(is_image, "dataset", rule, dataset.image_shape)
         rule = "have grey or RGB images"
         channels = dataset.image_shape[2]
         checks.require(channels in (1, 3), "dataset", rule, dataset.image_shape)
-        self.dataset = dataset
         self.seed = checks.integer(seed, "seed", at_least=0)
         checks.require(self.seed < 2**64, "seed", "be less than 2**64", seed)
-        self.factor_names = dataset.factor_names
-        self.factor_sizes = dataset.factor_sizes
         self.image_shape = (*dataset.image_shape[:2], 3)
-        self.traits = dataset.traits - {"indexed_images"} | {"stochastic_images"}
-
-    def __len__(self) -> int:
-        return len(self.dataset)
+        self.traits |= {"stochastic_images"}
 
     def images(self) -> LazyImages:
         """The training images, uint8 [len(self), H, W, 3], made when asked for.
@@ -74,20 +68,6 @@ class _Variant(Dataset):
         Image number i always has the same nuisance, a function of (seed, i).
         """
         return LazyImages(len(self), self.image_shape, self._numbered)
-
-    def sample_factors(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        """Draws factors, int64 [n, K], as the wrapped set does."""
-        return self.dataset.sample_factors(n, rng)
-
-    def factors_of(self, indices: np.ndarray) -> np.ndarray:
-        """Maps indices [n] of images to factors, int64 [n, K], as the wrapped set."""
-        return self.dataset.factors_of(indices)
-
-    def sample_factors_given(
-        self, fixed: np.ndarray, values: np.ndarray, rng: np.random.Generator
-    ) -> np.ndarray:
-        """Draws factors of which one is given, int64 [n, K], as the wrapped set."""
-        return self.dataset.sample_factors_given(fixed, values, rng)
 
     def render(
         self, factors: np.ndarray, rng: np.random.Generator | None = None
@@ -138,9 +118,6 @@ class Colored(_Variant):
         seed: Seed of the training images' colours.
     """
 
-    def __init__(self, dataset: Dataset, seed: int = 0) -> None:
-        super().__init__(dataset, seed)
-
     def _draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
         return rng.uniform(0.5, 1, (n, 3))
 
@@ -157,9 +134,6 @@ class Noisy(_Variant):
         dataset: A set of grey or RGB images; the study's are white shapes on black.
         seed: Seed of the training images' noise.
     """
-
-    def __init__(self, dataset: Dataset, seed: int = 0) -> None:
-        super().__init__(dataset, seed)
 
     def _draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
         # Eight values at a time, which takes half the time.
@@ -214,7 +188,7 @@ class OnBackground(_Variant):
     def fingerprint(self) -> str | None:
         """A checksum of the picture, if it was read from a file."""
         is_file = isinstance(self._config["background"], (str, os.PathLike))
-        return f"{zlib.crc32(self.background):08x}" if is_file else None
+        return f"{zlib.crc32(self.background.tobytes()):08x}" if is_file else None
 
     def _draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
         return rng.random((n, 5))
@@ -258,8 +232,8 @@ def _picture(background: np.ndarray | str | os.PathLike | None) -> np.ndarray:
     if isinstance(background, str | os.PathLike):
         # imread gives None, and a line on stderr, for whatever it cannot read.
         path = os.path.expanduser(os.fspath(background))
-        there = os.path.isfile(path)
-        picture = cv2.imread(path, cv2.IMREAD_COLOR_RGB) if there else None
+        is_file = os.path.isfile(path)
+        picture = cv2.imread(path, cv2.IMREAD_COLOR_RGB) if is_file else None
         rule = "be a readable image file (PNG, JPEG, ...)"
         checks.require(picture is not None, "background", rule, os.fspath(background))
         return picture
