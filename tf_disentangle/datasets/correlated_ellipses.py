@@ -120,8 +120,10 @@ class CorrelatedEllipses(Dataset):
                 self._generate,
                 description={
                     "dataset": "CorrelatedEllipses",
+                    "num_images": self.num_images,
+                    "correlation": self.correlation,
+                    "seed": self.seed,
                     "drawing_version": _DRAWING_VERSION,
-                    **self.get_config(),
                 },
                 directory=self._cache_dir,
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -10,7 +11,7 @@ from tf_disentangle import checks
 from tf_disentangle.datasets.factors import check_draw, check_indices, rows_given
 from tf_disentangle.datasets.lazy import LazyImages
 from tf_disentangle.datasets.wrapper import Wrapper
-from tf_disentangle.interfaces import Dataset
+from tf_disentangle.interfaces import Dataset, ImageArray
 
 
 class Subset(Wrapper):
@@ -41,8 +42,8 @@ class Subset(Wrapper):
 
     def images(self) -> LazyImages:
         """The chosen images, uint8 [len(self), H, W, C], taken when asked for."""
-        images, chosen = self.dataset.images(), self.indices
-        return LazyImages(len(self), self.image_shape, lambda k: images[chosen[k]])
+        take = functools.partial(_take, self.dataset.images(), self.indices)
+        return LazyImages(len(self), self.image_shape, take)
 
     def factors_of(self, indices: np.ndarray) -> np.ndarray:
         """Maps indices [n] of this set's images to their factors, int64 [n, K]."""
@@ -67,3 +68,8 @@ class Subset(Wrapper):
         rows = self.factors_of(np.arange(len(self)))
         numbers = np.ravel_multi_index(tuple(rows.T), self.factor_sizes)
         return len(np.unique(numbers)) < total
+
+
+def _take(images: ImageArray, chosen: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    """Takes images by their place among the chosen; unlike a closure it is pickled."""
+    return images[chosen[indices]]

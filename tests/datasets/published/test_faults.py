@@ -25,8 +25,8 @@ from tests.datasets.published.published_files import idx, make, nowhere
 from tf_disentangle import checks
 from tf_disentangle.cli.main import main
 from tf_disentangle.datasets import SETS, published
-from tf_disentangle.datasets.published import downloads
-from tf_disentangle.datasets.published.rows import File
+from tf_disentangle.datasets.published import tfds
+from tf_disentangle.datasets.published.catalogue import File
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 DATA = SHARED / "data"
@@ -113,7 +113,7 @@ def known_to_tfds(monkeypatch, row, path):
     content = path.read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
     record = SimpleNamespace(size=len(content), checksum=sha256)
-    monkeypatch.setattr(downloads, "recorded", lambda _: {file.url: record})
+    monkeypatch.setattr(tfds, "recorded", lambda _: {file.url: record})
     return sha256
 
 
@@ -145,13 +145,13 @@ def test_mnist_is_told_by_its_content(tmp_path, monkeypatch, level):
     content = b"what the file unpacks to"
     file = File("a.gz", "url", content_md5=hashlib.md5(content).hexdigest())
     record = SimpleNamespace(size=1, checksum="of the published file")
-    monkeypatch.setattr(downloads, "recorded", lambda _: {"url": record})
+    monkeypatch.setattr(tfds, "recorded", lambda _: {"url": record})
     path = tmp_path / "a.gz"
     path.write_bytes(content if level is None else gzip.compress(content, level))
-    downloads.verify(path, file, SETS["mnist"])
+    tfds.verify(path, file, SETS["mnist"])
     path.write_bytes(gzip.compress(b"something else"))
     with pytest.raises(checks.ArgumentError, match="content with the published md5"):
-        downloads.verify(path, file, SETS["mnist"])
+        tfds.verify(path, file, SETS["mnist"])
 
 
 @pytest.mark.skipif(not DATA.exists(), reason="../shared/data is not there")
@@ -169,8 +169,8 @@ def test_mnists_real_files(split, key, name):
     row = SETS["mnist"]
     file, path = row.files[split][key], DATA / name
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert sha256 != downloads.recorded(row)[file.url].checksum
-    downloads.verify(path, file, row)
+    assert sha256 != tfds.recorded(row)[file.url].checksum
+    tfds.verify(path, file, row)
 
 
 def test_images_of_another_shape(tiny, tmp_path, capsys):

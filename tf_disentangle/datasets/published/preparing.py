@@ -22,9 +22,8 @@ from tf_disentangle import checks
 from tf_disentangle.datasets import cache
 from tf_disentangle.datasets.binary_images import PackedImages, pack
 from tf_disentangle.datasets.files.source import Source
-from tf_disentangle.datasets.published import downloads, tfds_folders
-from tf_disentangle.datasets.published.catalogue import SETS
-from tf_disentangle.datasets.published.rows import File, PublishedSet
+from tf_disentangle.datasets.published import tfds
+from tf_disentangle.datasets.published.catalogue import SETS, File, PublishedSet
 from tf_disentangle.interfaces import ImageArray
 
 # Part of the arrays' description: raise it when what is prepared changes.
@@ -64,25 +63,18 @@ class Preparation:
             if value is not None:
                 checks.require_type(value, (str, os.PathLike), argument)
         self.given = source
-        self.data_dir = (
-            cache.cache_dir()
-            if data_dir is None
-            else pathlib.Path(data_dir).expanduser().absolute()
-        )
+        folder = cache.cache_dir() if data_dir is None else data_dir
+        self.data_dir = pathlib.Path(folder).expanduser().absolute()
         self.may_download = may_download
 
     def get_config(self) -> dict[str, Any]:
         """Returns what the set was asked for, with full paths."""
-        source = self.given
+        source, folder = self.given, str(self.data_dir)
         if source not in (None, "tfds"):
             source = str(pathlib.Path(source).expanduser().absolute())
-        usual = self.data_dir == cache.cache_dir()
-        return {
-            "name": self.name,
-            "split": self.split,
-            "source": source,
-            "data_dir": None if usual else str(self.data_dir),
-        }
+        data_dir = None if self.data_dir == cache.cache_dir() else folder
+        names = {"name": self.name, "split": self.split}
+        return {**names, "source": source, "data_dir": data_dir}
 
     def __getstate__(self) -> dict:
         # What reads the published files is made anew in another process.
@@ -91,8 +83,7 @@ class Preparation:
     @property
     def key(self) -> str:
         """Name of the prepared arrays."""
-        parts = [self.name] + [self.split] * (len(self.row.counts) > 1)
-        return "-".join(parts)
+        return f"{self.name}-{self.split}" if len(self.row.counts) > 1 else self.name
 
     @property
     def downloads(self) -> pathlib.Path:
@@ -148,47 +139,41 @@ class Preparation:
     def _array(
         self, suffix: str, shape: tuple[int, ...], dtype: type, fill: Callable
     ) -> np.ndarray:
+        key, folder = f"{self.key}{suffix}", self.data_dir
         description = {
             "dataset": self.name,
             "split": self.split,
             "preprocessing": repr(self.row.preprocessing),
             "version": _VERSION,
         }
-        is_made = (self.data_dir / f"{self.key}{suffix}.npy").exists()
         # A download waits until this is the one process that prepares.
-        if not is_made and (self.given is not None or not self.may_download):
+        is_at_hand = self.given is not None or not self.may_download
+        if is_at_hand and not (folder / f"{key}.npy").exists():
             _ = self.source
-        return cache.cached_array(
-            f"{self.key}{suffix}",
-            shape,
-            dtype,
-            fill,
-            description=description,
-            directory=self.data_dir,
-        )
+        options = {"description": description, "directory": folder}
+        return cache.cached_array(key, shape, dtype, fill, **options)
 
     @functools.cached_property
     def source(self) -> Source:
         """The published images, found and checked."""
         folder = self._tfds_folder()
         if folder is not None:
-            source = tfds_folders.read(self.row, self.split, folder)
+            source = tfds.read(self.row, self.split, folder)
         else:
-            paths = self._files()
-            source = self.row.reader(paths, self.row.factors)
+            source = self.row.reader(self._files(), self.row.factors)
         check_source(source, self.row, self.split, f"the source of {self.key}")
         return source
 
     def _tfds_folder(self) -> pathlib.Path | None:
         """The folder of TensorFlow Datasets to read, if that is the source."""
         if self.given == "tfds":
-            return downloads.build(self.name, self.row, self.data_dir)
+            return tfds.build(self.name, self.row, self.data_dir)
         if self.given is not None:
             given = pathlib.Path(self.given).expanduser()
-            return given if tfds_folders.is_one(given) else None
+            return given if tfds.versions(given) else None
         if self._found(self.downloads):
             return None
-        return tfds_folders.prepared(self.row, self.data_dir)
+        return tfds.prepared_folder(self.row, self.data_dir)
 
     def _files(self) -> Mapping[str, pathlib.Path]:
         """The published files by their keys, checked against their checksums."""
@@ -209,7 +194,7 @@ class Preparation:
             raise checks.ArgumentError(checks.message("source", rule, str(self.given)))
         for key, file in wanted.items():
             _require_own_name(found[key], self.name, file)
-            downloads.verify(found[key], file, self.row)
+            tfds.verify(found[key], file, self.row)
         return found
 
     def _found(self, folder: pathlib.Path) -> dict[str, pathlib.Path]:
@@ -234,7 +219,7 @@ class Preparation:
         found = {key: match(file, self.downloads) for key, file in wanted.items()}
         for key in [key for key in wanted if found[key] is None]:
             try:
-                found[key] = downloads.fetch(wanted[key], self.downloads)
+                found[key] = tfds.fetch(wanted[key], self.downloads)
             except checks.ArgumentError as error:
                 message = f"{error}\n{self.how_to_get()}"
                 raise checks.ArgumentError(message) from error
@@ -265,11 +250,9 @@ class Preparation:
         places = None
         if self.row.is_grid(self.split):
             places = _places(self.source.factors, self.row.factors)
-        where, start = f"the source of {self.key}", 0
+        where, start, count = f"the source of {self.key}", 0, self.source.count
         rule, remedy = f"give {len(out)} images", f"Delete {self.path} for another set."
-        checks.require(
-            self.source.count == len(out), where, rule, self.source.count, remedy
-        )
+        checks.require(count == len(out), where, rule, count, remedy)
         for block in self.source.blocks():
             images = self.row.preprocessing(block)
             stop = start + len(images)
@@ -297,9 +280,9 @@ def check_source(source: Source, row: PublishedSet, split: str, where: str) -> N
         return
     sizes = np.array(list(row.factors.values()))
     wrong = ((source.factors < 0) | (source.factors >= sizes)).any(axis=0)
-    names = [n for n, bad in zip(row.factors, wrong, strict=True) if bad]
+    names = np.array(list(row.factors))[wrong]
     rule = "have factors inside their published ranges"
-    checks.require(not names, where, rule, f"others in {', '.join(names)}")
+    checks.require(not wrong.any(), where, rule, f"others in {', '.join(names)}")
     if row.is_grid(split):
         places = np.ravel_multi_index(tuple(source.factors.T), tuple(sizes))
         counts = np.bincount(places, minlength=len(places))
@@ -332,7 +315,6 @@ def match(file: File, folder: pathlib.Path) -> pathlib.Path | None:
         return None
     for below in ("", "*/"):
         for pattern in (file.name, *file.patterns):
-            found = sorted(folder.glob(below + pattern))
-            if found:
+            if found := sorted(folder.glob(below + pattern)):
                 return found[0]
     return None

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from tf_disentangle import checks
+from tf_disentangle.datasets import cache
+from tf_disentangle.datasets.binary_images import PackedImages
 from tf_disentangle.datasets.grid import Grid
 from tf_disentangle.datasets.image_table import ImageTable
 from tf_disentangle.datasets.published.preparing import Preparation
@@ -17,11 +19,7 @@ from tf_disentangle.interfaces import ImageArray
 class PublishedGrid(Grid):
     """A published set with one image for each combination of its factors.
 
-    Args:
-        name: As in `published`.
-        split: As in `published`.
-        source: As in `published`.
-        data_dir: As in `published`.
+    Takes the arguments of `published`.
     """
 
     # The published images of different factors may be equal (dSprites' symmetries).
@@ -36,18 +34,23 @@ class PublishedGrid(Grid):
     ) -> None:
         self._preparation = preparation = Preparation(name, split, source, data_dir)
         preparation.require_source()
-        row = preparation.row
-        rule = "be a full grid"
-        checks.require(row.is_grid(preparation.split), "name", rule, name)
-        self.name = preparation.key
+        row, self.name = preparation.row, preparation.key
+        is_grid = row.is_grid(preparation.split)
+        checks.require(is_grid, "name", "be a full grid", name)
         self.factor_names = tuple(row.factors)
         self.factor_sizes = tuple(row.factors.values())
         self.image_shape = row.preprocessing.image_shape
         self._images: ImageArray | None = None
 
     def get_config(self) -> dict[str, Any]:
-        """Returns the arguments, with full paths."""
-        return self._preparation.get_config()
+        """Returns the arguments, with full paths, and the fingerprint."""
+        return {**self._preparation.get_config(), "fingerprint": self.fingerprint()}
+
+    def fingerprint(self) -> str:
+        """The checksum of the prepared images."""
+        images = self.images()
+        array = images.tables[0] if isinstance(images, PackedImages) else images
+        return f"{cache.checksum_of(array):08x}"
 
     def __getstate__(self) -> dict:
         # A copy in another process maps the file again instead of carrying it.
@@ -67,13 +70,9 @@ class PublishedGrid(Grid):
 
 
 class PublishedTable(ImageTable):
-    """A published set of images with the factors that are known, if any.
+    """A published set of images with their factors, if it has any.
 
-    Args:
-        name: As in `published`.
-        split: As in `published`.
-        source: As in `published`.
-        data_dir: As in `published`.
+    Takes the arguments of `published`.
     """
 
     def __init__(
@@ -91,8 +90,7 @@ class PublishedTable(ImageTable):
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments, with full paths, and the fingerprint."""
-        config = self._preparation.get_config()
-        return {**config, "fingerprint": self.fingerprint()}
+        return {**self._preparation.get_config(), "fingerprint": self.fingerprint()}
 
 
 def published(
@@ -114,7 +112,7 @@ def published(
         data_dir: Folder of prepared sets; `datasets.cache_dir()` if None.
 
     Returns:
-        A full grid, or else a table of images with the factors that are known.
+        A full grid, or else a table of images with their factors, if any.
 
     Raises:
         ArgumentError: If the name is unknown, or the set is not prepared and its files
