@@ -155,7 +155,7 @@ class CorrelatedEllipses(Dataset):
         step = 16 * _BLOCK
         for start in range(0, len(out), step):
             chunk = factors[start : start + step]
-            _render_into(chunk, out[start : start + step, ..., 0])
+            _render_into(chunk, out[start : start + step])
             progress(len(chunk))
 
 
@@ -209,9 +209,9 @@ def render_factors(factors: np.ndarray) -> np.ndarray:
         ArgumentError: if the factors' shape or a value is out of range.
     """
     factors = check_factors(factors, FACTOR_NAMES, FACTOR_SIZES)
-    images = np.empty((len(factors), _SIDE, _SIDE), np.uint8)
+    images = np.empty((len(factors), _SIDE, _SIDE, 1), np.uint8)
     _render_into(factors, images)
-    return images[..., np.newaxis]
+    return images
 
 
 def _check_correlation(correlation: float) -> float:
@@ -223,26 +223,19 @@ def _check_correlation(correlation: float) -> float:
 
 
 def _render_into(factors: np.ndarray, out: np.ndarray) -> None:
-    """Renders checked factors [n, 4] into `out` [n, 64, 64].
+    """Renders checked factors [n, 4] into `out` [n, 64, 64, 1].
 
     Moving the centre by four canvas pixels moves the image by one, so an image is
     a window of the one drawn with the same scale, rotation and remainders.
     """
-    windows = _windows()
     x, y, scale, rotation = factors.T
     column, column_rest = np.divmod(_CENTRES[x], _RATIO)
     row, row_rest = np.divmod(_CENTRES[y], _RATIO)
-    at = (
-        scale,
-        rotation,
-        row_rest,
-        column_rest,
-        _PADDED_CENTRE - row,
-        _PADDED_CENTRE - column,
-    )
+    corner = _PADDED_CENTRE - row, _PADDED_CENTRE - column
+    at = np.stack([scale, rotation, row_rest, column_rest, *corner])
     for start in range(0, len(factors), _BLOCK):
         block = slice(start, start + _BLOCK)
-        out[block] = windows[tuple(index[block] for index in at)]
+        out[block, ..., 0] = _windows()[tuple(at[:, block])]
 
 
 @functools.cache

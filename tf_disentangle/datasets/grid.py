@@ -33,8 +33,7 @@ class Grid(Dataset):
             ArgumentError: If the shape is not [n, K] or a value is out of its range.
         """
         factors = check_factors(factors, self.factor_names, self.factor_sizes)
-        keys = np.ravel_multi_index(tuple(factors.T), self.factor_sizes)
-        return np.asarray(keys, np.int64)
+        return np.ravel_multi_index(tuple(factors.T), self.factor_sizes)
 
     def factors_of(self, indices: np.ndarray) -> np.ndarray:
         """Maps indices [n] of images to their factors, int64 [n, K]."""

@@ -110,7 +110,13 @@ class ImageTable(Dataset):
             name: values[column].tolist() if len(self) <= _MOST_NUMBERS else None
             for name, (values, column) in zip(self.factor_names, columns, strict=True)
         }
-        config |= {"images": self._recorded(), "factors": table or None}
+        shape, images = self._images.shape, None
+        if math.prod(shape) <= _MOST_NUMBERS:
+            images = np.asarray(self._images[:])
+        else:
+            dtype, mark = self._images.dtype.name, self.fingerprint()
+            images = {"checksum": mark, "shape": list(shape), "dtype": dtype}
+        config |= {"images": images, "factors": table or None}
         return config | {"factor_names": None, "num_bins": None}
 
     def fingerprint(self) -> str:
@@ -123,20 +129,8 @@ class ImageTable(Dataset):
                 crc32 = zlib.crc32(block.reshape(-1).view(np.uint8).data, crc32)
         return f"{zlib.crc32(self._rows.tobytes(), crc32):08x}"
 
-    def _recorded(self) -> Any:
-        """The images, if they are few; else what they were."""
-        shape, dtype = self._images.shape, self._images.dtype
-        if math.prod(shape) <= _MOST_NUMBERS:
-            return np.asarray(self._images[:])
-        mark = self.fingerprint()
-        return {"checksum": mark, "shape": list(shape), "dtype": dtype.name}
-
     def images(self) -> np.ndarray:
-        """The images as they were given, not to be changed.
-
-        Returns:
-            uint8 [n, H, W, C], or vectors float32 [n, 1, 1, D].
-        """
+        """The images, read-only uint8 [n, H, W, C], or vectors float32 [n, 1, 1, D]."""
         if isinstance(self._images, np.ndarray) and self._images.flags.writeable:
             self._images = self._images.view()
             self._images.setflags(write=False)
@@ -161,12 +155,17 @@ class ImageTable(Dataset):
     ) -> np.ndarray:
         """Draws for each row of factors [n, K] an image that has them, int64 [n]."""
         factors = check_factors(factors, self.factor_names, self.factor_sizes)
-        combination, known = self._look_up(factors)
-        if not known.all():
-            rule = "be combinations that an image has"
-            wrong = factors[~known][0].tolist()
-            remedy = "sample_factors draws such ones."
-            raise checks.ArgumentError(checks.message("factors", rule, wrong, remedy))
+        combination = np.zeros(len(factors), np.int64)
+        exists = np.ones(len(factors), bool)
+        columns = zip(factors.T, self.factor_sizes, self._seen, strict=True)
+        for column, size, seen in columns:
+            joint = combination * size + column
+            combination = np.minimum(np.searchsorted(seen, joint), len(seen) - 1)
+            exists &= seen[combination] == joint
+        rule = "be combinations that an image has"
+        missing = factors[~exists].tolist()
+        remedy = "sample_factors draws such ones."
+        checks.require(not missing, "factors", rule, missing[:1], remedy)
         starts = self._starts[combination]
         counts = self._starts[combination + 1] - starts
         if "stochastic_images" not in self.traits:
@@ -194,12 +193,11 @@ class ImageTable(Dataset):
         counts = np.bincount(combination)
         self._starts = np.concatenate([[0], np.cumsum(counts)])
         self._order = np.argsort(combination, kind="stable")
-        if not self.factor_sizes:
-            return
-        self.traits |= self._declared(counts)
+        if self.factor_sizes:
+            self.traits |= self._traits_of(counts)
 
-    def _declared(self, counts: np.ndarray) -> frozenset[str]:
-        """What holds of a table with so many rows of each combination."""
+    def _traits_of(self, counts: np.ndarray) -> frozenset[str]:
+        """The traits of a table with so many rows of each combination."""
         is_full = len(counts) == math.prod(self.factor_sizes)
         several = bool((counts > 1).any())
         # A combination's share, were the factors independent: that of its values.
@@ -220,17 +218,6 @@ class ImageTable(Dataset):
             "indexed_images": True,
         }
         return frozenset(name for name, true in holds.items() if true)
-
-    def _look_up(self, factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the combination of each row, and whether it exists."""
-        combination = np.zeros(len(factors), np.int64)
-        known = np.ones(len(factors), bool)
-        columns = zip(factors.T, self.factor_sizes, self._seen, strict=True)
-        for column, size, seen in columns:
-            joint = combination * size + column
-            combination = np.minimum(np.searchsorted(seen, joint), len(seen) - 1)
-            known &= seen[combination] == joint
-        return combination, known
 
 
 def _as_images(images: Any) -> Any:
@@ -269,9 +256,8 @@ def _bins_of(
     if num_bins is None:
         return {}
     if not isinstance(num_bins, Mapping):
-        num_bins = dict.fromkeys(
-            names, checks.integer(num_bins, "num_bins", at_least=2)
-        )
+        checks.integer(num_bins, "num_bins", at_least=2)
+        num_bins = dict.fromkeys(names, num_bins)
     for name, count in num_bins.items():
         checks.one_of(name, names, "a factor of num_bins")
         checks.integer(count, f"num_bins of {name}", at_least=2)
@@ -293,12 +279,12 @@ def _numbered(
             values = edges[used]
         rule = "have values that occur twice or more on the average"
         received = f"{len(values)} different values in {count} rows"
-        remedy = f"Give num_bins={{{name!r}: 10}}"
-        remedy = "Give fewer num_bins" if num_bins is not None else remedy
-        remedy = f"{remedy}, or leave" if is_number else "Text has no bins: leave"
-        often = 2 * len(values) <= count
-        remedy = f"{remedy} this factor out."
-        checks.require(often, f"factor {name}", rule, received, remedy)
+        remedy = "Text has no bins: leave this factor out."
+        if is_number:
+            fewer = "fewer num_bins" if num_bins else f"num_bins={{{name!r}: 10}}"
+            remedy = f"Give {fewer}, or leave this factor out."
+        fits = 2 * len(values) <= count
+        checks.require(fits, f"factor {name}", rule, received, remedy)
         all_values.append(values)
     return rows, all_values
 

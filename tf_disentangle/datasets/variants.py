@@ -22,6 +22,7 @@ References:
 
 from __future__ import annotations
 
+import abc
 import math
 import os
 import zlib
@@ -51,12 +52,9 @@ class _Variant(Wrapper):
 
     def __init__(self, dataset: Dataset, seed: int = 0) -> None:
         super().__init__(dataset)
-        is_image = not checks.is_vector(dataset.image_shape)
-        rule = "have images, not vectors"
-        checks.require(is_image, "dataset", rule, dataset.image_shape)
-        rule = "have grey or RGB images"
-        channels = dataset.image_shape[2]
-        checks.require(channels in (1, 3), "dataset", rule, dataset.image_shape)
+        shape = dataset.image_shape
+        fits = shape[2] in (1, 3) and not checks.is_vector(shape)
+        checks.require(fits, "dataset", "have grey or RGB images, no vectors", shape)
         self.seed = checks.integer(seed, "seed", at_least=0)
         checks.require(self.seed < 2**64, "seed", "be less than 2**64", seed)
         self.image_shape = (*dataset.image_shape[:2], 3)
@@ -80,8 +78,10 @@ class _Variant(Wrapper):
 
     def _numbered(self, indices: np.ndarray) -> np.ndarray:
         """The training images of checked indices [n], n at least 1."""
-        draws = [self._draw(1, self._generator(index)) for index in indices]
-        return self._changed(self.dataset.images()[indices], np.concatenate(draws))
+        keys = [np.array([self.seed, index], np.uint64) for index in indices]
+        generators = [np.random.Generator(np.random.Philox(key=key)) for key in keys]
+        nuisance = np.concatenate([self._draw(1, rng) for rng in generators])
+        return self._changed(self.dataset.images()[indices], nuisance)
 
     def _changed(self, images: np.ndarray, nuisance: np.ndarray) -> np.ndarray:
         """Applies the nuisance to uint8 images [n, H, W, 1 or 3], in blocks."""
@@ -91,23 +91,18 @@ class _Variant(Wrapper):
             result[block] = self._apply(_rgb(images[block]), nuisance[block])
         return result
 
-    def _generator(self, index: int) -> np.random.Generator:
-        """The generator of one training image's nuisance."""
-        key = np.array([self.seed, index], np.uint64)
-        return np.random.Generator(np.random.Philox(key=key))
-
     def _tiled(self, colours: np.ndarray) -> np.ndarray:
         """Colours [n, 3] for each pixel of a row, float32 [n, 1, 3 W]."""
         tiled = np.tile(colours.astype(np.float32), (1, self.image_shape[1]))
         return tiled[:, np.newaxis]
 
+    @abc.abstractmethod
     def _draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draws the nuisance of n images, [n, ...]."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _apply(self, images: np.ndarray, nuisance: np.ndarray) -> np.ndarray:
         """Changes n images, uint8 [n, H, W, 3] to uint8 [n, H, W, 3]."""
-        raise NotImplementedError
 
 
 class Colored(_Variant):

@@ -11,7 +11,7 @@ from tf_disentangle import checks
 from tf_disentangle.datasets.columns import as_text
 from tf_disentangle.datasets.files.pixels import (
     require_channels_last,
-    require_told,
+    require_white,
     to_bytes,
     white_of,
 )
@@ -74,7 +74,7 @@ def from_tf_data(
     checks.require(len(shapes) == 1, "dataset", rule, sorted(shapes), remedy)
     stack = np.concatenate(images)
     if white is None and scale == 255:
-        require_told(stack.max(initial=0) <= 1, "dataset")
+        require_white(stack.max(initial=0) <= 1, "dataset")
     stack = stack if stack.ndim == 4 else stack[..., np.newaxis]
     table = {key: np.concatenate(values) for key, values in labels.items()}
     class_names = getattr(dataset, "class_names", None)
@@ -117,12 +117,12 @@ def _parts(
         received = f"tuples of {len(parts)}"
         checks.require(len(parts) in (1, 2), "dataset", rule, received, remedy)
         pixels, arrays = parts[0], dict(zip([""], parts[1:], strict=False))
-        rule, received = "be left out for images without any", tuple(factors)
-        checks.require(arrays or not factors, "factors", rule, received)
-    for key, part in {image: pixels, **arrays}.items():
-        is_array = isinstance(part, np.ndarray | np.generic | bytes)
+        rule = "be left out for images without any"
+        checks.require(arrays or not factors, "factors", rule, tuple(factors))
+    for key, value in {image: pixels, **arrays}.items():
+        is_array = isinstance(value, np.ndarray | np.generic | bytes)
         rule = f"have an array for {key or 'the factors'} in each element"
-        checks.require(is_array, "dataset", rule, type(part).__name__)
+        checks.require(is_array, "dataset", rule, type(value).__name__)
     return np.asarray(pixels), {k: as_text(np.asarray(v)) for k, v in arrays.items()}
 
 
@@ -167,7 +167,7 @@ def _class_of(labels: np.ndarray, class_names: Sequence[str]) -> np.ndarray:
 
 def _by_column(table: _Labels) -> _Labels:
     """The columns of [n, K] arrays; the parts of a vector are numbered."""
-    columns = {}
+    columns: _Labels = {}
     for key, values in table.items():
         width = values.shape[1]
         names = [key] if width == 1 else [f"{key}_{k}" for k in range(width)]

@@ -12,7 +12,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import IO
+from typing import IO, cast
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from tf_disentangle import checks
 Block = np.ndarray | Sequence[np.ndarray]
 
 _BLOCK_BYTES = 1 << 24
+_FORMAT_ERRORS = (zlib.error, zipfile.BadZipFile, tarfile.TarError)
 _IDX_TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 _NORB_TYPES = {0x1E3D4C55: "u1", 0x1E3D4C54: "<i4"}
 
@@ -73,17 +74,9 @@ def reading(path: pathlib.Path) -> Iterator[None]:
     except (checks.ArgumentError, checks.ArgumentTypeError):
         raise
     except FileNotFoundError as error:
-        raise checks.ArgumentError(
-            checks.message("the data file", "exist", str(path))
-        ) from error
-    except (
-        OSError,
-        EOFError,
-        ValueError,
-        zlib.error,
-        zipfile.BadZipFile,
-        tarfile.TarError,
-    ) as error:
+        message = checks.message("the data file", "exist", str(path))
+        raise checks.ArgumentError(message) from error
+    except (OSError, EOFError, ValueError, *_FORMAT_ERRORS) as error:
         rule, remedy = "be an intact file", "Replace it by an intact one."
         message = checks.message(str(path), rule, str(error), remedy)
         raise checks.ArgumentError(message) from error
@@ -150,10 +143,10 @@ def norb(path: pathlib.Path) -> Stored:
 
 def _opened(path: pathlib.Path, offset: int = 0) -> IO[bytes]:
     """Opens a file, unpacking it if it is gzipped, past its first bytes."""
-    file = open(path, "rb")  # noqa: SIM115 closed by the caller
+    file: IO[bytes] = open(path, "rb")  # noqa: SIM115 closed by the caller
     if file.read(2) == b"\x1f\x8b":
         file.close()
-        file = gzip.open(path)  # noqa: SIM115 as above
+        file = cast(IO[bytes], gzip.open(path))  # noqa: SIM115 as above
     file.seek(offset)
     return file
 
@@ -187,8 +180,7 @@ def _npz(path: pathlib.Path, key: str) -> Stored:
     with reading(path), opened() as file:
         shape, fortran, dtype = _npy_header(file)
     _require_plain(path, dtype, key)
-    rule = f"store {key} row by row"
-    remedy = "Save np.ascontiguousarray(x)."
+    rule, remedy = f"store {key} row by row", "Save np.ascontiguousarray(x)."
     is_by_row = not fortran or len(shape) < 2
     checks.require(is_by_row, str(path), rule, "Fortran's order", remedy)
     return _streamed(path, start, shape, dtype)
@@ -212,12 +204,12 @@ def _h5_names(path: pathlib.Path) -> list[str]:
     import h5py
 
     names: list[str] = []
+
+    def visit(name: str, item: object) -> None:
+        names.extend([name] * isinstance(item, h5py.Dataset))
+
     with h5py.File(path) as file:
-        file.visititems(
-            lambda name, item: (
-                names.append(name) if isinstance(item, h5py.Dataset) else None
-            )
-        )
+        file.visititems(visit)
     return names
 
 

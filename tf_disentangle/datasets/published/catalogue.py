@@ -6,6 +6,7 @@ A further set is a row here, and a reader if its format is a new one.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Mapping
 
@@ -95,6 +96,7 @@ def _single(name: str, url: str, *patterns: str, or_folder: bool = False) -> Fil
 
 
 _GREY_64, _RGB_64 = Preprocessing(64, 1), Preprocessing(64, 3)
+_read_rgb = functools.partial(readers.read_arrays, shape=(64, 64, 3))
 
 _SPRITES = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64"
 _DSPRITES = PublishedSet(
@@ -108,8 +110,12 @@ _DSPRITES = PublishedSet(
         f"{_SPRITES}.hdf5?raw=true",
         *("dsprites*.npz", "dsprites*.hdf5", "dsprites*.h5"),
     ),
-    reader=readers.ArrayReader(
-        (64, 64), ("imgs",), ("latents_classes", "latents/classes"), first_factor=1
+    reader=functools.partial(
+        readers.read_arrays,
+        shape=(64, 64),
+        images=("imgs",),
+        factors=("latents_classes", "latents/classes"),
+        first_factor=1,
     ),
     licence="Apache-2.0",
     reference="Matthey et al. (2017), github.com/deepmind/dsprites-dataset",
@@ -136,7 +142,7 @@ _SHAPES3D = PublishedSet(
         "https://storage.googleapis.com/3d-shapes/3dshapes.h5",
         *("3dshapes*.h5", "3dshapes*.npz", "shapes3d*.npz"),
     ),
-    reader=readers.ArrayReader((64, 64, 3), ("images",), ("labels",), are_values=True),
+    reader=functools.partial(_read_rgb, factors=("labels",), are_values=True),
     licence="Apache-2.0",
     reference="Burgess and Kim (2018), github.com/deepmind/3d-shapes",
     tfds=TFDSNames(
@@ -218,7 +224,7 @@ def _mpi3d(
         preprocessing=_RGB_64,
         # By its name alone: the kinds have equally many images of one shape.
         files=_single(name, f"{folder}/{name}"),
-        reader=readers.ArrayReader((64, 64, 3), ("images",)),
+        reader=_read_rgb,
         licence="CC BY 4.0",
         reference="Gondal et al. (NeurIPS 2019), arXiv:1906.03292, "
         "github.com/rr-learning/disentanglement_dataset",
@@ -309,16 +315,8 @@ def _mnist(
     reference: str,
     content_md5: tuple[str | None, ...] = (None,) * 4,
 ) -> PublishedSet:
-    """MNIST and what is published in its form.
-
-    Args:
-        names: Name of the factor, title, name in TensorFlow Datasets.
-        url: Folder of the four files.
-        licence: Short.
-        reference: Paper or page to cite.
-        content_md5: As in `File`, of the four files.
-    """
-    factor, title, tfds = names
+    """MNIST and what is published in its form: four files in the folder `url`."""
+    factor, title, tfds = names  # `tfds` is that of TensorFlow Datasets.
     md5 = iter(content_md5)
     # Files of both sets in one folder are told apart by what stands in front.
     fronts = ("", f"{tfds.replace('_', '[-_]')}-")

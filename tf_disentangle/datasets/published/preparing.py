@@ -150,8 +150,9 @@ class Preparation:
         is_at_hand = self.given is not None or not self.may_download
         if is_at_hand and not (folder / f"{key}.npy").exists():
             _ = self.source
-        options = {"description": description, "directory": folder}
-        return cache.cached_array(key, shape, dtype, fill, **options)
+        return cache.cached_array(
+            key, shape, dtype, fill, description=description, directory=folder
+        )
 
     @functools.cached_property
     def source(self) -> Source:
