@@ -58,11 +58,9 @@ class Dataset(configs.Configured, abc.ABC):
 
     A subclass gives the attributes, `__len__`, `images`, `sample_factors` and `render`,
     and declares in `traits` what else it has or lacks; ask for
-    `"known_rows" in dataset.traits` before calling `factors_of`, and so on:
-
-        missing_combinations    has `sample_factors_given`
-        known_rows              has `factors_of`
-        indexed_images          has `rows_of`
+    `"known_rows" in dataset.traits` before calling `factors_of`, and
+    `"indexed_images" in dataset.traits` before calling `rows_of`. A set that declares
+    "missing_combinations" must know its rows, for metrics then draw among them.
 
     `configs.deserialize(configs.serialize(dataset))` gives an equal set, as long as the
     constructor's arguments can be recorded: large arrays cannot.
@@ -120,7 +118,7 @@ class Dataset(configs.Configured, abc.ABC):
             ArgumentError: If one is not of an image, or the set does not declare
                 "known_rows".
         """
-        raise self._lacks("known_rows", indices)
+        raise self._lacks("known_rows", "factors_of", indices)
 
     def rows_of(
         self, factors: np.ndarray, rng: np.random.Generator | None = None
@@ -130,26 +128,7 @@ class Dataset(configs.Configured, abc.ABC):
         Raises:
             ArgumentError: If the set does not declare "indexed_images".
         """
-        raise self._lacks("indexed_images", factors)
-
-    def sample_factors_given(
-        self, fixed: np.ndarray, values: np.ndarray, rng: np.random.Generator
-    ) -> np.ndarray:
-        """Draws factors int64 [n, K] whose factor `fixed[i]` has value `values[i]`.
-
-        A metric that fixes a factor cannot put a value of it into any row of factors
-        where some combinations have no image; it asks for rows that have the value.
-
-        Args:
-            fixed: Which factor is given, int [n].
-            values: Its value, int [n].
-            rng: Generator of the draw.
-
-        Raises:
-            ArgumentError: If no image has a value, or the set does not declare
-                "missing_combinations".
-        """
-        raise self._lacks("missing_combinations", values)
+        raise self._lacks("indexed_images", "rows_of", factors)
 
     def fingerprint(self) -> str | None:
         """A checksum of content that the constructor's arguments do not tell.
@@ -186,15 +165,12 @@ class Dataset(configs.Configured, abc.ABC):
             raise configs.CannotRebuildError(cls.__name__, reason)
         return dataset
 
-    def _lacks(self, trait: str, received: Any) -> Exception:
+    def _lacks(self, trait: str, member: str, received: Any) -> Exception:
         rule = f"be asked only of a data set whose traits have {trait!r}"
         name = type(self).__name__
         remedy = f"{name} has {', '.join(sorted(self.traits)) or 'no traits'}."
-        what = {"known_rows": "factors_of", "indexed_images": "rows_of"}
-        member = what.get(trait, "sample_factors_given")
-        return checks.ArgumentError(
-            checks.message(f"{name}.{member}", rule, received, remedy)
-        )
+        message = checks.message(f"{name}.{member}", rule, received, remedy)
+        return checks.ArgumentError(message)
 
 
 class Encoder(Protocol):

@@ -23,8 +23,8 @@ class HeldOut(Subset):
     """Another set without the images of given factor combinations.
 
     Training images and all draws of factors are those of the rest, also where a metric
-    fixes a factor (`sample_factors_given`); `held_out` is the set of what was left out,
-    and `render` draws both. `HeldOut(rooms, [{"shape": 3, "object_hue": [0, 1, 9]}])`
+    fixes a factor; `held_out` is the set of what was left out, and `render` draws
+    both. `HeldOut(rooms, [{"shape": 3, "object_hue": [0, 1, 9]}])`
     has no red capsules, but capsules and red objects.
 
     Args:

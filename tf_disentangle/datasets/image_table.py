@@ -21,7 +21,6 @@ from tf_disentangle.datasets.factors import (
     check_draw,
     check_factors,
     check_indices,
-    rows_given,
 )
 from tf_disentangle.datasets.files.pixels import require_channels_last
 from tf_disentangle.interfaces import Dataset
@@ -144,12 +143,6 @@ class ImageTable(Dataset):
         """Draws the factors of rows, int64 [n, K], each row as likely as any other."""
         return self._rows[rng.integers(len(self), size=check_draw(n, rng))]
 
-    def sample_factors_given(
-        self, fixed: np.ndarray, values: np.ndarray, rng: np.random.Generator
-    ) -> np.ndarray:
-        """Draws rows' factors of which one is given, int64 [n, K]."""
-        return self._rows[rows_given(self._rows, fixed, values, rng)]
-
     def rows_of(
         self, factors: np.ndarray, rng: np.random.Generator | None = None
     ) -> np.ndarray:
@@ -165,7 +158,7 @@ class ImageTable(Dataset):
         rule = "be combinations that an image has"
         missing = factors[~exists].tolist()
         remedy = "sample_factors draws such ones."
-        checks.require(not missing, "factors", rule, missing[:1], remedy)
+        checks.require(not missing, "factors", rule, next(iter(missing), None), remedy)
         starts = self._starts[combination]
         counts = self._starts[combination + 1] - starts
         if "stochastic_images" not in self.traits:

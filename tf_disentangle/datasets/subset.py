@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from tf_disentangle import checks
-from tf_disentangle.datasets.factors import check_draw, check_indices, rows_given
+from tf_disentangle.datasets.factors import check_draw, check_indices
 from tf_disentangle.datasets.lazy import LazyImages
 from tf_disentangle.datasets.wrapper import Wrapper
 from tf_disentangle.interfaces import Dataset, ImageArray
@@ -52,13 +52,6 @@ class Subset(Wrapper):
     def sample_factors(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draws the factors of n of the chosen images, int64 [n, K]."""
         return self.factors_of(rng.integers(len(self), size=check_draw(n, rng)))
-
-    def sample_factors_given(
-        self, fixed: np.ndarray, values: np.ndarray, rng: np.random.Generator
-    ) -> np.ndarray:
-        """Draws chosen images' factors of which one is given, int64 [n, K]."""
-        rows = self.factors_of(np.arange(len(self)))
-        return rows[rows_given(rows, fixed, values, rng)]
 
     def _misses_combinations(self) -> bool:
         """Whether some combination of factors has no chosen image."""

@@ -54,7 +54,7 @@ class _Variant(Wrapper):
         super().__init__(dataset)
         shape = dataset.image_shape
         fits = shape[2] in (1, 3) and not checks.is_vector(shape)
-        checks.require(fits, "dataset", "have grey or RGB images, no vectors", shape)
+        checks.require(fits, "dataset", "have grey or RGB images, not vectors", shape)
         self.seed = checks.integer(seed, "seed", at_least=0)
         checks.require(self.seed < 2**64, "seed", "be less than 2**64", seed)
         self.image_shape = (*dataset.image_shape[:2], 3)

@@ -42,12 +42,6 @@ class Wrapper(Dataset):
         """Maps indices [n] of images to their factors, int64 [n, K]."""
         return self.dataset.factors_of(indices)
 
-    def sample_factors_given(
-        self, fixed: np.ndarray, values: np.ndarray, rng: np.random.Generator
-    ) -> np.ndarray:
-        """Draws factors of which one has a given value, int64 [n, K]."""
-        return self.dataset.sample_factors_given(fixed, values, rng)
-
     def render(
         self, factors: np.ndarray, rng: np.random.Generator | None = None
     ) -> np.ndarray:
