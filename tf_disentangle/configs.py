@@ -30,7 +30,7 @@ from tf_disentangle import checks
 # Arrays of more numbers are recorded by their checksum, and cannot be rebuilt.
 _MOST_NUMBERS = 4096
 # Arguments that say where files are; a fingerprint says what they hold.
-_LOCATIONS = ("path", "factors", "source", "data_dir", "background")
+LOCATIONS = ("path", "factors", "source", "data_dir", "background")
 
 
 class CannotRebuildError(checks.ArgumentError):
@@ -153,7 +153,7 @@ def differences(old: Any, new: Any, prefix: str = "") -> list[str]:
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         lines, names = [], {*old, *new}
         if old.get("fingerprint") and old["fingerprint"] == new.get("fingerprint"):
-            names -= {*_LOCATIONS}
+            names -= {*LOCATIONS}
         for name in sorted(names, key=str):
             path = prefix if name == "config" else f"{prefix}.{name}".lstrip(".")
             lines += differences(old.get(name), new.get(name), path)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol, Self, runtime_checkable
 
@@ -139,8 +140,16 @@ class Dataset(configs.Configured, abc.ABC):
         return None
 
     def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments, and the fingerprint if there is one."""
+        """Returns the constructor's arguments, and the fingerprint if there is one.
+
+        Paths are full ones.
+        """
         config, mark = super().get_config(), self.fingerprint()
+        for name in configs.LOCATIONS:
+            if isinstance(config.get(name), (str, os.PathLike)):
+                path = os.path.expanduser(os.fspath(config[name]))
+                if os.path.exists(path):
+                    config[name] = os.path.abspath(path)
         return config if mark is None else {**config, "fingerprint": mark}
 
     @classmethod

@@ -20,7 +20,7 @@ from tf_disentangle.datasets import (
     variants,
 )
 from tf_disentangle.datasets.grid import Grid
-from tf_disentangle.datasets.rendering.texture import texture
+from tf_disentangle.datasets.variants import texture
 
 VARIANTS = [Colored, Noisy, OnBackground]
 TINY = Tiny()

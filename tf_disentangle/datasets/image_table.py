@@ -109,10 +109,8 @@ class ImageTable(Dataset):
             name: values[column].tolist() if len(self) <= _MOST_NUMBERS else None
             for name, (values, column) in zip(self.factor_names, columns, strict=True)
         }
-        shape, images = self._images.shape, None
-        if math.prod(shape) <= _MOST_NUMBERS:
-            images = np.asarray(self._images[:])
-        else:
+        images, shape = self._images, self._images.shape
+        if math.prod(shape) > _MOST_NUMBERS:
             dtype, mark = self._images.dtype.name, self.fingerprint()
             images = {"checksum": mark, "shape": list(shape), "dtype": dtype}
         config |= {"images": images, "factors": table or None}

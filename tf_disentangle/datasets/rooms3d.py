@@ -27,9 +27,9 @@ import functools
 
 import numpy as np
 
+from tf_disentangle.datasets import ray_casting
 from tf_disentangle.datasets.grid import Grid
 from tf_disentangle.datasets.lazy import LazyImages
-from tf_disentangle.datasets.rendering import ray_casting
 
 SHAPES = ("cube", "cylinder", "sphere", "capsule")
 

@@ -26,19 +26,21 @@ import abc
 import math
 import os
 import zlib
-from typing import Any
 
 import cv2
 import numpy as np
 
 from tf_disentangle import checks
 from tf_disentangle.datasets.lazy import LazyImages
-from tf_disentangle.datasets.rendering.texture import texture
 from tf_disentangle.datasets.wrapper import Wrapper
 from tf_disentangle.interfaces import Dataset
 
 # The study fits its picture into this many pixels, height and width.
 _LARGEST_BACKGROUND = (274, 350)
+# Stops of the texture's colour scale, from dark blue over orange to cream.
+_COLOURS = np.array(
+    [[24, 32, 72], [40, 96, 120], [120, 60, 40], [225, 120, 45], [245, 215, 140]], float
+)
 # Images per step: beyond about a quarter of a megabyte the allocator returns
 # memory after every sum and gets it back page by page, which takes five times as long.
 _BLOCK = 4
@@ -172,14 +174,6 @@ class OnBackground(_Variant):
         checks.require(fits, "background", rule, picture.shape)
         self.background = picture
 
-    def get_config(self) -> dict[str, Any]:
-        """Returns the arguments, with the full path of the picture."""
-        config = super().get_config()
-        if isinstance(config["background"], (str, os.PathLike)):
-            path = os.path.expanduser(config["background"])
-            config["background"] = os.path.abspath(path)
-        return config
-
     def fingerprint(self) -> str | None:
         """A checksum of the picture, if it was read from a file."""
         is_file = isinstance(self._config["background"], (str, os.PathLike))
@@ -246,3 +240,25 @@ def _reduced(picture: np.ndarray) -> np.ndarray:
         return np.array(picture)
     size = (max(1, round(width * ratio)), max(1, round(height * ratio)))
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+
+
+def texture(height: int, width: int) -> np.ndarray:
+    """Draws flowing bands of colour: waves whose coordinates are bent by other waves.
+
+    Args:
+        height: In pixels.
+        width: In pixels.
+
+    Returns:
+        uint8 [height, width, 3], the same at every call.
+    """
+    y, x = np.mgrid[0:height, 0:width] / 100.0
+    for frequency in (1.3, 2.1, 3.7):
+        x, y = (
+            x + 0.45 / frequency * np.sin(frequency * (2.3 * y + 0.7 * x) + frequency),
+            y + 0.45 / frequency * np.cos(frequency * (1.9 * x - 0.6 * y) - frequency),
+        )
+    value = 0.5 + 0.3 * np.sin(5.0 * y + 1.1 * x) + 0.2 * np.sin(17.0 * y - 3.0 * x)
+    stops = np.linspace(0, 1, len(_COLOURS))
+    channels = [np.interp(value, stops, channel) for channel in _COLOURS.T]
+    return np.rint(np.stack(channels, axis=-1)).astype(np.uint8)

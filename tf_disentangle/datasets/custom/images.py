@@ -45,9 +45,6 @@ class _FromFiles(ImageTable):
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments, with full paths, and a checksum of the content."""
         config = super().get_config()
-        for name in ("path", "factors"):
-            if is_path(config[name]):
-                config[name] = str(pathlib.Path(config[name]).expanduser().absolute())
         if hasattr(config["factors"], "columns"):  # a DataFrame
             table = as_table(config["factors"], None, len(config["factors"]))
             lists = {n: c.tolist() for n, c in table.items() if c.dtype.kind == "U"}

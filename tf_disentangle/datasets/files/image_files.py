@@ -40,15 +40,10 @@ class Files:
         is_wanted: Callable[[str], object],
         kind: str = "the files of the set",
     ) -> Files:
-        """Finds files by their names.
-
-        Args:
-            path: A folder, which may hold links to others, or an archive.
-            is_wanted: Whether a name is that of a file to read.
-            kind: What is looked for, for the error.
+        """Finds files by their names in an archive or a folder, also behind links.
 
         Raises:
-            ArgumentError: If the archive is damaged or there are none.
+            ArgumentError: If the archive is damaged or there are no files of the kind.
         """
         read: Callable[[pathlib.Path, list[str]], Iterator[bytes]]
         with reading(path):
@@ -124,10 +119,6 @@ def decoded(name: str, data: bytes) -> np.ndarray:
 
     It is turned as its EXIF data say; transparent pixels are seen before white.
 
-    Args:
-        name: Name of the file, for errors.
-        data: Its bytes.
-
     Raises:
         ArgumentError: If it is no image, a huge one, or has more than 8 bits.
     """
@@ -143,8 +134,9 @@ def decoded(name: str, data: bytes) -> np.ndarray:
         message = checks.message(name, rule, str(error), "Make it smaller.")
         raise checks.ArgumentError(message) from error
     except (OSError, SyntaxError, ValueError) as error:
-        is_none = isinstance(error, Image.UnidentifiedImageError)
-        received = "a file of no known format" if is_none else str(error)
+        received = str(error)
+        if isinstance(error, Image.UnidentifiedImageError):  # It shows an address.
+            received = "a file of no known format"
         rule, remedy = "be an intact image", "Replace it, or leave it out."
         message = checks.message(name, rule, received, remedy)
         raise checks.ArgumentError(message) from error

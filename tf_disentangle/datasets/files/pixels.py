@@ -24,13 +24,9 @@ def white_of(dtype: np.dtype, white: int | None, name: str) -> int:
 
 
 def to_bytes(pixels: np.ndarray, white: int, name: str, first: int = 0) -> np.ndarray:
-    """Pixels [n, ...] in [0, white] as uint8, rounded.
+    """Pixels [n, ...] of any type in [0, white] as uint8, rounded.
 
-    Args:
-        pixels: Numbers of any type.
-        white: 1, 255 or 65535.
-        name: Name of the pixels, for errors.
-        first: Number of the first image, for errors.
+    Errors tell the `name` of the pixels; `first` is the number of the first image.
 
     Raises:
         ArgumentError: If one is outside, or NaN; the remedy is that of the range.

@@ -46,14 +46,7 @@ class Source:
 
 @dataclasses.dataclass(frozen=True)
 class Stored:
-    """An array in a file.
-
-    Attributes:
-        path: The file.
-        shape: Shape of the array.
-        dtype: Type of the array.
-        blocks: Returns an iterator over consecutive rows.
-    """
+    """An array in a file; `blocks` returns an iterator over consecutive rows."""
 
     path: pathlib.Path
     shape: tuple[int, ...]
@@ -83,11 +76,9 @@ def reading(path: pathlib.Path) -> Iterator[None]:
 
 
 def array(path: pathlib.Path, *keys: str) -> Stored:
-    """Finds an array in a .npz, .h5 or .npy file.
+    """Finds an array of one of the names in a .npz, .h5 or .npy file.
 
-    Args:
-        path: The file.
-        *keys: Its possible names; a file of one array needs none.
+    A file of one array needs no name.
 
     Raises:
         ArgumentError: If the file is damaged, of another format, or has none of the
@@ -96,11 +87,12 @@ def array(path: pathlib.Path, *keys: str) -> Stored:
     if path.suffix.lower() == ".npy":
         return _npy(path)
     names = names_in(path)
-    found = [key for key in keys if key in names] or (names if len(names) == 1 else [])
+    matches = [key for key in keys if key in names]
+    key = next(iter(matches or (names if len(names) == 1 else [])), None)
     rule, received = f"hold an array {keys[0]}", f"arrays {', '.join(sorted(names))}"
     remedy = f"Save it under that name: numpy.savez(file, {keys[0]}=...)."
-    checks.require(found, str(path), rule, received, remedy)
-    return (_npz if path.suffix.lower() == ".npz" else _h5)(path, found[0])
+    checks.require(key is not None, str(path), rule, received, remedy)
+    return (_npz if path.suffix.lower() == ".npz" else _h5)(path, key)
 
 
 def names_in(path: pathlib.Path) -> list[str]:
@@ -168,17 +160,14 @@ def _npy(path: pathlib.Path) -> Stored:
 def _npz(path: pathlib.Path, key: str) -> Stored:
     """Streams a member: numpy itself would hold all of it in memory."""
 
-    def opened() -> IO[bytes]:
-        with zipfile.ZipFile(path) as archive:
-            return archive.open(f"{key}.npy")
-
     def start() -> IO[bytes]:
-        file = opened()
+        with zipfile.ZipFile(path) as archive:
+            file = archive.open(f"{key}.npy")
         _npy_header(file)
         return file
 
-    with reading(path), opened() as file:
-        shape, fortran, dtype = _npy_header(file)
+    with reading(path), zipfile.ZipFile(path) as archive:
+        shape, fortran, dtype = _npy_header(archive.open(f"{key}.npy"))
     _require_plain(path, dtype, key)
     rule, remedy = f"store {key} row by row", "Save np.ascontiguousarray(x)."
     is_by_row = not fortran or len(shape) < 2

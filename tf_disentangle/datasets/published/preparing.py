@@ -184,15 +184,12 @@ class Preparation:
         else:
             given = pathlib.Path(self.given).expanduser()
             checks.require(given.exists(), "source", "exist", str(given))
-            if given.is_file() and len(wanted) == 1:
-                found = dict.fromkeys(wanted, given)
-            else:
-                found = self._found(given)
-        if not found:
-            names = ", ".join(file.name for file in wanted.values())
-            rule = f"be a folder with {names}, packed or not"
-            rule = rule if len(wanted) > 1 else f"be {names}, or a folder with it"
-            raise checks.ArgumentError(checks.message("source", rule, str(self.given)))
+            is_file = given.is_file() and len(wanted) == 1
+            found = dict.fromkeys(wanted, given) if is_file else self._found(given)
+        names = ", ".join(file.name for file in wanted.values())
+        rule = f"be {names}, or a folder with it"
+        rule = f"be a folder with {names}, packed or not" if len(wanted) > 1 else rule
+        checks.require(found, "source", rule, str(self.given))
         for key, file in wanted.items():
             _require_own_name(found[key], self.name, file)
             tfds.verify(found[key], file, self.row)
@@ -248,18 +245,18 @@ class Preparation:
 
     def _fill_images(self, out: np.ndarray, progress: Callable[[int], None]) -> None:
         """Writes each image to its place: in a grid that of its factors."""
-        places = None
-        if self.row.is_grid(self.split):
-            places = _places(self.source.factors, self.row.factors)
         where, start, count = f"the source of {self.key}", 0, self.source.count
+        places = np.arange(count)
+        if self.row.is_grid(self.split):
+            sizes = tuple(self.row.factors.values())
+            places = np.ravel_multi_index(tuple(self.source.factors.T), sizes)
         rule, remedy = f"give {len(out)} images", f"Delete {self.path} for another set."
         checks.require(count == len(out), where, rule, count, remedy)
         for block in self.source.blocks():
             images = self.row.preprocessing(block)
             stop = start + len(images)
-            if self.row.preprocessing.is_binary:
-                images = pack(images)
-            out[slice(start, stop) if places is None else places[start:stop]] = images
+            is_binary = self.row.preprocessing.is_binary
+            out[places[start:stop]] = pack(images) if is_binary else images
             progress(len(images))
             start = stop
         checks.require(start == len(out), where, rule, start)
@@ -292,19 +289,13 @@ def check_source(source: Source, row: PublishedSet, split: str, where: str) -> N
         checks.require((counts == 1).all(), where, rule, received)
 
 
-def _places(factors: np.ndarray, sizes: Mapping[str, int]) -> np.ndarray | None:
-    """Number of each image in the grid; None where they lie in its order."""
-    places = np.ravel_multi_index(tuple(factors.T), tuple(sizes.values()))
-    return None if np.array_equal(places, np.arange(len(places))) else places
-
-
 def _require_own_name(path: pathlib.Path, name: str, file: File) -> None:
     """Refuses a file named as another set's: nothing in it may tell them apart."""
     owners = [
         owner
         for owner, row in SETS.items()
         for files in row.files.values()
-        if path.name in [each.name for each in files.values()]
+        if path.name in {each.name for each in files.values()}
     ]
     rule, received = f"be {file.name}", f"{path}, a file of {' or '.join(owners)}"
     checks.require(not owners or name in owners, "source", rule, received)
