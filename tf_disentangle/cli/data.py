@@ -119,7 +119,7 @@ def _needs_nothing(make: Callable) -> bool:
     return all(p.default is not p.empty for p in parameters)
 
 
-def _arguments(values: flags.FlagValues) -> tuple:
+def _arguments(values: flags.FlagValues) -> tuple[str, str, str, str]:
     """The arguments of `published` and of its `Preparation`."""
     return values.name, values.split, values.source, values.data_dir
 

@@ -120,8 +120,8 @@ def cached_array(
 
     Args:
         key: File name without suffix: letters, digits, "_", "-" and ".".
-        shape: Shape of the array, no side 0; progress counts its first axis.
-        dtype: Type of the array.
+        shape: Its shape, no side 0; progress counts the first axis.
+        dtype: Its type.
         generate: Called as generate(out, progress): fills `out`, a memory-mapped
             array of zeros, and calls progress(k) after each k rows.
         description: JSON values that determine the array's contents; a file of
@@ -155,12 +155,11 @@ def cached_array(
     return np.load(entry.path, mmap_mode="r")
 
 
-def checksum_of(array: Any) -> int | None:
-    """The checksum of an array that `cached_array` returned; None for another one."""
-    path = array.filename if isinstance(array, np.memmap) else None
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        return json.loads(_sidecar(pathlib.Path(path)).read_text())["crc32"]
-    return None
+def sidecar_of(path: Any) -> dict[str, Any]:
+    """What is recorded of the array in a file: its shape, its "crc32", ...; or {}."""
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        return dict(json.loads(_sidecar(pathlib.Path(path)).read_text()))
+    return {}
 
 
 def _sidecar(path: pathlib.Path) -> pathlib.Path:
@@ -207,8 +206,7 @@ def _has_checksum(entry: _Entry, crc32: int) -> bool:
     takes along. A disk that loses bits by itself changes nothing of this: to have the
     file read again, delete the note.
     """
-    note = entry.hidden("verified")
-    status = entry.path.stat()
+    note, status = entry.hidden("verified"), entry.path.stat()
     times = f"{status.st_ctime_ns} {status.st_mtime_ns}"
     seen = f"{crc32} {status.st_ino} {status.st_size} {times}"
     with contextlib.suppress(OSError, ValueError):

@@ -84,7 +84,9 @@ class CorrelatedEllipses(Dataset):
         cache_dir: str | os.PathLike | None = None,
     ) -> None:
         self.num_images = checks.integer(num_images, "num_images", at_least=1)
-        self.correlation = _check_correlation(correlation)
+        self.correlation = checks.real(correlation, "correlation")
+        rule = "be greater than -1 and less than 1"
+        checks.require(-1 < self.correlation < 1, "correlation", rule, correlation)
         self.seed = checks.integer(seed, "seed", at_least=0)
         if cache_dir is not None:
             checks.require_type(cache_dir, (str, os.PathLike), "cache_dir")
@@ -112,17 +114,17 @@ class CorrelatedEllipses(Dataset):
         The first call ever generates them, with a progress bar.
         """
         if self._images is None:
+            count, correlation, seed = self.num_images, self.correlation, self.seed
             self._images = cache.cached_array(
-                f"correlated_ellipses-{self.num_images}"
-                f"-corr{self.correlation}-seed{self.seed}",
-                (self.num_images, *self.image_shape),
+                f"correlated_ellipses-{count}-corr{correlation}-seed{seed}",
+                (count, *self.image_shape),
                 np.uint8,
                 self._generate,
                 description={
                     "dataset": "CorrelatedEllipses",
-                    "num_images": self.num_images,
-                    "correlation": self.correlation,
-                    "seed": self.seed,
+                    "num_images": count,
+                    "correlation": correlation,
+                    "seed": seed,
                     "drawing_version": _DRAWING_VERSION,
                 },
                 directory=self._cache_dir,
@@ -151,12 +153,10 @@ class CorrelatedEllipses(Dataset):
 
     def _generate(self, out: np.ndarray, progress: Callable[[int], None]) -> None:
         """Fills `out` with the training images, reporting how many are done."""
-        factors = self._training_factors
-        step = 16 * _BLOCK
-        for start in range(0, len(out), step):
-            chunk = factors[start : start + step]
-            _render_into(chunk, out[start : start + step])
-            progress(len(chunk))
+        for start in range(0, len(out), 16 * _BLOCK):
+            chunk = slice(start, start + 16 * _BLOCK)
+            _render_into(self._training_factors[chunk], out[chunk])
+            progress(len(out[chunk]))
 
 
 def sample_normal(n: int, correlation: float, rng: np.random.Generator) -> np.ndarray:
@@ -165,7 +165,6 @@ def sample_normal(n: int, correlation: float, rng: np.random.Generator) -> np.nd
     Written out instead of `rng.multivariate_normal`, whose numbers depend on the
     linear algebra library; the first rows do not depend on `n`.
     """
-    correlation = _check_correlation(correlation)
     u = rng.standard_normal((n, 4))
     rest = np.sqrt(1 - correlation**2)
     u[:, 1] = correlation * u[:, 0] + rest * u[:, 1]
@@ -212,14 +211,6 @@ def render_factors(factors: np.ndarray) -> np.ndarray:
     images = np.empty((len(factors), _SIDE, _SIDE, 1), np.uint8)
     _render_into(factors, images)
     return images
-
-
-def _check_correlation(correlation: float) -> float:
-    """Returns `correlation` as a float in (-1, 1)."""
-    value = checks.real(correlation, "correlation")
-    rule = "be greater than -1 and less than 1"
-    checks.require(-1 < value < 1, "correlation", rule, correlation)
-    return value
 
 
 def _render_into(factors: np.ndarray, out: np.ndarray) -> None:

@@ -118,7 +118,7 @@ class ImageTable(Dataset):
 
     def fingerprint(self) -> str:
         """A checksum of all images and factors."""
-        crc32 = cache.checksum_of(self._images)
+        crc32 = cache.sidecar_of(getattr(self._images, "filename", None)).get("crc32")
         if crc32 is None:
             crc32, step = 0, max(1, _BLOCK_BYTES // math.prod(self.image_shape))
             for start in range(0, len(self), step):

@@ -7,9 +7,7 @@ asked to, the network. A set that is prepared needs none of them any more.
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import json
 import math
 import os
 import pathlib
@@ -101,12 +99,9 @@ class Preparation:
         published = self.row.counts[self.split]
         if published is not None:
             return published
-        sidecar = self.path.with_name(f"{self.path.name}.json")
         # What is prepared stays, whatever the source of today holds.
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            if self.path.exists():
-                return int(json.loads(sidecar.read_text())["shape"][0])
-        return self.source.count
+        prepared = cache.sidecar_of(self.path) if self.path.exists() else {}
+        return prepared["shape"][0] if "shape" in prepared else self.source.count
 
     @property
     def has_read(self) -> bool:

@@ -60,7 +60,8 @@ class PublishedGrid(_Published, Grid):
         """The checksum of the prepared images."""
         images = self.images()
         array = images.tables[0] if isinstance(images, PackedImages) else images
-        return f"{cache.checksum_of(array):08x}"
+        path = getattr(array, "filename", None)
+        return f"{cache.sidecar_of(path)['crc32']:08x}"
 
     def __getstate__(self) -> dict:
         # A copy in another process maps the file again instead of carrying it.
