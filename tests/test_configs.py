@@ -84,7 +84,7 @@ def test_what_cannot_be_rebuilt_is_recorded_and_named(value, reason):
     [
         ("__main__.Mine", "script or notebook"),
         ("no_such_module.Mine", "no_such_module cannot be imported"),
-        ("tf_disentangle.checks.Gone", "no longer there"),
+        ("tf_disentangle.checks.Gone", "no longer exists"),
     ],
 )
 def test_a_class_that_is_not_found_is_named(path, reason):

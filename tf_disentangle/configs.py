@@ -71,13 +71,13 @@ class Configured:
     def __repr__(self) -> str:
         """Shows the arguments that are not the defaults."""
         parameters = inspect.signature(type(self).__init__).parameters
-        given = [
+        arguments = [
             f"{name}={_shown(value)}"
             for name, value in self._config.items()
             if value is not parameters[name].default
             and not _equal(value, parameters[name].default)
         ]
-        return f"{type(self).__name__}({', '.join(given)})"
+        return f"{type(self).__name__}({', '.join(arguments)})"
 
 
 def serialize(value: Any) -> Any:
@@ -263,17 +263,17 @@ def _find(path: str) -> Any:
         raise CannotRebuildError(path, reason)
     for split in range(len(parts) - 1, 0, -1):
         try:
-            found = importlib.import_module(".".join(parts[:split]))
+            value = importlib.import_module(".".join(parts[:split]))
         except ImportError as error:
             if split == 1:
                 reason = f"the module {parts[0]} cannot be imported"
                 raise CannotRebuildError(path, reason) from error
             continue
         for name in parts[split:]:
-            found = getattr(found, name, None)
-        if found is not None:
-            return found
-    raise CannotRebuildError(path, "it is no longer there")
+            value = getattr(value, name, None)
+        if value is not None:
+            return value
+    raise CannotRebuildError(path, "it no longer exists")
 
 
 def _equal(value: Any, default: Any) -> bool:

@@ -192,10 +192,10 @@ def _prepare(values: flags.FlagValues) -> None:
             "Delete it to prepare it anew.",
             file=sys.stderr,
         )
-    known = list(preparation.row.factors)
+    names = ", ".join(preparation.row.factors)
     print(f"{preparation.path}: {len(images):,} images {images.shape[1:]}")
     kind = "a full grid" if factors is None else "one row for each image"
-    print(f"Factors: {', '.join(known)} ({kind})" if known else "No factors are known.")
+    print(f"Factors: {names} ({kind})" if names else "No factors are known.")
     folder = values.data_dir and str(preparation.data_dir)
     settings = {"name": values.name, "split": values.split, "data_dir": folder}
     bindings = ["train.data=@published()"]

@@ -59,7 +59,7 @@ def test_what_is_refused(read, lines, match):
 
 def test_columns_that_are_not_wanted_may_have_gaps(read):
     lines = ("name,note,k", "0,,1", "1,dim,1", "2,3,2")
-    assert list(read(*lines, wanted=["k"])) == ["k"]
+    assert list(read(*lines, factor_names=["k"])) == ["k"]
 
 
 def test_a_line_that_two_images_fit(read):

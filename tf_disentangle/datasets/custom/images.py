@@ -153,13 +153,13 @@ def _images_of(
 
 
 def _factors_of(
-    path: pathlib.Path, factors: Any, wanted: Sequence[str] | None, count: int
+    path: pathlib.Path, factors: Any, factor_names: Sequence[str] | None, count: int
 ) -> Any:
     """The factors of an array file: those of `factors`, those in it, or None."""
     if factors is None:
         names = names_in(path)
         if any(name in names for name in FACTOR_ARRAYS):
-            return read_arrays(path, wanted)
+            return read_arrays(path, factor_names)
         if len(names) > 1:
             text = "%s: its arrays %s are not used. Factors are read from %s."
             others = ", ".join(sorted({*names} - {"images"}))
@@ -169,8 +169,10 @@ def _factors_of(
         return factors
     file = existing(factors, "factors")
     if file.suffix.lower() in (".csv", ".tsv", ".txt"):
-        return read_csv(file, [str(k) for k in range(count)], wanted, in_order=True)
-    return read_arrays(file, wanted)
+        return read_csv(
+            file, [str(k) for k in range(count)], factor_names, in_order=True
+        )
+    return read_arrays(file, factor_names)
 
 
 def _require_factors(table: object, factor_names: Sequence[str] | None) -> None:

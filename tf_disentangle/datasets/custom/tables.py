@@ -33,15 +33,15 @@ def existing(path: str | os.PathLike, argument: str) -> pathlib.Path:
         ArgumentError: If there is nothing.
     """
     checks.require_type(path, (str, os.PathLike), argument)
-    found = pathlib.Path(path).expanduser().absolute()
-    checks.require(found.exists(), argument, "exist", str(path))
-    return found
+    full = pathlib.Path(path).expanduser().absolute()
+    checks.require(full.exists(), argument, "exist", str(path))
+    return full
 
 
 def read_csv(
     path: pathlib.Path,
     images: Sequence[str],
-    wanted: Sequence[str] | None = None,
+    factor_names: Sequence[str] | None = None,
     in_order: bool = False,
 ) -> Table:
     """Reads a .csv of image names and factors, in the order of the images.
@@ -55,7 +55,7 @@ def read_csv(
         path: Its first line has a name for each column, each further line an image's
             name and its values.
         images: Names of the images.
-        wanted: Columns to take; None takes all.
+        factor_names: Columns to take; None takes all.
         in_order: Whether a table without names may have a line for each image in turn.
 
     Returns:
@@ -77,12 +77,12 @@ def read_csv(
     places = dict(named)
     return {
         name: _column([columns[places[name]][row] for row in rows], name, path)
-        for name in _selected([name for name, _ in named], wanted, path)
+        for name in _selected([name for name, _ in named], factor_names, path)
     }
 
 
 def read_frame(
-    factors: Any, images: Sequence[str], wanted: Sequence[str] | None = None
+    factors: Any, images: Sequence[str], factor_names: Sequence[str] | None = None
 ) -> Table:
     """As `read_csv`, of a mapping or a DataFrame with a column of image names."""
     columns = list(factors.values() if isinstance(factors, Mapping) else [])
@@ -92,15 +92,15 @@ def read_frame(
     where, names = pathlib.Path("factors"), list(table)
     rows, place = _match(names, texts, images, where, False)
     del names[place]
-    return {name: table[name][rows] for name in _selected(names, wanted, where)}
+    return {name: table[name][rows] for name in _selected(names, factor_names, where)}
 
 
 def read_arrays(
-    path: pathlib.Path, wanted: Sequence[str] | None = None
+    path: pathlib.Path, factor_names: Sequence[str] | None = None
 ) -> Table | np.ndarray:
     """The array `factors` [n, K], or of another usual name, of a .npy, .npz or .h5.
 
-    If the file has `factor_names` too: the wanted columns by name.
+    If the file has `factor_names` too: the factor_names columns by name.
     """
     stored = array(path, *FACTOR_ARRAYS)
     rule = "hold factors of shape [n, K]"
@@ -112,7 +112,7 @@ def read_arrays(
     names = [str(name) for name in as_text(array(path, "factor_names").all())]
     rule = f"have {table.shape[1]} factor_names, one for each column of the factors"
     checks.require(len(names) == table.shape[1], str(path), rule, names)
-    selected = _selected(names, wanted, path)
+    selected = _selected(names, factor_names, path)
     return {name: table[:, names.index(name)] for name in selected}
 
 
@@ -155,16 +155,16 @@ def _with_point(cell: str) -> str:
 
 
 def _selected(
-    names: list[str], wanted: Sequence[str] | None, path: pathlib.Path
+    names: list[str], factor_names: Sequence[str] | None, path: pathlib.Path
 ) -> Sequence[str]:
     """The names of the columns to take, after a check that they are there once."""
     twice = ", ".join(name for name, count in Counter(names).items() if count > 1)
     checks.require(not twice, str(path), "have each column once", f"{twice} twice")
-    missing = [name for name in wanted or () if name not in names]
-    rule = f"have the columns {', '.join(wanted or ())}"
+    missing = [name for name in factor_names or () if name not in names]
+    rule = f"have the columns {', '.join(factor_names or ())}"
     received = f"no {', '.join(missing)} in {', '.join(names)}"
     checks.require(not missing, str(path), rule, received)
-    return names if wanted is None else wanted
+    return names if factor_names is None else factor_names
 
 
 def _match(

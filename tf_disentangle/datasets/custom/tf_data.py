@@ -53,7 +53,13 @@ def from_tf_data(
         ArgumentTypeError: If `dataset` is no `tf.data.Dataset`.
         ArgumentError: If it is infinite, empty or has other elements.
     """
-    _require_finite(dataset)
+    if not hasattr(dataset, "as_numpy_iterator"):
+        remedy = "For example tfds.load(...)."
+        message = checks.message("dataset", "be a tf.data.Dataset", dataset, remedy)
+        raise checks.ArgumentTypeError(message)
+    is_finite = int(dataset.cardinality()) != -1  # tf.data.INFINITE_CARDINALITY
+    remedy = "Use take(n), and no repeat()."
+    checks.require(is_finite, "dataset", "be finite", "an infinite one", remedy)
     images: list[np.ndarray] = []
     labels: dict[str, list[np.ndarray]] = {}
     for element in dataset.as_numpy_iterator():
@@ -61,7 +67,9 @@ def from_tf_data(
         if not images:
             scale = white_of(pixels.dtype, white, "dataset")
             require_channels_last(pixels.shape, "dataset")
-            batched = _is_batch(pixels.shape) if batched is None else batched
+            if batched is None:
+                has_axis = pixels.ndim == 3 and pixels.shape[2] > 4
+                batched = pixels.ndim == 4 or has_axis
         pixels, row = _as_batch(pixels, row, batched)
         first = sum(map(len, images))
         images.append(to_bytes(pixels, scale, "dataset", first))
@@ -85,18 +93,6 @@ def from_tf_data(
     if "" in table:
         return ImageTable(stack, table[""], factors or None, num_bins)
     return ImageTable(stack, _by_column(table), None, num_bins)
-
-
-def _require_finite(dataset: Any) -> None:
-    if not hasattr(dataset, "as_numpy_iterator"):
-        remedy = "For example tfds.load(...)."
-        raise checks.ArgumentTypeError(
-            checks.message("dataset", "be a tf.data.Dataset", dataset, remedy)
-        )
-    # tf.data.INFINITE_CARDINALITY
-    finite = int(dataset.cardinality()) != -1
-    rule, remedy = "be finite", "Use take(n), and no repeat()."
-    checks.require(finite, "dataset", rule, "an infinite one", remedy)
 
 
 def _parts(
@@ -124,10 +120,6 @@ def _parts(
         rule = f"have an array for {key or 'the factors'} in each element"
         checks.require(is_array, "dataset", rule, type(value).__name__)
     return np.asarray(pixels), {k: as_text(np.asarray(v)) for k, v in arrays.items()}
-
-
-def _is_batch(shape: Sequence[int]) -> bool:
-    return len(shape) == 4 or (len(shape) == 3 and shape[2] > 4)
 
 
 def _taken(batched: bool) -> str:

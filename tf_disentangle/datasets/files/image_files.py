@@ -78,10 +78,10 @@ def _read_zip(path: pathlib.Path, names: list[str]) -> Iterator[bytes]:
 
 
 def _read_tar(path: pathlib.Path, names: list[str]) -> Iterator[bytes]:
-    wanted = {*names}
+    names_to_read = {*names}
     with reading(path), tarfile.open(path) as archive:
         for member in archive:
-            if member.isfile() and member.name in wanted:
+            if member.isfile() and member.name in names_to_read:
                 yield archive.extractfile(member).read()
 
 

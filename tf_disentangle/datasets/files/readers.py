@@ -185,7 +185,7 @@ def read_celeba(paths: Paths, sizes: Sizes) -> Source:
     missing = [name for name in sizes if name not in header]
     rule = f"have the {len(sizes)} published columns"
     checks.require(not missing, str(path), rule, f"none called {', '.join(missing)}")
-    chosen = [header.index(name) for name in sizes]
+    columns = [header.index(name) for name in sizes]
     rows = {line[0].rsplit(".", 1)[0]: line[1:] for line in lines[1:] if line}
     factors = np.empty((len(files.names), len(sizes)), np.int64)
     for k, name in enumerate(files.names):
@@ -193,7 +193,7 @@ def read_celeba(paths: Paths, sizes: Sizes) -> Source:
         rule = f"have a row of {len(header)} values for each image"
         fits = row is not None and len(row) == len(header)
         checks.require(fits, str(path), rule, f"none for {name}")
-        factors[k] = [int(row[column]) > 0 for column in chosen]
+        factors[k] = [int(row[column]) > 0 for column in columns]
     return Source(len(factors), image_blocks(files), factors)
 
 

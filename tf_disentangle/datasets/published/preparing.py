@@ -60,17 +60,17 @@ class Preparation:
         for value, argument in ((source, "source"), (data_dir, "data_dir")):
             if value is not None:
                 checks.require_type(value, (str, os.PathLike), argument)
-        self.given = source
+        self.is_tfds = source == "tfds"
+        self.origin = None if source is None else pathlib.Path(source).expanduser()
         folder = cache.cache_dir() if data_dir is None else data_dir
         self.data_dir = pathlib.Path(folder).expanduser().absolute()
         self.may_download = may_download
+        self.files = self.row.files[self.split]
 
     def get_config(self) -> dict[str, Any]:
         """Returns what the set was asked for, with full paths."""
-        source, folder = self.given, str(self.data_dir)
-        if source not in (None, "tfds"):
-            source = str(pathlib.Path(source).expanduser().absolute())
-        data_dir = None if self.data_dir == cache.cache_dir() else folder
+        source = "tfds" if self.is_tfds else self.origin and str(self.origin.absolute())
+        data_dir = None if self.data_dir == cache.cache_dir() else str(self.data_dir)
         names = {"name": self.name, "split": self.split}
         return {**names, "source": source, "data_dir": data_dir}
 
@@ -142,7 +142,7 @@ class Preparation:
             "version": _VERSION,
         }
         # A download waits until this is the one process that prepares.
-        is_at_hand = self.given is not None or not self.may_download
+        is_at_hand = self.origin is not None or not self.may_download
         if is_at_hand and not (folder / f"{key}.npy").exists():
             _ = self.source
         return cache.cached_array(
@@ -156,81 +156,77 @@ class Preparation:
         if folder is not None:
             source = tfds.read(self.row, self.split, folder)
         else:
-            source = self.row.reader(self._files(), self.row.factors)
+            source = self.row.reader(self._paths(), self.row.factors)
         check_source(source, self.row, self.split, f"the source of {self.key}")
         return source
 
     def _tfds_folder(self) -> pathlib.Path | None:
         """The folder of TensorFlow Datasets to read, if that is the source."""
-        if self.given == "tfds":
+        if self.is_tfds:
             return tfds.build(self.name, self.row, self.data_dir)
-        if self.given is not None:
-            given = pathlib.Path(self.given).expanduser()
-            return given if tfds.versions(given) else None
-        if self._found(self.downloads):
+        if self.origin is not None:
+            return self.origin if tfds.versions(self.origin) else None
+        if self._files_in(self.downloads):
             return None
         return tfds.prepared_folder(self.row, self.data_dir)
 
-    def _files(self) -> Mapping[str, pathlib.Path]:
+    def _paths(self) -> Mapping[str, pathlib.Path]:
         """The published files by their keys, checked against their checksums."""
-        wanted = self.row.files[self.split]
-        if self.given is None:
-            found = self._found(self.downloads) or self._fetched()
+        if self.origin is None:
+            paths = self._files_in(self.downloads) or self._fetched()
         else:
-            given = pathlib.Path(self.given).expanduser()
-            checks.require(given.exists(), "source", "exist", str(given))
-            is_file = given.is_file() and len(wanted) == 1
-            found = dict.fromkeys(wanted, given) if is_file else self._found(given)
-        names = ", ".join(file.name for file in wanted.values())
+            checks.require(self.origin.exists(), "source", "exist", str(self.origin))
+            is_file = self.origin.is_file() and len(self.files) == 1
+            paths = dict.fromkeys(self.files, self.origin)
+            paths = paths if is_file else self._files_in(self.origin)
+        names = ", ".join(file.name for file in self.files.values())
         rule = f"be {names}, or a folder with it"
-        rule = f"be a folder with {names}, packed or not" if len(wanted) > 1 else rule
-        checks.require(found, "source", rule, str(self.given))
-        for key, file in wanted.items():
-            _require_own_name(found[key], self.name, file)
-            tfds.verify(found[key], file, self.row)
-        return found
+        if len(self.files) > 1:
+            rule = f"be a folder with {names}, packed or not"
+        checks.require(paths, "source", rule, str(self.origin))
+        for key, file in self.files.items():
+            _require_own_name(paths[key], self.name, file)
+            tfds.verify(paths[key], file, self.row)
+        return paths
 
-    def _found(self, folder: pathlib.Path) -> dict[str, pathlib.Path]:
+    def _files_in(self, folder: pathlib.Path) -> dict[str, pathlib.Path]:
         """All files of the split in a folder, or none."""
-        wanted = self.row.files[self.split]
-        found = {key: match(file, folder) for key, file in wanted.items()}
+        paths = {key: match(file, folder) for key, file in self.files.items()}
         if folder.is_dir() and folder != self.downloads:
-            for key, file in wanted.items():
-                if found[key] is None and file.or_folder:
-                    found[key] = folder
-        return found if all(found.values()) else {}
+            for key, file in self.files.items():
+                if paths[key] is None and file.or_folder:
+                    paths[key] = folder
+        return paths if all(paths.values()) else {}
 
     def _fetched(self) -> dict[str, pathlib.Path]:
         """Downloads what is missing.
 
         Raises:
-            ArgumentError: If that is not wanted or cannot be done, saying what to do.
+            ArgumentError: If it may not or cannot; says what to do.
         """
-        wanted = self.row.files[self.split]
-        if not self.may_download or not all(file.url for file in wanted.values()):
+        if not self.may_download or not all(file.url for file in self.files.values()):
             raise checks.ArgumentError(self.how_to_get())
-        found = {key: match(file, self.downloads) for key, file in wanted.items()}
-        for key in [key for key in wanted if found[key] is None]:
-            try:
-                found[key] = tfds.fetch(wanted[key], self.downloads)
-            except checks.ArgumentError as error:
-                message = f"{error}\n{self.how_to_get()}"
-                raise checks.ArgumentError(message) from error
-        return found
+        try:
+            return {
+                key: match(file, self.downloads) or tfds.fetch(file, self.downloads)
+                for key, file in self.files.items()
+            }
+        except checks.ArgumentError as error:
+            message = f"{error}\n{self.how_to_get()}"
+            raise checks.ArgumentError(message) from error
 
     def how_to_get(self) -> str:
         """What to fetch, from where, where to put it, and what to type then."""
-        wanted = self.row.files[self.split].values()
         split = f" --split={self.split}" if len(self.row.counts) > 1 else ""
         command = f"  tf_disentangle data prepare {self.name}{split}"
-        by_program = all(file.url for file in wanted)
+        by_program = all(file.url for file in self.files.values())
         does = "fetches its files" if by_program else "takes its files from below"
         lines = [
             f"{self.key} must be prepared before use; received nothing at {self.path}.",
             f"{command}  {does}",
             f"{command} --source=PATH  takes them from a file or folder",
             f"Its files, which may also be put into {self.downloads} by hand:",
-            *(f"  {file.name}  {file.url}".rstrip() for file in wanted),
+            *(f"  {file.name}  {file.url}".rstrip() for file in self.files.values()),
         ]
         return "\n".join(lines + [self.row.notes] * bool(self.row.notes))
 
@@ -302,6 +298,6 @@ def match(file: File, folder: pathlib.Path) -> pathlib.Path | None:
         return None
     for below in ("", "*/"):
         for pattern in (file.name, *file.patterns):
-            if found := sorted(folder.glob(below + pattern)):
-                return found[0]
+            if paths := sorted(folder.glob(below + pattern)):
+                return paths[0]
     return None
