@@ -153,9 +153,7 @@ def load(
 
 
 class Run:
-    """A run: its model, its data, and what can be done with them.
-
-    `train` and `load` make it.
+    """A run: its model, its data, and what can be done; `train` and `load` make it.
 
     Args:
         model: The model.
@@ -363,8 +361,7 @@ class Run:
 
         Args:
             folder: Where to; None is the run folder's pictures/.
-            **options: Of `training.pictures.Plotter`, such as `examples`, `latents`
-                and `values`.
+            **options: Of `training.pictures.Plotter`, such as `latents`.
 
         Returns:
             The paths of the files.
@@ -396,7 +393,7 @@ class Run:
 
 
 def _check_length(data: Dataset | None, num_images: int) -> None:
-    """Checks that a data set has the images of the run, as its length tells."""
-    fits = data is None or len(data) == num_images
+    """Checks that a data set, if one is given, has as many images as the run's."""
+    length = num_images if data is None else len(data)
     rule = f"have the {num_images} images of the run"
-    checks.require(fits, "data", rule, data if data is None else len(data))
+    checks.require(length == num_images, "data", rule, length)

@@ -58,7 +58,7 @@ def read(path: str | os.PathLike) -> CodesFile:
     rule = "be an .npz file of numpy.savez"
     try:
         with open(path, "rb") as stream:  # numpy leaves a damaged one open.
-            found = _arrays_of(stream, path, rule)
+            stored = _arrays_of(stream, path, rule)
     except OSError as error:
         reason = f"{path}: {error.strerror or error}"
         raise checks.ArgumentError(checks.message("--codes", rule, reason)) from error
@@ -67,8 +67,8 @@ def read(path: str | os.PathLike) -> CodesFile:
     except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         text = checks.message("--codes", rule, str(path), _remedy_of(error))
         raise checks.ArgumentError(text) from error
-    checks.require("codes" in found, str(path), "hold codes", sorted(found), _REMEDY)
-    arrays = {name: found[name] for name in _NUMBERS if name in found}
+    checks.require("codes" in stored, str(path), "hold codes", sorted(stored), _REMEDY)
+    arrays = {name: stored[name] for name in _NUMBERS if name in stored}
     for name, array in arrays.items():
         rule = "have shape [N, K]" if name.endswith("factors") else "have shape [N, L]"
         remedy = ""
@@ -78,7 +78,7 @@ def read(path: str | os.PathLike) -> CodesFile:
         _require_numbers(name, array)
     _require_orientation(arrays)
     parts = [arrays.get(name) for name in _NUMBERS]
-    return CodesFile(*parts, _factor_names(found), _columns(found))
+    return CodesFile(*parts, _factor_names(stored), _columns(stored))
 
 
 def _arrays_of(
@@ -95,11 +95,11 @@ def _arrays_of(
             unnamed = name.startswith("arr_")  # numpy.savez(path, codes, factors)
             remedy = _REMEDY if unnamed else checks.nearest(name, known)
             checks.require(name in known, f"{path}", "hold known arrays", name, remedy)
-        found = {name: _array_of(file, name, path) for name in file.files}
+        stored = {name: _array_of(file, name, path) for name in file.files}
     # What is no array in the archive comes as bytes.
-    arrays = all(isinstance(array, np.ndarray) for array in found.values())
+    arrays = all(isinstance(array, np.ndarray) for array in stored.values())
     checks.require(arrays, "--codes", rule, f"{path}, of other files", _REMEDY)
-    return found
+    return stored
 
 
 def _array_of(
@@ -148,23 +148,23 @@ def _require_orientation(arrays: dict[str, np.ndarray]) -> None:
             rows.require_row_per_image(arrays[codes], codes)
 
 
-def _factor_names(found: dict[str, np.ndarray]) -> tuple[str, ...]:
-    count = found["factors"].shape[1] if "factors" in found else 0
-    if "factor_names" not in found:
+def _factor_names(stored: dict[str, np.ndarray]) -> tuple[str, ...]:
+    count = stored["factors"].shape[1] if "factors" in stored else 0
+    if "factor_names" not in stored:
         return tuple(f"factor{k}" for k in range(count))
-    remedy = "" if "factors" in found else "The file has no factors."
-    names = tuple(str(name) for name in np.ravel(found["factor_names"]))
+    remedy = "" if "factors" in stored else "The file has no factors."
+    names = tuple(str(name) for name in np.ravel(stored["factor_names"]))
     rule = f"name each of the {count} factors once"
     good = len(set(names)) == len(names) == count
     checks.require(good, "factor_names", rule, names, remedy)
     return names
 
 
-def _columns(found: dict[str, np.ndarray]) -> tuple[CodeColumn, ...] | None:
-    if "column_kinds" not in found:
+def _columns(stored: dict[str, np.ndarray]) -> tuple[CodeColumn, ...] | None:
+    if "column_kinds" not in stored:
         return None
-    kinds = [str(kind) for kind in np.ravel(found["column_kinds"])]
-    count = found["codes"].shape[1]
+    kinds = [str(kind) for kind in np.ravel(stored["column_kinds"])]
+    count = stored["codes"].shape[1]
     rule = f"have one entry for each of the {count} latents"
     checks.require(len(kinds) == count, "column_kinds", rule, len(kinds))
     for kind in kinds:

@@ -131,11 +131,11 @@ def rows(table: Table, **about: Any) -> list[dict[str, Any]]:
         seeds: Sequence[int | None] = entry.seeds or (None,)
         for seed, result in zip(seeds, entry.results, strict=True):
             by_seed.setdefault(seed, {})[name] = result
-    found = []
+    lines = []
     for seed, results_ in by_seed.items():
         own = {} if seed is None else {"seed": seed}
-        found.append({**about, **own, "scores": as_row(results_)})
-    return [*found, *summaries(table, **about)]
+        lines.append({**about, **own, "scores": as_row(results_)})
+    return [*lines, *summaries(table, **about)]
 
 
 def summaries(table: Table, **about: Any) -> list[dict[str, Any]]:

@@ -73,7 +73,7 @@ def evaluate(
             asks a `PosteriorEncoder`.
         held_out: Numbers of the images that were not trained on, for the metrics that
             ask; None takes any image.
-        confidence: Of the intervals, in (0, 1).
+        confidence: Confidence of the intervals, in (0, 1).
         bounds: Whether to give each score its floor and its ceiling, under the same
             protocol, seeds and data (`metrics.bounds`).
         floor_encoders: Encoders of untrained networks of the same architecture.
@@ -207,10 +207,10 @@ def evaluate_arrays(
         is_ours = call.metric is not None and "seed" in call.metric.options
         return splits(call) or (is_ours and not call.metric.seed_splits_only)
 
-    def summary(name: str, *found: Any) -> Evaluation:
+    def summary(name: str, *parts: Any) -> Evaluation:
         (call,) = [call for call in calls if call.name == name]
         of = "splits" if splits(call) else "solver seeds"
-        return summarise(name, *found, confidence=None, of=of)
+        return summarise(name, *parts, confidence=None, of=of)
 
     def bounded(call: Call, seed: int | None) -> Bounds | None:
         if not bounds or factors is None:

@@ -119,8 +119,8 @@ def bootstrap_interval(
 
     Args:
         statistic: Called with the arrays, resampled alike; returns a number.
-        *arrays: Of N rows each, N at least 2.
-        seed: Of the resampling, at least 0.
+        *arrays: Arrays of N rows each, N at least 2.
+        seed: Seed of the resampling, at least 0.
         num_resamples: At least 100.
         confidence: In (0, 1).
 

@@ -61,7 +61,7 @@ class Evaluation:
             accuracy (Wilson); None where one seed says nothing of its error, and for
             arrays, which are not drawn anew.
         protocol: Protocol of the results.
-        spread: Of the scores of arrays over several seeds; else None.
+        spread: Spread of the scores of arrays over several seeds; else None.
         bounds: Floor and ceiling of the score, if they were asked for.
     """
 
@@ -267,7 +267,7 @@ def score_interval(results: Sequence[Any], confidence: float = 0.95) -> Interval
     """Interval of a score, from results that differ in their seed only.
 
     Args:
-        results: Of one metric, at least 1.
+        results: Results of one metric, at least 1.
         confidence: In (0, 1).
 
     Returns:

@@ -230,7 +230,7 @@ class TableSource(Source):
             table: Labels 0, 1, ... of N rows, int64 [N, K].
             codes_of: The codes of rows [n].
             parts: Train rows and test rows.
-            names: Of the factors; factor0, factor1, ... by default.
+            names: Names of the factors; factor0, factor1, ... by default.
             sizes: Numbers of values; by default one more than the largest.
             factors: Names of those to score; None is all.
             note: What the protocol's name adds for a test part.

@@ -57,58 +57,87 @@ def prepare(
     _check_types(model, data, intervals, device)
     callbacks = check_callbacks(callbacks, has_folder=output is not None)
     checks.require_type(metrics, (list, tuple), "metrics", "Put it in a list: [...]")
-    steps = checks.integer(steps, "steps", at_least=1)
-    checks.require(steps < 2**53, "steps", "be less than 2**53", steps)
-    seed = checks.integer(seed, "seed", at_least=0)
-    checks.require(seed < 2**31, "seed", "be less than 2**31", seed)
-    checks.require_type(with_replacement, bool, "with_replacement")
-    folder = None if output is None else RunFolder(output)
-    if folder is not None:
-        folder.check()
+    _check_numbers(steps, seed, with_replacement)
+    folder = None if output is None else _checked_folder(output)
     # A run that goes on has weights of its own, and its source may be gone.
     goes_on = folder is not None and has_any(folder.checkpoints)
     source = None if goes_on else _source(warm_start)
-    if validation_size is None:
-        validation_size = default_validation_size(len(data))
-    training, held_out = split_indices(len(data), validation_size, seed)
-    batches = Batches(training, held_out, batch_size, seed, with_replacement)
-    strategy = device.make_strategy(batch_size)
+    split = split_indices(len(data), _held_out_size(validation_size, data), seed)
+    batches = Batches(*split, batch_size, seed, with_replacement)
+    old = folder if goes_on else None
+    built = _compiled(model, data, batches, optimizer, device, old)
+    if source is not None:
+        with built.distribute_strategy.scope():
+            restore_weights(built, find(source.checkpoints))
+    intervals = intervals.fitted(steps, device.steps_per_execution)
+    _check_monitors(callbacks, built, data, batches, intervals)
+    record = describe(
+        built,
+        data,
+        batches,
+        intervals,
+        device,
+        steps=steps,
+        metrics=list(metrics),
+        callbacks=[type(callback).__name__ for callback in callbacks],
+        warm_start=warm_start,
+    )
+    return TrainingLoop(
+        built,
+        data,
+        batches,
+        folder,
+        steps,
+        intervals,
+        record,
+        callbacks=callbacks,
+        metrics=tuple(metrics),
+        resident=device.resident,
+    )
+
+
+def _checked_folder(output: str | os.PathLike) -> RunFolder:
+    """Returns the run folder, which is new or holds a run."""
+    folder = RunFolder(output)
+    folder.check()
+    return folder
+
+
+def _held_out_size(size: int | None, data: Dataset) -> int:
+    """Returns how many images are held out: the default fits the data."""
+    return default_validation_size(len(data)) if size is None else size
+
+
+def _compiled(
+    model: LatentModel | Callable[..., LatentModel],
+    data: Dataset,
+    batches: Batches,
+    optimizer: Callable[[], keras.optimizers.Optimizer] | None,
+    device: Device,
+    run: RunFolder | None,
+) -> LatentModel:
+    """Returns the model with its optimisers; as in the run that goes on, if any."""
+    strategy = device.make_strategy(batches.batch_size)
     with strategy.scope():
         built = _built(model, data, batches, strategy)
-        built.num_examples = len(training)
+        built.num_examples = len(batches.training)
         built.compile(
             optimizer=checked_optimizer(optimizer),
-            jit_compile=_jit(device, folder if goes_on else None),
+            jit_compile=_jit(device, run),
             steps_per_execution=device.steps_per_execution,
         )
         built.build_optimizers()
         _check_averages(built.optimizers)
-        if source is not None:
-            restore_weights(built, find(source.checkpoints))
-    intervals = intervals.fitted(steps, device.steps_per_execution)
-    _check_monitors(callbacks, built, data, batches, intervals)
-    return TrainingLoop(
-        model=built,
-        data=data,
-        batches=batches,
-        folder=folder,
-        steps=steps,
-        intervals=intervals,
-        callbacks=callbacks,
-        metrics=tuple(metrics),
-        resident=device.resident,
-        description=describe(
-            built,
-            data,
-            batches,
-            intervals,
-            device,
-            steps=steps,
-            metrics=list(metrics),
-            callbacks=[type(callback).__name__ for callback in callbacks],
-            warm_start=warm_start,
-        ),
-    )
+    return built
+
+
+def _check_numbers(steps: Any, seed: Any, with_replacement: Any) -> None:
+    """Checks what is a number or a switch by itself."""
+    checks.integer(steps, "steps", at_least=1)
+    checks.require(steps < 2**53, "steps", "be less than 2**53", steps)
+    checks.integer(seed, "seed", at_least=0)
+    checks.require(seed < 2**31, "seed", "be less than 2**31", seed)
+    checks.require_type(with_replacement, bool, "with_replacement")
 
 
 def _jit(device: Device, run: RunFolder | None) -> bool:
@@ -211,7 +240,6 @@ def _built(
         f"take the data's images of shape {tuple(data.image_shape)}",
         model.image_shape,
     )
-    _check_decoder(model)
     _check_batch(model, batches, strategy.num_replicas_in_sync)
     return model
 
@@ -237,10 +265,3 @@ def _check_batch(model: LatentModel, batches: Batches, devices: int) -> None:
         "Lower batch_size, or CriticTraining.updates of a GAN, or set "
         "CriticTraining.second_batch = False.",
     )
-
-
-def _check_decoder(model: LatentModel) -> None:
-    """Checks that the decoder makes images, of which pictures are made at the end."""
-    shape, expected = tuple(model.decoder.output_shape[1:3]), model.image_shape[:2]
-    rule = f"emit images of height and width {expected}"
-    checks.require(shape == expected, "decoder", rule, shape)

@@ -60,7 +60,7 @@ def fit_predictor(
         name: A key of `PREDICTORS`.
         features: float [N, F], finite.
         labels: int [N].
-        seed: Of the classifier's own draws, in [0, 2^32).
+        seed: Seed of the classifier's own draws, in [0, 2^32).
 
     Raises:
         ArgumentError: If the name is unknown or the seed is out of range.

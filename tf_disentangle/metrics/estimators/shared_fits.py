@@ -50,10 +50,10 @@ def shared(
 
     Args:
         fit: The classifier, a function of the following arguments alone.
-        name: Of the classifier.
+        name: Name of the classifier.
         features: float [N, F].
         labels: int [N].
-        seed: Of the classifier.
+        seed: Seed of the classifier.
     """
     kept = _KEPT.get()
     if kept is None:

@@ -67,10 +67,10 @@ def assignment_accuracy(
     Args:
         train_values: Its column of the codes, whole numbers [N] from 0, N at least 1.
         train_labels: Classes, whole numbers [N] from 0.
-        test_values: Of other images, [M], M at least 1.
+        test_values: The same column of other images, [M], M at least 1.
         test_labels: [M].
         rule: "hungarian" or "majority".
-        confidence: Of the interval, in (0, 1).
+        confidence: Confidence of the interval, in (0, 1).
 
     Raises:
         ArgumentError: If arrays do not fit each other or do not hold whole numbers
@@ -102,7 +102,7 @@ def assignment_accuracy(
 
 def _pair(values: Any, labels: Any, part: str) -> tuple[np.ndarray, np.ndarray]:
     """Returns values and labels of a part as int64 [N]."""
-    found = []
+    arrays = []
     for name, array in (("values", values), ("labels", labels)):
         array, argument = np.asarray(array), f"{part}_{name}"
         rule = "hold numbers"
@@ -113,10 +113,10 @@ def _pair(values: Any, labels: Any, part: str) -> tuple[np.ndarray, np.ndarray]:
         whole = np.isfinite(array) & (array >= 0) & (array == np.floor(array))
         rule = "hold whole numbers from 0 on"
         require(whole.all(), argument, rule, array[~whole][:1].tolist())
-        found.append(array.astype(np.int64))
-    (count, other) = map(len, found)
+        arrays.append(array.astype(np.int64))
+    (count, other) = map(len, arrays)
     require(count == other, f"{part}_labels", f"have {count} rows", other)
-    return found[0], found[1]
+    return arrays[0], arrays[1]
 
 
 def _table(

@@ -151,7 +151,7 @@ def draw_pairs(
 
     Args:
         source: What is drawn from.
-        num_votes: Of train and of test votes, V in all.
+        num_votes: Numbers of train and of test votes, V in all.
         batch_size: B.
         rng: Generator of all draws.
         candidates: Factors that may be shared.

@@ -243,7 +243,7 @@ def draw_votes(
 
     Args:
         source: What is drawn from.
-        num_votes: Of train and of test votes, V in all.
+        num_votes: Numbers of train and of test votes, V in all.
         batch_size: B.
         rng: Generator of all draws.
         candidates: Factors that may be fixed.

@@ -35,7 +35,7 @@ class InferredProperty:
 
     Attributes:
         score: |correlation| on the test part, in [0, 1].
-        interval: Of it, by resampling the rows of the test part.
+        interval: Interval of it, by resampling the rows of the test part.
         latent: The latent that was chosen on the train part.
         train_correlations: float64 [L], |correlation| of each latent there; NaN for a
             categorical one, 0 for a constant one.
@@ -68,10 +68,10 @@ def inferred_property(
         train_values: The property, finite numbers [N].
         test_codes: [M, L], M at least 2.
         test_values: [M].
-        period: Of a property that comes round, such as 360.0; None if it does not.
+        period: Period of an angle, such as 360.0; None for a property without one.
         columns: What the L columns hold; a categorical one has no order and is never
             chosen. None takes all as continuous.
-        seed: Of the resampling, at least 0.
+        seed: Seed of the resampling, at least 0.
 
     Raises:
         ArgumentError: If arrays do not fit, or no latent is continuous.
@@ -94,10 +94,10 @@ def inferred_property(
     test_y = _property(test_values, len(test), "test_values")
     if period is not None:
         real(period, "period", above=0.0)
-    found = np.full(len(ordered), np.nan)
+    correlations = np.full(len(ordered), np.nan)
     for d in np.flatnonzero(ordered):
-        found[d] = correlation(train[:, d], train_y, period)
-    latent = int(np.nanargmax(found))
+        correlations[d] = correlation(train[:, d], train_y, period)
+    latent = int(np.nanargmax(correlations))
     interval = bootstrap_interval(
         lambda z, y: correlation(z, y, period), test[:, latent], test_y, seed=seed
     )
@@ -105,7 +105,7 @@ def inferred_property(
         score=interval.mean,
         interval=interval,
         latent=latent,
-        train_correlations=found,
+        train_correlations=correlations,
         protocol="pearson" if period is None else f"circular, period={period:g}",
     )
 
@@ -129,7 +129,7 @@ def split_objects(
     """Splits images so that no object is in both parts.
 
     Args:
-        objects: Of each of the N images the object that it shows, [N].
+        objects: The object that each of the N images shows, [N].
         num_test: Objects of the test part, at least 1 and less than all.
         seed: At least 0.
 

@@ -144,7 +144,7 @@ def _draw_parts(
     Args:
         source: What is drawn from.
         targets: Positions of the factors that are predicted.
-        sizes: Of the train and of the test samples.
+        sizes: Numbers of train and of test samples.
         num_experiments: Fixed factors and values tried per target.
         rng: Generator of all draws.
     """

@@ -42,7 +42,7 @@ class AggregatePosteriorScores:
         dimension_kl: sum_d KL(q(z_d) || p(z_d)).
         kl: mean KL(q(z|x) || p(z)), in closed form.
         kl_per_latent: float64 [L], its terms.
-        standard_errors: Of the first four, by name, from the spread of the draws.
+        standard_errors: Those of the first four, by name, from the spread of the draws.
         protocol: "mixture of N" components and the number of draws.
     """
 
@@ -69,7 +69,7 @@ def aggregate_posterior_scores(
     Args:
         means: Posterior means [N, L] of N images, N at least 2.
         deviations: Posterior standard deviations [N, L], greater than 0.
-        seed: Of the draws, at least 0.
+        seed: Seed of the draws, at least 0.
         num_samples: Draws of z, at least 2. The time goes with N x num_samples x L.
         progress: Whether to show a bar on stderr; None shows it on a terminal only.
 

@@ -73,9 +73,9 @@ def udr_score(
     Compare models that differ in their seed only ("UDR"), or all of a sweep ("A2A").
 
     Args:
-        codes: Of M models, at least 2: codes [N, L_i] of the same N images in the same
+        codes: Codes [N, L_i] of M models, at least 2, for the same N images in the same
             order; L_i may differ.
-        kl_per_latent: Of each model the mean KL(q(z_d|x) || p(z_d)) [L_i] in nats, at
+        kl_per_latent: For each model the mean KL(q(z_d|x) || p(z_d)) [L_i] in nats, at
             least 0. None takes every latent as informative. A constant latent never is.
         similarity: "lasso" or "spearman".
         weighting: "latents", the sum above, as in the paper; "axes", as the reference
@@ -84,7 +84,7 @@ def udr_score(
             differ where the models have different numbers of informative latents, and
             for other thresholds.
         kl_threshold: Nats that an informative latent exceeds, at least 0.
-        alpha: Of the Lasso, greater than 0, for standardised latents.
+        alpha: Weight of the Lasso's penalty, above 0, for standardised latents.
         max_iter: Rounds of the Lasso at most, at least 1; the reference code has 1,000.
         progress: Whether to show a bar on stderr; None shows it on a terminal only.
 

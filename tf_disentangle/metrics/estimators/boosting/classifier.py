@@ -105,7 +105,7 @@ def fit_boosted_trees(
     Args:
         codes: [N, L], finite; taken as float32, as scikit-learn does.
         labels: int [N].
-        seed: Of the order in which nodes try features, in [0, 2^32).
+        seed: Seed of the order in which nodes try features, in [0, 2^32).
         num_threads: At least 1; None takes the processors that this process may use.
 
     Raises:
