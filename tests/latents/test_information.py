@@ -11,9 +11,7 @@ from tf_disentangle.latents import (
     GaussianPosterior,
     JointLatents,
 )
-from tf_disentangle.priors import (
-    LaplacePrior,
-)
+from tf_disentangle.priors import LaplacePrior
 
 tfd = tfp.distributions
 COUNT = 40_000

@@ -8,10 +8,7 @@ import tensorflow as tf
 
 from tf_disentangle import checks
 from tf_disentangle.latents import LocationScaleLatents
-from tf_disentangle.priors import (
-    LaplacePrior,
-    StandardNormalPrior,
-)
+from tf_disentangle.priors import LaplacePrior, StandardNormalPrior
 
 SEED = tf.constant([4, 2])
 LAWS = {
@@ -55,10 +52,7 @@ def test_posterior_is_the_product_of_scipys_laws(family):
         posterior.log_prob(z), expected.logpdf(z).sum(-1), rtol=2e-3, atol=1e-3
     )
     np.testing.assert_allclose(
-        posterior.marginal_log_prob(z),
-        expected.logpdf(z),
-        rtol=2e-3,
-        atol=1e-3,
+        posterior.marginal_log_prob(z), expected.logpdf(z), rtol=2e-3, atol=1e-3
     )
     uniform = expected.cdf(z)
     for i, j in np.ndindex(3, 2):

@@ -8,16 +8,8 @@ import scipy.special
 import tensorflow as tf
 
 from tf_disentangle import checks
-from tf_disentangle.latents import (
-    CategoricalLatents,
-    GaussianLatents,
-    JointLatents,
-)
-from tf_disentangle.priors import (
-    InverseWishartPrior,
-    NormalPrior,
-    StandardNormalPrior,
-)
+from tf_disentangle.latents import CategoricalLatents, GaussianLatents, JointLatents
+from tf_disentangle.priors import InverseWishartPrior, NormalPrior, StandardNormalPrior
 
 SEED = tf.constant([3, 1])
 

@@ -32,9 +32,7 @@ from tf_disentangle.objectives.beta_tcvae import (
     mutual_information,
     total_correlation,
 )
-from tf_disentangle.priors import (
-    InverseWishartPrior,
-)
+from tf_disentangle.priors import InverseWishartPrior
 
 ESTIMATORS = ["stratified", "weighted"]
 CASES = {

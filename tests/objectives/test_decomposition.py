@@ -16,10 +16,7 @@ from tf_disentangle.objectives import (
     elbo,
     prior_to_aggregate_kl,
 )
-from tf_disentangle.priors import (
-    NormalPrior,
-    SparsePrior,
-)
+from tf_disentangle.priors import NormalPrior, SparsePrior
 
 VECTORS = np.random.default_rng(0).normal(size=(6, 1, 1, 3)).astype("float32")
 WEIGHTS = np.random.default_rng(1).normal(size=(2, 3)).astype("float32")

@@ -9,9 +9,7 @@ from one_batch import critic, encoder_outputs, inference_of
 from tf_disentangle.latents import GaussianLatents, Posterior
 from tf_disentangle.objectives import DIAGNOSTICS, diagnostics
 from tf_disentangle.objectives.diagnostics import gaussian_total_correlation
-from tf_disentangle.priors import (
-    StandardNormalPrior,
-)
+from tf_disentangle.priors import StandardNormalPrior
 
 THREE = ("mutual_information", "total_correlation", "dimension_kl")
 

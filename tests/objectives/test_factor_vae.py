@@ -22,9 +22,7 @@ from tf_disentangle.objectives import (
     factor_vae,
 )
 from tf_disentangle.objectives.factor_vae import permuted
-from tf_disentangle.priors import (
-    InverseWishartPrior,
-)
+from tf_disentangle.priors import InverseWishartPrior
 
 HIERARCHICAL = GaussianLatents(2, "full", InverseWishartPrior(9.0))
 

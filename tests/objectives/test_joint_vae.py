@@ -9,11 +9,7 @@ import scipy.special
 import tensorflow as tf
 
 from tf_disentangle import checks
-from tf_disentangle.latents import (
-    CategoricalLatents,
-    GaussianLatents,
-    JointLatents,
-)
+from tf_disentangle.latents import CategoricalLatents, GaussianLatents, JointLatents
 from tf_disentangle.objectives import (
     ConstantSchedule,
     Inference,
@@ -28,9 +24,7 @@ from tf_disentangle.objectives import (
     elbo,
     joint_vae,
 )
-from tf_disentangle.priors import (
-    InverseWishartPrior,
-)
+from tf_disentangle.priors import InverseWishartPrior
 
 STEP = tf.constant(10_000, tf.int64)
 RAMP = LinearSchedule(0.0, 5.0, 25_000)
@@ -172,10 +166,7 @@ def test_total_correlation_of_joint_latents_by_brute_force():
     ("make", "match"),
     [
         (lambda: joint_vae(-1.0), "gamma must be at least 0"),
-        (
-            lambda: joint_vae(capacity=5.0),
-            r"capacity must be Schedule.*Pass an",
-        ),
+        (lambda: joint_vae(capacity=5.0), r"capacity must be Schedule.*Pass an"),
         (
             lambda: joint_vae(discrete_capacity=ConstantSchedule(-1.0)),
             "discrete_capacity must never be negative",

@@ -8,10 +8,7 @@ import tensorflow as tf
 
 from tf_disentangle.checks import ArgumentError
 from tf_disentangle.latents import GaussianLatents
-from tf_disentangle.priors import (
-    NormalMixturePrior,
-    SparsePrior,
-)
+from tf_disentangle.priors import NormalMixturePrior, SparsePrior
 
 SEED = tf.constant([3, 5])
 LOCS = [[0.0, -1.0], [0.0, 1.0], [1.0, 0.0]]

@@ -8,10 +8,7 @@ import tensorflow as tf
 
 from tf_disentangle.checks import ArgumentError, ArgumentTypeError
 from tf_disentangle.latents import GaussianLatents
-from tf_disentangle.priors import (
-    NormalPrior,
-    StandardNormalPrior,
-)
+from tf_disentangle.priors import NormalPrior, StandardNormalPrior
 
 
 def posterior_of(latents, scale=1.0):

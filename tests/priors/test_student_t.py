@@ -8,9 +8,7 @@ import tensorflow as tf
 
 from tf_disentangle.checks import ArgumentError, ArgumentTypeError
 from tf_disentangle.latents import GaussianLatents
-from tf_disentangle.priors import (
-    StudentTProductPrior,
-)
+from tf_disentangle.priors import StudentTProductPrior
 
 SEED = tf.constant([3, 5])
 

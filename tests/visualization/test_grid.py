@@ -80,10 +80,7 @@ class TestImageGrid:
     def test_groups_stand_apart(self):
         tiles = noise(4, 4, 6, 6, 1)
         picture = image_grid(
-            tiles,
-            column_groups=[("left", 3), ("right", 1)],
-            row_groups=[2, 2],
-            scale=2,
+            tiles, column_groups=[("left", 3), ("right", 1)], row_groups=[2, 2], scale=2
         )
         at = positions(picture, tiles, 2)
         across, down = np.diff(at[0, :, 1]), np.diff(at[:, 0, 0])

@@ -15,11 +15,7 @@ import tensorflow_probability as tfp
 
 from tf_disentangle import checks
 from tf_disentangle.distributions import rank_one
-from tf_disentangle.distributions.math import (
-    digamma_p,
-    log1p_minus_share,
-    log_gamma_p,
-)
+from tf_disentangle.distributions.math import digamma_p, log1p_minus_share, log_gamma_p
 
 tfb = tfp.bijectors
 tfd = tfp.distributions

@@ -24,11 +24,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tf_disentangle import checks
-from tf_disentangle.distributions import (
-    InverseWishart,
-    MeanFieldGaussian,
-    rank_one,
-)
+from tf_disentangle.distributions import InverseWishart, MeanFieldGaussian, rank_one
 from tf_disentangle.latents.gaussian import GaussianLatents
 from tf_disentangle.latents.posterior import GaussianPosterior
 from tf_disentangle.priors import MeanFieldInverseWishartPrior

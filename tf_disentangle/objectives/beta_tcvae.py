@@ -27,11 +27,7 @@ import dataclasses
 import tensorflow as tf
 
 from tf_disentangle import checks
-from tf_disentangle.distributions import (
-    ESTIMATORS,
-    Likelihood,
-    log_aggregate_posterior,
-)
+from tf_disentangle.distributions import ESTIMATORS, Likelihood, log_aggregate_posterior
 from tf_disentangle.objectives.objective import Objective
 from tf_disentangle.objectives.terms import BatchPenalty, Inference, WeightedKL
 

@@ -253,9 +253,7 @@ def infogan(
 
 
 def infowgan_gp(
-    weight: float = 1.0,
-    discrete_weight: float | None = None,
-    penalty: float = 10.0,
+    weight: float = 1.0, discrete_weight: float | None = None, penalty: float = 10.0
 ) -> AdversarialObjective:
     """Returns InfoWGAN-GP's objective.
 

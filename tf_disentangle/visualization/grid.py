@@ -247,11 +247,7 @@ def image_grid(
     tiles = rgb(tiles, "tiles")
     labels = Labels(title, row_labels, column_labels, tile_labels, column_groups)
     layout = Layout(
-        tiles.shape[:2],
-        tiles.shape[2:4],
-        labels,
-        scale=scale,
-        row_groups=row_groups,
+        tiles.shape[:2], tiles.shape[2:4], labels, scale=scale, row_groups=row_groups
     )
     return layout.draw(tiles, present=present, frame=frame)
 
