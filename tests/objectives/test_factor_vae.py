@@ -21,7 +21,7 @@ from tf_disentangle.objectives import (
     elbo,
     factor_vae,
 )
-from tf_disentangle.objectives.factor_vae import permuted
+from tf_disentangle.objectives.factor_vae import permute_latents
 from tf_disentangle.priors import InverseWishartPrior
 
 HIERARCHICAL = GaussianLatents(2, "full", InverseWishartPrior(9.0))
@@ -141,12 +141,14 @@ def slices(*sizes):
 
 def test_permuted_codes_have_each_columns_values_exactly():
     codes = np.random.default_rng(0).normal(size=(64, 5)).astype("float32")
-    found = permuted(tf.constant(codes), slices(1, 1, 1, 1, 1), [3, 4]).numpy()
+    found = permute_latents(tf.constant(codes), slices(1, 1, 1, 1, 1), [3, 4]).numpy()
     np.testing.assert_array_equal(np.sort(found, axis=0), np.sort(codes, axis=0))
     assert (found != codes).mean() > 0.9
-    again = permuted(tf.constant(codes), slices(1, 1, 1, 1, 1), [3, 4])
+    again = permute_latents(tf.constant(codes), slices(1, 1, 1, 1, 1), [3, 4])
     np.testing.assert_array_equal(found, again)
-    assert np.any(found != permuted(tf.constant(codes), slices(1, 1, 1, 1, 1), [3, 5]))
+    assert np.any(
+        found != permute_latents(tf.constant(codes), slices(1, 1, 1, 1, 1), [3, 5])
+    )
 
 
 def test_permutations_are_uniform_and_independent_of_each_other():
@@ -154,7 +156,7 @@ def test_permutations_are_uniform_and_independent_of_each_other():
     codes = tf.constant(np.arange(8).reshape(4, 2), tf.float32)  # column 0: 0 2 4 6
     draw = tf.function(
         lambda seeds: tf.map_fn(
-            lambda s: permuted(codes, slices(1, 1), s), seeds, tf.float32
+            lambda s: permute_latents(codes, slices(1, 1), s), seeds, tf.float32
         )
     )
     seeds = tf.stack([tf.range(4000), tf.zeros(4000, tf.int32)], axis=1)
@@ -176,7 +178,7 @@ def test_dependence_goes_also_where_there_is_no_correlation():
         return scipy.stats.chi2_contingency(table).pvalue
 
     assert independence(codes.numpy()) < 1e-100
-    assert independence(permuted(codes, slices(1, 1), [1, 2]).numpy()) > 1e-4
+    assert independence(permute_latents(codes, slices(1, 1), [1, 2]).numpy()) > 1e-4
 
 
 def test_the_numbers_of_one_latent_stay_together():
@@ -184,7 +186,7 @@ def test_the_numbers_of_one_latent_stay_together():
     rng = np.random.default_rng(0)
     kind = rng.integers(0, 3, 500)
     codes = np.column_stack([kind, np.eye(3)[kind], kind]).astype("float32")
-    found = permuted(tf.constant(codes), slices(1, 3, 1), [3, 4]).numpy()
+    found = permute_latents(tf.constant(codes), slices(1, 3, 1), [3, 4]).numpy()
     np.testing.assert_array_equal(found[:, 1:4].sum(axis=1), 1)
     np.testing.assert_array_equal(np.sort(found, axis=0), np.sort(codes, axis=0))
     moved = found[:, 1:4].argmax(axis=1)
@@ -197,7 +199,7 @@ def test_permuting_is_the_same_in_a_graph_and_compiles():
     codes = tf.constant(np.random.default_rng(0).normal(size=(9, 3)), tf.float32)
 
     def function(codes, seed):
-        return permuted(codes, slices(1, 2), seed)
+        return permute_latents(codes, slices(1, 2), seed)
 
     seed = tf.constant([3, 4])
     expected = function(codes, seed)

@@ -101,7 +101,7 @@ class TestImageGrid:
             ({"row_labels": ["a"]}, "row_labels must have one entry"),
             ({"column_labels": ["a"]}, "column_labels must have one entry"),
             ({"tile_labels": [["a", "b"]]}, "tile_labels must have one entry"),
-            ({"tile_labels": [["a"], ["b", "c"]]}, "tile_labels must have 2 labels"),
+            ({"tile_labels": [["a"], ["b", "c"]]}, "row of tile_labels must have one"),
             ({"column_groups": [("a", 1)]}, "column_groups must add up to 2"),
             ({"scale": 0}, "scale must be at least 1"),
             ({"row_groups": [1]}, "row_groups must add up to 2"),

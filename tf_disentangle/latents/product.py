@@ -25,7 +25,7 @@ from tf_disentangle.latents.base import Latents
 from tf_disentangle.latents.categorical import CategoricalLatents
 from tf_disentangle.latents.gaussian import GaussianLatents
 from tf_disentangle.latents.posterior import Posterior
-from tf_disentangle.priors.product import JointPrior
+from tf_disentangle.priors.categorical import JointPrior
 
 tfd = tfp.distributions
 

@@ -1,7 +1,5 @@
 """The figures of a model: reconstructions, traversals, samples, hyperprior, points."""
 
-from __future__ import annotations
-
 import os
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -52,16 +50,16 @@ def annotations(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     These are the number that validation gives each latent, and the factors and votes
     of the last score that assigns factors to latents, as far as there are any.
     """
-    found: dict[str, Any] = {}
+    notes: dict[str, Any] = {}
     for row in rows:
         for name, value in row.items():
             if name.endswith("_per_latent"):
-                found["per_latent"] = value
+                notes["per_latent"] = value
         for result in row.get("scores", {}).values():
             if "factor_of_latent" in result:
-                found["factor_of_latent"] = result["factor_of_latent"]
-                found["votes"] = result.get("votes", ())
-    return found
+                notes["factor_of_latent"] = result["factor_of_latent"]
+                notes["votes"] = result.get("votes", ())
+    return notes
 
 
 class Plotter:
@@ -180,10 +178,10 @@ class Plotter:
     ) -> dict[str, Any]:
         """Returns start, order and labels of the traversals, and examples above."""
         decode, codes = self._decoder(1), self._model.encode(self._images)
-        examples = (
-            self._typical_first(codes) if self._examples is None else self._examples
-        )
-        examples = examples[:_NUM_PAIRS]
+        examples = self._examples
+        examples = (self._typical_first(codes) if examples is None else examples)[
+            :_NUM_PAIRS
+        ]
         example_codes = self._model.encode(examples)
         label = _SAME_CODE if self._is_gan else "reconstruction"
         # Over the codes that occur: on a fixed range the decoder answers to a latent
@@ -227,11 +225,12 @@ class Plotter:
         names = [column.name for column in self._columns]
         rule = f"be names or indices of latents, {', '.join(names)}"
         indices = [names.index(d) if d in names else d for d in latents]
-        for index in indices:
-            valid = isinstance(index, int | np.integer) and 0 <= index < len(names)
-            require(valid, "latents", rule, latents)
-        require(indices, "latents", rule, latents)
-        return indices
+        numbers = [d for d in indices if isinstance(d, int | np.integer)]
+        valid = indices and len(numbers) == len(indices)
+        require(
+            valid and set(numbers) <= set(range(len(names))), "latents", rule, latents
+        )
+        return numbers
 
     def _decoder(self, count: int) -> Decode:
         """Returns a decoder; of a GAN with `count` draws of noise, taken in turn."""

@@ -1,7 +1,8 @@
 """Pictures of what a model learned: arrays and callables in, uint8 RGB arrays out.
 
-Each function returns one picture [H, W, 3], or frames [T, H, W, 3]; `save_png` and
-`save_gif` write them. A model enters only as `decode(codes) -> images`.
+Each function returns one picture, uint8 [height, width, 3], or frames of it, uint8
+[T, height, width, 3]; `save_png` and `save_gif` write them. A model enters only as
+`decode(codes) -> images`.
 """
 
 from tf_disentangle.visualization.dataset_figure import dataset_figure

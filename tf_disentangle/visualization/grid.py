@@ -15,7 +15,6 @@ from tf_disentangle.visualization.canvas import (
     FONT_SIZE,
     FRAME,
     TITLE_SIZE,
-    blank,
     draw_text,
     line_height,
     rgb,
@@ -59,13 +58,14 @@ class Labels:
             (self.rows, "row_labels", num_rows),
             (self.columns, "column_labels", num_columns),
             (self.tiles, "tile_labels", num_rows),
+            *(
+                (row, "each row of tile_labels", num_columns)
+                for row in self.tiles or ()
+            ),
         ):
             if labels is not None:
                 rule = f"have one entry per tile of its axis, {count}"
                 require(len(labels) == count, name, rule, len(labels))
-        for labels in self.tiles or ():
-            rule = f"have {num_columns} labels in each row"
-            require(len(labels) == num_columns, "tile_labels", rule, len(labels))
         if self.column_groups is not None:
             total = sum(count for _, count in self.column_groups)
             rule = f"add up to {num_columns} columns"
@@ -126,7 +126,7 @@ class Layout:
         """Draws tiles [R, C, H, W, 3], uint8, as a page uint8 [height, width, 3]."""
         if present is None:
             present = np.ones(tiles.shape[:2], bool)
-        page = blank(self._height, self._width)
+        page = Image.new("RGB", (self._width, self._height), "white")
         self._draw_labels(page, self._labels.title if title is None else title)
         pixels = np.array(page)
         for row, column in np.argwhere(present):
@@ -236,9 +236,6 @@ def image_grid(
         present: bool [R, C], False where the page stays empty; None for all tiles.
         frame: Whether each tile has a thin grey line around it.
 
-    Returns:
-        uint8 [height, width, 3].
-
     Raises:
         ArgumentError: If the images are not images or the labels do not fit them.
     """
@@ -252,12 +249,16 @@ def image_grid(
     return layout.draw(tiles, present=present, frame=frame)
 
 
-def in_rows(images: np.ndarray, num_columns: int) -> tuple[np.ndarray, np.ndarray]:
-    """Folds images [N, ...] into tiles [R, C, ...] and `present` bool [R, C]."""
-    num_rows = math.ceil(len(images) / num_columns)
-    shape = (num_rows * num_columns, *images.shape[1:])
-    filled = np.zeros(shape, images.dtype)
-    filled[: len(images)] = images
-    tiles = filled.reshape(num_rows, num_columns, *images.shape[1:])
-    present = np.arange(num_rows * num_columns) < len(images)
-    return tiles, present.reshape(num_rows, num_columns)
+def in_rows(
+    images: np.ndarray, num_columns: int, num_rows: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Folds images [N, ...] into tiles [R, C, ...] and `present` bool [R, C].
+
+    There are as many rows as the images need, but at least `num_rows`.
+    """
+    num_rows = max(num_rows, math.ceil(len(images) / num_columns))
+    tiles = np.zeros((num_rows * num_columns, *images.shape[1:]), images.dtype)
+    tiles[: len(images)] = images
+    present = np.arange(len(tiles)) < len(images)
+    shape = (num_rows, num_columns)
+    return tiles.reshape(*shape, *images.shape[1:]), present.reshape(shape)

@@ -37,20 +37,13 @@ def reconstructions(
         title: Text above everything.
         scale: Integer factor; None makes small images readable.
 
-    Returns:
-        uint8 [height, width, 3].
-
     Raises:
         ArgumentError: If the two are not images of equal shape.
     """
     images, reconstructed = np.asarray(images), np.asarray(reconstructed)
     require(images.ndim == 4, "images", "have shape [N, H, W, C]", images.shape)
-    require(
-        images.shape == reconstructed.shape,
-        "reconstructed",
-        f"have the shape of images, {images.shape}",
-        reconstructed.shape,
-    )
+    fits, rule = images.shape == reconstructed.shape, "have the shape of images"
+    require(fits, "reconstructed", f"{rule}, {images.shape}", reconstructed.shape)
     num_columns = min(integer(num_columns, "num_columns", at_least=1), len(images))
     above, present = in_rows(rgb(images, "images"), num_columns)
     below, _ = in_rows(rgb(reconstructed, "reconstructed"), num_columns)
@@ -90,9 +83,6 @@ def attribute_editing(
         title: Text above everything.
         scale: Integer factor; None makes small images readable.
 
-    Returns:
-        uint8 [height, width, 3].
-
     Raises:
         ArgumentError: If there is no such latent, or images differ in size.
     """
@@ -102,7 +92,7 @@ def attribute_editing(
     column = CodeColumn(f"z{latent}") if column is None else column
     count = column.num_values
     if values is None:
-        values = normal_quantiles(5) if count is None else range(count)
+        values = list(normal_quantiles(5)) if count is None else range(count)
     texts = step_labels(np.asarray(values)) if count is None else map(str, values)
     rows = [images, decode(codes)]
     for value in values:

@@ -9,7 +9,7 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -38,9 +38,6 @@ def samples(
         title: Text above everything.
         scale: Integer factor; None makes small images readable.
 
-    Returns:
-        uint8 [height, width, 3].
-
     Raises:
         ArgumentError: If there is no group or the images differ in size.
     """
@@ -52,30 +49,20 @@ def samples(
         require(group.ndim == 4, name, "have shape [N, H, W, C]", group.shape)
     sizes = {group.shape[1:3] for group in images.values()}
     require(len(sizes) == 1, "groups", "hold images of one height and width", sizes)
+    widths = [min(num_columns, len(group)) for group in images.values()]
+    num_rows = max(
+        -(-len(x) // n) for x, n in zip(images.values(), widths, strict=True)
+    )
     blocks = [
-        in_rows(rgb(group, f"groups[{label!r}]"), min(num_columns, len(group)))
-        for label, group in images.items()
+        in_rows(rgb(group, f"groups[{label!r}]"), width, num_rows)
+        for (label, group), width in zip(images.items(), widths, strict=True)
     ]
-    num_rows = max(len(tiles) for tiles, _ in blocks)
-
-    def beside(arrays: Iterable[np.ndarray]) -> np.ndarray:
-        """Joins blocks of unequal numbers of rows."""
-        return np.concatenate(
-            [
-                np.pad(a, [(0, num_rows - len(a))] + [(0, 0)] * (a.ndim - 1))
-                for a in arrays
-            ],
-            axis=1,
-        )
-
+    tiles, present = (np.concatenate(x, axis=1) for x in zip(*blocks, strict=True))
     return image_grid(
-        beside(tiles for tiles, _ in blocks),
+        tiles,
         title=title,
-        column_groups=[
-            (label, tiles.shape[1])
-            for label, (tiles, _) in zip(images, blocks, strict=True)
-        ],
-        present=beside(present for _, present in blocks),
+        column_groups=list(zip(images, widths, strict=True)),
+        present=present,
         scale=scale,
     )
 
@@ -103,9 +90,6 @@ def samples_by_category(
         title: Text above everything.
         scale: Integer factor; None makes small images readable.
 
-    Returns:
-        uint8 [height, width, 3].
-
     Raises:
         ArgumentError: If the latent is not categorical, or shapes do not fit.
     """
@@ -114,15 +98,10 @@ def samples_by_category(
     require(fits, "codes", f"have shape [N, {len(columns)}]", codes.shape)
     integer(latent, "latent", at_least=0)
     require(latent < len(columns), "latent", f"be below {len(columns)}", latent)
-    column = columns[latent]
-    require(
-        column.kind == "categorical" and column.num_values is not None,
-        "latent",
-        "be a categorical one, with num_values in its column",
-        column.name,
-        "Continuous latents are for traversals.",
-    )
-    count = column.num_values
+    column, count = columns[latent], columns[latent].num_values
+    fits = column.kind == "categorical" and count is not None
+    rule = "be a categorical one, with num_values in its column"
+    require(fits, "latent", rule, column.name, "Continuous latents are for traversals.")
     repeated = np.tile(codes, (count, 1))
     repeated[:, latent] = np.repeat(np.arange(count), len(codes))
     images = rgb(decoded(decode, repeated), "decode(codes)")
