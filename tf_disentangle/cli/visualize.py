@@ -74,7 +74,7 @@ flags.DEFINE_integer(
 
 def main(values: flags.FlagValues) -> int:
     """Runs the command."""
-    choice = {
+    options = {
         "images": parse_indices(values.images),
         "factors": parse_factors(values.factors),
         "limits": parse_range(values.range),
@@ -87,7 +87,7 @@ def main(values: flags.FlagValues) -> int:
     rule = "not be given together with --factors"
     both = values.images is not None and values.factors is not None
     checks.require(not both, "--images", rule, values.images)
-    for path in draw(run_flags.load(values), values.output, **choice):
+    for path in draw(run_flags.load(values), values.output, **options):
         print(path)
     return 0
 
@@ -110,13 +110,13 @@ def draw(
 
     data, examples = run.data, None
     seed = run.batches.seed if seed is None else seed
-    if limits == "quantiles":
+    if isinstance(limits, tuple):
+        steps = np.linspace(*limits, num_steps)
+    elif limits == "quantiles":
         steps = visualization.normal_quantiles(num_steps)
-    elif limits == "codes":
+    else:
         random = random_images(run.model, data.images(), run.batches, seed)
         steps = visualization.code_quantiles(run.encode(random), num_steps)
-    else:
-        steps = np.linspace(*limits, num_steps)
     if images is not None:
         rule = f"be below the number of images, {len(data)}"
         checks.require(max(images) < len(data), "--images", rule, max(images))
@@ -124,8 +124,7 @@ def draw(
     elif factors is not None:
         rng = np.random.default_rng(seed)
         examples = images_with(data, factors, num_images(run.model), rng)
-    options = {"examples": examples, "latents": latents, "values": steps}
-    return run.draw(folder, seed=seed, **options)
+    return run.draw(folder, seed=seed, examples=examples, latents=latents, values=steps)
 
 
 def parse_range(text: str) -> tuple[float, float] | str:
@@ -169,12 +168,12 @@ def images_with(
     remedy = "Pass --images with indices instead."
     rule = "be left out for a data set without an image of every combination of factors"
     checks.require(complete, "--factors", rule, ", ".join(factors), remedy)
-    drawn = data.sample_factors(count, rng)
+    rows = data.sample_factors(count, rng)
     for name, value in factors.items():
         rule = f"name factors of the data set, {', '.join(data.factor_names)}"
         checks.require(name in data.factor_names, "--factors", rule, name)
         k = data.factor_names.index(name)
         rule = f"have a value of {name} in [0, {data.factor_sizes[k]})"
         checks.require(value < data.factor_sizes[k], "--factors", rule, value)
-        drawn[:, k] = value
-    return data.render(drawn, rng)
+        rows[:, k] = value
+    return data.render(rows, rng)

@@ -23,8 +23,7 @@ References:
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import tensorflow as tf
 
@@ -77,7 +76,7 @@ class _Part(BatchPenalty):
         name: Name of the term in the rows of a run.
     """
 
-    estimate: ClassVar[Callable[[Inference, str], tf.Tensor]]
+    estimate: ClassVar[Any]  # (inference, estimator) -> [B]
 
     weight: float = 1.0
     estimator: str = "stratified"

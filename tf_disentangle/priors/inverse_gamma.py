@@ -57,7 +57,9 @@ class InverseGammaPrior(Prior):
         rule = f"be one number, or {self.num_latents} for {self.num_latents} latents"
         fits = np.shape(self.scale) in ((), (1,), (self.num_latents,))
         checks.require(fits, "scale", rule, self.scale)
-        self.scales = np.broadcast_to(np.float32(self.scale), self.num_latents)
+        self.scales = np.broadcast_to(
+            np.asarray(self.scale, np.float32), self.num_latents
+        )
 
     def inverse_gamma(self, concentration: float | None = None) -> tfd.InverseGamma:
         """Returns the hyperprior over s, batch shape [L].

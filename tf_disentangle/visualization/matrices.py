@@ -20,19 +20,9 @@ from tf_disentangle.visualization.grid import Labels, Layout, image_grid, in_row
 
 # Blue below zero, red above, nearly white at zero: ColorBrewer's RdBu in 11 steps,
 # which colour-blind readers can tell apart.
-_DIVERGING = [
-    "#053061",
-    "#2166ac",
-    "#4393c3",
-    "#92c5de",
-    "#d1e5f0",
-    "#f7f7f7",
-    "#fddbc7",
-    "#f4a582",
-    "#d6604d",
-    "#b2182b",
-    "#67001f",
-]
+_DIVERGING = bytes.fromhex(
+    "053061 2166ac 4393c3 92c5de d1e5f0 f7f7f7 fddbc7 f4a582 d6604d b2182b 67001f"
+)
 _PANEL_PIXELS = 180
 _BAR_GAP, _BAR_WIDTH, _TICK_GAP = 10, 12, 5
 _CELL_HEIGHT, _MIN_CELL_WIDTH, _GAP = 32, 68, 8

@@ -9,6 +9,7 @@ References:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -50,9 +51,8 @@ def samples(
     sizes = {group.shape[1:3] for group in images.values()}
     require(len(sizes) == 1, "groups", "hold images of one height and width", sizes)
     widths = [min(num_columns, len(group)) for group in images.values()]
-    num_rows = max(
-        -(-len(x) // n) for x, n in zip(images.values(), widths, strict=True)
-    )
+    pairs = zip(images.values(), widths, strict=True)
+    num_rows = max(math.ceil(len(group) / width) for group, width in pairs)
     blocks = [
         in_rows(rgb(group, f"groups[{label!r}]"), width, num_rows)
         for (label, group), width in zip(images.items(), widths, strict=True)
