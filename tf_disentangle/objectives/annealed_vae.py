@@ -52,7 +52,6 @@ class CapacityKL(KLTerm):
     gamma: float = 1000.0
 
     def __post_init__(self) -> None:
-        """Checks the arguments."""
         checks.real(self.gamma, "gamma", at_least=0.0)
         at_least_zero(self.capacity, "capacity")
 

@@ -82,7 +82,6 @@ class _Part(BatchPenalty):
     estimator: str = "stratified"
 
     def __post_init__(self) -> None:
-        """Checks the arguments."""
         checks.real(self.weight, "weight", at_least=0.0)
         checks.one_of(self.estimator, ESTIMATORS, "estimator")
 

@@ -72,7 +72,6 @@ class AggregateDivergence(BatchPenalty):
     name: str = "weighted_divergence"
 
     def __post_init__(self) -> None:
-        """Checks the arguments."""
         checks.real(self.alpha, "alpha", at_least=0.0)
         checks.one_of(self.divergence, DIVERGENCES, "divergence")
 

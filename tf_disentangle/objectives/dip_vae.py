@@ -79,7 +79,6 @@ class CovariancePenalty(BatchPenalty):
     name: str = "weighted_covariance"
 
     def __post_init__(self) -> None:
-        """Checks the arguments."""
         checks.real(self.lambda_od, "lambda_od", at_least=0.0)
         checks.real(self.lambda_d, "lambda_d", at_least=0.0)
         checks.one_of(self.of, OF, "of")

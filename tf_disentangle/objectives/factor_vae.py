@@ -71,7 +71,6 @@ class CriticTotalCorrelation(BatchPenalty, CriticPenalty):
     name: str = "weighted_critic_total_correlation"
 
     def __post_init__(self) -> None:
-        """Checks the argument."""
         checks.real(self.gamma, "gamma", at_least=0.0)
 
     def __call__(self, inference: Inference) -> tf.Tensor:

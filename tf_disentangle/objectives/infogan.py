@@ -115,7 +115,6 @@ class Wasserstein(GANLoss):
     penalty: float = 10.0
 
     def __post_init__(self) -> None:
-        """Checks the argument."""
         checks.real(self.penalty, "penalty", at_least=0.0)
 
     def critic_terms(
@@ -175,7 +174,6 @@ class AdversarialObjective:
     discrete_weight: float | None = None
 
     def __post_init__(self) -> None:
-        """Checks the arguments."""
         checks.require_type(self.name, str, "name")
         remedy = "Pass an object, such as objectives.Wasserstein()."
         checks.require_type(self.gan_loss, GANLoss, "gan_loss", remedy)

@@ -54,7 +54,6 @@ class JointCapacityKL(KLTerm):
     gamma: float = 30.0
 
     def __post_init__(self) -> None:
-        """Checks the arguments."""
         checks.real(self.gamma, "gamma", at_least=0.0)
         if self.capacity is not None:
             at_least_zero(self.capacity, "capacity")
@@ -103,7 +102,6 @@ class WeightedGroups(KLTerm):
     discrete_beta: float = 1.0
 
     def __post_init__(self) -> None:
-        """Checks the arguments."""
         checks.real(self.beta, "beta", at_least=0.0)
         checks.real(self.discrete_beta, "discrete_beta", at_least=0.0)
 

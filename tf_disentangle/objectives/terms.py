@@ -164,7 +164,6 @@ class WeightedKL(KLTerm):
     beta: float | Schedule = 1.0
 
     def __post_init__(self) -> None:
-        """Checks the argument."""
         if isinstance(self.beta, Schedule):
             at_least_zero(self.beta, "beta")
         else:

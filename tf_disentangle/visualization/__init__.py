@@ -14,10 +14,7 @@ from tf_disentangle.visualization.movement import (
     moves_image,
     occurring_values,
 )
-from tf_disentangle.visualization.reconstructions import (
-    attribute_editing,
-    reconstructions,
-)
+from tf_disentangle.visualization.reconstructions import reconstructions
 from tf_disentangle.visualization.samples import samples, samples_by_category
 from tf_disentangle.visualization.scatter import scatter, scatters
 from tf_disentangle.visualization.traversals import (
@@ -28,7 +25,6 @@ from tf_disentangle.visualization.traversals import (
 )
 
 __all__ = [
-    "attribute_editing",
     "code_quantiles",
     "covariances",
     "dataset_figure",

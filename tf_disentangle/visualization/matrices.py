@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from PIL import Image
 
-from tf_disentangle.checks import integer, real, require
+from tf_disentangle.checks import integer, require
 from tf_disentangle.visualization.canvas import (
     FONT_SIZE,
     FRAME,
@@ -41,20 +41,17 @@ def diverging(values: np.ndarray) -> np.ndarray:
 def covariances(
     matrices: Mapping[str, np.ndarray],
     *,
-    limit: float | None = None,
     num_columns: int = 4,
     title: str = "",
 ) -> np.ndarray:
     """Pictures covariance matrices side by side (figure 1 of the CHyVAE paper).
 
-    Each panel has its own range, symmetric about zero and written on its colour bar: a
-    draw from an inverse Wishart with few degrees of freedom is heavy-tailed, and on a
+    Each panel has its own range, up to the largest magnitude on both sides of zero and
+    written on its colour bar: a draw from an inverse Wishart with few degrees of freedom is heavy-tailed, and on a
     common range it would leave the others blank.
 
     Args:
         matrices: Label to symmetric matrix [p, p], one p for all.
-        limit: One range (-limit, limit) for all panels; None gives each its own, its
-            largest magnitude.
         num_columns: Panels side by side, at least 1; more wrap.
         title: Text above everything.
 
@@ -67,15 +64,13 @@ def covariances(
     """
     require(len(matrices) > 0, "matrices", "have at least one entry", dict(matrices))
     integer(num_columns, "num_columns", at_least=1)
-    if limit is not None:
-        real(limit, "limit", above=0.0)
     matrices = {label: _covariance(label, m) for label, m in matrices.items()}
     sizes = {len(matrix) for matrix in matrices.values()}
     require(len(sizes) == 1, "matrices", "be of one size", sizes)
     cell = max(1, _PANEL_PIXELS // sizes.pop())
     panels = [
         # An all-zero matrix has no range of its own: any will do.
-        _heat_map(m, limit or float(np.abs(m).max()) or 1.0, cell, label)
+        _heat_map(m, float(np.abs(m).max()) or 1.0, cell, label)
         for label, m in matrices.items()
     ]
     size = np.max([panel.shape[:2] for panel in panels], axis=0)
