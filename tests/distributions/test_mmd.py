@@ -58,11 +58,11 @@ def test_is_unbiased_for_two_normals():
         noise = tf.random.stateless_normal([2, 20, 3], seed, dtype=tf.float64)
         return mmd_per_dimension(locs + scales * noise[0], noise[1])
 
-    found = np.array([estimate(tf.constant([1, i])) for i in range(2000)])
+    actual = np.array([estimate(tf.constant([1, i])) for i in range(2000)])
     expected = [mmd_of_normals(m, s, 0, 1) for m, s in zip(locs, scales, strict=True)]
-    error = found.std(0) / np.sqrt(len(found))
+    error = actual.std(0) / np.sqrt(len(actual))
     assert expected[0] == pytest.approx(0, abs=1e-12)
-    assert (np.abs(found.mean(0) - expected) < 4.5 * error).all()
+    assert (np.abs(actual.mean(0) - expected) < 4.5 * error).all()
     # Sharp enough to tell the differences from none.
     assert (np.abs(expected)[1:] > 10 * error[1:]).all()
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from one_batch import assert_same, terms_and_gradient
 
+from tests.objectives.one_batch import assert_same, terms_and_gradient
 from tf_disentangle import checks
 from tf_disentangle.latents import GaussianLatents
 from tf_disentangle.objectives import (

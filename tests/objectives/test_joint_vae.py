@@ -76,8 +76,8 @@ def test_value_by_hand():
 def test_the_discrete_capacity_is_clipped_at_the_sum_of_logs():
     latents = JOINT
     cost = JointCapacityKL(ConstantSchedule(4.0), ConstantSchedule(50.0), 10.0)
-    found = float(cost(KL, STEP, latents.kl_bounds))
-    assert found == pytest.approx(10 * (math.log(4) + math.log(2) - 0.75))
+    actual = float(cost(KL, STEP, latents.kl_bounds))
+    assert actual == pytest.approx(10 * (math.log(4) + math.log(2) - 0.75))
     assert float(cost(KL, STEP)) == pytest.approx(10 * (50 - 0.75))
     # And the objective hands over the bounds of its latents: certain values pay
     # nothing, whatever the capacity.
@@ -101,8 +101,8 @@ def test_without_a_continuous_capacity_that_kl_is_the_elbos():
 
 
 def test_weighted_groups():
-    found = WeightedGroups(4.0, 0.5)(KL, STEP)
-    np.testing.assert_allclose(found, [12.5, 20.25], rtol=1e-6)
+    actual = WeightedGroups(4.0, 0.5)(KL, STEP)
+    np.testing.assert_allclose(actual, [12.5, 20.25], rtol=1e-6)
     objective = dataclasses.replace(elbo(), kl_term=WeightedGroups(2.0, 2.0))
     assert_equal(objective, beta_vae(2.0), JOINT)
 
@@ -133,7 +133,7 @@ def test_total_correlation_of_joint_latents_by_brute_force():
     sample = posterior.sample(seed=[5, 6])
     seed = tf.constant([3, 4])
     inference = Inference(JOINT, posterior, sample, STEP, seed, num_examples=5)
-    found = TotalCorrelation(1.0)(inference).numpy()
+    actual = TotalCorrelation(1.0)(inference).numpy()
 
     values, z = raw.numpy().astype(np.float64), sample.numpy().astype(np.float64)
 
@@ -159,7 +159,7 @@ def test_total_correlation_of_joint_latents_by_brute_force():
             logs[i, j, 4] = relaxed(z[i, 7:], values[j, 10:])
     mixture = scipy.special.logsumexp(logs.sum(axis=-1), axis=1) - math.log(5)
     product = (scipy.special.logsumexp(logs, axis=1) - math.log(5)).sum(axis=-1)
-    np.testing.assert_allclose(found, mixture - product, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(actual, mixture - product, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize(

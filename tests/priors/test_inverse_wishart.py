@@ -51,11 +51,11 @@ def test_samples_follow_the_marginal_student_t(sigma0):
     df = 8.0 - P + 1
     scale = np.diag(np.eye(P) if sigma0 is None else sigma0) * 3.0 / df
     for i in range(P):
-        law = scipy.stats.t(df, scale=np.sqrt(scale[i]))
-        assert scipy.stats.kstest(z[:, i], law.cdf).pvalue > 1e-3
+        oracle = scipy.stats.t(df, scale=np.sqrt(scale[i]))
+        assert scipy.stats.kstest(z[:, i], oracle.cdf).pvalue > 1e-3
         grid = np.linspace(-4, 4, 9).astype("float32")
         ours = prior.marginals().log_prob(grid[:, None] * np.ones(P, "float32"))
-        np.testing.assert_allclose(ours[:, i], law.logpdf(grid), rtol=1e-4)
+        np.testing.assert_allclose(ours[:, i], oracle.logpdf(grid), rtol=1e-4)
 
 
 def test_joint_density_is_the_average_over_covariances():

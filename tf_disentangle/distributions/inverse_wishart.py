@@ -152,7 +152,7 @@ class InverseWishart(tfd.Distribution):
         updated = tf.linalg.LinearOperatorLowRankUpdate(
             base_operator=self._scale_operator,
             u=z[..., tf.newaxis],
-            is_self_adjoint=True,  # Said again, because slicing forgets it otherwise.
+            is_self_adjoint=True,  # Slicing forgets it otherwise.
             is_positive_definite=True,
         )
         return type(self)(

@@ -35,7 +35,7 @@ def save_png(image: np.ndarray, path: PathLike) -> None:
 
 
 def save_gif(frames: np.ndarray, path: PathLike, *, fps: float = 10.0) -> None:
-    """Writes frames as a GIF that loops for ever.
+    """Writes frames as a GIF that loops.
 
     Grey frames are kept exactly; colours share one palette of 256, so that nothing
     flickers. Equal successive frames are stored as one that is shown for longer.

@@ -47,8 +47,8 @@ def covariances(
     """Pictures covariance matrices side by side (figure 1 of the CHyVAE paper).
 
     Each panel has its own range, up to the largest magnitude on both sides of zero and
-    written on its colour bar: a draw from an inverse Wishart with few degrees of freedom is heavy-tailed, and on a
-    common range it would leave the others blank.
+    written on its colour bar: a draw from an inverse Wishart with few degrees of
+    freedom is heavy-tailed, and on a common range it would leave the others blank.
 
     Args:
         matrices: Label to symmetric matrix [p, p], one p for all.
