@@ -133,9 +133,6 @@ def beta_tcvae(
         estimator: Of log q(z): "stratified", or "weighted" as in the paper's
             experiments, whose parts are offset.
         likelihood: p(x|z); None is Bernoulli on logits.
-
-    Raises:
-        ArgumentError: If a weight is negative or the estimator unknown.
     """
     for value, name in ((beta, "beta"), (alpha, "alpha"), (gamma, "gamma")):
         checks.real(value, name, at_least=0.0)

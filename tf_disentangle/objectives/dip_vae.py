@@ -101,9 +101,6 @@ def dip_vae_i(
         lambda_d: Weight on the diagonal, at least 0; None is 10 lambda_od, as in the
             study of Locatello et al. (2019).
         likelihood: p(x|z); None is Bernoulli on logits.
-
-    Raises:
-        ArgumentError: If a weight is negative.
     """
     if lambda_d is None:
         lambda_d = 10.0 * checks.real(lambda_od, "lambda_od", at_least=0.0)
@@ -122,9 +119,6 @@ def dip_vae_ii(
         lambda_od: As in `dip_vae_i`.
         lambda_d: As in `dip_vae_i`, but None is lambda_od.
         likelihood: p(x|z); None is Bernoulli on logits.
-
-    Raises:
-        ArgumentError: If a weight is negative.
     """
     lambda_d = lambda_od if lambda_d is None else lambda_d
     penalty = CovariancePenalty(lambda_od, lambda_d, "samples")

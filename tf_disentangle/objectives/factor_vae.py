@@ -99,9 +99,6 @@ def factor_vae(gamma: float = 35.0, likelihood: Likelihood | None = None) -> Obj
         gamma: Weight of the total correlation, at least 0; 35 is the paper's best for
             dSprites.
         likelihood: p(x|z); None is Bernoulli on logits.
-
-    Raises:
-        ArgumentError: If gamma is negative.
     """
     penalty = CriticTotalCorrelation(gamma)
     return Objective("factor_vae", likelihood, penalties=(penalty,))

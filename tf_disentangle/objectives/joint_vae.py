@@ -131,10 +131,6 @@ def joint_vae(
             25,000 steps.
         discrete_capacity: C_c(t), likewise; clipped at the most that the KL can be.
         likelihood: p(x|z); None is Bernoulli on logits.
-
-    Raises:
-        ArgumentError: If gamma or a capacity is negative.
-        ArgumentTypeError: If a capacity is no Schedule.
     """
     ramp = LinearSchedule(0.0, 5.0, 25_000)
     kl_term = JointCapacityKL(
