@@ -14,8 +14,11 @@ from tf_disentangle.visualization.movement import (
     moves_image,
     occurring_values,
 )
-from tf_disentangle.visualization.reconstructions import reconstructions
-from tf_disentangle.visualization.samples import samples, samples_by_category
+from tf_disentangle.visualization.samples import (
+    reconstructions,
+    samples,
+    samples_by_category,
+)
 from tf_disentangle.visualization.scatter import scatter, scatters
 from tf_disentangle.visualization.traversals import (
     code_quantiles,

@@ -33,18 +33,7 @@ _READABLE_PIXELS = 64
 
 @dataclasses.dataclass(frozen=True)
 class Labels:
-    """The text of a grid of R rows and C columns; all of it is optional.
-
-    A label that is a `canvas.Faint` is grey.
-
-    Attributes:
-        title: Text above everything.
-        rows: R labels at the left; a sequence of strings is set as aligned cells.
-        columns: C labels above the first row.
-        tiles: R x C labels, each above its tile.
-        column_groups: (label, number of columns) from left to right; groups stand
-            apart under their label.
-    """
+    """The text of a grid, as `image_grid` takes it; a `canvas.Faint` label is grey."""
 
     title: str = ""
     rows: Sequence[RowLabel] | None = None
@@ -227,10 +216,11 @@ def image_grid(
     Args:
         tiles: [R, C, H, W, 1 or 3], uint8 or float in [0, 1].
         title: Text above everything.
-        row_labels: R labels; a sequence of strings is set as aligned cells.
-        column_labels: C labels.
+        row_labels: R labels at the left; a sequence of strings is set as aligned cells.
+        column_labels: C labels above the first row.
         tile_labels: R x C labels, each above its tile.
-        column_groups: (label, number of columns), from left to right.
+        column_groups: (label, number of columns) from left to right; groups stand
+            apart under their label.
         row_groups: Numbers of rows, from top to bottom; groups stand apart.
         scale: Integer factor, at least 1; None enlarges to at least 64 pixels.
         present: bool [R, C], False where the page stays empty; None for all tiles.

@@ -38,15 +38,14 @@ _FRAME_PIXELS = 128
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Plan:
-    """What moves where.
+    """What moves where, for each of the R latents that are shown.
 
     Attributes:
-        steps: float [S], the steps of the continuous latents, or [R, S] where each of
-            the R moving latents has its own.
-        columns: What each of the moving latents is, in order.
-        labels: Per moving latent its name and its notes.
-        rows: Per moving latent its images, uint8 [S, H, W, 3]; of a categorical one
-            there is an image for each of its values.
+        steps: Those of the continuous latents, [S], or [R, S] where each has its own.
+        columns: What each latent is.
+        labels: The name and the notes of each.
+        rows: The images of each, uint8 [S, H, W, 3]; of a categorical latent one for
+            each of its values.
     """
 
     steps: np.ndarray
