@@ -76,7 +76,7 @@ class _Part(BatchPenalty):
         name: Name of the term in the rows of a run.
     """
 
-    estimate: ClassVar[Any]  # (inference, estimator) -> [B]
+    _estimate: ClassVar[Any]  # (inference, estimator) -> [B]
 
     weight: float = 1.0
     estimator: str = "stratified"
@@ -87,7 +87,7 @@ class _Part(BatchPenalty):
 
     def __call__(self, inference: Inference) -> tf.Tensor:
         """Returns the weighted estimate, [B]."""
-        return self.weight * self.estimate(inference, self.estimator)
+        return self.weight * self._estimate(inference, self.estimator)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +95,7 @@ class MutualInformation(_Part):
     """weight I(x; z), the index-code mutual information."""
 
     name: str = "weighted_mutual_information"
-    estimate = staticmethod(mutual_information)
+    _estimate = staticmethod(mutual_information)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,7 +103,7 @@ class TotalCorrelation(_Part):
     """weight KL(q(z) || prod_j q(z_j)); needs no critic."""
 
     name: str = "weighted_total_correlation"
-    estimate = staticmethod(total_correlation)
+    _estimate = staticmethod(total_correlation)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,7 +111,7 @@ class DimensionKL(_Part):
     """weight sum_j KL(q(z_j) || p(z_j))."""
 
     name: str = "weighted_dimension_kl"
-    estimate = staticmethod(dimension_kl)
+    _estimate = staticmethod(dimension_kl)
 
 
 def beta_tcvae(
