@@ -12,7 +12,8 @@ from tf_disentangle.metrics.encoding import (
     encode_factors,
 )
 from tf_disentangle.metrics.protocol import FACTOR_VAE_PROTOCOLS, named_protocol
-from tf_disentangle.metrics.sources import sample_factors, scored_factors
+from tf_disentangle.metrics.sources import sample_factors
+from tf_disentangle.metrics.tables import scored_factors
 
 beta_vae_score = METRICS["beta_vae"].on_data
 factor_vae_score = METRICS["factor_vae"].on_data

@@ -214,7 +214,9 @@ class Unlabelled(known.GridDataset):
 
 
 def test_codes_of_a_set_without_factors_are_of_its_images():
-    encode = known.perfect(SIZES)
+    def encode(images):
+        return known.perfect(SIZES)(images).astype(np.float32)
+
     result = on_data(of_codes)(Unlabelled(), encode, num_train=20)
     rows = np.random.default_rng(0).integers(24, size=20)
     np.testing.assert_array_equal(result.arrays[0], encode(Unlabelled().images())[rows])

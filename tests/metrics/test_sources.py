@@ -6,13 +6,17 @@ import pytest
 from tests import representations as known
 from tf_disentangle.checks import ArgumentError
 from tf_disentangle.metrics import METRICS, EncodedFactors
-from tf_disentangle.metrics.drawing import is_table, source_of_data
 from tf_disentangle.metrics.encoding import Encoding
-from tf_disentangle.metrics.rows import split_rows
-from tf_disentangle.metrics.sources import GridSource, TableSource
+from tf_disentangle.metrics.sources import (
+    GridSource,
+    TableSource,
+    is_table,
+    source_of_data,
+)
 from tf_disentangle.metrics.supervised.beta_vae import draw_pairs
 from tf_disentangle.metrics.supervised.factor_vae import draw_votes
 from tf_disentangle.metrics.supervised.strong_downstream import hold_out
+from tf_disentangle.metrics.tables import split_rows
 from tf_disentangle.metrics.votes import is_test
 
 SIZES = (3, 4, 2)

@@ -139,13 +139,13 @@ def _require_numbers(name: str, array: np.ndarray) -> None:
 
 def _require_orientation(arrays: dict[str, np.ndarray]) -> None:
     """Raises unless rows are images, before anything is said of the columns."""
-    from tf_disentangle.metrics import rows
+    from tf_disentangle.metrics import tables
 
     for codes, factors in (_NUMBERS[:2], _NUMBERS[2:]):
         if factors in arrays and codes in arrays:
-            rows.require_rows(arrays[codes], arrays[factors], codes, factors)
+            tables.require_rows(arrays[codes], arrays[factors], codes, factors)
         elif codes in arrays:
-            rows.require_row_per_image(arrays[codes], codes)
+            tables.require_row_per_image(arrays[codes], codes)
 
 
 def _factor_names(stored: dict[str, np.ndarray]) -> tuple[str, ...]:

@@ -21,7 +21,6 @@ from tf_disentangle.metrics.intervals import (
     bootstrap_interval,
     mean_interval,
 )
-from tf_disentangle.metrics.loop import Evaluation, Refusal, Spread
 from tf_disentangle.metrics.metric import (
     METRICS,
     Input,
@@ -33,7 +32,7 @@ from tf_disentangle.metrics.protocol import (
     BETA_VAE_PROTOCOLS,
     FACTOR_VAE_PROTOCOLS,
 )
-from tf_disentangle.metrics.sources import scored_factors
+from tf_disentangle.metrics.results import Evaluation, Refusal, Spread
 from tf_disentangle.metrics.supervised.assignment import (
     AssignmentAccuracy,
     assignment_accuracy,
@@ -71,6 +70,7 @@ from tf_disentangle.metrics.supervised.strong_downstream import (
     strong_downstream_score,
 )
 from tf_disentangle.metrics.supervised.unified import UnifiedScores, unified_scores
+from tf_disentangle.metrics.tables import scored_factors
 from tf_disentangle.metrics.unsupervised.activity import ActiveUnits, active_units
 from tf_disentangle.metrics.unsupervised.aggregate import (
     AggregatePosteriorScores,

@@ -11,6 +11,7 @@ place of the encoder.
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import math
 import sys
@@ -58,6 +59,18 @@ class Encoding:
     def __getitem__(self, draws: slice | np.ndarray) -> np.ndarray:
         """Codes of the selected draws, float32 [..., L]."""
         return self.codes[self.row[draws]]
+
+
+class FactorEncoder(abc.ABC):
+    """Codes that are made of the factors themselves: no image is rendered."""
+
+    @abc.abstractmethod
+    def codes(self, factors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Maps the factors of n draws, int64 [n, K], to codes [n, L]."""
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Not possible: metrics call `codes`."""
+        raise NotImplementedError("These codes are made of factors, not of images.")
 
 
 class EncodedFactors:

@@ -25,12 +25,13 @@ import numpy as np
 
 from tf_disentangle.checks import ArgumentTypeError, message, require, require_type
 from tf_disentangle.interfaces import CodeColumn, Dataset
-from tf_disentangle.metrics.labels import relabelled, with_labels
-from tf_disentangle.metrics.rows import (
+from tf_disentangle.metrics.tables import (
     ROWS_SPLIT,
+    relabelled,
     require_row_per_image,
     require_rows,
     split_rows,
+    with_labels,
 )
 
 # Metrics multiply two variances in float64 and sum squares in the dtype of the codes.

@@ -17,12 +17,15 @@ from typing import Any
 
 import numpy as np
 
-from tf_disentangle.checks import one_of, require
+from tf_disentangle.checks import integer, require
 from tf_disentangle.interfaces import Dataset, Encoder
 from tf_disentangle.metrics.encoding import (
     Encoding,
+    FactorEncoder,
     encode_factors,
+    encode_images,
 )
+from tf_disentangle.metrics.tables import ROWS_SPLIT, scored_factors, split_rows
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -51,18 +54,6 @@ class Draws:
         if parts[0].rows is not None:
             rows = np.concatenate([part.rows for part in parts])
         return Draws(np.concatenate([part.factors for part in parts]), rows)
-
-
-class FactorEncoder(abc.ABC):
-    """Codes that are made of the factors themselves: no image is rendered."""
-
-    @abc.abstractmethod
-    def codes(self, factors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Maps the factors of n draws, int64 [n, K], to codes [n, L]."""
-
-    def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Not possible: metrics call `codes`."""
-        raise NotImplementedError("These codes are made of factors, not of images.")
 
 
 class Source(abc.ABC):
@@ -306,38 +297,6 @@ class TableSource(Source):
         return self._sorted[factor, test]
 
 
-def scored_factors(
-    names: Sequence[str], factors: Sequence[str] | None
-) -> tuple[np.ndarray, str]:
-    """Finds the factors that a metric is to score; the others still vary.
-
-    Args:
-        names: Names of all factors, in order.
-        factors: Names of those to score; None is all.
-
-    Returns:
-        Their positions, ascending int64, and what the protocol's name must add, such
-        as ", factors=scale+x"; "" where all are scored.
-
-    Raises:
-        ArgumentError: If a name is unknown or comes twice, or none is given.
-    """
-    names = tuple(names)
-    if factors is None:
-        return np.arange(len(names)), ""
-    factors = [factors] if isinstance(factors, str) else list(factors)
-    require(
-        len(factors) > 0 and len(set(factors)) == len(factors),
-        "factors",
-        "name at least one factor, and each once",
-        factors,
-    )
-    chosen = np.sort([names.index(one_of(name, names, "factors")) for name in factors])
-    if len(chosen) == len(names):
-        return chosen, ""
-    return chosen, f", factors={'+'.join(names[k] for k in chosen)}"
-
-
 def sample_factors(data: Dataset, n: int, rng: np.random.Generator) -> np.ndarray:
     """Draws factors, int64 [n, K], and checks what the set returned.
 
@@ -360,3 +319,66 @@ def sample_factors(data: Dataset, n: int, rng: np.random.Generator) -> np.ndarra
             f"minima {low.tolist()}, maxima {high.tolist()}",
         )
     return factors
+
+
+def source_of_data(
+    data: Dataset,
+    encoder: Encoder,
+    *,
+    seed: int,
+    factors: Any = None,
+    **encoding: Any,
+) -> Source:
+    """Returns what a metric draws from a data set and an encoder.
+
+    Args:
+        data: A set with known factors. One whose images are all there is ("known_rows",
+            and either combinations without an image or several images of one) is a
+            table; any other set renders what is drawn.
+        encoder: Images to codes.
+        seed: Seed of the split of a table's rows, at least 0.
+        factors: Names of those to score; None is all.
+        **encoding: Options of `encode_factors`.
+
+    Raises:
+        ArgumentError: If the set has no factors, or a name is unknown or comes twice.
+    """
+    require(
+        len(data.factor_names) > 0,
+        "data",
+        "have ground-truth factors",
+        f"{type(data).__name__} with factor_names ()",
+        "Score such a set by a metric that needs no factors.",
+    )
+    integer(encoding.get("batch_size", 1), "encode_batch_size", at_least=1)
+    if not is_table(data):
+        return GridSource(data, encoder, factors, **encoding)
+    table = np.asarray(data.factors_of(np.arange(len(data))), np.int64)
+    # Images of equal factors are the same image, unless they are drawn at random.
+    groups = np.arange(len(table))
+    if "stochastic_images" not in data.traits:
+        groups = np.unique(table, axis=0, return_inverse=True)[1].reshape(-1)
+
+    def codes_of(rows: np.ndarray, rng: np.random.Generator) -> Encoding:
+        if isinstance(encoder, FactorEncoder):
+            codes = encoder.codes(table[rows], rng)
+            return Encoding(codes, np.arange(len(rows)))
+        return encode_images(data, encoder, rows, rng=rng, **encoding)
+
+    return TableSource(
+        table,
+        codes_of,
+        split_rows(groups, seed),
+        names=data.factor_names,
+        sizes=data.factor_sizes,
+        factors=factors,
+        note=ROWS_SPLIT,
+    )
+
+
+def is_table(data: Dataset) -> bool:
+    """Whether the images of a set are all there is, each with its row of factors."""
+    several = {"stochastic_images", "indexed_images"} <= data.traits
+    return "known_rows" in data.traits and (
+        "missing_combinations" in data.traits or several
+    )
