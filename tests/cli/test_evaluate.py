@@ -12,6 +12,7 @@ import pytest
 from tests import representations as known
 from tf_disentangle import checks, metrics
 from tf_disentangle.cli import codes_file, evaluate, main, score_table
+from tf_disentangle.metrics import results
 
 SIZES = (4, 4, 3)
 
@@ -258,13 +259,19 @@ def test_rows_of_seeds_spreads_and_bounds():
 
 def test_results_that_a_file_has_already():
     about = {"step": 7, "codes": "mean"}
+    scores = {"mig": {"score": 0.5}, "irs": {"reason": "no"}}
     rows = [
         {"step": 7, "loss": 3.0},
-        {**about, "call": "mig()", "scores": {"mig": {"score": 0.5}}},
+        {"step": 7, "scores": scores, "calls": {"mig": "mig()", "irs": "irs()"}},
+        {**about, "call": "dci()", "scores": {"dci": {"score": 0.7}}},
         {**about, "call": "sap()", "scores": {"sap": {"reason": "too few rows"}}},
+        {**about, "codes": "sampled", "call": "x()", "scores": {"x": {"score": 0}}},
         {**about, "step": 8, "call": "dci()", "scores": {"dci": {"score": 0.1}}},
+        {"step": 7, "scores": {"units": {"score": 3}}},
     ]
-    assert score_table.results(rows, about) == {"mig()": {"score": 0.5}}
+    expected = {"mig()": {"score": 0.5}, "dci()": {"score": 0.7}}
+    assert results.results_by_call(rows, 7, "mean") == expected
+    assert results.results_by_call(rows, 7, "sampled") == {"x()": {"score": 0}}
 
 
 def test_several_runs_in_one_table():

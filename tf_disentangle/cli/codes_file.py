@@ -6,7 +6,7 @@ import dataclasses
 import os
 import zipfile
 import zlib
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -77,8 +77,14 @@ def read(path: str | os.PathLike) -> CodesFile:
         checks.require(array.ndim == 2, name, rule, array.shape, remedy)
         _require_numbers(name, array)
     _require_orientation(arrays)
-    parts = [arrays.get(name) for name in _NUMBERS]
-    return CodesFile(*parts, _factor_names(stored), _columns(stored))
+    return CodesFile(
+        codes=arrays["codes"],
+        factors=arrays.get("factors"),
+        test_codes=arrays.get("test_codes"),
+        test_factors=arrays.get("test_factors"),
+        factor_names=_factor_names(stored),
+        columns=_columns(stored),
+    )
 
 
 def _arrays_of(
@@ -169,4 +175,5 @@ def _columns(stored: dict[str, np.ndarray]) -> tuple[CodeColumn, ...] | None:
     checks.require(len(kinds) == count, "column_kinds", rule, len(kinds))
     for kind in kinds:
         checks.one_of(kind, ("continuous", "categorical"), "column_kinds")
-    return tuple(CodeColumn(f"z{i}", kind) for i, kind in enumerate(kinds))
+    columns: list[Any] = list(enumerate(kinds))  # The kinds are checked.
+    return tuple(CodeColumn(f"z{i}", kind) for i, kind in columns)

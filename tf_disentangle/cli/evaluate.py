@@ -174,6 +174,7 @@ def _evaluate_run(values: flags.FlagValues) -> dict[str, Evaluation | Refusal]:
 
     run = run_flags.load(values)
     from tf_disentangle.cli import score_table
+    from tf_disentangle.metrics.results import results_by_call
     from tf_disentangle.models.encoder import ModelEncoder
 
     calls = _metrics_of(run, values)
@@ -186,14 +187,14 @@ def _evaluate_run(values: flags.FlagValues) -> dict[str, Evaluation | Refusal]:
         scores = score_table.as_row({name: result})
         run.folder.append({**about, **row, "call": call, "scores": scores})
 
-    done = {} if values.again else score_table.results(run.folder.rows(), about)
+    done = results_by_call(run.folder.rows(), run.step, kind)
     table = metrics.evaluate(
         run.data,
         ModelEncoder(run.model, values.sampled),
         calls,
         seeds=_seeds(values.seeds),
         held_out=run.batches.held_out,
-        done=done,
+        done={} if values.again else done,
         on_result=keep,
         factors=values.factors or None,
         **(_bounds(run) if values.bounds else {}),

@@ -152,24 +152,6 @@ def summaries(table: Table, **about: Any) -> list[dict[str, Any]]:
     ]
 
 
-def results(
-    rows: Sequence[Mapping[str, Any]], about: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Returns results that a metrics.jsonl has already, by call.
-
-    Args:
-        rows: Of the run.
-        about: What their rows say, such as the step.
-    """
-    kept = {}
-    for row in rows:
-        if "call" in row and all(row.get(k) == v for k, v in about.items()):
-            (result,) = row["scores"].values()
-            if "reason" not in result:
-                kept[row["call"]] = result
-    return kept
-
-
 def save_pictures(
     table: Table,
     factor_names: Sequence[str],

@@ -233,7 +233,7 @@ class TableSource(Source):
         self.table, self.codes_of, self.parts = table, codes_of, parts
         count = table.shape[1]
         self.factor_names = tuple(names or (f"factor{k}" for k in range(count)))
-        self.factor_sizes = tuple(table.max(axis=0) + 1) if sizes is None else sizes
+        self.factor_sizes = tuple(table.max(axis=0) + 1 if sizes is None else sizes)
         self.scored, self.note = scored_factors(self.factor_names, factors)
         self.split_note, self.hold_note = note, ", fixed=rows"
         self._sorted: dict[tuple[int, bool], tuple[np.ndarray, np.ndarray]] = {}

@@ -186,7 +186,7 @@ def scored_columns(
     count = np.shape(tables[0])[-1] if names is None else len(names)
     names = [f"factor{k}" for k in range(count)] if names is None else list(names)
     positions, note = scored_factors(names, scored)
-    kept = []
+    kept: list[Any] = []
     for table, argument in zip(tables, ("factors", "test_factors"), strict=True):
         if table is None:
             kept.append(None)

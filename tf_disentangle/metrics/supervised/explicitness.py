@@ -101,7 +101,7 @@ def explicitness_score(
     varied = varied_factors(train)
     features, test_features = _standardised(train, test, choice)
     areas = np.full((2, train.num_factors), np.nan)
-    for k in np.flatnonzero(varied):
+    for k in np.flatnonzero(varied).tolist():
         labels, test_labels = train.factors[:, k], test.factors[:, k]
         _require_same_values(labels, test_labels, k, choice)
         model = fit_logistic(features, labels, solvers=choice.solvers)

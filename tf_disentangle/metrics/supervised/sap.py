@@ -116,7 +116,7 @@ def sap_score(
     if train.num_latents == 1 and not choice.verbatim:
         train, test = _with_constant_latent(train), _with_constant_latent(test)
     matrix = np.full((train.num_latents, train.num_factors), np.nan)
-    for k in np.flatnonzero(varied):
+    for k in np.flatnonzero(varied).tolist():
         for d in range(train.num_latents):
             if continuous_factors:
                 matrix[d, k] = _squared_correlation(train, d, train.factors[:, k])

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -98,13 +99,14 @@ def unified_scores(
         ArgumentError: If the arrays break a rule of `samples`, or the protocol is
             unknown.
     """
-    parts = (codes, factors, test_codes, test_factors)
-    train, test, note = check_split(*parts, seed=seed, columns=columns)
+    train, test, note = check_split(
+        codes, factors, test_codes, test_factors, seed=seed, columns=columns
+    )
     parts = (train.codes, train.factors, test.codes, test.factors)
     varied = varied_factors(train)
-    options = {"protocol": protocol, "columns": columns}
+    options: dict[str, Any] = {"protocol": protocol, "columns": columns}
     dci = dci_score(*parts, seed=seed, **options)
-    mig = mig_score(*parts[:2], **options)
+    mig = mig_score(train.codes, train.factors, **options)
     sap = sap_score(*parts, **options)
     matrices = {
         "importance": dci.importance[:, varied],
