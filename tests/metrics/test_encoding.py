@@ -6,10 +6,7 @@ import pytest
 from tests import representations as known
 from tf_disentangle.checks import ArgumentError
 from tf_disentangle.metrics import METRICS
-from tf_disentangle.metrics.encoding import (
-    EncodedFactors,
-    encode_factors,
-)
+from tf_disentangle.metrics.encoding import EncodedFactors, encode_factors
 from tf_disentangle.metrics.protocol import FACTOR_VAE_PROTOCOLS, named_protocol
 from tf_disentangle.metrics.sources import sample_factors
 from tf_disentangle.metrics.tables import scored_factors

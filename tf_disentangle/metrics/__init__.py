@@ -21,12 +21,7 @@ from tf_disentangle.metrics.intervals import (
     bootstrap_interval,
     mean_interval,
 )
-from tf_disentangle.metrics.metric import (
-    METRICS,
-    Input,
-    Metric,
-    named,
-)
+from tf_disentangle.metrics.metric import METRICS, Input, Metric, named
 from tf_disentangle.metrics.protocol import (
     ARRAY_PROTOCOLS,
     BETA_VAE_PROTOCOLS,
@@ -127,10 +122,7 @@ PROTOCOLS: dict[str, tuple[str, ...]] = {
     name: tuple(ARRAY_PROTOCOLS)
     for name, metric in METRICS.items()
     if "protocol" in metric.options
-} | {
-    "beta_vae": tuple(BETA_VAE_PROTOCOLS),
-    "factor_vae": tuple(FACTOR_VAE_PROTOCOLS),
-}
+} | {"beta_vae": tuple(BETA_VAE_PROTOCOLS), "factor_vae": tuple(FACTOR_VAE_PROTOCOLS)}
 
 __all__ = [
     "METRICS",

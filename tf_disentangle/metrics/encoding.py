@@ -23,12 +23,7 @@ from typing import TypeGuard
 import numpy as np
 from tqdm import tqdm
 
-from tf_disentangle.checks import (
-    ArgumentTypeError,
-    integer,
-    message,
-    require,
-)
+from tf_disentangle.checks import ArgumentTypeError, integer, message, require
 from tf_disentangle.interfaces import Dataset, Encoder, PosteriorEncoder
 from tf_disentangle.metrics.samples import SMALL_FLOATS
 

@@ -18,12 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from tf_disentangle.checks import ArgumentTypeError, integer, message, require
-from tf_disentangle.interfaces import (
-    CodeColumn,
-    Dataset,
-    Encoder,
-    PosteriorEncoder,
-)
+from tf_disentangle.interfaces import CodeColumn, Dataset, Encoder, PosteriorEncoder
 from tf_disentangle.metrics.bounds import Bounds, BoundsOfData, bounds_of_arrays
 from tf_disentangle.metrics.calls import Call, calls_of, columns_for
 from tf_disentangle.metrics.encoding import EncodedFactors, FactorEncoder

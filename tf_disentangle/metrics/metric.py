@@ -45,11 +45,7 @@ from tf_disentangle.checks import (
     one_of,
     require,
 )
-from tf_disentangle.interfaces import (
-    Dataset,
-    Encoder,
-    PosteriorEncoder,
-)
+from tf_disentangle.interfaces import Dataset, Encoder, PosteriorEncoder
 from tf_disentangle.metrics.encoding import EncodedFactors, encode_images
 from tf_disentangle.metrics.estimators.predictors import PREDICTORS
 from tf_disentangle.metrics.protocol import (

@@ -48,10 +48,7 @@ class FactorVAEProtocol:
         remedy = "A variance needs two images."
         integer(self.batch_size, "batch_size", at_least=2, remedy=remedy)
         integer(
-            self.num_variance_samples,
-            "num_variance_samples",
-            at_least=2,
-            remedy=remedy,
+            self.num_variance_samples, "num_variance_samples", at_least=2, remedy=remedy
         )
         integer(self.num_train_votes, "num_train_votes", at_least=1)
         integer(self.num_test_votes, "num_test_votes", at_least=1)

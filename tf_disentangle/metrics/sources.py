@@ -322,12 +322,7 @@ def sample_factors(data: Dataset, n: int, rng: np.random.Generator) -> np.ndarra
 
 
 def source_of_data(
-    data: Dataset,
-    encoder: Encoder,
-    *,
-    seed: int,
-    factors: Any = None,
-    **encoding: Any,
+    data: Dataset, encoder: Encoder, *, seed: int, factors: Any = None, **encoding: Any
 ) -> Source:
     """Returns what a metric draws from a data set and an encoder.
 

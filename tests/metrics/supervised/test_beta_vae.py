@@ -111,15 +111,7 @@ class TestAgainstTheLoop:
             for s in range(8)
         ]
         loop = [
-            slow_score(
-                dataset,
-                encode,
-                s,
-                model,
-                batch=4,
-                train=400,
-                test=400,
-            )
+            slow_score(dataset, encode, s, model, batch=4, train=400, test=400)
             for s in range(8)
         ]
         assert 0.4 < np.mean(ours) < 0.95
@@ -250,10 +242,7 @@ class TestFactorsToScore:
 
     def test_one_factor_is_known_without_looking(self):
         result = beta_vae_score(
-            known.GridDataset(SIZES),
-            known.collapsed(2),
-            factors="factor2",
-            **SMALL,
+            known.GridDataset(SIZES), known.collapsed(2), factors="factor2", **SMALL
         )
         assert result.score == 1
         assert result.test_votes.tolist() == [[400]]

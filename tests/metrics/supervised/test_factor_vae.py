@@ -151,8 +151,7 @@ class TestAgainstTheLoop:
         dataset = known.GridDataset((4, 4, 4, 4))
         encode = middling(dataset.factor_sizes)
         threshold = setting.get(
-            "prune_threshold",
-            FACTOR_VAE_PROTOCOLS[setting["protocol"]].prune_threshold,
+            "prune_threshold", FACTOR_VAE_PROTOCOLS[setting["protocol"]].prune_threshold
         )
         ours, loop = [], []
         for seed in range(8):

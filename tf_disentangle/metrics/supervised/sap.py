@@ -21,12 +21,7 @@ import numpy as np
 from tf_disentangle.checks import require
 from tf_disentangle.interfaces import CodeColumn
 from tf_disentangle.metrics.protocol import array_protocol
-from tf_disentangle.metrics.samples import (
-    Samples,
-    check_split,
-    one_hot,
-    varied_factors,
-)
+from tf_disentangle.metrics.samples import Samples, check_split, one_hot, varied_factors
 from tf_disentangle.metrics.supervised.mig import top_two_gap
 
 _REGULARISATION = 0.01  # C of the study's support vector machines
@@ -42,7 +37,7 @@ class SAPScore:
         gaps: float64 [K], best less second best of each factor; NaN for a factor with
             one value in the train part, which is left out of the mean.
         predictability: float64 [L, K], S, in [0, 1]; NaN in the columns left out.
-        protocol: Name of the protocol, with any value that was overridden.
+        protocol: Its name, with any value that was overridden.
     """
 
     score: float
@@ -85,9 +80,6 @@ def sap_score(
         protocol: Key of `ARRAY_PROTOCOLS`. The "verbatim" ones refuse what the study's
             code fails on: L = 1 and a factor with one value.
         columns: What the L columns hold; None takes all as continuous.
-
-    Returns:
-        The score, the gap of each factor and the matrix that it was read from.
 
     Raises:
         ArgumentError: If the arrays break a rule of `samples`, every factor has one

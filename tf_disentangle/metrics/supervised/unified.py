@@ -88,8 +88,7 @@ def unified_scores(
     Args:
         codes: Numbers [N, L]; see `samples` for what is accepted.
         factors: Labels [N, K].
-        test_codes: Numbers [M, L]; None holds out a third of the rows, by the seed, and
-            the result's protocol says so.
+        test_codes: Numbers [M, L]; None holds out a third of the rows.
         test_factors: Labels [M, K].
         seed: Seed of the boosted trees and of the split, in [0, 2^32).
         protocol: Key of `ARRAY_PROTOCOLS`.
