@@ -172,7 +172,8 @@ class BoundsOfData:
             digest = hashlib.sha256(text.encode()).hexdigest()[:32]
             path = self.folder / f"{call.name}-{digest}.json"
             if path.exists():
-                return _number(json.loads(path.read_text("utf-8"))["score"])
+                kept = json.loads(path.read_text("utf-8"))["score"]
+                return math.nan if kept is None else float(kept)
         columns = None if isinstance(encoder, FactorEncoder) else self.columns
         try:
             result = call.function(
@@ -215,7 +216,3 @@ def bounds_of_arrays(
             return math.nan
 
     return Bounds(noise=score(noise), ceiling=score(perfect))
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else float(value)

@@ -319,8 +319,8 @@ def _drawn_arrays(
     usual_sizes = {"num_train": NUM_TRAIN, "num_test": NUM_TEST}
     for name, usual in list(usual_sizes.items())[: 1 + is_split]:
         size = integer(values[name], name, at_least=2)
-        part, size = source.take(size, rng, name == "num_test", not is_split)
-        draws.append(part)
+        draws.append(source.take(size, rng, name == "num_test", is_split))
+        size = len(draws[-1])
         notes += [] if size == usual else [f", {name}={size}"]
     encoded = source.encode(Draws.joined(draws), rng)
     if metric.input is Input.CODES:

@@ -27,6 +27,10 @@ from tf_disentangle.metrics.encoding import (
 )
 from tf_disentangle.metrics.tables import ROWS_SPLIT, scored_factors, split_rows
 
+Generator = np.random.Generator
+#: Whether draws are of the test part: all or none of them, or bool [n].
+Part = np.ndarray | bool
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Draws:
@@ -38,14 +42,10 @@ class Draws:
     def __len__(self) -> int:
         return len(self.factors)
 
-    def split(self, count: int) -> tuple[Draws, Draws]:
-        """Returns the first `count` draws, and the others."""
-        parts = (slice(count), slice(count, None))
-        rows = self.rows
-        first, second = (
-            Draws(self.factors[p], None if rows is None else rows[p]) for p in parts
-        )
-        return first, second
+    def __getitem__(self, part: slice) -> Draws:
+        """Returns some of the draws."""
+        rows = None if self.rows is None else self.rows[part]
+        return Draws(self.factors[part], rows)
 
     @staticmethod
     def joined(parts: Sequence[Draws]) -> Draws:
@@ -76,10 +76,8 @@ class Source(abc.ABC):
     hold_note: str = ""
 
     @abc.abstractmethod
-    def sample(
-        self, n: int, rng: np.random.Generator, test: np.ndarray | bool = False
-    ) -> Draws:
-        """Draws n samples; `test` (bool, or [n]) says which are of the test part."""
+    def sample(self, n: int, rng: Generator, test: Part = False) -> Draws:
+        """Draws n samples."""
 
     @abc.abstractmethod
     def hold(
@@ -87,28 +85,26 @@ class Source(abc.ABC):
         draws: Draws,
         fixed: np.ndarray,
         values: np.ndarray,
-        rng: np.random.Generator,
-        test: np.ndarray | bool = False,
+        rng: Generator,
+        test: Part = False,
     ) -> Draws:
         """Returns draws of which factor `fixed[i]` has the value `values[i]`."""
 
     @abc.abstractmethod
-    def encode(self, draws: Draws, rng: np.random.Generator) -> Encoding:
+    def encode(self, draws: Draws, rng: Generator) -> Encoding:
         """Returns the codes of all draws."""
 
-    def take(
-        self, n: int, rng: np.random.Generator, test: bool, whole: bool
-    ) -> tuple[Draws, int]:
-        """Draws n samples, or takes all of a smaller table; and how many there are.
+    def take(self, n: int, rng: Generator, test: bool, is_split: bool) -> Draws:
+        """Draws n samples, or takes all of a smaller table.
 
         Args:
             n: At least 1.
             rng: Generator of the draw.
             test: Whether they are of the test part.
-            whole: Whether there is no test part, so that all rows may be drawn.
+            is_split: Whether there is a test part; else all rows may be drawn.
         """
-        del whole
-        return self.sample(n, rng, test), n
+        del is_split
+        return self.sample(n, rng, test)
 
     def values_of(self, factor: int, test: bool = False) -> np.ndarray:
         """Returns the values of a factor that can be drawn, ascending."""
@@ -163,9 +159,7 @@ class GridSource(Source):
         self._lacks_some = "missing_combinations" in data.traits
         self.hold_note = ", fixed=rows" if self._lacks_some else ""
 
-    def sample(
-        self, n: int, rng: np.random.Generator, test: np.ndarray | bool = False
-    ) -> Draws:
+    def sample(self, n: int, rng: Generator, test: Part = False) -> Draws:
         """Draws factors as the data set does, train and test part alike."""
         del test
         return Draws(sample_factors(self.data, n, rng))
@@ -175,8 +169,8 @@ class GridSource(Source):
         draws: Draws,
         fixed: np.ndarray,
         values: np.ndarray,
-        rng: np.random.Generator,
-        test: np.ndarray | bool = False,
+        rng: Generator,
+        test: Part = False,
     ) -> Draws:
         """Puts the values in after the joint draw.
 
@@ -189,7 +183,7 @@ class GridSource(Source):
         factors[np.arange(len(factors)), fixed] = values
         return Draws(factors)
 
-    def encode(self, draws: Draws, rng: np.random.Generator) -> Encoding:
+    def encode(self, draws: Draws, rng: Generator) -> Encoding:
         """Renders and encodes each distinct row of factors once."""
         if isinstance(self.encoder, FactorEncoder):
             codes = self.encoder.codes(draws.factors, rng)
@@ -211,7 +205,7 @@ class TableSource(Source):
     def __init__(
         self,
         table: np.ndarray,
-        codes_of: Callable[[np.ndarray, np.random.Generator], Encoding],
+        codes_of: Callable[[np.ndarray, Generator], Encoding],
         parts: tuple[np.ndarray, np.ndarray],
         *,
         names: Sequence[str] | None = None,
@@ -238,9 +232,7 @@ class TableSource(Source):
         self.split_note, self.hold_note = note, ", fixed=rows"
         self._sorted: dict[tuple[int, bool], tuple[np.ndarray, np.ndarray]] = {}
 
-    def sample(
-        self, n: int, rng: np.random.Generator, test: np.ndarray | bool = False
-    ) -> Draws:
+    def sample(self, n: int, rng: Generator, test: Part = False) -> Draws:
         """Draws rows of the part with replacement."""
         rows, test = np.empty(n, np.int64), np.broadcast_to(test, n)
         for part, pool in enumerate(self.parts):
@@ -248,21 +240,19 @@ class TableSource(Source):
             rows[mine] = pool[rng.integers(len(pool), size=np.count_nonzero(mine))]
         return Draws(self.table[rows], rows)
 
-    def take(
-        self, n: int, rng: np.random.Generator, test: bool, whole: bool
-    ) -> tuple[Draws, int]:
+    def take(self, n: int, rng: Generator, test: bool, is_split: bool) -> Draws:
         """Draws n rows of the part, or takes all of them once if there are fewer."""
-        pool = np.concatenate(self.parts) if whole else self.parts[int(test)]
+        pool = self.parts[int(test)] if is_split else np.concatenate(self.parts)
         rows = pool if len(pool) <= n else pool[rng.integers(len(pool), size=n)]
-        return Draws(self.table[rows], rows), len(rows)
+        return Draws(self.table[rows], rows)
 
     def hold(
         self,
         draws: Draws,
         fixed: np.ndarray,
         values: np.ndarray,
-        rng: np.random.Generator,
-        test: np.ndarray | bool = False,
+        rng: Generator,
+        test: Part = False,
     ) -> Draws:
         """Draws rows of the part anew, among those that have the value."""
         test = np.broadcast_to(test, len(fixed))
@@ -282,7 +272,7 @@ class TableSource(Source):
         """Returns the values that the part has."""
         return np.unique(self.table[self.parts[int(test)], factor])
 
-    def encode(self, draws: Draws, rng: np.random.Generator) -> Encoding:
+    def encode(self, draws: Draws, rng: Generator) -> Encoding:
         """Returns the codes of the rows, each encoded once."""
         return self.codes_of(draws.rows, rng)
 
@@ -297,7 +287,7 @@ class TableSource(Source):
         return self._sorted[factor, test]
 
 
-def sample_factors(data: Dataset, n: int, rng: np.random.Generator) -> np.ndarray:
+def sample_factors(data: Dataset, n: int, rng: Generator) -> np.ndarray:
     """Draws factors, int64 [n, K], and checks what the set returned.
 
     The array is the caller's own to change.
@@ -354,7 +344,7 @@ def source_of_data(
     if "stochastic_images" not in data.traits:
         groups = np.unique(table, axis=0, return_inverse=True)[1].reshape(-1)
 
-    def codes_of(rows: np.ndarray, rng: np.random.Generator) -> Encoding:
+    def codes_of(rows: np.ndarray, rng: Generator) -> Encoding:
         if isinstance(encoder, FactorEncoder):
             codes = encoder.codes(table[rows], rng)
             return Encoding(codes, np.arange(len(rows)))

@@ -250,7 +250,8 @@ class TestProtocols:
         assert result.votes.sum() == result.test_votes.sum() == 300
         assert result.score == result.votes.max(axis=1).sum() / 300 < 1
 
-    @pytest.mark.parametrize("name", FACTOR_VAE_PROTOCOLS)
+    # The twenty million draws of "decomposition" take half a minute.
+    @pytest.mark.parametrize("name", [*FACTOR_VAE_PROTOCOLS][:-1])
     def test_full_size_runs_on_a_small_grid(self, name):
         sizes = (3, 4, 5)
         dataset = known.GridDataset(sizes)

@@ -158,7 +158,7 @@ def draw_pairs(
     shared = rng.choice(candidates, size=sum(num_votes))
     test = is_test(*num_votes, batch_size)
     both = source.sample(2 * len(test), rng, np.tile(test, 2))
-    first, second = both.split(len(test))
+    first, second = both[: len(test)], both[len(test) :]
     fixed = shared.repeat(batch_size)
     values = first.factors[np.arange(len(first)), fixed]
     return shared, (first, source.hold(second, fixed, values, rng, test))

@@ -24,7 +24,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tf_disentangle.checks import integer, one_of, require
+from tf_disentangle.checks import integer, one_of
 from tf_disentangle.interfaces import CodeColumn
 from tf_disentangle.metrics.estimators.predictors import WITH_IMPORTANCES, fit_predictor
 from tf_disentangle.metrics.protocol import array_protocol
@@ -115,14 +115,7 @@ def dci_score(
     name = choice.name + note
     if predictor != "gradient_boosting":
         name += f", predictor={predictor}"
-    varied = varied_factors(train)
-    require(
-        varied.all() or not choice.verbatim,
-        "factors",
-        "have two values or more of each factor",
-        f"one value of factor {np.flatnonzero(~varied).tolist()}",
-        "Without verbatim such factors are left out.",
-    )
+    varied = varied_factors(train, all_must=choice.verbatim)
     importance, accuracy = _importance(train, test, varied, predictor, seed)
     kept = importance[:, varied]
     latent_scores = disentanglement_per_latent(kept, verbatim=choice.verbatim)

@@ -18,7 +18,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tf_disentangle.checks import require
 from tf_disentangle.interfaces import CodeColumn
 from tf_disentangle.metrics.protocol import array_protocol
 from tf_disentangle.metrics.samples import Samples, check_split, one_hot, varied_factors
@@ -94,17 +93,10 @@ def sap_score(
         columns=columns,
         continuous_factors=continuous_factors,
     )
-    varied = varied_factors(train)
     choice = array_protocol(
         protocol, "one-hot", train.categorical, continuous_factors=continuous_factors
     )
-    require(
-        varied.all() or not choice.verbatim,
-        "factors",
-        "have two values or more of each factor",
-        f"one value of factor {np.flatnonzero(~varied).tolist()}",
-        "Without verbatim such factors are left out.",
-    )
+    varied = varied_factors(train, all_must=choice.verbatim)
     if train.num_latents == 1 and not choice.verbatim:
         train, test = _with_constant_latent(train), _with_constant_latent(test)
     matrix = np.full((train.num_latents, train.num_factors), np.nan)
