@@ -7,6 +7,14 @@ A metric is a function of `codes [N, L]` and `factors [N, K]` with its `Input`; 
 choices that change its value stand in a named protocol (`docs/protocols.md`), and the
 name is part of the result.
 
+Read `metric.py` first, then one metric (`supervised/mig.py`). Of the others
+
+    samples, tables         check arrays; information, estimators compute with them
+    sources, encoding       draw from a data set or from rows, and encode what is drawn
+    votes                   metrics that draw batches by themselves
+    calls, evaluation       many metrics over many seeds; results is what they return
+    bounds, intervals       floor and ceiling of a score, and its error
+
 To add a metric: its file, its test, and one entry in `METRICS`. The closure test in
 `tests/contracts/test_metrics.py` then asks for the metric's properties.
 """

@@ -42,13 +42,15 @@ class Call:
     def key(self, values: Mapping[str, Any]) -> str:
         """Returns the metric with all that is passed to it, as "mig(num_train=700)".
 
-        By this name `evaluate` recognises a result of before.
+        By this key `evaluate` recognises a result of before; a metric of the user's own
+        has another key than the library's metric of the same name.
         """
+        name = self.metric.name if self.metric else f"own {self.name}"
         passed = {**self.options, **values}
-        for name in ("progress", "held_out"):  # These are the run's, not the caller's.
-            passed.pop(name, None)
+        for option in ("progress", "held_out"):  # The run's, not the caller's.
+            passed.pop(option, None)
         inner = ", ".join(f"{k}={_text(v)}" for k, v in sorted(passed.items()))
-        return f"{self.name}({inner})"
+        return f"{name}({inner})"
 
     def read(self, kept: Any) -> Any:
         """Returns a result of before, also of a row; None if it cannot be read."""
