@@ -135,15 +135,7 @@ def _draw_parts(
     num_experiments: int,
     rng: np.random.Generator,
 ) -> list[_Part]:
-    """Draws what is fitted: once for each target with all combinations, then without.
-
-    Args:
-        source: What is drawn from.
-        targets: Positions of the factors that are predicted.
-        sizes: Numbers of train and of test samples.
-        num_experiments: Fixed factors and values tried per target.
-        rng: Generator of all draws.
-    """
+    """Draws what is fitted: each target with all combinations, then without some."""
     train = source.sample(sizes[0], rng)
     test = source.sample(sizes[1], rng, True)
     parts = [(target, train, test) for target in targets]
