@@ -20,7 +20,7 @@ import numpy as np
 from tf_disentangle import checks, models, serving
 from tf_disentangle.datasets.cache import cache_dir
 from tf_disentangle.interfaces import Dataset
-from tf_disentangle.metrics import Evaluation, Refusal, evaluate
+from tf_disentangle.metrics import Scores, evaluate
 from tf_disentangle.models import LatentModel
 from tf_disentangle.models.encoder import ModelEncoder, UntrainedEncoder
 from tf_disentangle.training import Device, Intervals, RunFolder, description
@@ -286,7 +286,7 @@ class Run:
         sampled: bool = False,
         bounds: bool = False,
         **options: Any,
-    ) -> dict[str, Evaluation | Refusal]:
+    ) -> Scores:
         """Scores the model's codes with metrics.
 
         Args:

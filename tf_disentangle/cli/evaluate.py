@@ -137,7 +137,7 @@ def _evaluate_file(values: flags.FlagValues) -> Mapping[str, Evaluation | Refusa
         bounds=values.bounds,
         on_result=_recording(rows.append, about),
     )
-    print(score_table.text(table))
+    print(table)
     if values.output:
         folder = pathlib.Path(values.output)
         latents = [f"z{d}" for d in range(file.codes.shape[1])]
@@ -173,7 +173,7 @@ def _evaluate_run(values: flags.FlagValues) -> Mapping[str, Evaluation | Refusal
     for row in score_table.summaries(table, **about):
         run.folder.append(row)
     print(score_table.terms(run.folder.rows(), run.step))
-    print(f"\nStep {run.step}, {kind} codes\n{score_table.text(table)}")
+    print(f"\nStep {run.step}, {kind} codes\n{table}")
     paths = score_table.save_pictures(
         table,
         [run.data.factor_names[k] for k in positions],

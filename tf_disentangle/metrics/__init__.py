@@ -30,6 +30,7 @@ from tf_disentangle.metrics.intervals import (
     mean_interval,
 )
 from tf_disentangle.metrics.metric import METRICS, Input, Metric, named
+from tf_disentangle.metrics.printing import Scores
 from tf_disentangle.metrics.protocol import (
     ARRAY_PROTOCOLS,
     BETA_VAE_PROTOCOLS,
@@ -159,6 +160,7 @@ __all__ = [
     "Noise",
     "Refusal",
     "SAPScore",
+    "Scores",
     "Spread",
     "StatisticalEfficiency",
     "StrongDownstreamScore",

@@ -25,6 +25,7 @@ from tf_disentangle.metrics.encoding import EncodedFactors, FactorEncoder
 from tf_disentangle.metrics.estimators.shared_fits import sharing_fits
 from tf_disentangle.metrics.intervals import accuracy_interval, mean_interval
 from tf_disentangle.metrics.metric import Input
+from tf_disentangle.metrics.printing import Scores
 from tf_disentangle.metrics.results import Evaluation, Refusal, Spread
 from tf_disentangle.metrics.tables import scored_columns
 
@@ -49,7 +50,7 @@ def evaluate(
     on_result: OnResult | None = None,
     progress: bool | None = None,
     **options: Any,
-) -> dict[str, Evaluation | Refusal]:
+) -> Scores:
     """Scores an encoder with several metrics.
 
     Seeds are of the metrics' draws: the interval is the error of the measurement of
@@ -133,7 +134,7 @@ def evaluate_arrays(
     on_result: OnResult | None = None,
     progress: bool | None = None,
     **options: Any,
-) -> dict[str, Evaluation | Refusal]:
+) -> Scores:
     """Scores codes with several metrics.
 
     The rows are not drawn, so there are no confidence intervals: several seeds show
@@ -279,7 +280,7 @@ def _table(
     done: Mapping[str, Any] | None,
     on_result: OnResult | None,
     progress: bool | None,
-) -> dict[str, Evaluation | Refusal]:
+) -> Scores:
     """Calls each metric with each seed, or once if it takes none."""
     results: dict[str, list[Any]] = {call.name: [] for call in calls}
     bounds: dict[str, list[Bounds | None]] = {call.name: [] for call in calls}
@@ -315,7 +316,7 @@ def _table(
             bounds=Bounds.mean(bounds[call.name]),
             **codes.errors(call, each),
         )
-    return {call.name: table[call.name] for call in calls}
+    return Scores({call.name: table[call.name] for call in calls})
 
 
 def _result(
