@@ -257,7 +257,8 @@ def _metrics_of(run: Any, values: flags.FlagValues) -> dict[str, Any]:
             calls = metrics.calls_of(configuration.built("train.metrics"))
         chosen = {c.name: bound(c.name) if c.metric else c.function for c in calls}
     else:
-        chosen = {}
+        calls = metrics.calls_of(run.metrics)
+        chosen = {call.name: call.function for call in calls}
     configuration.drop_unused()  # Of --gin_param all must be of use.
     checks.require(
         chosen,

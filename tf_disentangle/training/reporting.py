@@ -83,38 +83,6 @@ class Record(Action):
                     tf.summary.scalar(label, number, description=text)
 
 
-class Pictures(Action):
-    """Puts pictures into TensorBoard at intervals.
-
-    Args:
-        position: Of the run.
-        every: Steps between two sets of pictures; 0 is never.
-        writer: TensorBoard writer.
-        draw: Returns pictures, uint8 [H, W, 3] by name.
-    """
-
-    def __init__(
-        self,
-        position: Position,
-        every: int,
-        writer: tf.summary.SummaryWriter,
-        draw: Callable[[], dict[str, Any]],
-    ) -> None:
-        super().__init__(position, every)
-        self._writer = writer
-        self._draw = draw
-
-    def is_due(self) -> bool:
-        """Not at an end that is no multiple: pictures are drawn after the end."""
-        return bool(self.every) and self.position.step % self.every == 0
-
-    def act(self, step: int, logs: dict[str, Any]) -> None:
-        """Draws and writes."""
-        with self._writer.as_default(step):
-            for name, picture in self._draw().items():
-                tf.summary.image(name, picture[None])
-
-
 class Progress(Action):
     """Steps, speed and loss terms on stderr: a bar, or lines if it is no terminal."""
 
