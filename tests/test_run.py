@@ -257,12 +257,28 @@ def test_a_loaded_run_has_nothing_to_start(session):
 
 
 def test_the_commands_work_on_a_run_from_python(session, tmp_path):
-    for command in ("visualize", "export"):
-        options = [str(session.folder), f"--output={tmp_path / command}"]
-        done = subprocess.run(
-            [sys.executable, "-m", "tf_disentangle", command, *options],
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stderr
+    """The metrics are those of run.json, for there is no config.gin."""
+    code = """
+from tf_disentangle.cli import main
+for command in ("evaluate", "visualize", "export"):
+    assert main.main([command, sys.argv[1], f"--output={sys.argv[2]}/{command}"]) == 0
+print(json.dumps(td.load(sys.argv[1]).history[-1]))
+"""
+    row = in_own_process(code, session.folder, tmp_path)
+    assert row["codes"] == "mean"
+    assert row["scores"]["mig"]["score"] == session.scores["mig"].score
+    for command in ("evaluate", "visualize", "export"):
         assert list((tmp_path / command).iterdir())
+
+
+def test_a_loaded_run_is_scored_with_the_metrics_of_its_training(session):
+    loaded = td.load(session.folder.path)
+    assert loaded.metrics == session.metrics == ["mig"]
+    assert loaded.score()["mig"].score == session.scores["mig"].score
+    assert loaded.history == session.history, "a score is not recorded"
+
+
+def test_the_evidence_is_that_of_the_metric(session):
+    options = {"num_images": 4, "num_samples": 10}
+    by_name = session.score("log_evidence", **options)["log_evidence"]
+    assert session.log_evidence(**options).score == by_name.score

@@ -25,11 +25,7 @@ from tf_disentangle.models import LatentModel
 from tf_disentangle.models.encoder import ModelEncoder, UntrainedEncoder
 from tf_disentangle.training import Device, Intervals, RunFolder, description
 from tf_disentangle.training.checkpoints import find, restore_weights, step_of
-from tf_disentangle.training.input_pipeline import (
-    Batches,
-    default_validation_size,
-    split_indices,
-)
+from tf_disentangle.training.input_pipeline import Batches, split_indices
 from tf_disentangle.training.loop import Metric, TrainingLoop, make_plotter
 from tf_disentangle.training.pictures import annotations
 from tf_disentangle.training.preparation import check_numbers, check_types, compiled
@@ -84,9 +80,6 @@ def train(
         dry_run: Whether to build and check everything and then stop: nothing is written
             and the returned run is untrained.
 
-    Returns:
-        The run.
-
     Raises:
         ArgumentError: If a value has no meaning, or parts do not fit each other, or the
             folder holds a run with other settings.
@@ -98,28 +91,13 @@ def train(
     check_types(model, data, intervals, device, metrics)
     check_numbers(steps, seed, with_replacement)
     check_callbacks(callbacks, has_folder=output is not None)
-    folder = None
-    if output is not None:
-        folder = RunFolder(output)
-        folder.check()
-    if validation_size is None:
-        validation_size = default_validation_size(len(data))
+    folder = None if output is None else RunFolder(output).check()
     split = split_indices(len(data), validation_size, seed)
     batches = Batches(*split, batch_size, seed, with_replacement)
     built = compiled(model, data, batches, optimizer, device, folder, warm_start)
     intervals = intervals.fitted(steps, device.steps_per_execution)
-    loop = TrainingLoop(
-        built,
-        data,
-        batches,
-        folder,
-        steps,
-        intervals,
-        device,
-        tuple(callbacks),
-        tuple(metrics),
-        warm_start,
-    )
+    plan = (steps, intervals, device, tuple(callbacks), tuple(metrics), warm_start)
+    loop = TrainingLoop(built, data, batches, folder, *plan)
     loop.check()
     run = Run(built, batches, folder, loop=loop)
     return run if dry_run else run.start()
@@ -141,9 +119,6 @@ def load(
             builds it from the record in run.json. Needed where a part of it is a class
             or function that cannot be imported.
         data: The run's data set, likewise; it is made when it is first used.
-
-    Returns:
-        The run.
 
     Raises:
         ArgumentError: If the folder holds no run, or the model must be passed.
@@ -175,15 +150,10 @@ class Run:
     Args:
         model: The model.
         batches: Which images it was trained on, and which were held out.
-        folder: The run folder, None for a run in memory.
+        folder: The `RunFolder`, None for a run in memory.
         data: The data set; None makes it from the folder's record when it is used.
         step: Number of steps that the weights have seen.
         loop: What trains it; None for a run that was loaded.
-
-    Attributes:
-        model: The model, a Keras model.
-        batches: Indices of training and held-out images.
-        folder: The `RunFolder`, None for a run in memory.
     """
 
     def __init__(

@@ -104,7 +104,7 @@ def aside(path):
 at_call(3, files, "remove", aside)
 """,
     "while scores are computed": """
-at_call(1, loop, "score")
+at_call(1, loop, "evaluate")
 """,
 }
 

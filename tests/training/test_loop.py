@@ -18,7 +18,6 @@ from tests.training.small import EVERY_2, rows, run, same
 from tf_disentangle import checks
 from tf_disentangle.training import Device, Intervals, NonFiniteError, RunFolder
 from tf_disentangle.training.checkpoints import find, step_of
-from tf_disentangle.training.loop import segments
 
 
 def test_same_seed_same_run_and_other_seed_other_run(data, whole, tmp_path):
@@ -46,7 +45,7 @@ def test_resumed_rows_are_the_uninterrupted_runs(data, whole, begun):
     ],
 )
 def test_segments_have_intervals_of_one_length(first, steps, expected):
-    assert segments(first, steps, 100) == expected
+    assert Intervals(log=100).segments(first, steps) == expected
 
 
 def test_a_short_last_interval_is_its_own_and_the_run_goes_on_from_it(
@@ -242,8 +241,9 @@ def test_a_second_signal_interrupts_at_once_and_the_run_goes_on(data, whole, tmp
     callback = Signal(3, signal.SIGINT, times=2)
     with pytest.raises(KeyboardInterrupt):
         run(data, tmp_path, 8, callbacks=[callback])
-    assert RunFolder(tmp_path).describe()["status"] == "stopped"
-    assert step_of(find(tmp_path / "checkpoints")) == 2
+    told = RunFolder(tmp_path).describe()
+    assert told["status"] == "stopped"
+    assert told["step"] == step_of(find(tmp_path / "checkpoints")) == 2
     assert same(run(data, tmp_path, 8), whole(8))
 
 
@@ -324,8 +324,8 @@ from tests import undrawn
 from tf_disentangle import datasets, latents, models, networks, objectives, priors
 from tf_disentangle import training
 narrow = functools.partial(models.build_vae,
-    encoder=functools.partial(networks.conv_encoder, width=8),
-    decoder=functools.partial(networks.conv_decoder, width=8))
+    encoder=functools.partial(networks.mlp_encoder, width=8),
+    decoder=functools.partial(networks.mlp_decoder, width=8))
 data = datasets.CorrelatedEllipses(num_images=80)
 """
 
@@ -375,7 +375,7 @@ def test_replicas_average_to_the_gradient_of_the_whole_batch(tmp_path):
 def weights(strategy):
     # A posterior so narrow that no draw matters.
     def encoder(shape, outputs, **options):
-        inner = networks.conv_encoder(shape, outputs, width=8, **options)
+        inner = networks.mlp_encoder(shape, outputs, width=8, **options)
         scale = np.r_[np.ones(4), np.zeros(4)].astype("float32")
         shift = np.r_[np.zeros(4), -40 * np.ones(4)].astype("float32")
         inputs = keras.Input(shape)

@@ -118,11 +118,6 @@ class InputPipeline:
         return streamed(batches, self._images)
 
 
-def default_validation_size(num_images: int) -> int:
-    """Returns how many images are held out if nothing is said: 10 %, at most 2,000."""
-    return min(_MOST_HELD_OUT, num_images // _ONE_IN)
-
-
 def images_at(images: ImageArray, indices: np.ndarray) -> np.ndarray:
     """Returns `images[indices]`, read in the order of the file and then permuted."""
     order = np.argsort(indices, kind="stable")
@@ -133,7 +128,7 @@ def images_at(images: ImageArray, indices: np.ndarray) -> np.ndarray:
 
 
 def split_indices(
-    num_images: int, validation_size: int, seed: int
+    num_images: int, validation_size: int | None, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Splits the images by a seeded permutation.
 
@@ -142,12 +137,15 @@ def split_indices(
 
     Args:
         num_images: Number of images.
-        validation_size: How many are for validation, in [0, num_images).
+        validation_size: How many are for validation, in [0, num_images); None is one
+            in ten, at most 2,000.
         seed: Seed of the permutation, at least 0.
 
     Returns:
         (train, validation): disjoint int64 indices that cover [0, num_images).
     """
+    if validation_size is None:
+        validation_size = min(_MOST_HELD_OUT, num_images // _ONE_IN)
     size = checks.integer(validation_size, "validation_size", at_least=0)
     rule = f"be less than num_images = {num_images}"
     remedy = "Lower validation_size; 0 holds nothing out."

@@ -211,12 +211,9 @@ class TrainingLoop:
                     tf.summary.text("config.gin", textwrap.indent(config, "    "))
             actions = self._actions(position, checkpoints, writer, stop)
             with self.model.distribute_strategy.scope():
-                pipeline = InputPipeline(
-                    self.data.images(),
-                    self.batches,
-                    self.device.resident,
-                    self.model.batches_per_step,
-                )
+                images, each = self.data.images(), self.model.batches_per_step
+                resident = self.device.resident
+                pipeline = InputPipeline(images, self.batches, resident, each)
             self.model.load_images = pipeline.load_images
             stack.callback(setattr, self.model, "load_images", None)
             stack.enter_context(stop)
@@ -322,9 +319,8 @@ class TrainingLoop:
 
         def validate() -> tuple[dict[str, float], np.ndarray]:
             terms, per_latent = self.model.validation(images, self.batches.seed)
-            diagnostics = self.model.diagnostics(
-                images[:NUM_DIAGNOSED], self.batches.seed
-            )
+            few = images[:NUM_DIAGNOSED]
+            diagnostics = self.model.diagnostics(few, self.batches.seed)
             return {**terms, **diagnostics}, per_latent
 
         values, best = notes.get("validation"), notes.get("best")
@@ -383,14 +379,10 @@ def make_plotter(
     seed: int | None = None,
     **options: Any,
 ) -> Plotter:
-    """Returns what draws a model on random held-out images of its data.
+    """Returns what draws a model on random held-out images, or else training images.
 
-    Args:
-        model: The model.
-        data: The data set.
-        batches: Which of its images are held out; of none, training images are drawn.
-        seed: Seed of the random images and of the samples; None is that of the run.
-        **options: Of `pictures.Plotter`.
+    The seed is that of the images and samples, None that of the run; the options are of
+    `pictures.Plotter`.
     """
     seed = batches.seed if seed is None else seed
     images = random_images(model, data.images(), batches, seed)
@@ -399,9 +391,9 @@ def make_plotter(
 
 def _machine(model: LatentModel) -> dict[str, Any]:
     """Returns what run.json says of the devices."""
-    threads = tf.config.threading.get_intra_op_parallelism_threads()
+    get_threads = tf.config.threading.get_intra_op_parallelism_threads
     return {
         "devices": [device.name for device in tf.config.list_logical_devices()],
         "replicas": model.distribute_strategy.num_replicas_in_sync,
-        "threads": threads or os.cpu_count(),
+        "threads": get_threads() or os.cpu_count(),
     }

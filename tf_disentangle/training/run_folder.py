@@ -68,8 +68,8 @@ class RunFolder:
         with files.explaining(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
 
-    def check(self) -> None:
-        """Refuses what is neither a new folder nor a run; writes nothing.
+    def check(self) -> RunFolder:
+        """Returns itself unless it is neither a new folder nor a run; writes nothing.
 
         Raises:
             ArgumentError: If the path is a file, or a folder with content that is not
@@ -83,6 +83,7 @@ class RunFolder:
             is_run = self.description.exists()
             checks.require(is_run, "output", rule, f"{self}, which is neither", remedy)
             self._check_schema()
+        return self
 
     @classmethod
     def existing(cls, path: str | os.PathLike) -> RunFolder:
