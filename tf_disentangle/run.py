@@ -27,7 +27,7 @@ from tf_disentangle.training import Device, Intervals, RunFolder, description
 from tf_disentangle.training.checkpoints import find, restore_weights, step_of
 from tf_disentangle.training.input_pipeline import Batches, split_indices
 from tf_disentangle.training.loop import Metric, TrainingLoop, make_plotter
-from tf_disentangle.training.pictures import annotations
+from tf_disentangle.training.pictures import latent_annotations
 from tf_disentangle.training.preparation import check_numbers, check_types, compiled
 from tf_disentangle.training.user_callbacks import check_callbacks
 
@@ -384,7 +384,9 @@ class Run:
 
     def _annotations(self) -> dict[str, Any]:
         """Returns what rows of this step say of the latents."""
-        return annotations(row for row in self.history if row["step"] == self.step)
+        return latent_annotations(
+            row for row in self.history if row["step"] == self.step
+        )
 
 
 def _check_length(data: Dataset | None, num_images: int) -> None:

@@ -280,6 +280,17 @@ def test_the_bar_ends_its_line_before_an_error_is_printed(
     assert capsys.readouterr().err.endswith("\n")
 
 
+def test_out_of_memory_says_what_to_lower(data, tmp_path):
+    class Greedy(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
+
+    words = "batch_size must leave room.*received 8.*Lower batch_size.*OOM"
+    with pytest.raises(checks.ArgumentError, match=words):
+        run(data, tmp_path, callbacks=[Greedy()])
+    assert "OutOfMemory" in RunFolder(tmp_path).describe()["status"]
+
+
 def optimizer(**options):
     return lambda: keras.optimizers.Adam(1e-3, **options)
 

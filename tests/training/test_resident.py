@@ -179,3 +179,14 @@ def test_what_would_be_held(monkeypatch):
     monkeypatch.setattr(resident, "device_bytes", lambda: 7_999)
     assert not resident.may_reside(IMAGES) and not resident.may_reside(PACKED)
     assert not resident.may_reside([IMAGES])
+
+
+def test_a_limit_of_the_shell_counts():
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    assert resident.available_bytes() > 1e8
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 40, before[1]))
+    try:
+        assert resident.available_bytes() <= 1 << 40
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)

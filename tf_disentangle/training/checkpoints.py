@@ -2,7 +2,7 @@
 
 checkpoints/step-1200/            one folder each, renamed into place when complete
     state.index  state.data-...   what TensorFlow wrote
-    checkpoint.json               step, notes, size and CRC-32 of each file, its own
+    checkpoint.json               step, notes, CRC-32 of each file and its own
 checkpoints/best/step-800/
 checkpoints/damaged-step-1200/    set aside: its files are not what was written
 """
@@ -45,10 +45,7 @@ class Checkpoints:
     """
 
     def __init__(
-        self,
-        model: keras.Model,
-        folder: str | os.PathLike,
-        keep: int = 2,
+        self, model: keras.Model, folder: str | os.PathLike, keep: int = 2
     ) -> None:
         self.folder = pathlib.Path(folder)
         self.latest: pathlib.Path | None = None
@@ -142,13 +139,8 @@ def newest(folder: str | os.PathLike) -> pathlib.Path | None:
             return path
         found += f"{path}: {damage}. "
         _logger.warning("%s: %s. Trying the checkpoint before it.", path, damage)
-    checks.require(
-        not found,
-        "checkpoint",
-        "be intact",
-        found,
-        "None is left to go on from. Train in another folder.",
-    )
+    remedy = "None is left to go on from. Train in another folder."
+    checks.require(not found, "checkpoint", "be intact", found, remedy)
     return None
 
 
@@ -161,13 +153,9 @@ def find(folder: str | os.PathLike, which: str = "last") -> pathlib.Path:
     checks.one_of(which, ("last", "best"), "checkpoint")
     folder = pathlib.Path(folder)
     path = newest(folder / "best" if which == "best" else folder)
-    checks.require(
-        path is not None,
-        "run",
-        f"have a {which} checkpoint in {folder}",
-        "none",
-        "It is written at the first checkpoint; train longer.",
-    )
+    rule = f"have a {which} checkpoint in {folder}"
+    remedy = "It is written at the first checkpoint; train longer."
+    checks.require(path is not None, "run", rule, "none", remedy)
     return path
 
 
@@ -191,14 +179,10 @@ def _saved(folder: pathlib.Path) -> list[pathlib.Path]:
     return sorted(found, key=step_of)
 
 
-def _contents(folder: pathlib.Path) -> dict[str, dict[str, int]]:
-    """Returns size and CRC-32 of each file in a checkpoint, but for the record."""
-    contents = {}
-    for path in sorted(folder.iterdir()):
-        if path.name != _RECORD:
-            data = path.read_bytes()
-            contents[path.name] = {"size": len(data), "crc32": zlib.crc32(data)}
-    return contents
+def _contents(folder: pathlib.Path) -> dict[str, int]:
+    """Returns the CRC-32 of each file in a checkpoint but the record."""
+    paths = sorted(path for path in folder.iterdir() if path.name != _RECORD)
+    return {path.name: files.checksum(path) for path in paths}
 
 
 def _checksum(record: Mapping[str, Any]) -> int:
@@ -234,11 +218,7 @@ def _restore(holder: tf.train.Checkpoint, path: pathlib.Path) -> None:
         status = holder.read(str(path / _STATE))
         status.assert_existing_objects_matched().expect_partial()
     except (AssertionError, ValueError, IndexError, tf.errors.OpError) as error:
-        raise checks.ArgumentError(
-            checks.message(
-                "checkpoint",
-                "hold the weights of this model",
-                str(path),
-                f"Are networks and latents those of the run? ({error})",
-            )
-        ) from error
+        rule = "hold the weights of this model"
+        remedy = f"Are networks and latents those of the run? ({error})"
+        message = checks.message("checkpoint", rule, str(path), remedy)
+        raise checks.ArgumentError(message) from error

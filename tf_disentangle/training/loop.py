@@ -27,7 +27,7 @@ from tf_disentangle.training.checkpoints import Checkpoints, newest, step_of
 from tf_disentangle.training.description import changes, copy_modules, describe
 from tf_disentangle.training.input_pipeline import Batches, InputPipeline, images_at
 from tf_disentangle.training.options import Device, Intervals
-from tf_disentangle.training.pictures import Plotter, annotations, random_images
+from tf_disentangle.training.pictures import Plotter, latent_annotations, random_images
 from tf_disentangle.training.run_folder import RunFolder, environment
 from tf_disentangle.training.user_callbacks import (
     NUM_DIAGNOSED,
@@ -369,7 +369,7 @@ class TrainingLoop:
         """Writes the pictures of the trained model into the run folder."""
         rows = [row for row in self.folder.rows() if row["step"] == self.step]
         plotter = make_plotter(self.model, self.data, self.batches)
-        plotter.save(self.folder.pictures, **annotations(rows))
+        plotter.save(self.folder.pictures, **latent_annotations(rows))
 
 
 def make_plotter(

@@ -46,7 +46,7 @@ def random_images(
     return images_at(images, order[: num_images(model)])
 
 
-def annotations(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def latent_annotations(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Returns what `Plotter.figures` takes from the rows of metrics.jsonl of one step.
 
     These are the number that validation gives each latent, and the factors and votes
