@@ -293,7 +293,7 @@ class Run:
             sampled: Whether codes are drawn from q(z|x) instead of its mean.
             bounds: Whether to give each score its floor and its ceiling under the same
                 protocol (`metrics.bounds`).
-            **options: Of `metrics.evaluate`, such as `factors` and `progress`.
+            **options: Options of `metrics.evaluate`, such as `factors` and `progress`.
 
         Returns:
             By the metric's name, a score with its protocol, or why there is none.
@@ -322,7 +322,7 @@ class Run:
         This is the metric that `score("log_evidence")` calls, with its errors raised.
 
         Args:
-            **options: Of `metrics.log_evidence`: `num_images`, `num_samples`, `seed`.
+            **options: `num_images`, `num_samples` and `seed` of `metrics.log_evidence`.
 
         Raises:
             ArgumentError: If fewer than 2 images were held out, or the prior has no
@@ -336,7 +336,7 @@ class Run:
 
         Args:
             image: [H, W, C]; None starts from a typical held-out image.
-            **options: Of `training.pictures.Plotter`, such as `latents` and `values`.
+            **options: Options of `training.pictures.Plotter`, such as `latents`.
 
         Returns:
             A figure, uint8 [H', W', 3]: a row for each latent.
@@ -352,8 +352,8 @@ class Run:
         """Writes pictures: reconstructions, traversals, samples.
 
         Args:
-            folder: Where to; None is the run folder's pictures/.
-            **options: Of `training.pictures.Plotter`, such as `latents`.
+            folder: Folder of the pictures; None is the run folder's pictures/.
+            **options: Options of `training.pictures.Plotter`, such as `latents`.
 
         Returns:
             The paths of the files.
@@ -390,7 +390,7 @@ class Run:
 
 
 def _check_length(data: Dataset | None, num_images: int) -> None:
-    """Checks that a data set, if one is given, has as many images as the run's."""
+    """Checks that a data set, if there is one, has as many images as the run's."""
     length = num_images if data is None else len(data)
     rule = f"have the {num_images} images of the run"
     checks.require(length == num_images, "data", rule, length)

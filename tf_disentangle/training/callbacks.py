@@ -101,7 +101,7 @@ class Action(keras.callbacks.Callback):
     """A callback that acts every `every` steps and at the end of the run.
 
     Args:
-        position: Of the run.
+        position: The run's position.
         every: Steps between two actions; 0 is never.
     """
 
@@ -136,10 +136,10 @@ class FiniteGuard(Action):
     def act(self, step: int, logs: dict[str, Any]) -> None:
         """Raises `NonFiniteError` naming step, term and last good checkpoint."""
         begin = self.position.begin
-        found = self._first_bad(step - begin)
-        if found is None:
+        bad = self._first_bad(step - begin)
+        if bad is None:
             return
-        number, names = found
+        number, names = bad
         last = self._checkpoints and self._checkpoints.latest
         good = f"Last good checkpoint: {last} (step {step_of(last)})." if last else ""
         raise NonFiniteError(
@@ -150,9 +150,9 @@ class FiniteGuard(Action):
 
     def _first_bad(self, num_steps: int) -> tuple[int, tuple[str, ...]] | None:
         """Returns the first bad step of the interval and what was bad there."""
-        found = self.model.statistics.first_nonfinite(num_steps)
-        if found is not None:
-            return found
+        bad = self.model.statistics.first_nonfinite(num_steps)
+        if bad is not None:
+            return bad
         # A step's terms are those before its update: the last one's shows here only.
         weights = self.model.trainable_variables
         if all(bool(tf.reduce_all(tf.math.is_finite(w.value))) for w in weights):
@@ -167,15 +167,15 @@ class Validate(Action):
     these names.
 
     Args:
-        position: Of the run.
+        position: The run's position.
         every: Steps between two validations.
         validate: Returns (scalars by name, a number for each latent).
         checkpoints: Where the best is kept; None keeps none.
-        values: Of the last validation of a resumed run, by name in `logs`.
+        values: The last validation of a resumed run, by name in `logs`.
         best: Best value of the model's `checkpoint_metric`, of a resumed run.
 
     Attributes:
-        values: Of the last validation, by name in `logs`.
+        values: The last validation's values, by name in `logs`.
         best: Best value of the model's `checkpoint_metric` so far.
     """
 
@@ -248,7 +248,7 @@ class Every(Action):
     """Calls a function at every multiple of `every` steps.
 
     Args:
-        position: Of the run.
+        position: The run's position.
         every: Steps between two calls; 0 is never.
         function: Called with the step.
         at_end: Whether also where the run ends with such a multiple.
@@ -332,7 +332,7 @@ class OneTraining(keras.callbacks.CallbackList):
 
     Args:
         callbacks: In the order in which they act.
-        **options: Of `keras.callbacks.CallbackList`: `model` and what the callbacks
+        **options: Those of `keras.callbacks.CallbackList`: `model`, and what they
             see as `params`.
 
     Attributes:

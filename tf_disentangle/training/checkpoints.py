@@ -32,11 +32,11 @@ class Checkpoints:
     """Saves and restores a compiled model with its optimiser.
 
     Batches and draws are functions of (seed, step), so that weights, optimiser and step
-    are the whole state of a run.
+    are all the state of a run.
 
     Args:
         model: A model with a built optimiser.
-        folder: Where to keep them; the best goes to `folder/best`.
+        folder: The folder that keeps them; the best goes to `folder/best`.
         keep: How many of the last to keep.
 
     Attributes:
@@ -85,7 +85,7 @@ class Checkpoints:
         return path
 
     def restore(self, path: pathlib.Path | None) -> int:
-        """Restores the checkpoint that `newest` found; returns its step, 0 for None.
+        """Restores the checkpoint that `newest` returned; returns its step, 0 for None.
 
         Raises:
             ArgumentError: If it is that of another model.
@@ -132,15 +132,15 @@ def newest(folder: str | os.PathLike) -> pathlib.Path | None:
     Raises:
         ArgumentError: If there are some and all are damaged.
     """
-    found = ""
+    damaged = ""
     for path in reversed(_saved(pathlib.Path(folder))):
         damage = _damage(path)
         if damage is None:
             return path
-        found += f"{path}: {damage}. "
+        damaged += f"{path}: {damage}. "
         _logger.warning("%s: %s. Trying the checkpoint before it.", path, damage)
     remedy = "None is left to go on from. Train in another folder."
-    checks.require(not found, "checkpoint", "be intact", found, remedy)
+    checks.require(not damaged, "checkpoint", "be intact", damaged, remedy)
     return None
 
 
@@ -148,7 +148,7 @@ def find(folder: str | os.PathLike, which: str = "last") -> pathlib.Path:
     """Returns the path of a run's "last" or "best" checkpoint.
 
     Raises:
-        ArgumentError: If there is none, or none that is whole.
+        ArgumentError: If there is none, or all are damaged.
     """
     checks.one_of(which, ("last", "best"), "checkpoint")
     folder = pathlib.Path(folder)
@@ -163,8 +163,8 @@ def restore_weights(model: keras.Model, checkpoint: str | os.PathLike) -> None:
     """Restores a model's weights, leaving any optimiser as it is.
 
     Args:
-        model: Of the same parts as the one that was saved.
-        checkpoint: As `find` returns it.
+        model: A model of the same parts as the one that was saved.
+        checkpoint: A checkpoint, as `find` returns it.
 
     Raises:
         ArgumentError: If the weights in the checkpoint are not those of the model.
@@ -175,8 +175,8 @@ def restore_weights(model: keras.Model, checkpoint: str | os.PathLike) -> None:
 
 def _saved(folder: pathlib.Path) -> list[pathlib.Path]:
     """Returns the checkpoints in a folder, intact or not, the oldest first."""
-    found = [p for p in folder.glob("step-*") if p.name.removeprefix("step-").isdigit()]
-    return sorted(found, key=step_of)
+    paths = [p for p in folder.glob("step-*") if p.name[len("step-") :].isdigit()]
+    return sorted(paths, key=step_of)
 
 
 def _contents(folder: pathlib.Path) -> dict[str, int]:
@@ -197,17 +197,17 @@ def _damage(path: pathlib.Path) -> str | None:
         if record.pop("crc32") != _checksum(record):
             return f"{_RECORD} is not what was written (checksum)"
         expected: dict[str, Any] = dict(record["files"])
-        found = _contents(path)
+        present = _contents(path)
     except FileNotFoundError:
         return f"{_RECORD} is missing"
     except OSError as error:
         return f"it cannot be read ({error.strerror})"
     except (ValueError, KeyError, TypeError) as error:
         return f"{_RECORD} is damaged ({error})"
-    for name in sorted({*expected, *found}):
-        if name not in found:
+    for name in sorted({*expected, *present}):
+        if name not in present:
             return f"{name} is missing"
-        if expected.get(name) != found[name]:
+        if expected.get(name) != present[name]:
             return f"{name} is not what was written (checksum)"
     return None
 

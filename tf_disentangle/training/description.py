@@ -83,8 +83,8 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Returns what differs between two descriptions and makes them other runs.
 
     Args:
-        old: Of the run, as its run.json holds it.
-        new: Of what is to go on with it.
+        old: The run's description, as its run.json holds it.
+        new: The description of what is to go on with it.
     """
     return configs.differences(_identity(old), _identity(new))
 
@@ -101,7 +101,7 @@ def _identity(description: Mapping[str, Any]) -> dict[str, Any]:
 def _with_plain_names(value: Any, names: dict[str, str]) -> Any:
     """Returns `value` with the names of Keras's objects numbered from 0.
 
-    Keras numbers layers over the whole process: the same network is "conv2d" in one and
+    Keras numbers layers over the process: the same network is "conv2d" in one and
     "conv2d_4" in the other.
     """
     if isinstance(value, Mapping):
@@ -179,8 +179,8 @@ def copy_modules(
     """Copies the user's modules that a description names, and what they import.
 
     Args:
-        folder: Of the run; they go to its modules/.
-        description: As `describe` returned it.
+        folder: The run folder; the copies go to its modules/.
+        description: The run's description, as `describe` returned it.
         modules: Further modules to copy.
     """
     names = {*_module_names(description), *(name.split(".")[0] for name in modules)}
@@ -198,16 +198,16 @@ def copy_modules(
 def _user_modules(names: Collection[str]) -> set[str]:
     """Returns those top-level modules that were not installed, and what they use."""
     queue = [name for name in names if _is_users(name)]
-    found: set[str] = set()
+    modules: set[str] = set()
     while queue:
         name = queue.pop()
-        if name in found:
+        if name in modules:
             continue
-        found.add(name)
+        modules.add(name)
         parts = [m for n, m in list(sys.modules.items()) if n.split(".")[0] == name]
         for module in parts:
-            queue += {n for n in _names_in(module) if _is_users(n)} - found
-    return found
+            queue += {n for n in _names_in(module) if _is_users(n)} - modules
+    return modules
 
 
 def _module_names(value: Any) -> Iterator[str]:

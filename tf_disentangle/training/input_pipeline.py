@@ -121,9 +121,9 @@ class InputPipeline:
 def images_at(images: ImageArray, indices: np.ndarray) -> np.ndarray:
     """Returns `images[indices]`, read in the order of the file and then permuted."""
     order = np.argsort(indices, kind="stable")
-    found = np.asarray(images[np.asarray(indices)[order]])
-    result = np.empty_like(found)
-    result[order] = found
+    in_order = np.asarray(images[np.asarray(indices)[order]])
+    result = np.empty_like(in_order)
+    result[order] = in_order
     return result
 
 

@@ -114,7 +114,7 @@ def _built(
     batches: Batches,
     strategy: tf.distribute.Strategy,
 ) -> LatentModel:
-    """Returns the model, built if a function was given, fit for data and batches."""
+    """Returns the model, built if it was a function, that fits data and batches."""
     if isinstance(model, keras.Model):
         checks.require(
             strategy.num_replicas_in_sync == 1,

@@ -49,7 +49,7 @@ class Record(Action):
     """Writes each interval's numbers to the rows and to TensorBoard.
 
     Args:
-        position: Of the run.
+        position: The run's position.
         append: Takes a row.
         writer: TensorBoard writer.
         columns: What each latent is.

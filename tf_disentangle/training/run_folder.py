@@ -178,7 +178,7 @@ class RunFolder:
         """Returns the rows of metrics.jsonl; a half line of a killed run is dropped.
 
         Raises:
-            ArgumentError: If a whole line is no row in JSON.
+            ArgumentError: If a complete line is no row in JSON.
         """
         if not self.metrics.exists():
             return []
@@ -201,7 +201,7 @@ class RunFolder:
         """Drops the rows after `step`, which a resumed run will write again.
 
         Args:
-            step: Of the checkpoint that the run goes on from.
+            step: The step of the checkpoint that the run goes on from.
             keep_scores: Whether the run's own scores at `step` stay; no if they come
                 again. Those of `evaluate`, which name the kind of codes, stay.
         """

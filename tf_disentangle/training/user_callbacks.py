@@ -82,7 +82,7 @@ def check_monitors(
     A callback that monitors the ELBO without a mode gets mode "max".
 
     Raises:
-        ArgumentError: For another name, or one whose better direction is not known.
+        ArgumentError: For another name, or one that may be better higher or lower.
     """
     monitors = {c: m for c in callbacks if (m := _monitor(c)) is not None}
     names = [*model.row_names, "images_per_second", "learning_rate"]
@@ -137,7 +137,7 @@ class CallbackState(keras.callbacks.Callback):
 
     Args:
         callbacks: Whose state to keep.
-        state: Of an earlier process, as `state_of` returned it.
+        state: Their state in an earlier process, as `state_of` returned it.
     """
 
     def __init__(
@@ -158,7 +158,7 @@ def continue_files(
     """Has the `CSVLogger`s of a resumed run go on in their files.
 
     Args:
-        callbacks: Of the run.
+        callbacks: The run's callbacks.
         num_epochs: Epochs that the run has done; rows of later ones are dropped.
     """
     for callback in callbacks:
