@@ -27,7 +27,7 @@ from tf_disentangle.training.checkpoints import Checkpoints, newest, step_of
 from tf_disentangle.training.description import changes, copy_modules, describe
 from tf_disentangle.training.input_pipeline import Batches, InputPipeline, images_at
 from tf_disentangle.training.options import Device, Intervals
-from tf_disentangle.training.pictures import Plotter, latent_annotations, random_images
+from tf_disentangle.training.pictures import latent_annotations, make_plotter
 from tf_disentangle.training.run_folder import RunFolder, environment
 from tf_disentangle.training.user_callbacks import (
     NUM_DIAGNOSED,
@@ -370,23 +370,6 @@ class TrainingLoop:
         rows = [row for row in self.folder.rows() if row["step"] == self.step]
         plotter = make_plotter(self.model, self.data, self.batches)
         plotter.save(self.folder.pictures, **latent_annotations(rows))
-
-
-def make_plotter(
-    model: LatentModel,
-    data: Dataset,
-    batches: Batches,
-    seed: int | None = None,
-    **options: Any,
-) -> Plotter:
-    """Returns what draws a model on random held-out images, or else training images.
-
-    The seed is that of the images and samples, None that of the run; the options are of
-    `pictures.Plotter`.
-    """
-    seed = batches.seed if seed is None else seed
-    images = random_images(model, data.images(), batches, seed)
-    return Plotter(model, images, seed=seed, **options)
 
 
 def _machine(model: LatentModel) -> dict[str, Any]:
