@@ -26,8 +26,8 @@ from tf_disentangle.models.encoder import ModelEncoder, UntrainedEncoder
 from tf_disentangle.training import Device, Intervals, RunFolder, description
 from tf_disentangle.training.checkpoints import find, restore_weights, step_of
 from tf_disentangle.training.input_pipeline import Batches, split_indices
-from tf_disentangle.training.loop import Metric, TrainingLoop, make_plotter
-from tf_disentangle.training.pictures import latent_annotations
+from tf_disentangle.training.loop import Metric, TrainingLoop
+from tf_disentangle.training.pictures import latent_annotations, make_plotter
 from tf_disentangle.training.preparation import check_numbers, check_types, compiled
 from tf_disentangle.training.user_callbacks import check_callbacks
 
