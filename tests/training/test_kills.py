@@ -19,8 +19,10 @@ from tf_disentangle.training.checkpoints import find, step_of
 SMALL = """
 include 'chyvae.gin'
 CorrelatedEllipses.num_images = 500
-conv_encoder.width = 8
-conv_decoder.width = 8
+build_vae.encoder = @mlp_encoder
+build_vae.decoder = @mlp_decoder
+mlp_encoder.width = 8
+mlp_decoder.width = 8
 train.steps = {steps}
 train.batch_size = 8
 train.validation_size = 16
@@ -104,7 +106,7 @@ def aside(path):
 at_call(3, files, "remove", aside)
 """,
     "while scores are computed": """
-at_call(1, loop, "score")
+at_call(1, loop, "evaluate")
 """,
 }
 

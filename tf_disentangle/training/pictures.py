@@ -11,7 +11,7 @@ import tensorflow_probability as tfp
 
 from tf_disentangle import visualization
 from tf_disentangle.checks import require
-from tf_disentangle.interfaces import Decode, ImageArray
+from tf_disentangle.interfaces import Dataset, Decode, ImageArray
 from tf_disentangle.models import InfoGAN, LatentModel
 from tf_disentangle.training.input_pipeline import Batches, images_at
 
@@ -44,7 +44,7 @@ def random_images(
     return images_at(images, order[: num_images(model)])
 
 
-def annotations(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def latent_annotations(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Returns what `Plotter.figures` takes from the rows of metrics.jsonl of one step.
 
     These are the number that validation gives each latent, and the factors and votes
@@ -298,3 +298,20 @@ def _plane(points: np.ndarray) -> np.ndarray:
     flat = flat[np.isfinite(flat).all(axis=1)]
     missing = max(0, 2 - flat.shape[1])
     return np.pad(flat, [(0, 0), (0, missing)])[:, :2]
+
+
+def make_plotter(
+    model: LatentModel,
+    data: Dataset,
+    batches: Batches,
+    seed: int | None = None,
+    **options: Any,
+) -> Plotter:
+    """Returns what draws a model on random held-out images, or else training images.
+
+    The seed is that of the images and samples, None that of the run; the options are of
+    `Plotter`.
+    """
+    seed = batches.seed if seed is None else seed
+    images = random_images(model, data.images(), batches, seed)
+    return Plotter(model, images, seed=seed, **options)
