@@ -139,10 +139,7 @@ def test_the_parts_of_a_users_module_are_known_by_name(here):
     assert "my_answer" in configuration.users_parts()
     assert not {"elbo", "Adam", "macro"} & set(configuration.users_parts())
     assert configuration.modules() == {"my_answers": here / "my_answers.py"}
-    # A command on a run needs the module alone; this binding would be an error.
-    (here / "config.gin").write_text("import my_answers\nnobody.value = @nothing\n")
     configuration.parse([])
-    configuration.import_modules("config.gin")
     assert configuration.configured("my_answer")() == 42
 
 
