@@ -95,7 +95,7 @@ def test_the_line_for_a_gin_file_is_one(kind):
 
 def test_every_kind_with_parameters_to_set_says_how_it_is_written():
     assert set(registry.PARTS) - set(command.USE) == {"runs"}
-    assert set(registry.GIVEN) <= set(registry.PARTS)
+    assert set(registry.SUPPLIED) <= set(registry.PARTS)
 
 
 def test_every_part_can_be_described():
@@ -113,7 +113,7 @@ def test_every_parameter_of_ours_is_described():
         if kind not in registry.KERAS
         for name, part in table.items()
         for parameter in configuration.parameters(part)
-        if parameter not in registry.GIVEN.get(kind, ())
+        if parameter not in registry.SUPPLIED.get(kind, ())
         and not command.arguments_of(part).get(parameter)
     ]
     assert silent == []
