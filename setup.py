@@ -29,7 +29,7 @@ class BuildWithGinFiles(build_py):
 
 setup(
     name="tf_disentangle",
-    version="0.1.0",
+    version="0.2.0",
     description="Disentangled representations on TensorFlow 2: learn, measure, serve",
     long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",

@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from tf_disentangle import checks, configs, models, networks, objectives
 from tf_disentangle.latents import CategoricalLatents, GaussianLatents, JointLatents
+from tf_disentangle.models import precision
 from tf_disentangle.serving import export
 
 # Keras's saving, with this numpy.
@@ -485,6 +486,17 @@ def test_a_network_that_cannot_be_rebuilt_is_named_before_a_file_is_written(tmp_
     model.save_weights(tmp_path / "m.weights.h5")
 
 
+def test_networks_that_share_layers_are_not_saved_apart(tmp_path):
+    images = keras.Input(SHAPE)
+    trunk = keras.layers.Dense(3)(keras.layers.Flatten()(images))
+    heads = [keras.Model(images, keras.layers.Dense(n)(trunk)) for n in (4, 1)]
+    generator = networks.mlp_decoder(3, SHAPE, seed=0, width=4)
+    game = GaussianLatents(2), objectives.infogan()
+    model = models.InfoGAN(heads[0], generator, *game, heads[1])
+    with pytest.raises(configs.CannotRebuildError, match="share layers"):
+        model.save(tmp_path / "m.keras")
+
+
 def test_a_decoder_of_probabilities_is_warned_of():
     decoder = keras.Sequential(
         [
@@ -537,9 +549,15 @@ def test_few_images_are_enough_for_a_model_that_takes_several_batches():
     assert all(np.isfinite(v).all() for v in state(model))
 
 
-def test_bfloat16_where_it_is_emulated_is_warned_of(monkeypatch):
-    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
-    if tf.config.list_physical_devices("GPU"):
-        pytest.skip("A GPU computes in bfloat16.")
+@pytest.mark.skipif(
+    bool(tf.config.list_physical_devices("GPU")), reason="a GPU computes in bfloat16"
+)
+def test_bfloat16_where_it_is_emulated_is_warned_of(monkeypatch, tmp_path):
+    (tmp_path / "cpuinfo").write_text("flags : fpu sse avx avx2 fma")
+    monkeypatch.setattr(precision, "_CPU_INFO", tmp_path / "cpuinfo")
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
     with pytest.warns(UserWarning, match="no bfloat16 arithmetic"):
+        precision.check_precision("mixed_bfloat16")
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    with pytest.raises(checks.ArgumentError, match="'float32' under ONEDNN_MAX_CPU_IS"):
         vae(precision="mixed_bfloat16")

@@ -13,7 +13,7 @@ from tf_disentangle.latents import GaussianLatents, Latents
 from tf_disentangle.models.critic_training import CriticTraining
 from tf_disentangle.models.factor_vae import FactorVAE
 from tf_disentangle.models.infogan import InfoGAN
-from tf_disentangle.models.precision import PRECISIONS, warn_of_emulation
+from tf_disentangle.models.precision import check_precision
 from tf_disentangle.models.vae import VAE
 from tf_disentangle.networks import conv_decoder, conv_encoder, mlp_critic
 from tf_disentangle.objectives import (
@@ -192,8 +192,7 @@ def _check_networks(
     decoder: Network,
 ) -> None:
     """Checks precision and what makes the two networks of every model."""
-    checks.one_of(precision, PRECISIONS, "precision")
-    warn_of_emulation(precision)
+    check_precision(precision)
     _check_makes("encoder", encoder, (image_shape, 1), precision)
     _check_makes("decoder", decoder, (1, image_shape), precision)
 

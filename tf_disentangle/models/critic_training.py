@@ -10,7 +10,7 @@ from typing import Any, Self
 import keras
 import tensorflow as tf
 
-from tf_disentangle import checks
+from tf_disentangle import checks, configs
 from tf_disentangle.models import serialization
 from tf_disentangle.models.fitting import minimize
 from tf_disentangle.models.optimizers import checked_optimizer
@@ -128,6 +128,22 @@ class WithCritic:
             "critic": serialization.serialize_network(self.critic),
             "critic_training": serialization.serialize(self.critic_training),
         }
+
+    def get_build_config(self) -> None:
+        """Returns None, after checking that the model can be made again.
+
+        Raises:
+            CannotRebuildError: If a network cannot, or critic and encoder share layers:
+                each is saved by itself, and they would not share them afterwards.
+        """
+        super().get_build_config()
+        of_critic = {id(v) for v in self.critic.variables}
+        if any(id(v) in of_critic for v in self.encoder.variables):
+            reason = (
+                "its encoder and critic share layers; save the weights alone with "
+                "save_weights"
+            )
+            raise configs.CannotRebuildError(type(self).__name__, reason)
 
     def batches_of(self, images: tf.Tensor) -> list[tf.Tensor]:
         """Returns a batch of images in `batches_per_step` parts of one size.

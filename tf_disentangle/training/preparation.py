@@ -58,18 +58,14 @@ def prepare(
     callbacks = check_callbacks(callbacks, has_folder=output is not None)
     checks.require_type(metrics, (list, tuple), "metrics", "Put it in a list: [...]")
     _check_numbers(steps, seed, with_replacement)
-    folder = None if output is None else RunFolder(output)
-    if folder is not None:
-        folder.check()
+    folder = None if output is None else _checked_folder(output)
     # A run that goes on has weights of its own, and its source may be gone.
     goes_on = folder is not None and has_any(folder.checkpoints)
     source = None if goes_on else _source(warm_start)
-    if validation_size is None:
-        validation_size = default_validation_size(len(data))
-    split = split_indices(len(data), validation_size, seed)
+    split = split_indices(len(data), _held_out_size(validation_size, data), seed)
     batches = Batches(*split, batch_size, seed, with_replacement)
-    run = folder if goes_on else None
-    built = _compiled(model, data, batches, optimizer, device, run)
+    old = folder if goes_on else None
+    built = _compiled(model, data, batches, optimizer, device, old)
     if source is not None:
         with built.distribute_strategy.scope():
             restore_weights(built, find(source.checkpoints))
@@ -98,6 +94,18 @@ def prepare(
         metrics=tuple(metrics),
         resident=device.resident,
     )
+
+
+def _checked_folder(output: str | os.PathLike) -> RunFolder:
+    """Returns the run folder, which is new or holds a run."""
+    folder = RunFolder(output)
+    folder.check()
+    return folder
+
+
+def _held_out_size(size: int | None, data: Dataset) -> int:
+    """Returns how many images are held out: the default fits the data."""
+    return default_validation_size(len(data)) if size is None else size
 
 
 def _compiled(
@@ -232,7 +240,6 @@ def _built(
         f"take the data's images of shape {tuple(data.image_shape)}",
         model.image_shape,
     )
-    _check_decoder(model)
     _check_batch(model, batches, strategy.num_replicas_in_sync)
     return model
 
@@ -258,10 +265,3 @@ def _check_batch(model: LatentModel, batches: Batches, devices: int) -> None:
         "Lower batch_size, or CriticTraining.updates of a GAN, or set "
         "CriticTraining.second_batch = False.",
     )
-
-
-def _check_decoder(model: LatentModel) -> None:
-    """Checks that the decoder makes images, of which pictures are made at the end."""
-    shape, expected = tuple(model.decoder.output_shape[1:3]), model.image_shape[:2]
-    rule = f"emit images of height and width {expected}"
-    checks.require(shape == expected, "decoder", rule, shape)
