@@ -5,9 +5,24 @@ import re
 
 import pytest
 
-from tf_disentangle import checks, configuration, registry
+from tf_disentangle import (
+    checks,
+    configuration,
+    datasets,
+    distributions,
+    latents,
+    metrics,
+    models,
+    networks,
+    objectives,
+    priors,
+    registry,
+)
 from tf_disentangle.cli import list as command
 from tf_disentangle.cli.main import main
+
+ROOMS = (datasets, distributions, latents, metrics)
+ROOMS += (models, networks, objectives, priors)
 
 
 @pytest.fixture
@@ -136,6 +151,17 @@ def test_a_docstring_gives_the_first_sentence_of_each_argument():
         "one": "The first, e.g. 3, over two lines.",
         "two": "Counts.",
     }
+
+
+def test_every_table_of_a_room_is_in_the_registry():
+    """So that a part that is added to its room's table is known to gin at once."""
+    named = list(registry.names().values())
+    tables = [getattr(r, name) for r in ROOMS for name in r.__all__ if name.isupper()]
+    tables = [table for table in tables if isinstance(table, dict)]
+    parts = [getattr(part, "on_data", part) for t in tables for part in t.values()]
+    parts = [part for part in parts if callable(part)]
+    assert len(parts) > 80
+    assert [part for part in parts if part not in named] == []
 
 
 def test_names_are_unique():

@@ -113,12 +113,6 @@ def test_kerass_refusals_are_shown_with_the_binding_too():
     assert said.endswith("\n  --gin_param='Adam.learning_rate = -1'")
 
 
-def test_a_parameter_that_an_optimiser_does_not_have_is_told_with_the_nearest():
-    said = message("Adam", "Adam.learnin_rate = 0.1")
-    assert said.startswith("--gin_param='Adam.learnin_rate = 0.1': Adam.learnin_rate ")
-    assert said.endswith("Did you mean learning_rate?")
-
-
 def test_a_macro_that_refers_to_itself_is_told():
     said = message("elbo", "elbo.likelihood = %a", "a = %a")
     assert said.startswith("the configuration must not refer to itself")

@@ -31,7 +31,6 @@ _MISSING = re.compile(
     r"|Required bindings for .* not provided in config: (.*)"
 )
 _WRONG_CALL = re.compile(r" takes .*positional arguments? but \d+ (?:was|were) given")
-_NO_KEYWORD = re.compile(r"(?:unexpected keyword argument|not recognized: \{)'?(\w+)")
 
 
 @contextlib.contextmanager
@@ -69,11 +68,7 @@ def _in_our_words(error: Exception, name: str) -> str | None:
     if type(error).__name__ in ("MemoryError", "ResourceExhaustedError"):
         text = re.sub(r"^\{\{.*?\}\} ", "", text).split(" and type ")[0]
         return f"what {function} makes must fit in memory; received {text}."
-    message = (
-        _of_missing(text, function)
-        or _of_keyword(text, function)
-        or _of_wrong_function(text, function)
-    )
+    message = _of_missing(text, function) or _of_wrong_function(text, function)
     if message is not None:
         return message
     # While parts are built, it is Keras that refuses a configured value.
@@ -155,19 +150,6 @@ def _of_missing(text: str, function: str) -> str | None:
             f"returns, write @{function} without parentheses."
         )
     return message
-
-
-def _of_keyword(text: str, function: str) -> str | None:
-    """Returns the message for a parameter that a class with **kwargs does not know."""
-    unknown = _NO_KEYWORD.search(text)
-    if unknown is None:
-        return None
-    keys = [k for k in origins if k.parameter == unknown[1]]
-    where = f"{origins[keys[0]]}: " if keys else ""
-    name, rule = f"{function}.{unknown[1]}", f"name a parameter of {function}"
-    part = gin.config._REGISTRY.get_match(function).wrapped
-    remedy = checks.nearest(unknown[1], names.parameters(part))
-    return where + checks.message(name, rule, unknown[1], remedy)
 
 
 def _of_wrong_function(text: str, function: str) -> str | None:

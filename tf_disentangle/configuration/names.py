@@ -75,8 +75,17 @@ def parameters(part: Any) -> dict[str, inspect.Parameter]:
 def check_parameter(
     configurable: Any, selector: str, parameter: str, where: Origin
 ) -> None:
-    """Refuses a parameter that a function does not have, with the nearest names."""
-    if not gin.config._might_have_parameter(configurable.wrapper, parameter):
-        nearest = checks.nearest(parameter, parameters(configurable.wrapped))
-        rule = f"name a parameter of {selector}"
-        raise where.error(f"{selector}.{parameter}", rule, parameter, nearest)
+    """Refuses a parameter that a function does not have, with the nearest names.
+
+    A **kwargs takes any name, but for Keras's own classes, which pass it to their bases.
+    """
+    known = parameters(configurable.wrapped)
+    is_open = gin.config._might_have_parameter(configurable.wrapper, parameter)
+    if parameter not in known and (
+        not is_open or configurable.wrapped.__module__.startswith("keras.")
+    ):
+        rule, remedy = (
+            f"name a parameter of {selector}",
+            checks.nearest(parameter, known),
+        )
+        raise where.error(f"{selector}.{parameter}", rule, parameter, remedy)

@@ -203,18 +203,15 @@ def _import(context: Any, statement: Any, where: Origin) -> None:
     try:
         context.process_import(statement)
     except Exception as error:
-        missing = isinstance(error, ModuleNotFoundError) and error.name
-        if missing and module.startswith(missing):
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        at = f" ({frame.filename}, line {frame.lineno})"
+        if isinstance(error, SyntaxError):
+            at = ""  # The message says it.
+        elif isinstance(error, ModuleNotFoundError) and module.startswith(error.name):
             at = ". It is looked for in the current folder and what is installed"
-        elif isinstance(error, SyntaxError):
-            at = f" ({error.filename}, line {error.lineno})"
-        else:
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            at = f" ({frame.filename}, line {frame.lineno})"
-        reason = f"{type(error).__name__}: {getattr(error, 'msg', error)}{at}."
-        rule = "be a module that can be imported"
         raise checks.ArgumentError(
-            f"{where}: {module} must {rule}; received {reason}"
+            f"{where}: {module} must be a module that can be imported; received "
+            f"{type(error).__name__}: {error}{at}."
         ) from error
     taken = sorted(names.ambiguous() - before)
     if taken:
