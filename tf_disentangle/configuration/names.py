@@ -77,15 +77,13 @@ def check_parameter(
 ) -> None:
     """Refuses a parameter that a function does not have, with the nearest names.
 
-    A **kwargs takes any name, but for Keras's own classes, which pass it to their bases.
+    A **kwargs takes any name, except in Keras's own classes: it is for their bases.
     """
-    known = parameters(configurable.wrapped)
-    is_open = gin.config._might_have_parameter(configurable.wrapper, parameter)
-    if parameter not in known and (
-        not is_open or configurable.wrapped.__module__.startswith("keras.")
-    ):
-        rule, remedy = (
-            f"name a parameter of {selector}",
-            checks.nearest(parameter, known),
-        )
+    part, known = configurable.wrapped, parameters(configurable.wrapped)
+    takes_any = gin.config._might_have_parameter(configurable.wrapper, parameter)
+    if part.__module__.startswith("keras."):
+        takes_any = False
+    if parameter not in known and not takes_any:
+        rule = f"name a parameter of {selector}"
+        remedy = checks.nearest(parameter, known)
         raise where.error(f"{selector}.{parameter}", rule, parameter, remedy)
