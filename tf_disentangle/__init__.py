@@ -2,8 +2,8 @@
 
     run = tf_disentangle.train(model, data, steps=5000)     tf_disentangle.load(folder)
 
-    datasets -> networks/encoders -> latents (built from distributions)
-             -> networks/decoders -> objectives -> models -> training -> Run
+    datasets -> networks (encoders) -> latents (built from distributions)
+             -> networks (decoders) -> objectives -> models -> training -> Run
              -> metrics, visualization, serving
 
 Rooms are imported when they are first used, so that `tf_disentangle.metrics`, which

@@ -169,8 +169,7 @@ class GridSource(Source):
         self.data, self.encoder, self.encoding = data, encoder, encoding
         self.factor_names, self.factor_sizes = data.factor_names, data.factor_sizes
         self.scored, self.note = scored_factors(data.factor_names, factors)
-        self._lacks_some = "missing_combinations" in data.traits
-        self.hold_note = ", fixed=rows" if self._lacks_some else ""
+        self.hold_note = ""
 
     def sample(
         self, n: int, rng: np.random.Generator, test: np.ndarray | bool = False
@@ -189,11 +188,8 @@ class GridSource(Source):
     ) -> Draws:
         """Puts the values in after the joint draw.
 
-        In a set with correlated factors the others are so not conditioned on it. A set
-        that lacks combinations draws anew among those that have the value.
+        In a set with correlated factors the others are so not conditioned on it.
         """
-        if self._lacks_some:
-            return Draws(self.data.sample_factors_given(fixed, values, rng))
         factors = draws.factors.copy()
         factors[np.arange(len(factors)), fixed] = values
         return Draws(factors)

@@ -1,7 +1,8 @@
 """Pictures of what a model learned: arrays and callables in, uint8 RGB arrays out.
 
-Each function returns one picture [H, W, 3], or frames [T, H, W, 3]; `save_png` and
-`save_gif` write them. A model enters only as `decode(codes) -> images`.
+Each function returns one picture, uint8 [height, width, 3], or frames of it, uint8
+[T, height, width, 3]; `save_png` and `save_gif` write them. A model enters only as
+`decode(codes) -> images`.
 """
 
 from tf_disentangle.visualization.dataset_figure import dataset_figure
@@ -13,11 +14,11 @@ from tf_disentangle.visualization.movement import (
     moves_image,
     occurring_values,
 )
-from tf_disentangle.visualization.reconstructions import (
-    attribute_editing,
+from tf_disentangle.visualization.samples import (
     reconstructions,
+    samples,
+    samples_by_category,
 )
-from tf_disentangle.visualization.samples import samples, samples_by_category
 from tf_disentangle.visualization.scatter import scatter, scatters
 from tf_disentangle.visualization.traversals import (
     code_quantiles,
@@ -27,7 +28,6 @@ from tf_disentangle.visualization.traversals import (
 )
 
 __all__ = [
-    "attribute_editing",
     "code_quantiles",
     "covariances",
     "dataset_figure",
