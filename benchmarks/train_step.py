@@ -114,10 +114,12 @@ def turn(process):
 def has_bfloat16():
     """Whether this machine computes in bfloat16; asked in a process of its own."""
     question = (
-        "import sys; from tf_disentangle.models import precision; "
-        "sys.exit(not precision.computes_in_bfloat16())"
+        "import warnings; from tf_disentangle.models import precision; "
+        "warnings.simplefilter('error', UserWarning); "
+        "precision.check_precision('mixed_bfloat16')"
     )
-    return not subprocess.run([sys.executable, "-c", question]).returncode
+    asked = subprocess.run([sys.executable, "-c", question], capture_output=True)
+    return asked.returncode == 0
 
 
 def has_torch(python):

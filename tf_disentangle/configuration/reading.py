@@ -163,8 +163,8 @@ def _syntax(reason: str, line: str, source: Source) -> str:
     """Returns our words for a syntax error of gin's parser."""
     token = re.search(r"Failed to parse token '(.*)'", reason, re.DOTALL)
     if token is None or line.startswith("include"):
-        rules = (rule for words, *rule in _SYNTAX if words in reason)
-        return checks.message(*next(rules), line)
+        argument, rule = next(row[1:] for row in _SYNTAX if row[0] in reason)
+        return checks.message(argument, rule, line)
     word = token[1]
     constant = {"true": "True", "false": "False", "none": "None"}.get(word.lower())
     if constant:
