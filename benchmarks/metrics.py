@@ -160,8 +160,11 @@ def published_dci(train_codes, train_factors, test_codes, test_factors):
 
 def published_factor_vae(votes):
     """Every draw rendered and encoded, vote by vote."""
-    dataset, encode, rng = Factors(), encoder(), np.random.default_rng(0)
-    encode = lambda factors: encode(dataset.render(factors))  # noqa: E731
+    dataset, network, rng = Factors(), encoder(), np.random.default_rng(0)
+
+    def encode(factors):
+        return network(dataset.render(factors))
+
     overall = encode(dataset.sample_factors(10_000, rng)).var(axis=0, ddof=1)
     counts = np.zeros((2, NUM_LATENTS, len(SIZES)), int)
     for part, number in enumerate((votes, votes // 2)):
