@@ -8,7 +8,9 @@ import pytest
 from tests import undrawn
 from tf_disentangle.datasets import CorrelatedEllipses
 from tf_disentangle.metrics import METRICS
+from tf_disentangle.metrics.results import results_by_call
 from tf_disentangle.models import build_vae
+from tf_disentangle.models.encoder import ModelEncoder
 from tf_disentangle.networks import conv_decoder, conv_encoder
 from tf_disentangle.training import Intervals
 
@@ -79,6 +81,8 @@ def test_scored_and_resumed_run_is_the_uninterrupted_one_bit_for_bit(
         np.testing.assert_array_equal(a.numpy(), b.numpy())
         np.testing.assert_array_equal(a.numpy(), c.numpy())
     assert [row["step"] for row in scored(without) if "scores" in row] == [6]
+    # bin/evaluate knows by the call what it need not compute again.
+    assert scored(whole)[-1]["calls"] == {"mig": "own mig()", "units": "own units()"}
     # The last row's scores are those that the run returns.
     last = scored(whole)[-1]["scores"]
     assert last["mig"]["score"] == whole.scores["mig"].score
@@ -91,3 +95,22 @@ def test_tensorboard_has_every_number(whole):
     events.Reload()
     assert {"mig/score", "units/score"} <= set(events.Tags()["tensors"])
     assert [event.step for event in events.Tensors("mig/score")] == [2, 4, 6]
+
+
+def test_what_a_training_has_scored_is_not_computed_again(data, tmp_path, monkeypatch):
+    mig = functools.partial(METRICS["mig"].on_data, num_train=60)
+    options = {"steps": 2, "batch_size": 8, "metrics": [mig], "output": str(tmp_path)}
+    first = undrawn.train(narrow, data, **options)
+    row = first.history[-1]
+    assert row["calls"] == {"mig": "mig(num_train=60)"}
+
+    def encode(self, images):
+        raise AssertionError("an image was encoded")
+
+    monkeypatch.setattr(ModelEncoder, "__call__", encode)
+    again = undrawn.train(narrow, data, **options)
+    assert again.history[-1]["scores"] == row["scores"]
+    done = results_by_call(again.history, 2, "mean")
+    assert again.score(mig, done=done)["mig"].score == first.scores["mig"].score
+    other = again.score(mig, done=done, num_bins=3)["mig"]
+    assert "an image was encoded" in other.reason

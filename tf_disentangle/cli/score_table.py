@@ -116,28 +116,6 @@ def _range(evaluation: Evaluation) -> str:
     return f"[{interval.low:.4f}, {interval.high:.4f}]" if interval else "-"
 
 
-def rows(table: Table, **about: Any) -> list[dict[str, Any]]:
-    """Returns rows of metrics.jsonl: one per seed, and those of `summaries`.
-
-    Args:
-        table: By the metric's name.
-        **about: What every row says, such as `step`.
-    """
-    by_seed: dict[int | None, dict[str, Any]] = {}
-    for name, entry in table.items():
-        if isinstance(entry, Refusal):
-            by_seed.setdefault(None, {})[name] = entry
-            continue
-        seeds: Sequence[int | None] = entry.seeds or (None,)
-        for seed, result in zip(seeds, entry.results, strict=True):
-            by_seed.setdefault(seed, {})[name] = result
-    lines = []
-    for seed, results_ in by_seed.items():
-        own = {} if seed is None else {"seed": seed}
-        lines.append({**about, **own, "scores": as_row(results_)})
-    return [*lines, *summaries(table, **about)]
-
-
 def summaries(table: Table, **about: Any) -> list[dict[str, Any]]:
     """Returns rows of what is said of several seeds, and of floors and ceilings."""
     scored = {name: e for name, e in table.items() if isinstance(e, Evaluation)}
@@ -150,24 +128,6 @@ def summaries(table: Table, **about: Any) -> list[dict[str, Any]]:
         )
         if (values := {n: v for n, e in scored.items() if (v := getattr(e, field))})
     ]
-
-
-def results(
-    rows: Sequence[Mapping[str, Any]], about: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Returns results that a metrics.jsonl has already, by call.
-
-    Args:
-        rows: Of the run.
-        about: What their rows say, such as the step.
-    """
-    kept = {}
-    for row in rows:
-        if "call" in row and all(row.get(k) == v for k, v in about.items()):
-            (result,) = row["scores"].values()
-            if "reason" not in result:
-                kept[row["call"]] = result
-    return kept
 
 
 def save_pictures(

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from tf_disentangle import checks, files
 from tf_disentangle.interfaces import Dataset
+from tf_disentangle.metrics.results import results_by_call
 from tf_disentangle.models import LatentModel
 from tf_disentangle.training import callbacks as ours
 from tf_disentangle.training import reporting
@@ -59,6 +60,7 @@ class TrainingLoop:
         step: Steps that the weights have seen.
         rows: The rows of a run without a folder.
         scores: Results of the metrics by name; empty until the run has finished.
+        kept: Results of a finished run, by call, which are not computed again.
         signal: Number of the signal that stopped the run, None if it finished.
     """
 
@@ -75,6 +77,7 @@ class TrainingLoop:
     step: int = 0
     rows: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     scores: dict[str, Any] = dataclasses.field(default_factory=dict)
+    kept: dict[str, Any] = dataclasses.field(default_factory=dict)
     signal: int | None = None
 
     def run(self, config: str = "", modules: Collection[str] = ()) -> None:
@@ -113,6 +116,9 @@ class TrainingLoop:
         # A callback such as EarlyStopping may have ended the run before its steps.
         notes = checkpoints.record().get("notes", {})
         is_done = self.steps in (self.step, notes.get("ended_of"))
+        # A finished run is scored again by what it has not been scored by.
+        rows = folder.rows() if is_done else []
+        self.kept = results_by_call(rows, self.step, "mean")
         folder.cut(self.step, keep_scores=not is_done)
         with self._status():
             if not is_done:
@@ -317,8 +323,10 @@ class TrainingLoop:
     def _score(self, step: int, writer: tf.summary.SummaryWriter | None = None) -> None:
         """Scores the model as it is, and records the scores of this step."""
         held_out = self.batches.held_out
-        self.scores = score(self.model, self.data, self.metrics, held_out)
-        record_scores(self._append, step, self.scores, writer)
+        self.scores, calls = score(
+            self.model, self.data, self.metrics, held_out, self.kept
+        )
+        record_scores(self._append, step, self.scores, calls, writer)
 
     def _finish(self) -> None:
         """Scores the trained model and draws its pictures."""

@@ -6,6 +6,7 @@ Each function returns one picture, uint8 [height, width, 3], or frames of it, ui
 """
 
 from tf_disentangle.visualization.dataset_figure import dataset_figure
+from tf_disentangle.visualization.editing import attribute_editing
 from tf_disentangle.visualization.grid import image_grid
 from tf_disentangle.visualization.io import save_gif, save_png
 from tf_disentangle.visualization.matrices import covariances, latent_factor_matrix
@@ -28,6 +29,7 @@ from tf_disentangle.visualization.traversals import (
 )
 
 __all__ = [
+    "attribute_editing",
     "code_quantiles",
     "covariances",
     "dataset_figure",

@@ -1,0 +1,71 @@
+"""Image editing: encode images, set one latent to each of several values, decode.
+
+References:
+    Dupont (2018), Learning Disentangled Joint Continuous and Discrete Representations,
+    arXiv 1804.00104, section 4.3 and figure 8b.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tf_disentangle.checks import integer, require
+from tf_disentangle.interfaces import CodeColumn, Decode, Encoder
+from tf_disentangle.visualization.canvas import rgb
+from tf_disentangle.visualization.grid import image_grid
+from tf_disentangle.visualization.traversals import normal_quantiles, step_labels
+
+
+def attribute_editing(
+    encode: Encoder,
+    decode: Decode,
+    images: np.ndarray,
+    latent: int,
+    *,
+    column: CodeColumn | None = None,
+    values: Sequence[float] | None = None,
+    title: str = "",
+    scale: int | None = None,
+) -> np.ndarray:
+    """Pictures each image, its reconstruction, and edits of it by one latent.
+
+    An edit encodes the image, sets the latent to a value, and decodes.
+
+    Args:
+        encode: Images [N, H, W, C] to codes [N, L].
+        decode: Codes to images in [0, 1].
+        images: uint8 [N, H, W, 1 or 3].
+        latent: The latent that is set, in [0, L).
+        column: What that latent is; None is continuous.
+        values: What it is set to; None is all categories, or five quantiles of N(0, 1).
+        title: Text above everything.
+        scale: Integer factor; None makes small images readable.
+
+    Returns:
+        uint8 [height, width, 3].
+
+    Raises:
+        ArgumentError: If there is no such latent, or images differ in size.
+    """
+    codes = np.asarray(encode(images), np.float32)
+    integer(latent, "latent", at_least=0)
+    require(latent < codes.shape[1], "latent", f"be below {codes.shape[1]}", latent)
+    column = CodeColumn(f"z{latent}") if column is None else column
+    count = column.num_values
+    if values is None:
+        values = normal_quantiles(5) if count is None else range(count)
+    texts = step_labels(np.asarray(values)) if count is None else map(str, values)
+    rows = [images, decode(codes)]
+    for value in values:
+        edited = codes.copy()
+        edited[:, latent] = value
+        rows.append(decode(edited))
+    labels = [f"{column.name} = {text}" for text in texts]
+    return image_grid(
+        np.stack([rgb(np.asarray(row), "images") for row in rows], axis=1),
+        title=title,
+        column_labels=["original", "reconstruction", *labels],
+        scale=scale,
+    )
