@@ -32,7 +32,7 @@ def check_precision(precision: str) -> None:
     has_bfloat16 = limit in ("ALL", "DEFAULT") or "BF16" in limit or "AMX" in limit
     rule = f"be 'float32' under ONEDNN_MAX_CPU_ISA={limit}"
     checks.require(has_bfloat16, "precision", rule, precision)
-    if not _computes_in_bfloat16():
+    if not computes_in_bfloat16():
         warnings.warn(
             "This machine has no bfloat16 arithmetic: TensorFlow emulates it, and steps"
             " take many times as long. Take precision='float32'.",
@@ -40,7 +40,7 @@ def check_precision(precision: str) -> None:
         )
 
 
-def _computes_in_bfloat16() -> bool:
+def computes_in_bfloat16() -> bool:
     """Whether the processor has bfloat16 instructions and TensorFlow uses them."""
     if os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0":
         return False
