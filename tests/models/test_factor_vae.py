@@ -31,7 +31,7 @@ from tf_disentangle.objectives import (
     factor_vae,
     joint_vae,
 )
-from tf_disentangle.objectives.factor_vae import permute_latents
+from tf_disentangle.objectives.factor_vae import permuted
 from tf_disentangle.priors import (
     InverseWishartPrior,
 )
@@ -110,7 +110,7 @@ def by_hand(model, batch, second):
         with tf.GradientTape() as tape:
             probability = (
                 tf.sigmoid(critic(z)),
-                tf.sigmoid(critic(permute_latents(others, model.latents.groups, s))),
+                tf.sigmoid(critic(permuted(others, model.latents.groups, s))),
             )
             logs = tf.math.log(probability[0]) + tf.math.log(1 - probability[1])
             loss = -0.5 * tf.reduce_mean(logs)
@@ -288,11 +288,6 @@ def test_a_critic_beside_categorical_latents(data, tmp_path):
 
 
 def test_the_critics_optimiser_is_part_of_the_runs_identity(data, whole):
-<<<<<<< HEAD
-    optimizers = whole.folder.describe()["training"]["optimizers"]
-    assert optimizers["critic_optimizer"]["keras"]["config"]["beta_1"] == 0.5
-=======
->>>>>>> F
     mine = dataclasses.replace(whole.model.critic_training, optimizer=sgd())
     other = functools.partial(
         build_vae,
@@ -302,14 +297,9 @@ def test_the_critics_optimiser_is_part_of_the_runs_identity(data, whole):
         **NETWORKS,
     )
     options = {"output": str(whole.folder.path), "steps": 4, "batch_size": 8}
-<<<<<<< HEAD
-    with pytest.raises(checks.ArgumentError, match=r"critic_optimizer.*SGD"):
-        tf_disentangle.train(other, data, validation_size=16, **options)
-=======
     words = r"critic_training\.optimizer.*was 'Adam', is 'SGD'"
     with pytest.raises(checks.ArgumentError, match=words):
-        train(other, data, validation_size=16, dry_run=True, **options)
->>>>>>> F
+        undrawn.train(other, data, validation_size=16, **options)
 
 
 def test_a_warm_start_takes_the_critic_along(whole):
@@ -324,11 +314,7 @@ def test_a_warm_start_takes_the_critic_along(whole):
 def test_a_second_batch_needs_twice_the_images(data, tmp_path):
     words = "at most a part in 2 of the 64 training images.*second_batch = False"
     with pytest.raises(checks.ArgumentError, match=words):
-<<<<<<< HEAD
-        tf_disentangle.train(
-=======
-        train(
->>>>>>> F
+        undrawn.train(
             functools.partial(
                 build_vae,
                 objective=factor_vae(),
@@ -371,11 +357,7 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(
     cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 import tensorflow_probability as tfp
-<<<<<<< HEAD
 from tests import undrawn
-=======
-import tf_disentangle
->>>>>>> F
 from tf_disentangle import datasets, models, networks, training, latents, objectives
 from tf_disentangle.training.checkpoints import restore_weights
 
@@ -409,21 +391,11 @@ def build(shape, seed):
 data = datasets.CorrelatedEllipses(num_images=80)
 
 def run(output, steps, strategy):
-<<<<<<< HEAD
     return undrawn.train(build, data, output="OUT/" + output, steps=steps,
         batch_size=8, validation_size=16,
         intervals=training.Intervals(log=2, save=2, evaluate=0, pictures=0),
         optimizer=lambda: keras.optimizers.SGD(1e-4, momentum=0.9),
         device=training.Device(strategy=strategy))
-=======
-    run = tf_disentangle.train(build, data, output="OUT/" + output, steps=steps,
-        batch_size=8, validation_size=16,
-        intervals=training.Intervals(log=2, save=2, evaluate=0, pictures=0),
-        optimizer=lambda: keras.optimizers.SGD(1e-4, momentum=0.9),
-        device=training.Device(strategy=strategy), dry_run=True)
-    run._loop.draw = lambda: None
-    return run.start()
->>>>>>> F
 
 def state(result):
     held = [result.model, *result.model.optimizers.values()]

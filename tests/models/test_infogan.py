@@ -220,10 +220,7 @@ def test_a_run_says_what_its_codes_tell_and_keeps_no_best(data, tmp_path):
     np.testing.assert_allclose(sum(each), row["val_information"], rtol=1e-4)
     assert "val_elbo" not in row and "val_wasserstein" in row
     assert not (result.folder.checkpoints / "best").exists()
-<<<<<<< HEAD
     assert result.folder.describe()["model"]["class_name"].endswith("InfoGAN")
-=======
->>>>>>> F
     with pytest.raises(checks.ArgumentError, match=r"have a likelihood.*InfoGAN"):
         log_evidence(result.model, data.images()[:2])
 

@@ -221,7 +221,7 @@ def _metrics_of(run: Any, values: flags.FlagValues) -> dict[str, Any]:
     elif files:
         with configuration.explained("train"):
             calls = metrics.calls_of(configuration.built("train.metrics"))
-        chosen = {c.name: bound(c.name) if c.metric else c.function for c in calls}
+        chosen = {call.name: call.function for call in calls}
     else:
         calls = metrics.calls_of(run.metrics)
         chosen = {call.name: call.function for call in calls}
