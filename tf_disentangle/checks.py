@@ -42,6 +42,8 @@ def _shown(value: Any) -> str:
         return f"the function {value.__name__}"
     if isinstance(value, np.generic):
         value = value.item()
+    if isinstance(value, np.ndarray) and value.size > 10:
+        return f"an array {value.dtype.name} {list(value.shape)}"
     text = repr(value)
     if text.startswith("<") and text.endswith(">"):
         text = f"a {type(value).__name__}"

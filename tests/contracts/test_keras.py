@@ -20,11 +20,6 @@ from tf_disentangle.latents import CategoricalLatents, GaussianLatents, JointLat
 from tf_disentangle.models import precision
 from tf_disentangle.serving import export
 
-# Keras's saving, with this numpy.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:__array__ implementation doesn't accept:DeprecationWarning"
-)
-
 SHAPE = (8, 8, 1)
 IMAGES = np.random.default_rng(0).integers(0, 256, (20, *SHAPE), dtype=np.uint8)
 FLOATS = IMAGES.astype("float32") / 255
@@ -486,15 +481,42 @@ def test_a_network_that_cannot_be_rebuilt_is_named_before_a_file_is_written(tmp_
     model.save_weights(tmp_path / "m.weights.h5")
 
 
-def test_networks_that_share_layers_are_not_saved_apart(tmp_path):
+def on_one_trunk(name=None):
+    """An InfoGAN whose recognition network and critic share all but their heads."""
     images = keras.Input(SHAPE)
     trunk = keras.layers.Dense(3)(keras.layers.Flatten()(images))
-    heads = [keras.Model(images, keras.layers.Dense(n)(trunk)) for n in (4, 1)]
+    heads = [keras.layers.Dense(n, name=name)(trunk) for n in (4, 1)]
+    encoder, critic = (keras.Model(images, head) for head in heads)
     generator = networks.mlp_decoder(3, SHAPE, seed=0, width=4)
     game = GaussianLatents(2), objectives.infogan()
-    model = models.InfoGAN(heads[0], generator, *game, heads[1])
-    with pytest.raises(configs.CannotRebuildError, match="share layers"):
+    return models.InfoGAN(encoder, generator, *game, critic)
+
+
+def test_networks_that_share_layers_share_them_in_a_copy_too(tmp_path):
+    model = on_one_trunk()
+    model.compile(keras.optimizers.SGD(1e-3), run_eagerly=True)
+    fit(model, IMAGES)
+    model.save(tmp_path / "m.keras")
+    loaded = keras.saving.load_model(tmp_path / "m.keras")
+    assert equal(state(loaded), state(model))
+    np.testing.assert_array_equal(loaded.encode(IMAGES), model.encode(IMAGES))
+    np.testing.assert_array_equal(loaded.critic(FLOATS), model.critic(FLOATS))
+    made = configs.deserialize(json.loads(json.dumps(configs.serialize(model))))
+    for other in (loaded, made, keras.models.clone_model(model)):
+        assert len(other.trainable_variables) == len(model.trainable_variables)
+        ids = [
+            {id(v) for v in part.variables} for part in (other.encoder, other.critic)
+        ]
+        assert len(ids[0] & ids[1]) == 2
+
+
+def test_networks_that_share_layers_and_cannot_be_copied_are_refused(tmp_path):
+    """Their heads have one name, which one network of both could not have twice."""
+    model = on_one_trunk("head")
+    with pytest.raises(configs.CannotRebuildError, match="networks with one trunk"):
         model.save(tmp_path / "m.keras")
+    with pytest.raises(configs.CannotRebuildError, match="networks with one trunk"):
+        configs.deserialize(configs.serialize(model))
 
 
 def test_a_decoder_of_probabilities_is_warned_of():

@@ -46,7 +46,7 @@ def test_decode_is_the_decoder_at_one_hot_vectors(model):
 
 
 def test_probabilities_stand_apart_and_the_code_is_their_argmax(model):
-    found, codes = model.probabilities(IMAGES), model.encode(IMAGES)
+    found, codes = model.posterior(IMAGES).probabilities(), model.encode(IMAGES)
     assert codes.shape == (5, 5)
     for column, (name, size) in enumerate({"c0": 4, "c1": 2}.items(), start=3):
         assert found[name].shape == (5, size)
@@ -63,7 +63,7 @@ def test_exported_it_gives_probabilities_and_takes_codes(model, tmp_path):
     assert set(encoded) == {"codes", "stddev", "probabilities_c0", "probabilities_c1"}
     codes = model.encode(IMAGES)
     np.testing.assert_allclose(encoded["codes"], codes, rtol=1e-5, atol=1e-6)
-    for name, part in model.probabilities(IMAGES).items():
+    for name, part in model.posterior(IMAGES).probabilities().items():
         np.testing.assert_allclose(encoded[f"probabilities_{name}"], part, rtol=1e-5)
     decoded = served["decode"](codes=tf.constant(codes))["images"]
     np.testing.assert_allclose(decoded, model.decode(codes), atol=1e-6)

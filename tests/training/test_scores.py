@@ -1,10 +1,15 @@
 """Scores during the training and at its end."""
 
+import functools
+
 import pytest
 
+from tests import undrawn
 from tests.training import small
-from tests.training.small import rows, same
+from tests.training.small import narrow, rows, same
 from tf_disentangle.metrics import METRICS
+from tf_disentangle.metrics.results import results_by_call
+from tf_disentangle.models.encoder import ModelEncoder
 from tf_disentangle.training import Intervals
 
 EVERY_2 = Intervals(log=2, evaluate=2, save=2, pictures=0, score=2)

@@ -333,7 +333,9 @@ def _label_factors(
     for part, name in zip(parts, names, strict=True):
         if np.issubdtype(part.dtype, np.floating):
             remedy = (
-                "Number their values: numpy.unique(column, return_inverse=True)[1]."
+                "Number the values of a few levels by numpy.unique(column, "
+                "return_inverse=True)[1]; cut a quantity into bins, as ImageTable does "
+                "with num_bins."
             )
             _require_whole(part, name, "factor ", remedy)
     joined = np.concatenate(parts)

@@ -6,6 +6,7 @@ it is trained is a subclass's own: `vae.py`, `factor_vae.py`, `infogan.py`.
 
 from __future__ import annotations
 
+import copy
 import functools
 import os
 from collections.abc import Callable
@@ -19,8 +20,7 @@ import tensorflow_probability as tfp
 from tf_disentangle import checks, configs
 from tf_disentangle.interfaces import CodeColumn, Decode
 from tf_disentangle.latents import Latents, Posterior
-from tf_disentangle.models import serialization, wiring
-from tf_disentangle.models.endpoints import write_saved_model
+from tf_disentangle.models import wiring
 from tf_disentangle.models.fitting import FittableModel
 from tf_disentangle.models.images import as_float, as_uint8
 
@@ -47,20 +47,18 @@ class LatentModel(FittableModel):
     Args:
         encoder: Images [B, H, W, C] in [0, 1], or uint8 if its input is declared so ->
             [B, latents.num_parameters]; several outputs are put side by side.
-        decoder: What is decoded -> [B, H, W, *].
+        decoder: Decoder inputs -> [B, H, W, *].
         latents: The latent space with its prior.
         objective: What to minimise; it has a `name`.
         seed: Seed of every draw, as `FittableModel`.
         **options: Of `keras.Model`: `name`, `dtype`.
 
     Attributes:
-        batches_per_step: How many batches of images a step takes at once.
         checkpoint_metric: The validation term by which the best checkpoint is kept, the
             higher the better; None keeps none.
         per_latent: What `validation` says of each latent: "kl" or "information".
     """
 
-    batches_per_step = 1
     checkpoint_metric: ClassVar[str | None] = None
     per_latent: ClassVar[str] = "kl"
 
@@ -83,13 +81,11 @@ class LatentModel(FittableModel):
             encoder, decoded, self.outputs_per_value(objective)
         )
         self.is_vector = checks.is_vector(self.image_shape)
-        num_outputs = wiring.num_outputs(encoder, self.image_shape)
-        checks.require(
-            num_outputs == latents.num_parameters,
-            "encoder",
-            f"emit {latents.num_parameters} numbers per image for these latents",
-            num_outputs,
-        )
+        heads = wiring.output_shapes(encoder, self.image_shape)
+        num_outputs = sum(shape[-1] for shape in heads)
+        rule = f"emit {latents.num_parameters} numbers per image for these latents"
+        fits = num_outputs == latents.num_parameters
+        checks.require(fits, "encoder", rule, num_outputs)
         self.encoder = encoder
         self.decoder = decoder
         self.latents = latents
@@ -118,9 +114,9 @@ class LatentModel(FittableModel):
         return 1
 
     @property
-    def data_type(self) -> tf.DType:
-        """Of the data: uint8 for images, float32 for vectors."""
-        return tf.float32 if self.is_vector else tf.uint8
+    def batches_per_step(self) -> int:
+        """How many batches of images a step takes at once."""
+        return 1
 
     @property
     def parts(self) -> dict[str, keras.layers.Layer]:
@@ -144,7 +140,10 @@ class LatentModel(FittableModel):
 
     def posterior_of(self, inputs: tf.Tensor, training: bool = False) -> Posterior:
         """Returns q(z|x) for what the encoder itself takes."""
-        outputs = wiring.encoded(self.encoder, inputs, training)
+        outputs = self.encoder(inputs, training=training)
+        if not tf.is_tensor(outputs):  # several heads
+            heads = keras.tree.flatten(outputs)
+            outputs = tf.concat([tf.cast(h, tf.float32) for h in heads], axis=-1)
         return self.latents.posterior(outputs)
 
     def decode_tensor(self, codes: tf.Tensor) -> tf.Tensor:
@@ -198,19 +197,6 @@ class LatentModel(FittableModel):
         del count, seed
         return self.decode
 
-    def probabilities(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        """Maps images to the probabilities [N, n] of each categorical latent, by name.
-
-        Empty where all latents are continuous.
-        """
-        names = [c.name for c in self.columns if c.kind == "categorical"]
-        if not names:
-            return {}
-        together = in_chunks(self._probabilities, self.validate_images(images))
-        ends = np.cumsum([c.num_values for c in self.columns if c.num_values])
-        parts = np.split(together, ends[:-1], axis=1)
-        return dict(zip(names, parts, strict=True))
-
     def validate_images(self, images: np.ndarray) -> np.ndarray:
         """Returns images as uint8 [N, H, W, C], or vectors, after checking them."""
         return as_uint8(images, self.image_shape)
@@ -227,7 +213,8 @@ class LatentModel(FittableModel):
                 terms that depend on a batch are means over batches of 250.
             seed: Seed of the draws.
         """
-        totals, each = dict.fromkeys(self.row_names, 0.0), 0.0
+        totals = dict.fromkeys(self.row_names, 0.0)
+        each = np.zeros(self.latents.num_latents, np.float32)
         for start in range(0, len(images), _CHUNK):
             batch = self.validate_images(images[start : start + _CHUNK])
             draws = tf.constant([seed, start], tf.int32)
@@ -238,10 +225,7 @@ class LatentModel(FittableModel):
         return totals, each
 
     def diagnostics(self, images: np.ndarray, seed: int) -> dict[str, float]:
-        """Returns further scalars of one batch of images, which depend on its size.
-
-        None here. Those that are not finite are left out.
-        """
+        """Returns further finite scalars of one batch of images; none here."""
         del images, seed
         return {}
 
@@ -249,13 +233,14 @@ class LatentModel(FittableModel):
 
     @property
     def images_spec(self) -> tf.TensorSpec:
-        """What the compiled functions take as images."""
-        return tf.TensorSpec([None, *self.image_shape], self.data_type)
+        """What the compiled functions take as images: uint8, or float32 vectors."""
+        dtype = tf.float32 if self.is_vector else tf.uint8
+        return tf.TensorSpec([None, *self.image_shape], dtype, name="images")
 
     @property
     def codes_spec(self) -> tf.TensorSpec:
         """What the compiled functions take as codes."""
-        return tf.TensorSpec([None, self.latents.num_latents], tf.float32)
+        return tf.TensorSpec([None, self.latents.num_latents], tf.float32, "codes")
 
     @functools.cached_property
     def _encode(self) -> Callable:
@@ -266,21 +251,13 @@ class LatentModel(FittableModel):
         return as_graph(self.decode_tensor, self.codes_spec)
 
     @functools.cached_property
-    def _probabilities(self) -> Callable:
-        def probabilities(images: tf.Tensor) -> tf.Tensor:
-            parts = self.posterior(images).probabilities()
-            return tf.concat(list(parts.values()), axis=-1)
-
-        return as_graph(probabilities, self.images_spec)
-
-    @functools.cached_property
     def _held_out(self) -> Callable:
         return tf.function(self.held_out_terms, reduce_retracing=True, autograph=False)
 
     def forget_traces(self) -> None:
         """Drops the compiled functions that hold `num_examples`."""
         super().forget_traces()
-        vars(self).pop("_held_out", None)
+        self.__dict__.pop("_held_out", None)
 
     # ---- Saving.
 
@@ -303,9 +280,19 @@ class LatentModel(FittableModel):
         format: str = "tf_saved_model",
         verbose: bool | None = None,
     ) -> None:
-        """Writes a SavedModel with the endpoints encode, decode and reconstruct.
+        """Writes a SavedModel that needs neither this library nor Keras to run.
 
-        They are those of `serving.export`, which adds a version and writes aside.
+        Its endpoints, each for a batch of any size:
+
+            encode (also serving_default)   images uint8 [B, H, W, C] -> codes, stddev
+                                            [B, L]
+            decode                          codes float32 [B, L] -> images float32
+            reconstruct                     images uint8 -> images float32 in [0, 1]
+
+        encode also gives probabilities_NAME [B, n] of each categorical latent, whose
+        column of the codes holds the most probable of its n values; decode takes that
+        value. An InfoGAN's noise is zero. Vectors are float32 [B, 1, 1, C] throughout.
+        `serving.export` adds a version and writes aside.
 
         Args:
             filepath: The folder.
@@ -313,13 +300,36 @@ class LatentModel(FittableModel):
             verbose: Whether to print the endpoints; None does.
         """
         checks.one_of(format, ("tf_saved_model",), "format")
-        write_saved_model(self, filepath, verbose is None or verbose)
+
+        def encode(images: tf.Tensor) -> dict[str, tf.Tensor]:
+            posterior = self.posterior(images)
+            of_each = posterior.probabilities().items()
+            return {
+                "codes": posterior.code(),
+                "stddev": posterior.stddev(),
+                **{f"probabilities_{name}": part for name, part in of_each},
+            }
+
+        def decode(codes: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {"images": self.decode_tensor(codes)}
+
+        def reconstruct(images: tf.Tensor) -> dict[str, tf.Tensor]:
+            return decode(encode(images)["codes"])
+
+        archive = keras.export.ExportArchive()
+        for part in (self.encoder, self.decoder, self.latents):
+            archive.track(part)
+        # The first endpoint also becomes serving_default.
+        archive.add_endpoint("encode", encode, [self.images_spec])
+        archive.add_endpoint("decode", decode, [self.codes_spec])
+        archive.add_endpoint("reconstruct", reconstruct, [self.images_spec])
+        archive.write_out(str(filepath), verbose=verbose is None or verbose)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of the constructor as JSON."""
         return {
-            "encoder": serialization.serialize_network(self.encoder),
-            "decoder": serialization.serialize_network(self.decoder),
+            "encoder": network_config(self.encoder),
+            "decoder": network_config(self.decoder),
             "latents": configs.serialize(self.latents),
             "objective": configs.serialize(self.objective),
             "seed": self.seed,
@@ -335,17 +345,32 @@ class LatentModel(FittableModel):
         Raises:
             CannotRebuildError: If it holds an object that only its user can make.
         """
-        parts = {name: serialization.deserialize(v) for name, v in config.items()}
-        return cls(**parts)
+        # A copy, since Keras empties what it reads.
+        return cls(**configs.deserialize(copy.deepcopy(dict(config))))
 
     def get_build_config(self) -> None:
         """Returns None: a model is built when it is made.
 
         Raises:
-            CannotRebuildError: If a network cannot be made again from its config, for
-                Keras asks this before it saves.
+            CannotRebuildError: If a network cannot be made again from its config.
+                Keras asks this before it saves, so no file is written then.
         """
-        serialization.require_rebuildable(self.get_config())
+        for name, part in self.get_config().items():
+            if isinstance(part, dict) and set(part) == {"class_name"}:
+                reason = (
+                    f"the {name} of this model has no get_config; write one, or save "
+                    "the weights alone with save_weights"
+                )
+                raise configs.CannotRebuildError(part["class_name"], reason)
+
+
+def network_config(network: keras.Model) -> dict[str, Any]:
+    """Returns a network as JSON; one that Keras cannot serialise by its class alone."""
+    try:
+        return {"keras": keras.saving.serialize_keras_object(network)}
+    except NotImplementedError:
+        kind = type(network)
+        return {"class_name": f"{kind.__module__}.{kind.__qualname__}"}
 
 
 def as_graph(function: Callable, *specs: tf.TensorSpec) -> Callable:

@@ -26,11 +26,13 @@ from tf_disentangle.objectives import (
 # Added to the seed of a critic: no other network's (seed, layer) can be the same.
 _CRITIC = 2**63
 
+
 #: What makes a network, or the network itself.
 Network = Callable[..., keras.Model] | keras.Model
 
 _WHOSE_OBJECTIVE = (
-    "infogan() and infowgan_gp() are for build_infogan, all others for build_vae."
+    "Call the function that makes it, as objectives.beta_vae(); infogan() and "
+    "infowgan_gp() are for build_infogan, all others for build_vae."
 )
 
 
@@ -78,13 +80,11 @@ def build_vae(
         ArgumentError: If a part does not fit another, or the images no network.
     """
     image_shape = _image_shape(data)
-    _check_networks(image_shape, precision, encoder, decoder)
+    _check_parts(image_shape, precision, encoder, decoder, critic_training)
     _check_makes("critic", critic, (1,), precision)
     latents = _latents(latents)
     objective = elbo() if objective is None else objective
-    training = CriticTraining() if critic_training is None else critic_training
     checks.require_type(objective, Objective, "objective", _WHOSE_OBJECTIVE)
-    checks.require_type(training, CriticTraining, "critic_training")
     *sides, channels = image_shape
     decoded = (*sides, channels * objective.likelihood.outputs_per_value)
     # Two seeds: with one, the layers of both networks would share their streams.
@@ -97,7 +97,7 @@ def build_vae(
     if not objective.critic_penalties:
         return VAE(*parts, seed)
     network = _made(critic, latents.num_decoded, precision, seed + _CRITIC)
-    return FactorVAE(*parts, network, training, seed)
+    return FactorVAE(*parts, network, critic_training, seed)
 
 
 def build_infogan(
@@ -136,23 +136,20 @@ def build_infogan(
         ArgumentError: If a part does not fit another, or the images no network.
     """
     image_shape = _image_shape(data)
-    _check_networks(image_shape, precision, encoder, decoder)
+    _check_parts(image_shape, precision, encoder, decoder, critic_training)
     _check_makes("critic", critic, (image_shape, 1), precision)
     checks.integer(num_noise, "num_noise", at_least=0)
     latents = _latents(latents)
     objective = infowgan_gp() if objective is None else objective
-    training = CriticTraining() if critic_training is None else critic_training
     checks.require_type(objective, AdversarialObjective, "objective", _WHOSE_OBJECTIVE)
-    checks.require_type(training, CriticTraining, "critic_training")
     inputs = latents.num_decoded + num_noise
     made = _made(encoder, image_shape, latents.num_parameters, precision, 2 * seed)
-    if isinstance(made, tuple):
-        recognition, network = made
-    else:
-        recognition = made
-        network = _made(critic, image_shape, 1, precision, seed + _CRITIC)
+    if not isinstance(made, tuple):
+        made = made, _made(critic, image_shape, 1, precision, seed + _CRITIC)
+    recognition, network = made
     generator = _made(decoder, inputs, image_shape, precision, 2 * seed + 1)
-    return InfoGAN(recognition, generator, latents, objective, network, training, seed)
+    parts = (recognition, generator, latents, objective, network)
+    return InfoGAN(*parts, critic_training, seed)
 
 
 def _image_shape(data: Dataset | Sequence[int]) -> tuple[int, int, int]:
@@ -163,8 +160,7 @@ def _image_shape(data: Dataset | Sequence[int]) -> tuple[int, int, int]:
 
 def _latents(latents: Latents | int | None) -> Latents:
     """Returns the latent space, made if a number or nothing was given."""
-    if latents is None:
-        return GaussianLatents()
+    latents = 10 if latents is None else latents
     if isinstance(latents, int) and not isinstance(latents, bool):
         return GaussianLatents(latents)
     remedy = "Pass a latent space such as GaussianLatents(10), or a number."
@@ -172,29 +168,27 @@ def _latents(latents: Latents | int | None) -> Latents:
     return latents
 
 
-def _made(network: Network, *arguments: Any) -> keras.Model:
-    """Returns the network, made if a function was given.
-
-    Args:
-        network: The function or the network.
-        *arguments: Of the function; the last two are its `dtype` and its `seed`.
-    """
+def _made(network: Any, *arguments: Any) -> Any:
+    """Returns a network, made if it is a function: of `arguments`, dtype and seed."""
     if isinstance(network, keras.Model):
         return network
     *positional, dtype, seed = arguments
     return network(*positional, dtype=dtype, seed=seed)
 
 
-def _check_networks(
+def _check_parts(
     image_shape: tuple[int, int, int],
     precision: str,
     encoder: Network,
     decoder: Network,
+    critic_training: CriticTraining | None,
 ) -> None:
-    """Checks precision and what makes the two networks of every model."""
+    """Checks the arguments that the builders have in common."""
     check_precision(precision)
     _check_makes("encoder", encoder, (image_shape, 1), precision)
     _check_makes("decoder", decoder, (1, image_shape), precision)
+    if critic_training is not None:
+        checks.require_type(critic_training, CriticTraining, "critic_training")
 
 
 def _check_makes(name: str, network: Network, arguments: tuple, precision: str) -> None:
@@ -203,4 +197,6 @@ def _check_makes(name: str, network: Network, arguments: tuple, precision: str) 
         network, *arguments, dtype=precision, seed=0
     )
     rule = "be a model, or a function that makes one from (..., dtype=, seed=)"
-    checks.require(fits, name, rule, network)
+    example = {"encoder": "mlp_encoder", "decoder": "mlp_decoder"}
+    remedy = f"Pass networks.{example.get(name, 'mlp_critic')}, for example."
+    checks.require(fits, name, rule, network, remedy)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-import functools
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -11,7 +11,8 @@ import keras
 import tensorflow as tf
 
 from tf_disentangle import checks, configs
-from tf_disentangle.models import serialization
+from tf_disentangle.models import wiring
+from tf_disentangle.models.base import LatentModel, network_config
 from tf_disentangle.models.fitting import minimize
 from tf_disentangle.models.optimizers import checked_optimizer
 
@@ -40,8 +41,8 @@ class CriticTraining:
     def make_optimizer(self) -> keras.optimizers.Optimizer:
         """Returns the optimiser, made in the scope in which this is called."""
         default = keras.optimizers.Adam
-        chosen = self.optimizer or (lambda: default(1e-4, beta_1=0.5, beta_2=0.9))
-        return checked_optimizer(chosen, prefix="critic.")
+        make = self.optimizer or (lambda: default(1e-4, beta_1=0.5, beta_2=0.9))
+        return checked_optimizer(make, prefix="critic.")
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments as JSON, the optimiser by what it makes."""
@@ -56,22 +57,46 @@ class CriticTraining:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Returns the settings of this config."""
-        make = functools.partial(serialization.deserialize, config["optimizer"])
+
+        def make() -> keras.optimizers.Optimizer:
+            # A copy, since Keras empties what it reads.
+            return configs.deserialize(copy.deepcopy(config["optimizer"]))
+
         return cls(config["updates"], config["second_batch"], make)
 
 
-class WithCritic:
-    """What a model with a critic has beside; stands before the model's class.
+class WithCritic(LatentModel):
+    """A model with a critic; stands before the model's class.
 
     Attributes:
-        critic: The network.
+        critic: The network. It may share layers with the encoder.
         critic_training: How it is trained.
         critic_optimizer: Moves the critic, and nothing else does; `compile` makes it.
     """
 
-    def take_critic(self, critic: keras.Model, training: CriticTraining) -> None:
-        """Keeps the critic and makes its optimiser."""
-        self.critic, self.critic_training = critic, training
+    def take_critic(
+        self,
+        critic: keras.Model,
+        training: CriticTraining | None,
+        example: tuple[int, ...],
+        rule: str,
+    ) -> None:
+        """Keeps the critic and makes its optimiser.
+
+        Args:
+            critic: The network.
+            training: How it is trained; None is five updates a step.
+            example: The shape of one example that it must take.
+            rule: The same in words, for the error.
+
+        Raises:
+            ArgumentError: If it takes something else, or does not emit one number.
+        """
+        taken = wiring.input_shape(critic) or example
+        shapes = (taken, wiring.one_output(critic, taken, "critic"))
+        checks.require(shapes == (example, (1,)), "critic", rule, shapes)
+        self.critic = critic
+        self.critic_training = CriticTraining() if training is None else training
         self._make_critic_optimizer()
 
     def _make_critic_optimizer(self) -> None:
@@ -95,8 +120,7 @@ class WithCritic:
     @property
     def optimized_variables(self) -> list[keras.Variable]:
         """The variables that `optimizer` moves: all but the critic's."""
-        parts = [part for name, part in self.parts.items() if name != "critic"]
-        return [v for part in parts for v in part.trainable_variables]
+        return [v for p in super().parts.values() for v in p.trainable_variables]
 
     @property
     def optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
@@ -122,28 +146,40 @@ class WithCritic:
         self.optimizer.finalize_variable_values = finalize_both
 
     def get_config(self) -> dict[str, Any]:
-        """Returns the arguments of the constructor as JSON."""
-        return {
-            **super().get_config(),
-            "critic": serialization.serialize_network(self.critic),
-            "critic_training": serialization.serialize(self.critic_training),
-        }
+        """Returns the arguments of the constructor as JSON.
 
-    def get_build_config(self) -> None:
-        """Returns None, after checking that the model can be made again.
-
-        Raises:
-            CannotRebuildError: If a network cannot, or critic and encoder share layers:
-                each is saved by itself, and they would not share them afterwards.
+        A critic that shares layers with the encoder is part of the encoder's config,
+        and "critic" is None: so they share them in a copy too.
         """
-        super().get_build_config()
+        config = super().get_config()
+        config["critic"] = network_config(self.critic)
+        config["critic_training"] = configs.serialize(self.critic_training)
         of_critic = {id(v) for v in self.critic.variables}
         if any(id(v) in of_critic for v in self.encoder.variables):
-            reason = (
-                "its encoder and critic share layers; save the weights alone with "
-                "save_weights"
-            )
-            raise configs.CannotRebuildError(type(self).__name__, reason)
+            config["critic"] = None
+            try:
+                outputs = [*self.encoder.outputs, *self.critic.outputs]
+                both = keras.Model(self.encoder.inputs, outputs)
+                config["encoder"] = network_config(both)
+            except (AttributeError, ValueError):  # not functional, or of equal names
+                config["encoder"] = {"class_name": "A pair of networks with one trunk"}
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Returns a model of this config, with initial weights.
+
+        Raises:
+            CannotRebuildError: If it holds an object that only its user can make.
+        """
+        parts = configs.deserialize(copy.deepcopy(dict(config)))
+        if parts["critic"] is None:
+            both = parts["encoder"]
+            *heads, output = both.outputs
+            outputs = heads if len(heads) > 1 else heads[0]
+            parts["encoder"] = keras.Model(both.inputs[0], outputs)
+            parts["critic"] = keras.Model(both.inputs[0], output)
+        return cls(**parts)
 
     def batches_of(self, images: tf.Tensor) -> list[tf.Tensor]:
         """Returns a batch of images in `batches_per_step` parts of one size.
@@ -151,8 +187,8 @@ class WithCritic:
         What is left over is left out; of too few images some are taken again.
         """
         parts = self.batches_per_step
-        known = images.shape[0]
-        if parts > 1 and (known is None or known % parts):
+        size = images.shape[0]
+        if parts > 1 and (size is None or size % parts):
             count = tf.shape(images)[0]
             size = tf.maximum(count // parts, 1)
             images = tf.gather(images, tf.range(parts * size) % count)
@@ -166,8 +202,8 @@ class WithCritic:
         """
 
         def loss_first() -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-            found = terms()
-            return found["critic_loss"], found
+            values = terms()
+            return values["critic_loss"], values
 
         variables = self.critic.trainable_variables
         return minimize(self.critic_optimizer, variables, loss_first)

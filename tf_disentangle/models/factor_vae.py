@@ -25,7 +25,6 @@ import tensorflow_probability as tfp
 
 from tf_disentangle import checks
 from tf_disentangle.latents import Latents
-from tf_disentangle.models import wiring
 from tf_disentangle.models.critic_training import CriticTraining, WithCritic
 from tf_disentangle.models.vae import VAE
 from tf_disentangle.objectives import CriticPenalty, Inference, Objective
@@ -58,26 +57,15 @@ class FactorVAE(WithCritic, VAE):
         **options: Any,
     ) -> None:
         super().__init__(encoder, decoder, latents, objective, seed, **options)
-        example = wiring.input_shape(critic) or (latents.num_decoded,)
-        shapes = (example[-1], wiring.one_output(critic, example, "critic"))
-        checks.require(
-            shapes == (latents.num_decoded, (1,)),
-            "critic",
-            f"map {latents.num_decoded} numbers to one for these latents",
-            shapes,
-        )
-        training = CriticTraining() if critic_training is None else critic_training
-        self.take_critic(critic, training)
+        rule = f"map {latents.num_decoded} numbers to one for these latents"
+        self.take_critic(critic, critic_training, (latents.num_decoded,), rule)
 
     def check(self, objective: Objective, latents: Latents) -> None:
         """Raises `ArgumentError` if this model cannot train the objective."""
-        checks.require(
-            len(objective.critic_penalties) == 1,
-            "penalties",
-            "have one that needs a critic",
-            [penalty.name for penalty in objective.critic_penalties],
-            "Two would need a critic each: keep one. For none use VAE.",
-        )
+        names = [penalty.name for penalty in objective.critic_penalties]
+        remedy = "Two would need a critic each: keep one. For none use VAE."
+        rule = "have one that needs a critic"
+        checks.require(len(names) == 1, "penalties", rule, names, remedy)
         objective.check(latents, critic=lambda z: tf.reduce_sum(z, 1, keepdims=True))
 
     @property
@@ -131,23 +119,11 @@ class FactorVAE(WithCritic, VAE):
         others = [self.posterior(x, True).sample(seed=others_seed) for x in second]
         inference, scalars = self.minimize(images, seed)
         others = others[0] if others else inference.sample
-        losses = [self.update_from(inference, others, s) for s in seeds]
-        self.steps.assign_add(1)
-        # Of a batch that the critic has not seen, as the other terms are.
-        self.statistics.update_state({**scalars, "critic_loss": losses[0]})
-        return self.get_metrics_result()
 
-    def update_from(
-        self, inference: Inference, others: tf.Tensor, seed: tf.Tensor
-    ) -> tf.Tensor:
-        """Takes a step of the critic on the codes of a batch; returns the loss before.
+        def critic_loss(seed: tf.Tensor) -> dict[str, tf.Tensor]:
+            loss = self.penalty.critic_loss(inference, others, seed)
+            return {"critic_loss": loss}
 
-        Args:
-            inference: The batch.
-            others: Codes [B, D] that are permuted, those of the batch or of another.
-            seed: int32 [2].
-        """
-        terms = self.update_critic(
-            lambda: {"critic_loss": self.penalty.critic_loss(inference, others, seed)}
-        )
-        return terms["critic_loss"]
+        updates = [self.update_critic(functools.partial(critic_loss, s)) for s in seeds]
+        # The first is of a batch that the critic has not seen, as the other terms are.
+        return self.end_step({**scalars, **updates[0]})

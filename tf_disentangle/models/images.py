@@ -26,9 +26,9 @@ _REMEDY = (
 def as_float(images: tf.Tensor) -> tf.Tensor:
     """Returns images as float32 in [0, 1]; uint8 is divided by 255 on the device.
 
-    Vectors, images of one pixel, stay as they are. Floats are checked: at once where
-    the tensor has a value, and by an assertion in a graph. XLA leaves assertions out;
-    there, images outside [0, 1] become NaN.
+    Vectors stay as they are. Floats are checked: at once where the tensor has a value,
+    and by an assertion in a graph. XLA leaves assertions out; there, images outside
+    [0, 1] become NaN.
 
     Raises:
         ArgumentError: If a float lies outside [0, 1].
@@ -40,25 +40,21 @@ def as_float(images: tf.Tensor) -> tf.Tensor:
         text = checks.message("images", _RULE, tf.as_dtype(images.dtype).name)
         raise checks.ArgumentTypeError(text)
     images = tf.cast(images, tf.float32)
-    return images if checks.is_vector(images.shape[1:]) else _checked(images)
-
-
-def _checked(images: tf.Tensor) -> tf.Tensor:
+    if checks.is_vector(images.shape[1:]):
+        return images
     low, high = tf.reduce_min(images), tf.reduce_max(images)
     if tf.executing_eagerly():
-        require_unit_interval(low.numpy(), high.numpy())
+        _require_unit_interval(low.numpy(), high.numpy())
         return images
     fits = tf.logical_and(low >= -_TOLERANCE, high <= 1 + _TOLERANCE)
     with tf.control_dependencies([tf.debugging.Assert(fits, [_RULE, low, high])]):
         return images + tf.where(fits, 0.0, np.nan)
 
 
-def require_unit_interval(low: float, high: float) -> None:
-    """Raises `ArgumentError` unless images from `low` to `high` lie in [0, 1]."""
+def _require_unit_interval(low: float, high: float) -> None:
+    checks.require(low == low and high == high, "images", "be finite", "NaN")
     fits = low >= -_TOLERANCE and high <= 1 + _TOLERANCE
-    if not fits:
-        found = f"{low:.4g} to {high:.4g}"
-        raise checks.ArgumentError(checks.message("images", _RULE, found, _REMEDY))
+    checks.require(fits, "images", _RULE, f"{low:.4g} to {high:.4g}", _REMEDY)
 
 
 def require_scaled(data: Any) -> None:
@@ -66,7 +62,7 @@ def require_scaled(data: Any) -> None:
     if not isinstance(data, np.ndarray) or data.ndim != 4 or data.dtype.kind != "f":
         return
     if data.size and not checks.is_vector(data.shape[1:]):
-        require_unit_interval(data.min(), data.max())
+        _require_unit_interval(data.min(), data.max())
 
 
 @contextlib.contextmanager
@@ -95,12 +91,8 @@ def as_uint8(images: Any, image_shape: tuple[int, int, int]) -> np.ndarray:
         require_scaled(images)
         images = np.rint(255 * np.clip(images, 0, 1)).astype(np.uint8)
     images = checks.images_or_vectors(images)
-    checks.require(
-        images.shape[1:] == image_shape,
-        "images",
-        f"have shape [N, {', '.join(map(str, image_shape))}]",
-        images.shape,
-    )
+    rule = f"have shape [N, {', '.join(map(str, image_shape))}]"
+    checks.require(images.shape[1:] == image_shape, "images", rule, images.shape)
     return images
 
 

@@ -6,8 +6,7 @@ is; the generator is its `decoder`, of the codes beside noise. One step:
     1. the critic goes down its loss `updates` times, each time on images of its own;
     2. generator and recognition network go down theirs, the critic held.
 
-Chen et al. let recognition network and critic share all but their last layers; here
-they are two networks.
+Recognition network and critic may share layers, as Chen et al. let them.
 
 References:
     Chen et al., "InfoGAN", NeurIPS 2016, arXiv:1606.03657.
@@ -72,24 +71,17 @@ class InfoGAN(WithCritic, LatentModel):
     ) -> None:
         super().__init__(encoder, decoder, latents, objective, seed, **options)
         self.num_noise = wiring.input_shape(decoder)[-1] - latents.num_decoded
-        training = CriticTraining() if critic_training is None else critic_training
-        checks.require(
-            not training.second_batch,
-            "second_batch",
-            "be False for InfoGAN, whose critic takes new images at each update",
-            training.second_batch,
-        )
-        example = wiring.input_shape(critic) or self.image_shape
-        shapes = (example, wiring.one_output(critic, example, "critic"))
         rule = f"map images {self.image_shape} to one number"
-        checks.require(shapes == (self.image_shape, (1,)), "critic", rule, shapes)
+        self.take_critic(critic, critic_training, self.image_shape, rule)
+        two = self.critic_training.second_batch
+        rule = "be False for InfoGAN, whose critic takes new images at each update"
+        checks.require(not two, "second_batch", rule, two)
         for name, network in (("encoder", encoder), ("critic", critic)):
             dtype, rule = wiring.input_dtype(network), "take floats in [0, 1]"
             checks.require(dtype == tf.float32, name, rule, dtype.name)
         if not self.is_vector:
             inputs = latents.num_decoded + self.num_noise
             wiring.warn_of_probabilities(decoder, inputs)
-        self.take_critic(critic, training)
 
     def check(self, objective: AdversarialObjective, latents: Latents) -> None:
         """Raises `ArgumentError` if this model cannot train the objective."""
@@ -100,9 +92,8 @@ class InfoGAN(WithCritic, LatentModel):
         shape = wiring.input_shape(decoder)
         rule = f"take at least {latents.num_decoded} numbers for these latents"
         remedy = "A subclassed model does not say it: wrap it into keras.Sequential."
-        remedy = "" if shape else remedy
         fits = shape is not None and shape[-1] >= latents.num_decoded
-        checks.require(fits, "decoder", rule, shape, remedy)
+        checks.require(fits, "decoder", rule, shape, "" if shape else remedy)
         return shape[-1]
 
     @property
@@ -120,12 +111,10 @@ class InfoGAN(WithCritic, LatentModel):
     def draw(self, count: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Draws (codes [count, D], categorical ones one-hot; noise [count, n])."""
         code_seed, noise_seed = tfp.random.split_seed(seed, n=2)
-        prior, latents = self.latents.prior, self.latents
-        codes = latents.to_decoder_input(
-            latents.to_codes(prior.sample(count, code_seed))
-        )
+        codes = self.latents.to_codes(self.latents.prior.sample(count, code_seed))
         shape = tf.stack([count, self.num_noise])
-        return codes, tf.random.stateless_normal(shape, noise_seed)
+        noise = tf.random.stateless_normal(shape, noise_seed)
+        return self.latents.to_decoder_input(codes), noise
 
     def generate(
         self, codes: tf.Tensor, noise: tf.Tensor, training: bool = False
@@ -190,20 +179,15 @@ class InfoGAN(WithCritic, LatentModel):
         own, *seeds = tfp.random.split_seed(seed, n=1 + len(reals), salt="critic")
         pairs = zip(reals, seeds, strict=True)
         of_critic = [self.critic_step(real, each) for real, each in pairs]
-        terms = self.generator_step(tf.shape(reals[0])[0], own)
-        self.steps.assign_add(1)
-        # Before the last update: of a batch that the critic had not seen.
-        self.statistics.update_state({**terms, **of_critic[-1]})
-        return self.get_metrics_result()
+        count = tf.shape(reals[0])[0]
 
-    def generator_step(self, count: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Takes a step of generator and recognition; returns the terms of before it."""
-
-        def loss() -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-            terms, *_ = self.generator_terms(*self.draw(count, seed), True)
+        def of_generator() -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+            terms, *_ = self.generator_terms(*self.draw(count, own), True)
             return terms["loss"], terms
 
-        return minimize(self.optimizer, self.optimized_variables, loss)
+        terms = minimize(self.optimizer, self.optimized_variables, of_generator)
+        # Before the last update: of a batch that the critic had not seen.
+        return self.end_step({**terms, **of_critic[-1]})
 
     def critic_step(self, real: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
         """Takes a step of the critic on real images; returns its terms of before it."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from typing import Any
 
 import keras
 import tensorflow as tf
@@ -48,21 +46,16 @@ def checked_optimizer(
     argument = f"{prefix}optimizer"
     checks.require_type(made, keras.optimizers.Optimizer, argument, remedy)
     checks.real(_learning_rate(made), f"{prefix}learning_rate", at_least=0.0)
+    is_scaled = isinstance(made, keras.optimizers.LossScaleOptimizer)
+    inner = made.inner_optimizer if is_scaled else made
     for name, (above, at_least, below) in _BOUNDS.items():
-        value = getattr(_innermost(made), name, None)
+        value = getattr(inner, name, None)
         if value is not None:
             name = f"{prefix}{name}"
             checks.real(value, name, above=above, at_least=at_least)
             rule = f"be less than {below}"
             checks.require(below is None or value < below, name, rule, value)
     return made
-
-
-def _innermost(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
-    """Returns the optimiser inside one that scales the loss, else the thing itself."""
-    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-        return optimizer.inner_optimizer
-    return optimizer
 
 
 def _learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
@@ -77,10 +70,3 @@ def _learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
             checks.message("learning_rate", rule, found, remedy)
         ) from error
     return float(f"{rate:.7g}")  # as it was given: it went through float32
-
-
-def settings_of(optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
-    """Returns an optimiser's configuration as JSON holds it, before any restoring."""
-    config = {"class": type(optimizer).__name__, **optimizer.get_config()}
-    del config["name"]  # Keras numbers it.
-    return json.loads(json.dumps(config, default=str))

@@ -30,8 +30,8 @@ class VAE(LatentModel):
             the likelihood's `outputs_per_value`: logits for Bernoulli.
         latents: The latent space with its prior.
         objective: What to minimise.
-        seed: Seed of every draw.
-        **options: Of `keras.Model`: `name`, `dtype`.
+        seed: As `LatentModel`.
+        **options: As `LatentModel`.
     """
 
     checkpoint_metric: ClassVar[str | None] = "elbo"
@@ -47,13 +47,10 @@ class VAE(LatentModel):
     ) -> None:
         super().__init__(encoder, decoder, latents, objective, seed, **options)
         likelihood = objective.likelihood
-        checks.require(
-            likelihood.real_valued or not self.is_vector,
-            "likelihood",
-            "be one of real values for vectors",
-            type(likelihood).__name__,
-            "Give the objective likelihood=Normal().",
-        )
+        fits = likelihood.real_valued or not self.is_vector
+        rule, name = "be one of real values for vectors", type(likelihood).__name__
+        remedy = "Give the objective likelihood=Normal()."
+        checks.require(fits, "likelihood", rule, name, remedy)
         if not likelihood.real_valued:
             wiring.warn_of_probabilities(decoder, latents.num_decoded)
 
@@ -132,8 +129,8 @@ class VAE(LatentModel):
             seed: Seed of the draws.
         """
         draws = tf.constant([seed, 0], tf.int32)
-        found = self._diagnostics(self.validate_images(images), draws)
-        values = {name: float(value) for name, value in found.items()}
+        tensors = self._diagnostics(self.validate_images(images), draws)
+        values = {name: float(value) for name, value in tensors.items()}
         return {name: value for name, value in values.items() if np.isfinite(value)}
 
     @functools.cached_property
@@ -147,16 +144,14 @@ class VAE(LatentModel):
     def forget_traces(self) -> None:
         """Drops the compiled functions that hold `num_examples`."""
         super().forget_traces()
-        vars(self).pop("_diagnostics", None)
+        self.__dict__.pop("_diagnostics", None)
 
     # ---- Keras.
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Takes one optimiser step."""
         _, scalars = self.minimize(self.images_of(data), self.step_seed())
-        self.steps.assign_add(1)
-        self.statistics.update_state(scalars)
-        return self.get_metrics_result()
+        return self.end_step(scalars)
 
     def minimize(
         self, images: tf.Tensor, seed: tf.Tensor

@@ -16,13 +16,13 @@ from tf_disentangle import checks
 
 
 def input_shape(network: keras.Model) -> tuple[int, ...] | None:
-    """Returns the shape of one example that a network takes; None if it is not said."""
+    """Returns the shape of one example that a network takes; None if undeclared."""
     inputs = getattr(network, "inputs", None)
     return tuple(inputs[0].shape[1:]) if inputs else None
 
 
 def input_dtype(network: keras.Model) -> tf.DType:
-    """Returns the type of a network's input: float32 unless it says an integer type."""
+    """Returns the type of a network's input: float32 unless it is an integer type."""
     inputs = getattr(network, "inputs", None)
     dtype = tf.as_dtype(inputs[0].dtype if inputs else "float32")
     return dtype if dtype.is_integer else tf.float32
@@ -33,7 +33,7 @@ def output_shapes(
 ) -> tuple[tuple[int, ...], ...]:
     """Returns the shape of each output for an example of shape `example`.
 
-    A network that does not say it is called once, which builds it.
+    A network that does not declare them is called once, which builds it.
     """
     outputs = getattr(network, "outputs", None)
     if not outputs:
@@ -43,23 +43,10 @@ def output_shapes(
 
 
 def one_output(network: keras.Model, example: Sequence[int], argument: str) -> tuple:
-    """Returns the shape of the one output of a network.
-
-    Raises:
-        ArgumentError: If it has several.
-    """
+    """Returns the shape of a network's output; several raise `ArgumentError`."""
     shapes = output_shapes(network, example)
     checks.require(len(shapes) == 1, argument, "have one output", shapes)
     return shapes[0]
-
-
-def encoded(network: keras.Model, inputs: tf.Tensor, training: bool) -> tf.Tensor:
-    """Returns the outputs of an encoder, of several heads side by side, [B, n]."""
-    outputs = network(inputs, training=training)
-    if tf.is_tensor(outputs):
-        return outputs
-    heads = [tf.cast(head, tf.float32) for head in keras.tree.flatten(outputs)]
-    return tf.concat(heads, axis=-1)
 
 
 def warn_of_probabilities(decoder: keras.Model, num_inputs: int) -> None:
@@ -76,18 +63,13 @@ def warn_of_probabilities(decoder: keras.Model, num_inputs: int) -> None:
         )
 
 
-def num_outputs(encoder: keras.Model, image_shape: Sequence[int]) -> int:
-    """Returns how many numbers an encoder emits for an image, over all its heads."""
-    return sum(shape[-1] for shape in output_shapes(encoder, image_shape))
-
-
 def image_shape(
     encoder: keras.Model, decoded: tuple[int, ...], outputs_per_value: int
 ) -> tuple[int, int, int]:
     """Returns the shape of the images that encoder and decoder have in common.
 
     Args:
-        encoder: Where it does not say what it takes, it takes what is decoded.
+        encoder: Where it does not declare its input, it takes what is decoded.
         decoded: The shape of the decoder's output.
         outputs_per_value: How many numbers the decoder emits for each value.
 
@@ -101,7 +83,7 @@ def image_shape(
     *expected, values = checks.image_shape(taken)
     rule = f"emit images of height and width {tuple(expected)}"
     checks.require(sides == expected, "decoder", rule, decoded)
-    channels_rule = f"emit {values * outputs_per_value} channels for these images"
-    fits = channels == values * outputs_per_value
-    checks.require(fits, "decoder", channels_rule, channels)
+    emitted = values * outputs_per_value
+    rule = f"emit {emitted} channels for these images"
+    checks.require(channels == emitted, "decoder", rule, channels)
     return (*expected, values)

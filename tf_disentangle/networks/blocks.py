@@ -154,7 +154,11 @@ class LayerStack:
         return keras.layers.Activation("linear", dtype="float32", name="float32")(h)
 
     def heads(
-        self, h: keras.KerasTensor, num_outputs: int, heads: Sequence[int] | None = None
+        self,
+        h: keras.KerasTensor,
+        num_outputs: int,
+        heads: Sequence[int] | None = None,
+        name: str = "head",
     ) -> keras.KerasTensor:
         """Applies one linear layer in float32 to h [B, n], or one for each of `heads`.
 
@@ -168,12 +172,12 @@ class LayerStack:
         last = dataclasses.replace(self, dtype="float32", use_bias=True)
         parts = []
         for i, size in enumerate(sizes):
-            name = "head" if len(sizes) == 1 else f"head_{i + 1}"
-            parts.append(last.dense(h, size, name, linear=True))
+            of_part = name if len(sizes) == 1 else f"{name}_{i + 1}"
+            parts.append(last.dense(h, size, of_part, linear=True))
         self.count = last.count
         if len(parts) == 1:
             return parts[0]
-        return keras.layers.Concatenate(dtype="float32", name="head")(parts)
+        return keras.layers.Concatenate(dtype="float32", name=name)(parts)
 
     def _add(
         self,

@@ -57,7 +57,9 @@ def infogan_pair(
     h = stack.conv(h, 128, "conv_2")
     h = keras.layers.Flatten(data_format="channels_last", dtype=dtype)(h)
     trunk = stack.dense(h, width, "dense_1")
-    critic = keras.Model(images, stack.heads(trunk, 1), name="infogan_critic")
+    critic = keras.Model(
+        images, stack.heads(trunk, 1, name="critic"), name="infogan_critic"
+    )
     h = stack.dense(trunk, 128, "dense_2")
     outputs = stack.heads(h, num_outputs)
     return keras.Model(images, outputs, name="infogan_encoder"), critic

@@ -141,10 +141,11 @@ def rebuild(folder: RunFolder, part: str) -> Any:
     with importing_copies(folder):
         try:
             return configs.deserialize(record)
-        except configs.CannotRebuildError as error:
+        # Keras's own errors: a class of the user's that is not registered.
+        except (configs.CannotRebuildError, TypeError, ValueError) as error:
             path = record.get("class_name", part) if isinstance(record, dict) else part
             rule = f"be given: the {path} of the run, made as it was for training"
-            remedy = f"load({str(folder)!r}, {part}={part}). {error}"
+            remedy = f"load({str(folder)!r}, {part}={part}). {str(error).strip().splitlines()[0]}"
             message = checks.message(part, rule, None, remedy)
             raise checks.ArgumentError(message) from error
 

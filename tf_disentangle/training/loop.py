@@ -351,9 +351,7 @@ class TrainingLoop:
             return
         encoder, held_out = ModelEncoder(self.model), self.batches.held_out
         metrics = list(self.metrics)
-        table = evaluate(
-            self.data, encoder, metrics, held_out=held_out, done=self.kept
-        )
+        table = evaluate(self.data, encoder, metrics, held_out=held_out, done=self.kept)
         self.scores = {
             name: entry.results[0] if isinstance(entry, Evaluation) else entry
             for name, entry in table.items()

@@ -98,7 +98,7 @@ class RunFolder:
             "run",
             "be the folder of a run (with run.json)",
             str(path),
-            "Runs that were trained with an output folder have one.",
+            "" if folder.path.exists() else "There is no such folder.",
         )
         folder._check_schema()
         return folder

@@ -55,7 +55,7 @@ def attribute_editing(
     column = CodeColumn(f"z{latent}") if column is None else column
     count = column.num_values
     if values is None:
-        values = normal_quantiles(5) if count is None else range(count)
+        values = list(normal_quantiles(5) if count is None else range(count))
     texts = step_labels(np.asarray(values)) if count is None else map(str, values)
     rows = [images, decode(codes)]
     for value in values:

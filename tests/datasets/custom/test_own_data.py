@@ -152,7 +152,7 @@ def test_jfif_and_linked_folders_are_read(folder, tmp_path):
 def test_edges_are_cut_with_a_word_or_kept(folder, caplog):
     path = folder(a_png=(40, 20), b_png=(20, 20))
     cut = ImageFolder(path, size=20)
-    assert "1 of 2 images are no squares" in caplog.text
+    assert "1 of 2 images are not square" in caplog.text
     assert "crop='pad'" in caplog.text
     assert (cut.images() == 200).all()
     caplog.clear()

@@ -246,7 +246,7 @@ def _prepared(
             progress(len(images))
         if num_cut and apply.cuts:
             text = (
-                "%s: %d of %d images are no squares. Their middle square was taken%s."
+                "%s: %d of %d images are not square. Their middle square was taken%s."
             )
             advice = "; crop='pad' keeps all of them, between black borders"
             advice = advice if isinstance(apply, Preprocessing) else ""

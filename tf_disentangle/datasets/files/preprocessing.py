@@ -46,7 +46,7 @@ class Preprocessing:
 
     @property
     def cuts(self) -> bool:
-        """Whether the edges of images are cut off that are no squares."""
+        """Whether the edges of images are cut off that are not square."""
         return self.crop is None
 
     @property
