@@ -201,7 +201,8 @@ def test_the_critic_learns_the_total_correlation_of_normals(rho):
     @tf.function
     def update(seed):
         batch = inference(256, seed)
-        return model.update_from(batch, batch.sample, seed + 1)
+        loss = functools.partial(model.penalty.critic_loss, batch, batch.sample)
+        return model.update_critic(lambda: {"critic_loss": loss(seed + 1)})
 
     for step in range(1500):
         update(tf.constant([7, step]))

@@ -74,7 +74,7 @@ class WithCritic(LatentModel):
         critic_optimizer: Moves the critic, and nothing else does; `compile` makes it.
     """
 
-    def take_critic(
+    def _take_critic(
         self,
         critic: keras.Model,
         training: CriticTraining | None,

@@ -58,7 +58,7 @@ class FactorVAE(WithCritic, VAE):
     ) -> None:
         super().__init__(encoder, decoder, latents, objective, seed, **options)
         rule = f"map {latents.num_decoded} numbers to one for these latents"
-        self.take_critic(critic, critic_training, (latents.num_decoded,), rule)
+        self._take_critic(critic, critic_training, (latents.num_decoded,), rule)
 
     def check(self, objective: Objective, latents: Latents) -> None:
         """Raises `ArgumentError` if this model cannot train the objective."""
@@ -126,4 +126,4 @@ class FactorVAE(WithCritic, VAE):
 
         updates = [self.update_critic(functools.partial(critic_loss, s)) for s in seeds]
         # The first is of a batch that the critic has not seen, as the other terms are.
-        return self.end_step({**scalars, **updates[0]})
+        return self._end_step({**scalars, **updates[0]})

@@ -263,7 +263,7 @@ class FittableModel(keras.Model):
         """Returns the int32 [2] seed of the training step that comes."""
         return step_seed(self.seed, self.steps_done)
 
-    def end_step(self, scalars: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def _end_step(self, scalars: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Counts a step and adds its scalars; returns the means for the logs."""
         self.steps.assign_add(1)
         self.statistics.update_state(scalars)

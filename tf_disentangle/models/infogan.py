@@ -72,7 +72,7 @@ class InfoGAN(WithCritic, LatentModel):
         super().__init__(encoder, decoder, latents, objective, seed, **options)
         self.num_noise = wiring.input_shape(decoder)[-1] - latents.num_decoded
         rule = f"map images {self.image_shape} to one number"
-        self.take_critic(critic, critic_training, self.image_shape, rule)
+        self._take_critic(critic, critic_training, self.image_shape, rule)
         two = self.critic_training.second_batch
         rule = "be False for InfoGAN, whose critic takes new images at each update"
         checks.require(not two, "second_batch", rule, two)
@@ -187,7 +187,7 @@ class InfoGAN(WithCritic, LatentModel):
 
         terms = minimize(self.optimizer, self.optimized_variables, of_generator)
         # Before the last update: of a batch that the critic had not seen.
-        return self.end_step({**terms, **of_critic[-1]})
+        return self._end_step({**terms, **of_critic[-1]})
 
     def critic_step(self, real: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
         """Takes a step of the critic on real images; returns its terms of before it."""

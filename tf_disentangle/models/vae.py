@@ -151,7 +151,7 @@ class VAE(LatentModel):
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Takes one optimiser step."""
         _, scalars = self.minimize(self.images_of(data), self.step_seed())
-        return self.end_step(scalars)
+        return self._end_step(scalars)
 
     def minimize(
         self, images: tf.Tensor, seed: tf.Tensor
