@@ -6,8 +6,8 @@
              -> networks (decoders) -> objectives -> models -> training -> Run
              -> metrics, visualization, serving
 
-Subpackages are imported when they are first used, so that `tf_disentangle.metrics`, which
-needs only numpy, does not load TensorFlow.
+Subpackages are imported when they are first used, so that `tf_disentangle.metrics`,
+which needs only numpy, does not load TensorFlow.
 
 Example:
     >>> import tf_disentangle as td

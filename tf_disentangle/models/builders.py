@@ -160,7 +160,8 @@ def _image_shape(data: Dataset | Sequence[int]) -> tuple[int, int, int]:
 
 def _latents(latents: Latents | int | None) -> Latents:
     """Returns the latent space, made if a number or nothing was given."""
-    latents = 10 if latents is None else latents
+    if latents is None:
+        return GaussianLatents(10)
     if isinstance(latents, int) and not isinstance(latents, bool):
         return GaussianLatents(latents)
     remedy = "Pass a latent space such as GaussianLatents(10), or a number."

@@ -145,7 +145,8 @@ def rebuild(folder: RunFolder, part: str) -> Any:
         except (configs.CannotRebuildError, TypeError, ValueError) as error:
             path = record.get("class_name", part) if isinstance(record, dict) else part
             rule = f"be given: the {path} of the run, made as it was for training"
-            remedy = f"load({str(folder)!r}, {part}={part}). {str(error).strip().splitlines()[0]}"
+            reason = str(error).strip().splitlines()[0]
+            remedy = f"load({str(folder)!r}, {part}={part}). {reason}"
             message = checks.message(part, rule, None, remedy)
             raise checks.ArgumentError(message) from error
 
