@@ -160,13 +160,10 @@ def _image_shape(data: Dataset | Sequence[int]) -> tuple[int, int, int]:
 
 def _latents(latents: Latents | int | None) -> Latents:
     """Returns the latent space, made if a number or nothing was given."""
-    if latents is None:
-        return GaussianLatents(10)
-    if isinstance(latents, int) and not isinstance(latents, bool):
-        return GaussianLatents(latents)
+    latents = 10 if latents is None else latents
     remedy = "Pass a latent space such as GaussianLatents(10), or a number."
-    checks.require_type(latents, Latents, "latents", remedy)
-    return latents
+    checks.require_type(latents, (Latents, int), "latents", remedy)
+    return latents if isinstance(latents, Latents) else GaussianLatents(latents)
 
 
 def _made(network: Any, *arguments: Any) -> Any:
