@@ -189,7 +189,7 @@ def runs(tmp_path_factory):
     """EarlyStopping ends them: the ELBO should fall, and does not."""
     runs = Runs(tmp_path_factory.mktemp("kills"), mode="min", steps=40)
     runs.finish(runs.folder / "whole")
-    assert len(state(runs.folder / "whole")) > 50
+    assert len(state(runs.folder / "whole")) > 20, "weights and moments"
     steps = [row["step"] for row in rows(runs.folder / "whole")]
     assert steps == [2, 4, 4, 6, 8, 8, 10, 10], "scores every 4 steps, at the end"
     return runs
