@@ -34,7 +34,7 @@ def best_mean_field(posterior, prior):
     from tf_disentangle.distributions import InverseWishart, expected_gaussian_kl
 
     psi = prior.inverse_wishart().scale_operator.to_dense()
-    parts = (posterior.loc[0], posterior.distribution.scale.to_dense()[0], psi)
+    parts = (posterior.loc[0], posterior.scale.to_dense()[0], psi)
     loc, tril, psi = (tf.cast(x, tf.float64) for x in parts)
     second = tf.matmul(tril, tril, transpose_b=True) + tf.tensordot(loc, loc, 0)
     before = InverseWishart(prior.nu, scale=psi)
@@ -53,15 +53,19 @@ def main():
     import numpy as np
     import tensorflow as tf
 
-    from tf_disentangle.latents import GaussianLatents, InverseWishartPrior
+    from tf_disentangle.priors import InverseWishartPrior, StandardNormalPrior
+
+    def built(prior):
+        prior.build((None, options.latents))
+        return prior
 
     size, seed = options.latents, tf.constant([1, 2])
     posterior = posterior_of(size, options.draws)
-    plain = GaussianLatents(size, "full").kl(posterior, None, seed)["kl"][0]
+    plain = built(StandardNormalPrior()).kl(posterior, None, seed)["kl"][0]
     print(f"p = {size}, KL(q || N(0, I)) = {plain:.2f}")
     print(f"{'nu':>8} {'marginal':>15} {'best mean field':>15} {'structured':>15}")
     for nu in (size + 2.0, 20.0, 200.0, 13_000.0):
-        prior = GaussianLatents(size, "full", InverseWishartPrior(nu)).prior
+        prior = built(InverseWishartPrior(nu))
         z = posterior.sample(seed=seed)
         marginal = posterior.log_prob(z) - prior.distribution().log_prob(z)
         structured = tf.add_n(list(prior.kl(posterior, z, seed + 1).values()))

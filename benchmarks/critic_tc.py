@@ -4,7 +4,7 @@
     .venv/bin/python benchmarks/critic_tc.py --width=1000 --depths 6 --batches 64
 
 Ten codes, all pairs of correlation rho: TC = -1/2 log det. A critic is trained by
-`FactorVAE.descend_critic`, each update with a new permutation, on fresh batches of
+`FactorVAE.update_from`, each update with a new permutation, on fresh batches of
 codes, each used for one update or for five, as in a step of FactorVAE. Then it is asked
 about 20,000 codes that it has not seen. Printed, in nats: the mean over the seeds less
 the exact value (bias), the standard deviation over the seeds (spread), and that of a
@@ -61,11 +61,10 @@ def estimates(model, rho, batch, per_batch, totals, seed):
 
     @tf.function
     def step(number):
-        found = inference(batch, tf.stack([seed, number]))
+        codes = inference(batch, tf.stack([seed, number]))
         for i in range(per_batch):
-            model.descend_critic(
-                found, found.sample, tf.stack([seed + 1000 + i, number])
-            )
+            key = tf.stack([seed + 1000 + i, number])
+            model.update_from(codes, codes.sample, key)
 
     for before, total in itertools.pairwise([0, *totals]):
         for number in range(before // per_batch, total // per_batch):
@@ -95,8 +94,8 @@ def main():
         rows = []
         for seed in range(options.seeds):
             model = model_of(depth, options.width, seed)
-            found = estimates(model, rho, batch, per_batch, options.updates, seed)
-            rows.append(list(found))
+            arguments = (rho, batch, per_batch, options.updates, seed)
+            rows.append(list(estimates(model, *arguments)))
         for i, updates in enumerate(options.updates):
             means, noises = np.array(rows)[:, i].T
             bias, spread = means.mean() - exact(rho), means.std(ddof=1)

@@ -98,7 +98,7 @@ def main():
             run = train(alpha, beta, options.steps, options.seed, output)
             held_out = run.batches.held_out
             points = run.data.images()[held_out]
-            arms = run.data.training_factors()[held_out, 0]
+            arms = run.data.factors_of(held_out)[:, 0]
             values = measure(run.model, points)
             rows.append((alpha, beta, *values))
             label = (

@@ -21,6 +21,7 @@ import warnings
 
 import numpy as np
 
+from tf_disentangle.datasets.grid import Grid
 from tf_disentangle.metrics import METRICS, EncodedFactors
 
 NAMES = (
@@ -38,19 +39,17 @@ SMALL = {"num_train": 100, "num_test": 50, "num_train_votes": 20, "num_test_vote
 ROW = "{:20}{:9.2f}{:9.2f}"
 
 
-class Grid:
+class Factors(Grid):
     """A grid set whose images carry their factors."""
-
-    traits = frozenset()
 
     def __init__(self, sizes):
         self.factor_sizes = tuple(sizes)
         self.factor_names = ("shape", "scale", "orientation", "x", "y")
         self.image_shape = (1, len(sizes), 1)
 
-    def sample_factors(self, n, rng):
-        """Uniform factors."""
-        return rng.integers(self.factor_sizes, size=(n, len(self.factor_sizes)))
+    def images(self):
+        """The image of every combination."""
+        return self.render(self.factors_of(np.arange(len(self))))
 
     def render(self, factors, rng=None):
         """Pixel k is factor k."""
@@ -100,7 +99,7 @@ def main():
     seed = parser.parse_args().seed
     warnings.simplefilter("ignore")
     golden = json.loads(GOLDEN.read_text(encoding="utf-8"))
-    dataset = Grid(golden["factor_sizes"])
+    dataset = Factors(golden["factor_sizes"])
     encoder = encoded(dataset, model(dataset.factor_sizes, np.array(golden["mixing"])))
     for name in NAMES:
         measured(dataset, encoder, name, **SMALL)

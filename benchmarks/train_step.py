@@ -7,7 +7,8 @@ bar, metrics.jsonl and TensorBoard included, for the files at gin/'s top in floa
 CHyVAE in mixed bfloat16 too, and FactorVAE with one critic update beside its five.
 PyTorch is benchmarks/torch_reference.py and, for FactorVAE, torch_factor_vae.py. Each
 contestant is a process that sleeps while the others run; rounds are interleaved. All
-of them take 20 GB: name a few with --only.
+of them take 20 GB: name a few with --only. Mixed bfloat16 is left out where the machine
+has to emulate it, which takes minutes for a step.
 Printed: the median speed of each, and the median over the rounds of the ratios of an
 image's time to the VAE's (of a step's, where batches are equal), and of the speed to
 PyTorch's. Use a machine that does nothing else. Where there is none, `--clock=cpu
@@ -110,6 +111,17 @@ def turn(process):
     return float(line)
 
 
+def has_bfloat16():
+    """Whether this machine computes in bfloat16; asked in a process of its own."""
+    question = (
+        "import warnings; from tf_disentangle.models import precision; "
+        "warnings.simplefilter('error', UserWarning); "
+        "precision.check_precision('mixed_bfloat16')"
+    )
+    asked = subprocess.run([sys.executable, "-c", question], capture_output=True)
+    return asked.returncode == 0
+
+
 def has_torch(python):
     """Whether that Python can import torch."""
     done = subprocess.run([python, "-c", "import torch"], capture_output=True)
@@ -149,6 +161,9 @@ def main():
     if not torch:
         print("torch is missing: no yardstick; see --torch_python")
     for name in options.only:
+        if "bfloat16" in name and not has_bfloat16():
+            print(f"{name}: left out, for this machine would emulate bfloat16")
+            continue
         arguments = [*common, "--worker", name]
         processes[name] = start([sys.executable, __file__, *arguments])
         script, *updates = CONTESTANTS[name][2] or [None]

@@ -31,10 +31,11 @@ def test_plain_values_come_back(value):
     assert again(value) == value
 
 
-def test_arrays_come_back_with_their_type():
-    array = np.arange(6, dtype=np.float32).reshape(2, 3) / 7
-    back = again(array)
-    assert back.dtype == np.float32
+@pytest.mark.parametrize("shape", [(2, 3), (6,), (0,), ()])
+def test_arrays_come_back_with_their_type_and_shape(shape):
+    array = np.arange(6, dtype=np.float32)[: int(np.prod(shape))].reshape(shape) / 7
+    back = again(np.asarray(array))
+    assert (back.dtype, back.shape) == (np.float32, shape)
     np.testing.assert_array_equal(back, array)
 
 
@@ -83,7 +84,7 @@ def test_what_cannot_be_rebuilt_is_recorded_and_named(value, reason):
     [
         ("__main__.Mine", "script or notebook"),
         ("no_such_module.Mine", "no_such_module cannot be imported"),
-        ("tf_disentangle.checks.Gone", "no longer there"),
+        ("tf_disentangle.checks.Gone", "no longer exists"),
     ],
 )
 def test_a_class_that_is_not_found_is_named(path, reason):
@@ -101,3 +102,11 @@ def test_differences_of_nested_parts():
     old = configs.serialize(Part(1.0, Box(1, inner=[Box(1)])))
     new = configs.serialize(Part(1.0, Box(1, inner=[Box(2)])))
     assert configs.differences(old, new) == ["box.inner[0].width: was 1, is 2"]
+
+
+def test_files_of_equal_content_may_lie_elsewhere():
+    old = {"fingerprint": "12ab", "path": "/a", "size": 64}
+    assert configs.differences(old, {**old, "path": "/b"}) == []
+    assert len(configs.differences(old, {**old, "path": "/b", "size": 32})) == 1
+    assert len(configs.differences(old, {**old, "path": "/b", "fingerprint": "0"})) == 2
+    assert len(configs.differences({"path": "/a"}, {"path": "/b"})) == 1

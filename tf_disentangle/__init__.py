@@ -2,12 +2,12 @@
 
     run = tf_disentangle.train(model, data, steps=5000)     tf_disentangle.load(folder)
 
-    datasets -> networks/encoders -> latents (built from distributions)
-             -> networks/decoders -> objectives -> models -> training -> Run
+    datasets -> networks (encoders) -> latents (built from distributions)
+             -> networks (decoders) -> objectives -> models -> training -> Run
              -> metrics, visualization, serving
 
-Rooms are imported when they are first used, so that `tf_disentangle.metrics`, which
-needs only numpy, does not load TensorFlow.
+Subpackages are imported when they are first used, so that `tf_disentangle.metrics`,
+which needs only numpy, does not load TensorFlow.
 
 Example:
     >>> import tf_disentangle as td
@@ -55,7 +55,10 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"tf_disentangle.{name}")
     if name in _OF_RUN:
         return getattr(importlib.import_module("tf_disentangle.run"), name)
-    raise AttributeError(f"module 'tf_disentangle' has no attribute {name!r}")
+    from tf_disentangle.checks import nearest
+
+    hint = nearest(name, __all__) if not name.startswith("_") else ""
+    raise AttributeError(f"module 'tf_disentangle' has no attribute {name!r}. {hint}")
 
 
 def __dir__() -> list[str]:

@@ -42,6 +42,8 @@ def _shown(value: Any) -> str:
         return f"the function {value.__name__}"
     if isinstance(value, np.generic):
         value = value.item()
+    if isinstance(value, np.ndarray) and value.size > 10:
+        return f"an array {value.dtype.name} {list(value.shape)}"
     text = repr(value)
     if text.startswith("<") and text.endswith(">"):
         text = f"a {type(value).__name__}"
@@ -132,15 +134,19 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"Known: {', '.join(known)}." if known else ""
 
 
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Returns "Did you mean ...?", or "" when no name is near."""
+    text = nearest(name, known)
+    return text if text.startswith("Did") else ""
+
+
 def one_of(value: Any, choices: Sequence[Any], argument: str) -> Any:
     """Returns `value` if it is one of `choices`, else suggests the nearest."""
     if value in choices:
         return value
     shown = ", ".join(repr(choice) for choice in choices)
-    remedy = ""
-    if isinstance(value, str):
-        remedy = nearest(value, [c for c in choices if isinstance(c, str)])
-        remedy = remedy if remedy.startswith("Did") else ""
+    names = [choice for choice in choices if isinstance(choice, str)]
+    remedy = suggestion(value, names) if isinstance(value, str) else ""
     raise ArgumentError(message(argument, f"be one of {shown}", value, remedy))
 
 

@@ -29,6 +29,8 @@ from tf_disentangle import checks
 
 # Arrays of more numbers are recorded by their checksum, and cannot be rebuilt.
 _MOST_NUMBERS = 4096
+# Arguments that say where files are; a fingerprint says what they hold.
+LOCATIONS = ("path", "factors", "source", "data_dir", "background")
 
 
 class CannotRebuildError(checks.ArgumentError):
@@ -45,6 +47,8 @@ class CannotRebuildError(checks.ArgumentError):
 
 class Configured:
     """A base whose `get_config` returns the arguments of the constructor."""
+
+    _config: dict[str, Any]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Remembers the arguments, with defaults for those that were left out."""
@@ -67,13 +71,13 @@ class Configured:
     def __repr__(self) -> str:
         """Shows the arguments that are not the defaults."""
         parameters = inspect.signature(type(self).__init__).parameters
-        given = [
+        arguments = [
             f"{name}={_shown(value)}"
             for name, value in self._config.items()
             if value is not parameters[name].default
             and not _equal(value, parameters[name].default)
         ]
-        return f"{type(self).__name__}({', '.join(given)})"
+        return f"{type(self).__name__}({', '.join(arguments)})"
 
 
 def serialize(value: Any) -> Any:
@@ -138,14 +142,19 @@ def deserialize(config: Any) -> Any:
 def differences(old: Any, new: Any, prefix: str = "") -> list[str]:
     """Returns what differs between two serialised objects, a line for each value.
 
+    Where two data sets of a user's files have equal fingerprints, the files may lie
+    elsewhere.
+
     Args:
         old: Of the one, called "was".
         new: Of the other, called "is".
         prefix: Path of names to them.
     """
     if isinstance(old, Mapping) and isinstance(new, Mapping):
-        lines = []
-        for name in sorted({*old, *new}, key=str):
+        lines, names = [], {*old, *new}
+        if old.get("fingerprint") and old["fingerprint"] == new.get("fingerprint"):
+            names -= {*LOCATIONS}
+        for name in sorted(names, key=str):
             path = prefix if name == "config" else f"{prefix}.{name}".lstrip(".")
             lines += differences(old.get(name), new.get(name), path)
         return lines
@@ -158,11 +167,11 @@ def differences(old: Any, new: Any, prefix: str = "") -> list[str]:
 
 
 def _serialize_array(value: Any) -> dict[str, Any]:
-    array = np.ascontiguousarray(value)
+    array = np.asarray(value)
     if array.size <= _MOST_NUMBERS and array.dtype.kind in "biuf":
         return {"array": array.tolist(), "dtype": array.dtype.name}
     is_plain = array.dtype.kind in "biufUS"
-    data = array.reshape(-1).view(np.uint8) if is_plain else repr(array).encode()
+    data = array.tobytes() if is_plain else repr(array).encode()
     return {
         "checksum": f"{zlib.crc32(data):08x}",
         "shape": list(array.shape),
@@ -261,17 +270,17 @@ def _find(path: str) -> Any:
         raise CannotRebuildError(path, reason)
     for split in range(len(parts) - 1, 0, -1):
         try:
-            found = importlib.import_module(".".join(parts[:split]))
+            value = importlib.import_module(".".join(parts[:split]))
         except ImportError as error:
             if split == 1:
                 reason = f"the module {parts[0]} cannot be imported"
                 raise CannotRebuildError(path, reason) from error
             continue
         for name in parts[split:]:
-            found = getattr(found, name, None)
-        if found is not None:
-            return found
-    raise CannotRebuildError(path, "it is no longer there")
+            value = getattr(value, name, None)
+        if value is not None:
+            return value
+    raise CannotRebuildError(path, "it no longer exists")
 
 
 def _equal(value: Any, default: Any) -> bool:

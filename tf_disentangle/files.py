@@ -191,7 +191,9 @@ def _sync(path: pathlib.Path) -> None:
     """Forces a file or folder to disk, so that a rename cannot overtake its content."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        with contextlib.suppress(OSError if path.is_dir() else ()):
-            os.fsync(descriptor)
+        os.fsync(descriptor)
+    except OSError:
+        if not path.is_dir():  # Some file systems sync no folders.
+            raise
     finally:
         os.close(descriptor)

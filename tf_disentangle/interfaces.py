@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol, Self, runtime_checkable
 
@@ -22,19 +23,20 @@ class ImageArray(Protocol):
     It is read-only, and may read from a disk or compute what is asked for: so take what
     you need by one index, `images[indices]`, and do not go through it one by one. Two
     threads may read at once.
-
-    Attributes:
-        shape: (n, H, W, C).
-        dtype: uint8; float32 for vectors.
     """
 
-    shape: tuple[int, ...]
-    dtype: np.dtype
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n, H, W, C)."""
+
+    @property
+    def dtype(self) -> np.dtype:
+        """uint8; float32 for vectors."""
 
     def __len__(self) -> int:
         """Number of images, n."""
 
-    def __getitem__(self, key: slice | np.ndarray) -> np.ndarray:
+    def __getitem__(self, key: Any, /) -> np.ndarray:
         """The images of a slice or of integers [m], [m, H, W, C]."""
 
 
@@ -57,11 +59,9 @@ class Dataset(configs.Configured, abc.ABC):
 
     A subclass gives the attributes, `__len__`, `images`, `sample_factors` and `render`,
     and declares in `traits` what else it has or lacks; ask for
-    `"known_rows" in dataset.traits` before calling `factors_of`, and so on:
-
-        missing_combinations    has `sample_factors_given`
-        known_rows              has `factors_of`
-        indexed_images          has `rows_of`
+    `"known_rows" in dataset.traits` before calling `factors_of`, and
+    `"indexed_images" in dataset.traits` before calling `rows_of`. A set that declares
+    "missing_combinations" must know its rows, for metrics then draw among them.
 
     `configs.deserialize(configs.serialize(dataset))` gives an equal set, as long as the
     constructor's arguments can be recorded: large arrays cannot.
@@ -119,7 +119,7 @@ class Dataset(configs.Configured, abc.ABC):
             ArgumentError: If one is not of an image, or the set does not declare
                 "known_rows".
         """
-        raise self._lacks("known_rows", indices)
+        raise self._lacks("known_rows", "factors_of", indices)
 
     def rows_of(
         self, factors: np.ndarray, rng: np.random.Generator | None = None
@@ -129,26 +129,7 @@ class Dataset(configs.Configured, abc.ABC):
         Raises:
             ArgumentError: If the set does not declare "indexed_images".
         """
-        raise self._lacks("indexed_images", factors)
-
-    def sample_factors_given(
-        self, fixed: np.ndarray, values: np.ndarray, rng: np.random.Generator
-    ) -> np.ndarray:
-        """Draws factors int64 [n, K] whose factor `fixed[i]` has value `values[i]`.
-
-        A metric that fixes a factor cannot put a value of it into any row of factors
-        where some combinations have no image; it asks for rows that have the value.
-
-        Args:
-            fixed: Which factor is given, int [n].
-            values: Its value, int [n].
-            rng: Generator of the draw.
-
-        Raises:
-            ArgumentError: If no image has a value, or the set does not declare
-                "missing_combinations".
-        """
-        raise self._lacks("missing_combinations", values)
+        raise self._lacks("indexed_images", "rows_of", factors)
 
     def fingerprint(self) -> str | None:
         """A checksum of content that the constructor's arguments do not tell.
@@ -159,8 +140,16 @@ class Dataset(configs.Configured, abc.ABC):
         return None
 
     def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments, and the fingerprint if there is one."""
+        """Returns the constructor's arguments, and the fingerprint if there is one.
+
+        Paths are full ones.
+        """
         config, mark = super().get_config(), self.fingerprint()
+        for name in configs.LOCATIONS:
+            if isinstance(config.get(name), (str, os.PathLike)):
+                path = os.path.expanduser(os.fspath(config[name]))
+                if os.path.exists(path):
+                    config[name] = os.path.abspath(path)
         return config if mark is None else {**config, "fingerprint": mark}
 
     @classmethod
@@ -185,15 +174,12 @@ class Dataset(configs.Configured, abc.ABC):
             raise configs.CannotRebuildError(cls.__name__, reason)
         return dataset
 
-    def _lacks(self, trait: str, received: Any) -> Exception:
+    def _lacks(self, trait: str, member: str, received: Any) -> Exception:
         rule = f"be asked only of a data set whose traits have {trait!r}"
         name = type(self).__name__
         remedy = f"{name} has {', '.join(sorted(self.traits)) or 'no traits'}."
-        what = {"known_rows": "factors_of", "indexed_images": "rows_of"}
-        member = what.get(trait, "sample_factors_given")
-        return checks.ArgumentError(
-            checks.message(f"{name}.{member}", rule, received, remedy)
-        )
+        message = checks.message(f"{name}.{member}", rule, received, remedy)
+        return checks.ArgumentError(message)
 
 
 class Encoder(Protocol):

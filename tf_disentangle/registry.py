@@ -70,8 +70,8 @@ PARTS: Mapping[str, Mapping[str, Part]] = {
     },
 }
 
-#: Parameters whose values come from the library, whatever is configured.
-GIVEN: Mapping[str, Collection[str]] = {
+#: Parameters whose values the library supplies, whatever is configured.
+SUPPLIED: Mapping[str, Collection[str]] = {
     "runs": ("output", "dry_run"),
     "models": ("data", "seed"),
     "encoders": ("image_shape", "num_outputs", "seed", "dtype"),

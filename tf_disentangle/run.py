@@ -20,16 +20,16 @@ import numpy as np
 from tf_disentangle import checks, models, serving
 from tf_disentangle.datasets.cache import cache_dir
 from tf_disentangle.interfaces import Dataset
-from tf_disentangle.metrics import Evaluation, Refusal, evaluate
+from tf_disentangle.metrics import Scores, evaluate, log_evidence
 from tf_disentangle.models import LatentModel
 from tf_disentangle.models.encoder import ModelEncoder, UntrainedEncoder
 from tf_disentangle.training import Device, Intervals, RunFolder, description
 from tf_disentangle.training.checkpoints import find, restore_weights, step_of
-from tf_disentangle.training.evaluating import Metric
-from tf_disentangle.training.input_pipeline import Batches, images_at, split_indices
-from tf_disentangle.training.loop import TrainingLoop, make_plotter
-from tf_disentangle.training.pictures import annotations
-from tf_disentangle.training.preparation import prepare
+from tf_disentangle.training.input_pipeline import Batches, split_indices
+from tf_disentangle.training.loop import Metric, TrainingLoop
+from tf_disentangle.training.pictures import latent_annotations, make_plotter
+from tf_disentangle.training.preparation import check_numbers, check_types, compiled
+from tf_disentangle.training.user_callbacks import check_callbacks
 
 
 def train(
@@ -80,33 +80,26 @@ def train(
         dry_run: Whether to build and check everything and then stop: nothing is written
             and the returned run is untrained.
 
-    Returns:
-        The run.
-
     Raises:
         ArgumentError: If a value has no meaning, or parts do not fit each other, or the
             folder holds a run with other settings.
         ArgumentTypeError: If a value has another type.
         NonFiniteError: If a loss term became NaN or infinite.
     """
-    loop = prepare(
-        model,
-        data,
-        steps=steps,
-        output=output,
-        batch_size=batch_size,
-        optimizer=optimizer,
-        seed=seed,
-        validation_size=validation_size,
-        with_replacement=with_replacement,
-        intervals=intervals,
-        device=device,
-        metrics=metrics,
-        callbacks=callbacks,
-        warm_start=warm_start,
-    )
+    intervals = Intervals() if intervals is None else intervals
+    device = Device() if device is None else device
+    check_types(model, data, intervals, device, metrics)
+    check_numbers(steps, seed, with_replacement)
+    check_callbacks(callbacks, has_folder=output is not None)
+    folder = None if output is None else RunFolder(output).check()
+    split = split_indices(len(data), validation_size, seed)
+    batches = Batches(*split, batch_size, seed, with_replacement)
+    built = compiled(model, data, batches, optimizer, device, folder, warm_start)
+    intervals = intervals.fitted(steps, device.steps_per_execution)
+    plan = (steps, intervals, device, tuple(callbacks), tuple(metrics), warm_start)
+    loop = TrainingLoop(built, data, batches, folder, *plan)
     loop.check()
-    run = Run(loop.model, loop.batches, loop.folder, loop=loop)
+    run = Run(built, batches, folder, loop=loop)
     return run if dry_run else run.start()
 
 
@@ -127,9 +120,6 @@ def load(
             or function that cannot be imported.
         data: The run's data set, likewise; it is made when it is first used.
 
-    Returns:
-        The run.
-
     Raises:
         ArgumentError: If the folder holds no run, or the model must be passed.
     """
@@ -137,10 +127,12 @@ def load(
     path = find(run_folder.checkpoints, checkpoint)
     training = run_folder.describe()["training"]
     if model is None:
-        model = description.rebuild(run_folder, "model")
-    elif not isinstance(model, LatentModel):
-        model = model(tuple(training["image_shape"]), training["seed"])
-    restore_weights(model, path)
+        built = description.rebuild(run_folder, "model")
+    elif isinstance(model, LatentModel):
+        built = model
+    else:
+        built = model(tuple(training["image_shape"]), training["seed"])
+    restore_weights(built, path)
     _check_length(data, training["num_images"])
     split = split_indices(
         training["num_images"], training["validation_size"], training["seed"]
@@ -148,8 +140,8 @@ def load(
     batches = Batches(
         *split, training["batch_size"], training["seed"], training["with_replacement"]
     )
-    model.num_examples = len(batches.training)
-    return Run(model, batches, run_folder, data=data, step=step_of(path))
+    built.num_examples = len(batches.training)
+    return Run(built, batches, run_folder, data=data, step=step_of(path))
 
 
 class Run:
@@ -158,15 +150,10 @@ class Run:
     Args:
         model: The model.
         batches: Which images it was trained on, and which were held out.
-        folder: The run folder, None for a run in memory.
+        folder: The `RunFolder`, None for a run in memory.
         data: The data set; None makes it from the folder's record when it is used.
         step: Number of steps that the weights have seen.
         loop: What trains it; None for a run that was loaded.
-
-    Attributes:
-        model: The model, a Keras model.
-        batches: Indices of training and held-out images.
-        folder: The `RunFolder`, None for a run in memory.
     """
 
     def __init__(
@@ -230,9 +217,15 @@ class Run:
         return self.folder.describe()["training"]["steps"]
 
     @property
-    def metrics(self) -> tuple[Metric, ...]:
-        """The metrics that it was trained with; () for a run that was loaded."""
-        return () if self._loop is None else self._loop.metrics
+    def metrics(self) -> list[Metric]:
+        """The metrics that the run was trained with.
+
+        Of a run that was loaded they are those of run.json, without options that gin
+        bound to them: these stand in config.gin, from where bin/evaluate takes them.
+        """
+        if self._loop is not None:
+            return list(self._loop.metrics)
+        return description.rebuild_metrics(self.folder)
 
     @property
     def history(self) -> list[dict[str, Any]]:
@@ -286,18 +279,21 @@ class Run:
         sampled: bool = False,
         bounds: bool = False,
         **options: Any,
-    ) -> dict[str, Evaluation | Refusal]:
+    ) -> Scores:
         """Scores the model's codes with metrics.
 
+        The results are returned and not recorded; bin/evaluate adds them to the rows of
+        a run folder.
+
         Args:
-            *names: Names such as "mig" or "factor_vae", or functions; none are those
-                that the run was trained with.
+            *names: Names such as "mig" or "factor_vae", or functions; none are the
+                run's `metrics`.
             data: A data set to score on; None is the run's.
             seeds: Seeds of the metrics' draws; None is each metric's own.
             sampled: Whether codes are drawn from q(z|x) instead of its mean.
             bounds: Whether to give each score its floor and its ceiling under the same
                 protocol (`metrics.bounds`).
-            **options: Of `metrics.evaluate`, such as `factors` and `progress`.
+            **options: Options of `metrics.evaluate`, such as `factors` and `progress`.
 
         Returns:
             By the metric's name, a score with its protocol, or why there is none.
@@ -320,31 +316,27 @@ class Run:
             **options,
         )
 
-    def log_evidence(self, num_images: int = 250, **options: Any) -> models.LogEvidence:
+    def log_evidence(self, **options: Any) -> models.LogEvidence:
         """Estimates log p(x) of held-out images by importance weights, in nats.
 
-        Args:
-            num_images: How many of them, at random; all if there are fewer.
-            **options: Of `models.log_evidence`: `num_samples`, `seed`.
+        This is the metric that `score("log_evidence")` calls, with its errors raised.
 
-        Returns:
-            The estimate: its `score` is the mean over the images.
+        Args:
+            **options: `num_images`, `num_samples` and `seed` of `metrics.log_evidence`.
 
         Raises:
-            ArgumentError: If no images were held out, or the prior has no density.
+            ArgumentError: If fewer than 2 images were held out, or the prior has no
+                density.
         """
-        checks.integer(num_images, "num_images", at_least=1)
-        rule = "be a run that held images out (validation_size)"
-        checks.require(len(self.batches.held_out), "run", rule, "none held out")
-        images = images_at(self.data.images(), self.batches.held_out[:num_images])
-        return models.log_evidence(self.model, images, **options)
+        encoder, held_out = ModelEncoder(self.model), self.batches.held_out
+        return log_evidence(self.data, encoder, held_out=held_out, **options)
 
     def traversals(self, image: np.ndarray | None = None, **options: Any) -> np.ndarray:
         """Draws what each latent changes in an image.
 
         Args:
             image: [H, W, C]; None starts from a typical held-out image.
-            **options: Of `training.pictures.Plotter`, such as `latents` and `values`.
+            **options: Options of `training.pictures.Plotter`, such as `latents`.
 
         Returns:
             A figure, uint8 [H', W', 3]: a row for each latent.
@@ -360,16 +352,17 @@ class Run:
         """Writes pictures: reconstructions, traversals, samples.
 
         Args:
-            folder: Where to; None is the run folder's pictures/.
-            **options: Of `training.pictures.Plotter`, such as `latents`.
+            folder: Folder of the pictures; None is the run folder's pictures/.
+            **options: Options of `training.pictures.Plotter`, such as `latents`.
 
         Returns:
             The paths of the files.
         """
-        target = folder or (self.folder and self.folder.pictures)
-        checks.require(target, "folder", "be given for a run in memory", folder)
+        if folder is None and self.folder is not None:
+            folder = self.folder.pictures
+        checks.require(folder, "folder", "be given for a run in memory", folder)
         plotter = make_plotter(self.model, self.data, self.batches, **options)
-        return plotter.save(target, **self._annotations())
+        return plotter.save(folder, **self._annotations())
 
     def export(
         self, destination: str | os.PathLike | None = None, version: int | None = None
@@ -383,17 +376,21 @@ class Run:
         Returns:
             The path of the version's folder.
         """
-        target = destination or (self.folder and self.folder.export)
-        checks.require(target, "destination", "be given for a run in memory", None)
-        return serving.export(self.model, target, version)
+        if destination is None and self.folder is not None:
+            destination = self.folder.export
+        rule = "be given for a run in memory"
+        checks.require(destination, "destination", rule, destination)
+        return serving.export(self.model, destination, version)
 
     def _annotations(self) -> dict[str, Any]:
         """Returns what rows of this step say of the latents."""
-        return annotations(row for row in self.history if row["step"] == self.step)
+        return latent_annotations(
+            row for row in self.history if row["step"] == self.step
+        )
 
 
 def _check_length(data: Dataset | None, num_images: int) -> None:
-    """Checks that a data set, if one is given, has as many images as the run's."""
+    """Checks that a data set, if there is one, has as many images as the run's."""
     length = num_images if data is None else len(data)
     rule = f"have the {num_images} images of the run"
     checks.require(length == num_images, "data", rule, length)

@@ -12,6 +12,7 @@ import pytest
 from tests import representations as known
 from tf_disentangle import checks, metrics
 from tf_disentangle.cli import codes_file, evaluate, main, score_table
+from tf_disentangle.metrics import results
 
 SIZES = (4, 4, 3)
 
@@ -55,9 +56,9 @@ def test_scores_a_file_without_tensorflow(path, tmp_path):
     expected = metrics.sap_score(*arrays.values()).score
     assert f"{expected:.4f}" in done.stdout
     assert (tmp_path / "mig_mutual_information.png").exists()
-    (row,) = map(json.loads, (tmp_path / "metrics.jsonl").read_text().splitlines())
+    _, row = map(json.loads, (tmp_path / "metrics.jsonl").read_text().splitlines())
     assert row["scores"]["sap"]["score"] == expected
-    assert row["file"] == str(path)
+    assert (row["file"], row["call"]) == (str(path), "sap()")
 
 
 def test_seeds_factors_and_protocol(path, tmp_path, capsys):
@@ -128,10 +129,7 @@ def test_mistakes(path, arguments, words, capsys):
             {"codes": np.zeros((9, 2)), "factor_names": np.array(["a"], object)},
             "Write it with factor_names=factor_names.astype(str)",
         ),
-        (
-            {"codes": np.zeros((9, 2)), "factor_names": ["a"]},
-            "The file has no factors",
-        ),
+        ({"codes": np.zeros((9, 2)), "factor_names": ["a"]}, "The file has no factors"),
         (
             {"codes": np.zeros((9, 2)), "factors": np.zeros((3, 9), int)},
             "factors look transposed",
@@ -219,9 +217,10 @@ def test_one_metric_that_refuses_leaves_the_others(tmp_path, capsys):
     assert run(f"--codes={path}", "--metrics=mig,sap", f"--output={tmp_path}") == 0
     text = capsys.readouterr().out
     assert "no score: codes must have at least 6 rows" in text
-    (row,) = map(json.loads, (tmp_path / "metrics.jsonl").read_text().splitlines())
-    assert row["scores"]["mig"]["score"] == 0
-    assert "6 rows" in row["scores"]["sap"]["reason"]
+    lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    mig, sap = (json.loads(line)["scores"] for line in lines)
+    assert mig["mig"]["score"] == 0
+    assert "6 rows" in sap["sap"]["reason"]
     assert run(f"--codes={path}", "--metrics=sap") == 2
 
 
@@ -244,10 +243,8 @@ def test_rows_of_seeds_spreads_and_bounds():
     table = metrics.evaluate_arrays(
         codes, factors, ["mig", "sap"], seeds=(0, 1), bounds=True, progress=False
     )
-    rows = score_table.rows(table, step=7)
+    rows = score_table.summaries(table, step=7)
     assert [row["step"] for row in rows] == [7] * len(rows)
-    by_seed = {row.get("seed"): set(row["scores"]) for row in rows if "scores" in row}
-    assert by_seed == {None: {"mig"}, 0: {"sap"}, 1: {"sap"}}
     (spreads,) = [row["spreads"] for row in rows if "spreads" in row]
     assert spreads["sap"]["num"] == 2
     (bounds,) = [row["bounds"] for row in rows if "bounds" in row]
@@ -258,13 +255,19 @@ def test_rows_of_seeds_spreads_and_bounds():
 
 def test_results_that_a_file_has_already():
     about = {"step": 7, "codes": "mean"}
+    scores = {"mig": {"score": 0.5}, "irs": {"reason": "no"}}
     rows = [
         {"step": 7, "loss": 3.0},
-        {**about, "call": "mig()", "scores": {"mig": {"score": 0.5}}},
+        {"step": 7, "scores": scores, "calls": {"mig": "mig()", "irs": "irs()"}},
+        {**about, "call": "dci()", "scores": {"dci": {"score": 0.7}}},
         {**about, "call": "sap()", "scores": {"sap": {"reason": "too few rows"}}},
+        {**about, "codes": "sampled", "call": "x()", "scores": {"x": {"score": 0}}},
         {**about, "step": 8, "call": "dci()", "scores": {"dci": {"score": 0.1}}},
+        {"step": 7, "scores": {"units": {"score": 3}}},
     ]
-    assert score_table.results(rows, about) == {"mig()": {"score": 0.5}}
+    expected = {"mig()": {"score": 0.5}, "dci()": {"score": 0.7}}
+    assert results.results_by_call(rows, 7, "mean") == expected
+    assert results.results_by_call(rows, 7, "sampled") == {"x()": {"score": 0}}
 
 
 def test_several_runs_in_one_table():

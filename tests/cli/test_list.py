@@ -5,9 +5,24 @@ import re
 
 import pytest
 
-from tf_disentangle import checks, configuration, registry
+from tf_disentangle import (
+    checks,
+    configuration,
+    datasets,
+    distributions,
+    latents,
+    metrics,
+    models,
+    networks,
+    objectives,
+    priors,
+    registry,
+)
 from tf_disentangle.cli import list as command
 from tf_disentangle.cli.main import main
+
+ROOMS = (datasets, distributions, latents, metrics)
+ROOMS += (models, networks, objectives, priors)
 
 
 @pytest.fixture
@@ -95,7 +110,7 @@ def test_the_line_for_a_gin_file_is_one(kind):
 
 def test_every_kind_with_parameters_to_set_says_how_it_is_written():
     assert set(registry.PARTS) - set(command.USE) == {"runs"}
-    assert set(registry.GIVEN) <= set(registry.PARTS)
+    assert set(registry.SUPPLIED) <= set(registry.PARTS)
 
 
 def test_every_part_can_be_described():
@@ -113,7 +128,7 @@ def test_every_parameter_of_ours_is_described():
         if kind not in registry.KERAS
         for name, part in table.items()
         for parameter in configuration.parameters(part)
-        if parameter not in registry.GIVEN.get(kind, ())
+        if parameter not in registry.SUPPLIED.get(kind, ())
         and not command.arguments_of(part).get(parameter)
     ]
     assert silent == []
@@ -136,6 +151,17 @@ def test_a_docstring_gives_the_first_sentence_of_each_argument():
         "one": "The first, e.g. 3, over two lines.",
         "two": "Counts.",
     }
+
+
+def test_every_table_of_a_room_is_in_the_registry():
+    """So that a part that is added to its room's table is known to gin at once."""
+    named = list(registry.names().values())
+    tables = [getattr(r, name) for r in ROOMS for name in r.__all__ if name.isupper()]
+    tables = [table for table in tables if isinstance(table, dict)]
+    parts = [getattr(part, "on_data", part) for t in tables for part in t.values()]
+    parts = [part for part in parts if callable(part)]
+    assert len(parts) > 80
+    assert [part for part in parts if part not in named] == []
 
 
 def test_names_are_unique():

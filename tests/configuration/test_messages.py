@@ -5,6 +5,7 @@ Small parts are built here, not whole runs; `tests/test_errors.py` has those.
 
 import gin
 import pytest
+import tensorflow as tf
 
 from tf_disentangle import checks, configuration
 
@@ -112,12 +113,6 @@ def test_kerass_refusals_are_shown_with_the_binding_too():
     assert said.endswith("\n  --gin_param='Adam.learning_rate = -1'")
 
 
-def test_a_parameter_that_an_optimiser_does_not_have_is_told_with_the_nearest():
-    said = message("Adam", "Adam.learnin_rate = 0.1")
-    assert said.startswith("--gin_param='Adam.learnin_rate = 0.1': Adam.learnin_rate ")
-    assert said.endswith("Did you mean learning_rate?")
-
-
 def test_a_macro_that_refers_to_itself_is_told():
     said = message("elbo", "elbo.likelihood = %a", "a = %a")
     assert said.startswith("the configuration must not refer to itself")
@@ -133,6 +128,18 @@ def test_a_function_of_another_kind_is_told_where_it_was_bound():
     said = message("calls", "calls.work = @elbo")
     assert said.startswith("work must name a function of another kind than elbo; ")
     assert said.endswith("\n  --gin_param='calls.work = @elbo'")
+
+
+def test_what_memory_cannot_hold_is_told_with_the_function_that_makes_it():
+    shape = "OOM when allocating tensor with shape[8,9]"
+    for error in (
+        MemoryError(shape),
+        tf.errors.ResourceExhaustedError(None, None, f"{shape} and type float on CPU"),
+    ):
+        rule = r"what elbo makes must fit in memory; received OOM .* shape\[8,9\]\.$"
+        refused = pytest.raises(checks.ArgumentError, match=rule)
+        with refused, configuration.explained("elbo"):
+            raise error
 
 
 def test_faults_that_are_not_of_values_are_left_as_they_are():

@@ -102,6 +102,7 @@ def test_metrics_by_name_are_the_configured_ones(written, read):
         ("chyvae.gin", "train.stepz = 3", "Did you mean steps"),
         ("chyvae.gin", "InverseWishartPrior.sgima0 = 3", "Did you mean sigma0"),
         ("chyvae.gin", "train.optimizer = @Adma", "Did you mean Adam"),
+        ("chyvae.gin", "Adam.learnin_rate = 0.1", "Did you mean learning_rate"),
         ("chyvae.gin", "train.steps = %nope", "must be defined, by a line nope ="),
         ("chyvae.gin", "train.steps = 2 * 3", "end after one value"),
         ("chyvae.gin", "train.steps = \\", "the value must be a number"),
@@ -139,10 +140,7 @@ def test_the_parts_of_a_users_module_are_known_by_name(here):
     assert "my_answer" in configuration.users_parts()
     assert not {"elbo", "Adam", "macro"} & set(configuration.users_parts())
     assert configuration.modules() == {"my_answers": here / "my_answers.py"}
-    # A command on a run needs the module alone; this binding would be an error.
-    (here / "config.gin").write_text("import my_answers\nnobody.value = @nothing\n")
     configuration.parse([])
-    configuration.import_modules("config.gin")
     assert configuration.configured("my_answer")() == 42
 
 

@@ -83,9 +83,9 @@ def test_what_an_included_file_binds_is_dropped_and_listed(here):
     (here / "part.gin").write_text("annealed_vae.gamma = 4.0\n\nSGD.momentum = 0.5\n")
     text = f"include 'part.gin'\ninclude 'training/default.gin'\n{USED}"
     mine, librarys = used_up(text)
-    assert mine == "annealed_vae.gamma, SGD.momentum (part.gin, lines 1, 3)"
+    assert mine == "annealed_vae.gamma, SGD.momentum (part.gin)"
     assert librarys.startswith("train.optimizer, Adam.learning_rate, train.seed")
-    assert re.search(r"\(training/default.gin, lines \d+, ", librarys)
+    assert librarys.endswith(" (training/default.gin)")
     # So what is written has no binding without effect, whoever reads it.
     config = configuration.with_defaults()
     assert "momentum" not in config
@@ -96,12 +96,11 @@ def test_so_is_what_the_library_wrote_even_if_it_was_named(here, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(locations, "gin_root", lambda: here)
         listed = used_up(f"{USED}annealed_vae.gamma = 4.0\n")
-    assert listed == ["annealed_vae.gamma (mine.gin, line 3)"]
+    assert listed == ["annealed_vae.gamma (mine.gin)"]
     (here / "run.json").write_text("{}")
     text = f"{USED}annealed_vae.gamma = 4.0\n"
-    assert used_up(text, name="config.gin") == [
-        "annealed_vae.gamma (config.gin, line 3)"
-    ]
+    listed = used_up(text, name="config.gin")
+    assert listed == ["annealed_vae.gamma (config.gin)"]
     (here / "run.json").unlink()
     with pytest.raises(checks.ArgumentError, match=r"config.gin, line 3"):
         used_up(text, name="config.gin")

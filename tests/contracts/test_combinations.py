@@ -56,6 +56,8 @@ NO_MEANING = {
         "JointLatents",
     },
 }
+#: No finite KL: for the codes of a GAN, and refused by every objective here.
+WITHOUT_KL = "UniformPrior"
 #: What chyvae's structured bound needs.
 HYPERPRIORS = {
     "InverseWishartPrior",
@@ -72,6 +74,7 @@ PRIOR_AND_OBJECTIVE = [
     if prior == "MeanFieldInverseWishartPrior"
     else ("GaussianLatents", SPACES["GaussianLatents"], prior)
     for prior in sorted(PRIORS)
+    if prior != WITHOUT_KL
 ]
 SPACE_AND_OBJECTIVE = [
     ("JointLatents", SPACES["JointLatents"], "StandardNormalPrior"),
@@ -147,6 +150,11 @@ def test_latent_space_and_prior_train_or_refuse_with_a_remedy(case):
             built_latents(*case)
         return
     latents, objective = built_latents(*case), elbo()
+    if prior == WITHOUT_KL:
+        for objective in every_objective():
+            with pytest.raises(checks.ArgumentError, match=r"received .*\. Take "):
+                objective.check(latents, critic)
+        return
     objective.check(latents)
     assert_trains(latents, [objective])
 

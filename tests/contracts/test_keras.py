@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from tf_disentangle import checks, configs, models, networks, objectives
 from tf_disentangle.latents import CategoricalLatents, GaussianLatents, JointLatents
-from tf_disentangle.models import builders
+from tf_disentangle.models import precision
 from tf_disentangle.serving import export
 
 SHAPE = (8, 8, 1)
@@ -576,10 +576,10 @@ def test_few_images_are_enough_for_a_model_that_takes_several_batches():
 )
 def test_bfloat16_where_it_is_emulated_is_warned_of(monkeypatch, tmp_path):
     (tmp_path / "cpuinfo").write_text("flags : fpu sse avx avx2 fma")
-    monkeypatch.setattr(builders, "_CPU_INFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(precision, "_CPU_INFO", tmp_path / "cpuinfo")
     monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
     with pytest.warns(UserWarning, match="no bfloat16 arithmetic"):
-        builders.check_precision("mixed_bfloat16")
+        precision.check_precision("mixed_bfloat16")
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
     with pytest.raises(checks.ArgumentError, match="'float32' under ONEDNN_MAX_CPU_IS"):
         vae(precision="mixed_bfloat16")

@@ -105,28 +105,28 @@ def test_is_data_of_the_one_type_and_names_itself(case):
 
 def test_names_shapes_and_finiteness(case):
     objective, latents = case
-    found = terms(objective, latents)
-    scalars = found.scalars()
+    actual = terms(objective, latents)
+    scalars = actual.scalars()
     assert tuple(scalars) == objective.term_names(latents)
     assert all(v.shape == [] and np.isfinite(v) for v in scalars.values())
-    assert found.log_likelihood.shape == found.elbo().shape == [6]
-    assert all(part.shape == [6] for part in found.kl.values())
-    assert found.kl_term.shape in ([6], [])
+    assert actual.log_likelihood.shape == actual.elbo().shape == [6]
+    assert all(part.shape == [6] for part in actual.kl.values())
+    assert actual.kl_term.shape in ([6], [])
 
 
 def test_likelihood_of_an_image_does_not_depend_on_its_batch(case):
     objective, latents = case
-    whole = terms(objective, latents).log_likelihood
+    full_batch = terms(objective, latents).log_likelihood
     half = terms(objective, latents, slice(0, 3)).log_likelihood
-    np.testing.assert_allclose(whole[:3], half, rtol=1e-5)
+    np.testing.assert_allclose(full_batch[:3], half, rtol=1e-5)
 
 
 def test_elbo_is_a_bound_and_not_what_is_weighed(case):
     """Equal to likelihood minus all KL parts, whatever the loss makes of them."""
     objective, latents = case
-    found = terms(objective, latents)
-    total = sum(part.numpy() for part in found.kl.values())
-    np.testing.assert_allclose(found.elbo(), found.log_likelihood - total, rtol=1e-5)
+    actual = terms(objective, latents)
+    total = sum(part.numpy() for part in actual.kl.values())
+    np.testing.assert_allclose(actual.elbo(), actual.log_likelihood - total, rtol=1e-5)
 
 
 @pytest.fixture(params=PENALTY_ROWS)
@@ -147,12 +147,12 @@ def test_penalty_in_any_latent_space_has_value_gradient_and_graph(penalty, laten
     raw = tf.constant(rng.normal(size=(6, latents.num_parameters)), tf.float32)
     with tf.GradientTape() as tape:
         tape.watch(raw)
-        found = value(raw)
-    gradient = tape.gradient(found, raw).numpy()
-    assert found.shape in ([6], []) and np.isfinite(found).all()
+        actual = value(raw)
+    gradient = tape.gradient(actual, raw).numpy()
+    assert actual.shape in ([6], []) and np.isfinite(actual).all()
     assert np.isfinite(gradient).all() and gradient.any()
     graph = tf.function(value, autograph=False)
-    np.testing.assert_allclose(graph(raw), found, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(graph(raw), actual, rtol=1e-5, atol=1e-6)
     compiled = tf.function(value, autograph=False, jit_compile=True)(raw)
     # Other draws, still finite.
     assert np.isfinite(compiled).all()
@@ -161,10 +161,10 @@ def test_penalty_in_any_latent_space_has_value_gradient_and_graph(penalty, laten
 def test_penalty_adds_its_weight_times_a_term_under_its_own_name(penalty):
     objective = dataclasses.replace(elbo(), penalties=(penalty,))
     objective.check(PLAIN, critic)
-    plain, found = terms(elbo(), PLAIN).scalars(), terms(objective, PLAIN).scalars()
-    assert tuple(found) == (*plain, penalty.name)
+    plain, actual = terms(elbo(), PLAIN).scalars(), terms(objective, PLAIN).scalars()
+    assert tuple(actual) == (*plain, penalty.name)
     np.testing.assert_allclose(
-        found["loss"], plain["loss"] + found[penalty.name], rtol=1e-5
+        actual["loss"], plain["loss"] + actual[penalty.name], rtol=1e-5
     )
 
 
@@ -179,9 +179,9 @@ def test_kl_term_takes_any_named_parts(name):
         {"kl_continuous": tf.ones(2), "kl_discrete": tf.ones(2)},
         {"kl_discrete": tf.ones(2)},
     ):
-        found = kl_term(kl, step)
-        assert found.shape in ([2], []) and np.isfinite(found).all()
-        np.testing.assert_array_equal(tf.function(kl_term.__call__)(kl, step), found)
+        actual = kl_term(kl, step)
+        assert actual.shape in ([2], []) and np.isfinite(actual).all()
+        np.testing.assert_array_equal(tf.function(kl_term.__call__)(kl, step), actual)
 
 
 def again(value):

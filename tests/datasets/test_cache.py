@@ -1,7 +1,6 @@
 """Arrays generated once: what survives faults, and what is built again."""
 
 import errno
-import json
 import os
 import pathlib
 import shutil
@@ -13,8 +12,10 @@ import time
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 
-from tf_disentangle import checks, files
+from tf_disentangle import files
+from tf_disentangle.checks import ArgumentError
 from tf_disentangle.datasets import CACHE_HELP, cache, cache_dir
 
 SHAPE = (1000, 8)
@@ -50,13 +51,8 @@ def array(tmp_path, generate):
     """Opens the array called "a" below tmp_path."""
 
     def open_array(**changes):
-        arguments = {
-            "key": "a",
-            "shape": SHAPE,
-            "dtype": np.int32,
-            "generate": generate,
-            "directory": tmp_path,
-        }
+        arguments = {"key": "a", "shape": SHAPE, "dtype": np.int32}
+        arguments |= {"generate": generate, "directory": tmp_path}
         return cache.cached_array(**arguments | changes)
 
     return open_array
@@ -85,11 +81,13 @@ def test_built_once_and_read_only(array, generate, tmp_path, capsys):
     assert generate.calls == 1
     assert isinstance(first, np.memmap)
     assert not first.flags.writeable
-    np.testing.assert_array_equal(first, expected())
-    np.testing.assert_array_equal(second, expected())
+    # Nor is the file: it must not shrink under a map.
+    assert (tmp_path / "a.npy").stat().st_mode & 0o777 == 0o444
+    assert_array_equal(first, expected())
+    assert_array_equal(second, expected())
     assert names(tmp_path) == ["a.npy", "a.npy.json"]
     # A plain .npy file for everybody else; a quick one shows no bar.
-    np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), expected())
+    assert_array_equal(np.load(tmp_path / "a.npy"), expected())
     assert capsys.readouterr() == ("", "")
 
 
@@ -104,60 +102,34 @@ def test_a_slow_generation_shows_progress_on_stderr(array, capsys, monkeypatch):
     assert "1000/1000" in err
 
 
-def damage_flipped(path, sidecar):
-    content = bytearray(path.read_bytes())
-    content[5000] ^= 1
-    path.write_bytes(content)
+def rewritten(change):
+    return lambda path, sidecar: path.write_bytes(change(path.read_bytes()))
 
 
-def damage_header(path, sidecar):
-    path.write_bytes(b"\0" * 64 + path.read_bytes()[64:])
+def recorded(change):
+    return lambda path, sidecar: sidecar.write_text(change(sidecar.read_text()))
 
 
-def damage_truncated(path, sidecar):
-    path.write_bytes(path.read_bytes()[:-100])
-
-
-def damage_empty(path, sidecar):
-    path.write_bytes(b"")
-
-
-def damage_no_sidecar(path, sidecar):
-    sidecar.unlink()
-
-
-def damage_half_sidecar(path, sidecar):
-    sidecar.write_text(sidecar.read_text()[:30])
-
-
-def damage_list_sidecar(path, sidecar):
-    sidecar.write_text("[]")
-
-
-def damage_sidecar_key(path, sidecar):
-    record = json.loads(sidecar.read_text())
-    del record["crc32"]
-    sidecar.write_text(json.dumps(record))
-
-
-def damage_version(path, sidecar):
-    record = json.loads(sidecar.read_text())
-    record["schema_version"] += 1
-    sidecar.write_text(json.dumps(record))
+flip = rewritten(lambda data: data[:5000] + bytes([data[5000] ^ 1]) + data[5001:])
+damage_header = rewritten(lambda data: b"\0" * 64 + data[64:])
+cut = rewritten(lambda data: data[:-100])
 
 
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
-        (damage_flipped, "checksum is wrong"),
+        (flip, "checksum is wrong"),
         (damage_header, "checksum is wrong"),
-        (damage_truncated, "bytes, not"),
-        (damage_empty, "it has 0 bytes"),
-        (damage_no_sidecar, "a.npy.json is missing"),
-        (damage_half_sidecar, "a.npy.json is damaged"),
-        (damage_list_sidecar, "a.npy.json is damaged"),
-        (damage_sidecar_key, "a.npy.json is damaged"),
-        (damage_version, "schema_version is 2, not 1"),
+        (cut, "bytes, not"),
+        (rewritten(lambda data: b""), "it has 0 bytes"),
+        (lambda path, sidecar: sidecar.unlink(), "a.npy.json is missing"),
+        (recorded(lambda text: text[:30]), "a.npy.json is damaged"),
+        (recorded(lambda text: "[]"), "a.npy.json is damaged"),
+        (recorded(lambda text: text.replace("crc32", "crc")), "a.npy.json is damaged"),
+        (
+            recorded(lambda text: text.replace('_version": 1', '_version": 2')),
+            "schema_version is 2, not 1",
+        ),
     ],
 )
 def test_damage_is_told_and_built_again(
@@ -165,7 +137,7 @@ def test_damage_is_told_and_built_again(
 ):
     array()
     damage(tmp_path / "a.npy", tmp_path / "a.npy.json")
-    np.testing.assert_array_equal(array(), expected())
+    assert_array_equal(array(), expected())
     assert generate.calls == 2
     assert str(tmp_path / "a.npy") in caplog.text
     assert reason in caplog.text
@@ -204,7 +176,7 @@ def test_the_file_is_read_once_after_each_change(array, tmp_path, readings):
     assert len(readings) == 3
 
 
-@pytest.mark.parametrize("damage", [damage_flipped, damage_header, damage_truncated])
+@pytest.mark.parametrize("damage", [flip, damage_header, cut])
 def test_damage_after_the_file_was_found_whole(
     array, generate, tmp_path, readings, caplog, damage
 ):
@@ -216,7 +188,7 @@ def test_damage_after_the_file_was_found_whole(
     time.sleep(0.02)
     damage(tmp_path / "a.npy", None)
     os.utime(tmp_path / "a.npy", ns=(before.st_atime_ns, before.st_mtime_ns))
-    np.testing.assert_array_equal(array(), expected())
+    assert_array_equal(array(), expected())
     assert generate.calls == 2
     assert "Building it again" in caplog.text
 
@@ -230,7 +202,7 @@ def test_a_note_is_not_trusted_within_a_tick(array, tmp_path, monkeypatch):
 
 def test_the_message_reaches_stderr_without_any_logging_set_up(array, tmp_path):
     array()
-    damage_flipped(tmp_path / "a.npy", None)
+    flip(tmp_path / "a.npy", None)
     process = child("build(lambda out, progress: None)", tmp_path)
     _, err = process.communicate()
     assert process.returncode == 0
@@ -259,14 +231,14 @@ def test_another_array_under_the_same_name_is_built_again(
 def test_missing_array_beside_its_sidecar_is_built(array, generate, tmp_path):
     array()
     (tmp_path / "a.npy").unlink()
-    np.testing.assert_array_equal(array(), expected())
+    assert_array_equal(array(), expected())
 
 
 def test_an_open_map_outlives_the_rebuilding(array, tmp_path):
     first = array()
     (tmp_path / "a.npy.json").unlink()
     array()
-    np.testing.assert_array_equal(first, expected())
+    assert_array_equal(first, expected())
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, OSError])
@@ -278,7 +250,7 @@ def test_a_failing_generator_leaves_nothing(array, tmp_path, error):
     with pytest.raises(error, match="mine"):
         array(generate=fail)
     assert names(tmp_path) == []
-    np.testing.assert_array_equal(array(), expected())
+    assert_array_equal(array(), expected())
 
 
 def test_a_killed_process_leaves_no_final_name_and_is_cleaned_up(array, tmp_path):
@@ -302,29 +274,27 @@ print(build(generate).sum())
 """
 
 
-def waiting(process):
-    """Waits until a process says that it waits for another."""
-    return "is being built by another process" in process.stderr.readline()
-
-
-def test_of_two_processes_one_builds_and_the_other_waits_and_shares(tmp_path):
+@pytest.fixture
+def pair(tmp_path):
+    """A process that builds, and one that says that it waits for the first."""
     first = child(BUILD, tmp_path, stdin=subprocess.PIPE)
     assert first.stdout.readline() == "generating\n"
     second = child(BUILD, tmp_path, stdin=subprocess.PIPE)
-    assert waiting(second)
+    assert "is being built by another process" in second.stderr.readline()
+    return first, second
+
+
+def test_of_two_processes_one_builds_and_the_other_waits_and_shares(pair, tmp_path):
     assert len(names(tmp_path)) == 1
-    for process in (first, second):
+    for process in pair:
         out, err = process.communicate("\n")
         assert (process.returncode, err) == (0, "")
         assert int(out) == 7 * 8000, "the second has not generated"
     assert names(tmp_path) == ["a.npy", "a.npy.json"]
 
 
-def test_who_waits_for_a_killed_builder_builds(tmp_path):
-    first = child(BUILD, tmp_path, stdin=subprocess.PIPE)
-    assert first.stdout.readline() == "generating\n"
-    second = child(BUILD, tmp_path, stdin=subprocess.PIPE)
-    assert waiting(second)
+def test_who_waits_for_a_killed_builder_builds(pair, tmp_path):
+    first, second = pair
     first.kill()
     first.communicate()
     out, err = second.communicate("\n")
@@ -332,23 +302,15 @@ def test_who_waits_for_a_killed_builder_builds(tmp_path):
     assert names(tmp_path) == ["a.npy", "a.npy.json"]
 
 
-def test_ctrl_c_ends_the_waiting(tmp_path):
-    first = child(BUILD, tmp_path, stdin=subprocess.PIPE)
-    assert first.stdout.readline() == "generating\n"
-    second = child(BUILD, tmp_path, stdin=subprocess.PIPE)
-    assert waiting(second)
+def test_ctrl_c_ends_the_waiting(pair):
+    first, second = pair
     second.send_signal(signal.SIGINT)
     assert "KeyboardInterrupt" in second.communicate()[1]
     assert first.communicate("\n")[0] == "56000\n"
 
 
-def test_the_file_is_read_only_for_it_must_not_shrink_under_a_map(array, tmp_path):
-    array()
-    assert (tmp_path / "a.npy").stat().st_mode & 0o777 == 0o444
-
-
 def assert_refused(array, folder, reason, rule="be writable"):
-    with pytest.raises(checks.ArgumentError) as caught:
+    with pytest.raises(ArgumentError) as caught:
         array(directory=folder)
     text = str(caught.value)
     assert f"{folder} must {rule}" in text
@@ -361,7 +323,7 @@ def test_the_usual_folder_is_changed_by_its_variable(array, tmp_path, monkeypatc
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("TF_DISENTANGLE_CACHE", str(tmp_path / "file"))
     rule = r"the cache folder, \$TF_DISENTANGLE_CACHE, must be writable"
-    with pytest.raises(checks.ArgumentError, match=rule):
+    with pytest.raises(ArgumentError, match=rule):
         array(directory=None)
 
 
@@ -375,11 +337,15 @@ def test_too_little_space_is_refused_before_starting(
     assert names(tmp_path) == []
 
 
-def test_full_disk_while_reserving_leaves_nothing(array, tmp_path, monkeypatch):
-    def full(*_):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+def reserving_fails(monkeypatch, number):
+    def fail(*_):
+        raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(cache.os, "posix_fallocate", full)
+    monkeypatch.setattr(cache.os, "posix_fallocate", fail)
+
+
+def test_full_disk_while_reserving_leaves_nothing(array, tmp_path, monkeypatch):
+    reserving_fails(monkeypatch, errno.ENOSPC)
     assert_refused(array, tmp_path, "No space left", NO_SPACE)
     assert names(tmp_path) == []
 
@@ -400,11 +366,8 @@ def test_file_size_limit_of_the_system(tmp_path):
 
 
 def test_file_systems_without_reservation(array, generate, monkeypatch):
-    def unsupported(*_):
-        raise OSError(errno.EOPNOTSUPP, "not here")
-
-    monkeypatch.setattr(cache.os, "posix_fallocate", unsupported)
-    np.testing.assert_array_equal(array(), expected())
+    reserving_fails(monkeypatch, errno.EOPNOTSUPP)
+    assert_array_equal(array(), expected())
     array()
     assert generate.calls == 1
 
@@ -421,14 +384,11 @@ def test_a_folder_without_permission(array, tmp_path):
     assert_refused(array, folder, "Permission denied")
 
 
-@pytest.mark.parametrize("key", ["", "../a", "a/b", ".a"])
-def test_wrong_key(array, key):
-    with pytest.raises(checks.ArgumentError, match="key must"):
-        array(key=key)
-
-
-def test_empty_arrays_are_refused(array):
-    with pytest.raises(checks.ArgumentError, match="shape must be at least 1"):
+def test_wrong_keys_and_shapes(array):
+    for key in ("", "../a", "a/b", ".a"):
+        with pytest.raises(ArgumentError, match="key must"):
+            array(key=key)
+    with pytest.raises(ArgumentError, match="shape must be at least 1"):
         array(shape=(0, 3))
 
 

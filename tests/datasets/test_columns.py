@@ -5,7 +5,7 @@ import datetime
 import numpy as np
 import pytest
 
-from tf_disentangle import checks
+from tf_disentangle.checks import ArgumentError
 from tf_disentangle.datasets import ImageTable
 from tf_disentangle.datasets.columns import as_table
 
@@ -57,11 +57,11 @@ def test_pandas():
     assert list(as_table(frame[["size"]], None, 3)) == ["size"]
     assert as_table(frame["shape"], None, 3)["shape"].tolist() == expected()["shape"]
     assert list(as_table(pandas.Series([1, 2, 1]), ["k"], 3)) == ["k"]
-    with pytest.raises(checks.ArgumentError, match="be left out where"):
+    with pytest.raises(ArgumentError, match="be left out where"):
         as_table(frame, ["a", "b"], 3)
     for missing in (None, np.nan):
         frame.loc[1, "shape"] = missing
-        with pytest.raises(checks.ArgumentError, match=r"factor shape.*in row 1.*Fill"):
+        with pytest.raises(ArgumentError, match=r"factor shape.*in row 1.*Fill"):
             as_table(frame, None, 3)
 
 
@@ -77,7 +77,7 @@ def test_pandas():
     ],
 )
 def test_columns_that_are_refused(column, words):
-    with pytest.raises(checks.ArgumentError, match=words):
+    with pytest.raises(ArgumentError, match=words):
         as_table({"f": column}, None, 3)
 
 
@@ -88,9 +88,7 @@ def test_each_factor_has_bins_of_its_own():
     data = ImageTable(images, table, num_bins={"x": 4, "y": 5})
     assert data.factor_sizes == (4, 5, 20)
     assert ImageTable(images, table, num_bins=4).factor_sizes == (4, 4, 4)
-    with pytest.raises(checks.ArgumentError, match=r"Give num_bins=\{'y': 10\}"):
+    with pytest.raises(ArgumentError, match=r"Give num_bins=\{'y': 10\}"):
         ImageTable(images, table, num_bins={"x": 4})
-    with pytest.raises(
-        checks.ArgumentError, match=r"a factor of num_bins.*Did you mean"
-    ):
+    with pytest.raises(ArgumentError, match=r"a factor of num_bins.*Did you mean"):
         ImageTable(images, {"size": np.arange(100)}, num_bins={"sise": 4})

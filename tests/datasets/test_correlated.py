@@ -5,10 +5,11 @@ import math
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 from scipy import stats
 
 from tests.datasets.tiny import Tiny
-from tf_disentangle import checks
+from tf_disentangle.checks import ArgumentError
 from tf_disentangle.datasets import Correlated, HeldOut, Noisy
 
 TINY = Tiny()
@@ -41,7 +42,7 @@ def test_draws_follow_the_equation(pairs, strength):
     data = Correlated(TINY, pairs, strength, num_images=30_000)
     expected = 30_000 * table(pairs, strength)
     drawn = data.sample_factors(30_000, np.random.default_rng(0))
-    training = data.factors_of(np.arange(len(data)))
+    training = data.factors_of(range(len(data)))
     for factors in (drawn, training):
         # Rare cells together: chi-square wants a few counts in each.
         order = np.argsort(expected, axis=None)[::-1]
@@ -85,9 +86,9 @@ def test_images_are_the_wrapped_sets_drawn_with_replacement():
     assert (len(data), data.images().shape) == (500, (500, 16, 16, 1))
     indices = np.array([499, 3, 3, 0])
     expected = TINY.render(data.factors_of(indices))
-    np.testing.assert_array_equal(data.images()[indices], expected)
+    assert_array_equal(data.images()[indices], expected)
     again = Correlated(TINY, [("x", "y")], 5.0, num_images=500, seed=3)
-    np.testing.assert_array_equal(again.images()[:], data.images()[:])
+    assert_array_equal(again.images()[:], data.images()[:])
     other = Correlated(TINY, [("x", "y")], 5.0, num_images=500, seed=4)
     assert not np.array_equal(other.images()[:], data.images()[:])
     assert len(Correlated(TINY, [("x", "y")], 5.0)) == len(TINY)
@@ -100,7 +101,7 @@ def test_other_sets_can_be_wrapped():
     noisy = Correlated(Noisy(TINY), [("x", "y")], 5.0)
     assert noisy.image_shape == (16, 16, 3)
     assert "stochastic_images" in noisy.traits
-    np.testing.assert_array_equal(noisy.images()[:9], noisy.images()[:9])
+    assert_array_equal(noisy.images()[:9], noisy.images()[:9])
 
 
 @pytest.mark.parametrize(
@@ -116,21 +117,21 @@ def test_other_sets_can_be_wrapped():
     ],
 )
 def test_mistakes(pairs, strength, words):
-    with pytest.raises(checks.ArgumentError, match=words):
+    with pytest.raises(ArgumentError, match=words):
         Correlated(TINY, pairs, strength)
 
 
 def test_a_factor_of_one_value_is_refused():
     one = HeldOut(TINY, [{"x": 0}])
     one.factor_sizes = (1, 5, 3)
-    with pytest.raises(checks.ArgumentError, match="x, in pairs, must have two values"):
+    with pytest.raises(ArgumentError, match="x, in pairs, must have two values"):
         Correlated(one, [("x", "y")], 5.0)
 
 
 def test_sets_that_do_not_know_their_images_factors_are_refused():
     unnumbered = Tiny()
     unnumbered.traits = frozenset()
-    with pytest.raises(checks.ArgumentError, match="trait known_rows"):
+    with pytest.raises(ArgumentError, match="trait known_rows"):
         Correlated(unnumbered, [("x", "y")], 1.0)
-    with pytest.raises(checks.ArgumentError, match="not the class"):
+    with pytest.raises(ArgumentError, match="not the class"):
         Correlated(Tiny, [("x", "y")], 1.0)

@@ -6,9 +6,11 @@ import pickle
 import cv2
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 from scipy import integrate, stats
 
 from tf_disentangle import checks
+from tf_disentangle.checks import ArgumentError
 from tf_disentangle.datasets import CorrelatedEllipses
 from tf_disentangle.datasets import correlated_ellipses as ce
 
@@ -36,7 +38,7 @@ def all_factors():
 def assert_golden(path):
     golden = np.load(path)
     factors = ce.factors_from_latents(golden["latents"])
-    np.testing.assert_array_equal(ce.render_factors(factors)[..., 0], golden["images"])
+    assert_array_equal(ce.render_factors(factors)[..., 0], golden["images"])
 
 
 def test_golden_images_bit_for_bit():
@@ -54,7 +56,7 @@ def test_windows_equal_the_authors_construction():
     corners = np.array([[0, 0, 5, 0], [31, 31, 5, 20], [0, 31, 5, 10], [31, 0, 5, 39]])
     factors = np.concatenate([factors, corners])
     expected = np.stack([draw_as_authors(row) for row in factors])
-    np.testing.assert_array_equal(ce.render_factors(factors)[..., 0], expected)
+    assert_array_equal(ce.render_factors(factors)[..., 0], expected)
 
 
 @pytest.mark.slow
@@ -63,7 +65,7 @@ def test_every_image_equals_the_authors_construction():
     for start in range(0, len(factors), 4096):
         block = factors[start : start + 4096]
         expected = np.stack([draw_as_authors(row) for row in block])
-        np.testing.assert_array_equal(ce.render_factors(block)[..., 0], expected)
+        assert_array_equal(ce.render_factors(block)[..., 0], expected)
 
 
 def test_only_0_and_360_degrees_give_equal_images():
@@ -85,7 +87,7 @@ def test_only_0_and_360_degrees_give_equal_images():
 def test_factors_are_floored_to_the_grid():
     latents = np.array([[0, 1, 0, 1], [0.999, 1 / 31, 0.2, 0.0256], [0.5] * 4])
     expected = [[0, 31, 0, 39], [30, 1, 1, 0], [15, 15, 2, 19]]
-    np.testing.assert_array_equal(ce.factors_from_latents(latents), expected)
+    assert_array_equal(ce.factors_from_latents(latents), expected)
 
 
 @pytest.mark.parametrize("correlation", [-0.8, 0.0, 0.5])
@@ -144,11 +146,11 @@ def test_factor_masses_follow_the_clipped_normal():
 
 def test_images_are_the_training_factors_rendered(tmp_path):
     data = CorrelatedEllipses(num_images=10_000, seed=4, cache_dir=tmp_path)
-    images, factors = data.images(), data.factors_of(np.arange(len(data)))
+    images, factors = data.images(), data.factors_of(range(len(data)))
     assert isinstance(images, np.memmap)
     assert not images.flags.writeable
     assert data.images() is images
-    np.testing.assert_array_equal(images, data.render(factors))
+    assert_array_equal(images, data.render(factors))
 
 
 def test_seed_correlation_and_size_have_their_own_files(tmp_path):
@@ -158,8 +160,8 @@ def test_seed_correlation_and_size_have_their_own_files(tmp_path):
         other = CorrelatedEllipses(**base | change).images()
         assert not np.array_equal(images, other)
     longer = CorrelatedEllipses(**base | {"num_images": 60}).images()
-    np.testing.assert_array_equal(longer[:50], images)
-    np.testing.assert_array_equal(CorrelatedEllipses(**base).images(), images)
+    assert_array_equal(longer[:50], images)
+    assert_array_equal(CorrelatedEllipses(**base).images(), images)
     assert len(list(tmp_path.glob("*.npy"))) == 4
 
 
@@ -168,18 +170,18 @@ def test_a_pickled_data_set_does_not_carry_its_images(tmp_path):
     images = data.images()
     pickled = pickle.dumps(data)
     assert len(pickled) < 2000
-    np.testing.assert_array_equal(pickle.loads(pickled).images(), images)
+    assert_array_equal(pickle.loads(pickled).images(), images)
 
 
 @pytest.mark.parametrize("correlation", [-1, 1, 1.5, float("nan"), float("inf")])
 def test_correlation_out_of_range(correlation):
-    with pytest.raises(checks.ArgumentError, match="correlation must"):
+    with pytest.raises(ArgumentError, match="correlation must"):
         CorrelatedEllipses(correlation=correlation)
 
 
 @pytest.mark.parametrize("arguments", [{"num_images": 0}, {"seed": -1}])
 def test_arguments_out_of_range(arguments):
-    with pytest.raises(checks.ArgumentError, match=next(iter(arguments))):
+    with pytest.raises(ArgumentError, match=next(iter(arguments))):
         CorrelatedEllipses(**arguments)
 
 
@@ -199,5 +201,5 @@ def test_wrong_types():
     ],
 )
 def test_wrong_latents(latents, rule):
-    with pytest.raises(checks.ArgumentError, match=f"latents must {rule}"):
+    with pytest.raises(ArgumentError, match=f"latents must {rule}"):
         ce.factors_from_latents(latents)

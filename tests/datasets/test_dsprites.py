@@ -6,6 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 
 from tf_disentangle import checks, datasets
 from tf_disentangle.datasets import dsprites
@@ -80,8 +81,8 @@ def test_published_order_and_values():
     table = np.array(list(every))
     assert len(table) == len(DATA) == 737_280
     factors = DATA.factors_of(indices)
-    np.testing.assert_array_equal(DATA.values(factors), table[indices])
-    np.testing.assert_array_equal(DATA.render(factors), IMAGES[indices])
+    assert_array_equal(DATA.values(factors), table[indices])
+    assert_array_equal(DATA.render(factors), IMAGES[indices])
     assert tuple(DATA.factor_values) == ("color", *DATA.factor_names)
 
 
@@ -100,9 +101,9 @@ def test_factors_move_what_they_are_named_after():
         return np.argwhere(white(*factors)).mean(axis=0) + 0.5
 
     for shape in (SQUARE, ELLIPSE):
-        np.testing.assert_array_equal(centre(shape, LARGEST, 7, 0, 0), (16, 16))
-        np.testing.assert_array_equal(centre(shape, LARGEST, 7, 31, 0), (16, 48))
-        np.testing.assert_array_equal(centre(shape, LARGEST, 7, 0, 31), (48, 16))
+        assert_array_equal(centre(shape, LARGEST, 7, 0, 0), (16, 16))
+        assert_array_equal(centre(shape, LARGEST, 7, 31, 0), (16, 48))
+        assert_array_equal(centre(shape, LARGEST, 7, 0, 31), (48, 16))
     # The tip of the heart points down, and then, turning clockwise, to the left.
     lowest = np.argwhere(white(HEART, LARGEST, 0, 0, 0))[-1]
     assert abs(lowest[1] + 0.5 - 16) < 1
@@ -122,7 +123,7 @@ def test_nothing_touches_the_border():
 def test_which_images_are_equal():
     every = np.array(list(itertools.product(range(3), range(6), range(40), [4], [9])))
     images = np.packbits(DATA.render(every)[..., 0] > 0, axis=2).reshape(3, 6, 40, -1)
-    np.testing.assert_array_equal(images[:, :, 0], images[:, :, 39])
+    assert_array_equal(images[:, :, 0], images[:, :, 39])
     apart = {SQUARE: set(), ELLIPSE: set(), HEART: set()}
     for shape, scale, i in np.ndindex(3, 6, 39):
         for j in range(i):
@@ -139,7 +140,7 @@ def test_small_in_memory_and_in_a_pickle():
     assert sum(table.nbytes for table in IMAGES.tables) < 25e6
     assert len(pickle.dumps(DATA)) < 1000
     assert len(pickle.dumps(IMAGES)) < 1000
-    np.testing.assert_array_equal(pickle.loads(pickle.dumps(IMAGES))[:3], IMAGES[:3])
+    assert_array_equal(pickle.loads(pickle.dumps(IMAGES))[:3], IMAGES[:3])
     with pytest.raises(ValueError, match="read-only"):
         IMAGES.tables[0][0] = 0
 

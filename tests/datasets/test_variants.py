@@ -5,10 +5,12 @@ import zlib
 import cv2
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 from scipy import stats
 
 from tests.datasets.tiny import Tiny
 from tf_disentangle import checks, configs
+from tf_disentangle.checks import ArgumentError
 from tf_disentangle.datasets import (
     Colored,
     Noisy,
@@ -18,7 +20,7 @@ from tf_disentangle.datasets import (
     variants,
 )
 from tf_disentangle.datasets.grid import Grid
-from tf_disentangle.datasets.rendering.texture import texture
+from tf_disentangle.datasets.variants import texture
 
 VARIANTS = [Colored, Noisy, OnBackground]
 TINY = Tiny()
@@ -34,7 +36,7 @@ class Flat(Grid):
         self.image_shape = (8, 8, channels)
 
     def images(self):
-        return self.render(self.factors_of(np.arange(len(self))))
+        return self.render(self.factors_of(range(len(self))))
 
     def render(self, factors, rng=None):
         self.index_of(factors)
@@ -73,11 +75,11 @@ class TestColored:
     @WAYS
     def test_white_is_one_colour_in_the_upper_half_and_black_stays(self, way):
         base, images = way(Colored(TINY), np.random.default_rng(0))
-        np.testing.assert_array_equal(images[base[..., 0] == 0], 0)
+        assert_array_equal(images[base[..., 0] == 0], 0)
         colours = images.max(axis=(1, 2))
         white = images[base[..., 0] == 255]
         per_image = (base[..., 0] == 255).sum(axis=(1, 2))
-        np.testing.assert_array_equal(white, colours.repeat(per_image, axis=0))
+        assert_array_equal(white, colours.repeat(per_image, axis=0))
         for channel in (colours.T + 0.0) / 255:
             assert stats.kstest(channel, stats.uniform(0.5, 0.5).cdf).pvalue > 1e-3
         correlations = np.corrcoef(colours.T)[np.triu_indices(3, 1)]
@@ -97,7 +99,7 @@ class TestNoisy:
     @WAYS
     def test_black_is_uniform_noise_and_white_stays(self, way):
         base, images = way(Noisy(TINY), np.random.default_rng(0))
-        np.testing.assert_array_equal(images[base[..., 0] == 255], 255)
+        assert_array_equal(images[base[..., 0] == 255], 255)
         noise = images[base[..., 0] == 0]
         for channel in noise.T:
             counts = np.bincount(channel, minlength=256)
@@ -123,7 +125,7 @@ class TestOnBackground:
     @pytest.mark.parametrize("which", ["render", "images"])
     def test_images_are_shifted_patches_inverted_at_the_shapes(self, which):
         data = OnBackground(TINY, self.PICTURE)
-        factors = TINY.factors_of(np.arange(60))
+        factors = TINY.factors_of(range(60))
         if which == "render":
             images = data.render(factors, np.random.default_rng(0))
         else:
@@ -161,7 +163,7 @@ class TestOnBackground:
         cv2.imwrite(str(path), self.PICTURE[..., ::-1])
         for given in (path, str(path)):
             data = OnBackground(TINY, given)
-            np.testing.assert_array_equal(data.background, self.PICTURE)
+            assert_array_equal(data.background, self.PICTURE)
         large = texture(600, 700)
         assert OnBackground(TINY, large).background.shape == (274, 320, 3)
         assert OnBackground(TINY, large[:, :100]).background.shape[0] == 274
@@ -175,7 +177,7 @@ class TestOnBackground:
         data = OnBackground(TINY, picture)
         before = data.images()[:5]
         picture[:] = 0
-        np.testing.assert_array_equal(data.images()[:5], before)
+        assert_array_equal(data.images()[:5], before)
 
     def test_wrong_pictures(self, tmp_path):
         text = tmp_path / "text.png"
@@ -186,7 +188,7 @@ class TestOnBackground:
             (self.PICTURE[:15], "at least as large as the images, 16 x 16"),
             (self.PICTURE[..., :1], r"shape \[h, w, 3\]"),
         ]:
-            with pytest.raises(checks.ArgumentError, match=words):
+            with pytest.raises(ArgumentError, match=words):
                 OnBackground(TINY, wrong)
         with pytest.raises(checks.ArgumentTypeError, match="uint8"):
             OnBackground(TINY, self.PICTURE / 255)
@@ -196,7 +198,7 @@ class TestOnBackground:
 def test_nuisance_is_a_function_of_seed_and_number(variant):
     data = variant(TINY, seed=5)
     images = data.images()[:]
-    np.testing.assert_array_equal(variant(Tiny(), seed=5).images()[:], images)
+    assert_array_equal(variant(Tiny(), seed=5).images()[:], images)
     assert (variant(TINY, seed=6).images()[:] != images).any(axis=(1, 2, 3)).all()
     # Of one grey value no two images have the same nuisance.
     flat = Subset(Flat(), np.full(50, 200))
@@ -219,7 +221,7 @@ def test_variants_wrap_variants_and_say_what_they_are():
     assert data.image_shape == (16, 16, 3)
     assert data.traits - TINY.traits == {"stochastic_images"}
     images = data.images()[:]
-    np.testing.assert_array_equal(images, data.images()[:])
+    assert_array_equal(images, data.images()[:])
     # Noise first, and then the colour on top: nothing is brighter than it.
     colours = images.max(axis=(1, 2))
     assert (colours.min(axis=0) < 160).all() and colours.max() > 240
@@ -230,28 +232,26 @@ def test_another_picture_under_the_same_name_is_told_apart(tmp_path):
     cv2.imwrite(path, np.full((40, 40, 3), 9, np.uint8))
     record = configs.serialize(OnBackground(TINY, path))
     again = configs.deserialize(record)
-    np.testing.assert_array_equal(
-        again.images()[:3], OnBackground(TINY, path).images()[:3]
-    )
+    assert_array_equal(again.images()[:3], OnBackground(TINY, path).images()[:3])
     cv2.imwrite(path, np.full((40, 40, 3), 10, np.uint8))
     with pytest.raises(configs.CannotRebuildError, match="changed since"):
         configs.deserialize(record)
 
 
 def test_what_cannot_be_wrapped():
-    with pytest.raises(checks.ArgumentError, match="not vectors"):
+    with pytest.raises(ArgumentError, match="not vectors"):
         Noisy(Pinwheel())
     for wrong in (Tiny, None, TINY.images()):
-        with pytest.raises(checks.ArgumentError, match="dataset must be a data set"):
+        with pytest.raises(ArgumentError, match="dataset must be a data set"):
             Colored(wrong)
-    with pytest.raises(checks.ArgumentError, match="seed"):
+    with pytest.raises(ArgumentError, match="seed"):
         Colored(TINY, seed=2**64)
 
 
 def test_a_variant_knows_of_factors_what_the_wrapped_set_does():
     indices = np.array([3, 59])
     data = Noisy(Colored(TINY))
-    np.testing.assert_array_equal(data.factors_of(indices), TINY.factors_of(indices))
+    assert_array_equal(data.factors_of(indices), TINY.factors_of(indices))
     assert "known_rows" in data.traits
     assert "known_rows" not in Colored(Unnumbered()).traits
 
@@ -262,4 +262,4 @@ def test_blocks_do_not_show():
         data = variant(TINY)
         images = data.images()
         singles = np.stack([images[i] for i in range(2 * variants._BLOCK + 1)])
-        np.testing.assert_array_equal(images[: len(singles)], singles)
+        assert_array_equal(images[: len(singles)], singles)

@@ -13,7 +13,7 @@ class Tiny(Grid):
     image_shape = (16, 16, 1)
 
     def images(self):
-        images = self.render(self.factors_of(np.arange(len(self))))
+        images = self.render(self.factors_of(range(len(self))))
         images.setflags(write=False)
         return images
 

@@ -74,9 +74,9 @@ def test_stratified_on_the_whole_set_is_the_mixture(family):
         atol=1e-5,
     )
     expected = np.log(np.mean([n.pdf(z.numpy()) for n in one], axis=0))
-    found = log_aggregate_posterior(marginals.log_prob, z, 12)
-    assert found.shape == [12, 2]
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    actual = log_aggregate_posterior(marginals.log_prob, z, 12)
+    assert actual.shape == [12, 2]
+    np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-5)
 
 
 def batches_with(first, size=4):
@@ -132,8 +132,8 @@ def test_batch_equals_set_and_batch_of_one():
 def test_weighted_offset_where_all_overlap_is_log_n():
     posterior = tfd.MultivariateNormalDiag(tf.zeros([8, 3]), tf.ones([8, 3]))
     z = posterior.sample(seed=[1, 2])
-    found = log_aggregate_posterior(posterior.log_prob, z, 500, "weighted")
-    np.testing.assert_allclose(found, posterior.log_prob(z) - math.log(500), rtol=1e-5)
+    actual = log_aggregate_posterior(posterior.log_prob, z, 500, "weighted")
+    np.testing.assert_allclose(actual, posterior.log_prob(z) - math.log(500), rtol=1e-5)
     exact = log_aggregate_posterior(posterior.log_prob, z, 500)
     np.testing.assert_allclose(exact, posterior.log_prob(z), rtol=1e-5)
 
@@ -144,8 +144,8 @@ def test_weighted_offset_where_all_are_far_apart_is_log_b():
     z = posterior.sample(seed=[1, 2])
     # Of the N, as far apart as these, only the own one counts.
     truth = posterior.log_prob(z) - math.log(500)
-    found = log_aggregate_posterior(posterior.log_prob, z, 500, "weighted")
-    np.testing.assert_allclose(found, truth - math.log(8), rtol=1e-4)
+    actual = log_aggregate_posterior(posterior.log_prob, z, 500, "weighted")
+    np.testing.assert_allclose(actual, truth - math.log(8), rtol=1e-4)
     np.testing.assert_allclose(
         log_aggregate_posterior(posterior.log_prob, z, 500), truth, rtol=1e-4
     )
@@ -176,13 +176,13 @@ def test_total_correlation_of_2000_by_batches_of_64():
     means, deviations, z = correlated_set()
     exact = exact_total_correlation(means, deviations, z[:500])
     rng = np.random.default_rng(1)
-    found = {"stratified": [], "weighted": []}
+    actual = {"stratified": [], "weighted": []}
     for _ in range(40):
         rows = rng.choice(2000, 64, replace=False)
         loc = tf.constant(means[rows], tf.float32)
         scale = tf.constant(deviations[rows], tf.float32)
         sample = tf.constant(z[rows], tf.float32)
-        for name, values in found.items():
+        for name, values in actual.items():
             joint = log_aggregate_posterior(
                 tfd.MultivariateNormalDiag(loc, scale).log_prob, sample, 2000, name
             )
@@ -192,7 +192,7 @@ def test_total_correlation_of_2000_by_batches_of_64():
             values.append(
                 float(tf.reduce_mean(joint - tf.reduce_sum(product, axis=-1)))
             )
-    stratified, weighted = np.mean(found["stratified"]), np.mean(found["weighted"])
+    stratified, weighted = np.mean(actual["stratified"]), np.mean(actual["weighted"])
     assert 3.5 < exact < 5.5
     assert abs(stratified - exact) < 1.0
     # With marginals that overlap and a joint that does so in part.

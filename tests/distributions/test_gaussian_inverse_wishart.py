@@ -196,8 +196,8 @@ def test_marginal_is_the_student_t_of_scipy_and_of_bayes_rule(p, nu):
     np.testing.assert_allclose(log_prob, np.reshape(oracle.logpdf(z), [6]), 1e-10)
     # p(z) = p(z | Sigma) p(Sigma) / p(Sigma | z), at every Sigma.
     sigma = prior.sample(seed=SEED)
-    given = tfd.MultivariateNormalTriL(scale_tril=tf.linalg.cholesky(sigma))
-    joint = given.log_prob(z) + prior.log_prob(sigma)
+    likelihood = tfd.MultivariateNormalTriL(scale_tril=tf.linalg.cholesky(sigma))
+    joint = likelihood.log_prob(z) + prior.log_prob(sigma)
     bayes = joint - prior.conditioned_on(z).log_prob(sigma)
     np.testing.assert_allclose(log_prob, bayes, rtol=1e-8)
 
@@ -208,8 +208,8 @@ def test_marginal_samples_and_batches():
     assert marginal.batch_shape == [2, 3]
     z = marginal.sample(4_000, seed=SEED).numpy()
     assert z.shape == (4_000, 2, 3, 2)
-    law = scipy.stats.t(df=8, scale=8**-0.5)
-    assert scipy.stats.kstest(z[:, 1, 2, 0], law.cdf).pvalue > 1e-3
+    oracle = scipy.stats.t(df=8, scale=8**-0.5)
+    assert scipy.stats.kstest(z[:, 1, 2, 0], oracle.cdf).pvalue > 1e-3
 
 
 def test_wrong_shapes_are_named():

@@ -75,8 +75,8 @@ def test_samples_follow_the_distribution(df, jit):
     np.testing.assert_array_equal(x, np.swapaxes(x, -1, -2))
     # Sigma_ii ~ InverseGamma((nu - p + 1)/2, Psi_ii/2), whatever the other entries.
     for i in range(p):
-        law = scipy.stats.invgamma((df - p + 1) / 2, scale=scale[i, i] / 2)
-        assert scipy.stats.kstest(x[:, i, i], law.cdf).pvalue > 1e-3
+        oracle = scipy.stats.invgamma((df - p + 1) / 2, scale=scale[i, i] / 2)
+        assert scipy.stats.kstest(x[:, i, i], oracle.cdf).pvalue > 1e-3
     if df < p:  # Some of the matrices are singular to rounding.
         return
     # Sigma^-1 ~ Wishart(Psi^-1, nu).
@@ -98,8 +98,8 @@ def test_samples_of_an_ill_conditioned_posterior_in_float32_are_finite():
     assert np.isfinite(x).all()
     # The posterior of the observed direction: z^T Phi^-1 z is nearly 1.
     u = np.full([10], 10**-0.5)
-    law = scipy.stats.invgamma((12.5 - 9) / 2, scale=(1 + 300**2 * 10) / 2)
-    assert scipy.stats.kstest(x @ u @ u, law.cdf).pvalue > 1e-3
+    oracle = scipy.stats.invgamma((12.5 - 9) / 2, scale=(1 + 300**2 * 10) / 2)
+    assert scipy.stats.kstest(x @ u @ u, oracle.cdf).pvalue > 1e-3
 
 
 @pytest.mark.parametrize("jit", [False, True])

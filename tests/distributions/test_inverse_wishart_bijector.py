@@ -83,8 +83,8 @@ def test_moments_are_our_classs():
         assert (abs(sigma.mean(0) - ours.mean().numpy()) < 4.5 * error).all()
         # Sigma_ii ~ InverseGamma((df - p + 1)/2, Psi_ii/2).
         for i in range(p):
-            law = scipy.stats.invgamma((df - p + 1) / 2, scale=psi[i, i] / 2)
-            assert scipy.stats.kstest(sigma[:, i, i], law.cdf).pvalue > 1e-3
+            oracle = scipy.stats.invgamma((df - p + 1) / 2, scale=psi[i, i] / 2)
+            assert scipy.stats.kstest(sigma[:, i, i], oracle.cdf).pvalue > 1e-3
 
 
 def test_asymmetric_matrices_are_refused_when_asked():

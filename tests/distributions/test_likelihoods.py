@@ -160,8 +160,8 @@ class TestRealValues:
         x, mean = np.float32(100.0001), np.float32(100.0)
         expected = oracle(np.float64(mean), 1e-4).logpdf(np.float64(x))
         image, outputs = tf.fill([1, 1, 1, 1], x), tf.fill([1, 1, 1, 1], mean)
-        found = kind(1e-4).log_prob(image, outputs)
-        np.testing.assert_allclose(found, [expected], rtol=1e-5)
+        actual = kind(1e-4).log_prob(image, outputs)
+        np.testing.assert_allclose(actual, [expected], rtol=1e-5)
 
     def test_it_is_a_likelihood_of_real_values(self, kind, oracle):
         del oracle

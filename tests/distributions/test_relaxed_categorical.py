@@ -23,28 +23,30 @@ def density(y, logits, tau):
 
 
 def test_density_is_that_of_the_paper():
-    law = RelaxedCategorical(0.67, LOGITS)
+    distribution = RelaxedCategorical(0.67, LOGITS)
     y = np.array([[0.1, 0.2, 0.3, 0.4], [0.7, 0.05, 0.05, 0.2]])
     expected = [math.log(density(v, a, 0.67)) for v, a in zip(y, LOGITS, strict=True)]
-    found = law.log_prob(tf.constant(y, tf.float32))
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    actual = distribution.log_prob(tf.constant(y, tf.float32))
+    np.testing.assert_allclose(actual, expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("temperature", [0.2, 0.67, 3.0])
 def test_density_of_two_values_integrates_to_one(temperature):
-    law = RelaxedCategorical(temperature, [0.5, -0.4])
+    distribution = RelaxedCategorical(temperature, [0.5, -0.4])
     # Over the log-odds t of y, dy = y (1 - y) dt.
     t = np.linspace(-60, 60, 200_001)
     y = np.stack([scipy.special.expit(t), scipy.special.expit(-t)], axis=-1)
     keep = y.min(axis=-1) > 1e-18
-    values = np.exp(law.log_prob(y[keep].astype("float32"))) * y[keep].prod(axis=-1)
+    values = np.exp(distribution.log_prob(y[keep].astype("float32"))) * y[keep].prod(
+        axis=-1
+    )
     assert np.trapezoid(values, t[keep]) == pytest.approx(1.0, abs=2e-3)
 
 
 def test_the_largest_coordinate_has_the_categoricals_probabilities():
     """The Gumbel-max trick, at any temperature."""
-    law = RelaxedCategorical(0.67, LOGITS[0])
-    y = law.sample(20_000, seed=[1, 2]).numpy()
+    distribution = RelaxedCategorical(0.67, LOGITS[0])
+    y = distribution.sample(20_000, seed=[1, 2]).numpy()
     np.testing.assert_allclose(y.sum(axis=-1), 1.0, rtol=1e-5)
     counts = np.bincount(y.argmax(axis=-1), minlength=4)
     expected = 20_000 * scipy.special.softmax(LOGITS[0].astype(np.float64))
@@ -64,9 +66,9 @@ def test_finite_where_float32_rounds_to_a_corner(scale):
     logits = scale * tf.random.stateless_normal([32, 10], [1, 2])
     with tf.GradientTape() as tape:
         tape.watch(logits)
-        law = RelaxedCategorical(0.67, logits)
-        y = law.sample(seed=[5, 6])
-        pairwise = law.log_prob(y[:, tf.newaxis])
+        distribution = RelaxedCategorical(0.67, logits)
+        y = distribution.sample(seed=[5, 6])
+        pairwise = distribution.log_prob(y[:, tf.newaxis])
         total = tf.reduce_sum(tf.reduce_logsumexp(pairwise, axis=1))
     assert np.isfinite(pairwise).all()
     assert np.isfinite(tape.gradient(total, logits)).all()
@@ -74,7 +76,7 @@ def test_finite_where_float32_rounds_to_a_corner(scale):
     plain = tfd.RelaxedOneHotCategorical(0.67, logits=logits).log_prob(1.0 * y)
     assert np.isfinite(plain).all() == (scale == 1.0)
     if scale == 1.0:
-        np.testing.assert_allclose(law.log_prob(y), plain, rtol=1e-5)
+        np.testing.assert_allclose(distribution.log_prob(y), plain, rtol=1e-5)
 
 
 def test_the_registered_kl_is_that_of_the_categoricals():
@@ -83,20 +85,20 @@ def test_the_registered_kl_is_that_of_the_categoricals():
     with tf.GradientTape() as tape:
         tape.watch(raw)
         uniform = RelaxedCategorical(0.67, tf.zeros(4))
-        found = tfd.kl_divergence(RelaxedCategorical(0.67, raw), uniform)
+        actual = tfd.kl_divergence(RelaxedCategorical(0.67, raw), uniform)
     p = scipy.special.softmax(LOGITS.astype(np.float64), axis=-1)
     exact = np.sum(p * np.log(4 * p), axis=-1)
-    np.testing.assert_allclose(found, exact, rtol=1e-5)
-    assert (found.numpy() < math.log(4)).all()
+    np.testing.assert_allclose(actual, exact, rtol=1e-5)
+    assert (actual.numpy() < math.log(4)).all()
     # d/da_k sum p log(4 p) = p_k (log(4 p_k) - KL)
     gradient = p * (np.log(4 * p) - exact[:, np.newaxis])
-    np.testing.assert_allclose(tape.gradient(found, raw), gradient, atol=1e-6)
+    np.testing.assert_allclose(tape.gradient(actual, raw), gradient, atol=1e-6)
 
 
 def test_the_kl_of_certain_categoricals_is_log_n():
     certain = RelaxedCategorical(0.67, [[1000.0, 0.0, 0.0], [0.0, 300.0, 0.0]])
-    found = tfd.kl_divergence(certain, RelaxedCategorical(0.67, tf.zeros(3)))
-    np.testing.assert_allclose(found, math.log(3), rtol=1e-6)
+    actual = tfd.kl_divergence(certain, RelaxedCategorical(0.67, tf.zeros(3)))
+    np.testing.assert_allclose(actual, math.log(3), rtol=1e-6)
 
 
 def test_the_kl_is_not_that_of_the_relaxations():
@@ -110,6 +112,6 @@ def test_the_kl_is_not_that_of_the_relaxations():
 
 
 def test_nothing_is_registered_for_tfps_own_class():
-    law = tfd.RelaxedOneHotCategorical(0.67, logits=tf.zeros(3))
+    distribution = tfd.RelaxedOneHotCategorical(0.67, logits=tf.zeros(3))
     with pytest.raises(NotImplementedError):
-        tfd.kl_divergence(law, law)
+        tfd.kl_divergence(distribution, distribution)

@@ -11,9 +11,7 @@ from tf_disentangle.latents import (
     GaussianPosterior,
     JointLatents,
 )
-from tf_disentangle.priors import (
-    LaplacePrior,
-)
+from tf_disentangle.priors import LaplacePrior
 
 tfd = tfp.distributions
 COUNT = 40_000
@@ -29,11 +27,11 @@ def test_normal_codes_seen_through_noise(noise):
     gain = 1.0 / (1.0 + noise**2)
     scale = tf.fill([2], np.float32(np.sqrt(gain) * noise))
     exact_q = GaussianPosterior(latents, tfd.MultivariateNormalDiag(gain * x, scale))
-    found = exact_q.information(z).numpy()
-    assert found.shape == (COUNT, 2)
+    actual = exact_q.information(z).numpy()
+    assert actual.shape == (COUNT, 2)
     exact = 0.5 * np.log1p(noise**-2)
-    error = found.std(axis=0) / np.sqrt(COUNT)
-    assert np.all(np.abs(found.mean(axis=0) - exact) < 4 * error)
+    error = actual.std(axis=0) / np.sqrt(COUNT)
+    assert np.all(np.abs(actual.mean(axis=0) - exact) < 4 * error)
     # Another q says less, and one that knows nothing says 0.
     other_q = tfd.MultivariateNormalDiag(x, tf.fill([2], noise))
     other_q = GaussianPosterior(latents, other_q)
@@ -55,11 +53,11 @@ def test_categories_seen_through_a_symmetric_channel():
     logits = [np.log(probabilities), np.zeros((COUNT, 3), np.float32)]
     posterior = latents.posterior(np.concatenate(logits, axis=1))
     z = tf.concat([tf.one_hot(c, n), tf.one_hot(x % 3, 3)], axis=1)
-    found = posterior.information(z).numpy()
+    actual = posterior.information(z).numpy()
     exact = np.log(n) + p * np.log(p) + (1 - p) * np.log((1 - p) / (n - 1))
-    error = found[:, 0].std() / np.sqrt(COUNT)
-    assert abs(found[:, 0].mean() - exact) < 4 * error
-    np.testing.assert_allclose(found[:, 1], 0.0, atol=1e-6)
+    error = actual[:, 0].std() / np.sqrt(COUNT)
+    assert abs(actual[:, 0].mean() - exact) < 4 * error
+    np.testing.assert_allclose(actual[:, 1], 0.0, atol=1e-6)
 
 
 def test_of_both_together_it_is_that_of_each():
@@ -69,12 +67,12 @@ def test_of_both_together_it_is_that_of_each():
     raw = rng.normal(size=(5, latents.num_parameters)).astype(np.float32)
     z = rng.normal(size=(5, 2)).astype(np.float32)
     c = np.eye(3, dtype=np.float32)[rng.integers(3, size=5)]
-    found = latents.posterior(raw).information(np.concatenate([z, c], axis=1))
+    actual = latents.posterior(raw).information(np.concatenate([z, c], axis=1))
     expected = [
         parts[0].posterior(raw[:, :4]).information(z),
         parts[1].posterior(raw[:, 4:]).information(c),
     ]
-    np.testing.assert_allclose(found, np.concatenate(expected, axis=1), rtol=1e-5)
+    np.testing.assert_allclose(actual, np.concatenate(expected, axis=1), rtol=1e-5)
 
 
 def test_a_fixed_deviation_bounds_what_can_be_told():
@@ -85,5 +83,5 @@ def test_a_fixed_deviation_bounds_what_can_be_told():
     posterior = latents.posterior(z)
     np.testing.assert_array_equal(posterior.code(), z)
     np.testing.assert_array_equal(posterior.stddev(), np.ones_like(z))
-    found = posterior.information(z).numpy()
-    assert np.all(np.abs(found.mean(axis=0) - 0.5) < 4 * 0.71 / np.sqrt(COUNT))
+    actual = posterior.information(z).numpy()
+    assert np.all(np.abs(actual.mean(axis=0) - 0.5) < 4 * 0.71 / np.sqrt(COUNT))

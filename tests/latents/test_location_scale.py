@@ -8,10 +8,7 @@ import tensorflow as tf
 
 from tf_disentangle import checks
 from tf_disentangle.latents import LocationScaleLatents
-from tf_disentangle.priors import (
-    LaplacePrior,
-    StandardNormalPrior,
-)
+from tf_disentangle.priors import LaplacePrior, StandardNormalPrior
 
 SEED = tf.constant([4, 2])
 LAWS = {
@@ -26,7 +23,7 @@ def space(family, prior=None, size=2):
     return LocationScaleLatents(size, family, df, prior)
 
 
-def law(family, loc, scale):
+def oracle(family, loc, scale):
     shape = (5.0,) if family == "student_t" else ()
     return LAWS[family](*shape, loc=loc, scale=scale)
 
@@ -49,16 +46,13 @@ def test_posterior_is_the_product_of_scipys_laws(family):
     latents = space(family)
     raw = raw_of(latents)
     posterior = latents.posterior(raw)
-    expected = law(family, raw[:, :2], np.exp(raw[:, 2:]))
+    expected = oracle(family, raw[:, :2], np.exp(raw[:, 2:]))
     z = posterior.sample(SEED, 5000)
     np.testing.assert_allclose(
         posterior.log_prob(z), expected.logpdf(z).sum(-1), rtol=2e-3, atol=1e-3
     )
     np.testing.assert_allclose(
-        posterior.marginal_log_prob(z),
-        expected.logpdf(z),
-        rtol=2e-3,
-        atol=1e-3,
+        posterior.marginal_log_prob(z), expected.logpdf(z), rtol=2e-3, atol=1e-3
     )
     uniform = expected.cdf(z)
     for i, j in np.ndindex(3, 2):
@@ -97,7 +91,7 @@ def test_other_pairs_are_estimated_without_bias(family):
     sample = posterior.sample(seed=SEED)
     estimates = posterior.kl(sample, SEED)["kl"].numpy().reshape(3, -1)
     for values, (m, s) in zip(estimates, raw.astype("float64"), strict=True):
-        expected = integral_kl(law(family, m, np.exp(s)), scipy.stats.norm())
+        expected = integral_kl(oracle(family, m, np.exp(s)), scipy.stats.norm())
         error = values.std() / np.sqrt(values.size)
         assert abs(values.mean() - expected) < 4.5 * error
 

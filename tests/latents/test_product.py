@@ -8,16 +8,8 @@ import scipy.special
 import tensorflow as tf
 
 from tf_disentangle import checks
-from tf_disentangle.latents import (
-    CategoricalLatents,
-    GaussianLatents,
-    JointLatents,
-)
-from tf_disentangle.priors import (
-    InverseWishartPrior,
-    NormalPrior,
-    StandardNormalPrior,
-)
+from tf_disentangle.latents import CategoricalLatents, GaussianLatents, JointLatents
+from tf_disentangle.priors import InverseWishartPrior, NormalPrior, StandardNormalPrior
 
 SEED = tf.constant([3, 1])
 
@@ -64,9 +56,9 @@ def test_code_is_means_and_most_probable_values():
     )
     np.testing.assert_allclose(posterior.code(), expected, rtol=1e-6)
     p = [scipy.special.softmax(a, axis=1) for a in (first, second)]
-    found = posterior.probabilities()
-    assert list(found) == ["c0", "c1"]
-    for a, b in zip(found.values(), p, strict=True):
+    actual = posterior.probabilities()
+    assert list(actual) == ["c0", "c1"]
+    for a, b in zip(actual.values(), p, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5)
     deviations = np.sqrt([1 - (q**2).sum(axis=1) for q in p]).T
     spread = posterior.stddev().numpy()
@@ -84,10 +76,10 @@ def test_codes_to_decoder_inputs_and_back():
     # A relaxed sample goes to the nearest corner.
     sample = latents.posterior(raw(latents)).sample(seed=SEED)
     assert sample.shape == [5, 9]
-    found = latents.to_codes(sample).numpy()
-    np.testing.assert_array_equal(found[:, :3], sample[:, :3])
-    np.testing.assert_array_equal(found[:, 3], sample.numpy()[:, 3:7].argmax(axis=1))
-    latents.validate_codes(found)
+    actual = latents.to_codes(sample).numpy()
+    np.testing.assert_array_equal(actual[:, :3], sample[:, :3])
+    np.testing.assert_array_equal(actual[:, 3], sample.numpy()[:, 3:7].argmax(axis=1))
+    latents.validate_codes(actual)
 
 
 @pytest.mark.parametrize("value", [0.5, 4.0, -1.0, np.nan])
@@ -124,14 +116,14 @@ def test_the_relaxed_kl_is_the_ratio_of_densities_at_the_sample():
     posterior = latents.posterior(raw(latents))
     draws = posterior.sample(SEED, 4_000)
     q, c = posterior.parts[1], draws[..., 3:]
-    found = q.kl(c, SEED)["kl_discrete"].numpy()
+    actual = q.kl(c, SEED)["kl_discrete"].numpy()
     ratio = q.log_prob(c) - latents.prior.parts[1].distribution().log_prob(c)
-    np.testing.assert_allclose(found, ratio, rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(actual, ratio, rtol=1e-5, atol=1e-4)
     # At least the categoricals' on average (data processing: the argmax of a sample
     # is a sample of the categorical).
     exact = posterior.marginal_kl(draws[0]).numpy()[:, 3:].sum(axis=1)
-    error = found.std(axis=0) / math.sqrt(len(found))
-    assert (found.mean(axis=0) > exact - 4 * error).all()
+    error = actual.std(axis=0) / math.sqrt(len(actual))
+    assert (actual.mean(axis=0) > exact - 4 * error).all()
 
 
 def test_densities_are_products_and_marginals_have_one_column_per_latent():
@@ -166,12 +158,12 @@ def test_chyvae_with_categories_has_the_parts_of_both():
     assert latents.kl_names == ("kl_gaussian", "kl_covariance", "kl_discrete")
     values = raw(latents)
     posterior = latents.posterior(values)
-    found = posterior.kl(posterior.sample(seed=SEED), SEED)
+    actual = posterior.kl(posterior.sample(seed=SEED), SEED)
     alone = latents.parts[0]
     q = alone.posterior(values[:, : alone.num_parameters])
     expected = q.kl(q.sample(seed=SEED), SEED)
     for name in ("kl_gaussian", "kl_covariance"):
-        np.testing.assert_allclose(found[name], expected[name], rtol=1e-6)
+        np.testing.assert_allclose(actual[name], expected[name], rtol=1e-6)
     assert (
         latents.prior.covariances(SEED).keys() == alone.prior.covariances(SEED).keys()
     )

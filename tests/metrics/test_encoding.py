@@ -6,13 +6,10 @@ import pytest
 from tests import representations as known
 from tf_disentangle.checks import ArgumentError
 from tf_disentangle.metrics import METRICS
-from tf_disentangle.metrics.encoding import (
-    EncodedFactors,
-    distinct_rows,
-    encode_factors,
-)
+from tf_disentangle.metrics.encoding import EncodedFactors, encode_factors
 from tf_disentangle.metrics.protocol import FACTOR_VAE_PROTOCOLS, named_protocol
-from tf_disentangle.metrics.sources import sample_factors, scored_factors
+from tf_disentangle.metrics.sources import sample_factors
+from tf_disentangle.metrics.tables import scored_factors
 
 beta_vae_score = METRICS["beta_vae"].on_data
 factor_vae_score = METRICS["factor_vae"].on_data
@@ -179,9 +176,9 @@ class TestEncodedFactors:
     def test_grid_too_large_to_index(self):
         dataset = known.GridDataset((250,) * 12)
         encoded = EncodedFactors(dataset, known.factors_of)
-        factors = draws(dataset, 20)
+        factors = draws(dataset, 20)[np.arange(50) % 20]
         np.testing.assert_array_equal(self.encode(encoded, factors)[:], factors)
-        assert encoded.num_encoded == 0
+        assert (dataset.num_rendered, encoded.num_encoded) == (20, 0)
 
     @pytest.mark.parametrize(
         ("stochastic", "encode_once"), [(True, None), (False, False), (True, True)]
@@ -236,18 +233,6 @@ class TestScoredFactors:
         chosen, note = scored_factors(self.DATASET.factor_names, factors)
         assert chosen.tolist() == [0, 1, 2]
         assert note == ""
-
-
-class TestDistinctRows:
-    # The last grid has more points than int64 has numbers.
-    @pytest.mark.parametrize("sizes", [(9,), SIZES, (250,) * 12])
-    def test_rows_come_back(self, sizes):
-        factors = np.random.default_rng(0).integers(
-            np.minimum(sizes, 3), size=(500, len(sizes))
-        )
-        first, row = distinct_rows(factors, sizes)
-        np.testing.assert_array_equal(factors[first][row], factors)
-        assert len(first) == len({tuple(f) for f in factors.tolist()})
 
 
 class TestSampleFactors:

@@ -33,12 +33,7 @@ def middling(images):
 def test_seeds_give_mean_and_interval_and_are_each_the_plain_call():
     dataset = known.GridDataset(SIZES)
     found = evaluate(
-        dataset,
-        middling,
-        ["mig"],
-        seeds=(0, 1, 5),
-        num_train=700,
-        progress=False,
+        dataset, middling, ["mig"], seeds=(0, 1, 5), num_train=700, progress=False
     )["mig"]
     each = [
         METRICS["mig"]

@@ -214,7 +214,9 @@ class Unlabelled(known.GridDataset):
 
 
 def test_codes_of_a_set_without_factors_are_of_its_images():
-    encode = known.perfect(SIZES)
+    def encode(images):
+        return known.perfect(SIZES)(images).astype(np.float32)
+
     result = on_data(of_codes)(Unlabelled(), encode, num_train=20)
     rows = np.random.default_rng(0).integers(24, size=20)
     np.testing.assert_array_equal(result.arrays[0], encode(Unlabelled().images())[rows])
@@ -286,6 +288,22 @@ class TestNames:
         first, second = calls_of([metrics.factor_vae_score, partial])
         assert (first.name, second.name) == ("factor_vae", "factor_vae (chyvae)")
         assert second.options == {"protocol": "chyvae"}
+
+    def test_a_call_is_known_by_all_that_is_bound_by_a_wrapper_too(self):
+        metric = METRICS["mig"].on_data
+
+        @functools.wraps(metric)
+        def as_gin_makes(*args, **options):
+            return metric(*args, **{"num_bins": 7, **options})
+
+        def mig(data, encoder):
+            return None
+
+        for wrapper in (as_gin_makes, functools.partial(metric, num_bins=7)):
+            (call,) = calls_of({"another name": wrapper})
+            assert call.key({"seed": 3}) == "mig(num_bins=7, seed=3)"
+        (own,) = calls_of(mig)
+        assert own.key({}) == "own mig()"
 
     def test_a_metric_of_ones_own(self, monkeypatch):
         monkeypatch.setitem(METRICS, "pairs", Metric(of_pairs, Input.CODES_AND_FACTORS))

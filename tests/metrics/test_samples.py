@@ -3,13 +3,13 @@ import pytest
 
 from tf_disentangle.checks import ArgumentError, ArgumentTypeError
 from tf_disentangle.interfaces import CodeColumn
-from tf_disentangle.metrics.labels import relabelled
 from tf_disentangle.metrics.samples import (
     check_codes,
     check_samples,
     check_split,
     one_hot,
 )
+from tf_disentangle.metrics.tables import relabelled
 
 CODES = np.arange(24.0).reshape(8, 3)
 FACTORS = np.arange(16).reshape(8, 2)

@@ -1,9 +1,9 @@
 """The field's convolutional pair against a numpy one, and its sizes by hand."""
 
-import networks_oracle as oracle
 import numpy as np
 import pytest
 
+from tests.networks import networks_oracle as oracle
 from tf_disentangle.networks import conv_decoder, conv_encoder
 
 SHAPES = [(64, 64, 1), (64, 64, 3), (32, 32, 1), (128, 128, 1)]
@@ -41,12 +41,12 @@ def test_leaky_encoder():
 def test_decoder_normalised_over_the_batch_in_training_alone():
     decoder = conv_decoder(4, (32, 32, 1), width=16, batch_norm=True, seed=1)
     z = np.random.default_rng(0).normal(size=(32, 4)).astype("float32")
-    found = decoder(z, training=True)
+    actual = decoder(z, training=True)
     expected = oracle.decode(decoder, z, oracle.normalised)
-    np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
+    np.testing.assert_allclose(actual, expected, atol=1e-4 * np.abs(expected).max())
     for _ in range(100):  # the running means, which inference takes
         decoder(z, training=True)
-    np.testing.assert_allclose(decoder(z), found, atol=0.05 * np.abs(expected).max())
+    np.testing.assert_allclose(decoder(z), actual, atol=0.05 * np.abs(expected).max())
     np.testing.assert_allclose(decoder(z)[:3], decoder(z[:3]), atol=1e-4)
 
 

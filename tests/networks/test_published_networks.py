@@ -1,10 +1,10 @@
 """The options and networks that the papers' settings need, against plain numpy."""
 
 import keras
-import networks_oracle as oracle
 import numpy as np
 import pytest
 
+from tests.networks import networks_oracle as oracle
 from tf_disentangle import networks
 from tf_disentangle.checks import ArgumentError, ArgumentTypeError
 
@@ -78,7 +78,7 @@ def test_heads_have_glorots_bound_each_and_the_same_order(build):
         build((32, 32, 1), 14, seed=0, heads=[2, 3])
 
 
-def test_laws_of_the_initial_weights():
+def test_distributions_of_the_initial_weights():
     shape, options = (64, 64, 3), {"seed": 3, "width": 128}
     for build in (
         lambda kind: networks.conv_encoder(shape, 20, initializer=kind, **options),

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from one_batch import assert_same, terms_and_gradient
 
+from tests.objectives.one_batch import assert_same, terms_and_gradient
 from tf_disentangle import checks
 from tf_disentangle.latents import GaussianLatents
 from tf_disentangle.objectives import (
@@ -15,9 +15,7 @@ from tf_disentangle.objectives import (
     beta_vae,
     elbo,
 )
-from tf_disentangle.priors import (
-    InverseWishartPrior,
-)
+from tf_disentangle.priors import InverseWishartPrior
 
 ZERO = ConstantSchedule(0.0)
 
@@ -88,10 +86,7 @@ def test_defaults_are_the_studys():
         (lambda: annealed_vae(-1.0), "gamma must be at least 0.0; received -1.0"),
         (lambda: annealed_vae(float("nan")), "gamma must be finite"),
         (lambda: annealed_vae("1"), "gamma must be int or float"),
-        (
-            lambda: annealed_vae(capacity=25.0),
-            r"capacity must be Schedule.*Pass an",
-        ),
+        (lambda: annealed_vae(capacity=25.0), r"capacity must be Schedule.*Pass an"),
         (lambda: annealed_vae(capacity=LinearSchedule), "capacity must be Schedule"),
         (
             lambda: annealed_vae(capacity=LinearSchedule(-1.0, 5.0, 10)),

@@ -8,7 +8,8 @@ import pytest
 import scipy.stats
 import tensorflow as tf
 import tensorflow_probability as tfp
-from one_batch import (
+
+from tests.objectives.one_batch import (
     IMAGES,
     WEIGHTS,
     assert_same,
@@ -16,7 +17,6 @@ from one_batch import (
     inference_of,
     terms_and_gradient,
 )
-
 from tf_disentangle import checks
 from tf_disentangle.latents import GaussianLatents, LocationScaleLatents
 from tf_disentangle.objectives import (
@@ -32,9 +32,7 @@ from tf_disentangle.objectives.beta_tcvae import (
     mutual_information,
     total_correlation,
 )
-from tf_disentangle.priors import (
-    InverseWishartPrior,
-)
+from tf_disentangle.priors import InverseWishartPrior
 
 ESTIMATORS = ["stratified", "weighted"]
 CASES = {
@@ -224,10 +222,10 @@ def test_full_posteriors_have_their_own_marginals(estimator):
         return total_correlation(inference_of(latents, raw, seed=seed), estimator)
 
     seeds = tfp.random.split_seed(tf.constant([1, 2]), 100)
-    found = np.concatenate([one(seed) for seed in seeds])
+    actual = np.concatenate([one(seed) for seed in seeds])
     offset = math.log(40) if estimator == "weighted" else 0.0
-    error = found.std() / np.sqrt(len(found))
-    assert abs(found.mean() - exact - offset) < 4.5 * error < 0.2
+    error = actual.std() / np.sqrt(len(actual))
+    assert abs(actual.mean() - exact - offset) < 4.5 * error < 0.2
 
 
 def test_number_of_examples_must_be_known():

@@ -16,10 +16,7 @@ from tf_disentangle.objectives import (
     elbo,
     prior_to_aggregate_kl,
 )
-from tf_disentangle.priors import (
-    NormalPrior,
-    SparsePrior,
-)
+from tf_disentangle.priors import NormalPrior, SparsePrior
 
 VECTORS = np.random.default_rng(0).normal(size=(6, 1, 1, 3)).astype("float32")
 WEIGHTS = np.random.default_rng(1).normal(size=(2, 3)).astype("float32")
@@ -75,7 +72,7 @@ def test_mmd_is_that_of_the_sample_and_the_prior():
     """Zero on average for posteriors that are the prior, and not for others."""
     latents = GaussianLatents(2, prior=SparsePrior(0.0))
     penalty = AggregateDivergence(1.0, "mmd")
-    found = {}
+    actual = {}
     for mean in (0.0, 1.0):
         raw = np.tile(np.float32([mean, mean, 0, 0]), (60, 1))
         values = []
@@ -86,9 +83,9 @@ def test_mmd_is_that_of_the_sample_and_the_prior():
             values.append(
                 penalty(Inference(latents, posterior, sample, step, seed)).numpy()
             )
-        found[mean] = np.mean(values), np.std(values) / np.sqrt(60)
-    assert abs(found[0.0][0]) < 4.5 * found[0.0][1]
-    assert found[1.0][0] > 20 * found[1.0][1]
+        actual[mean] = np.mean(values), np.std(values) / np.sqrt(60)
+    assert abs(actual[0.0][0]) < 4.5 * actual[0.0][1]
+    assert actual[1.0][0] > 20 * actual[1.0][1]
 
 
 def test_kl_is_that_of_the_prior_to_the_known_mixture():
@@ -98,14 +95,14 @@ def test_kl_is_that_of_the_prior_to_the_known_mixture():
     raw = np.stack([means, 2 * np.log(scales)], 1).astype("float32")
     posterior, prior = latents.posterior(raw), latents.prior
     drawn = prior.sample(40_000, tf.constant([1, 2]))
-    found = prior_to_aggregate_kl(posterior, prior, drawn).numpy()
+    actual = prior_to_aggregate_kl(posterior, prior, drawn).numpy()
     x = np.linspace(-8, 8, 160_001)
     norm = scipy.stats.norm
     p = 0.4 * norm(0, 0.3).pdf(x) + 0.6 * norm(0, 1).pdf(x)
     q = np.mean([norm(m, s).pdf(x) for m, s in zip(means, scales, strict=True)], 0)
     expected = np.trapezoid(p * np.log(p / q), x)
     spread = np.sqrt(np.trapezoid(p * np.log(p / q) ** 2, x) - expected**2)
-    assert abs(found - expected) < 4.5 * spread / np.sqrt(40_000)
+    assert abs(actual - expected) < 4.5 * spread / np.sqrt(40_000)
     # The batch's penalty draws as many as it has posteriors, so it is right on average.
     values = [
         AggregateDivergence(2.0, "kl")(inference_of(latents, raw, (9, i))).numpy()

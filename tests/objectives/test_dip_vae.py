@@ -3,8 +3,13 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from one_batch import assert_same, encoder_outputs, inference_of, terms_and_gradient
 
+from tests.objectives.one_batch import (
+    assert_same,
+    encoder_outputs,
+    inference_of,
+    terms_and_gradient,
+)
 from tf_disentangle import checks
 from tf_disentangle.latents import GaussianLatents, LocationScaleLatents
 from tf_disentangle.objectives import CovariancePenalty, dip_vae_i, dip_vae_ii, elbo
@@ -42,14 +47,14 @@ def test_covariance_of_the_means_is_divided_by_the_batch(inference):
 
 def test_two_minus_one_is_the_mean_encoder_covariance(inference):
     """With the encoder's covariance estimated from draws of it."""
-    found = code_covariance(inference, "samples") - code_covariance(inference, "means")
+    actual = code_covariance(inference, "samples") - code_covariance(inference, "means")
     draws = inference.posterior.sample([7, 8], 20_000).numpy()
     products = (draws - draws.mean(0))[..., :, None] * (draws - draws.mean(0))[
         ..., None, :
     ]
     error = products.std(0).mean(0) / np.sqrt(20_000 * draws.shape[1])
     # 4.5 standard errors, somewhat larger where the images' deviations differ.
-    assert (abs(found.numpy() - products.mean((0, 1))) < 6 * error + 1e-6).all()
+    assert (abs(actual.numpy() - products.mean((0, 1))) < 6 * error + 1e-6).all()
 
 
 def test_full_posteriors_keep_their_off_diagonal():
@@ -58,8 +63,8 @@ def test_full_posteriors_keep_their_off_diagonal():
     tril = inference.posterior.distribution.scale.to_dense().numpy()
     within = (tril @ tril.transpose(0, 2, 1)).mean(0)
     assert abs(within[np.triu_indices(3, 1)]).max() > 0.05
-    found = code_covariance(inference, "samples") - code_covariance(inference, "means")
-    np.testing.assert_allclose(found, within, rtol=1e-4, atol=1e-5)
+    actual = code_covariance(inference, "samples") - code_covariance(inference, "means")
+    np.testing.assert_allclose(actual, within, rtol=1e-4, atol=1e-5)
 
 
 def test_it_is_the_covariance_of_the_sampled_codes(inference):
@@ -79,8 +84,8 @@ def test_penalty_by_hand():
         covariance[i, j] ** 2 for i in range(3) for j in range(3) if i != j
     )  # 2 (0.25 + 1)
     diagonal = 1.0 + 0.0 + 0.75**2
-    found = squared_distance_to_identity(tf.constant(covariance), 3.0, 7.0)
-    np.testing.assert_allclose(found, 3.0 * off + 7.0 * diagonal, rtol=1e-12)
+    actual = squared_distance_to_identity(tf.constant(covariance), 3.0, 7.0)
+    np.testing.assert_allclose(actual, 3.0 * off + 7.0 * diagonal, rtol=1e-12)
     assert float(squared_distance_to_identity(tf.eye(4), 3.0, 7.0)) == 0.0
 
 
@@ -108,8 +113,8 @@ def test_penalty_is_added_to_the_elbo(make, of):
         direction = tf.constant(rng.normal(size=raw.shape), tf.float32)
         h = 1e-2
         slope = (penalty(raw + h * direction) - penalty(raw - h * direction)) / (2 * h)
-        found = np.sum((gradient - plain_gradient) * direction.numpy())
-        np.testing.assert_allclose(found, slope, rtol=2e-3, atol=2e-3)
+        actual = np.sum((gradient - plain_gradient) * direction.numpy())
+        np.testing.assert_allclose(actual, slope, rtol=2e-3, atol=2e-3)
 
 
 def test_defaults_are_the_studys():

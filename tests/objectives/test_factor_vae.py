@@ -6,8 +6,13 @@ import numpy as np
 import pytest
 import scipy.stats
 import tensorflow as tf
-from one_batch import assert_same, encoder_outputs, inference_of, terms_and_gradient
 
+from tests.objectives.one_batch import (
+    assert_same,
+    encoder_outputs,
+    inference_of,
+    terms_and_gradient,
+)
 from tf_disentangle import checks
 from tf_disentangle.latents import GaussianLatents
 from tf_disentangle.objectives import (
@@ -21,10 +26,8 @@ from tf_disentangle.objectives import (
     elbo,
     factor_vae,
 )
-from tf_disentangle.objectives.factor_vae import permuted
-from tf_disentangle.priors import (
-    InverseWishartPrior,
-)
+from tf_disentangle.objectives.factor_vae import permute_latents
+from tf_disentangle.priors import InverseWishartPrior
 
 HIERARCHICAL = GaussianLatents(2, "full", InverseWishartPrior(9.0))
 
@@ -77,9 +80,9 @@ def correlated(rho, count=40_000):
 @pytest.mark.parametrize("rho", [0.0, 0.5, -0.9])
 def test_the_exact_ratio_gives_the_total_correlation_of_normals(rho):
     inference, log_ratio = correlated(rho)
-    found = critic_total_correlation(inference._replace(critic=log_ratio)).numpy()
+    actual = critic_total_correlation(inference._replace(critic=log_ratio)).numpy()
     exact = -0.5 * np.log(1 - rho**2)
-    assert abs(found.mean() - exact) <= 4.5 * found.std() / np.sqrt(len(found))
+    assert abs(actual.mean() - exact) <= 4.5 * actual.std() / np.sqrt(len(actual))
 
 
 def test_the_exact_ratio_is_where_the_critics_loss_is_least():
@@ -143,12 +146,14 @@ def slices(*sizes):
 
 def test_permuted_codes_have_each_columns_values_exactly():
     codes = np.random.default_rng(0).normal(size=(64, 5)).astype("float32")
-    found = permuted(tf.constant(codes), slices(1, 1, 1, 1, 1), [3, 4]).numpy()
-    np.testing.assert_array_equal(np.sort(found, axis=0), np.sort(codes, axis=0))
-    assert (found != codes).mean() > 0.9
-    again = permuted(tf.constant(codes), slices(1, 1, 1, 1, 1), [3, 4])
-    np.testing.assert_array_equal(found, again)
-    assert np.any(found != permuted(tf.constant(codes), slices(1, 1, 1, 1, 1), [3, 5]))
+    actual = permute_latents(tf.constant(codes), slices(1, 1, 1, 1, 1), [3, 4]).numpy()
+    np.testing.assert_array_equal(np.sort(actual, axis=0), np.sort(codes, axis=0))
+    assert (actual != codes).mean() > 0.9
+    again = permute_latents(tf.constant(codes), slices(1, 1, 1, 1, 1), [3, 4])
+    np.testing.assert_array_equal(actual, again)
+    assert np.any(
+        actual != permute_latents(tf.constant(codes), slices(1, 1, 1, 1, 1), [3, 5])
+    )
 
 
 def test_permutations_are_uniform_and_independent_of_each_other():
@@ -156,7 +161,7 @@ def test_permutations_are_uniform_and_independent_of_each_other():
     codes = tf.constant(np.arange(8).reshape(4, 2), tf.float32)  # column 0: 0 2 4 6
     draw = tf.function(
         lambda seeds: tf.map_fn(
-            lambda s: permuted(codes, slices(1, 1), s), seeds, tf.float32
+            lambda s: permute_latents(codes, slices(1, 1), s), seeds, tf.float32
         )
     )
     seeds = tf.stack([tf.range(4000), tf.zeros(4000, tf.int32)], axis=1)
@@ -178,7 +183,7 @@ def test_dependence_goes_also_where_there_is_no_correlation():
         return scipy.stats.chi2_contingency(table).pvalue
 
     assert independence(codes.numpy()) < 1e-100
-    assert independence(permuted(codes, slices(1, 1), [1, 2]).numpy()) > 1e-4
+    assert independence(permute_latents(codes, slices(1, 1), [1, 2]).numpy()) > 1e-4
 
 
 def test_the_numbers_of_one_latent_stay_together():
@@ -186,12 +191,12 @@ def test_the_numbers_of_one_latent_stay_together():
     rng = np.random.default_rng(0)
     kind = rng.integers(0, 3, 500)
     codes = np.column_stack([kind, np.eye(3)[kind], kind]).astype("float32")
-    found = permuted(tf.constant(codes), slices(1, 3, 1), [3, 4]).numpy()
-    np.testing.assert_array_equal(found[:, 1:4].sum(axis=1), 1)
-    np.testing.assert_array_equal(np.sort(found, axis=0), np.sort(codes, axis=0))
-    moved = found[:, 1:4].argmax(axis=1)
+    actual = permute_latents(tf.constant(codes), slices(1, 3, 1), [3, 4]).numpy()
+    np.testing.assert_array_equal(actual[:, 1:4].sum(axis=1), 1)
+    np.testing.assert_array_equal(np.sort(actual, axis=0), np.sort(codes, axis=0))
+    moved = actual[:, 1:4].argmax(axis=1)
     for column in (0, 4):
-        table = scipy.stats.contingency.crosstab(moved, found[:, column])[1]
+        table = scipy.stats.contingency.crosstab(moved, actual[:, column])[1]
         assert scipy.stats.chi2_contingency(table).pvalue > 1e-4
 
 
@@ -199,7 +204,7 @@ def test_permuting_is_the_same_in_a_graph_and_compiles():
     codes = tf.constant(np.random.default_rng(0).normal(size=(9, 3)), tf.float32)
 
     def function(codes, seed):
-        return permuted(codes, slices(1, 2), seed)
+        return permute_latents(codes, slices(1, 2), seed)
 
     seed = tf.constant([3, 4])
     expected = function(codes, seed)

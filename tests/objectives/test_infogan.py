@@ -46,10 +46,10 @@ def test_gradient_penalty_of_a_linear_critic(size):
     direction = tf.constant(direction / np.linalg.norm(direction), tf.float32)
     w = tf.Variable(size * direction)
     with tf.GradientTape() as tape:
-        found = gradient_penalty(lambda x: sums(w * x) + 7.0, images(), images(), SEED)
-    np.testing.assert_allclose(found, (size - 1.0) ** 2, rtol=1e-4, atol=1e-10)
+        actual = gradient_penalty(lambda x: sums(w * x) + 7.0, images(), images(), SEED)
+    np.testing.assert_allclose(actual, (size - 1.0) ** 2, rtol=1e-4, atol=1e-10)
     expected = 2.0 * (size - 1.0) * direction
-    np.testing.assert_allclose(tape.gradient(found, w), expected, rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(tape.gradient(actual, w), expected, rtol=1e-3, atol=1e-6)
 
 
 def test_gradient_penalty_is_taken_between_the_two_images():
@@ -60,22 +60,22 @@ def test_gradient_penalty_is_taken_between_the_two_images():
         return 0.5 * sums(tf.square(x))
 
     norms = np.linalg.norm(real.numpy().reshape(6, -1), axis=1)
-    found = gradient_penalty(critic, real, real, SEED)
-    np.testing.assert_allclose(found, np.mean((norms - 1.0) ** 2), rtol=1e-5)
+    actual = gradient_penalty(critic, real, real, SEED)
+    np.testing.assert_allclose(actual, np.mean((norms - 1.0) ** 2), rtol=1e-5)
     # One uniform rate u for each pair: from black to white, 16 pixels, the norm is 4 u.
     count = 20_000
     ends = tf.zeros([count, 4, 4, 1]), tf.ones([count, 4, 4, 1])
-    found = gradient_penalty(critic, *ends, SEED)
+    actual = gradient_penalty(critic, *ends, SEED)
     exact = 16.0 / 3.0 - 4.0 + 1.0  # E[(4 u - 1)^2]
-    assert abs(found - exact) < 5 * 3.0 / np.sqrt(count)
+    assert abs(actual - exact) < 5 * 3.0 / np.sqrt(count)
 
 
 def test_gradient_penalty_of_a_flat_critic_is_one_with_a_finite_gradient():
     scale = tf.Variable(0.0)
     with tf.GradientTape() as tape:
-        found = gradient_penalty(lambda x: scale * sums(x), images(), images(), SEED)
-    np.testing.assert_allclose(found, 1.0, rtol=1e-5)
-    assert np.isfinite(tape.gradient(found, scale))
+        actual = gradient_penalty(lambda x: scale * sums(x), images(), images(), SEED)
+    np.testing.assert_allclose(actual, 1.0, rtol=1e-5)
+    assert np.isfinite(tape.gradient(actual, scale))
 
 
 def test_the_non_saturating_loss():
@@ -88,10 +88,10 @@ def test_the_non_saturating_loss():
     def sigmoid(value):
         return 1.0 / (1.0 + np.exp(-value))
 
-    found = gan_loss.critic_terms(critic, real, generated, SEED)
-    assert tuple(found) == gan_loss.critic_names
+    actual = gan_loss.critic_terms(critic, real, generated, SEED)
+    assert tuple(actual) == gan_loss.critic_names
     expected = -np.log(sigmoid(2.0)) - np.log(1.0 - sigmoid(-0.5))
-    np.testing.assert_allclose(found["critic_loss"], expected, rtol=1e-5)
+    np.testing.assert_allclose(actual["critic_loss"], expected, rtol=1e-5)
     loss = gan_loss.generator_loss(critic(generated))
     np.testing.assert_allclose(loss, -np.log(sigmoid(-0.5)), rtol=1e-5)
     guess = gan_loss.critic_terms(lambda x: tf.zeros([6, 1]), real, generated, SEED)
@@ -106,11 +106,11 @@ def test_the_wasserstein_loss():
         return sums(x) / 4.0
 
     gan_loss = Wasserstein(penalty=10.0)
-    found = gan_loss.critic_terms(critic, real, generated, SEED)
-    assert tuple(found) == gan_loss.critic_names
-    np.testing.assert_allclose(found["wasserstein"], 16 * 0.25 / 4, rtol=1e-5)
-    np.testing.assert_allclose(found["weighted_gradient_penalty"], 0.0, atol=1e-8)
-    np.testing.assert_allclose(found["critic_loss"], -found["wasserstein"], rtol=1e-5)
+    actual = gan_loss.critic_terms(critic, real, generated, SEED)
+    assert tuple(actual) == gan_loss.critic_names
+    np.testing.assert_allclose(actual["wasserstein"], 16 * 0.25 / 4, rtol=1e-5)
+    np.testing.assert_allclose(actual["weighted_gradient_penalty"], 0.0, atol=1e-8)
+    np.testing.assert_allclose(actual["critic_loss"], -actual["wasserstein"], rtol=1e-5)
     loss = gan_loss.generator_loss(critic(generated))
     np.testing.assert_allclose(loss, -np.mean(critic(generated)), rtol=1e-5)
     twice = Wasserstein(10.0).critic_terms(
@@ -123,12 +123,12 @@ def test_information_is_weighed_by_the_kind_of_latent():
     latents = JointLatents(GaussianLatents(2), CategoricalLatents([3]))
     information = tf.constant([[1.0, 2.0, 4.0], [3.0, 0.0, 0.0]])
     logits = tf.constant([[0.5], [1.5]])
-    found = infowgan_gp(0.1).generator_terms(latents, information, logits)
-    np.testing.assert_allclose(found["information"], 5.0)
-    np.testing.assert_allclose(found["generator_loss"], -1.0)
-    np.testing.assert_allclose(found["loss"], -1.0 - 0.1 * 5.0, rtol=1e-6)
-    found = infowgan_gp(0.1, 2.0).generator_terms(latents, information, logits)
-    np.testing.assert_allclose(found["loss"], -1.0 - 0.1 * 3.0 - 2.0 * 2.0, rtol=1e-6)
+    actual = infowgan_gp(0.1).generator_terms(latents, information, logits)
+    np.testing.assert_allclose(actual["information"], 5.0)
+    np.testing.assert_allclose(actual["generator_loss"], -1.0)
+    np.testing.assert_allclose(actual["loss"], -1.0 - 0.1 * 5.0, rtol=1e-6)
+    actual = infowgan_gp(0.1, 2.0).generator_terms(latents, information, logits)
+    np.testing.assert_allclose(actual["loss"], -1.0 - 0.1 * 3.0 - 2.0 * 2.0, rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", ADVERSARIAL_OBJECTIVES)

@@ -8,12 +8,14 @@ import pytest
 import scipy.special
 import tensorflow as tf
 
-from tf_disentangle import checks
-from tf_disentangle.latents import (
-    CategoricalLatents,
-    GaussianLatents,
-    JointLatents,
+from tests.objectives.one_batch import (
+    assert_same,
+    encoder_outputs,
+    inference_of,
+    terms_and_gradient,
 )
+from tf_disentangle import checks
+from tf_disentangle.latents import CategoricalLatents, GaussianLatents, JointLatents
 from tf_disentangle.objectives import (
     ConstantSchedule,
     Inference,
@@ -28,9 +30,7 @@ from tf_disentangle.objectives import (
     elbo,
     joint_vae,
 )
-from tf_disentangle.priors import (
-    InverseWishartPrior,
-)
+from tf_disentangle.priors import InverseWishartPrior
 
 STEP = tf.constant(10_000, tf.int64)
 RAMP = LinearSchedule(0.0, 5.0, 25_000)
@@ -38,27 +38,8 @@ JOINT = JointLatents(GaussianLatents(3), CategoricalLatents([4, 2]))
 KL = {"kl_continuous": tf.constant([3.0, 5.0]), "kl_discrete": tf.constant([1.0, 0.5])}
 
 
-def loss_and_gradient(objective, latents, seed=0):
-    """Loss of six images, and its gradient in the encoder's outputs."""
-    rng = np.random.default_rng(seed)
-    images = rng.uniform(size=(6, 4, 4, 1)).astype("float32")
-    raw = tf.constant(rng.normal(size=(6, latents.num_parameters)), tf.float32)
-    matrix = tf.constant(rng.normal(size=(latents.num_decoded, 16)), tf.float32)
-    with tf.GradientTape() as tape:
-        tape.watch(raw)
-        posterior = latents.posterior(raw)
-        sample = posterior.sample(seed=[1, 2])
-        seed = tf.constant([3, 4])
-        inference = Inference(latents, posterior, sample, STEP, seed, num_examples=30)
-        outputs = tf.reshape(sample @ matrix, images.shape)
-        loss = objective(images, outputs, inference).scalars()["loss"]
-    return loss.numpy(), tape.gradient(loss, raw).numpy()
-
-
-def assert_equal(a, b, latents, rtol=1e-5):
-    (a, da), (b, db) = loss_and_gradient(a, latents), loss_and_gradient(b, latents)
-    np.testing.assert_allclose(a, b, rtol=rtol)
-    np.testing.assert_allclose(da, db, rtol=1e-4, atol=1e-5)
+def assert_equal(a, b, latents):
+    assert_same(a, b, latents, step=10_000, rtol=1e-5)
 
 
 @pytest.mark.parametrize("prior", [None, InverseWishartPrior(9.0)])
@@ -82,8 +63,8 @@ def test_value_by_hand():
 def test_the_discrete_capacity_is_clipped_at_the_sum_of_logs():
     latents = JOINT
     cost = JointCapacityKL(ConstantSchedule(4.0), ConstantSchedule(50.0), 10.0)
-    found = float(cost(KL, STEP, latents.kl_bounds))
-    assert found == pytest.approx(10 * (math.log(4) + math.log(2) - 0.75))
+    actual = float(cost(KL, STEP, latents.kl_bounds))
+    assert actual == pytest.approx(10 * (math.log(4) + math.log(2) - 0.75))
     assert float(cost(KL, STEP)) == pytest.approx(10 * (50 - 0.75))
     # And the objective hands over the bounds of its latents: certain values pay
     # nothing, whatever the capacity.
@@ -107,8 +88,8 @@ def test_without_a_continuous_capacity_that_kl_is_the_elbos():
 
 
 def test_weighted_groups():
-    found = WeightedGroups(4.0, 0.5)(KL, STEP)
-    np.testing.assert_allclose(found, [12.5, 20.25], rtol=1e-6)
+    actual = WeightedGroups(4.0, 0.5)(KL, STEP)
+    np.testing.assert_allclose(actual, [12.5, 20.25], rtol=1e-6)
     objective = dataclasses.replace(elbo(), kl_term=WeightedGroups(2.0, 2.0))
     assert_equal(objective, beta_vae(2.0), JOINT)
 
@@ -116,15 +97,12 @@ def test_weighted_groups():
 def test_beta_tcvae_with_equal_weights_is_the_elbo_of_the_relaxed_variables():
     """log q(z, c) and its marginals cancel: what is left is the relaxed KL."""
     relaxed = JointLatents(GaussianLatents(3), CategoricalLatents([4, 2], kl="relaxed"))
-    (loss, gradient) = loss_and_gradient(beta_tcvae(1.0), relaxed)
+    _, loss, gradient = terms_and_gradient(beta_tcvae(1.0), relaxed)
     # The ELBO with both KL at the sample.
-    rng = np.random.default_rng(0)
-    rng.uniform(size=(6, 4, 4, 1))
-    raw = tf.constant(rng.normal(size=(6, relaxed.num_parameters)), tf.float32)
-    posterior = relaxed.posterior(raw)
-    sample = posterior.sample(seed=[1, 2])
-    ratio = posterior.log_prob(sample) - relaxed.prior.distribution().log_prob(sample)
-    reconstruction, _ = loss_and_gradient(beta_vae(0.0), relaxed)
+    inference = inference_of(relaxed, encoder_outputs(relaxed))
+    sample, prior = inference.sample, relaxed.prior.distribution()
+    ratio = inference.posterior.log_prob(sample) - prior.log_prob(sample)
+    _, reconstruction, _ = terms_and_gradient(beta_vae(0.0), relaxed)
     np.testing.assert_allclose(
         loss - reconstruction, np.mean(ratio), rtol=1e-4, atol=1e-3
     )
@@ -139,7 +117,7 @@ def test_total_correlation_of_joint_latents_by_brute_force():
     sample = posterior.sample(seed=[5, 6])
     seed = tf.constant([3, 4])
     inference = Inference(JOINT, posterior, sample, STEP, seed, num_examples=5)
-    found = TotalCorrelation(1.0)(inference).numpy()
+    actual = TotalCorrelation(1.0)(inference).numpy()
 
     values, z = raw.numpy().astype(np.float64), sample.numpy().astype(np.float64)
 
@@ -165,17 +143,14 @@ def test_total_correlation_of_joint_latents_by_brute_force():
             logs[i, j, 4] = relaxed(z[i, 7:], values[j, 10:])
     mixture = scipy.special.logsumexp(logs.sum(axis=-1), axis=1) - math.log(5)
     product = (scipy.special.logsumexp(logs, axis=1) - math.log(5)).sum(axis=-1)
-    np.testing.assert_allclose(found, mixture - product, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(actual, mixture - product, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize(
     ("make", "match"),
     [
         (lambda: joint_vae(-1.0), "gamma must be at least 0"),
-        (
-            lambda: joint_vae(capacity=5.0),
-            r"capacity must be Schedule.*Pass an",
-        ),
+        (lambda: joint_vae(capacity=5.0), r"capacity must be Schedule.*Pass an"),
         (
             lambda: joint_vae(discrete_capacity=ConstantSchedule(-1.0)),
             "discrete_capacity must never be negative",

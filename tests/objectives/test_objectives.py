@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
-from one_batch import IMAGES, WEIGHTS, assert_same, terms_and_gradient
 
+from tests.objectives.one_batch import IMAGES, WEIGHTS, assert_same, terms_and_gradient
 from tf_disentangle import checks
 from tf_disentangle.latents import GaussianLatents, MeanFieldLatents, Posterior
 from tf_disentangle.objectives import (
@@ -140,15 +140,15 @@ def test_chyvae_refers_priors_of_one_part_to_the_elbo():
     elbo().check(latents)
 
 
-FREE = (beta_tcvae(), beta_vae(0.0), annealed_vae(0.0))
-PAYING = (chyvae(), beta_vae(ConstantSchedule(0.5)), annealed_vae(1.0))
+WITHOUT_KL = (beta_tcvae(), beta_vae(0.0), annealed_vae(0.0))
+WITH_KL = (chyvae(), beta_vae(ConstantSchedule(0.5)), annealed_vae(1.0))
 
 
-@pytest.mark.parametrize("objective", [*FREE, *PAYING], ids=lambda o: o.name)
-def test_a_posterior_that_only_the_kl_trains_needs_one_that_pays_it(objective):
+@pytest.mark.parametrize("objective", [*WITHOUT_KL, *WITH_KL], ids=lambda o: o.name)
+def test_a_posterior_that_only_the_kl_trains_needs_a_kl_term(objective):
     latents = MeanFieldLatents(2, prior=MeanFieldInverseWishartPrior(9.0))
     objective.check(GaussianLatents(2, "full", InverseWishartPrior(9.0)))
-    if objective in PAYING:
+    if objective in WITH_KL:
         objective.check(latents)
         return
     with pytest.raises(checks.ArgumentError, match=r"minimise the KL.*Use chyvae, el"):
@@ -162,8 +162,8 @@ def test_weight_of_the_kl_follows_a_schedule(step):
     objective = beta_vae(CyclicSchedule(0.0, 1.0, period=10, rise=0.5))
     assert_same(objective, beta_vae(beta), step=step)
     parts = {"a": tf.constant([2.0, 6.0]), "b": tf.constant([1.0, 0.0])}
-    found = tf.function(objective.kl_term.__call__)(parts, tf.constant(step, tf.int64))
-    np.testing.assert_allclose(found, beta * np.array([3.0, 6.0]), rtol=1e-6)
+    actual = tf.function(objective.kl_term.__call__)(parts, tf.constant(step, tf.int64))
+    np.testing.assert_allclose(actual, beta * np.array([3.0, 6.0]), rtol=1e-6)
 
 
 def test_a_schedule_of_the_weight_is_never_negative():

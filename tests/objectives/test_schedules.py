@@ -40,9 +40,9 @@ def test_every_schedule_is_here():
 def test_values_in_graph_and_eager_of_scalars_and_vectors(schedule, values):
     steps = tf.constant(list(values), tf.int64)
     expected = np.array(list(values.values()), np.float32)
-    found = schedule(steps)
-    assert found.dtype == tf.float32
-    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
+    actual = schedule(steps)
+    assert actual.dtype == tf.float32
+    np.testing.assert_allclose(actual, expected, rtol=1e-6, atol=1e-6)
     graph = tf.function(schedule.__call__)
     for step, value in values.items():
         scalar = graph(tf.constant(step, tf.int64))
@@ -53,8 +53,8 @@ def test_values_in_graph_and_eager_of_scalars_and_vectors(schedule, values):
 
 @pytest.mark.parametrize(("schedule", "values"), BY_HAND, ids=IDS)
 def test_lowest_is_never_undercut(schedule, values):
-    found = schedule(tf.range(0, 200, dtype=tf.int64)).numpy()
-    assert found.min() >= schedule.lowest - 1e-6
+    actual = schedule(tf.range(0, 200, dtype=tf.int64)).numpy()
+    assert actual.min() >= schedule.lowest - 1e-6
     assert schedule.lowest <= min(values.values()) + 1e-6
 
 

@@ -7,10 +7,7 @@ import tensorflow_probability as tfp
 
 from tf_disentangle import checks
 from tf_disentangle.latents import GaussianLatents, LocationScaleLatents
-from tf_disentangle.priors import (
-    InverseGammaPrior,
-    InverseWishartPrior,
-)
+from tf_disentangle.priors import InverseGammaPrior, InverseWishartPrior
 
 tfd = tfp.distributions
 SEED = tf.constant([4, 2])

@@ -8,10 +8,7 @@ import tensorflow as tf
 
 from tf_disentangle.checks import ArgumentError
 from tf_disentangle.latents import GaussianLatents
-from tf_disentangle.priors import (
-    NormalMixturePrior,
-    SparsePrior,
-)
+from tf_disentangle.priors import NormalMixturePrior, SparsePrior
 
 SEED = tf.constant([3, 5])
 LOCS = [[0.0, -1.0], [0.0, 1.0], [1.0, 0.0]]
@@ -49,11 +46,11 @@ class TestNormalMixture:
     def test_marginals_are_the_density_integrated(self):
         axis = np.linspace(-7, 7, 1401)
         at = np.float32([0.3, -0.8])
-        found = self.prior().marginals().prob(at)
+        actual = self.prior().marginals().prob(at)
         first = mixture_density(np.stack([np.full_like(axis, 0.3), axis], -1))
         second = mixture_density(np.stack([axis, np.full_like(axis, -0.8)], -1))
         expected = [np.trapezoid(first, axis), np.trapezoid(second, axis)]
-        np.testing.assert_allclose(found, expected, rtol=1e-4)
+        np.testing.assert_allclose(actual, expected, rtol=1e-4)
 
     def test_kl_of_a_sample_is_unbiased(self):
         latents = GaussianLatents(2, prior=NormalMixturePrior(LOCS, VARIANCES, WEIGHTS))
@@ -72,8 +69,8 @@ class TestNormalMixture:
         z = np.array([[0.1, 0.9]], np.float32)
         parts = [scipy.stats.multivariate_normal(m, 0.03 * np.eye(2)) for m in LOCS]
         expected = np.log(np.mean([part.pdf(z[0]) for part in parts]))
-        found = prior.distribution().log_prob(z)[0].numpy()
-        assert found == pytest.approx(expected, rel=1e-5)
+        actual = prior.distribution().log_prob(z)[0].numpy()
+        assert actual == pytest.approx(expected, rel=1e-5)
 
     @pytest.mark.parametrize(
         ("arguments", "words"),
@@ -120,8 +117,8 @@ class TestSparse:
 
     def test_spike_and_slab_are_settings(self):
         prior = GaussianLatents(1, prior=SparsePrior(0.6, 0.2, 2.0)).prior
-        found = prior.marginals().prob(np.float32([0.5]))[0].numpy()
-        assert found == pytest.approx(sparse_density(0.5, 0.6, 0.2, 2.0), rel=1e-5)
+        actual = prior.marginals().prob(np.float32([0.5]))[0].numpy()
+        assert actual == pytest.approx(sparse_density(0.5, 0.6, 0.2, 2.0), rel=1e-5)
 
     def test_share_of_latents_that_are_off(self):
         prior = GaussianLatents(4, prior=SparsePrior(0.8)).prior

@@ -8,10 +8,7 @@ import tensorflow as tf
 
 from tf_disentangle.checks import ArgumentError, ArgumentTypeError
 from tf_disentangle.latents import GaussianLatents
-from tf_disentangle.priors import (
-    NormalPrior,
-    StandardNormalPrior,
-)
+from tf_disentangle.priors import NormalPrior, StandardNormalPrior
 
 
 def posterior_of(latents, scale=1.0):
@@ -54,8 +51,8 @@ def test_equal_variances_of_one_are_the_standard_normal():
     ours, theirs = GaussianLatents(3, prior=NormalPrior()), GaussianLatents(3)
     _, posterior = posterior_of(ours)
     arguments = posterior.distribution, posterior.mean(), tf.constant([1, 2])
-    found, expected = (x.prior.kl(*arguments)["kl"] for x in (ours, theirs))
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    actual, expected = (x.prior.kl(*arguments)["kl"] for x in (ours, theirs))
+    np.testing.assert_allclose(actual, expected, rtol=1e-6)
     assert isinstance(theirs.prior, StandardNormalPrior)
 
 

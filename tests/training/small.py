@@ -6,13 +6,13 @@ import numpy as np
 
 from tests import undrawn
 from tf_disentangle.models import build_vae
-from tf_disentangle.networks import conv_decoder, conv_encoder
+from tf_disentangle.networks import mlp_decoder, mlp_encoder
 from tf_disentangle.training import Intervals
 
 narrow = functools.partial(
     build_vae,
-    encoder=functools.partial(conv_encoder, width=8),
-    decoder=functools.partial(conv_decoder, width=8),
+    encoder=functools.partial(mlp_encoder, width=8),
+    decoder=functools.partial(mlp_decoder, width=8),
 )
 EVERY_2 = Intervals(log=2, evaluate=2, save=2, pictures=0)
 OPTIONS = {"batch_size": 8, "validation_size": 16, "intervals": EVERY_2}

@@ -42,17 +42,11 @@ def garble(checkpoint):
 
 
 @pytest.mark.parametrize("damage", [truncate, flip, lose, unrecord, forget, garble])
-def test_a_damaged_checkpoint_is_named_and_the_previous_one_used(
-    data, whole, begun, damage, caplog
-):
+def test_a_damaged_checkpoint_is_named_and_the_previous_one_used(begun, damage, caplog):
     folder = begun(4) / "checkpoints"
     damage(folder / "step-4")
-    again = run(data, folder.parent, 2)
+    assert find(folder) == folder / "step-2"
     assert "step-4: " in caplog.text and "before it" in caplog.text
-    assert same(again, whole(2))
-    assert [row["step"] for row in again.history] == [2]
-    kept = {"best", "damaged-step-4", "step-2"}
-    assert {p.name for p in folder.iterdir()} == kept
 
 
 def test_a_run_goes_on_from_before_a_damaged_checkpoint(data, whole, begun):

@@ -1,6 +1,7 @@
 """What describes a run: what may not change on the way, and the user's modules."""
 
 import functools
+import json
 import sys
 
 import keras
@@ -8,10 +9,10 @@ import pytest
 
 import tf_disentangle
 from tests.training.small import narrow, run
-from tf_disentangle import checks
+from tf_disentangle import checks, configs, metrics
 from tf_disentangle.datasets import CorrelatedEllipses
 from tf_disentangle.latents import GaussianLatents
-from tf_disentangle.networks import conv_encoder
+from tf_disentangle.networks import conv_encoder, mlp_encoder
 from tf_disentangle.objectives import beta_vae
 from tf_disentangle.priors import StudentTProductPrior
 from tf_disentangle.training import Device, Intervals, description
@@ -36,8 +37,8 @@ def other(objective=None, df=None):
         ({"model": other(beta_vae(2.0))}, "beta: was 1.0, is 2.0"),
         ({"model": other(df=5.0)}, "prior.*StandardNormalPrior.*StudentT"),
         (
-            {"model": functools.partial(narrow, encoder=conv_encoder)},
-            "encoder.*units: was 8, is 256",
+            {"model": functools.partial(narrow, encoder=mlp_encoder)},
+            r"encoder.*units: was 8, is \d+",
         ),
         ({"data": CorrelatedEllipses(num_images=80, seed=1)}, "data.seed: was 0, is 1"),
     ],
@@ -69,11 +70,29 @@ def test_steps_intervals_and_device_may_change(data, begun):
     assert [row["step"] for row in result.history] == [2, 4, 6, 9]
 
 
-def test_networks_are_compared_without_the_names_that_keras_numbers(data):
+def own_encoder(shape, num_outputs, **options):
+    layers = [keras.layers.Flatten(), keras.layers.Dense(num_outputs)]
+    return keras.Sequential([keras.Input(shape), *layers])
+
+
+@pytest.mark.parametrize("encoder", [own_encoder, conv_encoder, mlp_encoder])
+def test_names_that_keras_numbers_are_no_difference(data, encoder):
+    """In another process the same layer is "flatten" or "flatten_1"."""
     options = {"do": tf_disentangle.train, "dry_run": True}
+    options["model"] = functools.partial(narrow, encoder=encoder)
     first, second = (run(data, None, **options)._loop.description for _ in range(2))
     assert first["model"] != second["model"]
     assert description.changes(first, second) == []
+
+
+def test_metrics_are_read_back_with_the_options_bound_to_them(data):
+    dlib = functools.partial(metrics.factor_vae_score, protocol="dlib")
+    options = {"do": tf_disentangle.train, "dry_run": True}
+    record = run(data, None, metrics=["mig", dlib], **options)._loop.description
+    written = json.loads(json.dumps(record["training"]["metrics"]))
+    name, function = configs.deserialize(written)
+    assert name == "mig"
+    assert (function.func, function.keywords) == (dlib.func, dlib.keywords)
 
 
 def test_a_copy_of_the_users_modules_is_kept(tmp_path, monkeypatch):

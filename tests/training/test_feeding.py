@@ -10,7 +10,7 @@ from tf_disentangle import checks, configuration
 from tf_disentangle.datasets import DSprites
 from tf_disentangle.models import build_vae
 from tf_disentangle.networks import mlp_decoder, mlp_encoder
-from tf_disentangle.training import Device, Intervals, input_pipeline
+from tf_disentangle.training import Device, Intervals, resident
 from tf_disentangle.training.input_pipeline import Batches, InputPipeline
 from tf_disentangle.training.resident import ResidentImages
 
@@ -37,33 +37,33 @@ class OnDisk:
         return self._images[key]
 
 
-def batches(images, resident, first=0):
-    pipeline = InputPipeline(images, BATCHES, resident)
+def batches(images, is_resident, first=0):
+    pipeline = InputPipeline(images, BATCHES, is_resident)
     load = pipeline.load_images or (lambda batch: batch)
     return np.stack([load(batch) for batch in pipeline.starting_at(first, 25)])
 
 
 def test_streamed_batches_are_the_resident_ones():
-    resident = batches(IMAGES, True)
-    np.testing.assert_array_equal(batches(IMAGES, False), resident)
-    np.testing.assert_array_equal(batches(OnDisk(IMAGES), None), resident)
-    np.testing.assert_array_equal(batches(OnDisk(IMAGES), None, 7), resident[7:])
+    held = batches(IMAGES, True)
+    np.testing.assert_array_equal(batches(IMAGES, False), held)
+    np.testing.assert_array_equal(batches(OnDisk(IMAGES), None), held)
+    np.testing.assert_array_equal(batches(OnDisk(IMAGES), None, 7), held[7:])
 
 
 def test_what_is_small_is_held_and_what_is_large_is_streamed(monkeypatch):
     def held(images):
         return InputPipeline(images, BATCHES).load_images is not None
 
-    monkeypatch.setattr(input_pipeline, "device_bytes", lambda: 2 * IMAGES.nbytes)
+    monkeypatch.setattr(resident, "device_bytes", lambda: 2 * IMAGES.nbytes)
     assert held(IMAGES)
     assert not held(OnDisk(IMAGES))
-    monkeypatch.setattr(input_pipeline, "device_bytes", lambda: 2 * IMAGES.nbytes - 1)
+    monkeypatch.setattr(resident, "device_bytes", lambda: 2 * IMAGES.nbytes - 1)
     assert not held(IMAGES)
     # Sprites count by their tables, not by the 3 GB that they decode to.
-    monkeypatch.setattr(input_pipeline, "device_bytes", lambda: 60_000_000)
+    monkeypatch.setattr(resident, "device_bytes", lambda: 60_000_000)
     assert held(DSprites().images())
     monkeypatch.undo()
-    assert input_pipeline.may_reside(IMAGES)
+    assert resident.may_reside(IMAGES)
 
 
 def test_what_can_only_be_streamed_cannot_be_held():

@@ -113,27 +113,6 @@ def test_the_given_indices_are_drawn():
         np.testing.assert_array_equal(np.sort(batch), indices)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "error", "text"),
-    [
-        ({"batch_size": 101}, ValueError, "at most the number of images, 100"),
-        ({"batch_size": 0}, ValueError, "batch_size"),
-        ({"seed": -1}, ValueError, "seed"),
-        ({"seed": 2**63}, ValueError, "seed must be less than 2"),
-        ({"first_step": -1}, ValueError, "first_step"),
-        ({"num_steps": -1}, ValueError, "num_steps"),
-        ({"indices": np.zeros((2, 2), int)}, ValueError, r"have shape \[n\]"),
-        ({"indices": np.zeros(0, int)}, ValueError, "not be empty"),
-        ({"indices": np.array([-1])}, ValueError, "indices must be at least 0"),
-        ({"indices": np.zeros(3)}, TypeError, "indices must be integers"),
-    ],
-)
-def test_wrong_arguments(arguments, error, text):
-    given = {"indices": np.arange(100), "batch_size": 10, "seed": 0} | arguments
-    with pytest.raises(error, match=text):
-        input_pipeline.index_batches(**given)
-
-
 class Squares:
     """An image array that is no numpy array: image i has the value i."""
 

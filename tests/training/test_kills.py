@@ -19,8 +19,10 @@ from tf_disentangle.training.checkpoints import find, step_of
 SMALL = """
 include 'chyvae.gin'
 CorrelatedEllipses.num_images = 500
-conv_encoder.width = 8
-conv_decoder.width = 8
+build_vae.encoder = @mlp_encoder
+build_vae.decoder = @mlp_decoder
+mlp_encoder.width = 8
+mlp_decoder.width = 8
 train.steps = {steps}
 train.batch_size = 8
 train.validation_size = 16
@@ -104,7 +106,7 @@ def aside(path):
 at_call(3, files, "remove", aside)
 """,
     "while scores are computed": """
-at_call(1, loop, "score")
+at_call(1, loop, "evaluate")
 """,
 }
 
@@ -187,7 +189,7 @@ def runs(tmp_path_factory):
     """EarlyStopping ends them: the ELBO should fall, and does not."""
     runs = Runs(tmp_path_factory.mktemp("kills"), mode="min", steps=40)
     runs.finish(runs.folder / "whole")
-    assert len(state(runs.folder / "whole")) > 50
+    assert len(state(runs.folder / "whole")) > 20, "weights and moments"
     steps = [row["step"] for row in rows(runs.folder / "whole")]
     assert steps == [2, 4, 4, 6, 8, 8, 10, 10], "scores every 4 steps, at the end"
     return runs

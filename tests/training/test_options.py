@@ -11,6 +11,7 @@ from tf_disentangle.datasets import CorrelatedEllipses
 from tf_disentangle.latents import GaussianLatents
 from tf_disentangle.objectives import beta_tcvae
 from tf_disentangle.training import Device, Intervals
+from tf_disentangle.training.input_pipeline import split_indices
 
 
 @pytest.mark.parametrize(
@@ -55,9 +56,7 @@ def test_a_class_for_a_data_set_is_refused(tmp_path):
     ("num_images", "expected"), [(80, 8), (9, 0), (19_999, 1999), (500_000, 2000)]
 )
 def test_the_default_validation_size_fits_the_data(num_images, expected):
-    from tf_disentangle.training.input_pipeline import default_validation_size
-
-    assert default_validation_size(num_images) == expected
+    assert len(split_indices(num_images, None, seed=0)[1]) == expected
 
 
 def test_a_dry_run_builds_everything_and_writes_nothing(data, tmp_path):

@@ -16,7 +16,7 @@ from tf_disentangle.models import build_infogan, build_vae
 from tf_disentangle.networks import mlp_decoder, mlp_encoder
 from tf_disentangle.objectives import decomposition_vae
 from tf_disentangle.training.input_pipeline import Batches
-from tf_disentangle.training.pictures import Plotter, annotations, random_images
+from tf_disentangle.training.pictures import Plotter, latent_annotations, random_images
 
 SHAPE, SCALE = (8, 8, 1), 8
 IMAGES = noise(20, *SHAPE)
@@ -204,8 +204,8 @@ def test_annotations_are_the_last_of_each_kind():
         {"step": 9, "kl_per_latent": [2.0]},
     ]
     expected = {"per_latent": [2.0], "factor_of_latent": ["x"], "votes": [[3]]}
-    assert annotations(rows) == expected
-    assert annotations([{"step": 9, "loss": 3.0}]) == {}
+    assert latent_annotations(rows) == expected
+    assert latent_annotations([{"step": 9, "loss": 3.0}]) == {}
 
 
 @pytest.mark.parametrize(

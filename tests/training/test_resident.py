@@ -12,20 +12,21 @@ import pytest
 import tensorflow as tf
 
 from tf_disentangle import checks, datasets
-from tf_disentangle.training.resident import ResidentImages, resident_bytes
+from tf_disentangle.training import resident
+from tf_disentangle.training.resident import ResidentImages
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (500, 8, 8, 1)).astype(np.uint8)
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_resident_images_gather_in_a_function(jit_compile):
-    resident = ResidentImages(IMAGES)
-    gather = tf.function(resident.__call__, jit_compile=jit_compile)
+    held = ResidentImages(IMAGES)
+    gather = tf.function(held.__call__, jit_compile=jit_compile)
     indices = tf.constant([3, 499, 0, 3], tf.int64)
     np.testing.assert_array_equal(gather(indices), IMAGES[indices.numpy()])
-    np.testing.assert_array_equal(resident(indices), IMAGES[indices.numpy()])
-    assert len(resident) == 500
-    assert resident.shape == IMAGES.shape
+    np.testing.assert_array_equal(held(indices), IMAGES[indices.numpy()])
+    assert len(held) == 500
+    assert held.shape == IMAGES.shape
     # The function takes the images as an input and holds no constant of them.
     graph = gather.get_concrete_function(indices).graph.as_graph_def()
     assert graph.ByteSize() < IMAGES.nbytes / 4
@@ -36,28 +37,28 @@ def test_any_alignment(offset):
     buffer = np.empty(IMAGES.nbytes + 64, np.uint8)
     images = buffer[offset : offset + IMAGES.nbytes].reshape(IMAGES.shape)
     images[...] = IMAGES
-    resident = ResidentImages(images)
-    np.testing.assert_array_equal(resident(tf.range(500)), IMAGES)
+    held = ResidentImages(images)
+    np.testing.assert_array_equal(held(tf.range(500)), IMAGES)
 
 
 def test_any_strides():
     images = IMAGES[::-2, :, ::2]
-    resident = ResidentImages(images)
-    np.testing.assert_array_equal(resident(tf.range(len(images))), images)
+    held = ResidentImages(images)
+    np.testing.assert_array_equal(held(tf.range(len(images))), images)
 
 
 def test_a_memory_map_is_shared_and_kept_alive(tmp_path):
     np.save(tmp_path / "images.npy", IMAGES)
     images = np.load(tmp_path / "images.npy", mmap_mode="r")
     address = images.ctypes.data
-    resident = ResidentImages(images)
-    ((copy,),) = resident._copies
+    held = ResidentImages(images)
+    ((copy,),) = held._copies
     if tf.config.list_physical_devices("GPU"):
         pytest.skip("shared on the CPU only")
     assert np.frombuffer(copy, np.uint8).ctypes.data == address
-    gather = tf.function(resident.__call__)
+    gather = tf.function(held.__call__)
     gather(tf.constant([0]))
-    del images, resident, copy
+    del images, held, copy
     gc.collect()
     np.testing.assert_array_equal(gather(tf.constant([7])), IMAGES[[7]])
 
@@ -66,10 +67,10 @@ class Holder(keras.Model):
     def __init__(self):
         super().__init__()
         self.dense = keras.layers.Dense(2)
-        self.resident = ResidentImages(IMAGES)
+        self.held = ResidentImages(IMAGES)
 
     def call(self, indices):
-        x = tf.cast(self.resident(indices), tf.float32)
+        x = tf.cast(self.held(indices), tf.float32)
         return self.dense(tf.reshape(x, [-1, 64]) / 255)
 
 
@@ -80,7 +81,7 @@ def test_images_land_in_no_checkpoint(tmp_path):
     assert len(model.variables) == 2
     path = tf.train.Checkpoint(model=model).write(str(tmp_path / "checkpoint"))
     saved = tf.train.list_variables(path)
-    assert all("resident" not in name for name, _ in saved)
+    assert all("held" not in name for name, _ in saved)
     model.save_weights(tmp_path / "model.weights.h5")
     assert sum(f.stat().st_size for f in tmp_path.iterdir()) < IMAGES.nbytes
 
@@ -100,8 +101,8 @@ def test_wrong_images(images, error):
 
 def test_vectors_are_gathered_as_they_are():
     vectors = np.random.default_rng(0).normal(size=(50, 1, 1, 3)).astype(np.float32)
-    resident = ResidentImages(vectors)
-    gathered = resident(tf.constant([3, 0, 49], tf.int64))
+    held = ResidentImages(vectors)
+    gathered = held(tf.constant([3, 0, 49], tf.int64))
     assert gathered.dtype == tf.float32
     np.testing.assert_array_equal(gathered, vectors[[3, 0, 49]])
     with pytest.raises(checks.ArgumentTypeError, match="dtype float32"):
@@ -157,21 +158,34 @@ SPRITES = datasets.DSprites().images()
 @pytest.mark.parametrize("jit_compile", [False, True])
 @pytest.mark.parametrize("images", [PACKED, SPRITES], ids=["packed", "sprites"])
 def test_binary_images_are_decoded_in_a_function(images, jit_compile):
-    resident = ResidentImages(images)
-    gather = tf.function(resident.__call__, jit_compile=jit_compile)
+    held = ResidentImages(images)
+    gather = tf.function(held.__call__, jit_compile=jit_compile)
     chosen = np.random.default_rng(0).integers(len(images), size=64)
     for indices in (tf.constant(chosen), tf.constant(chosen, tf.int32)):
         batch = gather(indices)
         assert batch.dtype == tf.uint8
         np.testing.assert_array_equal(batch, images[chosen])
-    assert len(resident) == len(images)
-    assert resident.shape == images.shape
+    assert len(held) == len(images)
+    assert held.shape == images.shape
     graph = gather.get_concrete_function(tf.constant(chosen)).graph.as_graph_def()
     assert graph.ByteSize() < 30_000
 
 
-def test_what_would_be_held():
-    assert resident_bytes(IMAGES) == 32_000
-    assert resident_bytes(PACKED) == 4_000
-    assert resident_bytes(SPRITES) < 30e6
-    assert resident_bytes([IMAGES]) is None
+def test_what_would_be_held(monkeypatch):
+    for images, num_bytes in ((IMAGES, 32_000), (PACKED, 4_000), (SPRITES, 30e6)):
+        monkeypatch.setattr(resident, "device_bytes", lambda size=num_bytes: 2 * size)
+        assert resident.may_reside(images)
+    monkeypatch.setattr(resident, "device_bytes", lambda: 7_999)
+    assert not resident.may_reside(IMAGES) and not resident.may_reside(PACKED)
+    assert not resident.may_reside([IMAGES])
+
+
+def test_a_limit_of_the_shell_counts():
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    assert resident.available_bytes() > 1e8
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 40, before[1]))
+    try:
+        assert resident.available_bytes() <= 1 << 40
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)

@@ -2,27 +2,17 @@
 
 import functools
 
-import numpy as np
 import pytest
 
 from tests import undrawn
-from tf_disentangle.datasets import CorrelatedEllipses
+from tests.training import small
+from tests.training.small import narrow, rows, same
 from tf_disentangle.metrics import METRICS
-from tf_disentangle.models import build_vae
-from tf_disentangle.networks import conv_decoder, conv_encoder
+from tf_disentangle.metrics.results import results_by_call
+from tf_disentangle.models.encoder import ModelEncoder
 from tf_disentangle.training import Intervals
 
 EVERY_2 = Intervals(log=2, evaluate=2, save=2, pictures=0, score=2)
-narrow = functools.partial(
-    build_vae,
-    encoder=functools.partial(conv_encoder, width=8),
-    decoder=functools.partial(conv_decoder, width=8),
-)
-
-
-@pytest.fixture(scope="module")
-def data():
-    return CorrelatedEllipses(num_images=80)
 
 
 def some_metrics():
@@ -38,56 +28,57 @@ def some_metrics():
 
 
 def run(data, output, steps, intervals=EVERY_2):
-    return undrawn.train(
-        narrow,
-        data,
-        output=str(output),
-        steps=steps,
-        intervals=intervals,
-        batch_size=8,
-        validation_size=16,
-        metrics=some_metrics(),
-    )
-
-
-def scored(result):
-    clock = ("wall_time", "images_per_second")
-    return [{k: v for k, v in row.items() if k not in clock} for row in result.history]
+    options = {"intervals": intervals, "metrics": some_metrics()}
+    return small.run(data, output, steps, **options)
 
 
 @pytest.fixture(scope="module")
-def whole(data, tmp_path_factory):
-    return run(data, tmp_path_factory.mktemp("whole"), 6)
+def scored(data, tmp_path_factory):
+    return run(data, tmp_path_factory.mktemp("scored"), 6)
 
 
 def test_scored_and_resumed_run_is_the_uninterrupted_one_bit_for_bit(
-    data, whole, tmp_path
+    data, scored, tmp_path
 ):
     first = run(data, tmp_path / "b", 4)
     # Scored on the way to a checkpoint that a killed process never wrote.
     first.folder.append({"step": 6, "scores": {"mig": {"score": 9.0}}})
     resumed = run(data, tmp_path / "b", 6)
-    assert scored(whole) == scored(resumed)
-    assert [row["step"] for row in scored(whole) if "scores" in row] == [2, 4, 6]
+    assert rows(scored) == rows(resumed)
+    assert [row["step"] for row in rows(scored) if "scores" in row] == [2, 4, 6]
     without = run(data, tmp_path / "c", 6, Intervals(log=2, evaluate=2, save=2))
-    for a, b, c in zip(
-        whole.model.variables,
-        resumed.model.variables,
-        without.model.variables,
-        strict=True,
-    ):
-        np.testing.assert_array_equal(a.numpy(), b.numpy())
-        np.testing.assert_array_equal(a.numpy(), c.numpy())
-    assert [row["step"] for row in scored(without) if "scores" in row] == [6]
+    assert same(scored, resumed) and same(scored, without)
+    assert [row["step"] for row in rows(without) if "scores" in row] == [6]
+    # bin/evaluate knows by the call what it need not compute again.
+    assert rows(scored)[-1]["calls"] == {"mig": "own mig()", "units": "own units()"}
     # The last row's scores are those that the run returns.
-    last = scored(whole)[-1]["scores"]
-    assert last["mig"]["score"] == whole.scores["mig"].score
+    last = rows(scored)[-1]["scores"]
+    assert last["mig"]["score"] == scored.scores["mig"].score
 
 
-def test_tensorboard_has_every_number(whole):
+def test_tensorboard_has_every_number(scored):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    events = EventAccumulator(str(whole.folder.tensorboard))
+    events = EventAccumulator(str(scored.folder.tensorboard))
     events.Reload()
     assert {"mig/score", "units/score"} <= set(events.Tags()["tensors"])
     assert [event.step for event in events.Tensors("mig/score")] == [2, 4, 6]
+
+
+def test_what_a_training_has_scored_is_not_computed_again(data, tmp_path, monkeypatch):
+    mig = functools.partial(METRICS["mig"].on_data, num_train=60)
+    options = {"steps": 2, "batch_size": 8, "metrics": [mig], "output": str(tmp_path)}
+    first = undrawn.train(narrow, data, **options)
+    row = first.history[-1]
+    assert row["calls"] == {"mig": "mig(num_train=60)"}
+
+    def encode(self, images):
+        raise AssertionError("an image was encoded")
+
+    monkeypatch.setattr(ModelEncoder, "__call__", encode)
+    again = undrawn.train(narrow, data, **options)
+    assert again.history[-1]["scores"] == row["scores"]
+    done = results_by_call(again.history, 2, "mean")
+    assert again.score(mig, done=done)["mig"].score == first.scores["mig"].score
+    other = again.score(mig, done=done, num_bins=3)["mig"]
+    assert "an image was encoded" in other.reason

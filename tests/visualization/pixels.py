@@ -38,10 +38,5 @@ def noise(*shape, seed=0):
 
 def margins_are_white(picture, width=8):
     """Whether nothing reaches the edge: no text is clipped."""
-    edges = (
-        picture[:width],
-        picture[-width:],
-        picture[:, :width],
-        picture[:, -width:],
-    )
+    edges = (picture[:width], picture[-width:], picture[:, :width], picture[:, -width:])
     return all(np.all(edge == 255) for edge in edges)

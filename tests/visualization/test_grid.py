@@ -80,10 +80,7 @@ class TestImageGrid:
     def test_groups_stand_apart(self):
         tiles = noise(4, 4, 6, 6, 1)
         picture = image_grid(
-            tiles,
-            column_groups=[("left", 3), ("right", 1)],
-            row_groups=[2, 2],
-            scale=2,
+            tiles, column_groups=[("left", 3), ("right", 1)], row_groups=[2, 2], scale=2
         )
         at = positions(picture, tiles, 2)
         across, down = np.diff(at[0, :, 1]), np.diff(at[:, 0, 0])
@@ -104,7 +101,7 @@ class TestImageGrid:
             ({"row_labels": ["a"]}, "row_labels must have one entry"),
             ({"column_labels": ["a"]}, "column_labels must have one entry"),
             ({"tile_labels": [["a", "b"]]}, "tile_labels must have one entry"),
-            ({"tile_labels": [["a"], ["b", "c"]]}, "tile_labels must have 2 labels"),
+            ({"tile_labels": [["a"], ["b", "c"]]}, "row of tile_labels must have one"),
             ({"column_groups": [("a", 1)]}, "column_groups must add up to 2"),
             ({"scale": 0}, "scale must be at least 1"),
             ({"row_groups": [1]}, "row_groups must add up to 2"),

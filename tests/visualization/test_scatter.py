@@ -49,8 +49,6 @@ def test_panels_stand_side_by_side_with_common_or_own_limits():
         for groups in panels.values()
     ]
     assert found[0][0] == found[1][0] < found[2][0] and found[0][1] == found[2][1]
-    own = scatters(panels, limits=[(-4, 4), (-3, 3), (-9, 9)], size=64)
-    place(own, scatter(panels["panel 2\nof three"], limits=(-9, 9), size=64))
     # By default all points are inside.
     (groups,) = [{"a": np.array([[0.0, 0.0], [10.0, 10.0]])}]
     page = scatters({"one": groups}, size=64)
@@ -74,6 +72,3 @@ def test_what_cannot_be_drawn(groups, limits, words):
 def test_panels_that_cannot_be_drawn():
     with pytest.raises(ArgumentError, match="panels must have at least one"):
         scatters({})
-    one = {"a": {"b": np.zeros((2, 2))}}
-    with pytest.raises(ArgumentError, match="limits must be one pair, or 1"):
-        scatters(one, limits=[(-1, 1), (-1, 1)])

@@ -6,7 +6,7 @@ import dataclasses
 import os
 import zipfile
 import zlib
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -77,8 +77,14 @@ def read(path: str | os.PathLike) -> CodesFile:
         checks.require(array.ndim == 2, name, rule, array.shape, remedy)
         _require_numbers(name, array)
     _require_orientation(arrays)
-    parts = [arrays.get(name) for name in _NUMBERS]
-    return CodesFile(*parts, _factor_names(stored), _columns(stored))
+    return CodesFile(
+        codes=arrays["codes"],
+        factors=arrays.get("factors"),
+        test_codes=arrays.get("test_codes"),
+        test_factors=arrays.get("test_factors"),
+        factor_names=_factor_names(stored),
+        columns=_columns(stored),
+    )
 
 
 def _arrays_of(
@@ -139,13 +145,13 @@ def _require_numbers(name: str, array: np.ndarray) -> None:
 
 def _require_orientation(arrays: dict[str, np.ndarray]) -> None:
     """Raises unless rows are images, before anything is said of the columns."""
-    from tf_disentangle.metrics import rows
+    from tf_disentangle.metrics import tables
 
     for codes, factors in (_NUMBERS[:2], _NUMBERS[2:]):
         if factors in arrays and codes in arrays:
-            rows.require_rows(arrays[codes], arrays[factors], codes, factors)
+            tables.require_rows(arrays[codes], arrays[factors], codes, factors)
         elif codes in arrays:
-            rows.require_row_per_image(arrays[codes], codes)
+            tables.require_row_per_image(arrays[codes], codes)
 
 
 def _factor_names(stored: dict[str, np.ndarray]) -> tuple[str, ...]:
@@ -169,4 +175,5 @@ def _columns(stored: dict[str, np.ndarray]) -> tuple[CodeColumn, ...] | None:
     checks.require(len(kinds) == count, "column_kinds", rule, len(kinds))
     for kind in kinds:
         checks.one_of(kind, ("continuous", "categorical"), "column_kinds")
-    return tuple(CodeColumn(f"z{i}", kind) for i, kind in enumerate(kinds))
+    columns: list[Any] = list(enumerate(kinds))  # The kinds are checked.
+    return tuple(CodeColumn(f"z{i}", kind) for i, kind in columns)

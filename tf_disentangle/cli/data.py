@@ -27,13 +27,13 @@ from absl import flags
 from tf_disentangle import checks, datasets
 from tf_disentangle.cli import startup
 from tf_disentangle.datasets import CACHE_HELP, DATASETS, SETS
-from tf_disentangle.datasets.subset import check_dataset
+from tf_disentangle.datasets.published import Preparation
+from tf_disentangle.datasets.wrapper import check_dataset
 from tf_disentangle.interfaces import DATASET_TRAITS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-    from tf_disentangle.datasets.published import Preparation
     from tf_disentangle.interfaces import Dataset
 
 __doc__ = f"{__doc__}\n{CACHE_HELP}\nA published set is made from its source alone.\n"
@@ -114,21 +114,17 @@ def _made_from() -> list[str]:
     return [n for n in DATASETS if n not in ("published", *_made_here())]
 
 
-def _needs_nothing(make: object) -> bool:
+def _needs_nothing(make: Callable) -> bool:
     parameters = inspect.signature(make).parameters.values()
     return all(p.default is not p.empty for p in parameters)
 
 
-def _preparation(values: flags.FlagValues, **options: bool) -> Preparation:
-    from tf_disentangle.datasets.published import Preparation
-
-    split, source, folder = values.split, values.source, values.data_dir
-    return Preparation(values.name, split, source, folder, **options)
+def _arguments(values: flags.FlagValues) -> tuple[str, str, str, str]:
+    """The arguments of `published` and of its `Preparation`."""
+    return values.name, values.split, values.source, values.data_dir
 
 
 def _list(values: flags.FlagValues) -> None:
-    from tf_disentangle.datasets.published import Preparation
-
     titles = {
         "Made on this machine": _made_here(),
         "From another set or your own files (--gin_param)": _made_from(),
@@ -140,8 +136,8 @@ def _list(values: flags.FlagValues) -> None:
     print("Published (prepared once; published.name in gin, datasets.published(name))")
     for name, item in SETS.items():
         for split, count in item.counts.items():
-            there = Preparation(name, split, None, values.data_dir).path.exists()
-            state = "prepared" if there else ""
+            path = Preparation(name, split, None, values.data_dir).path
+            state = "prepared" if path.exists() else ""
             label = name if len(item.counts) == 1 else f"{name} {split}"
             size = f"{count:,}" if count else "yours"
             print(f"  {label:22} {size:>9}  {state:8}  {item.title}")
@@ -168,7 +164,7 @@ def _sized(names: Iterable[str], sizes: Iterable[int]) -> str:
 
 
 def _info_published(values: flags.FlagValues) -> None:
-    preparation = _preparation(values)
+    preparation = Preparation(*_arguments(values))
     row = preparation.row
     print(f"{values.name}: {row.title}")
     counts = [f"{c:,} ({s})" if c else "yours" for s, c in row.counts.items()]
@@ -178,8 +174,7 @@ def _info_published(values: flags.FlagValues) -> None:
     print(f"Reference   {row.reference}")
     if row.tfds:
         print(f"In TFDS     {row.tfds.name}")
-    there = preparation.path.exists()
-    if there:
+    if preparation.path.exists():
         print(f"Prepared    {preparation.path}\n{row.notes}".rstrip())
     else:
         print(preparation.how_to_get())
@@ -188,7 +183,7 @@ def _info_published(values: flags.FlagValues) -> None:
 def _prepare(values: flags.FlagValues) -> None:
     if values.source == "tfds":
         startup.import_tensorflow()
-    preparation = _preparation(values, may_download=True)
+    preparation = Preparation(*_arguments(values), may_download=True)
     images = preparation.images()
     factors = preparation.factors()
     if values.source and not preparation.has_read:
@@ -197,10 +192,10 @@ def _prepare(values: flags.FlagValues) -> None:
             "Delete it to prepare it anew.",
             file=sys.stderr,
         )
-    known = list(preparation.row.factors)
+    names = ", ".join(preparation.row.factors)
     print(f"{preparation.path}: {len(images):,} images {images.shape[1:]}")
     kind = "a full grid" if factors is None else "one row for each image"
-    print(f"Factors: {', '.join(known)} ({kind})" if known else "No factors are known.")
+    print(f"Factors: {names} ({kind})" if names else "No factors are known.")
     folder = values.data_dir and str(preparation.data_dir)
     settings = {"name": values.name, "split": values.split, "data_dir": folder}
     bindings = ["train.data=@published()"]
@@ -217,8 +212,8 @@ def _sample(values: flags.FlagValues) -> None:
     data = _dataset(values)
     rng = np.random.default_rng(checks.integer(values.seed, "--seed", at_least=0))
     is_vector = checks.is_vector(data.image_shape)
-    title = f"{_label(values, data)}: {len(data):,} "
-    title += "points" if is_vector else "images"
+    kind = "points" if is_vector else "images"
+    title = f"{_label(values, data)}: {len(data):,} {kind}"
     if is_vector:
         points = np.reshape(data.images()[:_MAX_POINTS], (-1, data.image_shape[-1]))
         picture = visualization.scatters({title: {"points": points}}, size=440)
@@ -234,8 +229,7 @@ def _sample(values: flags.FlagValues) -> None:
 def _dataset(values: flags.FlagValues) -> Dataset:
     """The set that NAME, with its bindings, or else train.data stands for."""
     if values.name in SETS:
-        split, source, folder = values.split, values.source, values.data_dir
-        return datasets.published(values.name, split, source, folder)
+        return datasets.published(*_arguments(values))
     if not _is_gin(values) and _needs_nothing(DATASETS[values.name]):
         return DATASETS[values.name]()
     startup.import_tensorflow()

@@ -30,6 +30,7 @@ def main(values: flags.FlagValues) -> int:
     import tensorflow as tf
 
     from tf_disentangle import configuration, datasets
+    from tf_disentangle.models.precision import computes_in_bfloat16
     from tf_disentangle.training.run_folder import environment
 
     facts = environment()
@@ -37,7 +38,7 @@ def main(values: flags.FlagValues) -> int:
     lines = [
         ("Python", f"{facts['python']} on {facts['machine']}"),
         *packages(facts["versions"]),
-        *processor(cpu_flags()),
+        *processor(cpu_flags(), computes_in_bfloat16()),
         *threads(os.cpu_count() or 1, os.environ.get("OMP_NUM_THREADS", "")),
         ("oneDNN", os.environ.get("TF_ENABLE_ONEDNN_OPTS", "on (default)")),
         *gpus([device.name for device in devices]),
@@ -67,24 +68,23 @@ def cpu_flags(file: str = "/proc/cpuinfo") -> set[str] | None:
     return set(line[1].split()) if line else None
 
 
-def processor(known: set[str] | None) -> Iterator[Line]:
+def processor(flags: set[str] | None, has_bfloat16: bool) -> Iterator[Line]:
     """Yields what the processor can do, and what follows for a run.
 
     Args:
-        known: Its instruction sets as Linux names them; None if they are not known.
+        flags: Its instruction sets as Linux names them; None where Linux is not.
+        has_bfloat16: Whether this machine computes in bfloat16 without emulation.
     """
-    if known is None:
-        yield "Processor", "its instruction sets are not known on this system"
-        return
     names = {"avx": "AVX", "avx2": "AVX2", "avx512f": "AVX-512", "asimd": "NEON"}
-    sets = ", ".join(name for flag, name in names.items() if flag in known)
+    sets = ", ".join(name for flag, name in names.items() if flag in (flags or ()))
+    if flags is None:
+        sets = "its instruction sets are not known on this system"
     yield "Processor", sets or "none of AVX, AVX2, AVX-512: TensorFlow needs AVX"
     yield "", "the last bits of a run are this processor's: resume it here"
-    units = ", ".join(sorted(known & {"avx512_bf16", "amx_bf16", "bf16"}))
-    if units:
-        yield "bfloat16", f"{units}: build_vae.precision = 'mixed_bfloat16' is quick"
+    if has_bfloat16:
+        yield "bfloat16", "build_vae.precision = 'mixed_bfloat16' is quick"
     else:
-        yield "bfloat16", "no units: keep build_vae.precision = 'float32' on this CPU"
+        yield "bfloat16", "emulated here: keep build_vae.precision = 'float32'"
 
 
 def threads(cores: int, chosen: str) -> Iterator[Line]:

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import functools
 import pathlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from absl import flags
@@ -38,31 +38,25 @@ if TYPE_CHECKING:  # It imports TensorFlow, which --codes does without.
 
 __doc__ = f"{__doc__}--codes scores without TensorFlow.\n{codes_file.HELP}\n"
 
-# Untrained networks behind a floor.
-_NUM_UNTRAINED = 3
-
 FLAGS = flags.FlagValues()
 run_flags.define(FLAGS)
-flags.DEFINE_list(
-    "runs",
-    [],
-    "Further run folders; may stand alone after the first.",
-    flag_values=FLAGS,
-)
-flags.DEFINE_list(
+_list = functools.partial(flags.DEFINE_list, flag_values=FLAGS)
+_bool = functools.partial(flags.DEFINE_bool, flag_values=FLAGS)
+_string = functools.partial(flags.DEFINE_string, flag_values=FLAGS)
+
+_list("runs", [], "Further run folders; may stand alone after the first.")
+_list(
     "metrics",
     [],
     "Names such as mig or mig_score, separated by commas (tf_disentangle list shows "
     "them); study: those of Locatello et al. (2019); all: these and others, some of "
     "which fit many classifiers and take long. By default those of the run's "
     "configuration, and study for --codes.",
-    flag_values=FLAGS,
 )
-flags.DEFINE_string(
+_string(
     "protocol",
     None,
     "For the metrics that know it; the others keep their own, as the table says.",
-    flag_values=FLAGS,
 )
 flags.DEFINE_integer(
     "seeds",
@@ -71,33 +65,20 @@ flags.DEFINE_integer(
     "and range; by default once, with each metric's own seed.",
     flag_values=FLAGS,
 )
-flags.DEFINE_list(
+_list(
     "factors",
     [],
     "Names of the factors to score; the others still vary. All by default.",
-    flag_values=FLAGS,
 )
-flags.DEFINE_bool(
-    "sampled",
-    False,
-    "Score codes sampled from q(z|x) instead of its means.",
-    flag_values=FLAGS,
-)
-flags.DEFINE_bool(
-    "bounds", False, "Show each score's floor and ceiling.", flag_values=FLAGS
-)
-flags.DEFINE_bool(
-    "again", False, "Compute what metrics.jsonl has already.", flag_values=FLAGS
-)
-flags.DEFINE_string(
-    "codes", None, "An .npz file to score instead of a run.", flag_values=FLAGS
-)
-flags.DEFINE_string(
+_bool("sampled", False, "Score codes sampled from q(z|x) instead of its means.")
+_bool("bounds", False, "Show each score's floor and ceiling.")
+_bool("again", False, "Compute what metrics.jsonl has already.")
+_string("codes", None, "An .npz file to score instead of a run.")
+_string(
     "output",
     None,
     "Folder for pictures and, with --codes, metrics.jsonl; by default RUN/pictures, "
     "and none for --codes.",
-    flag_values=FLAGS,
 )
 flags.DEFINE_multi_string(
     "gin_param",
@@ -108,29 +89,26 @@ flags.DEFINE_multi_string(
 
 
 def main(values: flags.FlagValues) -> int:
-    """Runs the command."""
+    """Runs the command; it returns 2 if no metric gave a score."""
+    tables: dict[str, Mapping[str, Evaluation | Refusal]] = {}
     if values.codes is not None:
         for name, value in (("RUN", values.run), ("--gin_param", values.gin_param)):
             checks.require(not value, name, "not be given beside --codes", value)
         checks.require(not values.sampled, "--sampled", "come with a RUN", True)
-        return _evaluate_file(values)
-    from tf_disentangle.cli import score_table
-
-    tables = {}
-    for folder in [values.run, *values.runs]:
-        values["run"].value = folder
-        tables[str(folder)] = _evaluate_run(values)
+        tables[values.codes] = _evaluate_file(values)
+    else:
+        for folder in [values.run, *values.runs]:
+            values["run"].value = folder
+            tables[str(folder)] = _evaluate_run(values)
     if len(tables) > 1:
+        from tf_disentangle.cli import score_table
+
         print(f"\n{score_table.side_by_side(tables)}")
-    return _exit_code([entry for table in tables.values() for entry in table.values()])
-
-
-def _exit_code(entries: Sequence[Any]) -> int:
-    """Returns 2 if no metric gave a score, else 0."""
+    entries = [entry for table in tables.values() for entry in table.values()]
     return 2 if all(hasattr(entry, "reason") for entry in entries) else 0
 
 
-def _evaluate_file(values: flags.FlagValues) -> int:
+def _evaluate_file(values: flags.FlagValues) -> Mapping[str, Evaluation | Refusal]:
     from tf_disentangle import metrics
     from tf_disentangle.cli import score_table
 
@@ -144,67 +122,61 @@ def _evaluate_file(values: flags.FlagValues) -> int:
         or (metric.input is not metrics.Input.ENCODER and file.factors is not None)
     }
     names = choose(values.metrics or ["study"], known, metrics.METRICS)
+    rows: list[dict[str, Any]] = []
+    about = {"file": str(values.codes)}
     table = metrics.evaluate_arrays(
         file.codes,
         file.factors,
         with_protocol({name: known[name] for name in names}, values.protocol),
         test_codes=file.test_codes,
         test_factors=file.test_factors,
-        seeds=_seeds(values.seeds),
+        seeds=_seeds(values),
         columns=file.columns,
         factor_names=file.factor_names or None,
         scored=scored,
         bounds=values.bounds,
+        on_result=_recording(rows.append, about),
     )
-    print(score_table.text(table))
+    print(table)
     if values.output:
         folder = pathlib.Path(values.output)
         latents = [f"z{d}" for d in range(file.codes.shape[1])]
         factors = [file.factor_names[k] for k in positions]
         paths = score_table.save_pictures(table, factors, latents, folder)
         paths.append(folder / "metrics.jsonl")
-        rows = score_table.rows(table, file=str(values.codes))
+        rows += score_table.summaries(table, **about)
         score_table.append_rows(rows, paths[-1])
         print("", *paths, sep="\n")
-    return _exit_code(list(table.values()))
+    return table
 
 
-def _evaluate_run(values: flags.FlagValues) -> dict[str, Evaluation | Refusal]:
-    from tf_disentangle import metrics
-
+def _evaluate_run(values: flags.FlagValues) -> Mapping[str, Evaluation | Refusal]:
     run = run_flags.load(values)
+    from tf_disentangle import metrics
     from tf_disentangle.cli import score_table
-    from tf_disentangle.models.encoder import ModelEncoder
+    from tf_disentangle.metrics.results import results_by_call
 
-    calls = _metrics_of(run, values)
-    names, _ = metrics.scored_factors(run.data.factor_names, values.factors or None)
+    chosen = _metrics_of(run, values)
+    positions, _ = metrics.scored_factors(run.data.factor_names, values.factors or None)
     kind = "sampled" if values.sampled else "mean"
     about = {"step": run.step, "codes": kind}
-
-    def keep(name: str, seed: int | None, result: Any, call: str) -> None:
-        row = {} if seed is None else {"seed": seed}
-        scores = score_table.as_row({name: result})
-        run.folder.append({**about, **row, "call": call, "scores": scores})
-
-    done = {} if values.again else score_table.results(run.folder.rows(), about)
-    table = metrics.evaluate(
-        run.data,
-        ModelEncoder(run.model, values.sampled),
-        calls,
-        seeds=_seeds(values.seeds),
-        held_out=run.batches.held_out,
-        done=done,
-        on_result=keep,
+    done = results_by_call(run.folder.rows(), run.step, kind)
+    table = run.score(
+        *chosen.values(),
+        seeds=_seeds(values),
+        sampled=values.sampled,
+        bounds=values.bounds,
+        done={} if values.again else done,
+        on_result=_recording(run.folder.append, about),
         factors=values.factors or None,
-        **(_bounds(run) if values.bounds else {}),
     )
     for row in score_table.summaries(table, **about):
         run.folder.append(row)
     print(score_table.terms(run.folder.rows(), run.step))
-    print(f"\nStep {run.step}, {kind} codes\n{score_table.text(table)}")
+    print(f"\nStep {run.step}, {kind} codes\n{table}")
     paths = score_table.save_pictures(
         table,
-        [run.data.factor_names[k] for k in names],
+        [run.data.factor_names[k] for k in positions],
         [column.name for column in run.model.latents.columns],
         pathlib.Path(values.output or run.folder.pictures),
     )
@@ -212,18 +184,17 @@ def _evaluate_run(values: flags.FlagValues) -> dict[str, Evaluation | Refusal]:
     return table
 
 
-def _bounds(run: Any) -> dict[str, Any]:
-    """Returns the arguments of `metrics.evaluate` for floors and ceilings."""
-    from tf_disentangle.datasets.cache import cache_dir
-    from tf_disentangle.models.encoder import UntrainedEncoder
+def _recording(
+    append: Callable[[dict[str, Any]], object], about: Mapping[str, Any]
+) -> Callable[[str, int | None, Any, str], None]:
+    """Returns what adds a row for each result as it ends."""
+    from tf_disentangle.metrics.results import as_row
 
-    untrained = [UntrainedEncoder(run.model, seed) for seed in range(_NUM_UNTRAINED)]
-    return {
-        "bounds": True,
-        "floor_encoders": untrained,
-        "architecture": untrained[0].architecture,
-        "cache": cache_dir(),
-    }
+    def record(name: str, seed: int | None, result: Any, call: str) -> None:
+        own = {} if seed is None else {"seed": seed}
+        append({**about, **own, "call": call, "scores": as_row({name: result})})
+
+    return record
 
 
 def _metrics_of(run: Any, values: flags.FlagValues) -> dict[str, Any]:
@@ -239,25 +210,22 @@ def _metrics_of(run: Any, values: flags.FlagValues) -> dict[str, Any]:
 
     files = [str(run.folder.config)] if run.folder.config.exists() else []
     configuration.parse(files, values.gin_param)
-
-    def bound(name: str) -> Any:
-        if name not in metrics.METRICS:
-            return configuration.configured(name)
-        function = metrics.METRICS[name].function.__name__
-        options = configuration.bindings(function)
-        return functools.partial(metrics.METRICS[name].on_data, **options)
-
+    chosen: dict[str, Any] = {}
     if values.metrics:
         users = configuration.users_parts()
         known: dict[str, Any] = {n: None for n in values.metrics if n in users}
-        known |= metrics.METRICS
-        chosen = {name: bound(name) for name in choose(values.metrics, known)}
+        for name in choose(values.metrics, known | metrics.METRICS):
+            metric = metrics.METRICS.get(name)
+            registered = metric.function.__name__ if metric else name
+            chosen[name] = configuration.configured(registered)
     elif files:
         with configuration.explained("train"):
             calls = metrics.calls_of(configuration.built("train.metrics"))
-        chosen = {c.name: bound(c.name) if c.metric else c.function for c in calls}
+        chosen = {call.name: call.function for call in calls}
     else:
-        chosen = {}
+        calls = metrics.calls_of(run.metrics)
+        chosen = {call.name: call.function for call in calls}
+    metrics.calls_of(chosen)  # Their bindings are of use.
     configuration.drop_unused()  # Of --gin_param all must be of use.
     checks.require(
         chosen,
@@ -320,15 +288,11 @@ def with_protocol(chosen: Mapping[str, Any], protocol: str | None) -> dict[str, 
     if not knowing:
         names = sorted({name for k in chosen for name in PROTOCOLS.get(k, ())})
         checks.one_of(protocol, names, "--protocol")
-    return {
-        name: functools.partial(metric, protocol=protocol)
-        if name in knowing
-        else metric
-        for name, metric in chosen.items()
-    }
+    bound = {k: functools.partial(chosen[k], protocol=protocol) for k in knowing}
+    return {**chosen, **bound}
 
 
-def _seeds(count: int | None) -> range | None:
-    return (
-        None if count is None else range(checks.integer(count, "--seeds", at_least=1))
-    )
+def _seeds(values: flags.FlagValues) -> range | None:
+    if values.seeds is None:
+        return None
+    return range(checks.integer(values.seeds, "--seeds", at_least=1))

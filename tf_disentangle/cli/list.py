@@ -50,7 +50,6 @@ USE = {
     "learning rate schedules": "Adam.learning_rate = @{}()",
     "callbacks": "train.callbacks = [@{}()]",
 }
-_USERS = "parts of your modules"
 _ENTRY = re.compile(r"^ {2,4}\*{0,2}(\w+)(?: \([^)]*\))?: *(.*)")
 
 
@@ -62,23 +61,24 @@ def main(values: flags.FlagValues) -> int:
     configuration.parse(values.gin_file)
     tables = dict(registry.PARTS)
     if users := configuration.users_parts():
-        tables[_USERS] = users
-    if values.name is None:
-        print(*(_table(kind, table) for kind, table in tables.items()), sep="\n")
-        print(_gin_files(configuration.gin_root()))
-        return 0
+        tables["parts of your modules"] = users
+    name = values.name
     kinds = {kind.replace(" ", "_").lower(): kind for kind in tables}
-    kind = kinds.get(values.name.replace(" ", "_").replace("-", "_").lower())
-    if kind is not None:
-        print(_table(kind, tables[kind]))
-        return 0
     kind_of = {name: kind for kind, table in tables.items() for name in table}
     short = {re.sub("_scores?$", "", name): name for name in tables["metrics"]}
-    name = values.name if values.name in kind_of else short.get(values.name, "")
-    remedy = checks.nearest(values.name, [*kind_of, *short])
-    remedy = remedy if remedy.startswith("Did") else "tf_disentangle list shows them."
-    checks.require(name, "NAME", "be a part or a kind of parts", values.name, remedy)
-    print(description(name, kind_of[name], tables[kind_of[name]][name]))
+    if name is None:
+        print(*(_table(kind, table) for kind, table in tables.items()), sep="\n")
+        print(_gin_files(configuration.gin_root()))
+    elif kind := kinds.get(re.sub("[ -]", "_", name).lower()):
+        print(_table(kind, tables[kind]))
+    elif name in kind_of or name in short:
+        name = name if name in kind_of else short[name]
+        print(description(name, kind_of[name], tables[kind_of[name]][name]))
+    else:
+        remedy = checks.suggestion(name, [*kind_of, *short])
+        remedy = remedy or "tf_disentangle list shows them."
+        rule = "be a part or a kind of parts"
+        raise checks.ArgumentError(checks.message("NAME", rule, name, remedy))
     return 0
 
 
@@ -113,24 +113,21 @@ def description(name: str, kind: str, part: Callable[..., Any]) -> str:
     lines = [f"{name} ({kind})", "", textwrap.indent(paragraph, "  "), ""]
     if kind in USE:
         lines += [f"In a gin file:  {USE[kind].format(name)}", ""]
-    given = registry.GIVEN.get(kind, ())
-    parameters = configuration.parameters(part)
-    bound = {k: p for k, p in parameters.items() if k not in given}
-    documented = arguments_of(part)
-    lines.append(f"Parameters, bound as {name}.PARAMETER = VALUE:" if bound else "")
-    width = max(map(len, bound), default=0) + 2
-    for parameter, signature in bound.items():
+    parameters, documented = configuration.parameters(part), arguments_of(part)
+    by_library = [k for k in parameters if k in registry.SUPPLIED.get(kind, ())]
+    bindable = {k: p for k, p in parameters.items() if k not in by_library}
+    lines.append(f"Parameters, bound as {name}.PARAMETER = VALUE:" if bindable else "")
+    width = max(map(len, bindable), default=0) + 2
+    for parameter, signature in bindable.items():
         head = f"  {parameter:{width}}{_default(signature)}"
         text = documented.get(parameter, "")
-        lines.append(f"{head}  {text}" if len(head) + len(text) < 86 else head)
-        if text and len(head) + len(text) >= 86:
-            indent = " " * (width + 2)
-            lines.append(
-                textwrap.fill(text, 88, initial_indent=indent, subsequent_indent=indent)
-            )
-    others = [k for k in parameters if k in given]
-    if others:
-        lines += ["", f"Set by the library: {', '.join(others)}."]
+        if len(head) + len(text) < 86:
+            lines.append(f"{head}  {text}")
+        else:
+            folded = textwrap.fill(text, 86 - width)
+            lines += [head, textwrap.indent(folded, " " * (width + 2))]
+    if by_library:
+        lines += ["", f"Set by the library: {', '.join(by_library)}."]
     return "\n".join(lines)
 
 

@@ -19,7 +19,7 @@ import importlib
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from absl import flags
 
@@ -52,13 +52,9 @@ def main(argv: Sequence[str]) -> int:
         return 0
     name, *options = argv
     try:
-        checks.require(
-            name in COMMANDS,
-            "COMMAND",
-            f"be one of {', '.join(COMMANDS)}",
-            name,
-            _did_you_mean(name, [*COMMANDS, "version"]),
-        )
+        rule = f"be one of {', '.join(COMMANDS)}"
+        remedy = checks.suggestion(name, [*COMMANDS, "version"])
+        checks.require(name in COMMANDS, "COMMAND", rule, name, remedy)
         command = importlib.import_module(f"tf_disentangle.cli.{name}")
         if any(option in ("-h", "--help", "-help") for option in options):
             print(f"{command.__doc__}\n{_described(command.FLAGS)}")
@@ -111,29 +107,20 @@ def _described(values: flags.FlagValues) -> str:
     return "\n".join(lines)
 
 
-def _did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Returns the nearest of the names, "" when none is near."""
-    text = checks.nearest(name, known)
-    return text if text.startswith("Did") else ""
-
-
-def _bad_value(values: flags.FlagValues, said: str) -> checks.ArgumentError:
+def _bad_value(values: flags.FlagValues, reason: str) -> checks.ArgumentError:
     """Returns our words for an option whose value absl refuses."""
-    option, value = re.match(r"flag --(\w+)=(.*?): ", said, re.DOTALL).groups()
+    option, value = re.match(r"flag --(\w+)=(.*?): ", reason, re.DOTALL).groups()
     flag = values[option]
     rules = {"int": "be a whole number", "bool": "be true or false"}
     rule = rules.get(flag.flag_type(), "be another value")
-    known = getattr(flag.parser, "enum_values", None) or []
-    rule = f"be one of {', '.join(known)}" if known else rule
-    remedy = _did_you_mean(value, known)
+    choices = getattr(flag.parser, "enum_values", None) or []
+    rule = f"be one of {', '.join(choices)}" if choices else rule
+    remedy = checks.suggestion(value, choices)
     return checks.ArgumentError(checks.message(f"--{option}", rule, value, remedy))
 
 
 def _parsed(
-    values: flags.FlagValues,
-    name: str,
-    options: Sequence[str],
-    places: Sequence[str],
+    values: flags.FlagValues, name: str, options: Sequence[str], places: Sequence[str]
 ) -> flags.FlagValues:
     """Returns the options' values; what stands alone goes to `places` in turn."""
     values.unparse_flags()
@@ -145,19 +132,19 @@ def _parsed(
         raise _bad_value(values, str(error)) from error
     except flags.UnrecognizedFlagError as error:
         rule = f"be one of those that tf_disentangle {name} --help shows"
-        remedy = _did_you_mean(error.flagname, values)
+        remedy = checks.suggestion(error.flagname, values)
         message = checks.message("option", rule, f"--{error.flagname}", remedy)
         raise checks.ArgumentError(message) from error
     except ValueError as error:  # a switch with a value that it does not take
         raise checks.ArgumentError(str(error)) from error
-    taken = [place for place in places if place in values]
-    for place in taken:
+    places = [place for place in places if place in values]
+    for place in places:
         if rest and values[place].value is None:
             values[place].value = rest.pop(0)
     if "runs" in values and rest and not any(item.startswith("-") for item in rest):
         values["runs"].value, rest = rest, []
-    after = " ".join(place.upper() for place in taken)
-    rule = "start with --" + (f", after one {after}" if taken else "")
+    after = " ".join(place.upper() for place in places)
+    rule = "start with --" + (f", after one {after}" if places else "")
     remedy = f"tf_disentangle {name} --help shows them."
     if rest and rest[0].endswith(".gin") and "gin_file" in values:
         remedy = f"Did you mean --gin_file={rest[0]}?"

@@ -1,4 +1,4 @@
-"""Scores as a printed table, as rows of metrics.jsonl and as pictures."""
+"""Scores side by side, as rows of metrics.jsonl and as pictures."""
 
 from __future__ import annotations
 
@@ -11,45 +11,11 @@ import numpy as np
 
 from tf_disentangle import files
 from tf_disentangle.metrics import Evaluation, Refusal
-from tf_disentangle.metrics.results import MATRICES, as_row, matrices, scalars
+from tf_disentangle.metrics.printing import number
+from tf_disentangle.metrics.results import MATRICES, as_row, matrices
 
 #: What `metrics.evaluate` returns.
 Table = Mapping[str, Evaluation | Refusal]
-
-
-def text(table: Table) -> str:
-    """Returns a table: each score with its interval and protocol, then its parts.
-
-    Scores of arrays have their range over splits or solver seeds for an interval; a
-    metric that refused has its reason. Where there are bounds, the score stands between
-    its floor and its ceiling, with its place from 0 to 1.
-    """
-    scored = {name: e for name, e in table.items() if isinstance(e, Evaluation)}
-    names = [part for e in scored.values() for part in _means(e)]
-    width = max(len(name) + 2 for name in [*names, *table, "metric"])
-    head = _range_head(scored)
-    room = max(18, len(head))
-    bounded = any(e.bounds for e in scored.values())
-    ends = f"{'floor':>9} {'ceiling':>9} {'place':>6}  " if bounded else ""
-    lines = [f"{'metric':<{width}} {'score':>9}  {ends}{head:<{room}}  protocol"]
-    for name, entry in table.items():
-        if isinstance(entry, Refusal):
-            lines.append(f"{name:<{width}} {'-':>9}  no score: {entry.reason}")
-            continue
-        means = _means(entry)
-        score = means.pop("score")
-        lines.append(
-            f"{name:<{width}} {_cell(score)}  {_ends(entry) if bounded else ''}"
-            f"{_range(entry):<{room}}  {entry.protocol}"
-        )
-        for part, value in means.items():
-            lines.append(f"  {part:<{width - 2}} {_cell(value)}")
-    tables = [
-        f"\n{name}{_which(e)}\n{e.results[0].table()}"
-        for name, e in scored.items()
-        if hasattr(e.results[0], "table")
-    ]
-    return "\n".join([*lines, *tables])
 
 
 def side_by_side(tables: Mapping[str, Table]) -> str:
@@ -67,75 +33,9 @@ def side_by_side(tables: Mapping[str, Table]) -> str:
         cells = []
         for name, size in zip(metrics, columns, strict=True):
             score = table[name].score if name in table else np.nan
-            cells.append(f"{_cell(score).strip() if score == score else '-':>{size}}")
+            cells.append(f"{number(score).strip() if score == score else '-':>{size}}")
         lines.append(f"{run:<{width}} {' '.join(cells)}")
     return "\n".join(lines)
-
-
-def _which(evaluation: Evaluation) -> str:
-    """Says which of several results a table is of: the first."""
-    return f", seed {evaluation.seeds[0]}" if len(evaluation.results) > 1 else ""
-
-
-def _means(evaluation: Evaluation) -> dict[str, float]:
-    """Returns the numbers of the results, means over the seeds."""
-    each = [scalars(result) for result in evaluation.results]
-    names = list(each[0])
-    if hasattr(evaluation.results[0], "table"):  # It shows the numbers by name.
-        names = [name for name in names if ": " not in name]
-    return {name: float(np.mean([e[name] for e in each])) for name in names}
-
-
-def _cell(value: float) -> str:
-    whole = float(value).is_integer() and abs(value) >= 2
-    return f"{value:9.0f}" if whole else f"{value:9.4f}"
-
-
-def _ends(evaluation: Evaluation) -> str:
-    """Floor, ceiling and the place between them, "-" for what there is not."""
-    bounds = evaluation.bounds
-    if bounds is None:
-        return f"{'-':>9} {'-':>9} {'-':>6}  "
-    ends = [bounds.floor, bounds.ceiling]
-    cells = [_cell(v) if v == v else f"{'-':>9}" for v in ends]
-    place = bounds.place(evaluation.score)
-    shown = f"{place:6.2f}" if place == place else f"{'-':>6}"
-    return f"{' '.join(cells)} {shown}  "
-
-
-def _range_head(scored: Mapping[str, Evaluation]) -> str:
-    """Names what stands beside the scores: intervals, or ranges of something."""
-    spreads = sorted({e.spread.of for e in scored.values() if e.spread})
-    return f"least..greatest of {', '.join(spreads)}" if spreads else "95% interval"
-
-
-def _range(evaluation: Evaluation) -> str:
-    interval, spread = evaluation.interval, evaluation.spread
-    if spread:
-        return f"{spread.low:.4f}..{spread.high:.4f}"
-    return f"[{interval.low:.4f}, {interval.high:.4f}]" if interval else "-"
-
-
-def rows(table: Table, **about: Any) -> list[dict[str, Any]]:
-    """Returns rows of metrics.jsonl: one per seed, and those of `summaries`.
-
-    Args:
-        table: By the metric's name.
-        **about: What every row says, such as `step`.
-    """
-    by_seed: dict[int | None, dict[str, Any]] = {}
-    for name, entry in table.items():
-        if isinstance(entry, Refusal):
-            by_seed.setdefault(None, {})[name] = entry
-            continue
-        seeds: Sequence[int | None] = entry.seeds or (None,)
-        for seed, result in zip(seeds, entry.results, strict=True):
-            by_seed.setdefault(seed, {})[name] = result
-    lines = []
-    for seed, results_ in by_seed.items():
-        own = {} if seed is None else {"seed": seed}
-        lines.append({**about, **own, "scores": as_row(results_)})
-    return [*lines, *summaries(table, **about)]
 
 
 def summaries(table: Table, **about: Any) -> list[dict[str, Any]]:
@@ -150,24 +50,6 @@ def summaries(table: Table, **about: Any) -> list[dict[str, Any]]:
         )
         if (values := {n: v for n, e in scored.items() if (v := getattr(e, field))})
     ]
-
-
-def results(
-    rows: Sequence[Mapping[str, Any]], about: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Returns results that a metrics.jsonl has already, by call.
-
-    Args:
-        rows: Of the run.
-        about: What their rows say, such as the step.
-    """
-    kept = {}
-    for row in rows:
-        if "call" in row and all(row.get(k) == v for k, v in about.items()):
-            (result,) = row["scores"].values()
-            if "reason" not in result:
-                kept[row["call"]] = result
-    return kept
 
 
 def save_pictures(

@@ -104,9 +104,12 @@ def _print_summary(run: Run) -> None:
     # A run that was stopped at once may have no row yet.
     unit = ", in nats per image" if "elbo" in terms else ""
     print(f"\n{run.step} steps" + (f"{unit}:" if terms else "."))
+    validated = [row["step"] for row in run.history if "val_loss" in row]
+    # A run that was stopped may have trained on since its last validation.
+    late = f" at step {validated[-1]}" if validated and validated[-1] < run.step else ""
     for name in run.model.row_names if terms else ():
         held_out = terms.get(f"val_{name}")
-        extra = "" if held_out is None else f"   held out {_number(held_out):>10}"
+        extra = "" if held_out is None else f"   held out{late} {_number(held_out):>10}"
         print(f"  {name:16} {_number(terms[name]):>10}{extra}")
     for name, score in run.scores.items():
         if isinstance(score, Refusal):

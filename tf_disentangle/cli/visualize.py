@@ -15,7 +15,6 @@ assigned to it, with the factor's share of the votes that the latent won.
 
 from __future__ import annotations
 
-import pathlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -26,7 +25,6 @@ from tf_disentangle import checks
 from tf_disentangle.cli import run_flags
 
 if TYPE_CHECKING:
-    from tf_disentangle import Run
     from tf_disentangle.interfaces import Dataset
 
 FLAGS = flags.FlagValues()
@@ -74,58 +72,38 @@ flags.DEFINE_integer(
 
 def main(values: flags.FlagValues) -> int:
     """Runs the command."""
-    choice = {
-        "images": parse_indices(values.images),
-        "factors": parse_factors(values.factors),
-        "limits": parse_range(values.range),
-        "num_steps": checks.integer(values.steps, "--steps", at_least=2),
-        "seed": values.seed,
-        "latents": values.latents,
-    }
+    indices, factors = parse_indices(values.images), parse_factors(values.factors)
+    rule = "not be given together with --factors"
+    checks.require(indices is None or factors is None, "--images", rule, values.images)
+    limits = parse_range(values.range)
+    num_steps = checks.integer(values.steps, "--steps", at_least=2)
     if values.seed is not None:
         checks.integer(values.seed, "--seed", at_least=0)
-    rule = "not be given together with --factors"
-    both = values.images is not None and values.factors is not None
-    checks.require(not both, "--images", rule, values.images)
-    for path in draw(run_flags.load(values), values.output, **choice):
-        print(path)
-    return 0
-
-
-def draw(
-    run: Run,
-    folder: str | None,
-    *,
-    images: list[int] | None,
-    factors: dict[str, int] | None,
-    limits: tuple[float, float] | str,
-    num_steps: int,
-    seed: int | None,
-    latents: list[str] | None,
-) -> list[pathlib.Path]:
-    """Draws a run as the options say; returns the paths of the pictures."""
+    run = run_flags.load(values)
     from tf_disentangle import visualization
     from tf_disentangle.training.input_pipeline import images_at
     from tf_disentangle.training.pictures import num_images, random_images
 
-    data, examples = run.data, None
-    seed = run.batches.seed if seed is None else seed
-    if limits == "quantiles":
-        steps = visualization.normal_quantiles(num_steps)
-    elif limits == "codes":
-        random = random_images(run.model, data.images(), run.batches, seed)
-        steps = visualization.code_quantiles(run.encode(random), num_steps)
-    else:
+    seed = run.batches.seed if values.seed is None else values.seed
+    if isinstance(limits, tuple):
         steps = np.linspace(*limits, num_steps)
-    if images is not None:
-        rule = f"be below the number of images, {len(data)}"
-        checks.require(max(images) < len(data), "--images", rule, max(images))
-        examples = images_at(data.images(), np.array(images))
+    elif limits == "quantiles":
+        steps = visualization.normal_quantiles(num_steps)
+    else:
+        images = random_images(run.model, run.data.images(), run.batches, seed)
+        steps = visualization.code_quantiles(run.encode(images), num_steps)
+    examples = None
+    if indices is not None:
+        rule = f"be below the number of images, {len(run.data)}"
+        checks.require(max(indices) < len(run.data), "--images", rule, max(indices))
+        examples = images_at(run.data.images(), np.array(indices))
     elif factors is not None:
         rng = np.random.default_rng(seed)
-        examples = images_with(data, factors, num_images(run.model), rng)
-    options = {"examples": examples, "latents": latents, "values": steps}
-    return run.draw(folder, seed=seed, **options)
+        examples = images_with(run.data, factors, num_images(run.model), rng)
+    options = {"examples": examples, "latents": values.latents, "values": steps}
+    for path in run.draw(values.output, seed=seed, **options):
+        print(path)
+    return 0
 
 
 def parse_range(text: str) -> tuple[float, float] | str:
@@ -169,12 +147,12 @@ def images_with(
     remedy = "Pass --images with indices instead."
     rule = "be left out for a data set without an image of every combination of factors"
     checks.require(complete, "--factors", rule, ", ".join(factors), remedy)
-    drawn = data.sample_factors(count, rng)
+    rows = data.sample_factors(count, rng)
     for name, value in factors.items():
         rule = f"name factors of the data set, {', '.join(data.factor_names)}"
         checks.require(name in data.factor_names, "--factors", rule, name)
         k = data.factor_names.index(name)
         rule = f"have a value of {name} in [0, {data.factor_sizes[k]})"
         checks.require(value < data.factor_sizes[k], "--factors", rule, value)
-        drawn[:, k] = value
-    return data.render(drawn, rng)
+        rows[:, k] = value
+    return data.render(rows, rng)

@@ -1,18 +1,17 @@
 """gin's one door into the library: no other room but the commands knows gin.
 
-`register` offers the parts of `registry.py` to gin files by name (`names.py`); `parse`
-reads files and bindings (`reading.py`) and remembers where each binding stands
-(`locations.py`); `build` calls a configured function, `built` what is bound to a
-parameter, and both say what is wrong with its values (`messages.py`); `drop_unused`
-refuses bindings without an effect (`unused_bindings.py`). The numerics stay free of
-gin: they are plain functions and classes, and a call from Python sees no binding.
+`parse` reads files and bindings (`reading.py`) by the names of `registry.py`
+(`names.py`) and remembers where each binding stands (`locations.py`); `build` calls a
+configured function, `built` what is bound to a parameter, and both say what is wrong
+with its values (`messages.py`); `drop_unused` refuses bindings without an effect
+(`unused_bindings.py`). The numerics stay free of gin: they are plain functions and
+classes, and a call from Python sees no binding.
 """
 
 from __future__ import annotations
 
 import copy
 import functools
-import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,67 +19,37 @@ import gin
 
 from tf_disentangle import checks
 from tf_disentangle.configuration import reading
-from tf_disentangle.configuration.locations import gin_root
-from tf_disentangle.configuration.messages import explained
-from tf_disentangle.configuration.names import parameters
-from tf_disentangle.configuration.reading import modules
-from tf_disentangle.configuration.unused_bindings import drop_unused, unused_bindings
-
-__all__ = [
-    "bindings",
-    "build",
-    "built",
-    "configured",
-    "drop_unused",
-    "explained",
-    "gin_root",
-    "import_modules",
-    "modules",
-    "parameters",
-    "parse",
-    "register",
-    "unused_bindings",
-    "users_parts",
-    "with_defaults",
-]
+from tf_disentangle.configuration.locations import gin_root as gin_root
+from tf_disentangle.configuration.messages import explained as explained
+from tf_disentangle.configuration.names import parameters as parameters
+from tf_disentangle.configuration.reading import modules as modules
+from tf_disentangle.configuration.unused_bindings import drop_unused as drop_unused
+from tf_disentangle.configuration.unused_bindings import (
+    unused_bindings as unused_bindings,
+)
 
 
 @functools.cache
-def register() -> None:
+def _register() -> None:
     """Makes all parts of the registry known to gin files. Imports TensorFlow."""
     from tf_disentangle import registry
 
     for kind, table in registry.PARTS.items():
-        keras = registry.KERAS.get(kind)
+        module = registry.KERAS[kind].__name__ if kind in registry.KERAS else None
         for name, part in table.items():
-            gin.external_configurable(
-                part, name, module=None if keras is None else keras.__name__
-            )
+            gin.external_configurable(part, name, module=module)
 
 
 def users_parts() -> dict[str, Callable[..., Any]]:
     """Returns what modules of the user have registered with gin so far, by name."""
     from tf_disentangle import registry
 
-    known = registry.names()
+    ours = registry.names()
     return {
         item.name: item.wrapped
         for _, item in gin.config._REGISTRY.items()
-        if item.module != "gin" and known.get(item.name) is not item.wrapped
+        if item.module != "gin" and ours.get(item.name) is not item.wrapped
     }
-
-
-def import_modules(file: str | os.PathLike) -> None:
-    """Imports the modules that a gin file names, for `configured` to know their parts.
-
-    Args:
-        file: A run's config.gin, for example. Its bindings are not read.
-
-    Raises:
-        ArgumentError: If a module cannot be imported.
-    """
-    register()
-    reading.import_modules(file)
 
 
 def parse(files: Sequence[str], bindings: Sequence[str] = ()) -> None:
@@ -91,9 +60,9 @@ def parse(files: Sequence[str], bindings: Sequence[str] = ()) -> None:
         bindings: Such as "train.steps = 5000"; they win over the files.
 
     Raises:
-        ArgumentError: For a file that is not there, or anything gin does not accept.
+        ArgumentError: For a file that does not exist, or anything gin does not accept.
     """
-    register()
+    _register()
     reading.read(files, bindings)
 
 

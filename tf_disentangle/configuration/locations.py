@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import gin
 
+from tf_disentangle import checks
+
 _PACKAGE = pathlib.Path(__file__).resolve().parents[1]
 MACRO = "gin.macro"
 
@@ -28,17 +30,11 @@ class Key(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Source:
-    """One reading of a file, or of a binding of the command line.
+    """One reading of a file, or of a binding of the command line."""
 
-    Attributes:
-        name: What messages call it.
-        path: Path of the file; None for a binding of the command line.
-        parent: Where the file was included, if it was.
-    """
-
-    name: str
-    path: pathlib.Path | None = None
-    parent: Origin | None = None
+    name: str  #: What messages call it.
+    path: pathlib.Path | None = None  #: None for a binding of the command line.
+    parent: Origin | None = None  #: Where the file was included, if it was.
 
     def chain(self) -> Iterator[Source]:
         """Yields this source and those that include it, outwards."""
@@ -53,28 +49,21 @@ class Source:
         So are the command line and the files of --gin_file, but neither the files that
         those include nor what the library wrote: its own files and a run's config.gin.
         """
-        if self.path is None:
-            return True
-        of_a_run = (
-            self.path.name == "config.gin" and self.path.with_name("run.json").exists()
+        if self.path is None or self.parent is not None:
+            return self.path is None
+        is_of_run = self.path.name == "config.gin" and (
+            self.path.with_name("run.json").exists()
         )
-        by_library = of_a_run or self.path.is_relative_to(gin_root())
-        return self.parent is None and not by_library
+        return not is_of_run and not self.path.is_relative_to(gin_root())
 
 
 @dataclasses.dataclass(frozen=True)
 class Origin:
-    """Where a statement stands.
-
-    Attributes:
-        source: The file or binding.
-        line: Its line, from 1.
-        text: The line.
-    """
+    """Where a statement stands."""
 
     source: Source
-    line: int
-    text: str
+    line: int  #: From 1.
+    text: str  #: The line itself.
 
     def __str__(self) -> str:
         if self.source.path is None:
@@ -82,6 +71,13 @@ class Origin:
         where = f"{self.source.name}, line {self.line}"
         parent = self.source.parent
         return where if parent is None else f"{where}, included by {parent}"
+
+    def error(
+        self, argument: str, rule: str, received: Any, remedy: str = ""
+    ) -> checks.ArgumentError:
+        """Returns the error about a statement here, in the form of `checks.message`."""
+        message = checks.message(argument, rule, received, remedy)
+        return checks.ArgumentError(f"{self}: {message}")
 
 
 #: Where each binding of gin's present configuration stands.

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import gin
 
@@ -27,17 +26,11 @@ from tf_disentangle.configuration.locations import (
 _CALL = re.compile(
     r"\n  In call to configurable '([^']+)' \(.*\)(?: in scope '([^']*)')?"
 )
-_MISSING = re.compile(r"missing \d+ required .*?arguments?: (.*)")
-_REQUIRED = re.compile(r"Required bindings for .* not provided in config: (.*)")
+_MISSING = re.compile(
+    r"missing \d+ required .*?arguments?: (.*)"
+    r"|Required bindings for .* not provided in config: (.*)"
+)
 _WRONG_CALL = re.compile(r" takes .*positional arguments? but \d+ (?:was|were) given")
-_NO_KEYWORD = re.compile(r"(?:unexpected keyword argument|not recognized: \{)'?(\w+)")
-
-
-class _Call(NamedTuple):
-    """A call of gin's that an error passed through."""
-
-    function: str
-    scope: str
 
 
 @contextlib.contextmanager
@@ -53,14 +46,10 @@ def explained(name: str) -> Iterator[None]:
     """
     try:
         yield
-    except (checks.ArgumentError, checks.ArgumentTypeError) as error:
-        text, calls = _without_calls(str(error))
-        kind = (
-            checks.ArgumentTypeError
-            if isinstance(error, checks.ArgumentTypeError)
-            else checks.ArgumentError
-        )
-        raise kind(text + _binding(text, calls)) from error
+    except checks.ArgumentTypeError as error:
+        raise checks.ArgumentTypeError(_with_binding(error)) from error
+    except checks.ArgumentError as error:
+        raise checks.ArgumentError(_with_binding(error)) from error
     except Exception as error:
         message = _in_our_words(error, name)
         if message is None:
@@ -70,51 +59,47 @@ def explained(name: str) -> Iterator[None]:
 
 def _in_our_words(error: Exception, name: str) -> str | None:
     """Returns what a user reads of an error of others, None if it may be our fault."""
-    text, calls = _without_calls(str(error))
-    function = calls[0].function if calls else name
+    text, calls = _without_calls(error)
+    function = calls[0][0] if calls else name
     if isinstance(error, RecursionError):
         rule = "not refer to itself, in a macro or a reference"
         return f"the configuration must {rule}; received {name} calling itself."
     # TensorFlow, which has its own class for it, is not imported here.
-    if isinstance(error, MemoryError) or type(error).__name__ == (
-        "ResourceExhaustedError"
-    ):
+    if type(error).__name__ in ("MemoryError", "ResourceExhaustedError"):
         text = re.sub(r"^\{\{.*?\}\} ", "", text).split(" and type ")[0]
         return f"what {function} makes must fit in memory; received {text}."
-    known = (
-        _of_missing(text, function)
-        or _of_keyword(text, function)
-        or _of_wrong_function(text, function)
-    )
-    if known is not None:
-        return known
-    if isinstance(error, ValueError) or (
-        isinstance(error, TypeError) and _is_keras(function)
-    ):
-        # While parts are built, it is Keras that refuses a configured value.
-        return f"{function}: {text}{_binding(text, calls)}"
+    message = _of_missing(text, function) or _of_wrong_function(text, function)
+    if message is not None:
+        return message
+    # While parts are built, it is Keras that refuses a configured value.
+    selectors = gin.config._REGISTRY.matching_selectors(function)
+    is_keras = any(selector.startswith("keras.") for selector in selectors)
+    if isinstance(error, ValueError) or (isinstance(error, TypeError) and is_keras):
+        return f"{function}: {_with_binding(error)}"
     return None
 
 
-def _without_calls(text: str) -> tuple[str, list[_Call]]:
-    """Returns a message less gin's additions, and the calls they name, inner first."""
-    calls = [_Call(match[1], match[2] or "") for match in _CALL.finditer(text)]
+def _without_calls(error: Exception) -> tuple[str, list[tuple[str, str]]]:
+    """Returns a message less gin's additions, and its calls: (function, scope)."""
+    text = str(error)
+    calls = [(match[1], match[2] or "") for match in _CALL.finditer(text)]
     text = _CALL.sub("", text).split("\n  No values supplied by Gin")[0]
-    return text.strip(), calls
+    return text.strip(), calls  # The innermost call comes first.
 
 
-def _binding(text: str, calls: list[_Call]) -> str:
-    """Returns a line that says where the refused argument was bound, if it was."""
+def _with_binding(error: Exception) -> str:
+    """Returns a message, and a line that says where the argument was bound, if so."""
+    text, calls = _without_calls(error)
     # Ours name the argument first; Keras writes Argument `name`.
     argument = re.match(r"(?:[\w/]+\.)?(\w+) must |.*Argument `(?=(\w+))", text)
     name = argument and (argument[1] or argument[2])
     keys = [k for k in origins if k.parameter == name]
-    for call in calls[:1]:
-        keys = [k for k in keys if k.function == call.function] or keys
-        keys = [k for k in keys if k.scope == call.scope] or keys
+    for function, scope in calls[:1]:
+        keys = [k for k in keys if k.function == function] or keys
+        keys = [k for k in keys if k.scope == scope] or keys
     if len(keys) != 1:
-        return ""
-    return f"\n  {described(keys[0])}{_as_gin_writes_it(keys[0], text)}"
+        return text
+    return f"{text}\n  {described(keys[0])}{_as_gin_writes_it(keys[0], text)}"
 
 
 def _as_gin_writes_it(key: Key, text: str) -> str:
@@ -132,64 +117,46 @@ def _as_gin_writes_it(key: Key, text: str) -> str:
         if is_uncalled and not takes_function and not re.search(r"\blist\b", rule):
             return f": write {name}() with its parentheses."
     if isinstance(value, str):
-        known = {name.lower(): name for name in names.known()}
-        name = known.get(value.lower(), "")
+        name = {name.lower(): name for name in names.known()}.get(value.lower(), "")
         takes_function = takes_function or re.search(r"\bPass a function", received)
         call = "" if takes_function else "()"
         return f": write @{name}{call} without quotes." if name else ""
     return ""
 
 
+def _references(function: str, evaluated: bool) -> list[Key]:
+    """Returns the bindings to @function, or if `evaluated`, to @function()."""
+    return [
+        key
+        for key in origins
+        for reference in gin.config.iterate_references(value_of(key))
+        if reference.evaluate == evaluated and reference.configurable.name == function
+    ]
+
+
 def _of_missing(text: str, function: str) -> str | None:
     """Returns the message for a value that is needed and not bound."""
-    missing = _REQUIRED.search(text) or _MISSING.search(text)
+    missing = _MISSING.search(text)
     if missing is None:
         return None
-    values = missing[1].splitlines()[0].strip("[]")
+    values = (missing[1] or missing[2]).splitlines()[0].strip("[]")
     message = (
         f"{function} needs a value for {values}. Bind it in a gin file or with "
         f"--gin_param='{function}.NAME = VALUE'."
     )
-    called_by = [k for k in origins if _refers(k, function, evaluate=True)]
-    if not called_by:
-        return message
-    return (
-        f"{message}\n  {described(called_by[0])}: if {function} itself is "
-        f"meant, not what it returns, write @{function} without parentheses."
-    )
-
-
-def _refers(key: Key, function: str, evaluate: bool) -> bool:
-    """Whether the value of `key` has @function, or if `evaluate`, @function()."""
-    return any(
-        reference.evaluate == evaluate and reference.configurable.name == function
-        for reference in gin.config.iterate_references(value_of(key))
-    )
-
-
-def _of_keyword(text: str, function: str) -> str | None:
-    """Returns the message for a parameter that a class with **kwargs does not know."""
-    unknown = _NO_KEYWORD.search(text)
-    if unknown is None:
-        return None
-    keys = [k for k in origins if k.parameter == unknown[1]]
-    where = f"{origins[keys[0]]}: " if keys else ""
-    name, rule = f"{function}.{unknown[1]}", f"name a parameter of {function}"
-    part = gin.config._REGISTRY.get_match(function).wrapped
-    remedy = checks.nearest(unknown[1], names.parameters(part))
-    return where + checks.message(name, rule, unknown[1], remedy)
+    for key in _references(function, evaluated=True)[:1]:
+        message += (
+            f"\n  {described(key)}: if {function} itself is meant, not what it "
+            f"returns, write @{function} without parentheses."
+        )
+    return message
 
 
 def _of_wrong_function(text: str, function: str) -> str | None:
     """Returns the message for a function that is passed on where another is meant."""
-    passed_on = [k for k in origins if _refers(k, function, evaluate=False)]
-    if not passed_on or not _WRONG_CALL.match(text.removeprefix(f"{function}()")):
+    keys = _references(function, evaluated=False)
+    if not keys or not _WRONG_CALL.match(text.removeprefix(f"{function}()")):
         return None
     rule = f"name a function of another kind than {function}"
-    message = checks.message(passed_on[0].parameter, rule, text)
-    return f"{message}\n  {described(passed_on[0])}"
-
-
-def _is_keras(function: str) -> bool:
-    matching = gin.config._REGISTRY.matching_selectors(function)
-    return any(selector.startswith("keras.") for selector in matching)
+    message = checks.message(keys[0].parameter, rule, text)
+    return f"{message}\n  {described(keys[0])}"

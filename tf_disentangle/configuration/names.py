@@ -11,6 +11,8 @@ import gin
 from tf_disentangle import checks
 from tf_disentangle.configuration.locations import Origin
 
+_VARIABLE = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+
 
 def ambiguous() -> set[str]:
     """Returns the short names that more than one function has."""
@@ -21,24 +23,20 @@ def ambiguous() -> set[str]:
 def find(selector: str, where: Origin) -> Any:
     """Returns what gin files call `selector`."""
     try:
-        found = gin.config._parse_context().get_configurable(selector)
+        part = gin.config._parse_context().get_configurable(selector)
     except KeyError:
         several = sorted(gin.config._REGISTRY.matching_selectors(selector))
-        message = checks.message(
-            "a name", f"be one of {' or '.join(several)} in full", selector
-        )
-        raise checks.ArgumentError(f"{where}: {message}") from None
+        rule = f"be one of {' or '.join(several)} in full"
+        raise where.error("a name", rule, selector) from None
     except (NameError, AttributeError, ValueError) as error:
         # Under dynamic_registration: a module or a name in it is missing or taken.
-        said = str(error).splitlines()[0]
-        raise checks.ArgumentError(f"{where}: {said}") from error
-    if found is None:
+        reason = str(error).splitlines()[0]
+        raise checks.ArgumentError(f"{where}: {reason}") from error
+    if part is None:
         rule = "be one that gin knows (tf_disentangle list)"
-        remedy = checks.nearest(selector.rsplit(".", 1)[-1], known())
-        remedy = remedy if remedy.startswith("Did") else ""
-        message = checks.message("a name", rule, selector, remedy)
-        raise checks.ArgumentError(f"{where}: {message}")
-    return found
+        remedy = checks.suggestion(selector.rsplit(".", 1)[-1], known())
+        raise where.error("a name", rule, selector, remedy)
+    return part
 
 
 def known() -> list[str]:
@@ -62,26 +60,30 @@ def parameters(part: Any) -> dict[str, inspect.Parameter]:
             if "__init__" in vars(base)
             and (own == "keras" or not base.__module__.startswith("keras."))
         ]
-    found: dict[str, inspect.Parameter] = {}
+    result: dict[str, inspect.Parameter] = {}
     for function in functions:
         signature = inspect.signature(function).parameters
-        variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        variable = {p.kind for p in signature.values()} & _VARIABLE
         for name, parameter in signature.items():
             if name != "self" and parameter.kind not in variable:
-                found.setdefault(name, parameter)
-        if all(p.kind is not variable[1] for p in signature.values()):
+                result.setdefault(name, parameter)
+        if inspect.Parameter.VAR_KEYWORD not in variable:
             break
-    return found
+    return result
 
 
 def check_parameter(
     configurable: Any, selector: str, parameter: str, where: Origin
 ) -> None:
-    """Refuses a parameter that a function does not have, with the nearest names."""
-    if gin.config._might_have_parameter(configurable.wrapper, parameter):
-        return
-    nearest = checks.nearest(parameter, parameters(configurable.wrapped))
-    message = checks.message(
-        f"{selector}.{parameter}", f"name a parameter of {selector}", parameter, nearest
-    )
-    raise checks.ArgumentError(f"{where}: {message}")
+    """Refuses a parameter that a function does not have, with the nearest names.
+
+    A **kwargs takes any name, except in Keras's own classes: it is for their bases.
+    """
+    part, known = configurable.wrapped, parameters(configurable.wrapped)
+    takes_any = gin.config._might_have_parameter(configurable.wrapper, parameter)
+    if part.__module__.startswith("keras."):
+        takes_any = False
+    if parameter not in known and not takes_any:
+        rule = f"name a parameter of {selector}"
+        remedy = checks.nearest(parameter, known)
+        raise where.error(f"{selector}.{parameter}", rule, parameter, remedy)

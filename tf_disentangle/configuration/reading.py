@@ -7,7 +7,6 @@ nearest names.
 
 from __future__ import annotations
 
-import os
 import pathlib
 import re
 import sys
@@ -44,14 +43,20 @@ def read(files: Sequence[str], bindings: Sequence[str]) -> None:
     gin.clear_config()
     origins.clear()
     for file in files:
-        path = _found(file, [pathlib.Path.cwd(), gin_root()])
+        path = _first_file(file, [pathlib.Path.cwd(), gin_root()])
         if path is None:
-            known = [p.name for p in gin_root().glob("*.gin")]
-            folder = file and pathlib.Path(file).is_dir()
-            remedy = "" if folder else checks.nearest(pathlib.Path(file).name, known)
-            found = f"{file}, a folder" if folder else file
+            names_there = [p.name for p in gin_root().glob("*.gin")]
+            is_folder = file and pathlib.Path(file).is_dir()
+            remedy = (
+                ""
+                if is_folder
+                else checks.nearest(pathlib.Path(file).name, names_there)
+            )
+            received = f"{file}, a folder" if is_folder else file
             rule = f"be a file, or a name in {gin_root()}"
-            raise checks.ArgumentError(checks.message("gin_file", rule, found, remedy))
+            raise checks.ArgumentError(
+                checks.message("gin_file", rule, received, remedy)
+            )
         _read_file(Source(file, path))
     for binding in bindings:
         _read_text(binding, Source(f"--gin_param={binding!r}"))
@@ -63,38 +68,29 @@ def read(files: Sequence[str], bindings: Sequence[str]) -> None:
         raise checks.ArgumentError(text) from error
 
 
-def _found(file: str, folders: Iterable[pathlib.Path]) -> pathlib.Path | None:
-    """Returns the absolute path of a file that is in one of the folders."""
+def _first_file(file: str, folders: Iterable[pathlib.Path]) -> pathlib.Path | None:
+    """Returns the absolute path of `file` in the first of the folders that has it."""
     paths = (folder / pathlib.Path(file).expanduser() for folder in folders)
     return next((path.absolute() for path in paths if path.is_file()), None)
 
 
 def _read_file(source: Source) -> None:
-    _read_text(_text_of(source), source)
-
-
-def _text_of(source: Source) -> str:
-    """Returns the text of a file."""
     try:
-        return source.path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        rule = "be a text file in UTF-8"
-        raise checks.ArgumentError(
-            checks.message("gin_file", rule, source.name, str(error))
-        ) from error
-    except OSError as error:
-        raise checks.ArgumentError(
-            checks.message("gin_file", "be readable", source.name, error.strerror)
-        ) from error
+        text = source.path.read_text(encoding="utf-8-sig")
+    except (UnicodeDecodeError, OSError) as error:
+        is_binary = isinstance(error, UnicodeDecodeError)
+        rule = "be a text file in UTF-8" if is_binary else "be readable"
+        message = checks.message("gin_file", rule, source.name, str(error))
+        raise checks.ArgumentError(message) from error
+    _read_text(text, source)
 
 
 def _read_text(text: str, source: Source) -> None:
     """Does what each statement of `text` says."""
     with gin.config._parse_scope() as context:
-        for statement in statements(text, source, _Delegate()):
-            location = statement.location
-            line = location.line_content.strip()
-            where = Origin(source, location.line_num, line)
+        for statement in _statements(text, source):
+            line = statement.location.line_content.strip()
+            where = Origin(source, statement.location.line_num, line)
             if isinstance(statement, gin.config_parser.BindingStatement):
                 _bind(statement, where)
             elif isinstance(statement, gin.config_parser.BlockDeclaration):
@@ -106,78 +102,80 @@ def _read_text(text: str, source: Source) -> None:
         gin.config._IMPORTS.update(context.imports)
 
 
-class _Unknown(NamedTuple):
-    """Stands for a reference @name to what gin does not know."""
+class _UnknownReference(NamedTuple):
+    """Stands for a reference @name to something that gin does not know."""
 
     name: str
 
 
 class _Delegate(gin.config.ParserDelegate):
-    """Makes references; unknown ones are told with their line, by `_bind`."""
+    """Makes references; `_bind` refuses the unknown ones, with their line."""
 
     def configurable_reference(self, scoped_selector: str, evaluate: bool) -> Any:
-        """Returns the reference, or what is to be complained about."""
+        """Returns the reference, or a mark for one that is unknown."""
         selector = scoped_selector.rsplit("/", 1)[-1]
         try:
-            known = gin.config._parse_context().get_configurable(selector)
+            part = gin.config._parse_context().get_configurable(selector)
         except (KeyError, NameError, AttributeError, ValueError):
-            known = None
-        if known is None:
-            return _Unknown(selector)
+            part = None
+        if part is None:
+            return _UnknownReference(selector)
         return super().configurable_reference(scoped_selector, evaluate)
 
 
-def statements(
-    text: str, source: Source, delegate: gin.config_parser.ParserDelegate
-) -> Iterator[Any]:
-    """Yields gin's statements; what it cannot read is told with its line."""
+def _statements(text: str, source: Source) -> Iterator[Any]:
+    """Yields gin's statements; a syntax error is raised with its line."""
     lines, line = text.splitlines(), 0
     try:
-        for statement in gin.config_parser.ConfigParser(text, delegate):
+        for statement in gin.config_parser.ConfigParser(text, _Delegate()):
             line = statement.location.line_num
             yield statement
         return
     except SyntaxError as error:
-        line, said = error.lineno or 1, error.msg
+        line, reason = error.lineno or 1, error.msg
     except tokenize.TokenError as error:
         # It names the end of the text, not the statement that goes on to there.
-        said = error.args[0]
+        reason = error.args[0]
         opened = (i for i, t in enumerate(lines, 1) if i > line and set(t) & _OPENING)
         line = next(opened, len(lines))
     shown = lines[min(line, len(lines)) - 1].strip()
     raise checks.ArgumentError(
-        f"{Origin(source, line, shown)}: {_syntax(said, shown, source)}"
+        f"{Origin(source, line, shown)}: {_syntax(reason, shown, source)}"
     )
 
 
-def _syntax(said: str, line: str, source: Source) -> str:
+#: Our words for syntax errors: part of gin's message, the argument, its rule.
+_VALUE = "be a number, a 'string', True, False, None, a list, @function or %macro"
+_SYNTAX = (
+    ("Expected newline", "the line", "end after one value (gin has no arithmetic)"),
+    ("Unable to parse value", "the value", _VALUE),
+    ("Expected ')'", "@function()", "have nothing between its parentheses"),
+    ("Expected ','", "the line", "have commas between values in brackets"),
+    ("EOF in multi-line", "the line", "close its brackets and quotes"),
+    ("Malformatted", "the line", "name FUNCTION.PARAMETER, without spaces"),
+    ("Unexpected token", "the line", "have a name at its start and after @ and %"),
+    ("Expected indentation", "the line", "be indented, in the block above"),
+    ("", "the line", "be NAME = VALUE, include 'FILE' or import MODULE"),
+)
+
+
+def _syntax(reason: str, line: str, source: Source) -> str:
     """Returns our words for a syntax error of gin's parser."""
-    statement = "be NAME = VALUE, include 'FILE' or import MODULE"
-    value = "be a number, a 'string', True, False, None, a list, @function or %macro"
-    token = re.search(r"Failed to parse token '(.*)'", said, re.DOTALL)
-    if token and not line.startswith("include"):
-        word = token[1]
+    token = re.search(r"Failed to parse token '(.*)'", reason, re.DOTALL)
+    if token is None or line.startswith("include"):
+        argument, rule = next(row[1:] for row in _SYNTAX if row[0] in reason)
+        return checks.message(argument, rule, line)
+    word = token[1]
+    constant = {"true": "True", "false": "False", "none": "None"}.get(word.lower())
+    if constant:
+        remedy = f"Did you mean {constant}?"
+    elif word in names.known():
+        remedy = f"Did you mean @{word}?"
+    elif source.path is None:
+        remedy = f"The shell takes quotes away: --gin_param='NAME=\"{word}\"'."
+    else:
         remedy = f"Strings need quotes: {word!r}."
-        if source.path is None:
-            remedy = f"The shell takes quotes away: --gin_param='NAME=\"{word}\"'."
-        if word in names.known():
-            remedy = f"Did you mean @{word}?"
-        spelt = {"true": "True", "false": "False", "none": "None"}.get(word.lower())
-        remedy = f"Did you mean {spelt}?" if spelt else remedy
-        return checks.message("the value", value, word, remedy)
-    for words, argument, rule in (
-        ("Expected newline", "the line", "end after one value (gin has no arithmetic)"),
-        ("Unable to parse value", "the value", value),
-        ("Expected ')'", "@function()", "have nothing between its parentheses"),
-        ("Expected ','", "the line", "have commas between values in brackets"),
-        ("EOF in multi-line", "the line", "close its brackets and quotes"),
-        ("Malformatted", "the line", "name FUNCTION.PARAMETER, without spaces"),
-        ("Unexpected token", "the line", "have a name at its start and after @ and %"),
-        ("Expected indentation", "the line", "be indented, in the block above"),
-    ):
-        if words in said:
-            return checks.message(argument, rule, line)
-    return checks.message("the line", statement, line)
+    return checks.message("the value", _VALUE, word, remedy)
 
 
 def _include(file: str, where: Origin) -> None:
@@ -188,18 +186,14 @@ def _include(file: str, where: Origin) -> None:
     """
     sources = list(where.source.chain())
     beside = [source.path.parent for source in sources if source.path is not None]
-    path = _found(file, [gin_root(), *beside, pathlib.Path.cwd()])
+    path = _first_file(file, [gin_root(), *beside, pathlib.Path.cwd()])
     if path is None:
-        known = [str(p.relative_to(gin_root())) for p in gin_root().rglob("*.gin")]
+        files = [str(p.relative_to(gin_root())) for p in gin_root().rglob("*.gin")]
         rule = f"name a file beside this one or in {gin_root()}"
-        remedy = checks.nearest(file, known)
-        raise checks.ArgumentError(
-            f"{where}: {checks.message('include', rule, file, remedy)}"
-        )
-    rule = "not include a file that includes this one"
-    around = [source.path for source in sources]
-    if path in around:
-        raise checks.ArgumentError(f"{where}: {checks.message('a file', rule, file)}")
+        raise where.error("include", rule, file, checks.nearest(file, files))
+    if path in [source.path for source in sources]:
+        rule = "not include a file that includes this one"
+        raise where.error("a file", rule, file)
     _read_file(Source(file, path, where))
 
 
@@ -209,25 +203,21 @@ def _import(context: Any, statement: Any, where: Origin) -> None:
     try:
         context.process_import(statement)
     except Exception as error:
-        missing = isinstance(error, ModuleNotFoundError) and error.name
-        if missing and module.startswith(missing):
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        at = f" ({frame.filename}, line {frame.lineno})"
+        if isinstance(error, SyntaxError):
+            at = ""  # The message says it.
+        elif isinstance(error, ModuleNotFoundError) and module.startswith(error.name):
             at = ". It is looked for in the current folder and what is installed"
-        elif isinstance(error, SyntaxError):
-            at = f" ({error.filename}, line {error.lineno})"
-        else:
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            at = f" ({frame.filename}, line {frame.lineno})"
-        said = f"{type(error).__name__}: {getattr(error, 'msg', error)}{at}."
-        rule = "be a module that can be imported"
         raise checks.ArgumentError(
-            f"{where}: {module} must {rule}; received {said}"
+            f"{where}: {module} must be a module that can be imported; received "
+            f"{type(error).__name__}: {error}{at}."
         ) from error
     taken = sorted(names.ambiguous() - before)
-    rule = "register names that are new"
-    remedy = "Give it another: @gin.register('my_name')."
     if taken:
-        message = checks.message(module, rule, ", ".join(taken), remedy)
-        raise checks.ArgumentError(f"{where}: {message}")
+        remedy = "Give it another: @gin.register('my_name')."
+        rule = "register names that are new"
+        raise where.error(module, rule, ", ".join(taken), remedy)
 
 
 def modules() -> dict[str, pathlib.Path]:
@@ -235,18 +225,6 @@ def modules() -> dict[str, pathlib.Path]:
     imported = [sys.modules.get(s.module) for s in gin.config._IMPORTS]
     files = {m.__name__: getattr(m, "__file__", None) for m in imported if m}
     return {name: pathlib.Path(file) for name, file in files.items() if file}
-
-
-def import_modules(file: str | os.PathLike) -> None:
-    """Does the imports of a gin file and nothing else.
-
-    Raises:
-        ArgumentError: If a module cannot be imported.
-    """
-    source = Source(str(file), pathlib.Path(file))
-    lines = _text_of(source).splitlines()
-    imports = [line if line.startswith(("import ", "from ")) else "" for line in lines]
-    _read_text("\n".join(imports), source)
 
 
 def _bind(statement: Any, where: Origin) -> None:
@@ -258,14 +236,13 @@ def _bind(statement: Any, where: Origin) -> None:
     """
     scope, selector, parameter, value, _ = statement
     for item in gin.config._iterate_flattened_values(value):
-        if isinstance(item, _Unknown):
+        if isinstance(item, _UnknownReference):
             names.find(item.name, where)
     if parameter:
         configurable = names.find(selector, where)
         if configurable.selector == MACRO:
             rule = "be written NAME = VALUE"
-            said = checks.message("a macro", rule, f"{selector}.{parameter}")
-            raise checks.ArgumentError(f"{where}: {said}")
+            raise where.error("a macro", rule, f"{selector}.{parameter}")
         names.check_parameter(configurable, selector, parameter, where)
         key = Key(scope, configurable.selector, parameter)
     else:
@@ -294,30 +271,26 @@ def _named_metrics(value: Any) -> Any:
         return value
     from tf_disentangle import registry
 
-    # Objectives have such names too; of kind "" are the user's own.
+    # Objectives have such names too; those of no kind are the user's own.
     known = {n for n in names.known() if registry.kind_of(n) in ("metrics", "")}
-    metrics = []
-    for item in value:
-        if isinstance(item, str):
-            forms = (item, f"{item}_score", f"{item}_scores")
-            name = next((form for form in forms if form in known), None)
-            item = gin.config.ConfigurableReference(name, False) if name else item
-        metrics.append(item)
-    return type(value)(metrics)
+
+    def reference(item: Any) -> Any:
+        forms = (item, f"{item}_score", f"{item}_scores")
+        name = next((f for f in forms if isinstance(item, str) and f in known), None)
+        return gin.config.ConfigurableReference(name, False) if name else item
+
+    return type(value)(map(reference, value))
 
 
 def _check_macros() -> None:
-    """Checks that every %macro is defined, and every value there."""
+    """Checks that every %macro is defined, and that every value is bound."""
     macros = [key.scope for key in origins if key.selector == MACRO]
     for key, where in origins.items():
         for reference in gin.config.iterate_references(value_of(key)):
             name, selector = reference.config_key
-            argument, rule, remedy = shown(key), "be bound to a value", ""
             if selector == MACRO and name not in macros:
-                argument, rule = "a macro", f"be defined, by a line {name} = VALUE"
-                remedy = checks.nearest(name, macros)
-                remedy = remedy if remedy.startswith("Did") else ""
-            elif name != "gin.REQUIRED":
-                continue
-            message = checks.message(argument, rule, f"%{name}", remedy)
-            raise checks.ArgumentError(f"{where}: {message}")
+                rule = f"be defined, by a line {name} = VALUE"
+                remedy = checks.suggestion(name, macros)
+                raise where.error("a macro", rule, f"%{name}", remedy)
+            if name == "gin.REQUIRED":
+                raise where.error(shown(key), "be bound to a value", f"%{name}")

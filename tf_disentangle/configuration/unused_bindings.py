@@ -14,7 +14,7 @@ what the library wrote, it is dropped, and `drop_unused` returns it to be listed
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import gin
 
@@ -28,7 +28,7 @@ from tf_disentangle.configuration.locations import (
     value_of,
 )
 
-# Where what the library passes on comes from.
+#: What to use for a parameter that the library passes on.
 _INSTEAD = {
     "output": " Use --output.",
     "seed": " Bind train.seed.",
@@ -40,7 +40,7 @@ def drop_unused() -> list[str]:
     """Removes the bindings that nothing used; to be called after `build`.
 
     Returns:
-        For each file that has some, their names and lines.
+        For each file that has some, their names.
 
     Raises:
         ArgumentError: If a binding that the user wrote was not used, naming all such.
@@ -54,44 +54,31 @@ def drop_unused() -> list[str]:
             f"every binding must be used; received {len(mistakes)} {noun} that "
             f"nothing in this run uses:{text}"
         )
-    lines = _by_file(unused)
-    for key in unused:
+    by_file: dict[str, list[str]] = {}
+    for key in sorted(unused, key=lambda key: origins[key].line):
+        by_file.setdefault(origins.pop(key).source.name, []).append(shown(key))
         values = gin.config._CONFIG[key[:2]]
         del values[key.parameter]
         if not values:
             del gin.config._CONFIG[key[:2]]
-        del origins[key]
-    return lines
-
-
-def _by_file(keys: Iterable[Key]) -> list[str]:
-    """Returns one text for each file: what it binds of `keys`, and where."""
-    files: dict[str, list[Key]] = {}
-    for key in sorted(keys, key=lambda key: origins[key].line):
-        files.setdefault(origins[key].source.name, []).append(key)
-    return [
-        f"{', '.join(map(shown, bound))} ({name}, line{'s' if len(bound) > 1 else ''} "
-        f"{', '.join(str(origins[key].line) for key in bound)})"
-        for name, bound in files.items()
-    ]
+    return [f"{', '.join(bound)} ({file})" for file, bound in by_file.items()]
 
 
 def unused_bindings() -> list[Key]:
     """Returns the bindings that no call took and none can take any more."""
-    used = {
+    todo = [
         key
         for (scope, selector), values in gin.config._OPERATIVE_CONFIG.items()
         for parameter in values
         for key in _taken(scope, selector, parameter)
-    }
-    for key in origins:
-        if not _called(key.selector) and _called_from_python(key.selector):
-            used.add(key)
-    todo = list(used)
+    ]
+    todo += [k for k in origins if not _called(k.selector) and _is_global(k.selector)]
+    used: set[Key] = set()
     while todo:
-        new = set(_passed_on(todo.pop())) - used
-        used |= new
-        todo += new
+        key = todo.pop()
+        if key not in used:
+            used.add(key)
+            todo += _passed_on(key)
     return sorted(key for key in origins if key not in used)
 
 
@@ -120,7 +107,7 @@ def _called(selector: str, scope: str = "") -> bool:
     return any(name == selector and scope in ("", s) for s, name in calls)
 
 
-def _called_from_python(selector: str) -> bool:
+def _is_global(selector: str) -> bool:
     """Whether Python code that calls the function gets the bindings too."""
     configurable = gin.config._REGISTRY[selector]
     module = sys.modules.get(configurable.wrapped.__module__)
@@ -130,28 +117,20 @@ def _called_from_python(selector: str) -> bool:
 
 def _reason(key: Key) -> str:
     """Returns why nothing used a binding."""
-    name = shown(key).rsplit("/", 1)[-1].rsplit(".", 1)[0]
     if key.selector == MACRO:
-        return f"there is no %{key.scope} anywhere.{_meant(key.scope)}"
-    if key.scope and (_called(key.selector) or _referred(key.selector)):
+        parameters = sorted(
+            shown(Key(scope, selector, key.scope))
+            for (scope, selector), values in gin.config._OPERATIVE_CONFIG.items()
+            if key.scope in values
+        )
+        remedy = f" Did you mean {' or '.join(parameters)}?" if parameters else ""
+        return f"there is no %{key.scope} anywhere.{remedy}"
+    name = shown(key).rsplit("/", 1)[-1].rsplit(".", 1)[0]
+    references = gin.config.iterate_references(gin.config._CONFIG)
+    is_referred_to = any(r.config_key[1] == key.selector for r in references)
+    if key.scope and (_called(key.selector) or is_referred_to):
         return f"nothing refers to @{key.scope}/{name}."
     if _called(key.selector):
         remedy = _INSTEAD.get(key.parameter, "")
         return f"{name} gets its {key.parameter} from its caller, not from gin.{remedy}"
     return f"{name} is not part of this run, for no @{name} is in use."
-
-
-def _referred(selector: str) -> bool:
-    references = gin.config.iterate_references(gin.config._CONFIG)
-    return any(reference.config_key[1] == selector for reference in references)
-
-
-def _meant(macro: str) -> str:
-    """Returns the parameters in use that have the name of a macro that is not used."""
-    calls = gin.config._OPERATIVE_CONFIG
-    names = sorted(
-        shown(Key(scope, selector, macro))
-        for (scope, selector), values in calls.items()
-        if macro in values
-    )
-    return f" Did you mean {' or '.join(names)}?" if names else ""

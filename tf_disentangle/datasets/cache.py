@@ -62,7 +62,7 @@ class _Entry:
         return math.prod(self.shape) * self.dtype.itemsize
 
     def hidden(self, suffix: str) -> pathlib.Path:
-        """A file beside the array that is nobody's business: its lock, its note."""
+        """A hidden file beside the array: its lock, its note."""
         return self.path.with_name(f".{self.path.stem}.{suffix}")
 
     def record(self) -> dict[str, Any]:
@@ -77,9 +77,9 @@ class _Entry:
     @contextlib.contextmanager
     def explaining(self) -> Iterator[None]:
         """Names the folder, and its variable, in errors of the file system."""
-        folder = self.path.parent
-        usual = folder == cache_dir()
-        name = "the cache folder, $TF_DISENTANGLE_CACHE," if usual else f"{folder}"
+        name = str(self.path.parent)
+        if self.path.parent == cache_dir():
+            name = "the cache folder, $TF_DISENTANGLE_CACHE,"
         with files.explaining(self.path, name, self.num_bytes):
             yield
 
@@ -90,15 +90,14 @@ def cache_dir() -> pathlib.Path:
     Raises:
         ArgumentError: If no variable names it and there is no home folder.
     """
-    chosen = os.environ.get("TF_DISENTANGLE_CACHE")
-    if chosen:
-        return pathlib.Path(os.path.abspath(os.path.expanduser(chosen)))
+    if folder := os.environ.get("TF_DISENTANGLE_CACHE"):
+        return pathlib.Path(os.path.abspath(os.path.expanduser(folder)))
     # The XDG specification has relative paths ignored.
     base = os.environ.get("XDG_CACHE_HOME", "")
     if not os.path.isabs(base):
         base = os.path.expanduser("~/.cache")
     remedy = "Set $TF_DISENTANGLE_CACHE to a folder."
-    rule = "be below a known home folder"
+    rule = "be below a home folder"
     checks.require(os.path.isabs(base), "the cache folder", rule, base, remedy)
     return pathlib.Path(base) / "tf_disentangle"
 
@@ -121,8 +120,8 @@ def cached_array(
 
     Args:
         key: File name without suffix: letters, digits, "_", "-" and ".".
-        shape: Shape of the array, no side 0; progress counts its first axis.
-        dtype: Type of the array.
+        shape: Its shape, no side 0; progress counts the first axis.
+        dtype: Its type.
         generate: Called as generate(out, progress): fills `out`, a memory-mapped
             array of zeros, and calls progress(k) after each k rows.
         description: JSON values that determine the array's contents; a file of
@@ -156,25 +155,24 @@ def cached_array(
     return np.load(entry.path, mmap_mode="r")
 
 
-def checksum_of(array: np.ndarray) -> int | None:
-    """The checksum of an array that `cached_array` returned; None for another one."""
-    path = array.filename if isinstance(array, np.memmap) else None
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        return json.loads(_sidecar(pathlib.Path(path)).read_text())["crc32"]
-    return None
+def sidecar_of(path: Any) -> dict[str, Any]:
+    """What is recorded of the array in a file: its shape, its "crc32", ...; or {}."""
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        return dict(json.loads(_sidecar(pathlib.Path(path)).read_text()))
+    return {}
 
 
 def _sidecar(path: pathlib.Path) -> pathlib.Path:
     return path.with_name(f"{path.name}.json")
 
 
-def _is_intact(entry: _Entry, tell: Callable[..., None]) -> bool:
-    """Whether the array exists and is undamaged; tells of damage."""
+def _is_intact(entry: _Entry, log: Callable[..., None]) -> bool:
+    """Whether the array exists and is undamaged; logs what is damaged."""
     if not entry.path.exists():
         return False
     damage = _damage(entry)
     if damage is not None:
-        tell("%s: %s. Building it again.", entry.path, damage)
+        log("%s: %s. Building it again.", entry.path, damage)
     return damage is None
 
 
@@ -208,8 +206,7 @@ def _has_checksum(entry: _Entry, crc32: int) -> bool:
     takes along. A disk that loses bits by itself changes nothing of this: to have the
     file read again, delete the note.
     """
-    note = entry.hidden("verified")
-    status = entry.path.stat()
+    note, status = entry.hidden("verified"), entry.path.stat()
     times = f"{status.st_ctime_ns} {status.st_mtime_ns}"
     seen = f"{crc32} {status.st_ino} {status.st_size} {times}"
     with contextlib.suppress(OSError, ValueError):
@@ -230,11 +227,15 @@ def _build(entry: _Entry, generate: Generate, is_alone: bool) -> None:
         files.remove_temporaries(entry.path.parent, entry.path.stem)
     with contextlib.ExitStack() as stack:
         with entry.explaining():
-            _require_space(entry)
+            if shutil.disk_usage(entry.path.parent).free < entry.num_bytes + _BLOCK:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             temporary = stack.enter_context(files.building(entry.path))
             out = _allocated(entry, temporary)
         # Not explained: an error of the generator is not the folder's.
-        _generate(entry, generate, out)
+        unit = " images" if out.ndim == 4 else " rows"
+        options = {"unit": unit, "file": sys.stderr, "delay": 1.0}
+        with tqdm.tqdm(total=len(out), desc=entry.path.stem, **options) as bar:
+            generate(out, lambda count: bar.update(count) and None)
         with entry.explaining():
             out.flush()
             record = entry.record() | {"size": temporary.stat().st_size}
@@ -258,21 +259,6 @@ def _allocated(entry: _Entry, path: pathlib.Path) -> np.memmap:
         offset = file.tell()
         _reserve(file, offset, entry.num_bytes)
         return np.memmap(file, entry.dtype, "r+", offset, entry.shape)
-
-
-def _generate(entry: _Entry, generate: Generate, out: np.ndarray) -> None:
-    """Calls the generator with a progress bar, shown if it takes over a second."""
-    name, unit = entry.path.stem, " images" if out.ndim == 4 else " rows"
-    with tqdm.tqdm(
-        total=len(out), desc=name, unit=unit, file=sys.stderr, delay=1.0
-    ) as bar:
-        generate(out, lambda count: bar.update(count) and None)
-
-
-def _require_space(entry: _Entry) -> None:
-    """Raises an `OSError` unless the folder has room for the array."""
-    if shutil.disk_usage(entry.path.parent).free < entry.num_bytes + _BLOCK:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _reserve(file: IO[bytes], offset: int, num_bytes: int) -> None:

@@ -22,8 +22,7 @@ def as_table(factors: Any, names: Sequence[str] | None, count: int) -> Table:
     """Returns the columns of a table with a row for each image, numbers or text.
 
     Args:
-        factors: [n, K] or [n]; a mapping of names to columns [n]; a DataFrame or a
-            Series; None for no factors.
+        factors: As in `ImageTable`.
         names: K names for what has none; None calls them factor_0, factor_1, ...
         count: n.
 

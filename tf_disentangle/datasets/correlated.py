@@ -22,8 +22,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from tf_disentangle import checks
-from tf_disentangle.datasets.factors import rows_given
-from tf_disentangle.datasets.subset import Subset, check_dataset
+from tf_disentangle.datasets.factors import check_draw
+from tf_disentangle.datasets.subset import Subset
+from tf_disentangle.datasets.wrapper import check_dataset
 from tf_disentangle.interfaces import Dataset
 
 # Keeps the training images apart from what a user draws with the same small seed.
@@ -39,8 +40,8 @@ class Correlated(Subset):
     Metrics that hold a factor still (FactorVAE's, the BetaVAE score) draw all factors
     by p(f) and then put the value in, so that the others do not follow it: an image of
     any combination can be had. Only over a set without some combinations, such as
-    `HeldOut`, do they draw the others by p(f) given the value (`sample_factors_given`;
-    their protocol says `fixed=rows`).
+    `HeldOut`, do they draw among the training images that have the value (their
+    protocol says `fixed=rows`).
 
     Args:
         dataset: A set that knows the factors of its images, such as a grid.
@@ -70,7 +71,7 @@ class Correlated(Subset):
             num_images = len(dataset)
         num_images = checks.integer(num_images, "num_images", at_least=1)
         self.seed = checks.integer(seed, "seed", at_least=0)
-        weights = np.exp(_log_weights(dataset, self.pairs, self.strength))
+        weights = _weights(dataset, self.pairs, self.strength)
         self._upper_ends = np.cumsum(weights / weights.sum())
         rng = np.random.default_rng([_TRAINING_STREAM, self.seed])
         super().__init__(dataset, self._draw(num_images, rng))
@@ -81,17 +82,7 @@ class Correlated(Subset):
 
     def sample_factors(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draws factors anew by p(f), int64 [n, K]: not only the training images'."""
-        n = checks.integer(n, "n", at_least=0)
-        checks.require_type(rng, np.random.Generator, "rng")
-        return self.dataset.factors_of(self._draw(n, rng))
-
-    def sample_factors_given(
-        self, fixed: np.ndarray, values: np.ndarray, rng: np.random.Generator
-    ) -> np.ndarray:
-        """Draws factors anew by p(f) where one of them is given, int64 [n, K]."""
-        log_weights = _log_weights(self.dataset, self.pairs, self.strength)
-        rows = self.dataset.factors_of(np.arange(len(self.dataset)))
-        return rows[rows_given(rows, fixed, values, rng, log_weights)]
+        return self.dataset.factors_of(self._draw(check_draw(n, rng), rng))
 
     def _draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draws indices of the wrapped set's images, int64 [n]."""
@@ -118,14 +109,14 @@ def _checked_pairs(
     return tuple((first, second) for first, second in pairs)
 
 
-def _log_weights(
+def _weights(
     dataset: Dataset, pairs: Sequence[Sequence[str]], strength: float
 ) -> np.ndarray:
-    """Logarithm of each image's weight, float64 [len(dataset)], at most 0."""
+    """The weight of each image, float64 [len(dataset)], at most 1."""
     factors = dataset.factors_of(np.arange(len(dataset)))
     log_weights = np.zeros(len(dataset))
     for pair in pairs:
         columns = [dataset.factor_names.index(name) for name in pair]
         a, b = (factors[:, k] / (dataset.factor_sizes[k] - 1) for k in columns)
         log_weights -= (strength * (a - b)) ** 2 / 2
-    return log_weights
+    return np.exp(log_weights)

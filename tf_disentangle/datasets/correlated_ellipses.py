@@ -30,7 +30,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from tf_disentangle import checks
 from tf_disentangle.datasets import cache
-from tf_disentangle.datasets.factors import check_factors, check_indices
+from tf_disentangle.datasets.factors import check_draw, check_factors, check_indices
 from tf_disentangle.interfaces import Dataset
 
 FACTOR_NAMES = ("x", "y", "scale", "rotation")
@@ -84,7 +84,9 @@ class CorrelatedEllipses(Dataset):
         cache_dir: str | os.PathLike | None = None,
     ) -> None:
         self.num_images = checks.integer(num_images, "num_images", at_least=1)
-        self.correlation = _check_correlation(correlation)
+        self.correlation = checks.real(correlation, "correlation")
+        rule = "be greater than -1 and less than 1"
+        checks.require(-1 < self.correlation < 1, "correlation", rule, correlation)
         self.seed = checks.integer(seed, "seed", at_least=0)
         if cache_dir is not None:
             checks.require_type(cache_dir, (str, os.PathLike), "cache_dir")
@@ -112,17 +114,17 @@ class CorrelatedEllipses(Dataset):
         The first call ever generates them, with a progress bar.
         """
         if self._images is None:
+            count, correlation, seed = self.num_images, self.correlation, self.seed
             self._images = cache.cached_array(
-                f"correlated_ellipses-{self.num_images}"
-                f"-corr{self.correlation}-seed{self.seed}",
-                (self.num_images, *self.image_shape),
+                f"correlated_ellipses-{count}-corr{correlation}-seed{seed}",
+                (count, *self.image_shape),
                 np.uint8,
                 self._generate,
                 description={
                     "dataset": "CorrelatedEllipses",
-                    "num_images": self.num_images,
-                    "correlation": self.correlation,
-                    "seed": self.seed,
+                    "num_images": count,
+                    "correlation": correlation,
+                    "seed": seed,
                     "drawing_version": _DRAWING_VERSION,
                 },
                 directory=self._cache_dir,
@@ -140,9 +142,7 @@ class CorrelatedEllipses(Dataset):
 
     def sample_factors(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draws factors, int64 [n, 4], correlated and not uniform."""
-        n = checks.integer(n, "n", at_least=0)
-        checks.require_type(rng, np.random.Generator, "rng")
-        u = sample_normal(n, self.correlation, rng)
+        u = sample_normal(check_draw(n, rng), self.correlation, rng)
         return factors_from_latents(latents_from_normal(u))
 
     def render(
@@ -153,12 +153,10 @@ class CorrelatedEllipses(Dataset):
 
     def _generate(self, out: np.ndarray, progress: Callable[[int], None]) -> None:
         """Fills `out` with the training images, reporting how many are done."""
-        factors = self._training_factors
-        step = 16 * _BLOCK
-        for start in range(0, len(out), step):
-            chunk = factors[start : start + step]
-            _render_into(chunk, out[start : start + step, ..., 0])
-            progress(len(chunk))
+        for start in range(0, len(out), 16 * _BLOCK):
+            chunk = slice(start, start + 16 * _BLOCK)
+            _render_into(self._training_factors[chunk], out[chunk])
+            progress(len(out[chunk]))
 
 
 def sample_normal(n: int, correlation: float, rng: np.random.Generator) -> np.ndarray:
@@ -167,7 +165,6 @@ def sample_normal(n: int, correlation: float, rng: np.random.Generator) -> np.nd
     Written out instead of `rng.multivariate_normal`, whose numbers depend on the
     linear algebra library; the first rows do not depend on `n`.
     """
-    correlation = _check_correlation(correlation)
     u = rng.standard_normal((n, 4))
     rest = np.sqrt(1 - correlation**2)
     u[:, 1] = correlation * u[:, 0] + rest * u[:, 1]
@@ -211,40 +208,25 @@ def render_factors(factors: np.ndarray) -> np.ndarray:
         ArgumentError: if the factors' shape or a value is out of range.
     """
     factors = check_factors(factors, FACTOR_NAMES, FACTOR_SIZES)
-    images = np.empty((len(factors), _SIDE, _SIDE), np.uint8)
+    images = np.empty((len(factors), _SIDE, _SIDE, 1), np.uint8)
     _render_into(factors, images)
-    return images[..., np.newaxis]
-
-
-def _check_correlation(correlation: float) -> float:
-    """Returns `correlation` as a float in (-1, 1)."""
-    value = checks.real(correlation, "correlation")
-    rule = "be greater than -1 and less than 1"
-    checks.require(-1 < value < 1, "correlation", rule, correlation)
-    return value
+    return images
 
 
 def _render_into(factors: np.ndarray, out: np.ndarray) -> None:
-    """Renders checked factors [n, 4] into `out` [n, 64, 64].
+    """Renders checked factors [n, 4] into `out` [n, 64, 64, 1].
 
     Moving the centre by four canvas pixels moves the image by one, so an image is
     a window of the one drawn with the same scale, rotation and remainders.
     """
-    windows = _windows()
     x, y, scale, rotation = factors.T
     column, column_rest = np.divmod(_CENTRES[x], _RATIO)
     row, row_rest = np.divmod(_CENTRES[y], _RATIO)
-    at = (
-        scale,
-        rotation,
-        row_rest,
-        column_rest,
-        _PADDED_CENTRE - row,
-        _PADDED_CENTRE - column,
-    )
+    corner = _PADDED_CENTRE - row, _PADDED_CENTRE - column
+    at = np.stack([scale, rotation, row_rest, column_rest, *corner])
     for start in range(0, len(factors), _BLOCK):
         block = slice(start, start + _BLOCK)
-        out[block] = windows[tuple(index[block] for index in at)]
+        out[block, ..., 0] = _windows()[tuple(at[:, block])]
 
 
 @functools.cache
@@ -254,17 +236,14 @@ def _windows() -> np.ndarray:
     The axes are scale, rotation, the centre's remainders (row, column) and the
     window's first row and column.
     """
-    sizes = (*FACTOR_SIZES[2:], _RATIO, _RATIO)
+    sizes, middle = (*FACTOR_SIZES[2:], _RATIO, _RATIO), _RATIO * int(_PADDED_CENTRE)
     padded = np.empty((*sizes, _PADDED_SIDE, _PADDED_SIDE), np.uint8)
     for scale, rotation, row_rest, column_rest in np.ndindex(sizes):
-        value = _SCALES[scale]
+        value = float(_SCALES[scale])
         padded[scale, rotation, row_rest, column_rest] = _draw(
-            centre=(
-                _RATIO * _PADDED_CENTRE + column_rest,
-                _RATIO * _PADDED_CENTRE + row_rest,
-            ),
+            centre=(middle + column_rest, middle + row_rest),
             semi_axes=(round(50 * value), round(25 * value)),
-            degrees=_DEGREES[rotation],
+            degrees=float(_DEGREES[rotation]),
             side=_PADDED_SIDE,
         )
     return sliding_window_view(padded, (_SIDE, _SIDE), axis=(-2, -1))
@@ -275,6 +254,5 @@ def _draw(
 ) -> np.ndarray:
     """Draws an ellipse on a canvas of 4 x `side` pixels; uint8 [side, side]."""
     canvas = np.zeros((_RATIO * side, _RATIO * side), np.uint8)
-    centre = (int(centre[0]), int(centre[1]))
     cv2.ellipse(canvas, centre, semi_axes, degrees, 0, 360, 255, thickness=-1)
     return cv2.resize(canvas, (side, side), interpolation=cv2.INTER_AREA)

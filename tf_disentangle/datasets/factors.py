@@ -53,37 +53,12 @@ def check_indices(indices: np.ndarray, num_images: int) -> np.ndarray:
     return check_factors(columns, ("index",), (num_images,))[:, 0]
 
 
-def rows_given(
-    rows: np.ndarray,
-    fixed: np.ndarray,
-    values: np.ndarray,
-    rng: np.random.Generator,
-    log_weights: np.ndarray | None = None,
-) -> np.ndarray:
-    """Draws rows of a table that have a given value, int64 [n] numbers of rows.
-
-    Args:
-        rows: int64 [N, K], the table.
-        fixed: int [n], which factor is given.
-        values: int [n], its value.
-        rng: Generator of the draw.
-        log_weights: [N], logarithm of each row's probability, up to a constant; None
-            for rows that are equally probable.
+def check_draw(n: int, rng: np.random.Generator) -> int:
+    """Returns `n`, the number of draws from `rng`.
 
     Raises:
-        ArgumentError: If no row has a value.
+        ArgumentTypeError: If `n` is no integer or `rng` no numpy Generator.
+        ArgumentError: If `n` is negative.
     """
-    fixed, values = np.asarray(fixed), np.asarray(values)
-    drawn = np.empty(len(fixed), np.int64)
-    for k, value in np.unique(np.stack([fixed, values], axis=1), axis=0):
-        fitting = np.flatnonzero(rows[:, k] == value)
-        rule = f"be values of factor {k} that an image has"
-        checks.require(len(fitting), "values", rule, value)
-        weights = None
-        if log_weights is not None:
-            # Relative to the largest, so that not all of them round to zero.
-            weights = np.exp(log_weights[fitting] - log_weights[fitting].max())
-            weights /= weights.sum()
-        here = (fixed == k) & (values == value)
-        drawn[here] = rng.choice(fitting, here.sum(), p=weights)
-    return drawn
+    checks.require_type(rng, np.random.Generator, "rng")
+    return checks.integer(n, "n", at_least=0)

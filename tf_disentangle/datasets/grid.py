@@ -9,8 +9,7 @@ import math
 
 import numpy as np
 
-from tf_disentangle import checks
-from tf_disentangle.datasets.factors import check_factors, check_indices
+from tf_disentangle.datasets.factors import check_draw, check_factors, check_indices
 from tf_disentangle.interfaces import Dataset
 
 
@@ -34,8 +33,7 @@ class Grid(Dataset):
             ArgumentError: If the shape is not [n, K] or a value is out of its range.
         """
         factors = check_factors(factors, self.factor_names, self.factor_sizes)
-        keys = np.ravel_multi_index(tuple(factors.T), self.factor_sizes)
-        return np.asarray(keys, np.int64)
+        return np.ravel_multi_index(tuple(factors.T), self.factor_sizes)
 
     def factors_of(self, indices: np.ndarray) -> np.ndarray:
         """Maps indices [n] of images to their factors, int64 [n, K]."""
@@ -45,6 +43,5 @@ class Grid(Dataset):
 
     def sample_factors(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draws factors, int64 [n, K], each value as probable as any other."""
-        n = checks.integer(n, "n", at_least=0)
-        checks.require_type(rng, np.random.Generator, "rng")
-        return rng.integers(self.factor_sizes, size=(n, len(self.factor_sizes)))
+        size = (check_draw(n, rng), len(self.factor_sizes))
+        return rng.integers(self.factor_sizes, size=size)

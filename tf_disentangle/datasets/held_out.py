@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tf_disentangle import checks
-from tf_disentangle.datasets.subset import Subset, check_dataset
+from tf_disentangle.datasets.subset import Subset
+from tf_disentangle.datasets.wrapper import check_dataset
 from tf_disentangle.interfaces import Dataset
 
 Combination = Mapping[str, int | Sequence[int]]
@@ -22,8 +23,8 @@ class HeldOut(Subset):
     """Another set without the images of given factor combinations.
 
     Training images and all draws of factors are those of the rest, also where a metric
-    fixes a factor (`sample_factors_given`); `held_out` is the set of what was left out,
-    and `render` draws both. `HeldOut(rooms, [{"shape": 3, "object_hue": [0, 1, 9]}])`
+    fixes a factor; `held_out` is the set of what was left out, and `render` draws
+    both. `HeldOut(rooms, [{"shape": 3, "object_hue": [0, 1, 9]}])`
     has no red capsules, but capsules and red objects.
 
     Args:
@@ -49,11 +50,10 @@ class HeldOut(Subset):
         out = np.zeros(len(dataset), bool)
         for combination in combinations:
             out |= _fits(factors, combination, dataset)
-        self.combinations = combinations
-        count = int(out.sum())
+        self.combinations, count = combinations, int(out.sum())
         rule = f"fit some of the {len(dataset)} images and leave others"
-        some = 0 < count < len(dataset)
-        checks.require(some, "combinations", rule, f"{count} images")
+        is_part = 0 < count < len(dataset)
+        checks.require(is_part, "combinations", rule, f"{count} images")
         super().__init__(dataset, np.flatnonzero(~out))
         self.held_out = Subset(dataset, np.flatnonzero(out))
 
@@ -66,11 +66,9 @@ def _fits(
     rule = "map names of factors to values, such as {'shape': 3}"
     checks.require(is_mapping, "a combination", rule, combination)
     fits = np.ones(len(factors), bool)
-    for name, values in combination.items():
-        k = dataset.factor_names.index(
-            checks.one_of(name, dataset.factor_names, "a factor of combinations")
-        )
-        values = np.atleast_1d(values)
+    for name, value in combination.items():
+        checks.one_of(name, dataset.factor_names, "a factor of combinations")
+        k, values = dataset.factor_names.index(name), np.atleast_1d(value)
         rule = f"be integers in [0, {dataset.factor_sizes[k]})"
         are_values = values.ndim == 1 and np.issubdtype(values.dtype, np.integer)
         in_range = are_values and np.isin(values, range(dataset.factor_sizes[k])).all()

@@ -17,7 +17,11 @@ import numpy as np
 from tf_disentangle import checks
 from tf_disentangle.datasets import cache
 from tf_disentangle.datasets.columns import Table, as_table
-from tf_disentangle.datasets.factors import check_factors, check_indices, rows_given
+from tf_disentangle.datasets.factors import (
+    check_draw,
+    check_factors,
+    check_indices,
+)
 from tf_disentangle.datasets.files.pixels import require_channels_last
 from tf_disentangle.interfaces import Dataset
 
@@ -105,33 +109,25 @@ class ImageTable(Dataset):
             name: values[column].tolist() if len(self) <= _MOST_NUMBERS else None
             for name, (values, column) in zip(self.factor_names, columns, strict=True)
         }
-        config |= {"images": self._recorded(), "factors": table or None}
+        images, shape = self._images, self._images.shape
+        if math.prod(shape) > _MOST_NUMBERS:
+            dtype, mark = self._images.dtype.name, self.fingerprint()
+            images = {"checksum": mark, "shape": list(shape), "dtype": dtype}
+        config |= {"images": images, "factors": table or None}
         return config | {"factor_names": None, "num_bins": None}
 
     def fingerprint(self) -> str:
         """A checksum of all images and factors."""
-        crc32 = cache.checksum_of(self._images)
+        crc32 = cache.sidecar_of(getattr(self._images, "filename", None)).get("crc32")
         if crc32 is None:
             crc32, step = 0, max(1, _BLOCK_BYTES // math.prod(self.image_shape))
             for start in range(0, len(self), step):
                 block = np.ascontiguousarray(self._images[start : start + step])
-                crc32 = zlib.crc32(block.reshape(-1).view(np.uint8), crc32)
+                crc32 = zlib.crc32(block.reshape(-1).view(np.uint8).data, crc32)
         return f"{zlib.crc32(self._rows.tobytes(), crc32):08x}"
 
-    def _recorded(self) -> Any:
-        """The images, if they are few; else what they were."""
-        shape, dtype = self._images.shape, self._images.dtype
-        if math.prod(shape) <= _MOST_NUMBERS:
-            return np.asarray(self._images[:])
-        mark = self.fingerprint()
-        return {"checksum": mark, "shape": list(shape), "dtype": dtype.name}
-
     def images(self) -> np.ndarray:
-        """The images as they were given, not to be changed.
-
-        Returns:
-            uint8 [n, H, W, C], or vectors float32 [n, 1, 1, D].
-        """
+        """The images, read-only uint8 [n, H, W, C], or vectors float32 [n, 1, 1, D]."""
         if isinstance(self._images, np.ndarray) and self._images.flags.writeable:
             self._images = self._images.view()
             self._images.setflags(write=False)
@@ -143,27 +139,24 @@ class ImageTable(Dataset):
 
     def sample_factors(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draws the factors of rows, int64 [n, K], each row as likely as any other."""
-        n = checks.integer(n, "n", at_least=0)
-        checks.require_type(rng, np.random.Generator, "rng")
-        return self._rows[rng.integers(len(self), size=n)]
-
-    def sample_factors_given(
-        self, fixed: np.ndarray, values: np.ndarray, rng: np.random.Generator
-    ) -> np.ndarray:
-        """Draws rows' factors of which one is given, int64 [n, K]."""
-        return self._rows[rows_given(self._rows, fixed, values, rng)]
+        return self._rows[rng.integers(len(self), size=check_draw(n, rng))]
 
     def rows_of(
         self, factors: np.ndarray, rng: np.random.Generator | None = None
     ) -> np.ndarray:
         """Draws for each row of factors [n, K] an image that has them, int64 [n]."""
         factors = check_factors(factors, self.factor_names, self.factor_sizes)
-        combination, known = self._look_up(factors)
-        if not known.all():
-            rule = "be combinations that an image has"
-            wrong = factors[~known][0].tolist()
-            remedy = "sample_factors draws such ones."
-            raise checks.ArgumentError(checks.message("factors", rule, wrong, remedy))
+        combination = np.zeros(len(factors), np.int64)
+        exists = np.ones(len(factors), bool)
+        columns = zip(factors.T, self.factor_sizes, self._seen, strict=True)
+        for column, size, seen in columns:
+            joint = combination * size + column
+            combination = np.minimum(np.searchsorted(seen, joint), len(seen) - 1)
+            exists &= seen[combination] == joint
+        rule = "be combinations that an image has"
+        missing = factors[~exists].tolist()
+        remedy = "sample_factors draws such ones."
+        checks.require(not missing, "factors", rule, next(iter(missing), None), remedy)
         starts = self._starts[combination]
         counts = self._starts[combination + 1] - starts
         if "stochastic_images" not in self.traits:
@@ -191,12 +184,11 @@ class ImageTable(Dataset):
         counts = np.bincount(combination)
         self._starts = np.concatenate([[0], np.cumsum(counts)])
         self._order = np.argsort(combination, kind="stable")
-        if not self.factor_sizes:
-            return
-        self.traits |= self._declared(counts)
+        if self.factor_sizes:
+            self.traits |= self._traits_of(counts)
 
-    def _declared(self, counts: np.ndarray) -> frozenset[str]:
-        """What holds of a table with so many rows of each combination."""
+    def _traits_of(self, counts: np.ndarray) -> frozenset[str]:
+        """The traits of a table with so many rows of each combination."""
         is_full = len(counts) == math.prod(self.factor_sizes)
         several = bool((counts > 1).any())
         # A combination's share, were the factors independent: that of its values.
@@ -217,17 +209,6 @@ class ImageTable(Dataset):
             "indexed_images": True,
         }
         return frozenset(name for name, true in holds.items() if true)
-
-    def _look_up(self, factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the combination of each row, and whether it exists."""
-        combination = np.zeros(len(factors), np.int64)
-        known = np.ones(len(factors), bool)
-        columns = zip(factors.T, self.factor_sizes, self._seen, strict=True)
-        for column, size, seen in columns:
-            joint = combination * size + column
-            combination = np.minimum(np.searchsorted(seen, joint), len(seen) - 1)
-            known &= seen[combination] == joint
-        return combination, known
 
 
 def _as_images(images: Any) -> Any:
@@ -266,9 +247,8 @@ def _bins_of(
     if num_bins is None:
         return {}
     if not isinstance(num_bins, Mapping):
-        num_bins = dict.fromkeys(
-            names, checks.integer(num_bins, "num_bins", at_least=2)
-        )
+        checks.integer(num_bins, "num_bins", at_least=2)
+        num_bins = dict.fromkeys(names, num_bins)
     for name, count in num_bins.items():
         checks.one_of(name, names, "a factor of num_bins")
         checks.integer(count, f"num_bins of {name}", at_least=2)
@@ -290,12 +270,12 @@ def _numbered(
             values = edges[used]
         rule = "have values that occur twice or more on the average"
         received = f"{len(values)} different values in {count} rows"
-        remedy = f"Give num_bins={{{name!r}: 10}}"
-        remedy = "Give fewer num_bins" if num_bins is not None else remedy
-        remedy = f"{remedy}, or leave" if is_number else "Text has no bins: leave"
-        often = 2 * len(values) <= count
-        remedy = f"{remedy} this factor out."
-        checks.require(often, f"factor {name}", rule, received, remedy)
+        remedy = "Text has no bins: leave this factor out."
+        if is_number:
+            fewer = "fewer num_bins" if num_bins else f"num_bins={{{name!r}: 10}}"
+            remedy = f"Give {fewer}, or leave this factor out."
+        fits = 2 * len(values) <= count
+        checks.require(fits, f"factor {name}", rule, received, remedy)
         all_values.append(values)
     return rows, all_values
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 import numpy as np
 
 from tf_disentangle import checks
-from tf_disentangle.datasets.factors import check_factors, check_indices
+from tf_disentangle.datasets.factors import check_draw, check_factors, check_indices
 from tf_disentangle.interfaces import Dataset
 
 # Keeps the training points apart from what a user draws with the same small seed.
@@ -78,9 +78,7 @@ class Pinwheel(Dataset):
 
     def sample_factors(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draws arms, int64 [n, 1], each as likely as the others."""
-        n = checks.integer(n, "n", at_least=0)
-        checks.require_type(rng, np.random.Generator, "rng")
-        return rng.integers(self.num_arms, size=(n, 1))
+        return rng.integers(self.num_arms, size=(check_draw(n, rng), 1))
 
     def render(
         self, factors: np.ndarray, rng: np.random.Generator | None = None

@@ -47,8 +47,8 @@ def principal_shares(
     rng = np.random.default_rng(checks.integer(seed, "seed", at_least=0))
     count = min(num_images, len(dataset))
     # Sorted: a memory map is read from front to back.
-    chosen = np.sort(rng.choice(len(dataset), count, replace=False))
-    rows = np.asarray(dataset.images()[chosen], np.float64).reshape(count, -1)
+    indices = np.sort(rng.choice(len(dataset), count, replace=False))
+    rows = np.asarray(dataset.images()[indices], np.float64).reshape(count, -1)
     if centred:
         rows -= rows.mean(axis=0)
     # s^2 are the eigenvalues of X X^T and of X^T X: the smaller one costs least.

@@ -27,9 +27,9 @@ import functools
 
 import numpy as np
 
+from tf_disentangle.datasets import ray_casting
 from tf_disentangle.datasets.grid import Grid
 from tf_disentangle.datasets.lazy import LazyImages
-from tf_disentangle.datasets.rendering import ray_casting
 
 SHAPES = ("cube", "cylinder", "sphere", "capsule")
 
@@ -114,7 +114,7 @@ def _weights() -> np.ndarray:
     for orientation, radians in enumerate(_RADIANS):
         room = _Room(directions, radians)
         for scale, shape in np.ndindex(sizes[:2]):
-            rays = room.weights(SHAPES[shape], _SCALES[scale])
+            rays = room.weights(SHAPES[shape], float(_SCALES[scale]))
             pixels = rays.reshape(-1, _SIDE * _SIDE, 4).mean(axis=0)
             weights[scale, shape, orientation] = np.rint(255 * pixels)
     return weights.reshape(-1, _SIDE * _SIDE, 4)

@@ -22,51 +22,45 @@ References:
 
 from __future__ import annotations
 
+import abc
 import math
 import os
 import zlib
-from typing import Any
 
 import cv2
 import numpy as np
 
 from tf_disentangle import checks
 from tf_disentangle.datasets.lazy import LazyImages
-from tf_disentangle.datasets.rendering.texture import texture
-from tf_disentangle.datasets.subset import check_dataset
+from tf_disentangle.datasets.wrapper import Wrapper
 from tf_disentangle.interfaces import Dataset
 
 # The study fits its picture into this many pixels, height and width.
 _LARGEST_BACKGROUND = (274, 350)
+# Stops of the texture's colour scale, from dark blue over orange to cream.
+_COLOURS = np.array(
+    [[24, 32, 72], [40, 96, 120], [120, 60, 40], [225, 120, 45], [245, 215, 140]], float
+)
 # Images per step: beyond about a quarter of a megabyte the allocator returns
 # memory after every sum and gets it back page by page, which takes five times as long.
 _BLOCK = 4
 
 
-class _Variant(Dataset):
+class _Variant(Wrapper):
     """A set whose images are another's, changed by a random nuisance.
 
     A subclass draws the nuisance of n images and applies it to them.
     """
 
-    def __init__(self, dataset: Dataset, seed: int) -> None:
-        check_dataset(dataset)
-        is_image = not checks.is_vector(dataset.image_shape)
-        rule = "have images, not vectors"
-        checks.require(is_image, "dataset", rule, dataset.image_shape)
-        rule = "have grey or RGB images"
-        channels = dataset.image_shape[2]
-        checks.require(channels in (1, 3), "dataset", rule, dataset.image_shape)
-        self.dataset = dataset
+    def __init__(self, dataset: Dataset, seed: int = 0) -> None:
+        super().__init__(dataset)
+        shape = dataset.image_shape
+        fits = shape[2] in (1, 3) and not checks.is_vector(shape)
+        checks.require(fits, "dataset", "have grey or RGB images, not vectors", shape)
         self.seed = checks.integer(seed, "seed", at_least=0)
         checks.require(self.seed < 2**64, "seed", "be less than 2**64", seed)
-        self.factor_names = dataset.factor_names
-        self.factor_sizes = dataset.factor_sizes
         self.image_shape = (*dataset.image_shape[:2], 3)
-        self.traits = dataset.traits - {"indexed_images"} | {"stochastic_images"}
-
-    def __len__(self) -> int:
-        return len(self.dataset)
+        self.traits |= {"stochastic_images"}
 
     def images(self) -> LazyImages:
         """The training images, uint8 [len(self), H, W, 3], made when asked for.
@@ -74,20 +68,6 @@ class _Variant(Dataset):
         Image number i always has the same nuisance, a function of (seed, i).
         """
         return LazyImages(len(self), self.image_shape, self._numbered)
-
-    def sample_factors(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        """Draws factors, int64 [n, K], as the wrapped set does."""
-        return self.dataset.sample_factors(n, rng)
-
-    def factors_of(self, indices: np.ndarray) -> np.ndarray:
-        """Maps indices [n] of images to factors, int64 [n, K], as the wrapped set."""
-        return self.dataset.factors_of(indices)
-
-    def sample_factors_given(
-        self, fixed: np.ndarray, values: np.ndarray, rng: np.random.Generator
-    ) -> np.ndarray:
-        """Draws factors of which one is given, int64 [n, K], as the wrapped set."""
-        return self.dataset.sample_factors_given(fixed, values, rng)
 
     def render(
         self, factors: np.ndarray, rng: np.random.Generator | None = None
@@ -100,8 +80,10 @@ class _Variant(Dataset):
 
     def _numbered(self, indices: np.ndarray) -> np.ndarray:
         """The training images of checked indices [n], n at least 1."""
-        draws = [self._draw(1, self._generator(index)) for index in indices]
-        return self._changed(self.dataset.images()[indices], np.concatenate(draws))
+        keys = [np.array([self.seed, index], np.uint64) for index in indices]
+        generators = [np.random.Generator(np.random.Philox(key=key)) for key in keys]
+        nuisance = np.concatenate([self._draw(1, rng) for rng in generators])
+        return self._changed(self.dataset.images()[indices], nuisance)
 
     def _changed(self, images: np.ndarray, nuisance: np.ndarray) -> np.ndarray:
         """Applies the nuisance to uint8 images [n, H, W, 1 or 3], in blocks."""
@@ -111,23 +93,18 @@ class _Variant(Dataset):
             result[block] = self._apply(_rgb(images[block]), nuisance[block])
         return result
 
-    def _generator(self, index: int) -> np.random.Generator:
-        """The generator of one training image's nuisance."""
-        key = np.array([self.seed, index], np.uint64)
-        return np.random.Generator(np.random.Philox(key=key))
-
     def _tiled(self, colours: np.ndarray) -> np.ndarray:
         """Colours [n, 3] for each pixel of a row, float32 [n, 1, 3 W]."""
         tiled = np.tile(colours.astype(np.float32), (1, self.image_shape[1]))
         return tiled[:, np.newaxis]
 
+    @abc.abstractmethod
     def _draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draws the nuisance of n images, [n, ...]."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _apply(self, images: np.ndarray, nuisance: np.ndarray) -> np.ndarray:
         """Changes n images, uint8 [n, H, W, 3] to uint8 [n, H, W, 3]."""
-        raise NotImplementedError
 
 
 class Colored(_Variant):
@@ -137,9 +114,6 @@ class Colored(_Variant):
         dataset: A set of grey or RGB images; the study's are white shapes on black.
         seed: Seed of the training images' colours.
     """
-
-    def __init__(self, dataset: Dataset, seed: int = 0) -> None:
-        super().__init__(dataset, seed)
 
     def _draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
         return rng.uniform(0.5, 1, (n, 3))
@@ -157,9 +131,6 @@ class Noisy(_Variant):
         dataset: A set of grey or RGB images; the study's are white shapes on black.
         seed: Seed of the training images' noise.
     """
-
-    def __init__(self, dataset: Dataset, seed: int = 0) -> None:
-        super().__init__(dataset, seed)
 
     def _draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
         # Eight values at a time, which takes half the time.
@@ -203,18 +174,10 @@ class OnBackground(_Variant):
         checks.require(fits, "background", rule, picture.shape)
         self.background = picture
 
-    def get_config(self) -> dict[str, Any]:
-        """Returns the arguments, with the full path of the picture."""
-        config = super().get_config()
-        if isinstance(config["background"], (str, os.PathLike)):
-            path = os.path.expanduser(config["background"])
-            config["background"] = os.path.abspath(path)
-        return config
-
     def fingerprint(self) -> str | None:
         """A checksum of the picture, if it was read from a file."""
         is_file = isinstance(self._config["background"], (str, os.PathLike))
-        return f"{zlib.crc32(self.background):08x}" if is_file else None
+        return f"{zlib.crc32(self.background.tobytes()):08x}" if is_file else None
 
     def _draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
         return rng.random((n, 5))
@@ -258,8 +221,8 @@ def _picture(background: np.ndarray | str | os.PathLike | None) -> np.ndarray:
     if isinstance(background, str | os.PathLike):
         # imread gives None, and a line on stderr, for whatever it cannot read.
         path = os.path.expanduser(os.fspath(background))
-        there = os.path.isfile(path)
-        picture = cv2.imread(path, cv2.IMREAD_COLOR_RGB) if there else None
+        is_file = os.path.isfile(path)
+        picture = cv2.imread(path, cv2.IMREAD_COLOR_RGB) if is_file else None
         rule = "be a readable image file (PNG, JPEG, ...)"
         checks.require(picture is not None, "background", rule, os.fspath(background))
         return picture
@@ -277,3 +240,25 @@ def _reduced(picture: np.ndarray) -> np.ndarray:
         return np.array(picture)
     size = (max(1, round(width * ratio)), max(1, round(height * ratio)))
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+
+
+def texture(height: int, width: int) -> np.ndarray:
+    """Draws flowing bands of colour: waves whose coordinates are bent by other waves.
+
+    Args:
+        height: In pixels.
+        width: In pixels.
+
+    Returns:
+        uint8 [height, width, 3], the same at every call.
+    """
+    y, x = np.mgrid[0:height, 0:width] / 100.0
+    for frequency in (1.3, 2.1, 3.7):
+        x, y = (
+            x + 0.45 / frequency * np.sin(frequency * (2.3 * y + 0.7 * x) + frequency),
+            y + 0.45 / frequency * np.cos(frequency * (1.9 * x - 0.6 * y) - frequency),
+        )
+    value = 0.5 + 0.3 * np.sin(5.0 * y + 1.1 * x) + 0.2 * np.sin(17.0 * y - 3.0 * x)
+    stops = np.linspace(0, 1, len(_COLOURS))
+    channels = [np.interp(value, stops, channel) for channel in _COLOURS.T]
+    return np.rint(np.stack(channels, axis=-1)).astype(np.uint8)

@@ -7,6 +7,7 @@ from tf_disentangle.distributions.aggregate_posterior import (
 )
 from tf_disentangle.distributions.divergences import kl_or_monte_carlo
 from tf_disentangle.distributions.gaussian_inverse_wishart import (
+    MeanFieldGaussian,
     expected_gaussian_kl,
     marginal_student_t,
 )
@@ -19,7 +20,6 @@ from tf_disentangle.distributions.likelihoods import (
     Likelihood,
     Normal,
 )
-from tf_disentangle.distributions.mean_field_gaussian import MeanFieldGaussian
 from tf_disentangle.distributions.mmd import mmd_per_dimension
 from tf_disentangle.distributions.relaxed_categorical import RelaxedCategorical
 

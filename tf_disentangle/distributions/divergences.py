@@ -33,13 +33,11 @@ def kl_or_monte_carlo(
     Raises:
         ArgumentError: If the two event shapes differ.
     """
-    checks.require(
-        posterior.event_shape.is_compatible_with(prior.event_shape),
-        "prior",
-        f"have the posterior's event shape {posterior.event_shape}",
-        prior.event_shape,
-        "tfd.Independent moves batch dimensions into the event.",
-    )
+    shape = posterior.event_shape
+    fits = shape.is_compatible_with(prior.event_shape)
+    rule = f"have the posterior's event shape {shape}"
+    remedy = "tfd.Independent moves batch dimensions into the event."
+    checks.require(fits, "prior", rule, prior.event_shape, remedy)
     try:
         return tfd.kl_divergence(posterior, prior)
     except NotImplementedError:  # Also where the parts of a compound have no pair.

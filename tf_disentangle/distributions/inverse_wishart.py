@@ -15,11 +15,7 @@ import tensorflow_probability as tfp
 
 from tf_disentangle import checks
 from tf_disentangle.distributions import rank_one
-from tf_disentangle.distributions.math import (
-    digamma_p,
-    log1p_minus_share,
-    log_gamma_p,
-)
+from tf_disentangle.distributions.math import digamma_p, log1p_minus_share, log_gamma_p
 
 tfb = tfp.bijectors
 tfd = tfp.distributions
@@ -47,7 +43,7 @@ class InverseWishart(tfd.Distribution):
             positive.
         scale_operator: Psi as a `tf.linalg.LinearOperator` [..., p, p] whose hints
             `is_self_adjoint` and `is_positive_definite` are True.
-        validate_args: Whether a `df` known only when the graph runs is checked too.
+        validate_args: Whether a `df` without a static value is checked too.
         allow_nan_stats: Whether `mean` is NaN where it does not exist; else an error.
         name: Prefix of the operations' names.
 
@@ -77,10 +73,8 @@ class InverseWishart(tfd.Distribution):
     ) -> None:
         parameters = dict(locals())
         with tf.name_scope(name) as name:
-            self._scale_operator = _scale_operator(
-                df, scale, scale_tril, scale_operator
-            )
-            dtype = self._scale_operator.dtype
+            psi = _scale_operator(df, scale, scale_tril, scale_operator)
+            self._scale_operator, dtype = psi, psi.dtype
             deferred = isinstance(df, tf.Variable | tfp.util.DeferredTensor)
             self._df = df if deferred else tf.convert_to_tensor(df, dtype, name="df")
             self._require_df_above_dimension()
@@ -153,16 +147,12 @@ class InverseWishart(tfd.Distribution):
             ArgumentError: If the last dimension of `z` is not p.
         """
         z = tf.convert_to_tensor(z, self.dtype)
-        checks.require(
-            z.shape[-1:] == [self.dimension],
-            "z",
-            f"have shape [..., {self.dimension}]",
-            tuple(z.shape),
-        )
+        rule = f"have shape [..., {self.dimension}]"
+        checks.require(z.shape[-1:] == [self.dimension], "z", rule, tuple(z.shape))
         updated = tf.linalg.LinearOperatorLowRankUpdate(
             base_operator=self._scale_operator,
             u=z[..., tf.newaxis],
-            is_self_adjoint=True,  # Said again, because slicing forgets it otherwise.
+            is_self_adjoint=True,  # Slicing forgets it otherwise.
             is_positive_definite=True,
         )
         return type(self)(
@@ -245,13 +235,9 @@ class InverseWishart(tfd.Distribution):
     def _require_df_above_dimension(self) -> None:
         df, lowest = tf.get_static_value(self._df), self.dimension - 1
         if df is not None:
-            checks.require(
-                np.all(df > lowest),
-                "df",
-                f"be greater than p - 1 = {lowest}",
-                df.tolist(),
-                "Raise df or lower the dimension p of the scale.",
-            )
+            rule = f"be greater than p - 1 = {lowest}"
+            remedy = "Raise df or lower the dimension p of the scale."
+            checks.require(np.all(df > lowest), "df", rule, df.tolist(), remedy)
 
     def _parameter_control_dependencies(self, is_init: bool) -> Sequence[tf.Operation]:
         if not self.validate_args:
@@ -316,12 +302,12 @@ def _to_positive_definite() -> tfb.Bijector:
 def _scale_operator(
     df: Any, scale: Any, scale_tril: Any, operator: tf.linalg.LinearOperator | None
 ) -> tf.linalg.LinearOperator:
-    """Returns Psi as an operator, from the one of the three that is given."""
-    given = {"scale": scale, "scale_tril": scale_tril, "scale_operator": operator}
-    given = {name: value for name, value in given.items() if value is not None}
+    """Returns Psi as an operator, from the one of the three that is not None."""
+    forms = {"scale": scale, "scale_tril": scale_tril, "scale_operator": operator}
+    forms = {name: value for name, value in forms.items() if value is not None}
     names = "exactly one of scale, scale_tril and scale_operator"
-    checks.require(len(given) == 1, names, "be given", list(given))
-    ((name, value),) = given.items()
+    checks.require(len(forms) == 1, names, "be given", list(forms))
+    ((name, value),) = forms.items()
     if operator is not None:
         checks.require_type(operator, tf.linalg.LinearOperator, name)
     else:

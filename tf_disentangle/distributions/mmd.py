@@ -15,16 +15,11 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import tensorflow as tf
 
 from tf_disentangle import checks
 
 SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
-
-#: Squared distances [...] to the kernel's values [...].
-Kernel = Callable[[tf.Tensor], tf.Tensor]
 
 
 def inverse_multiquadratic(squared: tf.Tensor) -> tf.Tensor:
@@ -32,15 +27,12 @@ def inverse_multiquadratic(squared: tf.Tensor) -> tf.Tensor:
     return tf.add_n([2 * s / (2 * s + squared) for s in SCALES])
 
 
-def mmd_per_dimension(
-    x: tf.Tensor, y: tf.Tensor, kernel: Kernel = inverse_multiquadratic
-) -> tf.Tensor:
+def mmd_per_dimension(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
     """Returns the unbiased MMD^2 between the samples' marginals.
 
     Args:
         x: Float [B, L], independent draws from one distribution.
         y: Float [B, L], independent draws from the other.
-        kernel: Maps squared distances to similarities; k(0) does not matter.
 
     Returns:
         [L], and zeros if B is 1, where no pair can be formed.
@@ -54,14 +46,14 @@ def mmd_per_dimension(
     checks.require(x.shape.is_compatible_with(y.shape), "y", rule, y.shape)
     count = tf.cast(tf.shape(x)[0], x.dtype)
     # The diagonal is B times k(0) in each of the two.
-    own = _sum_over_pairs(x, x, kernel) + _sum_over_pairs(y, y, kernel)
-    own -= 2 * count * kernel(tf.zeros([], x.dtype))
+    own = _sum_over_pairs(x, x) + _sum_over_pairs(y, y)
+    own -= 2 * count * inverse_multiquadratic(tf.zeros([], x.dtype))
     within = tf.math.divide_no_nan(own, count * (count - 1))
-    between = 2 * _sum_over_pairs(x, y, kernel) / count**2
+    between = 2 * _sum_over_pairs(x, y) / count**2
     return tf.where(count > 1, within - between, tf.zeros_like(between))
 
 
-def _sum_over_pairs(x: tf.Tensor, y: tf.Tensor, kernel: Kernel) -> tf.Tensor:
+def _sum_over_pairs(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
     """Returns sum_ij k(x_il - y_jl), [L]."""
     squared = (x[:, tf.newaxis] - y[tf.newaxis]) ** 2
-    return tf.reduce_sum(kernel(squared), axis=(0, 1))
+    return tf.reduce_sum(inverse_multiquadratic(squared), axis=(0, 1))

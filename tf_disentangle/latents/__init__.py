@@ -1,10 +1,7 @@
 """Latent spaces: encoder outputs -> q(z|x), samples, codes."""
 
 from tf_disentangle.latents.base import Latents
-from tf_disentangle.latents.categorical import (
-    CategoricalLatents,
-    CategoricalPosterior,
-)
+from tf_disentangle.latents.categorical import CategoricalLatents, CategoricalPosterior
 from tf_disentangle.latents.gaussian import GaussianLatents
 from tf_disentangle.latents.location_scale import LocationScaleLatents
 from tf_disentangle.latents.mean_field import MeanFieldLatents

@@ -21,8 +21,8 @@ tfd = tfp.distributions
 class Latents(ConfiguredLayer):
     """L latents: a family of posteriors and any prior that fits it.
 
-    A subclass says how many numbers the encoder emits (`num_parameters`), what q(z|x)
-    they make (`posterior`, `posterior_type`).
+    A subclass says how many numbers the encoder emits (it sets `num_parameters`) and
+    what q(z|x) they make (`posterior`, `posterior_type`).
 
     A *code* has one column for each latent, L in all, and `columns` says what each
     holds; a *sample* z has the D numbers that the decoder takes. A continuous latent is
@@ -34,6 +34,7 @@ class Latents(ConfiguredLayer):
         prior: p(z); None is the standard normal.
 
     Attributes:
+        num_parameters: How many numbers the encoder emits per image.
         posterior_type: The class of the TFP distribution q(z|x), by which a prior whose
             KL has a closed form for one family alone refuses others.
 
@@ -41,6 +42,7 @@ class Latents(ConfiguredLayer):
         ArgumentError: If the prior does not fit L or the family of posteriors.
     """
 
+    num_parameters: int
     posterior_type: ClassVar[type[tfd.Distribution]] = tfd.Distribution
 
     def __init__(self, num_latents: int, prior: Prior | None = None) -> None:
@@ -51,11 +53,6 @@ class Latents(ConfiguredLayer):
         self.prior.check_posterior(self.posterior_type)
         self.prior.build((None, self.num_latents))
         self.built = True
-
-    @property
-    def num_parameters(self) -> int:
-        """How many numbers the encoder emits per image."""
-        raise NotImplementedError
 
     def posterior(self, parameters: tf.Tensor) -> Posterior:
         """Turns the encoder's output [B, num_parameters] into q(z|x).

@@ -51,20 +51,12 @@ class CategoricalLatents(Latents):
     ) -> None:
         prior = CategoricalPrior(sizes, temperature, kl)
         super().__init__(len(prior.sizes), prior)
+        self.sizes = prior.sizes
+        self.num_parameters = sum(prior.sizes)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments as JSON holds them."""
         return self.prior.get_config()
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """n_i of each latent."""
-        return self.prior.sizes
-
-    @property
-    def num_parameters(self) -> int:
-        """How many numbers the encoder emits per image."""
-        return sum(self.sizes)
 
     @property
     def columns(self) -> tuple[CodeColumn, ...]:

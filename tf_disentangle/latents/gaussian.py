@@ -52,14 +52,9 @@ class GaussianLatents(Latents):
     ) -> None:
         super().__init__(num_latents, prior)
         self.covariance = checks.one_of(covariance, COVARIANCES, "covariance")
-
-    @property
-    def num_parameters(self) -> int:
-        """How many numbers the encoder emits per image."""
         size = self.num_latents
-        return (
-            size + {"diagonal": size, "full": size**2, "identity": 0}[self.covariance]
-        )
+        widths = {"diagonal": 2 * size, "full": size + size**2, "identity": size}
+        self.num_parameters = widths[covariance]
 
     def posterior(self, parameters: tf.Tensor) -> GaussianPosterior:
         """Turns the encoder's output [B, num_parameters] into q(z|x)."""

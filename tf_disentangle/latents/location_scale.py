@@ -46,6 +46,7 @@ class LocationScaleLatents(Latents):
         prior: Prior | None = None,
     ) -> None:
         super().__init__(num_latents, prior)
+        self.num_parameters = 2 * self.num_latents
         self.family = checks.one_of(family, FAMILIES, "family")
         if family == "student_t":
             remedy = "Without a variance there is no deviation to report."
@@ -55,19 +56,13 @@ class LocationScaleLatents(Latents):
             checks.require(df is None, "df", f"be None for {family}", df, remedy)
             self.df = None
 
-    @property
-    def num_parameters(self) -> int:
-        """How many numbers the encoder emits per image."""
-        return 2 * self.num_latents
-
     def posterior(self, parameters: tf.Tensor) -> IndependentPosterior:
         """Turns the encoder's output [B, num_parameters] into q(z|x)."""
         loc, log_scale = tf.split(tf.cast(parameters, tf.float32), 2, axis=-1)
         scale = tf.exp(log_scale)
-        if self.family == "laplace":
-            marginals = tfd.Laplace(loc, scale)
-        elif self.family == "logistic":
-            marginals = tfd.Logistic(loc, scale)
-        else:
+        if self.family == "student_t":
             marginals = tfd.StudentT(self.df, loc, scale)
+        else:
+            family = {"laplace": tfd.Laplace, "logistic": tfd.Logistic}[self.family]
+            marginals = family(loc, scale)
         return IndependentPosterior(self, tfd.Independent(marginals, 1))

@@ -24,11 +24,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tf_disentangle import checks
-from tf_disentangle.distributions import (
-    InverseWishart,
-    MeanFieldGaussian,
-    rank_one,
-)
+from tf_disentangle.distributions import InverseWishart, MeanFieldGaussian, rank_one
 from tf_disentangle.latents.gaussian import GaussianLatents
 from tf_disentangle.latents.posterior import GaussianPosterior
 from tf_disentangle.priors import MeanFieldInverseWishartPrior
@@ -71,15 +67,12 @@ class MeanFieldLatents(GaussianLatents):
             "Use GaussianLatents with other priors.",
         )
         super().__init__(num_latents, covariance, prior)
-
-    @property
-    def num_parameters(self) -> int:
-        """How many numbers the encoder emits per image."""
-        return super().num_parameters + 1 + self.num_latents**2
+        self.num_gaussian_parameters = self.num_parameters
+        self.num_parameters += 1 + self.num_latents**2
 
     def posterior(self, parameters: tf.Tensor) -> GaussianPosterior:
         """Turns the encoder's output [B, num_parameters] into q(z|x), q(Sigma|x)."""
-        count = super().num_parameters
+        count = self.num_gaussian_parameters
         gaussian = self._gaussian(parameters[:, :count])
         rest = tf.cast(parameters[:, count:], tf.float32)
         distribution = MeanFieldGaussian(

@@ -25,7 +25,7 @@ from tf_disentangle.latents.base import Latents
 from tf_disentangle.latents.categorical import CategoricalLatents
 from tf_disentangle.latents.gaussian import GaussianLatents
 from tf_disentangle.latents.posterior import Posterior
-from tf_disentangle.priors.product import JointPrior
+from tf_disentangle.priors.categorical import JointPrior
 
 tfd = tfp.distributions
 
@@ -61,16 +61,12 @@ class JointLatents(Latents):
             JointPrior(continuous.prior, discrete.prior),
         )
         self.parts = (continuous, discrete)
+        self.num_parameters = sum(part.num_parameters for part in self.parts)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments as JSON holds them."""
         names = ("continuous", "discrete")
         return dict(zip(names, map(configs.serialize, self.parts), strict=True))
-
-    @property
-    def num_parameters(self) -> int:
-        """How many numbers the encoder emits per image."""
-        return sum(part.num_parameters for part in self.parts)
 
     @property
     def columns(self) -> tuple[CodeColumn, ...]:

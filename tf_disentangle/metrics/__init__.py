@@ -7,6 +7,14 @@ A metric is a function of `codes [N, L]` and `factors [N, K]` with its `Input`; 
 choices that change its value stand in a named protocol (`docs/protocols.md`), and the
 name is part of the result.
 
+Read `metric.py` first, then one metric (`supervised/mig.py`). Of the others
+
+    samples, tables         check arrays; information, estimators compute with them
+    sources, encoding       draw from a data set or from rows, and encode what is drawn
+    votes                   metrics that draw batches by themselves
+    calls, evaluation       many metrics over many seeds; results is what they return
+    bounds, intervals       floor and ceiling of a score, and its error
+
 To add a metric: its file, its test, and one entry in `METRICS`. The closure test in
 `tests/contracts/test_metrics.py` then asks for the metric's properties.
 """
@@ -21,19 +29,14 @@ from tf_disentangle.metrics.intervals import (
     bootstrap_interval,
     mean_interval,
 )
-from tf_disentangle.metrics.loop import Evaluation, Refusal, Spread
-from tf_disentangle.metrics.metric import (
-    METRICS,
-    Input,
-    Metric,
-    named,
-)
+from tf_disentangle.metrics.metric import METRICS, Input, Metric, named
+from tf_disentangle.metrics.printing import Scores
 from tf_disentangle.metrics.protocol import (
     ARRAY_PROTOCOLS,
     BETA_VAE_PROTOCOLS,
     FACTOR_VAE_PROTOCOLS,
 )
-from tf_disentangle.metrics.sources import scored_factors
+from tf_disentangle.metrics.results import Evaluation, Refusal, Spread
 from tf_disentangle.metrics.supervised.assignment import (
     AssignmentAccuracy,
     assignment_accuracy,
@@ -71,6 +74,7 @@ from tf_disentangle.metrics.supervised.strong_downstream import (
     strong_downstream_score,
 )
 from tf_disentangle.metrics.supervised.unified import UnifiedScores, unified_scores
+from tf_disentangle.metrics.tables import scored_factors
 from tf_disentangle.metrics.unsupervised.activity import ActiveUnits, active_units
 from tf_disentangle.metrics.unsupervised.aggregate import (
     AggregatePosteriorScores,
@@ -127,10 +131,7 @@ PROTOCOLS: dict[str, tuple[str, ...]] = {
     name: tuple(ARRAY_PROTOCOLS)
     for name, metric in METRICS.items()
     if "protocol" in metric.options
-} | {
-    "beta_vae": tuple(BETA_VAE_PROTOCOLS),
-    "factor_vae": tuple(FACTOR_VAE_PROTOCOLS),
-}
+} | {"beta_vae": tuple(BETA_VAE_PROTOCOLS), "factor_vae": tuple(FACTOR_VAE_PROTOCOLS)}
 
 __all__ = [
     "METRICS",
@@ -159,6 +160,7 @@ __all__ = [
     "Noise",
     "Refusal",
     "SAPScore",
+    "Scores",
     "Spread",
     "StatisticalEfficiency",
     "StrongDownstreamScore",

@@ -18,7 +18,7 @@ import json
 import math
 import os
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,9 +26,9 @@ import numpy as np
 from tf_disentangle import configs, files
 from tf_disentangle.interfaces import CodeColumn, Dataset, Encoder
 from tf_disentangle.metrics.calls import Call, columns_for
-from tf_disentangle.metrics.labels import relabelled, with_labels
+from tf_disentangle.metrics.encoding import FactorEncoder
 from tf_disentangle.metrics.metric import Input
-from tf_disentangle.metrics.sources import FactorEncoder
+from tf_disentangle.metrics.tables import relabelled, with_labels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,16 +139,11 @@ class BoundsOfData:
         except configs.CannotRebuildError:
             self.folder, self.data_id = None, ""
 
-    def __call__(
-        self, call: Call, seed: int | None, options: dict[str, Any]
-    ) -> Bounds | None:
+    def __call__(self, call: Call, values: Mapping[str, Any]) -> Bounds | None:
         """Returns the bounds of one metric; None for one that has none."""
         is_ours = call.metric is not None and call.metric.input is not Input.ENCODER
         if not is_ours or not self.data.factor_names:
             return None
-        values = dict(options)
-        if seed is not None:
-            values["seed"] = seed
         untrained = [
             self._score(call, encoder, values, f"untrained {i} {self.architecture}")
             for i, encoder in enumerate(self.floor_encoders)
@@ -162,7 +157,7 @@ class BoundsOfData:
         )
 
     def _score(
-        self, call: Call, encoder: Encoder, values: dict[str, Any], what: str
+        self, call: Call, encoder: Encoder, values: Mapping[str, Any], what: str
     ) -> float:
         """Returns a score, from the cache if it is there; NaN if it is refused."""
         passed = {
@@ -177,7 +172,8 @@ class BoundsOfData:
             digest = hashlib.sha256(text.encode()).hexdigest()[:32]
             path = self.folder / f"{call.name}-{digest}.json"
             if path.exists():
-                return _number(json.loads(path.read_text("utf-8"))["score"])
+                kept = json.loads(path.read_text("utf-8"))["score"]
+                return math.nan if kept is None else float(kept)
         columns = None if isinstance(encoder, FactorEncoder) else self.columns
         try:
             result = call.function(
@@ -198,7 +194,7 @@ def bounds_of_arrays(
     """Returns the floor of noise and the ceiling of a metric of arrays.
 
     Args:
-        scores: Function (codes=, test=) -> result.
+        scores: Function (codes, test codes) -> result.
         codes: [N, L].
         tables: Factors [N, K], and those of the test part or None.
         test_codes: [M, L], or None.
@@ -215,12 +211,8 @@ def bounds_of_arrays(
     def score(replaced: np.ndarray) -> float:
         test = None if test_codes is None else replaced[count:]
         try:
-            return float(scores(codes=replaced[:count], test=test).score)
+            return float(scores(replaced[:count], test).score)
         except ValueError:
             return math.nan
 
     return Bounds(noise=score(noise), ceiling=score(perfect))
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else float(value)

@@ -5,20 +5,14 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+import typing
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tf_disentangle.checks import ArgumentTypeError, message, require
 from tf_disentangle.interfaces import CodeColumn, Dataset
-from tf_disentangle.metrics.metric import (
-    METRICS,
-    DryRun,
-    Input,
-    Metric,
-    Reached,
-    named,
-)
-from tf_disentangle.metrics.results import display_name
+from tf_disentangle.metrics.metric import METRICS, DryRun, Input, Metric, named
+from tf_disentangle.metrics.results import display_name, from_row
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -29,7 +23,7 @@ class Call:
         name: Under which its result stands.
         function: Function (data, encoder, *, ...).
         metric: The metric that it is; None for a user's own function of a data set.
-        options: What is bound to it already.
+        options: What is bound to it already, by gin too.
     """
 
     name: str
@@ -40,6 +34,35 @@ class Call:
     def takes(self, option: str) -> bool:
         """Whether it has a parameter of that name."""
         return option in inspect.signature(self.function).parameters
+
+    def taken(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns those of the options that it takes; None is left to the metric."""
+        return {k: v for k, v in options.items() if v is not None and self.takes(k)}
+
+    def key(self, values: Mapping[str, Any]) -> str:
+        """Returns the metric with all that is passed to it, as "mig(num_train=700)".
+
+        By this key `evaluate` recognises a result of before; a metric of the user's own
+        has another key than the library's metric of the same name.
+        """
+        name = self.metric.name if self.metric else f"own {self.name}"
+        passed = {**self.options, **values}
+        for option in ("progress", "held_out"):  # The run's, not the caller's.
+            passed.pop(option, None)
+        inner = ", ".join(f"{k}={_text(v)}" for k, v in sorted(passed.items()))
+        return f"{name}({inner})"
+
+    def read(self, kept: Any) -> Any:
+        """Returns a result of before, also of a row; None if it cannot be read."""
+        if not isinstance(kept, Mapping):
+            return kept
+        if self.metric is None:
+            return None
+        kind = typing.get_type_hints(self.metric.function).get("return")
+        try:
+            return from_row(kind, dict(kept))
+        except (KeyError, TypeError):  # Of another version.
+            return None
 
 
 def calls_of(metrics: Any) -> list[Call]:
@@ -84,7 +107,7 @@ def _call_of(metric: Any) -> Call:
     if isinstance(metric, Metric):
         return Call(metric.name, metric.on_data, metric)
     if hasattr(metric, "metric"):  # `on_data`, also inside a wrapper of gin's.
-        return Call(metric.metric.name, metric, metric.metric)
+        return Call(metric.metric.name, metric, metric.metric, _bound(metric))
     for known in METRICS.values():
         if metric is known.function:
             return Call(known.name, known.on_data, known)
@@ -92,6 +115,16 @@ def _call_of(metric: Any) -> Call:
         return Call(display_name(metric.__name__), metric, None)
     rule = "be names of metrics, or functions"
     raise ArgumentTypeError(message("metrics", rule, metric))
+
+
+def _bound(on_data: Callable[..., Any]) -> dict[str, Any]:
+    """Returns the options that a wrapper, such as gin's, passes to `on_data`."""
+    run = DryRun(is_check=False)
+    try:
+        on_data(None, run)
+    except DryRun.Ended:
+        return run.options
+    return {}
 
 
 def check_arguments(
@@ -113,16 +146,17 @@ def check_arguments(
     """
     for call in calls_of(metric):
         options = columns_for(call, columns)
-        protocol = str(_bound(call.function).get("protocol", ""))
-        if call.metric and columns is not None and "verbatim" in protocol:
+        default = inspect.signature(call.function).parameters.get("protocol")
+        protocol = call.options.get("protocol", default and default.default)
+        if call.metric and columns is not None and "verbatim" in str(protocol):
             least = call.metric.verbatim_latents
             rule = f"have at least {least} latents for {call.name} by {protocol!r}"
             require(len(columns) >= least, "columns", rule, len(columns))
         if call.metric and call.metric.input is Input.ENCODER:
-            continue  # What it needs is the encoder's to say.
+            continue  # Its needs are the encoder's to say.
         try:
             call.function(data, DryRun(), **options)
-        except Reached:
+        except DryRun.Ended:
             continue
 
 
@@ -146,7 +180,7 @@ def columns_for(call: Call, columns: Sequence[CodeColumn] | None) -> dict[str, A
     return {}
 
 
-def _bound(function: Callable[..., Any]) -> dict[str, Any]:
-    """The options of a function with their values: defaults and what is bound."""
-    parameters = inspect.signature(function).parameters.values()
-    return {p.name: p.default for p in parameters if p.default is not p.empty}
+def _text(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_text, value))}]"
+    return repr(value)

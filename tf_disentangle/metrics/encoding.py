@@ -11,21 +11,19 @@ place of the encoder.
 
 from __future__ import annotations
 
+import abc
 import dataclasses
+import functools
 import math
 import sys
 import time
 from collections.abc import Callable
+from typing import TypeGuard
 
 import numpy as np
 from tqdm import tqdm
 
-from tf_disentangle.checks import (
-    ArgumentTypeError,
-    integer,
-    message,
-    require,
-)
+from tf_disentangle.checks import ArgumentTypeError, integer, message, require
 from tf_disentangle.interfaces import Dataset, Encoder, PosteriorEncoder
 from tf_disentangle.metrics.samples import SMALL_FLOATS
 
@@ -58,6 +56,18 @@ class Encoding:
     def __getitem__(self, draws: slice | np.ndarray) -> np.ndarray:
         """Codes of the selected draws, float32 [..., L]."""
         return self.codes[self.row[draws]]
+
+
+class FactorEncoder(abc.ABC):
+    """Codes that are made of the factors themselves: no image is rendered."""
+
+    @abc.abstractmethod
+    def codes(self, factors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Maps the factors of n draws, int64 [n, K], to codes [n, L]."""
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Not possible: metrics call `codes`."""
+        raise NotImplementedError("These codes are made of factors, not of images.")
 
 
 class EncodedFactors:
@@ -181,35 +191,31 @@ def encode_factors(
     stochastic = "stochastic_images" in data.traits
     if stochastic and "indexed_images" in data.traits and encode_once is not False:
         rows = data.rows_of(factors, rng)
-        options = {"batch_size": batch_size, "progress": progress}
-        return encode_images(data, encoder, rows, rng=rng, **options)
+        return encode_images(
+            data, encoder, rows, rng=rng, batch_size=batch_size, progress=progress
+        )
+    sizes = tuple(data.factor_sizes)
+    size = math.prod(sizes)
+    is_small = size <= np.iinfo(np.intp).max
+    if is_small:
+        keys = np.ravel_multi_index(tuple(factors.T), sizes)
+    else:  # Too large to number: compare rows of factors, some ten times slower.
+        distinct, keys = np.unique(factors, axis=0, return_inverse=True)
+
+    def images(keys: np.ndarray) -> np.ndarray:
+        if is_small:
+            rows = np.stack(np.unravel_index(keys, sizes), axis=1)
+        else:
+            rows = distinct[keys]
+        return data.render(rows, rng)
+
     encoder, cache = _unwrapped(data, encoder)
-    function, sampled = _function(encoder)
-
-    def encode(rows: np.ndarray) -> np.ndarray:
-        def batch(part: slice) -> np.ndarray:
-            return function(data.render(rows[part], rng))
-
-        return _in_batches(batch, len(rows), batch_size, progress)
-
-    if encode_once is None or sampled:
+    if encode_once is None or _samples(encoder):
         encode_once = not stochastic
-    if not encode_once:
-        encoding = Encoding(encode(factors), np.arange(len(factors)))
-    else:
-        sizes = tuple(data.factor_sizes)
-        encoding, grid = None, math.prod(sizes)
-        if cache is not None and not stochastic and grid <= np.iinfo(np.int32).max:
-            keys = np.ravel_multi_index(tuple(factors.T), sizes)
-            encoding = cache.look_up(
-                keys,
-                grid,
-                lambda k: encode(np.stack(np.unravel_index(k, sizes), axis=1)),
-            )
-        if encoding is None:
-            first, row = distinct_rows(factors, sizes)
-            encoding = Encoding(encode(factors[first]), row)
-    return draw_codes(encoding, encoder, rng) if sampled else encoding
+    cached = cache if encode_once and not stochastic else None
+    encode = functools.partial(_in_batches, encoder, images, batch_size, progress)
+    encoding = _encoding(keys.reshape(-1), size, encode, encode_once, cached)
+    return draw_codes(encoding, encoder, rng)
 
 
 def encode_images(
@@ -234,33 +240,47 @@ def encode_images(
         progress: As in `encode_factors`.
     """
     encoder, cache = _unwrapped(data, encoder)
-    function, sampled = _function(encoder)
     images = data.images()
+    encode = functools.partial(
+        _in_batches, encoder, images.__getitem__, batch_size, progress
+    )
+    is_once = encode_once is not False or _samples(encoder)
+    encoding = _encoding(rows, len(data), encode, is_once, cache if is_once else None)
+    return draw_codes(encoding, encoder, rng)
 
-    def encode(chosen: np.ndarray) -> np.ndarray:
-        def batch(part: slice) -> np.ndarray:
-            return function(images[chosen[part]])
 
-        return _in_batches(batch, len(chosen), batch_size, progress)
-
-    if encode_once is False:
-        return Encoding(encode(rows), np.arange(len(rows)))
-    encoding = None
-    if cache is not None:
-        encoding = cache.look_up(rows, len(data), encode)
+def _encoding(
+    keys: np.ndarray,
+    size: int,
+    encode: _Encode,
+    is_once: bool,
+    cache: EncodedFactors | None,
+) -> Encoding:
+    """Encodes images by their numbers [n] in [0, size): all, or each distinct one."""
+    if not is_once:
+        return Encoding(encode(keys), np.arange(len(keys)))
+    encoding = None if cache is None else cache.look_up(keys, size, encode)
     if encoding is None:
-        chosen, row = np.unique(rows, return_inverse=True)
-        encoding = Encoding(encode(chosen), row.reshape(-1))
-    return draw_codes(encoding, encoder, rng) if sampled else encoding
+        distinct, row = np.unique(keys, return_inverse=True)
+        encoding = Encoding(encode(distinct), row.reshape(-1))
+    return encoding
 
 
 def draw_codes(
-    parameters: Encoding, encoder: PosteriorEncoder, rng: np.random.Generator
+    encoding: Encoding, encoder: Encoder, rng: np.random.Generator
 ) -> Encoding:
-    """Draws a code for each draw from the posterior of its image."""
-    count = len(parameters.row)
+    """Draws a code for each draw, where the encoder samples its posterior.
+
+    Args:
+        encoding: Codes; of a sampling encoder, the parameters of its posteriors.
+        encoder: The encoder.
+        rng: Generator of the draws.
+    """
+    if not _samples(encoder):
+        return encoding
+    count = len(encoding.row)
     starts = range(0, count, _ROWS_PER_DRAW)
-    parts = [encoder.draw(parameters[i : i + _ROWS_PER_DRAW], rng) for i in starts]
+    parts = [encoder.draw(encoding[i : i + _ROWS_PER_DRAW], rng) for i in starts]
     return Encoding(_finite_codes(np.concatenate(parts), count), np.arange(count))
 
 
@@ -275,19 +295,21 @@ def _unwrapped(
     return encoder.encoder, encoder
 
 
-def _function(encoder: Encoder) -> tuple[Encoder, bool]:
-    """Returns what is called with images, and whether codes are drawn from it."""
-    sampled = isinstance(encoder, PosteriorEncoder) and encoder.sampled
-    return (encoder.parameters if sampled else encoder), sampled
+def _samples(encoder: Encoder) -> TypeGuard[PosteriorEncoder]:
+    """Whether codes are drawn from the encoder's posterior, anew for each draw."""
+    return isinstance(encoder, PosteriorEncoder) and encoder.sampled
 
 
 def _in_batches(
-    encode: Callable[[slice], np.ndarray],
-    count: int,
+    encoder: Encoder,
+    images: Callable[[np.ndarray], np.ndarray],
     batch_size: int,
     progress: bool | None,
+    keys: np.ndarray,
 ) -> np.ndarray:
-    """Codes of `count` images, float32 [count, L]; `encode` gives those of a slice."""
+    """Codes of images by M keys, or their posteriors' parameters, float32 [M, L]."""
+    function = encoder.parameters if _samples(encoder) else encoder
+    count = len(keys)
     integer(batch_size, "encode_batch_size", at_least=1)
     codes: np.ndarray | None = None
     disable = None if progress is None else not progress
@@ -295,7 +317,8 @@ def _in_batches(
     with tqdm(total=count, desc="encode", unit="image", disable=disable) as bar:
         for start in range(0, count, batch_size):
             stop = min(start + batch_size, count)
-            batch = _finite_codes(encode(slice(start, stop)), stop - start)
+            batch = function(images(keys[start:stop]))
+            batch = _finite_codes(batch, stop - start)
             if codes is None:
                 codes = np.empty((count, batch.shape[1]), np.float32)
             require(
@@ -313,23 +336,6 @@ def _in_batches(
                     text = f"  encoding {count:,} images, at most {seconds:.0f} s"
                     tqdm.write(text, file=sys.stderr)
     return codes
-
-
-def distinct_rows(
-    factors: np.ndarray, factor_sizes: tuple[int, ...]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Finds the distinct rows of factors [n, K].
-
-    Returns:
-        `first` [M], the position of the first draw of each distinct row, in the order
-        of the grid, and `row` [n] with `factors[first][row] == factors`.
-    """
-    if math.prod(factor_sizes) <= np.iinfo(np.intp).max:
-        keys, axis = np.ravel_multi_index(tuple(factors.T), factor_sizes), None
-    else:  # A grid too large to number: compare whole rows, some ten times slower.
-        keys, axis = factors, 0
-    _, first, row = np.unique(keys, return_index=True, return_inverse=True, axis=axis)
-    return first, row.reshape(-1)
 
 
 def _finite_codes(codes: np.ndarray, num_images: int) -> np.ndarray:

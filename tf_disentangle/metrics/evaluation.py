@@ -8,35 +8,29 @@ it, and what the caller has kept is not computed again.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import os
-from collections.abc import Mapping, Sequence
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
-from tf_disentangle.checks import ArgumentTypeError, message, require
-from tf_disentangle.interfaces import (
-    CodeColumn,
-    Dataset,
-    Encoder,
-    PosteriorEncoder,
-)
+from tf_disentangle.checks import ArgumentTypeError, integer, message, require
+from tf_disentangle.interfaces import CodeColumn, Dataset, Encoder, PosteriorEncoder
 from tf_disentangle.metrics.bounds import Bounds, BoundsOfData, bounds_of_arrays
 from tf_disentangle.metrics.calls import Call, calls_of, columns_for
-from tf_disentangle.metrics.encoding import EncodedFactors
-from tf_disentangle.metrics.labels import column_names
-from tf_disentangle.metrics.loop import (
-    Evaluation,
-    Loop,
-    OnResult,
-    Refusal,
-    checked_seeds,
-    summarise,
-    taken,
-)
+from tf_disentangle.metrics.encoding import EncodedFactors, FactorEncoder
+from tf_disentangle.metrics.estimators.shared_fits import sharing_fits
+from tf_disentangle.metrics.intervals import accuracy_interval, mean_interval
 from tf_disentangle.metrics.metric import Input
-from tf_disentangle.metrics.sources import FactorEncoder, scored_factors
+from tf_disentangle.metrics.printing import Scores
+from tf_disentangle.metrics.results import Evaluation, Refusal, Spread
+from tf_disentangle.metrics.tables import scored_columns
+
+#: Called with a metric's name, the seed (None: its own), the result and the call.
+OnResult = Callable[[str, int | None, Any, str], object]
 
 
 def evaluate(
@@ -56,7 +50,7 @@ def evaluate(
     on_result: OnResult | None = None,
     progress: bool | None = None,
     **options: Any,
-) -> dict[str, Evaluation | Refusal]:
+) -> Scores:
     """Scores an encoder with several metrics.
 
     Seeds are of the metrics' draws: the interval is the error of the measurement of
@@ -66,8 +60,8 @@ def evaluate(
         data: A data set; most metrics need its factors.
         encoder: Images uint8 [B, H, W, C] to codes [B, L].
         metrics: Names, functions or metrics, such as ["mig", "factor_vae"], or a
-            mapping from names of your own to them; see `metric.calls_of`.
-        seeds: At least one, each at least 0, given to the metrics that take a seed;
+            mapping from names of your own to them; see `calls.calls_of`.
+        seeds: At least one, each at least 0, passed to the metrics that take a seed;
             None leaves each metric its own.
         columns: What the columns of the codes hold, for the metrics that ask; None
             asks a `PosteriorEncoder`.
@@ -79,16 +73,21 @@ def evaluate(
         floor_encoders: Encoders of untrained networks of the same architecture.
         architecture: Names these networks; without it their scores are not cached.
         cache: Folder where floors and ceilings are kept; None keeps none.
-        done: Results that are there already, by call: what `on_result` was given, as
-            they are or as rows of `results.as_row`.
+        done: Results of before, by call: what `on_result` was given, as they are or as
+            rows of `results.as_row`.
         on_result: Called as each result ends.
         progress: Whether to write lines and bars on stderr; None shows bars on a
             terminal only.
-        **options: Such as `factors` and `encode_once`, given to each metric that has a
+        **options: Such as `factors` and `encode_once`, passed to each metric that has a
             parameter of that name; None leaves a metric's own value.
 
     Returns:
         By name, a score or the reason why there is none.
+
+    Raises:
+        ArgumentError: If a metric is unknown, there is no seed, or no metric takes an
+            option.
+        ArgumentTypeError: If `data` is no data set.
 
     Example:
         >>> import tf_disentangle as td
@@ -97,16 +96,6 @@ def evaluate(
         >>> table = td.metrics.evaluate(data, means, ["mig"], num_train=100)
         >>> 0.0 <= table["mig"].score <= 1.0
         True
-
-    Raises:
-        ArgumentError: If a metric is unknown, there is no seed, or no metric takes an
-            option.
-        ArgumentTypeError: If `data` is no data set.
-
-    Example:
-        >>> from tf_disentangle import datasets, metrics
-        >>> data = datasets.DSprites()                              # doctest: +SKIP
-        >>> metrics.evaluate(data, model.encode, ["mig", "dci"])    # doctest: +SKIP
     """
     if not isinstance(data, Dataset):
         remedy = "For arrays call metrics.evaluate_arrays(codes, factors, metrics)."
@@ -114,29 +103,19 @@ def evaluate(
     if columns is None and isinstance(encoder, PosteriorEncoder):
         columns = encoder.columns
     calls = calls_of(metrics)
-    shared = _shared(options, calls)
+    _require_taken(options, calls)
     for name, value in (("progress", progress), ("held_out", held_out)):
-        if value is not None:
-            shared[name] = value
-    # Each image is encoded once for all metrics and seeds.
-    is_made = isinstance(encoder, FactorEncoder)
-    cached = encoder if is_made else EncodedFactors(data, encoder)
-
-    def run(call: Call, **values: Any) -> Any:
-        return call.function(data, cached, **values, **columns_for(call, columns))
-
-    floor = None
+        options[name] = value
+    floors = None
     if bounds:
-        floor = BoundsOfData(
+        floors = BoundsOfData(
             data, encoder, floor_encoders, architecture, cache, columns
         )
-
-    def bounded(call: Call, seed: int | None) -> Bounds | None:
-        return floor(call, seed, taken(call, shared)) if floor else None
-
-    loop = Loop(calls, checked_seeds(seeds), shared, done, on_result, progress)
-    summary = functools.partial(summarise, confidence=confidence)
-    return loop(run, lambda call: call.takes("seed"), summary, bounded)
+    # Each image is encoded once for all metrics and seeds.
+    if not isinstance(encoder, FactorEncoder):
+        encoder = EncodedFactors(data, encoder)
+    codes = _OfData(data, encoder, columns, confidence, floors)
+    return _table(codes, calls, seeds, options, done, on_result, progress)
 
 
 def evaluate_arrays(
@@ -155,17 +134,17 @@ def evaluate_arrays(
     on_result: OnResult | None = None,
     progress: bool | None = None,
     **options: Any,
-) -> dict[str, Evaluation | Refusal]:
+) -> Scores:
     """Scores codes with several metrics.
 
-    The rows are given and not drawn, so there are no confidence intervals: several
-    seeds show what the split, or the solver, does to the score, as its `spread`.
+    The rows are not drawn, so there are no confidence intervals: several seeds show
+    what the split, or the solver, does to the score, as its `spread`.
 
     Args:
         codes: Numbers [N, L].
         factors: Labels [N, K], an array or a pandas.DataFrame; None for metrics of
             codes alone.
-        metrics: As in `evaluate`.
+        metrics: This and what is not listed is as in `evaluate`.
         test_codes: Numbers [M, L]. Without a test part each metric that needs one
             splits the rows by its seed, and its protocol says so.
         test_factors: Labels [M, K].
@@ -186,91 +165,210 @@ def evaluate_arrays(
         ArgumentError: If a metric or a factor is unknown or no metric takes an option.
     """
     calls = calls_of(metrics)
-    shared = _shared(options, calls)
+    _require_taken(options, calls)
     note, tables = "", [factors, test_factors]
     if scored is not None:
         require(factors is not None, "factors", "be given to choose from", factors)
-        tables, note = _scored_columns(tables, factor_names, scored)
+        tables, note = scored_columns(tables, factor_names, scored)
+    arrays = _OfArrays(codes, test_codes, tables, note, columns, bounds)
+    return _table(arrays, calls, seeds, options, done, on_result, progress)
 
-    def run(
-        call: Call, codes: Any = codes, test: Any = test_codes, **values: Any
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _OfData:
+    """Codes of a data set by an encoder, as `_table` scores them."""
+
+    data: Dataset
+    encoder: Encoder
+    columns: Sequence[CodeColumn] | None
+    confidence: float
+    floors: BoundsOfData | None
+
+    def score(self, call: Call, values: Mapping[str, Any]) -> Any:
+        options = {**values, **columns_for(call, self.columns)}
+        return call.function(self.data, self.encoder, **options)
+
+    def takes_seeds(self, call: Call) -> bool:
+        return call.takes("seed")
+
+    def bounds(self, call: Call, values: Mapping[str, Any]) -> Bounds | None:
+        return self.floors(call, values) if self.floors else None
+
+    def errors(self, call: Call, results: Sequence[Any]) -> dict[str, Any]:
+        """Student's interval of several scores, Wilson's of one that counts votes."""
+        scores = [float(result.score) for result in results]
+        interval = None
+        if np.all(np.isfinite(scores)):
+            trials = int(np.sum(getattr(results[0], "test_votes", 0)))
+            if len(scores) > 1:
+                interval = mean_interval(scores, confidence=self.confidence)
+            elif trials:
+                right = round(scores[0] * trials)
+                interval = accuracy_interval(right, trials, confidence=self.confidence)
+        return {"interval": interval}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _OfArrays:
+    """Codes that came as arrays, as `_table` scores them."""
+
+    codes: Any
+    test_codes: Any
+    tables: Sequence[Any]  # Factors, and those of the test part.
+    note: str  # What the protocol's name adds of the factors.
+    columns: Sequence[CodeColumn] | None
+    has_bounds: bool
+
+    def score(
+        self,
+        call: Call,
+        values: Mapping[str, Any],
+        codes: Any = None,
+        test_codes: Any = None,
     ) -> Any:
-        values = {**call.options, **values, **columns_for(call, columns)}
-        return _score_arrays(call, [codes, tables[0], test, tables[1]], note, values)
+        """Calls a metric with those of the arrays that it takes."""
+        if codes is None:
+            codes, test_codes = self.codes, self.test_codes
+        values = {**call.options, **values, **columns_for(call, self.columns)}
+        kind = call.metric.input if call.metric else Input.ENCODER
+        rule = "be a metric of codes and factors"
+        remedy = "It needs a data set and an encoder: metrics.evaluate(data, encoder)."
+        require(kind is not Input.ENCODER, call.name, rule, call.name, remedy)
+        if kind is Input.CODES:
+            return call.metric(codes, **values)
+        factors, test_factors = self.tables
+        require(factors is not None, "factors", f"be given for {call.name}", None)
+        arrays = [codes, factors, test_codes, test_factors]
+        count = 2 if kind is Input.CODES_AND_FACTORS else 4
+        result = call.metric(*arrays[:count], **values)
+        return dataclasses.replace(result, protocol=result.protocol + self.note)
 
-    def splits(call: Call) -> bool:
+    def takes_seeds(self, call: Call) -> bool:
+        is_seeded = call.metric is not None and "seed" in call.metric.options
+        return self._splits(call) or (is_seeded and not call.metric.seed_splits_only)
+
+    def bounds(self, call: Call, values: Mapping[str, Any]) -> Bounds | None:
+        if not self.has_bounds or self.tables[0] is None:
+            return None
+        return bounds_of_arrays(
+            lambda codes, test: self.score(call, values, codes, test),
+            self.codes,
+            self.tables,
+            self.test_codes,
+        )
+
+    def errors(self, call: Call, results: Sequence[Any]) -> dict[str, Any]:
+        scores = [float(result.score) for result in results]
+        of = "splits" if self._splits(call) else "solver seeds"
+        spread = None
+        if len(scores) > 1 and np.all(np.isfinite(scores)):
+            deviation = float(np.std(scores, ddof=1))
+            spread = Spread(min(scores), max(scores), deviation, len(scores), of)
+        return {"interval": None, "spread": spread}
+
+    def _splits(self, call: Call) -> bool:
         kinds = (Input.SPLIT, Input.VOTES)
         is_split = call.metric is not None and call.metric.input in kinds
-        return is_split and test_codes is None
-
-    def seeded(call: Call) -> bool:
-        is_ours = call.metric is not None and "seed" in call.metric.options
-        return splits(call) or (is_ours and not call.metric.seed_splits_only)
-
-    def summary(name: str, *parts: Any) -> Evaluation:
-        (call,) = [call for call in calls if call.name == name]
-        of = "splits" if splits(call) else "solver seeds"
-        return summarise(name, *parts, confidence=None, of=of)
-
-    def bounded(call: Call, seed: int | None) -> Bounds | None:
-        if not bounds or factors is None:
-            return None
-        values = taken(call, shared) | ({} if seed is None else {"seed": seed})
-        scores = functools.partial(run, call, **values)
-        return bounds_of_arrays(scores, codes, tables, test_codes)
-
-    loop = Loop(calls, checked_seeds(seeds), shared, done, on_result, progress)
-    return loop(run, seeded, summary, bounded)
+        return is_split and self.test_codes is None
 
 
-def _score_arrays(
-    call: Call, arrays: list[Any], note: str, values: Mapping[str, Any]
-) -> Any:
-    """Calls a metric with those of codes, factors and test part that it takes."""
-    kind = call.metric.input if call.metric else Input.ENCODER
-    rule = "be a metric of codes and factors"
-    remedy = "It needs a data set and an encoder: metrics.evaluate(data, encoder)."
-    require(kind is not Input.ENCODER, call.name, rule, call.name, remedy)
-    count = {Input.CODES: 1, Input.CODES_AND_FACTORS: 2}.get(kind, 4)
-    if count > 1:
-        require(arrays[1] is not None, "factors", f"be given for {call.name}", None)
-    result = call.metric(*arrays[:count], **values)
-    if not note or count == 1:
-        return result
-    return dataclasses.replace(result, protocol=f"{result.protocol}{note}")
-
-
-def _scored_columns(
-    tables: list[Any], names: Sequence[str] | None, scored: Sequence[str]
-) -> tuple[list[Any], str]:
-    """Returns the tables with the scored factors only, and the protocol's note."""
-    names = names or column_names(tables[0])
-    count = np.shape(tables[0])[-1] if names is None else len(names)
-    names = [f"factor{k}" for k in range(count)] if names is None else list(names)
-    chosen, note = scored_factors(names, scored)
-    kept = []
-    for table, argument in zip(tables, ("factors", "test_factors"), strict=True):
-        if table is None:
-            kept.append(None)
+def _table(
+    codes: _OfData | _OfArrays,
+    calls: Sequence[Call],
+    seeds: Sequence[int] | None,
+    options: Mapping[str, Any],
+    done: Mapping[str, Any] | None,
+    on_result: OnResult | None,
+    progress: bool | None,
+) -> Scores:
+    """Calls each metric with each seed, or once if it takes none."""
+    results: dict[str, list[Any]] = {call.name: [] for call in calls}
+    bounds: dict[str, list[Bounds | None]] = {call.name: [] for call in calls}
+    refusals: dict[str, Refusal] = {}
+    with sharing_fits():
+        # Seeds outside: metrics of one seed share their draws.
+        for first, seed in enumerate(checked := _checked_seeds(seeds)):
+            for call in calls:
+                is_seeded = codes.takes_seeds(call)
+                if call.name in refusals or (first and not is_seeded):
+                    continue
+                values = call.taken(options)
+                if is_seeded and seed is not None:
+                    values["seed"] = seed
+                result = _result(codes, call, values, done, on_result, progress)
+                if isinstance(result, Refusal):
+                    refusals[call.name] = result
+                    continue
+                results[call.name].append(result)
+                bounds[call.name].append(codes.bounds(call, values))
+    table: dict[str, Evaluation | Refusal] = dict(refusals)
+    for call in calls:
+        if call.name in refusals:
             continue
-        shape = np.shape(table)
-        remedy = f"They look transposed: pass {argument}.T." if count in shape else ""
-        good = len(shape) == 2 and shape[1] == count
-        require(good, argument, f"have shape [N, {count}]", shape, remedy)
-        is_frame = column_names(table) is not None
-        kept.append(table.iloc[:, chosen] if is_frame else np.asarray(table)[:, chosen])
-    return kept, note
+        each = tuple(results[call.name])
+        is_seeded = codes.takes_seeds(call) and seeds is not None
+        table[call.name] = Evaluation(
+            score=float(np.mean([float(result.score) for result in each])),
+            name=call.name,
+            seeds=checked if is_seeded else (),
+            results=each,
+            protocol=getattr(each[0], "protocol", ""),
+            bounds=Bounds.mean(bounds[call.name]),
+            **codes.errors(call, each),
+        )
+    return Scores({call.name: table[call.name] for call in calls})
 
 
-def _shared(options: Mapping[str, Any], calls: Sequence[Call]) -> dict[str, Any]:
-    """Returns what every metric gets that has a parameter for it.
+def _result(
+    codes: _OfData | _OfArrays,
+    call: Call,
+    values: dict[str, Any],
+    done: Mapping[str, Any] | None,
+    on_result: OnResult | None,
+    progress: bool | None,
+) -> Any:
+    """Returns the result of one call, that of before if there is one."""
 
-    Raises:
-        ArgumentError: If an option is no parameter of any of the metrics.
-    """
-    shared = {name: v for name, v in options.items() if v is not None}
-    for option in shared:
+    def tell(text: str) -> None:
+        if progress is not False:
+            tqdm.write(f"{label}{text}", file=sys.stderr)
+
+    seed, key = values.get("seed"), call.key(values)
+    label = call.name if seed is None else f"{call.name}, seed {seed}"
+    kept = call.read((done or {}).get(key))
+    if kept is not None:
+        tell(f": {kept.score:.4g}, kept from before")
+        return kept
+    began = time.perf_counter()
+    tell(" ...")
+    try:
+        result = codes.score(call, values)
+    except Exception as error:
+        # A refusal has its words; anything else is a failure, and says its kind.
+        reason = f"{error}" if isinstance(error, ValueError | TypeError) else ""
+        result = Refusal(call.name, reason or f"{type(error).__name__}: {error}")
+        tell(f": no score. {result.reason}")
+    else:
+        tell(f": {result.score:.4g}, in {time.perf_counter() - began:.1f} s")
+    if on_result is not None:
+        on_result(call.name, seed, result, key)
+    return result
+
+
+def _checked_seeds(seeds: Sequence[int] | None) -> tuple[Any, ...]:
+    """Returns the seeds, each once and at least 0; (None,) for the metrics' own."""
+    if seeds is None:
+        return (None,)
+    seeds = tuple(integer(seed, "seeds", at_least=0) for seed in seeds)
+    require(seeds, "seeds", "have at least one seed", seeds)
+    require(len(set(seeds)) == len(seeds), "seeds", "differ", seeds)
+    return seeds
+
+
+def _require_taken(options: Mapping[str, Any], calls: Sequence[Call]) -> None:
+    """Raises `ArgumentError` if an option is no parameter of any of the metrics."""
+    for option, value in options.items():
         rule = "be an option of one of the metrics"
         names = ", ".join(call.name for call in calls)
-        require(any(call.takes(option) for call in calls), option, rule, names)
-    return shared
+        is_taken = value is None or any(call.takes(option) for call in calls)
+        require(is_taken, option, rule, names)

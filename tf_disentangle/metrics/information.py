@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tf_disentangle.checks import integer
-from tf_disentangle.metrics.labels import relabelled
+from tf_disentangle.metrics.tables import relabelled
 
 
 def discretise(

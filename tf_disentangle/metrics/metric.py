@@ -45,13 +45,8 @@ from tf_disentangle.checks import (
     one_of,
     require,
 )
-from tf_disentangle.interfaces import (
-    Dataset,
-    Encoder,
-    PosteriorEncoder,
-)
-from tf_disentangle.metrics.drawing import codes_of_images, source_of_data
-from tf_disentangle.metrics.encoding import EncodedFactors
+from tf_disentangle.interfaces import Dataset, Encoder, PosteriorEncoder
+from tf_disentangle.metrics.encoding import EncodedFactors, encode_images
 from tf_disentangle.metrics.estimators.predictors import PREDICTORS
 from tf_disentangle.metrics.protocol import (
     ARRAY_PROTOCOLS,
@@ -59,7 +54,7 @@ from tf_disentangle.metrics.protocol import (
     named_protocol,
 )
 from tf_disentangle.metrics.results import display_name
-from tf_disentangle.metrics.sources import Draws, GridSource
+from tf_disentangle.metrics.sources import Draws, GridSource, Source, source_of_data
 
 #: Sizes of the draws in the study of Locatello et al. (2019).
 NUM_TRAIN, NUM_TEST = 10_000, 5_000
@@ -115,6 +110,10 @@ class Metric:
         def on_data(*args: Any, **options: Any) -> Any:
             _require_both(function.__name__, signature, args, options)
             bound = signature.bind(*args, **options)
+            run = bound.arguments["encoder"]
+            if isinstance(run, DryRun) and not run.is_check:
+                run.options = options
+                raise DryRun.Ended
             bound.apply_defaults()
             values = dict(bound.arguments)
             _require_data(values["data"], self)
@@ -124,8 +123,8 @@ class Metric:
         # Not functools.wraps: gin would look through `__wrapped__` for the parameters.
         on_data.__name__ = on_data.__qualname__ = function.__name__
         on_data.__doc__ = f"{inspect.getdoc(function)}\n\n{inspect.getdoc(_drawing)}"
-        on_data.__signature__ = signature
-        on_data.metric = self  # It survives gin's and functools' wrappers.
+        # `metric` survives gin's and functools' wrappers.
+        vars(on_data).update(__signature__=signature, metric=self)
         return on_data
 
 
@@ -152,26 +151,33 @@ def named(name: str, table: Mapping[str, Any] | None = None) -> str:
     raise ArgumentError(message("metrics", rule, name, nearest(name, table)))
 
 
-class Reached(Exception):
-    """A metric came as far as its first image."""
-
-
 class DryRun(PosteriorEncoder):
-    """An encoder at whose first use `check_arguments` ends."""
+    """An encoder with which a metric checks its arguments and ends.
 
-    def __call__(self, images: Any) -> Any:
+    Attributes:
+        is_check: Whether to check them; else the metric ends at once.
+        options: Those that reached the metric, by gin or by the caller.
+    """
+
+    class Ended(Exception):
+        """The metric came as far as its first draw or image."""
+
+    def __init__(self, is_check: bool = True) -> None:
+        self.is_check = is_check
+        self.options: dict[str, Any] = {}
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
         """Ends the dry run."""
-        raise Reached
+        raise DryRun.Ended
 
     parameters = draw = gaussian_moments = log_evidence = __call__
 
 
 class _DrySource(GridSource):
-    """A source at whose first draw `check_arguments` ends."""
+    """A source at whose first draw the dry run ends."""
 
     def sample(self, *args: Any, **options: Any) -> Draws:
-        """Ends the dry run."""
-        raise Reached
+        raise DryRun.Ended
 
 
 def _drawing(
@@ -268,21 +274,27 @@ def _call(metric: Metric, values: dict[str, Any]) -> Any:
             f"{metric.name} is no function of codes: pass "
             "models.encoder.ModelEncoder(model)."
         )
-        known = encoder.encoder if isinstance(encoder, EncodedFactors) else encoder
-        require(isinstance(known, PosteriorEncoder), "encoder", rule, known, remedy)
-        return metric.function(data, known, **own)
+        own_encoder = (
+            encoder.encoder if isinstance(encoder, EncodedFactors) else encoder
+        )
+        good = isinstance(own_encoder, PosteriorEncoder)
+        require(good, "encoder", rule, own_encoder, remedy)
+        return metric.function(data, own_encoder, **own)
     seed = integer(values["seed"], "seed", at_least=0)
     encoding = {
         "encode_once": values["encode_once"],
         "batch_size": values["encode_batch_size"],
         "progress": values["progress"],
     }
+    rng = np.random.default_rng(seed)
     if metric.input is Input.CODES and not data.factor_names:
-        size = integer(values["num_train"], "num_train", at_least=2)
-        rng = np.random.default_rng(seed)
-        codes, note = codes_of_images(data, encoder, size, rng, encoding["batch_size"])
-        note += "" if len(codes) == NUM_TRAIN else f", num_train={len(codes)}"
-        return _noted(metric.function(codes, **own), note)
+        size = min(integer(values["num_train"], "num_train", at_least=2), len(data))
+        rows = np.arange(size)
+        if size == values["num_train"]:
+            rows = rng.integers(len(data), size=size)
+        codes = encode_images(data, encoder, rows, rng=rng, **encoding)[:]
+        note = "" if size == NUM_TRAIN else f", num_train={size}"
+        return _noted(metric.function(codes, **own), f", training images{note}")
     source = source_of_data(
         data, encoder, seed=seed, factors=values.get("factors"), **encoding
     )
@@ -290,34 +302,38 @@ def _call(metric: Metric, values: dict[str, Any]) -> Any:
         source = _DrySource(data, encoder, values.get("factors"))
     if metric.input is Input.VOTES:
         return metric.function(source, None, **own)
-    sizes = {
-        name: (integer(values[name], name, at_least=2), usual)
-        for name, usual in (("num_train", NUM_TRAIN), ("num_test", NUM_TEST))
-        if name in values
-    }
-    rng = np.random.default_rng(seed)
-    notes, drawn = [], []
-    for name, (size, usual) in sizes.items():
-        whole = metric.input is not Input.SPLIT
-        draws, size = source.take(size, rng, name == "num_test", whole)
-        drawn.append(draws)
-        notes += [] if size == usual else [f", {name}={size}"]
-    encoded = source.encode(Draws.joined(drawn), rng)
-    arrays, start = [], 0
-    for draws in drawn:
-        arrays += [encoded[start : start + len(draws)]]
-        arrays += [draws.factors[:, source.scored]]
-        start += len(draws)
-    if metric.input is Input.CODES:
-        return _noted(metric.function(arrays[0], **own), "".join(notes))
-    if metric.input is Input.SPLIT:
-        notes.append(source.split_note)
-    note = "".join([*notes, source.note])
+    arrays, note = _drawn_arrays(metric, source, values, rng)
     return _noted(metric.function(*arrays, **own), note)
+
+
+def _drawn_arrays(
+    metric: Metric, source: Source, values: dict[str, Any], rng: np.random.Generator
+) -> tuple[list[np.ndarray], str]:
+    """Draws and encodes what a metric of arrays takes.
+
+    Returns:
+        Its codes, factors, test codes and test factors, as far as it takes them, and
+        what the protocol's name must add.
+    """
+    draws, notes, is_split = [], [], metric.input is Input.SPLIT
+    usual_sizes = {"num_train": NUM_TRAIN, "num_test": NUM_TEST}
+    for name, usual in list(usual_sizes.items())[: 1 + is_split]:
+        size = integer(values[name], name, at_least=2)
+        draws.append(source.take(size, rng, name == "num_test", is_split))
+        size = len(draws[-1])
+        notes += [] if size == usual else [f", {name}={size}"]
+    encoded = source.encode(Draws.joined(draws), rng)
+    if metric.input is Input.CODES:
+        return [encoded[:]], "".join(notes)
+    arrays, start = [], 0
+    for part in draws:
+        arrays.append(encoded[start : start + len(part)])
+        arrays.append(part.factors[:, source.scored])
+        start += len(part)
+    split_note = source.split_note if is_split else ""
+    return arrays, "".join([*notes, split_note, source.note])
 
 
 def _noted(result: Any, note: str) -> Any:
     """Returns a result whose protocol says more."""
-    if not note:
-        return result
     return dataclasses.replace(result, protocol=f"{result.protocol}{note}")

@@ -45,16 +45,11 @@ class FactorVAEProtocol:
     same_votes: bool = False
 
     def __post_init__(self) -> None:
-        remedy = "A variance needs two images."
-        integer(self.batch_size, "batch_size", at_least=2, remedy=remedy)
-        integer(
-            self.num_variance_samples,
-            "num_variance_samples",
-            at_least=2,
-            remedy=remedy,
-        )
-        integer(self.num_train_votes, "num_train_votes", at_least=1)
-        integer(self.num_test_votes, "num_test_votes", at_least=1)
+        for name in ("batch_size", "num_variance_samples"):
+            remedy = "A variance needs two images."
+            integer(getattr(self, name), name, at_least=2, remedy=remedy)
+        for name in ("num_train_votes", "num_test_votes"):
+            integer(getattr(self, name), name, at_least=1)
         real(self.prune_threshold, "prune_threshold", at_least=0.0)
 
 
@@ -99,9 +94,8 @@ class BetaVAEProtocol:
     verbatim: bool = False
 
     def __post_init__(self) -> None:
-        integer(self.batch_size, "batch_size", at_least=1)
-        integer(self.num_train_votes, "num_train_votes", at_least=1)
-        integer(self.num_test_votes, "num_test_votes", at_least=1)
+        for name in ("batch_size", "num_train_votes", "num_test_votes"):
+            integer(getattr(self, name), name, at_least=1)
         require_type(self.scale_codes, bool, "scale_codes")
 
 

@@ -1,12 +1,21 @@
-"""What any metric's result holds: its numbers, its matrices, and itself as JSON."""
+"""Results: of one metric, over several seeds, and as rows of JSON.
+
+A metric returns a frozen dataclass whose first field is `score` and whose last is
+`protocol`, the name of its protocol with every value that was overridden.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from tf_disentangle.metrics.bounds import Bounds
+    from tf_disentangle.metrics.intervals import Interval
 
 #: Fields that hold a matrix of latents and factors [L, K], by what a picture says.
 MATRICES = {
@@ -16,6 +25,71 @@ MATRICES = {
     "robustness": "interventional robustness",
     "predictability": "predictability from one latent",
 }
+
+
+@dataclasses.dataclass(frozen=True)
+class Spread:
+    """How far the scores of the same rows lie apart: a description, no interval.
+
+    Splits of the same rows share them, and seeds of a solver share everything, so that
+    their scores say nothing of what other rows would give.
+
+    Attributes:
+        low: The least score.
+        high: The greatest.
+        deviation: Standard deviation (ddof 1).
+        num: How many scores, at least 2.
+        of: What differs between them: "splits" or "solver seeds".
+    """
+
+    low: float
+    high: float
+    deviation: float
+    num: int
+    of: str
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Evaluation:
+    """One metric over several seeds.
+
+    Attributes:
+        score: Mean score of the seeds.
+        name: Name of the metric.
+        seeds: Seeds of the results; empty for one result with the metric's own seed, or
+            without any.
+        results: The result of each seed.
+        interval: Interval of the score: over the seeds (t), or of one seed's test
+            accuracy (Wilson); None where one seed says nothing of its error, and for
+            arrays, which are not drawn anew.
+        protocol: Protocol of the results.
+        spread: Spread of the scores of arrays over several seeds; else None.
+        bounds: Floor and ceiling of the score, if they were asked for.
+    """
+
+    score: float
+    name: str
+    seeds: tuple[int, ...]
+    results: tuple[Any, ...]
+    interval: Interval | None
+    protocol: str
+    spread: Spread | None = None
+    bounds: Bounds | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Refusal:
+    """A metric that gave no score.
+
+    Attributes:
+        name: Name of the metric.
+        reason: The message of its error.
+        score: NaN.
+    """
+
+    name: str
+    reason: str
+    score: float = math.nan
 
 
 def display_name(name: str) -> str:
@@ -59,9 +133,9 @@ def as_row(results: dict[str, Any]) -> dict[str, Any]:
 
     Dataclasses become dicts, arrays lists, and what is not finite None.
     """
-    rows = {}
+    rows: dict[str, Any] = {}
     for name, result in results.items():
-        if not dataclasses.is_dataclass(result):
+        if not dataclasses.is_dataclass(result) or isinstance(result, type):
             rows[name] = scalars(result)
             continue
         rows[name] = _plain(dataclasses.asdict(result))
@@ -95,6 +169,30 @@ def from_row(kind: type, row: dict[str, Any]) -> Any:
             value = math.nan
         values[field.name] = value
     return kind(**values)
+
+
+def results_by_call(
+    rows: Sequence[Mapping[str, Any]], step: int, codes: str
+) -> dict[str, Any]:
+    """Returns the results that a metrics.jsonl has already, by call.
+
+    A row of a training holds several metrics with their "calls" by name, a row of
+    `bin/evaluate` one metric with its "call" and the kind of its "codes".
+
+    Args:
+        rows: Of the run.
+        step: Steps that the weights have seen.
+        codes: "mean" or "sampled"; a training scores mean codes.
+    """
+    kept = {}
+    for row in rows:
+        if row["step"] != step or row.get("codes", "mean") != codes:
+            continue
+        for name, result in row.get("scores", {}).items():
+            call = row.get("call", row.get("calls", {}).get(name))
+            if call and "reason" not in result:
+                kept[call] = result
+    return kept
 
 
 def _array(value: Any) -> np.ndarray:

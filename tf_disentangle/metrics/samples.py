@@ -25,12 +25,13 @@ import numpy as np
 
 from tf_disentangle.checks import ArgumentTypeError, message, require, require_type
 from tf_disentangle.interfaces import CodeColumn, Dataset
-from tf_disentangle.metrics.labels import relabelled, with_labels
-from tf_disentangle.metrics.rows import (
+from tf_disentangle.metrics.tables import (
     ROWS_SPLIT,
+    relabelled,
     require_row_per_image,
     require_rows,
     split_rows,
+    with_labels,
 )
 
 # Metrics multiply two variances in float64 and sum squares in the dtype of the codes.
@@ -197,11 +198,11 @@ def categorical_columns(
     return np.array([column.kind == "categorical" for column in columns])
 
 
-def varied_factors(samples: Samples) -> np.ndarray:
+def varied_factors(samples: Samples, *, all_must: bool = False) -> np.ndarray:
     """Returns which of the K factors take two values or more in the samples, bool [K].
 
     Raises:
-        ArgumentError: If none does.
+        ArgumentError: If none does, or where `all_must`, if one does not.
     """
     first = samples.factors[:1]
     varied = np.any(samples.factors != first, axis=0)
@@ -210,6 +211,13 @@ def varied_factors(samples: Samples) -> np.ndarray:
         "factors",
         "have a factor with two values or more",
         f"the one row {first[0].tolist()} for all {len(samples.factors)} images",
+    )
+    require(
+        varied.all() or not all_must,
+        "factors",
+        "have two values or more of each factor",
+        f"one value of factor {np.flatnonzero(~varied).tolist()}",
+        "Without verbatim such factors are left out.",
     )
     return varied
 
@@ -325,7 +333,9 @@ def _label_factors(
     for part, name in zip(parts, names, strict=True):
         if np.issubdtype(part.dtype, np.floating):
             remedy = (
-                "Number their values: numpy.unique(column, return_inverse=True)[1]."
+                "Number the values of a few levels by numpy.unique(column, "
+                "return_inverse=True)[1]; cut a quantity into bins, as ImageTable does "
+                "with num_bins."
             )
             _require_whole(part, name, "factor ", remedy)
     joined = np.concatenate(parts)

@@ -17,12 +17,19 @@ from typing import Any
 
 import numpy as np
 
-from tf_disentangle.checks import one_of, require
+from tf_disentangle.checks import integer, require
 from tf_disentangle.interfaces import Dataset, Encoder
 from tf_disentangle.metrics.encoding import (
     Encoding,
+    FactorEncoder,
     encode_factors,
+    encode_images,
 )
+from tf_disentangle.metrics.tables import ROWS_SPLIT, scored_factors, split_rows
+
+Generator = np.random.Generator
+#: Whether draws are of the test part: all or none of them, or bool [n].
+Part = np.ndarray | bool
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -35,14 +42,10 @@ class Draws:
     def __len__(self) -> int:
         return len(self.factors)
 
-    def split(self, count: int) -> tuple[Draws, Draws]:
-        """Returns the first `count` draws, and the others."""
-        parts = (slice(count), slice(count, None))
-        rows = self.rows
-        first, second = (
-            Draws(self.factors[p], None if rows is None else rows[p]) for p in parts
-        )
-        return first, second
+    def __getitem__(self, part: slice) -> Draws:
+        """Returns some of the draws."""
+        rows = None if self.rows is None else self.rows[part]
+        return Draws(self.factors[part], rows)
 
     @staticmethod
     def joined(parts: Sequence[Draws]) -> Draws:
@@ -51,18 +54,6 @@ class Draws:
         if parts[0].rows is not None:
             rows = np.concatenate([part.rows for part in parts])
         return Draws(np.concatenate([part.factors for part in parts]), rows)
-
-
-class FactorEncoder(abc.ABC):
-    """Codes that are made of the factors themselves: no image is rendered."""
-
-    @abc.abstractmethod
-    def codes(self, factors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Maps the factors of n draws, int64 [n, K], to codes [n, L]."""
-
-    def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Not possible: metrics call `codes`."""
-        raise NotImplementedError("These codes are made of factors, not of images.")
 
 
 class Source(abc.ABC):
@@ -85,10 +76,8 @@ class Source(abc.ABC):
     hold_note: str = ""
 
     @abc.abstractmethod
-    def sample(
-        self, n: int, rng: np.random.Generator, test: np.ndarray | bool = False
-    ) -> Draws:
-        """Draws n samples; `test` (bool, or [n]) says which are of the test part."""
+    def sample(self, n: int, rng: Generator, test: Part = False) -> Draws:
+        """Draws n samples."""
 
     @abc.abstractmethod
     def hold(
@@ -96,28 +85,26 @@ class Source(abc.ABC):
         draws: Draws,
         fixed: np.ndarray,
         values: np.ndarray,
-        rng: np.random.Generator,
-        test: np.ndarray | bool = False,
+        rng: Generator,
+        test: Part = False,
     ) -> Draws:
         """Returns draws of which factor `fixed[i]` has the value `values[i]`."""
 
     @abc.abstractmethod
-    def encode(self, draws: Draws, rng: np.random.Generator) -> Encoding:
+    def encode(self, draws: Draws, rng: Generator) -> Encoding:
         """Returns the codes of all draws."""
 
-    def take(
-        self, n: int, rng: np.random.Generator, test: bool, whole: bool
-    ) -> tuple[Draws, int]:
-        """Draws n samples, or takes all of a smaller table; and how many there are.
+    def take(self, n: int, rng: Generator, test: bool, is_split: bool) -> Draws:
+        """Draws n samples, or takes all of a smaller table.
 
         Args:
             n: At least 1.
             rng: Generator of the draw.
             test: Whether they are of the test part.
-            whole: Whether there is no test part, so that all rows may be drawn.
+            is_split: Whether there is a test part; else all rows may be drawn.
         """
-        del whole
-        return self.sample(n, rng, test), n
+        del is_split
+        return self.sample(n, rng, test)
 
     def values_of(self, factor: int, test: bool = False) -> np.ndarray:
         """Returns the values of a factor that can be drawn, ascending."""
@@ -169,12 +156,9 @@ class GridSource(Source):
         self.data, self.encoder, self.encoding = data, encoder, encoding
         self.factor_names, self.factor_sizes = data.factor_names, data.factor_sizes
         self.scored, self.note = scored_factors(data.factor_names, factors)
-        self._lacks_some = "missing_combinations" in data.traits
-        self.hold_note = ", fixed=rows" if self._lacks_some else ""
+        self.hold_note = ""
 
-    def sample(
-        self, n: int, rng: np.random.Generator, test: np.ndarray | bool = False
-    ) -> Draws:
+    def sample(self, n: int, rng: Generator, test: Part = False) -> Draws:
         """Draws factors as the data set does, train and test part alike."""
         del test
         return Draws(sample_factors(self.data, n, rng))
@@ -184,21 +168,18 @@ class GridSource(Source):
         draws: Draws,
         fixed: np.ndarray,
         values: np.ndarray,
-        rng: np.random.Generator,
-        test: np.ndarray | bool = False,
+        rng: Generator,
+        test: Part = False,
     ) -> Draws:
         """Puts the values in after the joint draw.
 
-        In a set with correlated factors the others are so not conditioned on it. A set
-        that lacks combinations draws anew among those that have the value.
+        In a set with correlated factors the others are so not conditioned on it.
         """
-        if self._lacks_some:
-            return Draws(self.data.sample_factors_given(fixed, values, rng))
         factors = draws.factors.copy()
         factors[np.arange(len(factors)), fixed] = values
         return Draws(factors)
 
-    def encode(self, draws: Draws, rng: np.random.Generator) -> Encoding:
+    def encode(self, draws: Draws, rng: Generator) -> Encoding:
         """Renders and encodes each distinct row of factors once."""
         if isinstance(self.encoder, FactorEncoder):
             codes = self.encoder.codes(draws.factors, rng)
@@ -220,7 +201,7 @@ class TableSource(Source):
     def __init__(
         self,
         table: np.ndarray,
-        codes_of: Callable[[np.ndarray, np.random.Generator], Encoding],
+        codes_of: Callable[[np.ndarray, Generator], Encoding],
         parts: tuple[np.ndarray, np.ndarray],
         *,
         names: Sequence[str] | None = None,
@@ -242,14 +223,12 @@ class TableSource(Source):
         self.table, self.codes_of, self.parts = table, codes_of, parts
         count = table.shape[1]
         self.factor_names = tuple(names or (f"factor{k}" for k in range(count)))
-        self.factor_sizes = tuple(table.max(axis=0) + 1) if sizes is None else sizes
+        self.factor_sizes = tuple(table.max(axis=0) + 1 if sizes is None else sizes)
         self.scored, self.note = scored_factors(self.factor_names, factors)
         self.split_note, self.hold_note = note, ", fixed=rows"
         self._sorted: dict[tuple[int, bool], tuple[np.ndarray, np.ndarray]] = {}
 
-    def sample(
-        self, n: int, rng: np.random.Generator, test: np.ndarray | bool = False
-    ) -> Draws:
+    def sample(self, n: int, rng: Generator, test: Part = False) -> Draws:
         """Draws rows of the part with replacement."""
         rows, test = np.empty(n, np.int64), np.broadcast_to(test, n)
         for part, pool in enumerate(self.parts):
@@ -257,21 +236,19 @@ class TableSource(Source):
             rows[mine] = pool[rng.integers(len(pool), size=np.count_nonzero(mine))]
         return Draws(self.table[rows], rows)
 
-    def take(
-        self, n: int, rng: np.random.Generator, test: bool, whole: bool
-    ) -> tuple[Draws, int]:
+    def take(self, n: int, rng: Generator, test: bool, is_split: bool) -> Draws:
         """Draws n rows of the part, or takes all of them once if there are fewer."""
-        pool = np.concatenate(self.parts) if whole else self.parts[int(test)]
+        pool = self.parts[int(test)] if is_split else np.concatenate(self.parts)
         rows = pool if len(pool) <= n else pool[rng.integers(len(pool), size=n)]
-        return Draws(self.table[rows], rows), len(rows)
+        return Draws(self.table[rows], rows)
 
     def hold(
         self,
         draws: Draws,
         fixed: np.ndarray,
         values: np.ndarray,
-        rng: np.random.Generator,
-        test: np.ndarray | bool = False,
+        rng: Generator,
+        test: Part = False,
     ) -> Draws:
         """Draws rows of the part anew, among those that have the value."""
         test = np.broadcast_to(test, len(fixed))
@@ -291,7 +268,7 @@ class TableSource(Source):
         """Returns the values that the part has."""
         return np.unique(self.table[self.parts[int(test)], factor])
 
-    def encode(self, draws: Draws, rng: np.random.Generator) -> Encoding:
+    def encode(self, draws: Draws, rng: Generator) -> Encoding:
         """Returns the codes of the rows, each encoded once."""
         return self.codes_of(draws.rows, rng)
 
@@ -306,39 +283,7 @@ class TableSource(Source):
         return self._sorted[factor, test]
 
 
-def scored_factors(
-    names: Sequence[str], factors: Sequence[str] | None
-) -> tuple[np.ndarray, str]:
-    """Finds the factors that a metric is to score; the others still vary.
-
-    Args:
-        names: Names of all factors, in order.
-        factors: Names of those to score; None is all.
-
-    Returns:
-        Their positions, ascending int64, and what the protocol's name must add, such
-        as ", factors=scale+x"; "" where all are scored.
-
-    Raises:
-        ArgumentError: If a name is unknown or comes twice, or none is given.
-    """
-    names = tuple(names)
-    if factors is None:
-        return np.arange(len(names)), ""
-    factors = [factors] if isinstance(factors, str) else list(factors)
-    require(
-        len(factors) > 0 and len(set(factors)) == len(factors),
-        "factors",
-        "name at least one factor, and each once",
-        factors,
-    )
-    chosen = np.sort([names.index(one_of(name, names, "factors")) for name in factors])
-    if len(chosen) == len(names):
-        return chosen, ""
-    return chosen, f", factors={'+'.join(names[k] for k in chosen)}"
-
-
-def sample_factors(data: Dataset, n: int, rng: np.random.Generator) -> np.ndarray:
+def sample_factors(data: Dataset, n: int, rng: Generator) -> np.ndarray:
     """Draws factors, int64 [n, K], and checks what the set returned.
 
     The array is the caller's own to change.
@@ -360,3 +305,61 @@ def sample_factors(data: Dataset, n: int, rng: np.random.Generator) -> np.ndarra
             f"minima {low.tolist()}, maxima {high.tolist()}",
         )
     return factors
+
+
+def source_of_data(
+    data: Dataset, encoder: Encoder, *, seed: int, factors: Any = None, **encoding: Any
+) -> Source:
+    """Returns what a metric draws from a data set and an encoder.
+
+    Args:
+        data: A set with known factors. One whose images are all there is ("known_rows",
+            and either combinations without an image or several images of one) is a
+            table; any other set renders what is drawn.
+        encoder: Images to codes.
+        seed: Seed of the split of a table's rows, at least 0.
+        factors: Names of those to score; None is all.
+        **encoding: Options of `encode_factors`.
+
+    Raises:
+        ArgumentError: If the set has no factors, or a name is unknown or comes twice.
+    """
+    require(
+        len(data.factor_names) > 0,
+        "data",
+        "have ground-truth factors",
+        f"{type(data).__name__} with factor_names ()",
+        "Score such a set by a metric that needs no factors.",
+    )
+    integer(encoding.get("batch_size", 1), "encode_batch_size", at_least=1)
+    if not is_table(data):
+        return GridSource(data, encoder, factors, **encoding)
+    table = np.asarray(data.factors_of(np.arange(len(data))), np.int64)
+    # Images of equal factors are the same image, unless they are drawn at random.
+    groups = np.arange(len(table))
+    if "stochastic_images" not in data.traits:
+        groups = np.unique(table, axis=0, return_inverse=True)[1].reshape(-1)
+
+    def codes_of(rows: np.ndarray, rng: Generator) -> Encoding:
+        if isinstance(encoder, FactorEncoder):
+            codes = encoder.codes(table[rows], rng)
+            return Encoding(codes, np.arange(len(rows)))
+        return encode_images(data, encoder, rows, rng=rng, **encoding)
+
+    return TableSource(
+        table,
+        codes_of,
+        split_rows(groups, seed),
+        names=data.factor_names,
+        sizes=data.factor_sizes,
+        factors=factors,
+        note=ROWS_SPLIT,
+    )
+
+
+def is_table(data: Dataset) -> bool:
+    """Whether the images of a set are all there is, each with its row of factors."""
+    several = {"stochastic_images", "indexed_images"} <= data.traits
+    return "known_rows" in data.traits and (
+        "missing_combinations" in data.traits or several
+    )

@@ -14,11 +14,10 @@ from typing import Any
 import numpy as np
 
 from tf_disentangle.interfaces import CodeColumn
-from tf_disentangle.metrics.drawing import source_of_codes
-from tf_disentangle.metrics.labels import column_names
-from tf_disentangle.metrics.rows import ROWS_SPLIT, split_rows
+from tf_disentangle.metrics.encoding import Encoding
 from tf_disentangle.metrics.samples import check_samples, check_split
-from tf_disentangle.metrics.sources import Source
+from tf_disentangle.metrics.sources import Source, TableSource
+from tf_disentangle.metrics.tables import ROWS_SPLIT, column_names, split_rows
 
 # Codes that are gathered at once; bounds the memory.
 _CODES_PER_BLOCK = 2**20
@@ -49,23 +48,22 @@ def source_of(
     """
     if isinstance(codes, Source):
         return codes
-    names = column_names(factors)
+    options: dict[str, Any] = {"names": column_names(factors)}
     if test_codes is None and test_factors is None:
         samples = check_samples(codes, factors, columns=columns)
-        parts = split_rows(np.arange(len(samples.codes)), seed)
-        options = {"names": names, "sizes": samples.num_values, "note": ROWS_SPLIT}
-        return source_of_codes(samples.codes, samples.factors, parts, **options)
-    train, test, _ = check_split(
-        codes, factors, test_codes, test_factors, columns=columns
-    )
-    count = len(train.codes)
-    return source_of_codes(
-        np.concatenate([train.codes, test.codes]),
-        np.concatenate([train.factors, test.factors]),
-        (np.arange(count), count + np.arange(len(test.codes))),
-        names=names,
-        sizes=train.num_values,
-    )
+        codes, table = samples.codes, samples.factors
+        parts = split_rows(np.arange(len(codes)), seed)
+        options |= {"sizes": samples.num_values, "note": ROWS_SPLIT}
+    else:
+        train, test, _ = check_split(
+            codes, factors, test_codes, test_factors, columns=columns
+        )
+        codes = np.concatenate([train.codes, test.codes])
+        table = np.concatenate([train.factors, test.factors])
+        rows = np.arange(len(codes))
+        parts = rows[: len(train.codes)], rows[len(train.codes) :]
+        options["sizes"] = train.num_values
+    return TableSource(table, lambda rows, _: Encoding(codes, rows), parts, **options)
 
 
 def is_test(num_train: int, num_test: int, batch_size: int = 1) -> np.ndarray:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pathlib
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,6 +13,7 @@ from tf_disentangle.latents import GaussianLatents, Latents
 from tf_disentangle.models.critic_training import CriticTraining
 from tf_disentangle.models.factor_vae import FactorVAE
 from tf_disentangle.models.infogan import InfoGAN
+from tf_disentangle.models.precision import check_precision
 from tf_disentangle.models.vae import VAE
 from tf_disentangle.networks import conv_decoder, conv_encoder, mlp_critic
 from tf_disentangle.objectives import (
@@ -28,14 +26,13 @@ from tf_disentangle.objectives import (
 # Added to the seed of a critic: no other network's (seed, layer) can be the same.
 _CRITIC = 2**63
 
-PRECISIONS = ("float32", "mixed_bfloat16")
-_CPU_INFO = pathlib.Path("/proc/cpuinfo")
 
 #: What makes a network, or the network itself.
 Network = Callable[..., keras.Model] | keras.Model
 
 _WHOSE_OBJECTIVE = (
-    "infogan() and infowgan_gp() are for build_infogan, all others for build_vae."
+    "Call the function that makes it, as objectives.beta_vae(); infogan() and "
+    "infowgan_gp() are for build_infogan, all others for build_vae."
 )
 
 
@@ -163,13 +160,10 @@ def _image_shape(data: Dataset | Sequence[int]) -> tuple[int, int, int]:
 
 def _latents(latents: Latents | int | None) -> Latents:
     """Returns the latent space, made if a number or nothing was given."""
-    if latents is None:
-        return GaussianLatents()
-    if isinstance(latents, int) and not isinstance(latents, bool):
-        return GaussianLatents(latents)
+    latents = 10 if latents is None else latents
     remedy = "Pass a latent space such as GaussianLatents(10), or a number."
-    checks.require_type(latents, Latents, "latents", remedy)
-    return latents
+    checks.require_type(latents, (Latents, int), "latents", remedy)
+    return latents if isinstance(latents, Latents) else GaussianLatents(latents)
 
 
 def _made(network: Any, *arguments: Any) -> Any:
@@ -201,30 +195,6 @@ def _check_makes(name: str, network: Network, arguments: tuple, precision: str) 
         network, *arguments, dtype=precision, seed=0
     )
     rule = "be a model, or a function that makes one from (..., dtype=, seed=)"
-    checks.require(fits, name, rule, network)
-
-
-def check_precision(precision: str) -> None:
-    """Checks that this machine computes in a precision.
-
-    Warns where it emulates bfloat16: a step then takes many times as long.
-
-    Raises:
-        ArgumentError: If there is no such precision, or oneDNN was told to use no
-            bfloat16 instructions, with which TensorFlow ends in a crash.
-    """
-    checks.one_of(precision, PRECISIONS, "precision")
-    if precision == "float32" or keras.distribution.list_devices("gpu"):
-        return
-    limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "ALL").upper()
-    has_bfloat16 = limit in ("ALL", "DEFAULT") or "BF16" in limit or "AMX" in limit
-    rule = f"be 'float32' under ONEDNN_MAX_CPU_ISA={limit}"
-    checks.require(has_bfloat16, "precision", rule, precision)
-    uses_onednn = os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "0"
-    flags = _CPU_INFO.read_text() if uses_onednn and _CPU_INFO.exists() else ""
-    if "avx512_bf16" not in flags and "amx_bf16" not in flags:
-        warnings.warn(
-            "This machine has no bfloat16 arithmetic: TensorFlow emulates it, and steps"
-            " take many times as long. Take precision='float32'.",
-            stacklevel=4,
-        )
+    example = {"encoder": "mlp_encoder", "decoder": "mlp_decoder"}
+    remedy = f"Pass networks.{example.get(name, 'mlp_critic')}, for example."
+    checks.require(fits, name, rule, network, remedy)

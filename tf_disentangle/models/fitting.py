@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_disentangle import checks
+from tf_disentangle.interfaces import Dataset
 from tf_disentangle.models import images as entering
 from tf_disentangle.models.optimizers import checked_optimizer
 from tf_disentangle.models.statistics import TermStatistics
@@ -184,6 +185,13 @@ class FittableModel(keras.Model):
         if self.load_images is None and self.num_examples == self._counted:
             signature = inspect.signature(keras.Model.fit)
             arguments = signature.bind(self, *args, **options).arguments
+            if isinstance(arguments.get("x"), Dataset):
+                remedy = (
+                    "Pass data.images(), or call tf_disentangle.train(model, data)."
+                )
+                raise checks.ArgumentTypeError(
+                    checks.message("x", "be images", arguments["x"], remedy)
+                )
             split = arguments.get("validation_split", 0.0)
             if arguments.get("validation_data") is not None:
                 split = 0.0

@@ -52,6 +52,7 @@ def as_float(images: tf.Tensor) -> tf.Tensor:
 
 
 def _require_unit_interval(low: float, high: float) -> None:
+    checks.require(low == low and high == high, "images", "be finite", "NaN")
     fits = low >= -_TOLERANCE and high <= 1 + _TOLERANCE
     checks.require(fits, "images", _RULE, f"{low:.4g} to {high:.4g}", _REMEDY)
 

@@ -4,19 +4,25 @@ Flow: datasets -> **encoders** -> latents -> **decoders** -> objectives -> model
 **Critics** are trained beside them, for objectives that need one.
 A network of your own is a function with the same arguments that returns a Keras model;
 adding it to the library is one entry in a table below.
+
+Every network has initial weights that follow from its `seed` alone, has float32 weights
+under either `dtype` ("mixed_bfloat16" computes in bfloat16), and raises `ArgumentError`
+or `ArgumentTypeError` for an argument that breaks its rule.
 """
 
 from tf_disentangle import determinism
-from tf_disentangle.networks.critics import mlp_critic
-from tf_disentangle.networks.decoders import conv_decoder, dcgan_decoder, mlp_decoder
-from tf_disentangle.networks.encoders import (
+from tf_disentangle.networks.conv import (
+    conv_decoder,
     conv_encoder,
+    dcgan_decoder,
     dcgan_encoder,
+)
+from tf_disentangle.networks.infogan import (
     infogan_critic,
     infogan_encoder,
     infogan_pair,
-    mlp_encoder,
 )
+from tf_disentangle.networks.mlp import mlp_critic, mlp_decoder, mlp_encoder
 
 determinism.run_operations_in_turn()
 

@@ -124,7 +124,7 @@ class LayerStack:
         Args:
             h: What it is applied to.
             filters: Channels of the result.
-            name: Of the layer.
+            name: Name of the layer.
             kernel: Height and width of the kernel.
             linear: Whether there is neither normalisation nor activation.
             transpose: Whether it is transposed, so that it doubles H and W.
@@ -132,16 +132,26 @@ class LayerStack:
             to_one: Whether stride 1 without padding leads from `kernel` x `kernel` to
                 1 x 1, or transposed the other way round.
         """
-        layer = {"filters": filters, "kernel_size": kernel, "name": name}
-        layer |= {
+        layer = {
+            "filters": filters,
+            "kernel_size": kernel,
             "strides": 1 if to_one else 2,
             "padding": "valid" if to_one else "same",
+            "data_format": "channels_last",
+            "name": name,
         }
-        layer["data_format"] = "channels_last"
         kind = keras.layers.Conv2DTranspose if transpose else keras.layers.Conv2D
         # PyTorch counts the outputs as the fan in of a transposed convolution.
         fan_in = kernel**2 * (filters if transpose else h.shape[-1])
         return self._add(kind, h, layer, fan_in, linear, normalize)
+
+    def logits(
+        self, h: keras.KerasTensor, image_shape: Sequence[int], kernel: int = 4
+    ) -> keras.KerasTensor:
+        """Applies the last transposed convolution of a decoder, cast to float32."""
+        channels = checks.image_shape(image_shape)[2]
+        h = self.conv(h, channels, "logits", kernel, transpose=True, linear=True)
+        return keras.layers.Activation("linear", dtype="float32", name="float32")(h)
 
     def heads(
         self,
@@ -202,11 +212,6 @@ class LayerStack:
         if leaky:
             return keras.layers.LeakyReLU(self.slope, dtype=self.dtype)(h)
         return keras.layers.Activation(self.activation, dtype=self.dtype)(h)
-
-
-def in_float32(h: keras.KerasTensor) -> keras.KerasTensor:
-    """Casts h to float32; an identity that costs nothing where it is that already."""
-    return keras.layers.Activation("linear", dtype="float32", name="float32")(h)
 
 
 def sizes_of(sizes: Any, argument: str) -> tuple[int, ...]:

@@ -1,4 +1,8 @@
-"""Objectives: one paper per file, its equation on top."""
+"""Objectives: one paper per file, its equation on top.
+
+Every objective and part of one raises `ArgumentError` for a number outside the range
+that its description states, and `ArgumentTypeError` for a value of another type.
+"""
 
 from tf_disentangle.objectives.annealed_vae import CapacityKL, annealed_vae
 from tf_disentangle.objectives.beta_tcvae import (

@@ -52,7 +52,6 @@ class CapacityKL(KLTerm):
     gamma: float = 1000.0
 
     def __post_init__(self) -> None:
-        """Checks the arguments."""
         checks.real(self.gamma, "gamma", at_least=0.0)
         at_least_zero(self.capacity, "capacity")
 
@@ -85,10 +84,6 @@ def annealed_vae(
         capacity: C(t) in nats, never negative; None is linear from 0 to 25 over
             100,000 steps.
         likelihood: p(x|z); None is Bernoulli on logits.
-
-    Raises:
-        ArgumentError: If gamma or the capacity is negative.
-        ArgumentTypeError: If the capacity is no Schedule.
     """
     capacity = LinearSchedule(0.0, 25.0, 100_000) if capacity is None else capacity
     return Objective("annealed_vae", likelihood, CapacityKL(capacity, gamma))

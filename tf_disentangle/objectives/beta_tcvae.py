@@ -23,15 +23,12 @@ References:
 from __future__ import annotations
 
 import dataclasses
+from typing import Any, ClassVar
 
 import tensorflow as tf
 
 from tf_disentangle import checks
-from tf_disentangle.distributions import (
-    ESTIMATORS,
-    Likelihood,
-    log_aggregate_posterior,
-)
+from tf_disentangle.distributions import ESTIMATORS, Likelihood, log_aggregate_posterior
 from tf_disentangle.objectives.objective import Objective
 from tf_disentangle.objectives.terms import BatchPenalty, Inference, WeightedKL
 
@@ -63,17 +60,15 @@ def _log_joint(inference: Inference, estimator: str) -> tf.Tensor:
 
 def _log_product(inference: Inference, estimator: str) -> tf.Tensor:
     """Returns sum_j log q(z_j), [B]."""
-    log_prob, examples = (
-        inference.posterior.marginal_log_prob,
-        inference.require_num_examples(),
-    )
+    log_prob = inference.posterior.marginal_log_prob
+    examples = inference.require_num_examples()
     logs = log_aggregate_posterior(log_prob, inference.sample, examples, estimator)
     return tf.reduce_sum(logs, axis=-1)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Part(BatchPenalty):
-    """A weighted part of the KL.
+    """A weighted part of the KL, [B].
 
     Attributes:
         weight: At least 0.
@@ -81,46 +76,42 @@ class _Part(BatchPenalty):
         name: Name of the term in the rows of a run.
     """
 
+    _estimate: ClassVar[Any]  # (inference, estimator) -> [B]
+
     weight: float = 1.0
     estimator: str = "stratified"
 
     def __post_init__(self) -> None:
-        """Checks the arguments."""
         checks.real(self.weight, "weight", at_least=0.0)
         checks.one_of(self.estimator, ESTIMATORS, "estimator")
+
+    def __call__(self, inference: Inference) -> tf.Tensor:
+        """Returns the weighted estimate, [B]."""
+        return self.weight * self._estimate(inference, self.estimator)
 
 
 @dataclasses.dataclass(frozen=True)
 class MutualInformation(_Part):
-    """weight I(x; z), the index-code mutual information, [B]."""
+    """weight I(x; z), the index-code mutual information."""
 
     name: str = "weighted_mutual_information"
-
-    def __call__(self, inference: Inference) -> tf.Tensor:
-        """Returns the weighted estimate, [B]."""
-        return self.weight * mutual_information(inference, self.estimator)
+    _estimate = staticmethod(mutual_information)
 
 
 @dataclasses.dataclass(frozen=True)
 class TotalCorrelation(_Part):
-    """weight KL(q(z) || prod_j q(z_j)), [B]; needs no critic."""
+    """weight KL(q(z) || prod_j q(z_j)); needs no critic."""
 
     name: str = "weighted_total_correlation"
-
-    def __call__(self, inference: Inference) -> tf.Tensor:
-        """Returns the weighted estimate, [B]."""
-        return self.weight * total_correlation(inference, self.estimator)
+    _estimate = staticmethod(total_correlation)
 
 
 @dataclasses.dataclass(frozen=True)
 class DimensionKL(_Part):
-    """weight sum_j KL(q(z_j) || p(z_j)), [B]."""
+    """weight sum_j KL(q(z_j) || p(z_j))."""
 
     name: str = "weighted_dimension_kl"
-
-    def __call__(self, inference: Inference) -> tf.Tensor:
-        """Returns the weighted estimate, [B]."""
-        return self.weight * dimension_kl(inference, self.estimator)
+    _estimate = staticmethod(dimension_kl)
 
 
 def beta_tcvae(
@@ -142,9 +133,6 @@ def beta_tcvae(
         estimator: Of log q(z): "stratified", or "weighted" as in the paper's
             experiments, whose parts are offset.
         likelihood: p(x|z); None is Bernoulli on logits.
-
-    Raises:
-        ArgumentError: If a weight is negative or the estimator unknown.
     """
     for value, name in ((beta, "beta"), (alpha, "alpha"), (gamma, "gamma")):
         checks.real(value, name, at_least=0.0)

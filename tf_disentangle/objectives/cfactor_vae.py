@@ -35,10 +35,6 @@ def cfactor_vae(
         capacity: C(t) in nats, never negative; None is linear from 0 to 25 over
             100,000 steps.
         likelihood: p(x|z); None is Bernoulli on logits.
-
-    Raises:
-        ArgumentError: If gamma or the capacity is negative.
-        ArgumentTypeError: If the capacity is no Schedule.
     """
     capacity = LinearSchedule(0.0, 25.0, 100_000) if capacity is None else capacity
     kl_term, penalty = CapacityKL(capacity, gamma=1.0), CriticTotalCorrelation(gamma)

@@ -64,7 +64,7 @@ class AggregateDivergence(BatchPenalty):
     Attributes:
         alpha: Its weight, at least 0; with 0 nothing is computed.
         divergence: "mmd" or "kl".
-        name: Its name in the records.
+        name: Name of the term in the rows of a run.
     """
 
     alpha: float = 1.0
@@ -72,7 +72,6 @@ class AggregateDivergence(BatchPenalty):
     name: str = "weighted_divergence"
 
     def __post_init__(self) -> None:
-        """Checks each value by itself."""
         checks.real(self.alpha, "alpha", at_least=0.0)
         checks.one_of(self.divergence, DIVERGENCES, "divergence")
 
@@ -88,28 +87,28 @@ class AggregateDivergence(BatchPenalty):
         prior = inference.latents.prior
         # Salted: a prior may draw for its KL with the same seed.
         seed = tfp.random.sanitize_seed(inference.seed, salt="aggregate_divergence")
-        drawn = prior.sample(tf.shape(inference.sample)[0], seed)
+        prior_sample = prior.sample(tf.shape(inference.sample)[0], seed)
         if self.divergence == "mmd":
-            value = tf.reduce_sum(mmd_per_dimension(inference.sample, drawn))
+            value = tf.reduce_sum(mmd_per_dimension(inference.sample, prior_sample))
         else:
-            value = prior_to_aggregate_kl(inference.posterior, prior, drawn)
+            value = prior_to_aggregate_kl(inference.posterior, prior, prior_sample)
         return self.alpha * value
 
 
 def prior_to_aggregate_kl(
-    posterior: Posterior, prior: Prior, drawn: tf.Tensor
+    posterior: Posterior, prior: Prior, prior_sample: tf.Tensor
 ) -> tf.Tensor:
     """Returns the estimate of KL(p(z) || q(z)) with q(z) the mean of the posteriors.
 
     Args:
         posterior: q(z|x), batch shape [B], event shape [L].
         prior: p(z).
-        drawn: z [M, L], drawn from p(z).
+        prior_sample: z [M, L], drawn from p(z).
 
     Returns:
         Scalar, in nats; on average at least 0.
     """
-    pairwise = posterior.log_prob(drawn[:, tf.newaxis])  # [M, B]: z_m under x_j
+    pairwise = posterior.log_prob(prior_sample[:, tf.newaxis])  # [M, B]: z_m under x_j
     count = tf.cast(tf.shape(pairwise)[1], pairwise.dtype)
     log_aggregate = tf.reduce_logsumexp(pairwise, axis=1) - tf.math.log(count)
-    return tf.reduce_mean(prior.distribution().log_prob(drawn) - log_aggregate)
+    return tf.reduce_mean(prior.distribution().log_prob(prior_sample) - log_aggregate)

@@ -28,6 +28,8 @@ References:
 
 from __future__ import annotations
 
+import contextlib
+
 import tensorflow as tf
 
 from tf_disentangle.objectives.beta_tcvae import (
@@ -49,25 +51,21 @@ def diagnostics(inference: Inference) -> dict[str, tf.Tensor]:
     Args:
         inference: A batch, the larger the better.
     """
-    scalars = {}
+    terms: dict[str, tf.Tensor] = {}
+    if inference.num_examples is not None:
+        with contextlib.suppress(NotImplementedError):
+            terms = {
+                "mutual_information": mutual_information(inference),
+                "total_correlation": total_correlation(inference),
+                "dimension_kl": dimension_kl(inference),
+            }
     codes = inference.latents.continuous(inference.sample)
     images, latents = codes.shape
     if images is None or images > latents > 0:
-        scalars["gaussian_total_correlation"] = gaussian_total_correlation(codes)
+        terms["gaussian_total_correlation"] = gaussian_total_correlation(codes)
     if inference.critic is not None:
-        logits = critic_total_correlation(inference)
-        scalars["critic_total_correlation"] = tf.reduce_mean(logits)
-    if inference.num_examples is None:
-        return scalars
-    try:
-        parts = {
-            "mutual_information": mutual_information(inference),
-            "total_correlation": total_correlation(inference),
-            "dimension_kl": dimension_kl(inference),
-        }
-    except NotImplementedError:
-        return scalars
-    return {k: tf.reduce_mean(v) for k, v in parts.items()} | scalars
+        terms["critic_total_correlation"] = critic_total_correlation(inference)
+    return {name: tf.reduce_mean(term) for name, term in terms.items()}
 
 
 def gaussian_total_correlation(codes: tf.Tensor) -> tf.Tensor:

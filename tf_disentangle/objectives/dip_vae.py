@@ -57,10 +57,9 @@ def squared_distance_to_identity(
         lambda_d: Weight on the diagonal.
     """
     diagonal = tf.linalg.diag_part(covariance)
-    others = tf.linalg.set_diag(covariance, tf.zeros_like(diagonal))
-    return lambda_od * tf.reduce_sum(tf.square(others)) + lambda_d * tf.reduce_sum(
-        tf.square(diagonal - 1.0)
-    )
+    rest = tf.linalg.set_diag(covariance, tf.zeros_like(diagonal))
+    off, on = (tf.reduce_sum(tf.square(x)) for x in (rest, diagonal - 1.0))
+    return lambda_od * off + lambda_d * on
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +70,7 @@ class CovariancePenalty(BatchPenalty):
         lambda_od: Weight off the diagonal, at least 0.
         lambda_d: Weight on the diagonal, at least 0.
         of: "means" (DIP-VAE-I) or "samples" (DIP-VAE-II).
-        name: Its name in the records.
+        name: Name of the term in the rows of a run.
     """
 
     lambda_od: float
@@ -80,7 +79,6 @@ class CovariancePenalty(BatchPenalty):
     name: str = "weighted_covariance"
 
     def __post_init__(self) -> None:
-        """Checks the arguments."""
         checks.real(self.lambda_od, "lambda_od", at_least=0.0)
         checks.real(self.lambda_d, "lambda_d", at_least=0.0)
         checks.one_of(self.of, OF, "of")
@@ -103,12 +101,9 @@ def dip_vae_i(
         lambda_d: Weight on the diagonal, at least 0; None is 10 lambda_od, as in the
             study of Locatello et al. (2019).
         likelihood: p(x|z); None is Bernoulli on logits.
-
-    Raises:
-        ArgumentError: If a weight is negative.
     """
-    checks.real(lambda_od, "lambda_od", at_least=0.0)
-    lambda_d = 10.0 * lambda_od if lambda_d is None else lambda_d
+    if lambda_d is None:
+        lambda_d = 10.0 * checks.real(lambda_od, "lambda_od", at_least=0.0)
     penalty = CovariancePenalty(lambda_od, lambda_d, "means")
     return Objective("dip_vae_i", likelihood, penalties=(penalty,))
 
@@ -121,15 +116,10 @@ def dip_vae_ii(
     """Returns the objective of DIP-VAE-II; both weights 0 are the ELBO.
 
     Args:
-        lambda_od: Weight off the diagonal, at least 0.
-        lambda_d: Weight on the diagonal, at least 0; None is lambda_od, as in the
-            study of Locatello et al. (2019).
+        lambda_od: As in `dip_vae_i`.
+        lambda_d: As in `dip_vae_i`, but None is lambda_od.
         likelihood: p(x|z); None is Bernoulli on logits.
-
-    Raises:
-        ArgumentError: If a weight is negative.
     """
-    checks.real(lambda_od, "lambda_od", at_least=0.0)
     lambda_d = lambda_od if lambda_d is None else lambda_d
     penalty = CovariancePenalty(lambda_od, lambda_d, "samples")
     return Objective("dip_vae_ii", likelihood, penalties=(penalty,))

@@ -40,7 +40,9 @@ def critic_total_correlation(inference: Inference) -> tf.Tensor:
     return inference.require_critic()(inference.sample)[:, 0]
 
 
-def permuted(samples: tf.Tensor, groups: Sequence[slice], seed: tf.Tensor) -> tf.Tensor:
+def permute_latents(
+    samples: tf.Tensor, groups: Sequence[slice], seed: tf.Tensor
+) -> tf.Tensor:
     """Returns samples [B, D] with each latent permuted over the batch by itself.
 
     Args:
@@ -52,9 +54,8 @@ def permuted(samples: tf.Tensor, groups: Sequence[slice], seed: tf.Tensor) -> tf
     keys = tf.random.stateless_uniform([tf.shape(samples)[0], len(sizes)], seed)
     rows = tf.repeat(tf.argsort(keys, axis=0), sizes, axis=1)
     # A column's own rows, which gather takes along the last axis of its batches.
-    return tf.transpose(
-        tf.gather(tf.transpose(samples), tf.transpose(rows), batch_dims=1)
-    )
+    columns = tf.gather(tf.transpose(samples), tf.transpose(rows), batch_dims=1)
+    return tf.transpose(columns)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,14 +64,13 @@ class CriticTotalCorrelation(BatchPenalty, CriticPenalty):
 
     Attributes:
         gamma: At least 0.
-        name: Its name in the records.
+        name: Name of the term in the rows of a run.
     """
 
     gamma: float = 35.0
     name: str = "weighted_critic_total_correlation"
 
     def __post_init__(self) -> None:
-        """Checks the argument."""
         checks.real(self.gamma, "gamma", at_least=0.0)
 
     def __call__(self, inference: Inference) -> tf.Tensor:
@@ -86,10 +86,10 @@ class CriticTotalCorrelation(BatchPenalty, CriticPenalty):
         """
         critic, groups = inference.require_critic(), inference.latents.groups
         codes = tf.stop_gradient(inference.sample)
-        others = permuted(tf.stop_gradient(others), groups, seed)
-        of_codes = tf.reduce_mean(tf.nn.softplus(-critic(codes)))
-        of_others = tf.reduce_mean(tf.nn.softplus(critic(others)))
-        return 0.5 * (of_codes + of_others)
+        permuted = permute_latents(tf.stop_gradient(others), groups, seed)
+        codes_loss = tf.reduce_mean(tf.nn.softplus(-critic(codes)))
+        permuted_loss = tf.reduce_mean(tf.nn.softplus(critic(permuted)))
+        return 0.5 * (codes_loss + permuted_loss)
 
 
 def factor_vae(gamma: float = 35.0, likelihood: Likelihood | None = None) -> Objective:
@@ -99,9 +99,6 @@ def factor_vae(gamma: float = 35.0, likelihood: Likelihood | None = None) -> Obj
         gamma: Weight of the total correlation, at least 0; 35 is the paper's best for
             dSprites.
         likelihood: p(x|z); None is Bernoulli on logits.
-
-    Raises:
-        ArgumentError: If gamma is negative.
     """
     penalty = CriticTotalCorrelation(gamma)
     return Objective("factor_vae", likelihood, penalties=(penalty,))

@@ -88,9 +88,9 @@ class NonSaturating(GANLoss):
     ) -> Mapping[str, tf.Tensor]:
         """Returns both sides' cross entropy, 2 log 2 for a critic that guesses."""
         del seed
-        of_real = tf.reduce_mean(tf.nn.softplus(-critic(real)))
-        of_generated = tf.reduce_mean(tf.nn.softplus(critic(generated)))
-        values = (of_real + of_generated, of_real, of_generated)
+        real_loss = tf.reduce_mean(tf.nn.softplus(-critic(real)))
+        generated_loss = tf.reduce_mean(tf.nn.softplus(critic(generated)))
+        values = (real_loss + generated_loss, real_loss, generated_loss)
         return dict(zip(self.critic_names, values, strict=True))
 
     def generator_loss(self, logits: tf.Tensor) -> tf.Tensor:
@@ -115,7 +115,6 @@ class Wasserstein(GANLoss):
     penalty: float = 10.0
 
     def __post_init__(self) -> None:
-        """Checks the argument."""
         checks.real(self.penalty, "penalty", at_least=0.0)
 
     def critic_terms(
@@ -149,9 +148,9 @@ def gradient_penalty(
     between = real + tf.random.stateless_uniform(shape, seed) * (generated - real)
     with tf.GradientTape() as tape:
         tape.watch(between)
-        answers = critic(between)
-    slopes = tape.gradient(answers, between)
-    squares = tf.reduce_sum(tf.square(slopes), axis=[1, 2, 3])
+        logits = critic(between)
+    gradients = tape.gradient(logits, between)
+    squares = tf.reduce_sum(tf.square(gradients), axis=[1, 2, 3])
     return tf.reduce_mean(tf.square(tf.sqrt(squares + _TINY) - 1.0))
 
 
@@ -175,7 +174,6 @@ class AdversarialObjective:
     discrete_weight: float | None = None
 
     def __post_init__(self) -> None:
-        """Checks the arguments."""
         checks.require_type(self.name, str, "name")
         remedy = "Pass an object, such as objectives.Wasserstein()."
         checks.require_type(self.gan_loss, GANLoss, "gan_loss", remedy)
@@ -186,8 +184,8 @@ class AdversarialObjective:
     @property
     def term_names(self) -> tuple[str, ...]:
         """The keys of the generator's terms, then of the critic's."""
-        own = ("loss", "generator_loss", "information_term", "information")
-        return (*own, *self.gan_loss.critic_names)
+        generator = ("loss", "generator_loss", "information_term", "information")
+        return (*generator, *self.gan_loss.critic_names)
 
     def check(self, latents: Latents) -> None:
         """Raises `ArgumentError` for latents without a density for each of them."""
@@ -200,13 +198,10 @@ class AdversarialObjective:
             raise checks.ArgumentError(
                 checks.message("latents", rule, prior, remedy)
             ) from error
-        checks.require(
-            not latents.prior.requires_kl_term,
-            "latents",
-            "have a posterior that the information alone trains",
-            type(latents).__name__,
-            "Take GaussianLatents.",
-        )
+        fits = not latents.prior.requires_kl_term
+        rule = "have a posterior that the information alone trains"
+        name, remedy = type(latents).__name__, "Take GaussianLatents."
+        checks.require(fits, "latents", rule, name, remedy)
         trained = [weight.path for weight in latents.trainable_variables]
         rule = "have a fixed prior, for nothing would train this one"
         checks.require(not trained, "latents", rule, ", ".join(trained))
@@ -229,14 +224,14 @@ class AdversarialObjective:
             self.weight if column.kind == "continuous" else discrete
             for column in latents.columns
         ]
-        each = tf.reduce_mean(information, axis=0)
-        loss = self.gan_loss.generator_loss(logits)
-        term = -tf.reduce_sum(tf.constant(weights) * each)
+        per_latent = tf.reduce_mean(information, axis=0)
+        generator_loss = self.gan_loss.generator_loss(logits)
+        information_term = -tf.reduce_sum(tf.constant(weights) * per_latent)
         return {
-            "loss": loss + term,
-            "generator_loss": loss,
-            "information_term": term,
-            "information": tf.reduce_sum(each),
+            "loss": generator_loss + information_term,
+            "generator_loss": generator_loss,
+            "information_term": information_term,
+            "information": tf.reduce_sum(per_latent),
         }
 
 
@@ -253,9 +248,7 @@ def infogan(
 
 
 def infowgan_gp(
-    weight: float = 1.0,
-    discrete_weight: float | None = None,
-    penalty: float = 10.0,
+    weight: float = 1.0, discrete_weight: float | None = None, penalty: float = 10.0
 ) -> AdversarialObjective:
     """Returns InfoWGAN-GP's objective.
 

@@ -54,7 +54,6 @@ class JointCapacityKL(KLTerm):
     gamma: float = 30.0
 
     def __post_init__(self) -> None:
-        """Checks the arguments."""
         checks.real(self.gamma, "gamma", at_least=0.0)
         if self.capacity is not None:
             at_least_zero(self.capacity, "capacity")
@@ -103,7 +102,6 @@ class WeightedGroups(KLTerm):
     discrete_beta: float = 1.0
 
     def __post_init__(self) -> None:
-        """Checks the arguments."""
         checks.real(self.beta, "beta", at_least=0.0)
         checks.real(self.discrete_beta, "discrete_beta", at_least=0.0)
 
@@ -133,10 +131,6 @@ def joint_vae(
             25,000 steps.
         discrete_capacity: C_c(t), likewise; clipped at the most that the KL can be.
         likelihood: p(x|z); None is Bernoulli on logits.
-
-    Raises:
-        ArgumentError: If gamma or a capacity is negative.
-        ArgumentTypeError: If a capacity is no Schedule.
     """
     ramp = LinearSchedule(0.0, 5.0, 25_000)
     kl_term = JointCapacityKL(

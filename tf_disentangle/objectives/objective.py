@@ -143,33 +143,28 @@ class Objective:
             latents: The latent space with its prior.
             critic: The model's critic, if it has one.
         """
+        space, prior = type(latents).__name__, type(latents.prior).__name__
         checks.require(
             set(self.requires) <= set(latents.kl_names),
             "latents",
             f"have a KL with the parts {', '.join(self.requires)} for the objective "
             f"{self.name}",
-            f"{type(latents.prior).__name__} with {', '.join(latents.kl_names)}",
+            f"{prior} with {', '.join(latents.kl_names)}",
             "Take GaussianLatents with InverseWishartPrior(nu=200), or "
-            "InverseGammaPrior with any latents; or elbo with "
-            f"{type(latents.prior).__name__}.",
+            f"InverseGammaPrior with any latents; or elbo with {prior}.",
         )
         checks.require(
             self.kl_term.uses_kl or not latents.prior.requires_kl_term,
             "objective",
-            f"minimise the KL, which alone trains q(Sigma|x) of "
-            f"{type(latents).__name__}",
+            f"minimise the KL, which alone trains q(Sigma|x) of {space}",
             f"{self.name}, which does not",
             "Use chyvae, elbo or beta_vae with beta > 0; or this objective with "
             "GaussianLatents and InverseWishartPrior.",
         )
         names = self.term_names(latents)
-        checks.require(
-            len(set(names)) == len(names),
-            "penalties",
-            "have names of their own, for each is a column of the records",
-            names,
-            "A penalty's name is an argument of it.",
-        )
+        rule = "have names of their own, for each is a column of the records"
+        remedy = "A penalty's name is an argument of it."
+        checks.require(len(set(names)) == len(names), "penalties", rule, names, remedy)
         taken = sorted(set(names) & set(DIAGNOSTICS))
         rule = "not have the name of a diagnostic, for validation records both"
         checks.require(not taken, "penalties", rule, ", ".join(taken))
@@ -177,23 +172,27 @@ class Objective:
 
     def _check_terms(self, latents: Latents, critic: Critic | None) -> None:
         """Computes KL and penalties of a batch of two, to see what the latents lack."""
-        seed = tf.zeros([2], tf.int32)
+        space, prior = type(latents).__name__, type(latents.prior).__name__
+        seed, step = tf.zeros([2], tf.int32), tf.zeros([], tf.int64)
         posterior = latents.posterior(tf.zeros([2, latents.num_parameters]))
         sample = posterior.sample(seed)
-        step = tf.zeros([], tf.int64)
+        kl = posterior.kl(sample, seed)
+        infinite = [name for name, part in kl.items() if not np.isfinite(part).all()]
+        checks.require(
+            not infinite,
+            "prior",
+            f"have a finite KL from {space} in float32",
+            f"{prior}, whose {', '.join(infinite)} is not",
+            "A setting of the prior or of the latents is too small or too large.",
+        )
         inference = Inference(latents, posterior, sample, step, seed, 2, critic)
-        _check_finite(latents, posterior.kl(sample, seed))
         for penalty in self.penalties:
             try:
                 penalty(inference)
             except NotImplementedError as error:
+                rule = f"have the densities that {type(penalty).__name__} needs"
                 raise checks.ArgumentError(
-                    checks.message(
-                        "latents",
-                        f"have the densities that {type(penalty).__name__} needs",
-                        f"{type(latents).__name__} with {type(latents.prior).__name__}",
-                        str(error),
-                    )
+                    checks.message("latents", rule, f"{space} with {prior}", str(error))
                 ) from error
 
     def term_names(self, latents: Latents) -> tuple[str, ...]:
@@ -222,15 +221,3 @@ class Objective:
             penalties={p.name: p(inference) for p in self.penalties},
             scheduled=self.kl_term.scheduled(inference.step, bounds),
         )
-
-
-def _check_finite(latents: Latents, kl: Mapping[str, tf.Tensor]) -> None:
-    """Raises `ArgumentError` for settings whose KL is beyond float32."""
-    wrong = [name for name, part in kl.items() if not np.isfinite(part).all()]
-    checks.require(
-        not wrong,
-        "prior",
-        f"have a finite KL from {type(latents).__name__} in float32",
-        f"{type(latents.prior).__name__}, whose {', '.join(wrong)} is not",
-        "A setting of the prior or of the latents is too small or too large.",
-    )

@@ -68,7 +68,6 @@ class ConstantSchedule(Schedule):
     value: float
 
     def __post_init__(self) -> None:
-        """Checks the arguments."""
         checks.real(self.value, "value")
 
     @property
@@ -89,7 +88,6 @@ class _Between(Schedule):
     end: float
 
     def __post_init__(self) -> None:
-        """Checks the arguments."""
         checks.real(self.start, "start")
         checks.real(self.end, "end")
 
@@ -118,7 +116,6 @@ class _Ramp(_Between):
     begin: int = 0
 
     def __post_init__(self) -> None:
-        """Checks the arguments."""
         super().__post_init__()
         checks.integer(self.steps, "steps", at_least=1)
         checks.integer(self.begin, "begin", at_least=0)
@@ -162,7 +159,6 @@ class CyclicSchedule(_Between):
     rise: float = 0.5
 
     def __post_init__(self) -> None:
-        """Checks the arguments."""
         super().__post_init__()
         checks.integer(self.period, "period", at_least=1)
         checks.real(self.rise, "rise", above=0.0, at_most=1.0)

@@ -28,7 +28,7 @@ Critic = Callable[[tf.Tensor], tf.Tensor]
 
 
 class Inference(NamedTuple):
-    """What is known of one batch after the encoder, before the decoder.
+    """One batch after the encoder, before the decoder.
 
     Attributes:
         latents: The latent space, with its prior.
@@ -55,14 +55,13 @@ class Inference(NamedTuple):
         Raises:
             ArgumentError: If it is not known.
         """
-        checks.require(
-            self.num_examples is not None,
-            "num_examples",
-            "be known to estimate the aggregate posterior",
-            self.num_examples,
+        rule = "be known to estimate the aggregate posterior"
+        remedy = (
             "Training sets it; elsewhere set model.num_examples to the number of "
-            "training images.",
+            "training images."
         )
+        known = self.num_examples is not None
+        checks.require(known, "num_examples", rule, None, remedy)
         return self.num_examples
 
     def require_critic(self) -> Critic:
@@ -71,13 +70,9 @@ class Inference(NamedTuple):
         Raises:
             ArgumentError: If there is none.
         """
-        checks.require(
-            self.critic is not None,
-            "critic",
-            "be there for an objective with a critic penalty",
-            self.critic,
-            "Build the model with models.build_vae, which adds one.",
-        )
+        rule = "be there for an objective with a critic penalty"
+        remedy = "Build the model with models.build_vae, which adds one."
+        checks.require(self.critic is not None, "critic", rule, None, remedy)
         return self.critic
 
 
@@ -103,14 +98,11 @@ class KLTerm(abc.ABC):
         """
 
     def scheduled(self, step: tf.Tensor, bounds: Bounds = None) -> Parts:
-        """Returns what changes with the step by the names that the records give it.
+        """Returns the scheduled scalars by their names in the rows; none by default.
 
         Args:
             step: int64 scalar, the number of steps done.
             bounds: As `__call__`.
-
-        Returns:
-            Scalars; names that do not depend on the step. None by default.
         """
         del step, bounds
         return {}
@@ -120,7 +112,7 @@ class Penalty(abc.ABC):
     """A further term that is minimised.
 
     Attributes:
-        name: Its name in the records.
+        name: Its name in the rows of a run.
     """
 
     name: str
@@ -172,7 +164,6 @@ class WeightedKL(KLTerm):
     beta: float | Schedule = 1.0
 
     def __post_init__(self) -> None:
-        """Checks the argument."""
         if isinstance(self.beta, Schedule):
             at_least_zero(self.beta, "beta")
         else:

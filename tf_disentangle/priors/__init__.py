@@ -1,19 +1,20 @@
 """Priors p(z): each gives the KL of a posterior as named parts."""
 
 from tf_disentangle.priors.base import Prior, StandardNormalPrior
-from tf_disentangle.priors.categorical import CategoricalPrior
+from tf_disentangle.priors.categorical import CategoricalPrior, JointPrior
+from tf_disentangle.priors.factorial import (
+    LaplacePrior,
+    StudentTProductPrior,
+    UniformPrior,
+)
 from tf_disentangle.priors.inverse_gamma import InverseGammaPrior
 from tf_disentangle.priors.inverse_wishart import (
     InverseWishartPrior,
     MarginalInverseWishartPrior,
     MeanFieldInverseWishartPrior,
 )
-from tf_disentangle.priors.laplace import LaplacePrior
 from tf_disentangle.priors.mixtures import NormalMixturePrior, SparsePrior
 from tf_disentangle.priors.normal import NormalPrior
-from tf_disentangle.priors.product import JointPrior
-from tf_disentangle.priors.student_t import StudentTProductPrior
-from tf_disentangle.priors.uniform import UniformPrior
 
 #: Adding a prior is one entry here.
 PRIORS = {

@@ -24,7 +24,7 @@ from tf_disentangle.priors.base import Prior
 
 tfd = tfp.distributions
 
-_FIGURE_CONCENTRATIONS = (1.0, 10.0, 100.0)
+_FIGURE_A = (1.0, 10.0, 100.0)
 
 
 class InverseGammaPrior(Prior):
@@ -43,9 +43,7 @@ class InverseGammaPrior(Prior):
     label = "s ~ IG, z ~ N(0, diag(s))"
 
     def __init__(
-        self,
-        concentration: float,
-        scale: float | Sequence[float] | None = None,
+        self, concentration: float, scale: float | Sequence[float] | None = None
     ) -> None:
         super().__init__()
         self.concentration = checks.real(concentration, "concentration", above=0.0)
@@ -79,20 +77,14 @@ class InverseGammaPrior(Prior):
         scale = tf.sqrt(tf.constant(self.scales / a, tf.float32))
         return tfd.StudentT(2.0 * a, tf.zeros(self.num_latents), scale)
 
-    def sample_covariance(
-        self, num_samples: int, seed: tf.Tensor, concentration: float | None = None
-    ) -> tf.Tensor:
-        """Draws Sigma = diag(s) [num_samples, L, L]."""
-        variances = self.inverse_gamma(concentration).sample(num_samples, seed=seed)
-        return tf.linalg.diag(variances)
-
     def covariances(self, seed: tf.Tensor) -> Mapping[str, np.ndarray]:
         """Returns a draw of Sigma for each of three a, at the prior's own b/a."""
-        matrices = {
-            f"a = {a:g}": self.sample_covariance(1, seed, a)[0].numpy()
-            for a in _FIGURE_CONCENTRATIONS
+        draws = {a: self.inverse_gamma(a).sample(1, seed=seed)[0] for a in _FIGURE_A}
+        return {
+            f"a = {a:g}": np.diag(variances)
+            for a, variances in draws.items()
+            if np.isfinite(variances).all()
         }
-        return {k: m for k, m in matrices.items() if np.isfinite(m).all()}
 
     def sample(self, num_samples: int, seed: tf.Tensor) -> tf.Tensor:
         """Draws s, then z ~ N(0, diag(s)), [num_samples, L]."""

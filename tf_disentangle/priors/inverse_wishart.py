@@ -61,9 +61,7 @@ class InverseWishartPrior(Prior):
     label = "Sigma ~ IW, z ~ N(0, Sigma)"
 
     def __init__(
-        self,
-        nu: float,
-        sigma0: Sequence[Sequence[float]] | None = None,
+        self, nu: float, sigma0: Sequence[Sequence[float]] | None = None
     ) -> None:
         super().__init__()
         self.nu = checks.real(nu, "nu")
@@ -83,7 +81,7 @@ class InverseWishartPrior(Prior):
         """Checks nu and Sigma_0 against the number of latents p."""
         super().build(input_shape)
         p = self.num_latents
-        # What is left of it in float32 counts, which may be p - 1 itself.
+        # Its float32 value counts, which may be p - 1 itself.
         with np.errstate(over="ignore"):
             nu = np.float32(self.nu)
         checks.require(
@@ -94,12 +92,8 @@ class InverseWishartPrior(Prior):
             "Raise nu or lower num_latents.",
         )
         if self.sigma0 is not None:
-            checks.require(
-                self.sigma0.shape == (p, p),
-                "sigma0",
-                f"have shape [{p}, {p}] for {p} latents",
-                self.sigma0.shape,
-            )
+            rule, shape = f"have shape [{p}, {p}] for {p} latents", self.sigma0.shape
+            checks.require(shape == (p, p), "sigma0", rule, shape)
 
     def inverse_wishart(self, nu: float | None = None) -> InverseWishart:
         """Returns IW(Psi, nu) over Sigma, with this prior's Sigma_0.
@@ -128,20 +122,14 @@ class InverseWishartPrior(Prior):
         scale = self.inverse_wishart().scale_operator.diag_part() / df
         return tfd.StudentT(df, tf.zeros(self.num_latents), tf.sqrt(scale))
 
-    def sample_covariance(
-        self, num_samples: int, seed: tf.Tensor, nu: float | None = None
-    ) -> tf.Tensor:
-        """Draws Sigma [num_samples, p, p] by Bartlett's decomposition."""
-        return self.inverse_wishart(nu).sample(num_samples, seed=seed)
-
     def covariances(self, seed: tf.Tensor) -> Mapping[str, np.ndarray]:
         """Returns the paper's figure 1: Sigma_0, and a draw for each of three nu."""
         size = self.num_latents
         matrices = {"Sigma_0": np.eye(size) if self.sigma0 is None else self.sigma0}
         for nu in _FIGURE_1_NU:
             if nu > size - 1:
-                draw = self.sample_covariance(1, seed, nu)[0].numpy()
-                matrices[f"nu = {nu:g}"] = draw
+                draw = self.inverse_wishart(nu).sample(1, seed=seed)[0]
+                matrices[f"nu = {nu:g}"] = draw.numpy()
         # Near p - 1 degrees of freedom a draw can overflow.
         return {k: m for k, m in matrices.items() if np.isfinite(m).all()}
 
@@ -167,12 +155,7 @@ class InverseWishartPrior(Prior):
         z = posterior.sample(seed=seed)
         hyperprior = self.inverse_wishart()
         q_sigma = hyperprior.conditioned_on(z)
-        return {
-            "kl_gaussian": expected_gaussian_kl(
-                posterior.mean(), posterior.scale.to_dense(), q_sigma
-            ),
-            "kl_covariance": tfd.kl_divergence(q_sigma, hyperprior),
-        }
+        return _two_terms(posterior, q_sigma, hyperprior)
 
 
 class MarginalInverseWishartPrior(InverseWishartPrior):
@@ -233,12 +216,18 @@ class MeanFieldInverseWishartPrior(InverseWishartPrior):
         """Returns the two KL terms above, each [B], in nats; nothing is drawn."""
         del sample, seed
         q_sigma = posterior.covariance_posterior
-        return {
-            "kl_gaussian": expected_gaussian_kl(
-                posterior.mean(), posterior.scale.to_dense(), q_sigma
-            ),
-            "kl_covariance": tfd.kl_divergence(q_sigma, self.inverse_wishart()),
-        }
+        return _two_terms(posterior, q_sigma, self.inverse_wishart())
+
+
+def _two_terms(
+    posterior: tfd.Distribution, q_sigma: InverseWishart, hyperprior: InverseWishart
+) -> dict[str, tf.Tensor]:
+    """Returns the two KL terms, each [B], by their names."""
+    factor = posterior.scale.to_dense()
+    return {
+        "kl_gaussian": expected_gaussian_kl(posterior.mean(), factor, q_sigma),
+        "kl_covariance": tfd.kl_divergence(q_sigma, hyperprior),
+    }
 
 
 def _covariance(sigma0: Sequence[Sequence[float]]) -> np.ndarray:

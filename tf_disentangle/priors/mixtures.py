@@ -65,12 +65,9 @@ class NormalMixturePrior(Prior):
     def build(self, input_shape: tuple) -> None:
         """Checks the means against the number of latents."""
         super().build(input_shape)
-        checks.require(
-            self.locs.shape[1] == self.num_latents,
-            "locs",
-            f"have {self.num_latents} numbers for each component, one for each latent",
-            self.locs.shape[1],
-        )
+        size, count = self.num_latents, self.locs.shape[1]
+        rule = f"have {size} numbers for each component, one for each latent"
+        checks.require(count == size, "locs", rule, count)
 
     def distribution(self) -> tfd.Distribution:
         """Returns the mixture, event shape [L]."""
@@ -98,10 +95,7 @@ class SparsePrior(Prior):
     """
 
     def __init__(
-        self,
-        gamma: float = 0.8,
-        spike: float = 0.05,
-        slab: float = 1.0,
+        self, gamma: float = 0.8, spike: float = 0.05, slab: float = 1.0
     ) -> None:
         super().__init__()
         self.gamma = checks.real(gamma, "gamma", at_least=0.0, at_most=1.0)

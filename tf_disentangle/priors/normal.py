@@ -44,7 +44,12 @@ class NormalPrior(Prior):
     ) -> None:
         super().__init__()
         self.variance = checks.real(variance, "variance", above=0.0)
-        self.proportions = None if proportions is None else _positive(proportions)
+        self.proportions = None
+        if proportions is not None:
+            rule = "be a list of positive numbers"
+            self.proportions = float_array(proportions, 1, "proportions", rule)
+            positive = (self.proportions > 0).all()
+            checks.require(positive, "proportions", rule, proportions)
         self.learns = checks.one_of(trainable, (True, False), "trainable")
         isotropic = proportions is None and not trainable
         self.label = (
@@ -61,12 +66,8 @@ class NormalPrior(Prior):
         super().build(input_shape)
         size = self.num_latents
         shares = np.ones(size) if self.proportions is None else self.proportions
-        checks.require(
-            len(shares) == size,
-            "proportions",
-            f"have one number for each of the {size} latents",
-            len(shares),
-        )
+        rule = f"have one number for each of the {size} latents"
+        checks.require(len(shares) == size, "proportions", rule, len(shares))
         logs = np.log(shares)  # the sum of large numbers would not be finite
         theta = logs - np.logaddexp.reduce(logs)
         if self.learns:
@@ -99,11 +100,3 @@ class NormalPrior(Prior):
         if self.proportions is None and not self.learns:
             return {}
         return {"diag(v)": np.diag(np.asarray(self.variances()))}
-
-
-def _positive(proportions: Sequence[float]) -> np.ndarray:
-    """Returns the proportions as float64 [L] after checking them."""
-    rule = "be a list of positive numbers"
-    values = float_array(proportions, 1, "proportions", rule)
-    checks.require((values > 0).all(), "proportions", rule, proportions)
-    return values

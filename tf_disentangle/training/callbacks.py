@@ -11,22 +11,57 @@ validation's values only where they were measured.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from tf_disentangle import checks
 from tf_disentangle.training.checkpoints import Checkpoints, step_of
 
 Row = dict[str, Any]
 
 
+_FULL_DISK = ("No space left", "File too large", "Disk quota exceeded")
+
+
 class NonFiniteError(ArithmeticError):
     """A loss term became NaN or infinite."""
+
+
+class OutOfMemoryError(checks.ArgumentError):
+    """The device has not enough memory for a step of this size."""
+
+
+@contextlib.contextmanager
+def explaining_exhaustion(batch_size: int, output: object) -> Iterator[None]:
+    """Turns what TensorFlow says of a full disk or memory into an `ArgumentError`.
+
+    Args:
+        batch_size: Images per step, for the message.
+        output: What is written to, for the message.
+    """
+    try:
+        yield
+    except (tf.errors.OpError, MemoryError) as error:
+        reason = str(error).strip().splitlines()[:1]
+        if any(sign in str(error) for sign in _FULL_DISK):
+            remedy = "Free some space or choose another folder."
+            raise checks.ArgumentError(
+                checks.message("output", "be writable", f"{output}: {reason}", remedy)
+            ) from error
+        if not isinstance(error, (tf.errors.ResourceExhaustedError, MemoryError)):
+            raise
+        rule = "leave room for a step in the device's memory"
+        remedy = "Lower batch_size or the networks' width."
+        raise OutOfMemoryError(
+            checks.message("batch_size", rule, batch_size, f"{remedy} {reason}")
+        ) from error
 
 
 class Position(keras.callbacks.Callback):
@@ -66,7 +101,7 @@ class Action(keras.callbacks.Callback):
     """A callback that acts every `every` steps and at the end of the run.
 
     Args:
-        position: Of the run.
+        position: The run's position.
         every: Steps between two actions; 0 is never.
     """
 
@@ -101,10 +136,10 @@ class FiniteGuard(Action):
     def act(self, step: int, logs: dict[str, Any]) -> None:
         """Raises `NonFiniteError` naming step, term and last good checkpoint."""
         begin = self.position.begin
-        found = self._first_bad(step - begin)
-        if found is None:
+        bad = self._first_bad(step - begin)
+        if bad is None:
             return
-        number, names = found
+        number, names = bad
         last = self._checkpoints and self._checkpoints.latest
         good = f"Last good checkpoint: {last} (step {step_of(last)})." if last else ""
         raise NonFiniteError(
@@ -115,9 +150,9 @@ class FiniteGuard(Action):
 
     def _first_bad(self, num_steps: int) -> tuple[int, tuple[str, ...]] | None:
         """Returns the first bad step of the interval and what was bad there."""
-        found = self.model.statistics.first_nonfinite(num_steps)
-        if found is not None:
-            return found
+        bad = self.model.statistics.first_nonfinite(num_steps)
+        if bad is not None:
+            return bad
         # A step's terms are those before its update: the last one's shows here only.
         weights = self.model.trainable_variables
         if all(bool(tf.reduce_all(tf.math.is_finite(w.value))) for w in weights):
@@ -132,15 +167,15 @@ class Validate(Action):
     these names.
 
     Args:
-        position: Of the run.
+        position: The run's position.
         every: Steps between two validations.
         validate: Returns (scalars by name, a number for each latent).
         checkpoints: Where the best is kept; None keeps none.
-        values: Of the last validation of a resumed run, by name in `logs`.
+        values: The last validation of a resumed run, by name in `logs`.
         best: Best value of the model's `checkpoint_metric`, of a resumed run.
 
     Attributes:
-        values: Of the last validation, by name in `logs`.
+        values: The last validation's values, by name in `logs`.
         best: Best value of the model's `checkpoint_metric` so far.
     """
 
@@ -148,7 +183,7 @@ class Validate(Action):
         self,
         position: Position,
         every: int,
-        validate: Callable[[], tuple[dict[str, float], Sequence[float]]],
+        validate: Callable[[], tuple[dict[str, float], Iterable[float]]],
         checkpoints: Checkpoints | None = None,
         values: dict[str, float] | None = None,
         best: float | None = None,
@@ -183,65 +218,62 @@ class Validate(Action):
 
 
 class Save(Action):
-    """Writes a checkpoint at its intervals and, however the run ends, at the end."""
+    """Writes a checkpoint at its intervals and, however `fit` ends, at the end.
+
+    The last is written when the training ends, for the user's callbacks, which come
+    before this one, may change the weights then.
+    """
 
     def __init__(
         self, position: Position, every: int, checkpoints: Checkpoints
     ) -> None:
         super().__init__(position, every)
         self._checkpoints = checkpoints
-        self._saved: list | None = None
 
     def is_due(self) -> bool:
-        """Also at the end of a run that saves nothing on the way, or was stopped."""
+        """Not at the end."""
         is_last = self.position.step >= self.position.total
-        return super().is_due() or is_last or self.model.stop_training
+        return super().is_due() and not (is_last or self.model.stop_training)
 
     def act(self, step: int, logs: dict[str, Any]) -> None:
         """Saves."""
         self._checkpoints.save(step)
 
-    def on_train_begin(self, logs: Any = None) -> None:
-        """Forgets the weights of an earlier training."""
-        self._saved = None
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
-        """Saves if it is due, and remembers the weights of the last interval."""
-        super().on_epoch_end(epoch, logs)
-        if self.model.stop_training or self.position.step >= self.position.total:
-            self._saved = self.model.get_weights()
-
     def on_train_end(self, logs: Any = None) -> None:
-        """Saves again if another callback changed the weights at the very end."""
-        if self._saved is None:
-            return
-        pairs = zip(self._saved, self.model.get_weights(), strict=True)
-        if not all((before == after).all() for before, after in pairs):
-            self._checkpoints.save(self.position.step)
-        self._saved = None
+        """Saves what the training ends with."""
+        self._checkpoints.save(self.position.step)
 
 
-class Score(Action):
-    """Scores the model during the training.
-
-    The last step is left to the end of the run, which scores in any case.
+class Every(Action):
+    """Calls a function at every multiple of `every` steps.
 
     Args:
-        position: Of the run.
-        every: Steps between two scorings; 0 is never.
-        score: Scores the model as it is and records the scores of this step.
+        position: The run's position.
+        every: Steps between two calls; 0 is never.
+        function: Called with the step.
+        at_end: Whether also where the run ends with such a multiple.
     """
 
     def __init__(
-        self, position: Position, every: int, score: Callable[[int], Any]
+        self,
+        position: Position,
+        every: int,
+        function: Callable[[int], Any],
+        at_end: bool = True,
     ) -> None:
         super().__init__(position, every)
-        self._score = score
+        self._function = function
+        self._at_end = at_end
+
+    def is_due(self) -> bool:
+        """Not at an end that is no multiple."""
+        step, total = self.position.step, self.position.total
+        is_multiple = bool(self.every) and step % self.every == 0
+        return is_multiple and (self._at_end or step < total)
 
     def act(self, step: int, logs: dict[str, Any]) -> None:
-        """Scores, unless this is the last step."""
-        if step < self.position.total:
-            self._score(step)
+        """Calls it."""
+        self._function(step)
 
 
 class StopOnSignal(Action):
@@ -300,7 +332,7 @@ class OneTraining(keras.callbacks.CallbackList):
 
     Args:
         callbacks: In the order in which they act.
-        **options: Of `keras.callbacks.CallbackList`: `model` and what the callbacks
+        **options: Those of `keras.callbacks.CallbackList`: `model`, and what they
             see as `params`.
 
     Attributes:

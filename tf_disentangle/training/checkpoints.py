@@ -2,7 +2,7 @@
 
 checkpoints/step-1200/            one folder each, renamed into place when complete
     state.index  state.data-...   what TensorFlow wrote
-    checkpoint.json               step, notes, size and CRC-32 of each file, its own
+    checkpoint.json               step, notes, CRC-32 of each file and its own
 checkpoints/best/step-800/
 checkpoints/damaged-step-1200/    set aside: its files are not what was written
 """
@@ -32,11 +32,11 @@ class Checkpoints:
     """Saves and restores a compiled model with its optimiser.
 
     Batches and draws are functions of (seed, step), so that weights, optimiser and step
-    are the whole state of a run.
+    are all the state of a run.
 
     Args:
         model: A model with a built optimiser.
-        folder: Where to keep them; the best goes to `folder/best`.
+        folder: The folder that keeps them; the best goes to `folder/best`.
         keep: How many of the last to keep.
 
     Attributes:
@@ -45,10 +45,7 @@ class Checkpoints:
     """
 
     def __init__(
-        self,
-        model: keras.Model,
-        folder: str | os.PathLike,
-        keep: int = 2,
+        self, model: keras.Model, folder: str | os.PathLike, keep: int = 2
     ) -> None:
         self.folder = pathlib.Path(folder)
         self.latest: pathlib.Path | None = None
@@ -88,7 +85,7 @@ class Checkpoints:
         return path
 
     def restore(self, path: pathlib.Path | None) -> int:
-        """Restores the checkpoint that `newest` found; returns its step, 0 for None.
+        """Restores the checkpoint that `newest` returned; returns its step, 0 for None.
 
         Raises:
             ArgumentError: If it is that of another model.
@@ -135,20 +132,15 @@ def newest(folder: str | os.PathLike) -> pathlib.Path | None:
     Raises:
         ArgumentError: If there are some and all are damaged.
     """
-    found = ""
+    damaged = ""
     for path in reversed(_saved(pathlib.Path(folder))):
         damage = _damage(path)
         if damage is None:
             return path
-        found += f"{path}: {damage}. "
+        damaged += f"{path}: {damage}. "
         _logger.warning("%s: %s. Trying the checkpoint before it.", path, damage)
-    checks.require(
-        not found,
-        "checkpoint",
-        "be intact",
-        found,
-        "None is left to go on from. Train in another folder.",
-    )
+    remedy = "None is left to go on from. Train in another folder."
+    checks.require(not damaged, "checkpoint", "be intact", damaged, remedy)
     return None
 
 
@@ -156,18 +148,14 @@ def find(folder: str | os.PathLike, which: str = "last") -> pathlib.Path:
     """Returns the path of a run's "last" or "best" checkpoint.
 
     Raises:
-        ArgumentError: If there is none, or none that is whole.
+        ArgumentError: If there is none, or all are damaged.
     """
     checks.one_of(which, ("last", "best"), "checkpoint")
     folder = pathlib.Path(folder)
     path = newest(folder / "best" if which == "best" else folder)
-    checks.require(
-        path is not None,
-        "run",
-        f"have a {which} checkpoint in {folder}",
-        "none",
-        "It is written at the first checkpoint; train longer.",
-    )
+    rule = f"have a {which} checkpoint in {folder}"
+    remedy = "It is written at the first checkpoint; train longer."
+    checks.require(path is not None, "run", rule, "none", remedy)
     return path
 
 
@@ -175,8 +163,8 @@ def restore_weights(model: keras.Model, checkpoint: str | os.PathLike) -> None:
     """Restores a model's weights, leaving any optimiser as it is.
 
     Args:
-        model: Of the same parts as the one that was saved.
-        checkpoint: As `find` returns it.
+        model: A model of the same parts as the one that was saved.
+        checkpoint: A checkpoint, as `find` returns it.
 
     Raises:
         ArgumentError: If the weights in the checkpoint are not those of the model.
@@ -187,18 +175,14 @@ def restore_weights(model: keras.Model, checkpoint: str | os.PathLike) -> None:
 
 def _saved(folder: pathlib.Path) -> list[pathlib.Path]:
     """Returns the checkpoints in a folder, intact or not, the oldest first."""
-    found = [p for p in folder.glob("step-*") if p.name.removeprefix("step-").isdigit()]
-    return sorted(found, key=step_of)
+    paths = [p for p in folder.glob("step-*") if p.name[len("step-") :].isdigit()]
+    return sorted(paths, key=step_of)
 
 
-def _contents(folder: pathlib.Path) -> dict[str, dict[str, int]]:
-    """Returns size and CRC-32 of each file in a checkpoint, but for the record."""
-    contents = {}
-    for path in sorted(folder.iterdir()):
-        if path.name != _RECORD:
-            data = path.read_bytes()
-            contents[path.name] = {"size": len(data), "crc32": zlib.crc32(data)}
-    return contents
+def _contents(folder: pathlib.Path) -> dict[str, int]:
+    """Returns the CRC-32 of each file in a checkpoint but the record."""
+    paths = sorted(path for path in folder.iterdir() if path.name != _RECORD)
+    return {path.name: files.checksum(path) for path in paths}
 
 
 def _checksum(record: Mapping[str, Any]) -> int:
@@ -213,17 +197,17 @@ def _damage(path: pathlib.Path) -> str | None:
         if record.pop("crc32") != _checksum(record):
             return f"{_RECORD} is not what was written (checksum)"
         expected: dict[str, Any] = dict(record["files"])
-        found = _contents(path)
+        present = _contents(path)
     except FileNotFoundError:
         return f"{_RECORD} is missing"
     except OSError as error:
         return f"it cannot be read ({error.strerror})"
     except (ValueError, KeyError, TypeError) as error:
         return f"{_RECORD} is damaged ({error})"
-    for name in sorted({*expected, *found}):
-        if name not in found:
+    for name in sorted({*expected, *present}):
+        if name not in present:
             return f"{name} is missing"
-        if expected.get(name) != found[name]:
+        if expected.get(name) != present[name]:
             return f"{name} is not what was written (checksum)"
     return None
 
@@ -234,11 +218,7 @@ def _restore(holder: tf.train.Checkpoint, path: pathlib.Path) -> None:
         status = holder.read(str(path / _STATE))
         status.assert_existing_objects_matched().expect_partial()
     except (AssertionError, ValueError, IndexError, tf.errors.OpError) as error:
-        raise checks.ArgumentError(
-            checks.message(
-                "checkpoint",
-                "hold the weights of this model",
-                str(path),
-                f"Are networks and latents those of the run? ({error})",
-            )
-        ) from error
+        rule = "hold the weights of this model"
+        remedy = f"Are networks and latents those of the run? ({error})"
+        message = checks.message("checkpoint", rule, str(path), remedy)
+        raise checks.ArgumentError(message) from error

@@ -10,7 +10,9 @@ compared with it, and people read it.
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
+import os
 import pathlib
 import shutil
 import site
@@ -24,9 +26,9 @@ import keras
 
 from tf_disentangle import checks, configs
 from tf_disentangle.interfaces import Dataset
+from tf_disentangle.metrics.calls import Call, calls_of
 from tf_disentangle.models import LatentModel
 from tf_disentangle.training.input_pipeline import Batches
-from tf_disentangle.training.options import Device, Intervals
 from tf_disentangle.training.run_folder import RunFolder
 
 #: What of "training" may be another when a run goes on.
@@ -37,8 +39,7 @@ def describe(
     model: LatentModel,
     data: Dataset,
     batches: Batches,
-    intervals: Intervals,
-    device: Device,
+    metrics: Sequence[Any],
     **others: Any,
 ) -> dict[str, Any]:
     """Returns what describes a run, as JSON holds it.
@@ -48,11 +49,9 @@ def describe(
             changes the optimiser's learning rate.
         data: What it trains on.
         batches: Which images it sees when.
-        intervals: How often it does what.
-        device: Where it runs.
+        metrics: What scores it.
         **others: Further entries of "training".
     """
-    optimizers = {k: configs.serialize(v) for k, v in model.optimizers.items()}
     return {
         "model": configs.serialize(model),
         "data": configs.serialize(data),
@@ -63,21 +62,29 @@ def describe(
             "batch_size": batches.batch_size,
             "seed": batches.seed,
             "with_replacement": batches.with_replacement,
-            "optimizers": optimizers,
+            "optimizers": configs.serialize(model.optimizers),
             "jit_compile": bool(model.jit_compile),
-            "intervals": configs.serialize(intervals),
-            "device": configs.serialize(device),
+            "metrics": [_metric(call) for call in calls_of(list(metrics))],
             **configs.serialize(others),
         },
     }
+
+
+def _metric(call: Call) -> Any:
+    """Returns a metric's record, without what gin binds to it: config.gin has that."""
+    if call.metric is None:
+        return configs.serialize(call.function)
+    if not call.options:
+        return call.metric.name
+    return configs.serialize(functools.partial(call.metric.function, **call.options))
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Returns what differs between two descriptions and makes them other runs.
 
     Args:
-        old: Of the run, as its run.json holds it.
-        new: Of what is to go on with it.
+        old: The run's description, as its run.json holds it.
+        new: The description of what is to go on with it.
     """
     return configs.differences(_identity(old), _identity(new))
 
@@ -94,7 +101,7 @@ def _identity(description: Mapping[str, Any]) -> dict[str, Any]:
 def _with_plain_names(value: Any, names: dict[str, str]) -> Any:
     """Returns `value` with the names of Keras's objects numbered from 0.
 
-    Keras numbers layers over the whole process: the same network is "conv2d" in one and
+    Keras numbers layers over the process: the same network is "conv2d" in one and
     "conv2d_4" in the other.
     """
     if isinstance(value, Mapping):
@@ -134,17 +141,24 @@ def rebuild(folder: RunFolder, part: str) -> Any:
     with importing_copies(folder):
         try:
             return configs.deserialize(record)
-        except configs.CannotRebuildError as error:
+        # Keras's own errors: a class of the user's that is not registered.
+        except (configs.CannotRebuildError, TypeError, ValueError) as error:
             path = record.get("class_name", part) if isinstance(record, dict) else part
             rule = f"be given: the {path} of the run, made as it was for training"
-            raise checks.ArgumentError(
-                checks.message(
-                    part,
-                    rule,
-                    None,
-                    f"load({str(folder)!r}, {part}={part}). {error}",
-                )
-            ) from error
+            reason = str(error).strip().splitlines()[0]
+            remedy = f"load({str(folder)!r}, {part}={part}). {reason}"
+            message = checks.message(part, rule, None, remedy)
+            raise checks.ArgumentError(message) from error
+
+
+def rebuild_metrics(folder: RunFolder) -> list[Any]:
+    """Returns the metrics of a run, as its run.json names them.
+
+    Raises:
+        CannotRebuildError: If one is a function that only its user can make.
+    """
+    with importing_copies(folder):
+        return configs.deserialize(folder.describe()["training"]["metrics"])
 
 
 @contextlib.contextmanager
@@ -167,8 +181,8 @@ def copy_modules(
     """Copies the user's modules that a description names, and what they import.
 
     Args:
-        folder: Of the run; they go to its modules/.
-        description: As `describe` returned it.
+        folder: The run folder; the copies go to its modules/.
+        description: The run's description, as `describe` returned it.
         modules: Further modules to copy.
     """
     names = {*_module_names(description), *(name.split(".")[0] for name in modules)}
@@ -186,16 +200,16 @@ def copy_modules(
 def _user_modules(names: Collection[str]) -> set[str]:
     """Returns those top-level modules that were not installed, and what they use."""
     queue = [name for name in names if _is_users(name)]
-    found: set[str] = set()
+    modules: set[str] = set()
     while queue:
         name = queue.pop()
-        if name in found:
+        if name in modules:
             continue
-        found.add(name)
+        modules.add(name)
         parts = [m for n, m in list(sys.modules.items()) if n.split(".")[0] == name]
         for module in parts:
-            queue += {n for n in _names_in(module) if _is_users(n)} - found
-    return found
+            queue += {n for n in _names_in(module) if _is_users(n)} - modules
+    return modules
 
 
 def _module_names(value: Any) -> Iterator[str]:
@@ -230,11 +244,10 @@ def _is_users(name: str) -> bool:
     if name == "__main__" or file is None or name == __name__.split(".")[0]:
         return False
     path = pathlib.Path(file).resolve()
-    installed = [sysconfig.get_paths()["stdlib"], *_site_folders()]
-    return not any(path.is_relative_to(folder) for folder in installed)
-
-
-def _site_folders() -> Sequence[pathlib.Path]:
-    folders = [*site.getsitepackages(), site.getusersitepackages()]
-    folders.append(str(pathlib.Path(keras.__file__).parents[1]))
-    return [pathlib.Path(folder).resolve() for folder in folders]
+    installed: list[str | os.PathLike] = [
+        sysconfig.get_paths()["stdlib"],
+        *site.getsitepackages(),
+        site.getusersitepackages(),
+        pathlib.Path(keras.__file__).parents[1],
+    ]
+    return not any(path.is_relative_to(pathlib.Path(f).resolve()) for f in installed)

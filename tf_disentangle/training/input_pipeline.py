@@ -12,18 +12,17 @@ either way.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
 from tf_disentangle import checks
 from tf_disentangle.interfaces import ImageArray
-from tf_disentangle.training.resident import ResidentImages, resident_bytes
-from tf_disentangle.training.resources import device_bytes
+from tf_disentangle.training.resident import ResidentImages, can_reside, may_reside
 
 # Keeps the split apart from other draws with the same small seed.
 _SPLIT_STREAM = 2
-_LARGEST_SEED = 2**63 - 1
 # Default of `validation_size`: at most so many images, and one in so many.
 _MOST_HELD_OUT, _ONE_IN = 2000, 10
 
@@ -100,10 +99,13 @@ class InputPipeline:
     ) -> None:
         if resident is None:
             resident = may_reside(images)
-        rule = "be False or None for images that are not an array in memory"
-        can_reside = resident_bytes(images) is not None
-        checks.require(can_reside or not resident, "Device.resident", rule, resident)
-        self.load_images = ResidentImages(images) if resident else None
+        self.load_images: ResidentImages | None = None
+        if resident:
+            if not can_reside(images):
+                rule = "be False or None for images that are not an array in memory"
+                message = checks.message("Device.resident", rule, resident)
+                raise checks.ArgumentError(message)
+            self.load_images = ResidentImages(images)
         self._images = images
         self._batches = batches
         self._batches_per_step = batches_per_step
@@ -116,32 +118,17 @@ class InputPipeline:
         return streamed(batches, self._images)
 
 
-def may_reside(images: ImageArray) -> bool:
-    """Whether images take at most half the memory of each device that would hold them.
-
-    The other half is the model's. Image arrays that are neither an array nor
-    `BinaryImages` never may.
-    """
-    size = resident_bytes(images)
-    return size is not None and size <= device_bytes() // 2
-
-
-def default_validation_size(num_images: int) -> int:
-    """Returns how many images are held out if nothing is said: 10 %, at most 2,000."""
-    return min(_MOST_HELD_OUT, num_images // _ONE_IN)
-
-
 def images_at(images: ImageArray, indices: np.ndarray) -> np.ndarray:
     """Returns `images[indices]`, read in the order of the file and then permuted."""
     order = np.argsort(indices, kind="stable")
-    found = np.asarray(images[np.asarray(indices)[order]])
-    result = np.empty_like(found)
-    result[order] = found
+    in_order = np.asarray(images[np.asarray(indices)[order]])
+    result = np.empty_like(in_order)
+    result[order] = in_order
     return result
 
 
 def split_indices(
-    num_images: int, validation_size: int, seed: int
+    num_images: int, validation_size: int | None, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Splits the images by a seeded permutation.
 
@@ -150,18 +137,19 @@ def split_indices(
 
     Args:
         num_images: Number of images.
-        validation_size: How many are for validation, in [0, num_images).
-        seed: Seed of the permutation.
+        validation_size: How many are for validation, in [0, num_images); None is one
+            in ten, at most 2,000.
+        seed: Seed of the permutation, at least 0.
 
     Returns:
         (train, validation): disjoint int64 indices that cover [0, num_images).
     """
-    num_images = checks.integer(num_images, "num_images", at_least=1)
+    if validation_size is None:
+        validation_size = min(_MOST_HELD_OUT, num_images // _ONE_IN)
     size = checks.integer(validation_size, "validation_size", at_least=0)
     rule = f"be less than num_images = {num_images}"
     remedy = "Lower validation_size; 0 holds nothing out."
     checks.require(size < num_images, "validation_size", rule, validation_size, remedy)
-    seed = checks.integer(seed, "seed", at_least=0)
     rng = np.random.default_rng([_SPLIT_STREAM, seed])
     order = rng.permutation(num_images).astype(np.int64, copy=False)
     return order[size:], order[:size]
@@ -181,8 +169,8 @@ def index_batches(
     the batch size does not divide their number a batch straddles two epochs.
 
     Args:
-        indices: Integers [n]; the images to draw from, such as a split's.
-        batch_size: B, at most n.
+        indices: int64 [n], the images to draw from, such as a split's.
+        batch_size: B, from 1 to n.
         seed: Seed of the order, in [0, 2**63).
         first_step: The first t; a run resumed at step k gives k.
         with_replacement: Draws each index uniformly instead (Locatello et al. 2019).
@@ -190,20 +178,7 @@ def index_batches(
 
     Returns:
         A `tf.data.Dataset` of int64 [B].
-
-    Raises:
-        ArgumentError: if the batch is larger than the data, or another value is out
-            of range.
     """
-    indices = _check_indices(indices)
-    batch_size = checks.integer(batch_size, "batch_size", at_least=1)
-    remedy = "Lower batch_size or give more images."
-    rule = f"be at most the number of images, {len(indices)}"
-    checks.require(batch_size <= len(indices), "batch_size", rule, batch_size, remedy)
-    seed = checks.integer(seed, "seed", at_least=0)
-    checks.require(seed <= _LARGEST_SEED, "seed", "be less than 2**63", seed)
-    first_step = checks.integer(first_step, "first_step", at_least=0)
-
     table = tf.constant(indices)
     draw = _uniform_positions if with_replacement else _shuffled_positions
 
@@ -212,11 +187,8 @@ def index_batches(
 
     steps = tf.data.Dataset.counter(first_step)
     if num_steps is not None:
-        steps = steps.take(checks.integer(num_steps, "num_steps", at_least=0))
-    options = tf.data.Options()
-    options.deterministic = True
-    batches = steps.map(batch, num_parallel_calls=tf.data.AUTOTUNE)
-    return batches.prefetch(tf.data.AUTOTUNE).with_options(options)
+        steps = steps.take(num_steps)
+    return _ahead(steps, batch)
 
 
 def streamed(batches: tf.data.Dataset, images: ImageArray) -> tf.data.Dataset:
@@ -238,23 +210,17 @@ def streamed(batches: tf.data.Dataset, images: ImageArray) -> tf.data.Dataset:
         batch = tf.numpy_function(images.__getitem__, [indices], dtype, stateful=False)
         return tf.ensure_shape(batch, [*indices.shape, *images.shape[1:]])
 
+    return _ahead(batches, gathered)
+
+
+def _ahead(
+    elements: tf.data.Dataset, function: Callable[[tf.Tensor], tf.Tensor]
+) -> tf.data.Dataset:
+    """Maps elements in several threads, ahead of who takes them, in their order."""
     options = tf.data.Options()
     options.deterministic = True
-    made = batches.map(gathered, num_parallel_calls=tf.data.AUTOTUNE)
-    return made.prefetch(tf.data.AUTOTUNE).with_options(options)
-
-
-def _check_indices(indices: np.ndarray) -> np.ndarray:
-    """Returns `indices` as int64 [n], n at least 1, none negative."""
-    indices = np.asarray(indices)
-    checks.require(indices.ndim == 1, "indices", "have shape [n]", indices.shape)
-    checks.require(indices.size, "indices", "not be empty", indices.shape)
-    if not np.issubdtype(indices.dtype, np.integer):
-        name = indices.dtype.name
-        raise checks.ArgumentTypeError(checks.message("indices", "be integers", name))
-    lowest = indices.min().item()
-    checks.require(lowest >= 0, "indices", "be at least 0", lowest)
-    return indices.astype(np.int64)
+    mapped = elements.map(function, num_parallel_calls=tf.data.AUTOTUNE)
+    return mapped.prefetch(tf.data.AUTOTUNE).with_options(options)
 
 
 def _shuffled_positions(

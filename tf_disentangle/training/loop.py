@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import pathlib
+import textwrap
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -15,30 +17,28 @@ import tensorflow as tf
 
 from tf_disentangle import checks, files
 from tf_disentangle.interfaces import Dataset
+from tf_disentangle.metrics import Evaluation, calls_of, check_arguments, evaluate
+from tf_disentangle.metrics.results import as_row, results_by_call, scalars
 from tf_disentangle.models import LatentModel
+from tf_disentangle.models.encoder import ModelEncoder
 from tf_disentangle.training import callbacks as ours
 from tf_disentangle.training import reporting
 from tf_disentangle.training.checkpoints import Checkpoints, newest, step_of
-from tf_disentangle.training.description import changes, copy_modules
-from tf_disentangle.training.evaluating import (
-    Metric,
-    check_metrics,
-    record_scores,
-    score,
-)
+from tf_disentangle.training.description import changes, copy_modules, describe
 from tf_disentangle.training.input_pipeline import Batches, InputPipeline, images_at
-from tf_disentangle.training.options import Intervals
-from tf_disentangle.training.pictures import Plotter, annotations, random_images
-from tf_disentangle.training.resources import explaining_exhaustion
+from tf_disentangle.training.options import Device, Intervals
+from tf_disentangle.training.pictures import latent_annotations, make_plotter
 from tf_disentangle.training.run_folder import RunFolder, environment
 from tf_disentangle.training.user_callbacks import (
+    NUM_DIAGNOSED,
     CallbackState,
+    check_monitors,
     continue_files,
     state_of,
 )
 
-#: Diagnostics are those of so many held-out images: what they estimate depends on it.
-NUM_DIAGNOSED = 250
+#: A name such as "mig", or a function (data, encoder) -> dataclass with `score` first.
+Metric = str | Callable[..., Any]
 
 
 @dataclasses.dataclass
@@ -52,13 +52,15 @@ class TrainingLoop:
         folder: Where it writes; None writes nothing.
         steps: Number of optimiser steps in all.
         intervals: How often it does what.
-        description: What `description.describe` says of the run.
+        device: Where and how its steps run.
         callbacks: The user's Keras callbacks.
         metrics: What scores it afterwards.
-        resident: Whether the device holds the images; None decides by their size.
+        warm_start: Folder of the run whose weights it starts from.
+        description: What `description.describe` says of it.
         step: Steps that the weights have seen.
         rows: The rows of a run without a folder.
         scores: Results of the metrics by name; empty until the run has finished.
+        kept: Results of a finished run, by call, which are not computed again.
         signal: Number of the signal that stopped the run, None if it finished.
     """
 
@@ -68,14 +70,30 @@ class TrainingLoop:
     folder: RunFolder | None
     steps: int
     intervals: Intervals
-    description: dict[str, Any]
-    callbacks: tuple[keras.callbacks.Callback, ...] = ()
-    metrics: tuple[Metric, ...] = ()
-    resident: bool | None = None
+    device: Device
+    callbacks: Sequence[keras.callbacks.Callback] = ()
+    metrics: Sequence[Metric] = ()
+    warm_start: str | os.PathLike | None = None
+    description: dict[str, Any] = dataclasses.field(init=False)
     step: int = 0
     rows: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     scores: dict[str, Any] = dataclasses.field(default_factory=dict)
+    kept: dict[str, Any] = dataclasses.field(default_factory=dict)
     signal: int | None = None
+
+    def __post_init__(self) -> None:
+        """Describes the run before any schedule or callback changes a part of it."""
+        self.description = describe(
+            self.model,
+            self.data,
+            self.batches,
+            self.metrics,
+            steps=self.steps,
+            intervals=self.intervals,
+            device=self.device,
+            callbacks=[type(callback).__name__ for callback in self.callbacks],
+            warm_start=self.warm_start,
+        )
 
     def run(self, config: str = "", modules: Collection[str] = ()) -> None:
         """Trains, scores and draws, going on from the folder's last checkpoint.
@@ -93,7 +111,7 @@ class TrainingLoop:
             checks.require(self.step == 0, "run", rule, self.step, remedy)
             self._fit(0, None, config)
             if self.signal is None:
-                self._score(self.step)
+                self._finish()
             return
         self.folder.create()
         with self.folder.locked():
@@ -113,8 +131,11 @@ class TrainingLoop:
         # A callback such as EarlyStopping may have ended the run before its steps.
         notes = checkpoints.record().get("notes", {})
         is_done = self.steps in (self.step, notes.get("ended_of"))
+        # A finished run is scored again by what it has not been scored by.
+        rows = folder.rows() if is_done else []
+        self.kept = results_by_call(rows, self.step, "mean")
         folder.cut(self.step, keep_scores=not is_done)
-        with self._status():
+        with self._status(checkpoints):
             if not is_done:
                 self._fit(self.step, checkpoints, config)
             if self.signal is None:
@@ -122,11 +143,14 @@ class TrainingLoop:
 
     def check(self) -> None:
         """Checks all that `run` checks before it writes anything."""
-        check_metrics(self.model, self.data, self.metrics)
+        check_arguments(list(self.metrics), self.data, self.model.columns)
+        check_monitors(
+            self.callbacks, self.model, self.data, self.batches, self.intervals
+        )
         if self.folder is not None:
             self._require_goes_on()
 
-    def _require_goes_on(self) -> os.PathLike | None:
+    def _require_goes_on(self) -> pathlib.Path | None:
         """Checks steps and description against the run that the folder holds.
 
         Returns:
@@ -145,34 +169,35 @@ class TrainingLoop:
                 f"The run in {self.folder} must go on with its own settings; "
                 f"received others:{lines}\n  Choose another output for another run."
             )
-        executions = self.description["training"]["device"]["config"]
-        each = executions["steps_per_execution"]
+        each = self.device.steps_per_execution
         rule = f"divide the {first} steps that the run has done"
         checks.require(first % each == 0, "steps_per_execution", rule, each)
         return path
 
     @contextlib.contextmanager
-    def _status(self) -> Iterator[None]:
-        """Keeps run.json's status and wall time true, also when the run fails."""
+    def _status(self, checkpoints: Checkpoints) -> Iterator[None]:
+        """Keeps run.json's status, wall time and step true, also when the run fails."""
         started = time.monotonic()  # The clock may jump.
+
+        def describe_end(status: str) -> None:
+            seconds = self.folder.describe().get("wall_seconds", 0.0)
+            seconds = round(seconds + time.monotonic() - started, 1)
+            # What was trained after the last checkpoint is lost.
+            step = step_of(checkpoints.latest) if checkpoints.latest else 0
+            self.folder.describe(status=status, wall_seconds=seconds, step=step)
+
         self.folder.describe(status="running")
         try:
             yield
         except Exception as error:
             # A full disk may be what has failed: its message is the one to show.
             with contextlib.suppress(checks.ArgumentError):
-                self._describe_end(started, f"failed: {type(error).__name__}")
+                describe_end(f"failed: {type(error).__name__}")
             raise
         except BaseException:  # Ctrl-C, SIGTERM
-            self._describe_end(started, "stopped")
+            describe_end("stopped")
             raise
-        status = "finished" if self.signal is None else "stopped"
-        self._describe_end(started, status)
-
-    def _describe_end(self, started: float, status: str) -> None:
-        seconds = self.folder.describe().get("wall_seconds", 0.0)
-        seconds = round(seconds + time.monotonic() - started, 1)
-        self.folder.describe(status=status, wall_seconds=seconds, step=self.step)
+        describe_end("finished" if self.signal is None else "stopped")
 
     def _fit(self, first: int, checkpoints: Checkpoints | None, config: str) -> None:
         """Trains from step `first`; a signal that stops it is kept in `signal`."""
@@ -181,20 +206,19 @@ class TrainingLoop:
         progress = reporting.Progress(position)
         with contextlib.ExitStack() as stack:
             stack.enter_context(
-                explaining_exhaustion(self.batches.batch_size, self.folder)
+                ours.explaining_exhaustion(self.batches.batch_size, self.folder)
             )
             writer = self._writer()
             stack.callback(writer.close)
             stack.callback(progress.close)
-            _write_text(writer, config, first)
+            if config:  # Indented by four, Markdown shows it as code.
+                with writer.as_default(first):
+                    tf.summary.text("config.gin", textwrap.indent(config, "    "))
             actions = self._actions(position, checkpoints, writer, stop)
             with self.model.distribute_strategy.scope():
-                pipeline = InputPipeline(
-                    self.data.images(),
-                    self.batches,
-                    self.resident,
-                    self.model.batches_per_step,
-                )
+                images, each = self.data.images(), self.model.batches_per_step
+                resident = self.device.resident
+                pipeline = InputPipeline(images, self.batches, resident, each)
             self.model.load_images = pipeline.load_images
             stack.callback(setattr, self.model, "load_images", None)
             stack.enter_context(stop)
@@ -218,7 +242,7 @@ class TrainingLoop:
     ) -> None:
         """Calls `fit` for each run of intervals of one length."""
         log = self.intervals.log
-        for start, end in segments(first, self.steps, log):
+        for start, end in self.intervals.segments(first, self.steps):
             training.is_last = end == self.steps
             self.model.fit(
                 pipeline.starting_at(start, end),
@@ -260,8 +284,17 @@ class TrainingLoop:
         pictures = []
         if self.folder is not None and intervals.pictures:
             plotter = make_plotter(self.model, self.data, self.batches)
-            every, figures = intervals.pictures, plotter.figures
-            pictures = [reporting.Pictures(position, every, writer, figures)]
+
+            def draw(step: int) -> None:
+                with writer.as_default(step):
+                    for name, picture in plotter.figures().items():
+                        tf.summary.image(name, picture[None])
+
+            pictures = [ours.Every(position, intervals.pictures, draw)]
+
+        def score(step: int) -> None:
+            self._score(step, writer)
+
         columns = self.model.latents.columns
         return [
             ours.FiniteGuard(position, checkpoints),
@@ -272,9 +305,8 @@ class TrainingLoop:
             stop,
             # Rows first: one past the checkpoint is cut, a lost one stays lost.
             reporting.Record(position, self._append, writer, columns),
-            ours.Score(
-                position, intervals.score, lambda step: self._score(step, writer)
-            ),
+            # The end of the run scores in any case.
+            ours.Every(position, intervals.score, score, at_end=False),
             *save,
             *pictures,
         ]
@@ -292,9 +324,8 @@ class TrainingLoop:
 
         def validate() -> tuple[dict[str, float], np.ndarray]:
             terms, per_latent = self.model.validation(images, self.batches.seed)
-            diagnostics = self.model.diagnostics(
-                images[:NUM_DIAGNOSED], self.batches.seed
-            )
+            few = images[:NUM_DIAGNOSED]
+            diagnostics = self.model.diagnostics(few, self.batches.seed)
             return {**terms, **diagnostics}, per_latent
 
         values, best = notes.get("validation"), notes.get("best")
@@ -315,74 +346,46 @@ class TrainingLoop:
             self.folder.append(row)
 
     def _score(self, step: int, writer: tf.summary.SummaryWriter | None = None) -> None:
-        """Scores the model as it is, and records the scores of this step."""
-        held_out = self.batches.held_out
-        self.scores = score(self.model, self.data, self.metrics, held_out)
-        record_scores(self._append, step, self.scores, writer)
+        """Scores the model as it is, for the rows and for TensorBoard."""
+        if not self.metrics:
+            return
+        encoder, held_out = ModelEncoder(self.model), self.batches.held_out
+        metrics = list(self.metrics)
+        table = evaluate(self.data, encoder, metrics, held_out=held_out, done=self.kept)
+        self.scores = {
+            name: entry.results[0] if isinstance(entry, Evaluation) else entry
+            for name, entry in table.items()
+        }
+        # By its call bin/evaluate knows what it need not compute again.
+        calls = {call.name: call.key({}) for call in calls_of(metrics)}
+        row = {"step": step, "scores": as_row(self.scores), "calls": calls}
+        self._append(row)
+        with (writer or tf.summary.create_noop_writer()).as_default(step):
+            for name, result in self.scores.items():
+                for part, value in scalars(result).items():
+                    tf.summary.scalar(f"{name}/{part}", value)
 
     def _finish(self) -> None:
         """Scores the trained model and draws its pictures."""
-        with contextlib.ExitStack() as stack:
-            writer = None
-            if self.intervals.score:
-                writer = self._writer()
-                stack.callback(writer.close)
-            self._score(self.step, writer)
-        self.draw()
+        writer = self._writer() if self.intervals.score else None
+        self._score(self.step, writer)
+        if writer is not None:
+            writer.close()
+        if self.folder is not None:
+            self.draw()
 
     def draw(self) -> None:
         """Writes the pictures of the trained model into the run folder."""
         rows = [row for row in self.folder.rows() if row["step"] == self.step]
         plotter = make_plotter(self.model, self.data, self.batches)
-        plotter.save(self.folder.pictures, **annotations(rows))
-
-
-def make_plotter(
-    model: LatentModel,
-    data: Dataset,
-    batches: Batches,
-    seed: int | None = None,
-    **options: Any,
-) -> Plotter:
-    """Returns what draws a model on random held-out images of its data.
-
-    Args:
-        model: The model.
-        data: The data set.
-        batches: Which of its images are held out; of none, training images are drawn.
-        seed: Seed of the random images and of the samples; None is that of the run.
-        **options: Of `pictures.Plotter`.
-    """
-    seed = batches.seed if seed is None else seed
-    images = random_images(model, data.images(), batches, seed)
-    return Plotter(model, images, seed=seed, **options)
-
-
-def segments(first: int, steps: int, interval: int) -> list[tuple[int, int]]:
-    """Returns [first, steps] in parts, each of intervals of one length.
-
-    A run that goes on from a short last interval, or ends with one, has such a part.
-    """
-    begin = min(-(-first // interval) * interval, steps)
-    end = max(steps // interval * interval, begin)
-    parts = [(first, begin), (begin, end), (end, steps)]
-    return [(start, stop) for start, stop in parts if start < stop]
+        plotter.save(self.folder.pictures, **latent_annotations(rows))
 
 
 def _machine(model: LatentModel) -> dict[str, Any]:
     """Returns what run.json says of the devices."""
-    threads = tf.config.threading.get_intra_op_parallelism_threads()
+    get_threads = tf.config.threading.get_intra_op_parallelism_threads
     return {
         "devices": [device.name for device in tf.config.list_logical_devices()],
         "replicas": model.distribute_strategy.num_replicas_in_sync,
-        "threads": threads or os.cpu_count(),
+        "threads": get_threads() or os.cpu_count(),
     }
-
-
-def _write_text(writer: tf.summary.SummaryWriter, config: str, step: int) -> None:
-    """Shows the gin configuration in TensorBoard, if there is one."""
-    if config:
-        # Indented by four, Markdown shows it as code.
-        text = "\n".join("    " + line for line in config.splitlines())
-        with writer.as_default(step):
-            tf.summary.text("config.gin", text)

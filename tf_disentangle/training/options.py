@@ -66,6 +66,17 @@ class Intervals:
             shortened[name] = value
         return dataclasses.replace(self, log=log, **shortened)
 
+    def segments(self, first: int, steps: int) -> list[tuple[int, int]]:
+        """Returns [first, steps] in parts, each of logging intervals of one length.
+
+        A run that goes on from a short last interval, or ends with one, has such a
+        part.
+        """
+        begin = min(-(-first // self.log) * self.log, steps)
+        end = max(steps // self.log * self.log, begin)
+        parts = [(first, begin), (begin, end), (end, steps)]
+        return [(start, stop) for start, stop in parts if start < stop]
+
 
 @dataclasses.dataclass(frozen=True)
 class Device:

@@ -1,7 +1,5 @@
 """The figures of a model: reconstructions, traversals, samples, hyperprior, points."""
 
-from __future__ import annotations
-
 import os
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +11,7 @@ import tensorflow_probability as tfp
 
 from tf_disentangle import visualization
 from tf_disentangle.checks import require
-from tf_disentangle.interfaces import Decode, ImageArray
+from tf_disentangle.interfaces import Dataset, Decode, ImageArray
 from tf_disentangle.models import InfoGAN, LatentModel
 from tf_disentangle.training.input_pipeline import Batches, images_at
 
@@ -46,22 +44,22 @@ def random_images(
     return images_at(images, order[: num_images(model)])
 
 
-def annotations(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def latent_annotations(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Returns what `Plotter.figures` takes from the rows of metrics.jsonl of one step.
 
     These are the number that validation gives each latent, and the factors and votes
     of the last score that assigns factors to latents, as far as there are any.
     """
-    found: dict[str, Any] = {}
+    notes: dict[str, Any] = {}
     for row in rows:
         for name, value in row.items():
             if name.endswith("_per_latent"):
-                found["per_latent"] = value
+                notes["per_latent"] = value
         for result in row.get("scores", {}).values():
             if "factor_of_latent" in result:
-                found["factor_of_latent"] = result["factor_of_latent"]
-                found["votes"] = result.get("votes", ())
-    return found
+                notes["factor_of_latent"] = result["factor_of_latent"]
+                notes["votes"] = result.get("votes", ())
+    return notes
 
 
 class Plotter:
@@ -108,24 +106,20 @@ class Plotter:
         self._values = np.linspace(-2, 2, 9) if values is None else np.asarray(values)
         self._seed = tf.constant([seed, 0], tf.int32)
 
-    def figures(
-        self,
-        per_latent: Sequence[float] = (),
-        factor_of_latent: Sequence[str] = (),
-        votes: Sequence[Sequence[int]] = (),
-    ) -> dict[str, np.ndarray]:
+    def figures(self, **annotations: Any) -> dict[str, np.ndarray]:
         """Returns figures by name, uint8 [H, W, 3].
 
         A latent carries the name of a factor only if it moves the image.
 
         Args:
-            per_latent: KL of each latent's marginal, or its information, [L].
-            factor_of_latent: The factor that a score assigned to each latent, or "".
-            votes: The votes that each latent won for each factor, [L, K].
+            **annotations: As `annotations` returns them; each may be left out.
+                `per_latent` [L] is the KL of each latent's marginal, or its
+                information; `factor_of_latent` [L] the factor that a score assigned to
+                it, or ""; `votes` [L, K] the votes that it won for each factor.
         """
         if self._model.is_vector:
             return {"points": self._points()}
-        return self._figures(self._rows(per_latent, factor_of_latent, votes))
+        return self._figures(self._rows(**annotations))
 
     def save(self, folder: str | os.PathLike, **annotations: Any) -> list[pathlib.Path]:
         """Writes the figures as PNG, and the traversals of images as GIF too.
@@ -164,13 +158,21 @@ class Plotter:
         """Returns the figures, given `_rows`."""
         name = "same_codes" if self._is_gan else "reconstructions"
         (_, images), (label, decoded) = rows["examples"].items()
-        return {
+        figures = {
             name: visualization.reconstructions(images, decoded, label=label),
             "traversals": visualization.traversals(self._decoder(1), **rows),
             "samples": visualization.samples(self._samples(12)),
-            **self._categories(),
-            **self._hyperprior(),
         }
+        codes = self._prior_codes(10)
+        for latent, column in enumerate(self._columns):
+            if column.kind == "categorical":
+                figures[f"samples_{column.name}"] = visualization.samples_by_category(
+                    self._decoder(10), codes, latent, self._columns
+                )
+        matrices = self._model.latents.prior.covariances(self._seed)
+        if matrices:
+            figures["hyperprior"] = visualization.covariances(matrices, num_columns=2)
+        return figures
 
     def _rows(
         self,
@@ -180,9 +182,9 @@ class Plotter:
     ) -> dict[str, Any]:
         """Returns start, order and labels of the traversals, and examples above."""
         decode, codes = self._decoder(1), self._model.encode(self._images)
-        examples = (
-            self._typical_first(codes) if self._examples is None else self._examples
-        )
+        examples = self._examples
+        if examples is None:
+            examples = self._typical_first(codes)
         examples = examples[:_NUM_PAIRS]
         example_codes = self._model.encode(examples)
         label = _SAME_CODE if self._is_gan else "reconstruction"
@@ -201,8 +203,10 @@ class Plotter:
             if not moves[latent]:
                 lines.append("unused")
             elif len(factor_of_latent) and factor_of_latent[latent]:
-                share = _share(votes[latent]) if len(votes) else ""
-                lines.append(factor_of_latent[latent] + share)
+                total = sum(votes[latent]) if len(votes) else 0
+                share = max(votes[latent]) / total if total else 0
+                of_votes = f" {share:.0%} of {total} votes" if total else ""
+                lines.append(factor_of_latent[latent] + of_votes)
             notes.append("\n".join(lines))
         order = self._latents
         return {
@@ -227,11 +231,10 @@ class Plotter:
         names = [column.name for column in self._columns]
         rule = f"be names or indices of latents, {', '.join(names)}"
         indices = [names.index(d) if d in names else d for d in latents]
-        for index in indices:
-            valid = isinstance(index, int | np.integer) and 0 <= index < len(names)
-            require(valid, "latents", rule, latents)
-        require(indices, "latents", rule, latents)
-        return indices
+        numbers = [d for d in indices if isinstance(d, int | np.integer)]
+        valid = numbers == indices and set(numbers) <= set(range(len(names)))
+        require(indices and valid, "latents", rule, latents)
+        return numbers
 
     def _decoder(self, count: int) -> Decode:
         """Returns a decoder; of a GAN with `count` draws of noise, taken in turn."""
@@ -258,24 +261,6 @@ class Plotter:
         """Draws codes [count, L] from the prior, categories as whole numbers."""
         latents = self._model.latents
         return np.asarray(latents.to_codes(latents.prior.sample(count, self._seed)))
-
-    def _categories(self) -> dict[str, np.ndarray]:
-        """Returns samples by category, for each categorical latent."""
-        codes = self._prior_codes(10)
-        return {
-            f"samples_{column.name}": visualization.samples_by_category(
-                self._decoder(10), codes, latent, self._columns
-            )
-            for latent, column in enumerate(self._columns)
-            if column.kind == "categorical"
-        }
-
-    def _hyperprior(self) -> dict[str, np.ndarray]:
-        """Returns the covariances of a hyperprior, if there is one."""
-        matrices = self._model.latents.prior.covariances(self._seed)
-        if not matrices:
-            return {}
-        return {"hyperprior": visualization.covariances(matrices, num_columns=2)}
 
     # ---- Vectors.
 
@@ -307,15 +292,26 @@ class Plotter:
         return visualization.scatters(panels)
 
 
-def _share(votes: Sequence[int]) -> str:
-    """Tells how many of a latent's votes its factor has: " 61% of 208 votes"."""
-    total = sum(votes)
-    return f" {max(votes) / total:.0%} of {total} votes" if total else ""
-
-
 def _plane(points: np.ndarray) -> np.ndarray:
     """Returns the first two numbers of each finite point, [N, 2]; 0 for none."""
     flat = np.asarray(points, np.float64).reshape(len(points), -1)
     flat = flat[np.isfinite(flat).all(axis=1)]
     missing = max(0, 2 - flat.shape[1])
     return np.pad(flat, [(0, 0), (0, missing)])[:, :2]
+
+
+def make_plotter(
+    model: LatentModel,
+    data: Dataset,
+    batches: Batches,
+    seed: int | None = None,
+    **options: Any,
+) -> Plotter:
+    """Returns what draws a model on random held-out images, or else training images.
+
+    The seed is that of the images and samples, None that of the run; the options are of
+    `Plotter`.
+    """
+    seed = batches.seed if seed is None else seed
+    images = random_images(model, data.images(), batches, seed)
+    return Plotter(model, images, seed=seed, **options)

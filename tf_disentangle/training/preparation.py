@@ -1,9 +1,9 @@
-"""Builds and checks a run: everything that can fail does so before the first step."""
+"""Checks of what a run is made of, and its model: all before the first step."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -14,143 +14,14 @@ from tf_disentangle.interfaces import Dataset
 from tf_disentangle.models import LatentModel
 from tf_disentangle.models.optimizers import checked_optimizer
 from tf_disentangle.training.checkpoints import find, has_any, restore_weights
-from tf_disentangle.training.description import describe
-from tf_disentangle.training.input_pipeline import (
-    Batches,
-    default_validation_size,
-    images_at,
-    split_indices,
-)
-from tf_disentangle.training.loop import NUM_DIAGNOSED, TrainingLoop
+from tf_disentangle.training.input_pipeline import Batches
 from tf_disentangle.training.options import Device, Intervals
 from tf_disentangle.training.run_folder import RunFolder
-from tf_disentangle.training.user_callbacks import check_callbacks, check_monitors
 
 
-def prepare(
-    model: LatentModel | Callable[..., LatentModel],
-    data: Dataset,
-    *,
-    steps: int,
-    output: str | os.PathLike | None,
-    batch_size: int,
-    optimizer: Callable[[], keras.optimizers.Optimizer] | None,
-    seed: int,
-    validation_size: int | None,
-    with_replacement: bool,
-    intervals: Intervals | None,
-    device: Device | None,
-    metrics: Sequence[str | Callable[..., Any]],
-    callbacks: Sequence[keras.callbacks.Callback],
-    warm_start: str | os.PathLike | None,
-) -> TrainingLoop:
-    """Builds and checks everything that a run will use; writes nothing.
-
-    The arguments are those of `tf_disentangle.train`.
-
-    Raises:
-        ArgumentError: If a value has no meaning, or parts do not fit each other.
-        ArgumentTypeError: If a value has another type.
-    """
-    intervals = Intervals() if intervals is None else intervals
-    device = Device() if device is None else device
-    _check_types(model, data, intervals, device)
-    callbacks = check_callbacks(callbacks, has_folder=output is not None)
-    checks.require_type(metrics, (list, tuple), "metrics", "Put it in a list: [...]")
-    _check_numbers(steps, seed, with_replacement)
-    folder = None if output is None else _checked_folder(output)
-    # A run that goes on has weights of its own, and its source may be gone.
-    goes_on = folder is not None and has_any(folder.checkpoints)
-    source = None if goes_on else _source(warm_start)
-    split = split_indices(len(data), _held_out_size(validation_size, data), seed)
-    batches = Batches(*split, batch_size, seed, with_replacement)
-    old = folder if goes_on else None
-    built = _compiled(model, data, batches, optimizer, device, old)
-    if source is not None:
-        with built.distribute_strategy.scope():
-            restore_weights(built, find(source.checkpoints))
-    intervals = intervals.fitted(steps, device.steps_per_execution)
-    _check_monitors(callbacks, built, data, batches, intervals)
-    record = describe(
-        built,
-        data,
-        batches,
-        intervals,
-        device,
-        steps=steps,
-        metrics=list(metrics),
-        callbacks=[type(callback).__name__ for callback in callbacks],
-        warm_start=warm_start,
-    )
-    return TrainingLoop(
-        built,
-        data,
-        batches,
-        folder,
-        steps,
-        intervals,
-        record,
-        callbacks=callbacks,
-        metrics=tuple(metrics),
-        resident=device.resident,
-    )
-
-
-def _checked_folder(output: str | os.PathLike) -> RunFolder:
-    """Returns the run folder, which is new or holds a run."""
-    folder = RunFolder(output)
-    folder.check()
-    return folder
-
-
-def _held_out_size(size: int | None, data: Dataset) -> int:
-    """Returns how many images are held out: the default fits the data."""
-    return default_validation_size(len(data)) if size is None else size
-
-
-def _compiled(
-    model: LatentModel | Callable[..., LatentModel],
-    data: Dataset,
-    batches: Batches,
-    optimizer: Callable[[], keras.optimizers.Optimizer] | None,
-    device: Device,
-    run: RunFolder | None,
-) -> LatentModel:
-    """Returns the model with its optimisers; as in the run that goes on, if any."""
-    strategy = device.make_strategy(batches.batch_size)
-    with strategy.scope():
-        built = _built(model, data, batches, strategy)
-        built.num_examples = len(batches.training)
-        built.compile(
-            optimizer=checked_optimizer(optimizer),
-            jit_compile=_jit(device, run),
-            steps_per_execution=device.steps_per_execution,
-        )
-        built.build_optimizers()
-        _check_averages(built.optimizers)
-    return built
-
-
-def _check_numbers(steps: Any, seed: Any, with_replacement: Any) -> None:
-    """Checks what is a number or a switch by itself."""
-    checks.integer(steps, "steps", at_least=1)
-    checks.require(steps < 2**53, "steps", "be less than 2**53", steps)
-    checks.integer(seed, "seed", at_least=0)
-    checks.require(seed < 2**31, "seed", "be less than 2**31", seed)
-    checks.require_type(with_replacement, bool, "with_replacement")
-
-
-def _jit(device: Device, run: RunFolder | None) -> bool:
-    """Returns whether steps are compiled: as in the run that goes on, if none is said.
-
-    The default depends on the machine, and a run may go on on another one.
-    """
-    if run is None or device.jit_compile is not None:
-        return device.jit
-    return bool(run.describe().get("training", {}).get("jit_compile", device.jit))
-
-
-def _check_types(model: Any, data: Any, intervals: Any, device: Any) -> None:
+def check_types(
+    model: Any, data: Any, intervals: Any, device: Any, metrics: Any
+) -> None:
     """Checks the types of what a run is made of."""
     remedy = f"Pass an object: {data.__name__}()." if isinstance(data, type) else ""
     is_set = isinstance(data, Dataset) and not isinstance(data, type)
@@ -165,54 +36,76 @@ def _check_types(model: Any, data: Any, intervals: Any, device: Any) -> None:
     fits = isinstance(model, keras.Model) or checks.accepts(model, (64, 64, 1), 0)
     remedy = "For example models.build_vae, or a functools.partial of it."
     checks.require(fits, "model", rule, model, remedy)
+    checks.require_type(metrics, (list, tuple), "metrics", "Put it in a list: [...]")
 
 
-def _source(run: Any) -> RunFolder | None:
-    """Returns the run whose weights to start from, if one is given."""
-    if run is None:
-        return None
-    checks.require_type(run, (str, os.PathLike), "warm_start")
-    rule = "be the folder of a run (with run.json)"
-    is_run = RunFolder(run).description.exists()
-    checks.require(is_run, "warm_start", rule, str(run))
-    return RunFolder.existing(run)
+def check_numbers(steps: Any, seed: Any, with_replacement: Any) -> None:
+    """Checks what is a number or a switch by itself."""
+    checks.integer(steps, "steps", at_least=1)
+    checks.require(steps < 2**53, "steps", "be less than 2**53", steps)
+    checks.integer(seed, "seed", at_least=0)
+    checks.require(seed < 2**31, "seed", "be less than 2**31", seed)
+    checks.require_type(with_replacement, bool, "with_replacement")
 
 
-def _check_averages(optimizers: Mapping[str, keras.optimizers.Optimizer]) -> None:
-    """Refuses averages of weights, of which checkpoints could not be true."""
-    for name, optimizer in optimizers.items():
-        inner = getattr(optimizer, "inner_optimizer", optimizer)
-        checks.require(
-            not inner.use_ema,
-            f"{name}.use_ema",
-            "be False: Keras takes the averages for weights only at the end of a "
-            "training, so that scores and checkpoints before it would be of other "
-            "weights",
-            True,
-            "A learning rate that falls to zero, such as "
-            "keras.optimizers.schedules.CosineDecay, averages over the last steps too.",
-        )
-
-
-def _check_monitors(
-    callbacks: Sequence[keras.callbacks.Callback],
-    model: LatentModel,
+def compiled(
+    model: LatentModel | Callable[..., LatentModel],
     data: Dataset,
     batches: Batches,
-    intervals: Intervals,
-) -> None:
-    """Checks what callbacks monitor against the names that `logs` will have."""
-    monitors = {getattr(callback, "monitor", None) for callback in callbacks}
-    names = [*model.row_names, "images_per_second", "learning_rate"]
-    remedy = "Hold images out by validation_size for those with val_."
-    if len(batches.held_out) and intervals.evaluate:
-        remedy = ""
-        names += [f"val_{name}" for name in model.row_names]
-        if not monitors <= {None, *names}:  # It may be a diagnostic.
-            few = images_at(data.images(), batches.held_out[:NUM_DIAGNOSED])
-            diagnostics = model.diagnostics(few, batches.seed)
-            names += [f"val_{name}" for name in diagnostics]
-    check_monitors(callbacks, names, remedy)
+    optimizer: Callable[[], keras.optimizers.Optimizer] | None,
+    device: Device,
+    folder: RunFolder | None,
+    warm_start: str | os.PathLike | None,
+) -> LatentModel:
+    """Returns the model with its optimisers, and with the weights to start from.
+
+    A run that goes on has weights of its own, and the source of its warm start may be
+    gone. It compiles steps as it did, for the default depends on the machine.
+
+    Raises:
+        ArgumentError: If model, data, batches and device do not fit each other, or the
+            source of weights is no run of such a model.
+    """
+    goes_on = folder is not None and has_any(folder.checkpoints)
+    source = None
+    if warm_start is not None and not goes_on:
+        checks.require_type(warm_start, (str, os.PathLike), "warm_start")
+        rule = "be the folder of a run (with run.json)"
+        is_run = RunFolder(warm_start).description.exists()
+        checks.require(is_run, "warm_start", rule, str(warm_start))
+        source = RunFolder.existing(warm_start)
+    jit = device.jit
+    if goes_on and device.jit_compile is None:
+        jit = bool(folder.describe().get("training", {}).get("jit_compile", jit))
+    strategy = device.make_strategy(batches.batch_size)
+    with strategy.scope():
+        built = _built(model, data, batches, strategy)
+        built.num_examples = len(batches.training)
+        built.compile(
+            optimizer=checked_optimizer(optimizer),
+            jit_compile=jit,
+            steps_per_execution=device.steps_per_execution,
+        )
+        built.build_optimizers()
+        for name, used in built.optimizers.items():
+            _check_no_averages(name, used)
+        if source is not None:
+            restore_weights(built, find(source.checkpoints))
+    return built
+
+
+def _check_no_averages(name: str, optimizer: keras.optimizers.Optimizer) -> None:
+    """Refuses averages of weights, of which checkpoints could not be true."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    checks.require(
+        not inner.use_ema,
+        f"{name}.use_ema",
+        "be False: Keras takes the averages for weights only at the end of a training, "
+        "so that scores and checkpoints before it would be of other weights",
+        True,
+        "A learning rate that falls to zero, such as "
+        "keras.optimizers.schedules.CosineDecay, averages over the last steps too.",
+    )
 
 
 def _built(
@@ -221,7 +114,7 @@ def _built(
     batches: Batches,
     strategy: tf.distribute.Strategy,
 ) -> LatentModel:
-    """Returns the model, built if a function was given, fit for data and batches."""
+    """Returns the model, built if it was a function, that fits data and batches."""
     if isinstance(model, keras.Model):
         checks.require(
             strategy.num_replicas_in_sync == 1,

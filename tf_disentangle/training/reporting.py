@@ -49,7 +49,7 @@ class Record(Action):
     """Writes each interval's numbers to the rows and to TensorBoard.
 
     Args:
-        position: Of the run.
+        position: The run's position.
         append: Takes a row.
         writer: TensorBoard writer.
         columns: What each latent is.
@@ -81,38 +81,6 @@ class Record(Action):
                 for column, number in zip(self._columns, value, strict=True):
                     label = f"{group}/{column.name}"
                     tf.summary.scalar(label, number, description=text)
-
-
-class Pictures(Action):
-    """Puts pictures into TensorBoard at intervals.
-
-    Args:
-        position: Of the run.
-        every: Steps between two sets of pictures; 0 is never.
-        writer: TensorBoard writer.
-        draw: Returns pictures, uint8 [H, W, 3] by name.
-    """
-
-    def __init__(
-        self,
-        position: Position,
-        every: int,
-        writer: tf.summary.SummaryWriter,
-        draw: Callable[[], dict[str, Any]],
-    ) -> None:
-        super().__init__(position, every)
-        self._writer = writer
-        self._draw = draw
-
-    def is_due(self) -> bool:
-        """Not at an end that is no multiple: pictures are drawn after the end."""
-        return bool(self.every) and self.position.step % self.every == 0
-
-    def act(self, step: int, logs: dict[str, Any]) -> None:
-        """Draws and writes."""
-        with self._writer.as_default(step):
-            for name, picture in self._draw().items():
-                tf.summary.image(name, picture[None])
 
 
 class Progress(Action):

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import pathlib
 from collections.abc import Sequence
+from typing import TypeGuard
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.client import device_lib
 
 from tf_disentangle import checks
 from tf_disentangle.datasets.binary_images import BinaryImages
 from tf_disentangle.interfaces import ImageArray
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
 
 # TensorFlow aborts the process on tensors of other alignment.
 _ALIGNMENT = 64
@@ -17,16 +26,43 @@ _ALIGNMENT = 64
 _VALUES_OF_BYTE = 255 * np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)
 
 
-def resident_bytes(images: ImageArray) -> int | None:
-    """What `ResidentImages` would hold of an image array, in bytes.
+def can_reside(images: ImageArray) -> TypeGuard[np.ndarray | BinaryImages]:
+    """Whether images are an array or `BinaryImages`; others can only be streamed."""
+    return isinstance(images, (np.ndarray, BinaryImages))
 
-    Returns:
-        The size of an array or of the tables of `BinaryImages`; None for image arrays
-        of other kinds, which can only be streamed.
+
+def may_reside(images: ImageArray) -> bool:
+    """Whether images take at most half the memory of each device that would hold them.
+
+    The other half is the model's. Of `BinaryImages` the tables count.
     """
-    if isinstance(images, BinaryImages):
-        return sum(table.nbytes for table in images.tables)
-    return images.nbytes if isinstance(images, np.ndarray) else None
+    if not can_reside(images):
+        return False
+    arrays = images.tables if isinstance(images, BinaryImages) else (images,)
+    return sum(array.nbytes for array in arrays) <= device_bytes() // 2
+
+
+def device_bytes() -> int:
+    """Returns the memory of the smallest GPU, or of the machine if there is none."""
+    if not tf.config.list_logical_devices("GPU"):
+        return available_bytes()
+    # TensorFlow says this nowhere else.
+    devices = device_lib.list_local_devices()
+    return min(d.memory_limit for d in devices if d.device_type == "GPU")
+
+
+def available_bytes() -> int:
+    """Returns the memory that this process may use at most: machine, cgroup, ulimit."""
+    limits = [1 << 62]  # where the system does not say
+    if hasattr(os, "sysconf"):
+        limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    cgroup = pathlib.Path("/sys/fs/cgroup/memory.max")
+    if cgroup.exists() and (text := cgroup.read_text().strip()).isdigit():
+        limits.append(int(text))
+    if resource is not None:
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+        limits += [limit] if limit != resource.RLIM_INFINITY else []
+    return min(limits)
 
 
 class ResidentImages:
@@ -52,17 +88,17 @@ class ResidentImages:
     def __init__(
         self, images: np.ndarray | BinaryImages, devices: Sequence[str] | None = None
     ) -> None:
-        self._binary = images if isinstance(images, BinaryImages) else None
-        if self._binary is None:
+        arrays: tuple[np.ndarray, ...]
+        if isinstance(images, BinaryImages):
+            self._binary, arrays = images, (_VALUES_OF_BYTE, *images.tables)
+        else:
             images = checks.images_or_vectors(images)
+            self._binary, arrays = None, (images,)
         checks.require(len(images), "images", "not be empty", images.shape)
         devices = _default_devices() if devices is None else tuple(devices)
         checks.require(devices, "devices", "name one device or more", devices)
         self.shape = images.shape
         self.devices = devices
-        arrays = (images,)
-        if self._binary is not None:
-            arrays = (_VALUES_OF_BYTE, *self._binary.tables)
         host = [_shared_tensor(_aligned(array)) for array in arrays]
         # For each device a tensor of each array.
         self._copies = tuple(

@@ -23,11 +23,6 @@ from typing import Any
 
 from tf_disentangle import checks, files
 
-try:
-    import fcntl
-except ImportError:  # Windows has no such lock.
-    fcntl = None
-
 SCHEMA_VERSION = 4
 
 _PACKAGES = (
@@ -73,8 +68,8 @@ class RunFolder:
         with files.explaining(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
 
-    def check(self) -> None:
-        """Refuses what is neither a new folder nor a run; writes nothing.
+    def check(self) -> RunFolder:
+        """Returns itself unless it is neither a new folder nor a run; writes nothing.
 
         Raises:
             ArgumentError: If the path is a file, or a folder with content that is not
@@ -88,6 +83,7 @@ class RunFolder:
             is_run = self.description.exists()
             checks.require(is_run, "output", rule, f"{self}, which is neither", remedy)
             self._check_schema()
+        return self
 
     @classmethod
     def existing(cls, path: str | os.PathLike) -> RunFolder:
@@ -102,7 +98,7 @@ class RunFolder:
             "run",
             "be the folder of a run (with run.json)",
             str(path),
-            "Runs that were trained with an output folder have one.",
+            "" if folder.path.exists() else "There is no such folder.",
         )
         folder._check_schema()
         return folder
@@ -152,25 +148,13 @@ class RunFolder:
         for folder in (self.path, self.checkpoints, best, self.pictures):
             files.remove_temporaries(folder)
 
-    @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> contextlib.AbstractContextManager[bool]:
         """Keeps other processes from training in this folder.
 
-        The system drops the lock with the process, however that ends.
-
         Raises:
-            ArgumentError: If another process has it.
+            ArgumentError: If another process has the lock.
         """
-        with open(self.path / ".lock", "w") as file:
-            if fcntl is not None:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError as error:
-                    rule = "not be in use by another process"
-                    raise checks.ArgumentError(
-                        checks.message("output", rule, str(self))
-                    ) from error
-            yield
+        return files.locked(self.path / ".lock")
 
     def append(self, row: Mapping[str, Any]) -> None:
         """Adds one row to metrics.jsonl, after dropping a killed run's half line."""
@@ -184,18 +168,17 @@ class RunFolder:
     @contextlib.contextmanager
     def _writing_rows(self) -> Iterator[None]:
         """Lets one process at a time write rows: `evaluate` may run beside training."""
-        with files.explaining(self.metrics):
-            lock = open(self.path / ".metrics.lock", "w")  # noqa: SIM115 closed below
-        with lock, files.explaining(self.metrics):
-            if fcntl is not None:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+        with (
+            files.explaining(self.metrics),
+            files.locked(self.path / ".metrics.lock", notice=""),
+        ):
             yield
 
     def rows(self) -> list[dict[str, Any]]:
         """Returns the rows of metrics.jsonl; a half line of a killed run is dropped.
 
         Raises:
-            ArgumentError: If a whole line is no row in JSON.
+            ArgumentError: If a complete line is no row in JSON.
         """
         if not self.metrics.exists():
             return []
@@ -218,7 +201,7 @@ class RunFolder:
         """Drops the rows after `step`, which a resumed run will write again.
 
         Args:
-            step: Of the checkpoint that the run goes on from.
+            step: The step of the checkpoint that the run goes on from.
             keep_scores: Whether the run's own scores at `step` stay; no if they come
                 again. Those of `evaluate`, which name the kind of codes, stay.
         """
@@ -265,18 +248,9 @@ def _commit() -> str | None:
     source = pathlib.Path(__file__).resolve().parents[2]
     if not (source / ".git").exists():
         return None
-    command = [
-        "git",
-        "-C",
-        str(source),
-        "describe",
-        "--always",
-        "--dirty",
-        "--abbrev=40",
-    ]
+    options = ["describe", "--always", "--dirty", "--abbrev=40"]
+    command = ["git", "-C", str(source), *options]
     try:
-        return subprocess.run(
-            command, capture_output=True, text=True, check=True, timeout=10
-        ).stdout.strip()
+        return subprocess.check_output(command, text=True, timeout=10).strip()
     except (OSError, subprocess.SubprocessError):
         return None

@@ -5,13 +5,20 @@ from __future__ import annotations
 import csv
 import inspect
 import pathlib
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
 from tf_disentangle import checks
+from tf_disentangle.interfaces import Dataset
+from tf_disentangle.models import LatentModel
+from tf_disentangle.training.input_pipeline import Batches, images_at
+from tf_disentangle.training.options import Intervals
+
+#: Diagnostics are those of so many held-out images: what they estimate depends on it.
+NUM_DIAGNOSED = 250
 
 State = list[dict[str, Any]]
 
@@ -31,8 +38,8 @@ _REFUSED = {
 _STATELESS = (keras.callbacks.CSVLogger, keras.callbacks.TensorBoard)
 
 
-def check_callbacks(callbacks: Any, has_folder: bool) -> tuple:
-    """Returns the callbacks as a tuple, after checking what each of them is.
+def check_callbacks(callbacks: Any, has_folder: bool) -> None:
+    """Checks what each of the user's callbacks is.
 
     Args:
         callbacks: A list of Keras callbacks.
@@ -45,9 +52,8 @@ def check_callbacks(callbacks: Any, has_folder: bool) -> tuple:
     remedy = "Put it in a list: [...]"
     checks.require_type(callbacks, (list, tuple), "callbacks", remedy)
     for callback in callbacks:
-        remedy = ""
-        if isinstance(callback, type):
-            remedy = f"Pass an object: {callback.__name__}()."
+        is_class = isinstance(callback, type)
+        remedy = f"Pass an object: {callback.__name__}()." if is_class else ""
         checks.require_type(callback, keras.callbacks.Callback, "callbacks", remedy)
         for kind, (rule, remedy) in _REFUSED.items():
             fits = not isinstance(callback, kind)
@@ -62,33 +68,32 @@ def check_callbacks(callbacks: Any, has_folder: bool) -> tuple:
                 True,
                 "The run keeps the best checkpoint: load(folder, checkpoint='best').",
             )
-    return tuple(callbacks)
 
 
 def check_monitors(
     callbacks: Sequence[keras.callbacks.Callback],
-    names: Collection[str],
-    remedy: str = "",
+    model: LatentModel,
+    data: Dataset,
+    batches: Batches,
+    intervals: Intervals,
 ) -> None:
-    """Checks that what callbacks monitor will be there, and can be told good from bad.
+    """Checks that what callbacks monitor is recorded, and can be told good from bad.
 
     A callback that monitors the ELBO without a mode gets mode "max".
 
-    Args:
-        callbacks: As `check_callbacks` returned them.
-        names: All names that `logs` will have.
-        remedy: How to have more of them.
-
     Raises:
-        ArgumentError: For another name, or one whose better direction is not known.
+        ArgumentError: For another name, or one that may be better higher or lower.
     """
-    for callback in callbacks:
-        monitor = getattr(callback, "monitor", None)
-        is_used = not isinstance(callback, keras.callbacks.ModelCheckpoint) or (
-            callback.save_best_only
-        )
-        if not isinstance(monitor, str) or not is_used:
-            continue
+    monitors = {c: m for c in callbacks if (m := _monitor(c)) is not None}
+    names = [*model.row_names, "images_per_second", "learning_rate"]
+    remedy = "Hold images out by validation_size for those with val_."
+    if len(batches.held_out) and intervals.evaluate:
+        remedy = ""
+        names += [f"val_{name}" for name in model.row_names]
+        if not set(monitors.values()) <= set(names):  # It may be a diagnostic.
+            images = images_at(data.images(), batches.held_out[:NUM_DIAGNOSED])
+            names += [f"val_{name}" for name in model.diagnostics(images, batches.seed)]
+    for callback, monitor in monitors.items():
         argument = f"{type(callback).__name__}.monitor"
         nearest = f"{checks.nearest(monitor, names)} {remedy}".strip()
         rule = "be a number that this run records"
@@ -101,6 +106,15 @@ def check_monitors(
             argument = f"{type(callback).__name__}.mode"
             rule = f"say whether {monitor} is better lower ('min') or higher ('max')"
             raise checks.ArgumentError(checks.message(argument, rule, callback.mode))
+
+
+def _monitor(callback: keras.callbacks.Callback) -> str | None:
+    """Returns the name that a callback reads in `logs`, None if it reads none."""
+    is_checkpoint = isinstance(callback, keras.callbacks.ModelCheckpoint)
+    if is_checkpoint and not callback.save_best_only:
+        return None
+    monitor = getattr(callback, "monitor", None)
+    return monitor if isinstance(monitor, str) else None
 
 
 def state_of(callbacks: Sequence[keras.callbacks.Callback]) -> State:
@@ -123,7 +137,7 @@ class CallbackState(keras.callbacks.Callback):
 
     Args:
         callbacks: Whose state to keep.
-        state: Of an earlier process, as `state_of` returned it.
+        state: Their state in an earlier process, as `state_of` returned it.
     """
 
     def __init__(
@@ -144,7 +158,7 @@ def continue_files(
     """Has the `CSVLogger`s of a resumed run go on in their files.
 
     Args:
-        callbacks: Of the run.
+        callbacks: The run's callbacks.
         num_epochs: Epochs that the run has done; rows of later ones are dropped.
     """
     for callback in callbacks:
@@ -166,9 +180,6 @@ def _plain_attributes(callback: keras.callbacks.Callback) -> dict[str, Any]:
     return {
         name: value.item() if isinstance(value, np.generic) else value
         for name, value in vars(callback).items()
-        if name not in settings and _is_plain(value)
+        if name not in settings
+        and (value is None or isinstance(value, (bool, int, float, str, np.generic)))
     }
-
-
-def _is_plain(value: Any) -> bool:
-    return value is None or isinstance(value, (bool, int, float, str, np.generic))

@@ -50,28 +50,17 @@ def rgb(images: np.ndarray, argument: str = "images") -> np.ndarray:
         ArgumentError: If the shape, the type or the range is another.
     """
     images = np.asarray(images)
-    require(
-        images.ndim >= 3 and images.shape[-1] in (1, 3) and images.size > 0,
-        argument,
-        "have shape [..., H, W, C] with C 1 or 3 and no empty axis",
-        images.shape,
-    )
-    floating = np.issubdtype(images.dtype, np.floating)
-    require(
-        floating or images.dtype == np.uint8,
-        argument,
-        "be uint8, or float in [0, 1]",
-        images.dtype.name,
-    )
-    if floating:
+    fits = images.ndim >= 3 and images.shape[-1] in (1, 3) and images.size > 0
+    rule = "have shape [..., H, W, C] with C 1 or 3 and no empty axis"
+    require(fits, argument, rule, images.shape)
+    is_float = np.issubdtype(images.dtype, np.floating)
+    rule = "be uint8, or float in [0, 1]"
+    require(is_float or images.dtype == np.uint8, argument, rule, images.dtype.name)
+    if is_float:
         low, high = float(images.min()), float(images.max())
-        require(
-            low >= -_RANGE_SLACK and high <= 1 + _RANGE_SLACK,  # False for NaN too.
-            argument,
-            "be uint8, or float in [0, 1]",
-            f"float from {low:.4g} to {high:.4g}",
-            "Give probabilities, not logits.",
-        )
+        in_range = low >= -_RANGE_SLACK and high <= 1 + _RANGE_SLACK  # not if NaN
+        received = f"float from {low:.4g} to {high:.4g}"
+        require(in_range, argument, rule, received, "Give probabilities, not logits.")
         images = np.round(255 * np.clip(images, 0, 1)).astype(np.uint8)
     return np.broadcast_to(images, (*images.shape[:-1], 3))
 
@@ -89,12 +78,9 @@ def decoded(decode: Decode, codes: np.ndarray) -> np.ndarray:
     for start in range(0, len(codes), _DECODE_BATCH):
         batch = codes[start : start + _DECODE_BATCH]
         images = np.asarray(decode(batch))
-        require(
-            images.ndim == 4 and len(images) == len(batch),
-            "decode(codes)",
-            f"return images of shape [{len(batch)}, H, W, C]",
-            images.shape,
-        )
+        fits = images.ndim == 4 and len(images) == len(batch)
+        rule = f"return images of shape [{len(batch)}, H, W, C]"
+        require(fits, "decode(codes)", rule, images.shape)
         batches.append(images)
     return np.concatenate(batches)
 
@@ -122,11 +108,6 @@ def text_size(text: str, size: int) -> tuple[int, int]:
     lines = legible(text).split("\n")
     width = max(max(_font(size).getbbox(line)[2] for line in lines), 0)
     return math.ceil(width), line_height(size) * len(lines)
-
-
-def blank(height: int, width: int) -> Image.Image:
-    """A white page."""
-    return Image.new("RGB", (width, height), "white")
 
 
 def draw_text(

@@ -34,9 +34,6 @@ def dataset_figure(
         title: Text above everything.
         scale: Integer factor; None makes small images readable.
 
-    Returns:
-        uint8 [height, width, 3].
-
     Raises:
         ArgumentError: If the set is one of vectors, or a number is out of its range.
     """

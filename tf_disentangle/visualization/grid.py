@@ -15,7 +15,6 @@ from tf_disentangle.visualization.canvas import (
     FONT_SIZE,
     FRAME,
     TITLE_SIZE,
-    blank,
     draw_text,
     line_height,
     rgb,
@@ -34,18 +33,7 @@ _READABLE_PIXELS = 64
 
 @dataclasses.dataclass(frozen=True)
 class Labels:
-    """The text of a grid of R rows and C columns; all of it is optional.
-
-    A label that is a `canvas.Faint` is grey.
-
-    Attributes:
-        title: Text above everything.
-        rows: R labels at the left; a sequence of strings is set as aligned cells.
-        columns: C labels above the first row.
-        tiles: R x C labels, each above its tile.
-        column_groups: (label, number of columns) from left to right; groups stand
-            apart under their label.
-    """
+    """The text of a grid, as `image_grid` takes it; a `canvas.Faint` label is grey."""
 
     title: str = ""
     rows: Sequence[RowLabel] | None = None
@@ -59,13 +47,14 @@ class Labels:
             (self.rows, "row_labels", num_rows),
             (self.columns, "column_labels", num_columns),
             (self.tiles, "tile_labels", num_rows),
+            *(
+                (row, "each row of tile_labels", num_columns)
+                for row in self.tiles or ()
+            ),
         ):
             if labels is not None:
                 rule = f"have one entry per tile of its axis, {count}"
                 require(len(labels) == count, name, rule, len(labels))
-        for labels in self.tiles or ():
-            rule = f"have {num_columns} labels in each row"
-            require(len(labels) == num_columns, "tile_labels", rule, len(labels))
         if self.column_groups is not None:
             total = sum(count for _, count in self.column_groups)
             rule = f"add up to {num_columns} columns"
@@ -126,7 +115,7 @@ class Layout:
         """Draws tiles [R, C, H, W, 3], uint8, as a page uint8 [height, width, 3]."""
         if present is None:
             present = np.ones(tiles.shape[:2], bool)
-        page = blank(self._height, self._width)
+        page = Image.new("RGB", (self._width, self._height), "white")
         self._draw_labels(page, self._labels.title if title is None else title)
         pixels = np.array(page)
         for row, column in np.argwhere(present):
@@ -227,17 +216,15 @@ def image_grid(
     Args:
         tiles: [R, C, H, W, 1 or 3], uint8 or float in [0, 1].
         title: Text above everything.
-        row_labels: R labels; a sequence of strings is set as aligned cells.
-        column_labels: C labels.
+        row_labels: R labels at the left; a sequence of strings is set as aligned cells.
+        column_labels: C labels above the first row.
         tile_labels: R x C labels, each above its tile.
-        column_groups: (label, number of columns), from left to right.
+        column_groups: (label, number of columns) from left to right; groups stand
+            apart under their label.
         row_groups: Numbers of rows, from top to bottom; groups stand apart.
         scale: Integer factor, at least 1; None enlarges to at least 64 pixels.
         present: bool [R, C], False where the page stays empty; None for all tiles.
         frame: Whether each tile has a thin grey line around it.
-
-    Returns:
-        uint8 [height, width, 3].
 
     Raises:
         ArgumentError: If the images are not images or the labels do not fit them.
@@ -247,21 +234,21 @@ def image_grid(
     tiles = rgb(tiles, "tiles")
     labels = Labels(title, row_labels, column_labels, tile_labels, column_groups)
     layout = Layout(
-        tiles.shape[:2],
-        tiles.shape[2:4],
-        labels,
-        scale=scale,
-        row_groups=row_groups,
+        tiles.shape[:2], tiles.shape[2:4], labels, scale=scale, row_groups=row_groups
     )
     return layout.draw(tiles, present=present, frame=frame)
 
 
-def in_rows(images: np.ndarray, num_columns: int) -> tuple[np.ndarray, np.ndarray]:
-    """Folds images [N, ...] into tiles [R, C, ...] and `present` bool [R, C]."""
-    num_rows = math.ceil(len(images) / num_columns)
-    shape = (num_rows * num_columns, *images.shape[1:])
-    filled = np.zeros(shape, images.dtype)
-    filled[: len(images)] = images
-    tiles = filled.reshape(num_rows, num_columns, *images.shape[1:])
-    present = np.arange(num_rows * num_columns) < len(images)
-    return tiles, present.reshape(num_rows, num_columns)
+def in_rows(
+    images: np.ndarray, num_columns: int, num_rows: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Folds images [N, ...] into tiles [R, C, ...] and `present` bool [R, C].
+
+    There are as many rows as the images need, but at least `num_rows`.
+    """
+    num_rows = max(num_rows, math.ceil(len(images) / num_columns))
+    tiles = np.zeros((num_rows * num_columns, *images.shape[1:]), images.dtype)
+    tiles[: len(images)] = images
+    present = np.arange(len(tiles)) < len(images)
+    shape = (num_rows, num_columns)
+    return tiles.reshape(*shape, *images.shape[1:]), present.reshape(shape)

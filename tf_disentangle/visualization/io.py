@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Callable
-from typing import BinaryIO
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -31,11 +30,11 @@ def save_png(image: np.ndarray, path: PathLike) -> None:
     """
     _check(image, 3, "image")
     picture = Image.fromarray(np.ascontiguousarray(image))
-    _write(path, ".png", lambda file: picture.save(file, format="PNG", optimize=True))
+    _save(picture, path, "png", optimize=True)
 
 
 def save_gif(frames: np.ndarray, path: PathLike, *, fps: float = 10.0) -> None:
-    """Writes frames as a GIF that loops for ever.
+    """Writes frames as a GIF that loops.
 
     Grey frames are kept exactly; colours share one palette of 256, so that nothing
     flickers. Equal successive frames are stored as one that is shown for longer.
@@ -52,28 +51,15 @@ def save_gif(frames: np.ndarray, path: PathLike, *, fps: float = 10.0) -> None:
     _check(frames, 4, "frames")
     real(fps, "fps", above=0.0, at_most=50.0)
     first, *rest = _indexed(frames)
-    _write(
-        path,
-        ".gif",
-        lambda file: first.save(
-            file,
-            format="GIF",
-            save_all=True,
-            append_images=rest,
-            duration=10 * round(100 / fps),
-            loop=0,
-        ),
-    )
+    duration = 10 * round(100 / fps)
+    options = {"save_all": True, "append_images": rest, "duration": duration, "loop": 0}
+    _save(first, path, "gif", **options)
 
 
 def _check(pixels: np.ndarray, ndim: int, argument: str) -> None:
-    axes = "[T, H, W, 3]" if ndim == 4 else "[H, W, 3]"
-    require(
-        pixels.ndim == ndim and pixels.shape[-1] == 3 and pixels.size > 0,
-        argument,
-        f"have shape {axes}",
-        pixels.shape,
-    )
+    rule = f"have shape {'[T, H, W, 3]' if ndim == 4 else '[H, W, 3]'}"
+    fits = pixels.ndim == ndim and pixels.shape[-1] == 3 and pixels.size > 0
+    require(fits, argument, rule, pixels.shape)
     require(pixels.dtype == np.uint8, argument, "be uint8", pixels.dtype.name)
 
 
@@ -113,9 +99,9 @@ def _with_palette(frame: np.ndarray, palette: Image.Image) -> Image.Image:
     return exact
 
 
-def _write(path: PathLike, suffix: str, write: Callable[[BinaryIO], None]) -> None:
+def _save(image: Image.Image, path: PathLike, form: str, **options: Any) -> None:
     """Writes beside `path` and renames, so that `path` is never half a file."""
     path = pathlib.Path(path)
-    require(path.suffix.lower() == suffix, "path", f"end in {suffix}", str(path))
+    require(path.suffix.lower() == f".{form}", "path", f"end in .{form}", str(path))
     with files.replacing(path) as temporary, temporary.open("xb") as file:
-        write(file)
+        image.save(file, format=form, **options)

@@ -8,11 +8,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from PIL import Image
 
-from tf_disentangle.checks import integer, real, require
+from tf_disentangle.checks import integer, require
 from tf_disentangle.visualization.canvas import (
     FONT_SIZE,
     FRAME,
-    blank,
     draw_text,
     line_height,
     text_size,
@@ -21,21 +20,8 @@ from tf_disentangle.visualization.grid import Labels, Layout, image_grid, in_row
 
 # Blue below zero, red above, nearly white at zero: ColorBrewer's RdBu in 11 steps,
 # which colour-blind readers can tell apart.
-_DIVERGING = np.array(
-    [
-        (0x05, 0x30, 0x61),
-        (0x21, 0x66, 0xAC),
-        (0x43, 0x93, 0xC3),
-        (0x92, 0xC5, 0xDE),
-        (0xD1, 0xE5, 0xF0),
-        (0xF7, 0xF7, 0xF7),
-        (0xFD, 0xDB, 0xC7),
-        (0xF4, 0xA5, 0x82),
-        (0xD6, 0x60, 0x4D),
-        (0xB2, 0x18, 0x2B),
-        (0x67, 0x00, 0x1F),
-    ],
-    np.float64,
+_DIVERGING = bytes.fromhex(
+    "053061 2166ac 4393c3 92c5de d1e5f0 f7f7f7 fddbc7 f4a582 d6604d b2182b 67001f"
 )
 _PANEL_PIXELS = 180
 _BAR_GAP, _BAR_WIDTH, _TICK_GAP = 10, 12, 5
@@ -46,33 +32,28 @@ _DARKEST = 0.6
 
 def diverging(values: np.ndarray) -> np.ndarray:
     """Colours of values in [-1, 1], clipped to that range: uint8 [..., 3]."""
-    stops = np.linspace(-1, 1, len(_DIVERGING))
-    channels = [np.interp(values, stops, _DIVERGING[:, c]) for c in range(3)]
+    colours = np.frombuffer(_DIVERGING, np.uint8).reshape(-1, 3)
+    stops = np.linspace(-1, 1, len(colours))
+    channels = [np.interp(values, stops, channel) for channel in colours.T]
     return np.round(np.stack(channels, axis=-1)).astype(np.uint8)
 
 
 def covariances(
     matrices: Mapping[str, np.ndarray],
     *,
-    limit: float | None = None,
     num_columns: int = 4,
     title: str = "",
 ) -> np.ndarray:
     """Pictures covariance matrices side by side (figure 1 of the CHyVAE paper).
 
-    Each panel has its own range, symmetric about zero and written on its colour bar: a
-    draw from an inverse Wishart with few degrees of freedom is heavy-tailed, and on a
-    common range it would leave the others blank.
+    Each panel has its own range, up to the largest magnitude on both sides of zero and
+    written on its colour bar: a draw from an inverse Wishart with few degrees of
+    freedom is heavy-tailed, and on a common range it would leave the others blank.
 
     Args:
         matrices: Label to symmetric matrix [p, p], one p for all.
-        limit: One range (-limit, limit) for all panels; None gives each its own, its
-            largest magnitude.
         num_columns: Panels side by side, at least 1; more wrap.
         title: Text above everything.
-
-    Returns:
-        uint8 [height, width, 3].
 
     Raises:
         ArgumentError: If there is no matrix, or one is not finite and symmetric.
@@ -83,16 +64,14 @@ def covariances(
     """
     require(len(matrices) > 0, "matrices", "have at least one entry", dict(matrices))
     integer(num_columns, "num_columns", at_least=1)
-    if limit is not None:
-        real(limit, "limit", above=0.0)
-    checked = {label: _covariance(label, m) for label, m in matrices.items()}
-    sizes = {len(matrix) for matrix in checked.values()}
+    matrices = {label: _covariance(label, m) for label, m in matrices.items()}
+    sizes = {len(matrix) for matrix in matrices.values()}
     require(len(sizes) == 1, "matrices", "be of one size", sizes)
     cell = max(1, _PANEL_PIXELS // sizes.pop())
     panels = [
         # An all-zero matrix has no range of its own: any will do.
-        _heat_map(m, limit or float(np.abs(m).max()) or 1.0, cell, name)
-        for name, m in checked.items()
+        _heat_map(m, float(np.abs(m).max()) or 1.0, cell, label)
+        for label, m in matrices.items()
     ]
     size = np.max([panel.shape[:2] for panel in panels], axis=0)
     page = np.full((len(panels), *size, 3), 255, np.uint8)
@@ -122,19 +101,16 @@ def latent_factor_matrix(
         latent_names: The L names, left of the rows; None is z0, z1, ...
         title: Text above everything.
 
-    Returns:
-        uint8 [height, width, 3].
-
     Raises:
         ArgumentError: If the matrix or the names have another shape.
     """
     matrix = np.asarray(matrix, np.float64)
     is_matrix = matrix.ndim == 2 and matrix.size > 0
     require(is_matrix, "matrix", "have shape [L, K], neither 0", matrix.shape)
-    rows = [f"z{d}" for d in range(len(matrix))]
-    rows = rows if latent_names is None else list(latent_names)
+    if latent_names is None:
+        latent_names = [f"z{d}" for d in range(len(matrix))]
     for names, count, argument in (
-        (rows, matrix.shape[0], "latent_names"),
+        (latent_names, matrix.shape[0], "latent_names"),
         (factor_names, matrix.shape[1], "factor_names"),
     ):
         rule = f"have one name for each of the {count}"
@@ -145,9 +121,8 @@ def latent_factor_matrix(
     cell = (_CELL_HEIGHT, max(_MIN_CELL_WIDTH, width))
     shape = (*matrix.shape, *cell, 3)
     tiles = np.broadcast_to(cell_colours(matrix)[:, :, None, None], shape)
-    layout = Layout(
-        matrix.shape, cell, Labels(title, rows=rows, columns=factor_names), scale=1
-    )
+    labels = Labels(title, rows=latent_names, columns=factor_names)
+    layout = Layout(matrix.shape, cell, labels, scale=1)
     page = Image.fromarray(layout.draw(tiles))
     for (d, k), _ in np.ndenumerate(matrix):
         ys, xs = layout.tile(d, k)
@@ -183,7 +158,7 @@ def _heat_map(matrix: np.ndarray, limit: float, cell: int, title: str) -> np.nda
     # A title wider than the cells begins at the left edge, and widens the picture.
     title_x = 1 + max(title_width, width) / 2
     needed = max(tick_x + text_size("+8.88e+88", FONT_SIZE)[0], title_width + 2)
-    page = blank(top + height + half + 1, needed)
+    page = Image.new("RGB", (needed, top + height + half + 1), "white")
     draw_text(page, title_x, 0, title, FONT_SIZE, centre=True)
     for value, y in ((limit, 0), (0, height / 2), (-limit, height)):
         text = f"{value:+.3g}" if value else "0"

@@ -1,4 +1,4 @@
-"""Decoded samples: of several priors side by side, and by category.
+"""Decoded images: reconstructions, samples of priors side by side and by category.
 
 References:
     Ansari and Soh (2019), Hyperprior Induced Unsupervised Disentanglement of Latent
@@ -9,7 +9,8 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -17,6 +18,46 @@ from tf_disentangle.checks import integer, require
 from tf_disentangle.interfaces import CodeColumn, Decode
 from tf_disentangle.visualization.canvas import decoded, rgb
 from tf_disentangle.visualization.grid import image_grid, in_rows
+
+
+def reconstructions(
+    images: np.ndarray,
+    reconstructed: np.ndarray,
+    *,
+    label: str = "reconstruction",
+    num_columns: int = 8,
+    title: str = "",
+    scale: int | None = None,
+) -> np.ndarray:
+    """Pictures each image with its reconstruction right below it.
+
+    Args:
+        images: The originals, [N, H, W, 1 or 3], uint8 or float in [0, 1].
+        reconstructed: Of equal shape, uint8 or float in [0, 1].
+        label: Text beside the rows of the reconstructions.
+        num_columns: Pairs side by side, at least 1; more wrap into further bands.
+        title: Text above everything.
+        scale: Integer factor; None makes small images readable.
+
+    Raises:
+        ArgumentError: If the two are not images of equal shape.
+    """
+    images, reconstructed = np.asarray(images), np.asarray(reconstructed)
+    require(images.ndim == 4, "images", "have shape [N, H, W, C]", images.shape)
+    fits, rule = images.shape == reconstructed.shape, "have the shape of images"
+    require(fits, "reconstructed", f"{rule}, {images.shape}", reconstructed.shape)
+    num_columns = min(integer(num_columns, "num_columns", at_least=1), len(images))
+    above, present = in_rows(rgb(images, "images"), num_columns)
+    below, _ = in_rows(rgb(reconstructed, "reconstructed"), num_columns)
+    pairs = np.stack([above, below], axis=1).reshape(-1, *above.shape[1:])
+    return image_grid(
+        pairs,
+        title=title,
+        row_labels=["original", label] * len(above),
+        row_groups=[2] * len(above),
+        present=present.repeat(2, axis=0),
+        scale=scale,
+    )
 
 
 def samples(
@@ -38,9 +79,6 @@ def samples(
         title: Text above everything.
         scale: Integer factor; None makes small images readable.
 
-    Returns:
-        uint8 [height, width, 3].
-
     Raises:
         ArgumentError: If there is no group or the images differ in size.
     """
@@ -52,30 +90,19 @@ def samples(
         require(group.ndim == 4, name, "have shape [N, H, W, C]", group.shape)
     sizes = {group.shape[1:3] for group in images.values()}
     require(len(sizes) == 1, "groups", "hold images of one height and width", sizes)
+    widths = [min(num_columns, len(group)) for group in images.values()]
+    pairs = zip(images.values(), widths, strict=True)
+    num_rows = max(math.ceil(len(group) / width) for group, width in pairs)
     blocks = [
-        in_rows(rgb(group, f"groups[{label!r}]"), min(num_columns, len(group)))
-        for label, group in images.items()
+        in_rows(rgb(group, f"groups[{label!r}]"), width, num_rows)
+        for (label, group), width in zip(images.items(), widths, strict=True)
     ]
-    num_rows = max(len(tiles) for tiles, _ in blocks)
-
-    def beside(arrays: Iterable[np.ndarray]) -> np.ndarray:
-        """Joins blocks of unequal numbers of rows."""
-        return np.concatenate(
-            [
-                np.pad(a, [(0, num_rows - len(a))] + [(0, 0)] * (a.ndim - 1))
-                for a in arrays
-            ],
-            axis=1,
-        )
-
+    tiles, present = (np.concatenate(x, axis=1) for x in zip(*blocks, strict=True))
     return image_grid(
-        beside(tiles for tiles, _ in blocks),
+        tiles,
         title=title,
-        column_groups=[
-            (label, tiles.shape[1])
-            for label, (tiles, _) in zip(images, blocks, strict=True)
-        ],
-        present=beside(present for _, present in blocks),
+        column_groups=list(zip(images, widths, strict=True)),
+        present=present,
         scale=scale,
     )
 
@@ -103,9 +130,6 @@ def samples_by_category(
         title: Text above everything.
         scale: Integer factor; None makes small images readable.
 
-    Returns:
-        uint8 [height, width, 3].
-
     Raises:
         ArgumentError: If the latent is not categorical, or shapes do not fit.
     """
@@ -114,15 +138,10 @@ def samples_by_category(
     require(fits, "codes", f"have shape [N, {len(columns)}]", codes.shape)
     integer(latent, "latent", at_least=0)
     require(latent < len(columns), "latent", f"be below {len(columns)}", latent)
-    column = columns[latent]
-    require(
-        column.kind == "categorical" and column.num_values is not None,
-        "latent",
-        "be a categorical one, with num_values in its column",
-        column.name,
-        "Continuous latents are for traversals.",
-    )
-    count = column.num_values
+    column, count = columns[latent], columns[latent].num_values
+    fits = column.kind == "categorical" and count is not None
+    rule = "be a categorical one, with num_values in its column"
+    require(fits, "latent", rule, column.name, "Continuous latents are for traversals.")
     repeated = np.tile(codes, (count, 1))
     repeated[:, latent] = np.repeat(np.arange(count), len(codes))
     images = rgb(decoded(decode, repeated), "decode(codes)")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -73,7 +73,7 @@ def scatter(
 def scatters(
     panels: Mapping[str, Groups],
     *,
-    limits: tuple[float, float] | Sequence[tuple[float, float]] | None = None,
+    limits: tuple[float, float] | None = None,
     num_columns: int = 4,
     title: str = "",
     size: int = 220,
@@ -82,29 +82,19 @@ def scatters(
 
     Args:
         panels: Label, of one line or more, to the groups of `scatter`.
-        limits: (low, high) of all panels, or of each; None gives each its own, that of
-            its points.
+        limits: (low, high) of all panels; None gives each its own, that of its points.
         num_columns: Panels side by side, at least 1; more wrap.
         title: Text above everything.
         size: Pixels of each panel's sides.
-
-    Returns:
-        uint8 [height, width, 3].
 
     Raises:
         ArgumentError: If there is no panel, or `scatter` refuses one.
     """
     require(len(panels) > 0, "panels", "have at least one entry", dict(panels))
     columns = min(integer(num_columns, "num_columns", at_least=1), len(panels))
-    if limits is None:
-        limits = [_range(groups) for groups in panels.values()]
-    elif np.ndim(limits) == 1:
-        limits = [limits] * len(panels)
-    rule = f"be one pair, or {len(panels)}"
-    require(np.shape(limits) == (len(panels), 2), "limits", rule, limits)
     drawn = [
-        scatter(groups, limits=pair, size=size)
-        for groups, pair in zip(panels.values(), limits, strict=True)
+        scatter(groups, limits=limits or _range(groups), size=size)
+        for groups in panels.values()
     ]
     tiles, present = in_rows(np.stack(drawn), columns)
     labels = [*panels] + [""] * (present.size - len(panels))

@@ -38,15 +38,14 @@ _FRAME_PIXELS = 128
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Plan:
-    """What moves where.
+    """What moves where, for each of the R latents that are shown.
 
     Attributes:
-        steps: float [S], the steps of the continuous latents, or [R, S] where each of
-            the R moving latents has its own.
-        columns: What each of the moving latents is, in order.
-        labels: Per moving latent its name and its notes.
-        rows: Per moving latent its images, uint8 [S, H, W, 3]; of a categorical one
-            there is an image for each of its values.
+        steps: Those of the continuous latents, [S], or [R, S] where each has its own.
+        columns: What each latent is.
+        labels: The name and the notes of each.
+        rows: The images of each, uint8 [S, H, W, 3]; of a categorical latent one for
+            each of its values.
     """
 
     steps: np.ndarray
@@ -91,9 +90,6 @@ def traversals(
         title: Text above everything.
         scale: Integer factor; None makes small images readable.
 
-    Returns:
-        uint8 [height, width, 3].
-
     Raises:
         ArgumentError: If lengths do not fit the code, or `decode` returns no images.
     """
@@ -106,31 +102,24 @@ def traversals(
         rule = f"have the shape of decoded images, {tile_row.shape[1:]}"
         require(images.shape[1:] == tile_row.shape[1:], "examples", rule, images.shape)
         tile_row[: len(images)] = images
-    tile_labels = [[""] * width for _ in above]
-    if above:
-        tile_labels[0][0] = "start"
+    texts = [["start"] if row == 0 else [] for row in range(len(above))]
     # Common steps stand above the first continuous row, other steps above their own.
-    is_labelled = False
+    common = step_labels(plan.steps) if plan.steps.ndim == 1 else None
     for number, column in enumerate(plan.columns):
         if column.num_values is not None:
-            texts = [f"{column.name} = {k}" for k in range(column.num_values)]
-        elif plan.steps.ndim == 2 or not is_labelled:
-            texts = step_labels(
-                plan.steps if plan.steps.ndim == 1 else plan.steps[number]
-            )
-            is_labelled = True
+            texts.append([f"{column.name} = {k}" for k in range(column.num_values)])
+        elif common is None:
+            texts.append(step_labels(plan.steps[number]))
         else:
-            texts = []
-        tile_labels.append(texts + [""] * (width - len(texts)))
+            texts.append(common)
+            common = []
+    # Beside the notes, where there are any, so that names take little room.
+    names = [[""] * any(notes or ()) + [name] for name in above]
     return image_grid(
         tiles,
         title=title,
-        # Beside the notes, where there are any, so that names take little room.
-        row_labels=[
-            *([""] * any(notes or ()) + [name] for name in above),
-            *plan.labels,
-        ],
-        tile_labels=tile_labels,
+        row_labels=[*names, *plan.labels],
+        tile_labels=[row + [""] * (width - len(row)) for row in texts],
         row_groups=[len(above), len(plan.rows)] if above else None,
         present=np.arange(width) < np.array([len(row) for row in rows])[:, np.newaxis],
         scale=scale,
@@ -158,9 +147,8 @@ def traversal_frames(
     Args:
         decode: Codes [B, L] to images [B, H, W, 1 or 3] in [0, 1].
         code: [L], where the traversals start from.
-        values: The steps [S], or [L, S] where each latent has its own; None is fifteen
-            steps from -2 to 2.
-        columns: What each latent is; None for continuous latents z0, z1, ...
+        values: The steps, as in `traversals`; None is fifteen from -2 to 2.
+        columns: What each latent is, as in `traversals`.
         notes: Per latent the text below its name.
         order: The latents to show; None shows all.
         unused: Latents that the decoder ignores; their labels are grey.
@@ -178,17 +166,14 @@ def traversal_frames(
     num_columns = integer(num_columns, "num_columns", at_least=1)
     num_columns = min(num_columns, len(plan.rows))
     num_rows = math.ceil(len(plan.rows) / num_columns)
-    names = [
-        type(label[0])("\n".join(filter(None, label))) for label in plan.labels
-    ] + [""] * (num_rows * num_columns - len(plan.rows))
+    names = [type(label[0])("\n".join(filter(None, label))) for label in plan.labels]
+    names += [""] * (num_rows * num_columns - len(names))
     count = plan.steps.shape[-1]
     titles = [f"step {step + 1} of {count}" for step in range(count)]
     if plan.steps.ndim == 1:
         titles = [f"value {number}" for number in step_labels(plan.steps)]
-    labels = Labels(
-        title=max(titles, key=len),
-        tiles=[names[i : i + num_columns] for i in range(0, len(names), num_columns)],
-    )
+    rows = [names[i : i + num_columns] for i in range(0, len(names), num_columns)]
+    labels = Labels(title=max(titles, key=len), tiles=rows)
     # Of n images in a row, that number t n // S at step t.
     images = np.stack([row[np.arange(count) * len(row) // count] for row in plan.rows])
     if scale is None:
@@ -260,13 +245,12 @@ def _plan(
     num_latents = len(code)
     if columns is None:
         columns = [CodeColumn(f"z{latent}") for latent in range(num_latents)]
-    if notes is None:
-        notes = [()] * num_latents
+    notes = [()] * num_latents if notes is None else notes
     own_steps = [steps] * num_latents if steps.ndim == 1 else steps
-    entries = (("columns", columns), ("notes", notes), ("values", own_steps))
-    for name, sequence in entries:
-        rule = f"have one entry per latent, {num_latents}"
-        require(len(sequence) == num_latents, name, rule, len(sequence))
+    rule = f"have one entry per latent, {num_latents}"
+    require(len(columns) == num_latents, "columns", rule, len(columns))
+    require(len(notes) == num_latents, "notes", rule, len(notes))
+    require(len(own_steps) == num_latents, "values", rule, len(own_steps))
     latents = list(range(num_latents)) if order is None else [int(d) for d in order]
     in_range = latents and all(0 <= latent < num_latents for latent in latents)
     require(in_range, "order", f"hold latents in [0, {num_latents})", order)

@@ -5,7 +5,7 @@ import unicodedata
 import numpy as np
 import pytest
 
-from tf_disentangle import checks
+from tf_disentangle.checks import ArgumentError
 from tf_disentangle.datasets.custom.tables import read_csv
 
 IMAGES = ["a/0.png", "b/1.png", "b/2.png"]
@@ -53,18 +53,18 @@ def test_spaces_empty_lines_and_the_mark_of_excel(read):
     ],
 )
 def test_what_is_refused(read, lines, match):
-    with pytest.raises(checks.ArgumentError, match=match):
+    with pytest.raises(ArgumentError, match=match):
         read(*lines)
 
 
 def test_columns_that_are_not_wanted_may_have_gaps(read):
     lines = ("name,note,k", "0,,1", "1,dim,1", "2,3,2")
-    assert list(read(*lines, wanted=["k"])) == ["k"]
+    assert list(read(*lines, factor_names=["k"])) == ["k"]
 
 
 def test_a_line_that_two_images_fit(read):
     images = ["a/0.png", "b/0.png"]
-    with pytest.raises(checks.ArgumentError, match=r"0, for a/0\.png and b/0\.png"):
+    with pytest.raises(ArgumentError, match=r"0, for a/0\.png and b/0\.png"):
         read("name,k", "0,1", "1,1", images=images)
     table = read("name,k", "b/0,2", "a/0.png,1", images=images)
     assert table["k"].tolist() == [1, 2]
@@ -75,7 +75,7 @@ def test_a_line_that_two_images_fit(read):
 )
 def test_another_encoding_is_no_damage(tmp_path, content):
     (tmp_path / "table.csv").write_bytes(content)
-    with pytest.raises(checks.ArgumentError, match="file in UTF-8") as error:
+    with pytest.raises(ArgumentError, match="file in UTF-8") as error:
         read_csv(tmp_path / "table.csv", IMAGES)
     assert "Delete" not in str(error.value)
 
@@ -108,7 +108,7 @@ def test_paths_tell_images_of_one_base_name_apart(read):
         "k,f", "1,set/a/0.png", "2,set/b/0.png", "3,set/a/1.png", images=images
     )
     assert table["k"].tolist() == [1, 3, 2]
-    with pytest.raises(checks.ArgumentError, match=r"a/0\.png; it may be one of: c/0"):
+    with pytest.raises(ArgumentError, match=r"a/0\.png; it may be one of: c/0"):
         read("f,k", "c/0.png,1", "d/0.png,2", "a/1.png,3", images=images)
 
 
@@ -146,5 +146,5 @@ def test_a_table_without_names_in_the_order_of_an_array(read):
     images = ["0", "1", "2"]
     table = read("k,s", "5,a", "5,b", "6,a", images=images, in_order=True)
     assert table["k"].tolist() == [5, 5, 6]
-    with pytest.raises(checks.ArgumentError, match="a line for each image"):
+    with pytest.raises(ArgumentError, match="a line for each image"):
         read("k,s", "5,a", "5,b", "6,a", images=images)

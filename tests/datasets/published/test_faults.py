@@ -19,14 +19,15 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 
 from tests.conftest import SHARED
 from tests.datasets.published.published_files import idx, make, nowhere
 from tf_disentangle import checks
 from tf_disentangle.cli.main import main
 from tf_disentangle.datasets import SETS, published
-from tf_disentangle.datasets.published import downloads
-from tf_disentangle.datasets.published.rows import File
+from tf_disentangle.datasets.published import tfds
+from tf_disentangle.datasets.published.catalogue import File
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 DATA = SHARED / "data"
@@ -95,14 +96,20 @@ def test_a_file_cut_short(name, pattern, tiny, tmp_path, capsys):
     assert nothing_there(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["dsprites", "mnist"])
-def test_a_flipped_byte(name, tiny, tmp_path, capsys):
+def flip(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern"), [("dsprites", "*.npz"), ("mnist", "*.gz")]
+)
+def test_a_flipped_byte(name, pattern, tiny, tmp_path, capsys):
     """zip and gzip carry checksums of their own, which reading to the end compares."""
     tiny(name)
-    file = next((tmp_path / "files").glob("*.npz" if name == "dsprites" else "*.gz"))
-    data = bytearray(file.read_bytes())
-    data[len(data) // 2] ^= 1
-    file.write_bytes(data)
+    file = next((tmp_path / "files").glob(pattern))
+    flip(file)
     refused(name, capsys, f"--source={tmp_path / 'files'}", match=file.name)
     assert nothing_there(tmp_path)
 
@@ -113,16 +120,14 @@ def known_to_tfds(monkeypatch, row, path):
     content = path.read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
     record = SimpleNamespace(size=len(content), checksum=sha256)
-    monkeypatch.setattr(downloads, "recorded", lambda _: {file.url: record})
+    monkeypatch.setattr(tfds, "recorded", lambda _: {file.url: record})
     return sha256
 
 
 def test_another_checksum_than_the_recorded(tiny, tmp_path, monkeypatch, capsys):
     row, path = tiny("mpi3d_toy").row, tmp_path / "files" / "mpi3d_toy.npz"
     sha256 = known_to_tfds(monkeypatch, row, path)
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
+    flip(path)
     message = refused("mpi3d_toy", capsys, f"--source={path}", match=sha256)
     assert "fetch it again" in message
     assert nothing_there(tmp_path)
@@ -133,9 +138,7 @@ def test_the_same_content_packed_otherwise(tiny, tmp_path, monkeypatch, caplog):
     made, path = tiny("mpi3d_toy"), tmp_path / "files" / "mpi3d_toy.npz"
     known_to_tfds(monkeypatch, made.row, path)
     np.savez_compressed(path, images=made.images)
-    np.testing.assert_array_equal(
-        published("mpi3d_toy", source=path).images(), made.images
-    )
+    assert_array_equal(published("mpi3d_toy", source=path).images(), made.images)
     assert "other packing" in caplog.text
 
 
@@ -145,32 +148,26 @@ def test_mnist_is_told_by_its_content(tmp_path, monkeypatch, level):
     content = b"what the file unpacks to"
     file = File("a.gz", "url", content_md5=hashlib.md5(content).hexdigest())
     record = SimpleNamespace(size=1, checksum="of the published file")
-    monkeypatch.setattr(downloads, "recorded", lambda _: {"url": record})
+    monkeypatch.setattr(tfds, "recorded", lambda _: {"url": record})
     path = tmp_path / "a.gz"
     path.write_bytes(content if level is None else gzip.compress(content, level))
-    downloads.verify(path, file, SETS["mnist"])
+    tfds.verify(path, file, SETS["mnist"])
     path.write_bytes(gzip.compress(b"something else"))
     with pytest.raises(checks.ArgumentError, match="content with the published md5"):
-        downloads.verify(path, file, SETS["mnist"])
+        tfds.verify(path, file, SETS["mnist"])
 
 
 @pytest.mark.skipif(not DATA.exists(), reason="../shared/data is not there")
-@pytest.mark.parametrize(
-    ("split", "key", "name"),
-    [
-        ("train", "images", "train-images-idx3-ubyte.gz"),
-        ("train", "labels", "train-labels-idx1-ubyte.gz"),
-        ("test", "images", "mnist-t10k-images-idx3-ubyte.gz"),
-        ("test", "labels", "mnist-t10k-labels-idx1-ubyte.gz"),
-    ],
-)
-def test_mnists_real_files(split, key, name):
+@pytest.mark.parametrize("split", ["train", "test"])
+@pytest.mark.parametrize("key", ["images", "labels"])
+def test_mnists_real_files(split, key):
     """They have another gzip framing than the published ones."""
     row = SETS["mnist"]
-    file, path = row.files[split][key], DATA / name
+    file = row.files[split][key]
+    path = DATA / (file.name if split == "train" else f"mnist-{file.name}")
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert sha256 != downloads.recorded(row)[file.url].checksum
-    downloads.verify(path, file, row)
+    assert sha256 != tfds.recorded(row)[file.url].checksum
+    tfds.verify(path, file, row)
 
 
 def test_images_of_another_shape(tiny, tmp_path, capsys):
@@ -190,23 +187,26 @@ def test_another_number_of_images(tiny, tmp_path, capsys):
     assert nothing_there(tmp_path)
 
 
-def test_a_missing_factor_column(tiny, tmp_path, capsys):
+def test_factors_that_are_not_a_grids(tiny, tmp_path, capsys):
     tiny("dsprites")
     file = next((tmp_path / "files").iterdir())
     with np.load(file) as data:
         images, classes = data["imgs"], data["latents_classes"]
-    np.savez(file, imgs=images, latents_classes=classes[:, :-1])
-    source = f"--source={file}"
-    refused("dsprites", capsys, source, match=("6 columns", "orientation", "(48, 5)"))
+    twice = np.concatenate([classes[1:2], classes[1:]])
+    for factors, match in (
+        (classes[:, :-1], ("6 columns", "orientation", "(48, 5)")),
+        (twice, ("each combination of factors once", "1 combinations")),
+    ):
+        np.savez(file, imgs=images, latents_classes=factors)
+        refused("dsprites", capsys, f"--source={file}", match=match)
 
 
 def test_a_missing_attribute(tiny, tmp_path, capsys):
     tiny("celeb_a")
     table = tmp_path / "files" / "list_attr_celeba.txt"
     table.write_text(table.read_text().replace("Smiling", "Grinning"))
-    refused(
-        "celeb_a", capsys, f"--source={tmp_path / 'files'}", match="none called Smiling"
-    )
+    source = f"--source={tmp_path / 'files'}"
+    refused("celeb_a", capsys, source, match="none called Smiling")
 
 
 KINDS = ("mpi3d_toy", "mpi3d_realistic", "mpi3d_real")
@@ -216,8 +216,7 @@ def test_the_kinds_of_mpi3d_are_told_apart_by_name(tiny, tmp_path, monkeypatch, 
     """They have equally many images of one shape, and no published checksums."""
     made = tiny("mpi3d_toy")
     for name in KINDS:
-        wanted = SETS[name].files
-        row = dataclasses.replace(made.row, files=wanted)
+        row = dataclasses.replace(made.row, files=SETS[name].files)
         monkeypatch.setitem(SETS, name, row)
     folder = tmp_path / "files"
     with np.load(folder / "mpi3d_toy.npz") as data:
@@ -227,22 +226,18 @@ def test_the_kinds_of_mpi3d_are_told_apart_by_name(tiny, tmp_path, monkeypatch, 
         np.savez(folder / f"{name}.npz", images=images + np.uint8(k))
     refused("mpi3d_toy", capsys, f"--source={folder}", match="mpi3d_toy.npz")
     other = f"--source={folder / 'mpi3d_real.npz'}"
-    refused(
-        "mpi3d_toy",
-        capsys,
-        other,
-        match=("be mpi3d_toy.npz", "a file of mpi3d_real"),
-    )
+    match = ("be mpi3d_toy.npz", "a file of mpi3d_real")
+    refused("mpi3d_toy", capsys, other, match=match)
     assert not list((tmp_path / "cache").rglob("*"))
     np.savez(folder / "mpi3d_toy.npz", images=images)
     for k, name in enumerate(KINDS):
         prepared = published(name, source=folder).images()
-        np.testing.assert_array_equal(prepared, images + np.uint8(k))
+        assert_array_equal(prepared, images + np.uint8(k))
     # A name that is no set's says nothing, so it is taken at its user's word.
     (folder / "mpi3d_toy.npz").rename(folder / "toy.npz")
     data_dir = tmp_path / "other"
     again = published("mpi3d_toy", source=folder / "toy.npz", data_dir=data_dir)
-    np.testing.assert_array_equal(again.images(), images)
+    assert_array_equal(again.images(), images)
 
 
 def test_mnist_and_fashion_mnist_in_one_folder(tiny, tmp_path, monkeypatch):
@@ -259,9 +254,7 @@ def test_mnist_and_fashion_mnist_in_one_folder(tiny, tmp_path, monkeypatch):
     idx(folder / "fashion-mnist-train-images-idx3-ubyte", np.zeros((20, 28, 28), "u1"))
     labels = np.arange(20, dtype="u1") % 10
     idx(folder / "fashion-mnist-train-labels-idx1-ubyte", labels)
-    np.testing.assert_array_equal(
-        published("mnist", source=folder).images(), made.images
-    )
+    assert_array_equal(published("mnist", source=folder).images(), made.images)
     assert published("fashion_mnist", source=folder).images()[:].max() == 0
 
 
@@ -277,7 +270,7 @@ def test_another_folder_of_faces_replaces_none(tiny, tmp_path, capsys):
     path = tmp_path / "cache" / "faces3d.npy"
     said = capsys.readouterr().err
     assert f"{path} is prepared and intact; {second} was not read" in said
-    np.testing.assert_array_equal(published("faces3d").images(), made.images)
+    assert_array_equal(published("faces3d").images(), made.images)
     # Damaged, it is not made from a folder of another number.
     path.chmod(0o644)
     with open(path, "r+b") as file:
@@ -300,17 +293,6 @@ def test_a_folder_of_data_that_is_a_file(tiny, tmp_path, capsys):
     match = (f"{tmp_path / 'taken'} must be writable", "choose another folder")
     message = refused("shapes3d", capsys, *options, match=match)
     assert "$TF_DISENTANGLE_CACHE" not in message
-
-
-def test_a_combination_that_comes_twice(tiny, tmp_path, capsys):
-    tiny("dsprites")
-    file = next((tmp_path / "files").iterdir())
-    with np.load(file) as data:
-        images, classes = data["imgs"], data["latents_classes"]
-    classes[0] = classes[1]
-    np.savez(file, imgs=images, latents_classes=classes)
-    match = ("each combination of factors once", "1 combinations")
-    refused("dsprites", capsys, f"--source={file}", match=match)
 
 
 def test_a_folder_without_the_files(tiny, tmp_path, capsys):
@@ -414,7 +396,7 @@ def test_two_processes_at_once_read_the_source_once(slow, capfd):
     second.join()
     assert (first.exitcode, second.exitcode) == (0, 0)
     assert slow.num_started() == 1
-    np.testing.assert_array_equal(published("mpi3d_toy").images(), slow.images)
+    assert_array_equal(published("mpi3d_toy").images(), slow.images)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
@@ -432,7 +414,7 @@ def test_stopped_in_the_middle_and_then_again(slow, tmp_path, number):
     again.join()
     assert again.exitcode == 0
     assert not list((tmp_path / "cache").rglob("*.tmp*"))
-    np.testing.assert_array_equal(published("mpi3d_toy").images(), slow.images)
+    assert_array_equal(published("mpi3d_toy").images(), slow.images)
 
 
 # ---- The network: the download manager of TensorFlow Datasets, and a server here.
@@ -482,7 +464,7 @@ def test_prepare_fetches_what_is_missing(server, tmp_path, capsys, fault):
     assert nothing_there(tmp_path)
     server.breaks_at, server.status = None, 200
     assert main(["data", "prepare", "mpi3d_toy"]) == 0
-    np.testing.assert_array_equal(published("mpi3d_toy").images(), server.images)
+    assert_array_equal(published("mpi3d_toy").images(), server.images)
     # Under its published name, so that it is found and checked again.
     assert pathlib.Path(place).read_bytes() == server.content
 

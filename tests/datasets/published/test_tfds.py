@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 
 from tests.conftest import SHARED
 from tests.datasets.published.published_files import make
@@ -65,14 +66,14 @@ def test_a_grid_is_put_in_order_and_0_and_1_become_0_and_255(dsprites, monkeypat
     assert not np.array_equal(255 * plain, made.images), "TFDS has its own order"
     data = published("dsprites", source=folder / "dsprites")
     assert isinstance(data, PublishedGrid)
-    np.testing.assert_array_equal(data.images()[:], made.images)
+    assert_array_equal(data.images()[:], made.images)
 
 
 def test_tfds_own_folder_is_found(dsprites, monkeypatch, tmp_path):
     made, folder = dsprites
     monkeypatch.setitem(SETS, "dsprites", made.row)
     shutil.copytree(folder, tmp_path / "tfds")
-    np.testing.assert_array_equal(published("dsprites").images()[:], made.images)
+    assert_array_equal(published("dsprites").images()[:], made.images)
 
 
 def test_published_files_give_the_same_array(dsprites, monkeypatch, tmp_path):
@@ -81,7 +82,7 @@ def test_published_files_give_the_same_array(dsprites, monkeypatch, tmp_path):
     first = published("dsprites", source=folder / "dsprites", data_dir=tmp_path / "a")
     files = folder.parent / "files"
     second = published("dsprites", source=files, data_dir=tmp_path / "b")
-    np.testing.assert_array_equal(first.images()[:], second.images()[:])
+    assert_array_equal(first.images()[:], second.images()[:])
 
 
 def test_a_folder_of_another_set(dsprites, tmp_path):
@@ -124,7 +125,7 @@ def test_mnist_through_a_folder_that_tfds_prepared(
     # The same pairs as in the idx files, in TFDS's order.
     enlarged, digits = (
         row.preprocessing(pixels),
-        data.factors_of(np.arange(len(data)))[:, 0],
+        data.factors_of(range(len(data)))[:, 0],
     )
     pairs = (
         sorted(
@@ -161,7 +162,7 @@ def test_mnist_through_a_folder_that_tfds_prepared(
 def test_the_real_test_images_of_mnist(tmp_path):
     """Counts of each digit as published; the first digits are 7, 2, 1, 0, 4."""
     data = published("mnist", "test", source=SHARED / "data")
-    digits = data.factors_of(np.arange(len(data)))[:, 0]
+    digits = data.factors_of(range(len(data)))[:, 0]
     counts = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
     assert np.bincount(digits).tolist() == counts
     assert digits[:5].tolist() == [7, 2, 1, 0, 4]

@@ -117,10 +117,6 @@ class TestDegenerate:
                 more, labels, test_more, test_labels, protocol="dlib-verbatim"
             )
 
-    def test_collapsed(self):
-        result = explicitness_score(*split(known.collapsed(3), (4, 4)))
-        assert result.score == result.train_score == 0.5
-
     def test_class_absent_from_the_test_part(self):
         train, labels, test, test_labels = mixture()
         some = test_labels[:, 1] != 2

@@ -151,8 +151,7 @@ class TestAgainstTheLoop:
         dataset = known.GridDataset((4, 4, 4, 4))
         encode = middling(dataset.factor_sizes)
         threshold = setting.get(
-            "prune_threshold",
-            FACTOR_VAE_PROTOCOLS[setting["protocol"]].prune_threshold,
+            "prune_threshold", FACTOR_VAE_PROTOCOLS[setting["protocol"]].prune_threshold
         )
         ours, loop = [], []
         for seed in range(8):
@@ -251,7 +250,8 @@ class TestProtocols:
         assert result.votes.sum() == result.test_votes.sum() == 300
         assert result.score == result.votes.max(axis=1).sum() / 300 < 1
 
-    @pytest.mark.parametrize("name", FACTOR_VAE_PROTOCOLS)
+    # The twenty million draws of "decomposition" take half a minute.
+    @pytest.mark.parametrize("name", [*FACTOR_VAE_PROTOCOLS][:-1])
     def test_full_size_runs_on_a_small_grid(self, name):
         sizes = (3, 4, 5)
         dataset = known.GridDataset(sizes)
@@ -326,12 +326,6 @@ class TestFactorsToScore:
         named = factor_vae_score(dataset, encode, factors=names, **SMALL)
         np.testing.assert_array_equal(plain.votes, named.votes)
         assert plain.protocol == named.protocol
-
-    def test_unknown_name(self):
-        with pytest.raises(ArgumentError, match="Did you mean factor0"):
-            factor_vae_score(
-                known.GridDataset(self.SIZES), known.collapsed(2), factors=["factr0"]
-            )
 
 
 class TestCategories:
@@ -460,25 +454,12 @@ class TestDegenerate:
         assert result.votes[:, 1].sum() == 0
         assert result.active.tolist() == [True, False, True]
 
-    @pytest.mark.parametrize("dtype", [np.int64, np.float16, np.float64])
-    def test_any_number_is_a_code(self, dtype):
-        result = factor_vae_score(
-            known.GridDataset((4, 4)),
-            lambda images: known.factors_of(images).astype(dtype),
-            **SMALL,
-        )
-        assert result.score == 1.0
-
 
 class TestErrors:
     DATASET = known.GridDataset((3, 4))
 
     def score(self, encode, **options):
         return factor_vae_score(self.DATASET, encode, **options, **SMALL)
-
-    def test_no_factors(self):
-        with pytest.raises(ArgumentError, match="must have ground-truth factors"):
-            factor_vae_score(known.GridDataset(()), known.collapsed(2))
 
     def test_only_one_valued_factors(self):
         with pytest.raises(ArgumentError, match=r"factor with two values.*\(1, 1\)"):

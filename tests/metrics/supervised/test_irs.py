@@ -120,11 +120,6 @@ class TestDegenerate:
         assert result.parents.tolist() == [-1, 0, 1]
         assert result.score == pytest.approx(1)
 
-    def test_collapsed(self):
-        codes, factors = known.drawn(known.collapsed(3), (4, 4), 100)
-        result = irs_score(codes, factors)
-        assert (result.score, result.num_active) == (0, 0)
-
     def test_factor_with_one_value_is_nobodys_parent(self):
         codes, factors = known.drawn(known.unrelated(3), (4, 4), 500)
         more = np.insert(factors, 0, 7, axis=1)

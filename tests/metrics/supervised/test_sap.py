@@ -146,9 +146,6 @@ class TestDegenerate:
         )
         np.testing.assert_allclose(result.predictability, expected, atol=1e-12)
 
-    def test_collapsed(self):
-        assert sap_score(*split(known.collapsed(3), (4, 4))).score == 0
-
     def test_one_factor(self):
         result = sap_score(*split(known.perfect((2,)), (2,)))
         assert result.predictability.item() == 1

@@ -1,7 +1,5 @@
 """Hoyer sparsity: its ends, its invariances, its conventions, a slow loop."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 
@@ -33,6 +31,7 @@ def test_equals_a_slow_loop(normalise):
     expected = by_hand(CODES * [1, 2, 5, 1, 1, 9], normalise)
     assert result.score == pytest.approx(expected, rel=1e-12)
     assert result.score == pytest.approx(result.per_example.mean())
+    assert ("normalise" in result.protocol) != normalise
 
 
 def test_one_entry_is_one_and_equal_entries_are_zero():
@@ -54,12 +53,6 @@ def test_a_collapsed_latent_does_not_pass_for_sparsity():
     assert hoyer_sparsity(small).score == pytest.approx(hoyer_sparsity(codes).score)
     raw = hoyer_sparsity(small, normalise=False).score
     assert raw > hoyer_sparsity(codes).score + 0.2
-
-
-def test_order_sign_and_scale_of_the_latents_do_not_matter():
-    score = hoyer_sparsity(CODES).score
-    changed = CODES[:, [3, 0, 5, 1, 4, 2]] * [2, -0.5, 64, 1, -0.25, 8]
-    assert hoyer_sparsity(changed).score == pytest.approx(score, rel=1e-12)
 
 
 def test_constant_latents_are_left_out():
@@ -99,15 +92,6 @@ def test_float32_codes_are_summed_in_float64():
 def test_a_code_of_zeros_counts_as_zero():
     codes = np.concatenate([CODES, np.zeros((1, 6))])
     assert hoyer_sparsity(codes).per_example[-1] == 0.0
-
-
-def test_result_is_frozen_with_the_score_first():
-    result = hoyer_sparsity(CODES)
-    assert dataclasses.fields(result)[0].name == "score"
-    assert result.protocol == "mathieu2019"
-    assert "normalise" in hoyer_sparsity(CODES, normalise=False).protocol
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        result.score = 1.0
 
 
 @pytest.mark.parametrize(

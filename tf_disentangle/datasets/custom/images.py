@@ -27,7 +27,7 @@ from tf_disentangle.datasets.custom.tables import (
 )
 from tf_disentangle.datasets.files.pixels import (
     require_channels_last,
-    require_told,
+    require_white,
     to_bytes,
     white_of,
 )
@@ -45,9 +45,6 @@ class _FromFiles(ImageTable):
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments, with full paths, and a checksum of the content."""
         config = super().get_config()
-        for name in ("path", "factors"):
-            if is_path(config[name]):
-                config[name] = str(pathlib.Path(config[name]).expanduser().absolute())
         if hasattr(config["factors"], "columns"):  # a DataFrame
             table = as_table(config["factors"], None, len(config["factors"]))
             lists = {n: c.tolist() for n, c in table.items() if c.dtype.kind == "U"}
@@ -86,18 +83,15 @@ class ImageFolder(_FromFiles):
         factor_names: Sequence[str] | None = None,
         num_bins: int | Mapping[str, int] | None = None,
     ) -> None:
-        path = existing(path, "path")
-        apply = Preprocessing(size, channels, crop)
-        files = image_files(path)
-        table = None
+        path, table = existing(path, "path"), None
+        apply, files = Preprocessing(size, channels, crop), image_files(path)
         if is_path(factors):
             table = read_csv(existing(factors, "factors"), files.names, factor_names)
         elif factors is not None:
             table = read_frame(factors, files.names, factor_names)
         _require_factors(table, factor_names)
         each = [path / name for name in files.names] if path.is_dir() else [path]
-        count, blocks = len(files.names), image_blocks(files)
-        images = _prepared(path, each, count, blocks, apply)
+        images = _prepared(path, each, len(files.names), image_blocks(files), apply)
         super().__init__(images, table, None, num_bins)
 
 
@@ -133,9 +127,7 @@ class ImageFile(_FromFiles):
     ) -> None:
         path = existing(path, "path")
         stored = array(path, "images")
-        images = _vectors(stored, size, white)
-        if images is None:
-            images = _images(path, stored, size, white)
+        images = _images_of(path, stored, size, white)
         table = _factors_of(path, factors, factor_names, len(images))
         _require_factors(table, factor_names)
         named = isinstance(table, Mapping) and table is not factors
@@ -143,22 +135,17 @@ class ImageFile(_FromFiles):
         super().__init__(images, table, names, num_bins)
 
 
-def _vectors(stored: Stored, size: int | None, white: int | None) -> np.ndarray | None:
-    """Vectors [n, D] of a file; None if it holds images."""
-    shape = stored.shape
-    is_vector = len(shape) == 2 or (len(shape) == 4 and shape[1:3] == (1, 1))
-    if not is_vector or stored.dtype.kind != "f":
-        return None
-    rule = "be left out for vectors"
-    checks.require(size is None, "size", rule, size)
-    checks.require(white is None, "white", rule, white)
-    return stored.all().astype(np.float32)
-
-
-def _images(
+def _images_of(
     path: pathlib.Path, stored: Stored, size: int | None, white: int | None
 ) -> np.ndarray:
-    """The images of an array file, where they lie or prepared."""
+    """Images of an array file, where they lie or prepared, or its vectors [n, D]."""
+    shape = stored.shape
+    is_vector = len(shape) == 2 or (len(shape) == 4 and shape[1:3] == (1, 1))
+    if is_vector and stored.dtype.kind == "f":
+        rule = "be left out for vectors"
+        checks.require(size is None, "size", rule, size)
+        checks.require(white is None, "white", rule, white)
+        return stored.all().astype(np.float32)
     apply = _ToBytes(stored, white, size)
     if path.suffix.lower() == ".npy" and apply.does_nothing:
         return np.load(path, mmap_mode="r").reshape(-1, *apply.image_shape)
@@ -166,30 +153,26 @@ def _images(
 
 
 def _factors_of(
-    path: pathlib.Path,
-    factors: Any,
-    wanted: Sequence[str] | None,
-    count: int,
+    path: pathlib.Path, factors: Any, factor_names: Sequence[str] | None, count: int
 ) -> Any:
     """The factors of an array file: those of `factors`, those in it, or None."""
-    if factors is not None and not is_path(factors):
-        return factors
     if factors is None:
         names = names_in(path)
-        known = any(name in names for name in FACTOR_ARRAYS)
-        others = sorted({*names} - {"images"}) if len(names) > 1 else []
-        if others and not known:
-            _logger.warning(
-                "%s: its arrays %s are not used. Factors are read from %s.",
-                path,
-                ", ".join(others),
-                " or ".join(FACTOR_ARRAYS),
-            )
-        return read_arrays(path, wanted) if known else None
+        if any(name in names for name in FACTOR_ARRAYS):
+            return read_arrays(path, factor_names)
+        if len(names) > 1:
+            text = "%s: its arrays %s are not used. Factors are read from %s."
+            others = ", ".join(sorted({*names} - {"images"}))
+            _logger.warning(text, path, others, " or ".join(FACTOR_ARRAYS))
+        return None
+    if not is_path(factors):
+        return factors
     file = existing(factors, "factors")
     if file.suffix.lower() in (".csv", ".tsv", ".txt"):
-        return read_csv(file, [str(k) for k in range(count)], wanted, in_order=True)
-    return read_arrays(file, wanted)
+        return read_csv(
+            file, [str(k) for k in range(count)], factor_names, in_order=True
+        )
+    return read_arrays(file, factor_names)
 
 
 def _require_factors(table: object, factor_names: Sequence[str] | None) -> None:
@@ -216,7 +199,7 @@ class _ToBytes:
         self.cuts, self._num_seen = size is not None, 0
         if white is None and self._white == 255:
             dark = (((block == 0) | (block == 1)).all() for block in stored.blocks())
-            require_told(all(dark), self._name)
+            require_white(all(dark), self._name)
         self.image_shape = tuple(shape)
         self.does_nothing = (stored.dtype, self._white, size) == (np.uint8, 255, None)
         self._resize = None if size is None else Preprocessing(size, shape[2])
@@ -243,18 +226,13 @@ def _prepared(
 ) -> np.ndarray:
     """The images of `files` as a memory map, prepared at first use.
 
-    Args:
-        path: What the user named: with `apply` it names the array.
-        files: Its files: when one of them changes, the array is built again.
-        count: Number of images.
-        blocks: Returns an iterator over them.
-        apply: The preprocessing.
+    `path`, which the user named, and the preprocessing `apply` name the array; when one
+    of the files changes, it is built again.
     """
-    where = str(path)
-    state = hashlib.sha256()
+    where, state = str(path), hashlib.sha256()
     for file in files:
-        found = file.stat()
-        state.update(f"{file}\0{found.st_size}\0{found.st_mtime_ns}\0".encode())
+        status = file.stat()
+        state.update(f"{file}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
     name = "".join(c if c.isalnum() and c.isascii() else "_" for c in path.stem)
     digest = hashlib.sha256(repr((where, apply)).encode()).hexdigest()
 
@@ -266,7 +244,13 @@ def _prepared(
             out[start : start + len(images)] = images
             start += len(images)
             progress(len(images))
-        _tell_of_cuts(path, num_cut, count, apply)
+        if num_cut and apply.cuts:
+            text = (
+                "%s: %d of %d images are not square. Their middle square was taken%s."
+            )
+            advice = "; crop='pad' keeps all of them, between black borders"
+            advice = advice if isinstance(apply, Preprocessing) else ""
+            _logger.warning(text, path, num_cut, count, advice)
 
     return cache.cached_array(
         f"own-{name}-{digest[:12]}",
@@ -279,12 +263,3 @@ def _prepared(
             "files": state.hexdigest()[:12],
         },
     )
-
-
-def _tell_of_cuts(path: pathlib.Path, num_cut: int, count: int, apply: Any) -> None:
-    """Says that the edges of images were cut off without being asked to."""
-    if num_cut and apply.cuts:
-        can_pad = isinstance(apply, Preprocessing)
-        advice = "; crop='pad' keeps all of them, between black borders" * can_pad
-        text = "%s: %d of %d images are no squares. Their middle square was taken%s."
-        _logger.warning(text, path, num_cut, count, advice)

@@ -9,7 +9,7 @@ import os
 import pathlib
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,15 +33,15 @@ def existing(path: str | os.PathLike, argument: str) -> pathlib.Path:
         ArgumentError: If there is nothing.
     """
     checks.require_type(path, (str, os.PathLike), argument)
-    found = pathlib.Path(path).expanduser().absolute()
-    checks.require(found.exists(), argument, "exist", str(path))
-    return found
+    full = pathlib.Path(path).expanduser().absolute()
+    checks.require(full.exists(), argument, "exist", str(path))
+    return full
 
 
 def read_csv(
     path: pathlib.Path,
     images: Sequence[str],
-    wanted: Sequence[str] | None = None,
+    factor_names: Sequence[str] | None = None,
     in_order: bool = False,
 ) -> Table:
     """Reads a .csv of image names and factors, in the order of the images.
@@ -55,7 +55,7 @@ def read_csv(
         path: Its first line has a name for each column, each further line an image's
             name and its values.
         images: Names of the images.
-        wanted: Columns to take; None takes all.
+        factor_names: Columns to take; None takes all.
         in_order: Whether a table without names may have a line for each image in turn.
 
     Returns:
@@ -74,15 +74,15 @@ def read_csv(
     columns = list(zip(*lines, strict=True)) if lines else [() for _ in header]
     rows, place = _match(header, columns, images, path, in_order)
     named = [(n, k) for k, n in enumerate(header) if k != place and n not in _INDEX]
-    chosen, places = _chosen([name for name, _ in named], wanted, path), dict(named)
+    places = dict(named)
     return {
         name: _column([columns[places[name]][row] for row in rows], name, path)
-        for name in chosen
+        for name in _selected([name for name, _ in named], factor_names, path)
     }
 
 
 def read_frame(
-    factors: Any, images: Sequence[str], wanted: Sequence[str] | None = None
+    factors: Any, images: Sequence[str], factor_names: Sequence[str] | None = None
 ) -> Table:
     """As `read_csv`, of a mapping or a DataFrame with a column of image names."""
     columns = list(factors.values() if isinstance(factors, Mapping) else [])
@@ -91,16 +91,16 @@ def read_frame(
     texts = [column.astype(str).tolist() for column in table.values()]
     where, names = pathlib.Path("factors"), list(table)
     rows, place = _match(names, texts, images, where, False)
-    chosen = _chosen([n for k, n in enumerate(names) if k != place], wanted, where)
-    return {name: table[name][rows] for name in chosen}
+    del names[place]
+    return {name: table[name][rows] for name in _selected(names, factor_names, where)}
 
 
 def read_arrays(
-    path: pathlib.Path, wanted: Sequence[str] | None = None
+    path: pathlib.Path, factor_names: Sequence[str] | None = None
 ) -> Table | np.ndarray:
     """The array `factors` [n, K], or of another usual name, of a .npy, .npz or .h5.
 
-    If the file has `factor_names` too: the wanted columns by name.
+    If the file has `factor_names` too: the factor_names columns by name.
     """
     stored = array(path, *FACTOR_ARRAYS)
     rule = "hold factors of shape [n, K]"
@@ -112,7 +112,8 @@ def read_arrays(
     names = [str(name) for name in as_text(array(path, "factor_names").all())]
     rule = f"have {table.shape[1]} factor_names, one for each column of the factors"
     checks.require(len(names) == table.shape[1], str(path), rule, names)
-    return {name: table[:, names.index(name)] for name in _chosen(names, wanted, path)}
+    selected = _selected(names, factor_names, path)
+    return {name: table[:, names.index(name)] for name in selected}
 
 
 def _lines(path: pathlib.Path) -> list[list[str]]:
@@ -153,24 +154,17 @@ def _with_point(cell: str) -> str:
     return cell if _number(with_point) is None else with_point
 
 
-def _twice(names: Iterable[str]) -> str:
-    """The first name that stands twice, or nothing."""
-    return next((name for name, count in Counter(names).items() if count > 1), "")
-
-
-def _chosen(
-    names: list[str], wanted: Sequence[str] | None, path: pathlib.Path
+def _selected(
+    names: list[str], factor_names: Sequence[str] | None, path: pathlib.Path
 ) -> Sequence[str]:
-    """The names of the columns that are wanted."""
-    twice = _twice(names)
+    """The names of the columns to take, after a check that they are there once."""
+    twice = ", ".join(name for name, count in Counter(names).items() if count > 1)
     checks.require(not twice, str(path), "have each column once", f"{twice} twice")
-    if wanted is None:
-        return names
-    missing = [name for name in wanted if name not in names]
-    rule = f"have the columns {', '.join(wanted)}"
+    missing = [name for name in factor_names or () if name not in names]
+    rule = f"have the columns {', '.join(factor_names or ())}"
     received = f"no {', '.join(missing)} in {', '.join(names)}"
     checks.require(not missing, str(path), rule, received)
-    return wanted
+    return names if factor_names is None else factor_names
 
 
 def _match(
@@ -188,31 +182,26 @@ def _match(
         if None not in tries[k]:
             break
     place = min(tries, key=lambda k: tries[k].count(None))
-    missing, count = tries[place].count(None), len(columns[0])
-    rule = "have a line for each image"
-    if in_order and missing and count == len(images):
-        return list(range(count)), None
+    rows, names = tries[place], columns[place]
+    missing, rule = rows.count(None), "have a line for each image"
+    if in_order and missing and len(names) == len(images):
+        return list(range(len(names))), None
     if missing:
-        first = tries[place].index(None)
-        same = [n for n in columns[place] if _base(n) == _base(images[first])]
-        shown = ", ".join(same[:3] or columns[place][:3]) or "none"
-        what = "names in the table"
-        if same:
-            what = "like it in the table" if len(same) == 1 else "it may be one of"
-        received = (
-            f"{missing} of {len(images)} images without, such as "
-            f"{images[first]}; {what}: {shown}"
-        )
+        image = images[rows.index(None)]
+        same = [name for name in names if _base(name) == _base(image)]
+        what = ("names in the table", "like it in the table", "it may be one of")
+        shown = ", ".join(same[:3] or names[:3]) or "none"
+        received = f"{missing} of {len(images)} images without, such as {image}; "
+        received += f"{what[min(len(same), 2)]}: {shown}"
         remedy = "Give the images' names, with their folders where these are needed."
         checks.require(False, str(path), rule, received, remedy)
     image_of: dict[int, str] = {}
-    for image, row in zip(images, tries[place], strict=True):
-        name = columns[place][row]
-        received = f"one line, {name}, for {image_of.get(row)} and {image}"
+    for image, row in zip(images, rows, strict=True):
+        received = f"one line, {names[row]}, for {image_of.get(row)} and {image}"
         remedy = "Write their folders or suffixes too."
         checks.require(row not in image_of, str(path), rule, received, remedy)
         image_of[row] = image
-    return tries[place], place
+    return rows, place
 
 
 def _rows_of(images: Sequence[str], names: Sequence[str]) -> list[int | None]:
@@ -223,49 +212,36 @@ def _rows_of(images: Sequence[str], names: Sequence[str]) -> list[int | None]:
     regard to case, then without suffixes.
     """
     rows: list[int | None] = [None] * len(images)
-    left = range(len(names))
+    left = list(range(len(names)))
     for is_whole in (True, False):
         for form in (_plain, _folded, _without_suffix):
-            missing = [k for k, row in enumerate(rows) if row is None]
-            if not missing:
+            if None not in rows:
                 return rows
             forms = {row: form(names[row]) for row in left}
-            lookup = _ends_of(forms)
-            for k in missing:
-                rows[k] = _row_of(form(images[k]), forms, lookup, is_whole)
+            by_end: dict[str, list[int]] = defaultdict(list)
+            for row, name in forms.items():
+                for end in _ends(name):
+                    by_end[end].append(row)
+            for k in [k for k, row in enumerate(rows) if row is None]:
+                rows[k] = _row_of(form(images[k]), forms, by_end, is_whole)
         left = sorted({*left} - {*rows})
     return rows
-
-
-def _ends_of(forms: Mapping[int, str]) -> dict[str, list[int]]:
-    """The names that end with a path, by the path."""
-    lookup: dict[str, list[int]] = defaultdict(list)
-    for row, name in forms.items():
-        for end in _ends(name):
-            lookup[end].append(row)
-    return lookup
 
 
 def _row_of(
     image: str,
     forms: Mapping[int, str],
-    lookup: Mapping[str, list[int]],
+    by_end: Mapping[str, list[int]],
     is_whole: bool,
 ) -> int | None:
-    """The one name that has the longest end in common with the image's.
+    """The one name, in `forms`, that has the longest end in common with the image's.
 
-    Args:
-        image: Its path.
-        forms: The names, in the same form.
-        lookup: Of `_ends_of`.
-        is_whole: Whether one of the two must be all of the common end.
+    With `is_whole` the common end must be all of one of the two.
     """
     for end in _ends(image):
-        rows = lookup.get(end, [])
+        rows = by_end.get(end, [])
         exact = [row for row in rows if forms[row] == end]
-        if is_whole and end != image:
-            rows = exact
-        rows = exact or rows
+        rows = exact if exact or (is_whole and end != image) else rows
         if rows:
             return rows[0] if len(rows) == 1 else None
     return None
@@ -310,8 +286,8 @@ def _column(values: list[str], name: str, path: pathlib.Path) -> np.ndarray:
     checks.require(not words, where, rule, received, remedy)
     column = np.array(numbers)
     # Beyond 2^53 floats are not exact.
-    is_whole = (np.abs(column) < 2**53).all() and (column == np.round(column)).all()
-    return column.astype(np.int64) if is_whole else column
+    is_exact = (np.abs(column) < 2**53).all() and (column == np.round(column)).all()
+    return column.astype(np.int64) if is_exact else column
 
 
 def _number(text: str) -> float | None:

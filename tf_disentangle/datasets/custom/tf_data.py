@@ -11,7 +11,7 @@ from tf_disentangle import checks
 from tf_disentangle.datasets.columns import as_text
 from tf_disentangle.datasets.files.pixels import (
     require_channels_last,
-    require_told,
+    require_white,
     to_bytes,
     white_of,
 )
@@ -53,7 +53,13 @@ def from_tf_data(
         ArgumentTypeError: If `dataset` is no `tf.data.Dataset`.
         ArgumentError: If it is infinite, empty or has other elements.
     """
-    _require_finite(dataset)
+    if not hasattr(dataset, "as_numpy_iterator"):
+        remedy = "For example tfds.load(...)."
+        message = checks.message("dataset", "be a tf.data.Dataset", dataset, remedy)
+        raise checks.ArgumentTypeError(message)
+    is_finite = int(dataset.cardinality()) != -1  # tf.data.INFINITE_CARDINALITY
+    remedy = "Use take(n), and no repeat()."
+    checks.require(is_finite, "dataset", "be finite", "an infinite one", remedy)
     images: list[np.ndarray] = []
     labels: dict[str, list[np.ndarray]] = {}
     for element in dataset.as_numpy_iterator():
@@ -61,7 +67,9 @@ def from_tf_data(
         if not images:
             scale = white_of(pixels.dtype, white, "dataset")
             require_channels_last(pixels.shape, "dataset")
-            batched = _is_batch(pixels.shape) if batched is None else batched
+            if batched is None:
+                has_axis = pixels.ndim == 3 and pixels.shape[2] > 4
+                batched = pixels.ndim == 4 or has_axis
         pixels, row = _as_batch(pixels, row, batched)
         first = sum(map(len, images))
         images.append(to_bytes(pixels, scale, "dataset", first))
@@ -74,7 +82,7 @@ def from_tf_data(
     checks.require(len(shapes) == 1, "dataset", rule, sorted(shapes), remedy)
     stack = np.concatenate(images)
     if white is None and scale == 255:
-        require_told(stack.max(initial=0) <= 1, "dataset")
+        require_white(stack.max(initial=0) <= 1, "dataset")
     stack = stack if stack.ndim == 4 else stack[..., np.newaxis]
     table = {key: np.concatenate(values) for key, values in labels.items()}
     class_names = getattr(dataset, "class_names", None)
@@ -85,18 +93,6 @@ def from_tf_data(
     if "" in table:
         return ImageTable(stack, table[""], factors or None, num_bins)
     return ImageTable(stack, _by_column(table), None, num_bins)
-
-
-def _require_finite(dataset: Any) -> None:
-    if not hasattr(dataset, "as_numpy_iterator"):
-        remedy = "For example tfds.load(...)."
-        raise checks.ArgumentTypeError(
-            checks.message("dataset", "be a tf.data.Dataset", dataset, remedy)
-        )
-    # tf.data.INFINITE_CARDINALITY
-    finite = int(dataset.cardinality()) != -1
-    rule, remedy = "be finite", "Use take(n), and no repeat()."
-    checks.require(finite, "dataset", rule, "an infinite one", remedy)
 
 
 def _parts(
@@ -117,17 +113,13 @@ def _parts(
         received = f"tuples of {len(parts)}"
         checks.require(len(parts) in (1, 2), "dataset", rule, received, remedy)
         pixels, arrays = parts[0], dict(zip([""], parts[1:], strict=False))
-        rule, received = "be left out for images without any", tuple(factors)
-        checks.require(arrays or not factors, "factors", rule, received)
-    for key, part in {image: pixels, **arrays}.items():
-        is_array = isinstance(part, np.ndarray | np.generic | bytes)
+        rule = "be left out for images without any"
+        checks.require(arrays or not factors, "factors", rule, tuple(factors))
+    for key, value in {image: pixels, **arrays}.items():
+        is_array = isinstance(value, np.ndarray | np.generic | bytes)
         rule = f"have an array for {key or 'the factors'} in each element"
-        checks.require(is_array, "dataset", rule, type(part).__name__)
+        checks.require(is_array, "dataset", rule, type(value).__name__)
     return np.asarray(pixels), {k: as_text(np.asarray(v)) for k, v in arrays.items()}
-
-
-def _is_batch(shape: Sequence[int]) -> bool:
-    return len(shape) == 4 or (len(shape) == 3 and shape[2] > 4)
 
 
 def _taken(batched: bool) -> str:
@@ -167,7 +159,7 @@ def _class_of(labels: np.ndarray, class_names: Sequence[str]) -> np.ndarray:
 
 def _by_column(table: _Labels) -> _Labels:
     """The columns of [n, K] arrays; the parts of a vector are numbered."""
-    columns = {}
+    columns: _Labels = {}
     for key, values in table.items():
         width = values.shape[1]
         names = [key] if width == 1 else [f"{key}_{k}" for k in range(width)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import io
 import os
 import pathlib
@@ -36,80 +37,56 @@ class Files:
     def below(
         cls,
         path: pathlib.Path,
-        wanted: Callable[[str], object],
+        is_wanted: Callable[[str], object],
         kind: str = "the files of the set",
     ) -> Files:
-        """Finds the files that are `wanted` by their names.
-
-        Args:
-            path: A folder, which may hold links to others, or an archive.
-            wanted: Whether a name is that of a file to read.
-            kind: What is looked for, for the error.
+        """Finds files by their names in an archive or a folder, also behind links.
 
         Raises:
-            ArgumentError: If the archive is damaged or there are none.
+            ArgumentError: If the archive is damaged or there are no files of the kind.
         """
+        read: Callable[[pathlib.Path, list[str]], Iterator[bytes]]
         with reading(path):
             if path.is_dir():
-                read = cls._of_folder
+                every, read = sorted(_files_below(path)), _read_folder
             elif zipfile.is_zipfile(path):
-                read = cls._of_zip
+                with zipfile.ZipFile(path) as archive:
+                    every, read = sorted(archive.namelist()), _read_zip
             else:
                 rule = "be a folder, or an intact .zip or .tar"
                 checks.require(tarfile.is_tarfile(path), str(path), rule, path.name)
-                read = cls._of_tar
-            files = read(path, wanted)
-            received = None if files.names else _census(read(path, bool).names)
-        checks.require(files.names, str(path), f"hold {kind}", received)
-        return files
-
-    @classmethod
-    def _of_folder(cls, path: pathlib.Path, wanted: Callable[[str], object]) -> Files:
-        found = (p.relative_to(path).as_posix() for p in _files_below(path))
-        names = sorted(name for name in found if _is_visible(name) and wanted(name))
-
-        def contents() -> Iterator[bytes]:
-            for name in names:
-                with reading(path / name):
-                    data = (path / name).read_bytes()
-                yield data
-
-        return cls(path, names, contents)
-
-    @classmethod
-    def _of_zip(cls, path: pathlib.Path, wanted: Callable[[str], object]) -> Files:
-        with zipfile.ZipFile(path) as archive:
-            found = archive.namelist()
-        names = sorted(name for name in found if _is_visible(name) and wanted(name))
-
-        def contents() -> Iterator[bytes]:
-            with reading(path), zipfile.ZipFile(path) as archive:
-                for name in names:
-                    yield archive.read(name)
-
-        return cls(path, names, contents)
-
-    @classmethod
-    def _of_tar(cls, path: pathlib.Path, wanted: Callable[[str], object]) -> Files:
-        def chosen(member: tarfile.TarInfo) -> bool:
-            return bool(
-                member.isfile() and _is_visible(member.name) and wanted(member.name)
-            )
-
-        with tarfile.open(path) as archive:
-            names = [member.name for member in archive if chosen(member)]
-
-        def contents() -> Iterator[bytes]:
-            with reading(path), tarfile.open(path) as archive:
-                for member in archive:
-                    if chosen(member):
-                        yield archive.extractfile(member).read()
-
-        return cls(path, names, contents)
+                with tarfile.open(path) as archive:
+                    every = [member.name for member in archive if member.isfile()]
+                read = _read_tar
+        every = [name for name in every if _is_visible(name)]
+        names = [name for name in every if is_wanted(name)]
+        checks.require(names, str(path), f"hold {kind}", _census(every))
+        return cls(path, names, functools.partial(read, path, names))
 
 
-def _files_below(folder: pathlib.Path) -> Iterator[pathlib.Path]:
-    """All files of a folder; links to folders are followed, each folder once."""
+def _read_folder(folder: pathlib.Path, names: list[str]) -> Iterator[bytes]:
+    for name in names:
+        with reading(folder / name):
+            data = (folder / name).read_bytes()
+        yield data
+
+
+def _read_zip(path: pathlib.Path, names: list[str]) -> Iterator[bytes]:
+    with reading(path), zipfile.ZipFile(path) as archive:
+        for name in names:
+            yield archive.read(name)
+
+
+def _read_tar(path: pathlib.Path, names: list[str]) -> Iterator[bytes]:
+    names_to_read = {*names}
+    with reading(path), tarfile.open(path) as archive:
+        for member in archive:
+            if member.isfile() and member.name in names_to_read:
+                yield archive.extractfile(member).read()
+
+
+def _files_below(folder: pathlib.Path) -> Iterator[str]:
+    """Names of all files; links to folders are followed, each folder once."""
     seen: set[str] = set()
     for parent, folders, names in os.walk(folder, followlinks=True):
         seen.add(os.path.realpath(parent))
@@ -121,7 +98,7 @@ def _files_below(folder: pathlib.Path) -> Iterator[pathlib.Path]:
         for name in names:
             path = pathlib.Path(parent, name)
             if path.is_file():
-                yield path
+                yield path.relative_to(folder).as_posix()
 
 
 def _census(names: list[str]) -> str:
@@ -142,10 +119,6 @@ def decoded(name: str, data: bytes) -> np.ndarray:
 
     It is turned as its EXIF data say; transparent pixels are seen before white.
 
-    Args:
-        name: Name of the file, for errors.
-        data: Its bytes.
-
     Raises:
         ArgumentError: If it is no image, a huge one, or has more than 8 bits.
     """
@@ -161,8 +134,9 @@ def decoded(name: str, data: bytes) -> np.ndarray:
         message = checks.message(name, rule, str(error), "Make it smaller.")
         raise checks.ArgumentError(message) from error
     except (OSError, SyntaxError, ValueError) as error:
-        is_none = isinstance(error, Image.UnidentifiedImageError)
-        received = "a file of no known format" if is_none else str(error)
+        received = str(error)
+        if isinstance(error, Image.UnidentifiedImageError):  # It shows an address.
+            received = "a file of no known format"
         rule, remedy = "be an intact image", "Replace it, or leave it out."
         message = checks.message(name, rule, received, remedy)
         raise checks.ArgumentError(message) from error
@@ -184,8 +158,8 @@ def _is_deep(image) -> bool:  # noqa: ANN001 Pillow is imported late
     """
     if image.mode[0] in "IF":
         return True
-    for _, _, _, given in image.tile:
-        kind, *rest = given if isinstance(given, tuple) else (given,)
+    for *_, settings in image.tile:
+        kind, *rest = settings if isinstance(settings, tuple) else (settings,)
         is_deep_ppm = image.format == "PPM" and max(rest, default=0) > 255
         if is_deep_ppm or ";16" in str(kind):
             return True

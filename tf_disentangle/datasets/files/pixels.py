@@ -12,7 +12,7 @@ _WHITES = (1, 255, 65535)
 
 
 def white_of(dtype: np.dtype, white: int | None, name: str) -> int:
-    """What a white pixel is: as given, else 1 for floats and booleans, 255 for others.
+    """Returns `white`, or if it is None 1 for floats and booleans, 255 for others.
 
     Raises:
         ArgumentError: If the values are no pixels.
@@ -24,20 +24,21 @@ def white_of(dtype: np.dtype, white: int | None, name: str) -> int:
 
 
 def to_bytes(pixels: np.ndarray, white: int, name: str, first: int = 0) -> np.ndarray:
-    """Pixels [n, ...] in [0, white] as uint8, rounded.
+    """Pixels [n, ...] of any type in [0, white] as uint8, rounded.
 
-    Args:
-        pixels: Numbers of any type.
-        white: 1, 255 or 65535.
-        name: Name of the pixels, for errors.
-        first: Number of the first image, for errors.
+    Errors tell the `name` of the pixels; `first` is the number of the first image.
 
     Raises:
         ArgumentError: If one is outside, or NaN; the remedy is that of the range.
     """
     if pixels.dtype == np.uint8 and white == 255:
         return pixels
-    _require_numbers(pixels, name, first)
+    axes = tuple(range(1, pixels.ndim))
+    (wrong,) = np.nonzero(~np.isfinite(pixels).all(axis=axes))
+    rule = "have a number for each pixel"
+    received = f"NaN or infinity in image {first + wrong[0]}" if len(wrong) else None
+    remedy = "Leave that image out, or replace them by numpy.nan_to_num."
+    checks.require(not len(wrong), name, rule, received, remedy)
     low, high = pixels.min(initial=0), pixels.max(initial=0)
     # Half a step beyond is rounding.
     slack = white / 510 if pixels.dtype.kind == "f" else 0
@@ -47,7 +48,7 @@ def to_bytes(pixels: np.ndarray, white: int, name: str, first: int = 0) -> np.nd
     return np.round(pixels * np.float32(255 / white)).clip(0, 255).astype(np.uint8)
 
 
-def require_told(is_dark: bool, name: str) -> None:
+def require_white(is_dark: bool, name: str) -> None:
     """Refuses whole numbers of which all are 0 or 1 until white is given."""
     rule, received = "have pixels up to 255", "none but 0 and 1"
     remedy = "Give white=1 if 1 is white in it, white=255 if it is as dark as that."
@@ -67,20 +68,10 @@ def require_channels_last(shape: Sequence[int], name: str) -> None:
     checks.require(not is_first, name, rule, tuple(shape), remedy)
 
 
-def _require_numbers(pixels: np.ndarray, name: str, first: int) -> None:
-    """Names the first image that has NaN or infinity."""
-    axes = tuple(range(1, pixels.ndim))
-    (wrong,) = np.nonzero(~np.isfinite(pixels).all(axis=axes))
-    rule = "have a number for each pixel"
-    received = f"NaN or infinity in image {first + wrong[0]}" if len(wrong) else None
-    remedy = "Leave that image out, or replace them by numpy.nan_to_num."
-    checks.require(not len(wrong), name, rule, received, remedy)
-
-
 def _remedy(low: float, high: float, white: int) -> str:
     """What to do with pixels of this range, so that nothing of them is lost."""
     if low >= 0:
-        larger = [known for known in _WHITES if high <= known]
+        larger = [white for white in _WHITES if high <= white]
         return f"Give white={larger[0]}." if larger else "Divide them by their largest."
     if low >= -1 and high <= 1:
         return "They seem to lie in [-1, 1]: give (x + 1) / 2."

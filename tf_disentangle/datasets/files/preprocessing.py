@@ -46,7 +46,7 @@ class Preprocessing:
 
     @property
     def cuts(self) -> bool:
-        """Whether the edges of images are cut off that are no squares."""
+        """Whether the edges of images are cut off that are not square."""
         return self.crop is None
 
     @property
@@ -77,8 +77,10 @@ class Preprocessing:
         channels = image.shape[2] if image.ndim == 3 else 1
         rule = "have 1 or 3 channels"
         checks.require(channels in (1, 3), "each image", rule, image.shape)
-        if self.crop == "pad":
-            image = _padded(image)
+        if self.crop == "pad":  # black on both sides of the shorter one
+            missing = [max(image.shape[:2]) - side for side in image.shape[:2]]
+            widths = [(count // 2, count - count // 2) for count in missing]
+            image = np.pad(image, widths + [(0, 0)] * (image.ndim - 2))
         height, width = image.shape[:2]
         side = self.crop if isinstance(self.crop, int) else min(height, width)
         rule = f"be at least {side} x {side}, the size of the centre crop"
@@ -88,17 +90,6 @@ class Preprocessing:
         picture = Image.fromarray(square if channels == 3 else square.reshape(side, -1))
         picture = picture.convert("L" if self.channels == 1 else "RGB")
         if side != self.size:
-            filters = Image.Resampling
-            chosen = filters.LANCZOS if self.filter == "lanczos" else filters.BILINEAR
-            picture = picture.resize((self.size, self.size), chosen)
+            resampling = Image.Resampling[self.filter.upper()]
+            picture = picture.resize((self.size, self.size), resampling)
         return np.asarray(picture).reshape(self.image_shape)
-
-
-def _padded(image: np.ndarray) -> np.ndarray:
-    """Adds black rows or columns on both sides, until the image is a square."""
-    height, width = image.shape[:2]
-    side = max(height, width)
-    square = np.zeros((side, side, *image.shape[2:]), np.uint8)
-    top, left = (side - height) // 2, (side - width) // 2
-    square[top : top + height, left : left + width] = image
-    return square

@@ -7,7 +7,6 @@ itself; `preparing` checks the number of images against the published one.
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import pathlib
 import re
@@ -34,11 +33,21 @@ Sizes = Mapping[str, int]
 _FILES_PER_BLOCK = 64
 
 
-@dataclasses.dataclass(frozen=True)
-class ArrayReader:
+def read_arrays(
+    paths: Paths,
+    sizes: Sizes,
+    *,
+    shape: tuple[int, ...],
+    images: tuple[str, ...] = ("images",),
+    factors: tuple[str, ...] = (),
+    first_factor: int = 0,
+    are_values: bool = False,
+) -> Source:
     """Reads a .npz or .h5 file with an array of images and, mostly, one of factors.
 
-    Attributes:
+    Args:
+        paths: The file as "images".
+        sizes: Sizes of the factors.
         shape: Shape of one stored image.
         images: Possible names of the images' array.
         factors: Possible names of the factors' array [n, K]; () where the images lie
@@ -46,39 +55,25 @@ class ArrayReader:
         first_factor: Columns before this one are constant and left out.
         are_values: Whether the array has the factors' values and not their numbers.
     """
-
-    shape: tuple[int, ...]
-    images: tuple[str, ...]
-    factors: tuple[str, ...] = ()
-    first_factor: int = 0
-    are_values: bool = False
-
-    def __call__(self, paths: Paths, sizes: Sizes) -> Source:
-        """Reads the file `paths["images"]`."""
-        path = paths["images"]
-        images = array(path, *self.images)
-        _check_images(images, self.shape)
-        count = images.shape[0]
-        if not self.factors:
-            return Source(count, images.blocks, grid_order(count, sizes))
-        table = array(path, *self.factors).all()
-        columns = self.first_factor + len(sizes)
-        rule = f"have a row for each image and {columns} columns, ({', '.join(sizes)})"
-        rule += f" the last {len(sizes)}" if self.first_factor else ""
-        fits = table.shape == (count, columns)
-        checks.require(fits, f"the factors in {path}", rule, table.shape)
-        table = table[:, self.first_factor :]
-        if self.are_values:
-            table = _numbered(table, sizes, path)
-        return Source(count, images.blocks, table.astype(np.int64))
-
-
-def grid_order(count: int, sizes: Sizes) -> np.ndarray:
-    """Factors of the first `count` images of a grid, the last factor fastest."""
-    total = int(np.prod(list(sizes.values())))
-    indices = np.minimum(np.arange(count), total - 1)  # The count is checked later.
-    columns = np.unravel_index(indices, tuple(sizes.values()))
-    return np.stack(columns, axis=1).astype(np.int64)
+    path = paths["images"]
+    stored = array(path, *images)
+    _check_images(stored, shape)
+    count = stored.shape[0]
+    if not factors:
+        grid = tuple(sizes.values())
+        # Another number of images than the grid's is refused later.
+        indices = np.minimum(np.arange(count), np.prod(grid) - 1)
+        order = np.stack(np.unravel_index(indices, grid), axis=1)
+        return Source(count, stored.blocks, order.astype(np.int64))
+    table = array(path, *factors).all()
+    columns = first_factor + len(sizes)
+    rule = f"have a row for each image and {columns} columns, ({', '.join(sizes)})"
+    rule += f" the last {len(sizes)}" if first_factor else ""
+    fits = table.shape == (count, columns)
+    checks.require(fits, f"the factors in {path}", rule, table.shape)
+    table = table[:, first_factor:]
+    table = _numbered(table, sizes, path) if are_values else table
+    return Source(count, stored.blocks, table.astype(np.int64))
 
 
 def read_idx(paths: Paths, sizes: Sizes) -> Source:
@@ -131,14 +126,8 @@ def read_cars(paths: Paths, sizes: Sizes) -> Source:
     checks.require(len(files.names) == num_cars, str(path), rule, len(files.names))
     cars = np.argsort(np.argsort([name.rsplit("/", 1)[-1] for name in files.names]))
     elevation, azimuth = np.indices(views[::-1]).reshape(2, -1)
-    of_a_car = len(elevation)
-    factors = np.column_stack(
-        [
-            np.tile(elevation, num_cars),
-            np.tile(azimuth, num_cars),
-            np.repeat(cars, of_a_car),
-        ]
-    ).astype(np.int64)
+    angles = np.tile([elevation, azimuth], num_cars)
+    factors = np.stack([*angles, np.repeat(cars, len(elevation))], axis=1)
 
     def blocks() -> Iterator[Block]:
         for name, data in zip(files.names, files.contents(), strict=True):
@@ -173,19 +162,13 @@ def read_chairs(paths: Paths, sizes: Sizes) -> Source:
     Each factor is numbered by its sorted values, both angles in degrees.
     """
     files = Files.below(paths["images"], _CHAIR.search)
-    found = [_CHAIR.search(name).groups() for name in files.names]
-    chairs, elevations, azimuths = zip(*found, strict=True)
-    columns = [
-        np.asarray(chairs)[:, np.newaxis],
-        np.asarray(elevations, np.int64)[:, np.newaxis],
-        np.asarray(azimuths, np.int64)[:, np.newaxis] % 360,
-    ]
-    path = paths["images"]
-    numbered = [
-        _numbered(column, {name: sizes[name]}, path)
-        for name, column in zip(sizes, columns, strict=True)
-    ]
-    return Source(len(found), image_blocks(files), np.concatenate(numbered, axis=1))
+    parts = [_CHAIR.search(name).groups() for name in files.names]
+    chairs, elevations, azimuths = map(np.array, zip(*parts, strict=True))
+    _, numbers = np.unique(chairs, return_inverse=True)
+    angles = elevations.astype(np.int64), azimuths.astype(np.int64) % 360
+    table = np.stack([numbers, *angles], axis=1)
+    factors = _numbered(table, sizes, paths["images"])
+    return Source(len(parts), image_blocks(files), factors)
 
 
 def read_celeba(paths: Paths, sizes: Sizes) -> Source:
@@ -202,7 +185,7 @@ def read_celeba(paths: Paths, sizes: Sizes) -> Source:
     missing = [name for name in sizes if name not in header]
     rule = f"have the {len(sizes)} published columns"
     checks.require(not missing, str(path), rule, f"none called {', '.join(missing)}")
-    chosen = [header.index(name) for name in sizes]
+    columns = [header.index(name) for name in sizes]
     rows = {line[0].rsplit(".", 1)[0]: line[1:] for line in lines[1:] if line}
     factors = np.empty((len(files.names), len(sizes)), np.int64)
     for k, name in enumerate(files.names):
@@ -210,7 +193,7 @@ def read_celeba(paths: Paths, sizes: Sizes) -> Source:
         rule = f"have a row of {len(header)} values for each image"
         fits = row is not None and len(row) == len(header)
         checks.require(fits, str(path), rule, f"none for {name}")
-        factors[k] = [int(row[column]) > 0 for column in chosen]
+        factors[k] = [int(row[column]) > 0 for column in columns]
     return Source(len(factors), image_blocks(files), factors)
 
 

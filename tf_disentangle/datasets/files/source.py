@@ -12,7 +12,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import IO
+from typing import IO, cast
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from tf_disentangle import checks
 Block = np.ndarray | Sequence[np.ndarray]
 
 _BLOCK_BYTES = 1 << 24
+_FORMAT_ERRORS = (zlib.error, zipfile.BadZipFile, tarfile.TarError)
 _IDX_TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 _NORB_TYPES = {0x1E3D4C55: "u1", 0x1E3D4C54: "<i4"}
 
@@ -45,14 +46,7 @@ class Source:
 
 @dataclasses.dataclass(frozen=True)
 class Stored:
-    """An array in a file.
-
-    Attributes:
-        path: The file.
-        shape: Shape of the array.
-        dtype: Type of the array.
-        blocks: Returns an iterator over consecutive rows.
-    """
+    """An array in a file; `blocks` returns an iterator over consecutive rows."""
 
     path: pathlib.Path
     shape: tuple[int, ...]
@@ -73,28 +67,18 @@ def reading(path: pathlib.Path) -> Iterator[None]:
     except (checks.ArgumentError, checks.ArgumentTypeError):
         raise
     except FileNotFoundError as error:
-        raise checks.ArgumentError(
-            checks.message("the data file", "exist", str(path))
-        ) from error
-    except (
-        OSError,
-        EOFError,
-        ValueError,
-        zlib.error,
-        zipfile.BadZipFile,
-        tarfile.TarError,
-    ) as error:
+        message = checks.message("the data file", "exist", str(path))
+        raise checks.ArgumentError(message) from error
+    except (OSError, EOFError, ValueError, *_FORMAT_ERRORS) as error:
         rule, remedy = "be an intact file", "Replace it by an intact one."
         message = checks.message(str(path), rule, str(error), remedy)
         raise checks.ArgumentError(message) from error
 
 
 def array(path: pathlib.Path, *keys: str) -> Stored:
-    """Finds an array in a .npz, .h5 or .npy file.
+    """Finds an array of one of the names in a .npz, .h5 or .npy file.
 
-    Args:
-        path: The file.
-        *keys: Its possible names; a file of one array needs none.
+    A file of one array needs no name.
 
     Raises:
         ArgumentError: If the file is damaged, of another format, or has none of the
@@ -103,11 +87,12 @@ def array(path: pathlib.Path, *keys: str) -> Stored:
     if path.suffix.lower() == ".npy":
         return _npy(path)
     names = names_in(path)
-    found = [key for key in keys if key in names] or (names if len(names) == 1 else [])
+    matches = [key for key in keys if key in names]
+    key = next(iter(matches or (names if len(names) == 1 else [])), None)
     rule, received = f"hold an array {keys[0]}", f"arrays {', '.join(sorted(names))}"
     remedy = f"Save it under that name: numpy.savez(file, {keys[0]}=...)."
-    checks.require(found, str(path), rule, received, remedy)
-    return (_npz if path.suffix.lower() == ".npz" else _h5)(path, found[0])
+    checks.require(key is not None, str(path), rule, received, remedy)
+    return (_npz if path.suffix.lower() == ".npz" else _h5)(path, key)
 
 
 def names_in(path: pathlib.Path) -> list[str]:
@@ -150,10 +135,10 @@ def norb(path: pathlib.Path) -> Stored:
 
 def _opened(path: pathlib.Path, offset: int = 0) -> IO[bytes]:
     """Opens a file, unpacking it if it is gzipped, past its first bytes."""
-    file = open(path, "rb")  # noqa: SIM115 closed by the caller
+    file: IO[bytes] = open(path, "rb")  # noqa: SIM115 closed by the caller
     if file.read(2) == b"\x1f\x8b":
         file.close()
-        file = gzip.open(path)  # noqa: SIM115 as above
+        file = cast(IO[bytes], gzip.open(path))  # noqa: SIM115 as above
     file.seek(offset)
     return file
 
@@ -175,20 +160,16 @@ def _npy(path: pathlib.Path) -> Stored:
 def _npz(path: pathlib.Path, key: str) -> Stored:
     """Streams a member: numpy itself would hold all of it in memory."""
 
-    def opened() -> IO[bytes]:
-        with zipfile.ZipFile(path) as archive:
-            return archive.open(f"{key}.npy")
-
     def start() -> IO[bytes]:
-        file = opened()
+        with zipfile.ZipFile(path) as archive:
+            file = archive.open(f"{key}.npy")
         _npy_header(file)
         return file
 
-    with reading(path), opened() as file:
-        shape, fortran, dtype = _npy_header(file)
+    with reading(path), zipfile.ZipFile(path) as archive:
+        shape, fortran, dtype = _npy_header(archive.open(f"{key}.npy"))
     _require_plain(path, dtype, key)
-    rule = f"store {key} row by row"
-    remedy = "Save np.ascontiguousarray(x)."
+    rule, remedy = f"store {key} row by row", "Save np.ascontiguousarray(x)."
     is_by_row = not fortran or len(shape) < 2
     checks.require(is_by_row, str(path), rule, "Fortran's order", remedy)
     return _streamed(path, start, shape, dtype)
@@ -212,12 +193,12 @@ def _h5_names(path: pathlib.Path) -> list[str]:
     import h5py
 
     names: list[str] = []
+
+    def visit(name: str, item: object) -> None:
+        names.extend([name] * isinstance(item, h5py.Dataset))
+
     with h5py.File(path) as file:
-        file.visititems(
-            lambda name, item: (
-                names.append(name) if isinstance(item, h5py.Dataset) else None
-            )
-        )
+        file.visititems(visit)
     return names
 
 

@@ -6,13 +6,97 @@ A further set is a row here, and a reader if its format is a new one.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
+from collections.abc import Callable, Mapping
 
 from tf_disentangle.datasets.files import readers
 from tf_disentangle.datasets.files.preprocessing import Preprocessing
-from tf_disentangle.datasets.published.rows import File, PublishedSet, TFDSNames
+from tf_disentangle.datasets.files.source import Source
+
+
+@dataclasses.dataclass(frozen=True)
+class File:
+    """A published file.
+
+    Attributes:
+        name: Its published name, under which it is looked for and kept.
+        url: Where it is; "" where nobody may publish it.
+        patterns: What else it may be called or unpacked to (glob); a folder counts.
+        content_md5: MD5 of what the file unpacks to, by which the same content with
+            other packing is accepted; None if it is not known.
+        or_folder: Whether a folder with what it unpacks to is as good.
+    """
+
+    name: str
+    url: str
+    patterns: tuple[str, ...] = ()
+    content_md5: str | None = None
+    or_folder: bool = False
+
+
+#: The files of each split, by the key that the reader knows them by.
+Files = Mapping[str, Mapping[str, File]]
+
+
+@dataclasses.dataclass(frozen=True)
+class TFDSNames:
+    """The set in TensorFlow Datasets.
+
+    Attributes:
+        name: Name of the builder.
+        splits: Our splits to theirs.
+        factors: Features that hold the factors, in our order; "/" goes inside.
+    """
+
+    name: str
+    splits: Mapping[str, str]
+    factors: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class PublishedSet:
+    """A row of the table.
+
+    Attributes:
+        title: One line.
+        counts: Published number of images of each split; the first is the default.
+            None where each user has other files.
+        factors: Sizes of the factors by name. A split is a full grid if it has
+            one image for each combination.
+        preprocessing: What is done with the images.
+        files: See `Files`.
+        reader: (paths by key, factors) -> `Source`.
+        licence: Short.
+        reference: Paper or page to cite.
+        notes: What else to know.
+        tfds: None where TensorFlow Datasets does not have it.
+    """
+
+    title: str
+    counts: Mapping[str, int | None]
+    factors: Mapping[str, int]
+    preprocessing: Preprocessing
+    files: Files
+    reader: Callable[[Mapping, Mapping], Source]
+    licence: str
+    reference: str
+    notes: str = ""
+    tfds: TFDSNames | None = None
+
+    def is_grid(self, split: str) -> bool:
+        """Whether the split has each combination of factors once."""
+        combinations = math.prod(self.factors.values())
+        return bool(self.factors) and combinations == self.counts[split]
+
+
+def _single(name: str, url: str, *patterns: str, or_folder: bool = False) -> Files:
+    """The files of a set of one split that lies in one file."""
+    return {"all": {"images": File(name, url, patterns, or_folder=or_folder)}}
+
 
 _GREY_64, _RGB_64 = Preprocessing(64, 1), Preprocessing(64, 3)
+_read_rgb = functools.partial(readers.read_arrays, shape=(64, 64, 3))
 
 _SPRITES = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64"
 _DSPRITES = PublishedSet(
@@ -20,18 +104,18 @@ _DSPRITES = PublishedSet(
     counts={"all": 737_280},
     factors={"shape": 3, "scale": 6, "orientation": 40, "x": 32, "y": 32},
     preprocessing=dataclasses.replace(_GREY_64, white=1),
-    files={
-        "all": {
-            "images": File(
-                f"{_SPRITES}.hdf5",
-                "https://github.com/deepmind/dsprites-dataset/blob/master/"
-                f"{_SPRITES}.hdf5?raw=true",
-                ("dsprites*.npz", "dsprites*.hdf5", "dsprites*.h5"),
-            )
-        }
-    },
-    reader=readers.ArrayReader(
-        (64, 64), ("imgs",), ("latents_classes", "latents/classes"), first_factor=1
+    files=_single(
+        f"{_SPRITES}.hdf5",
+        "https://github.com/deepmind/dsprites-dataset/blob/master/"
+        f"{_SPRITES}.hdf5?raw=true",
+        *("dsprites*.npz", "dsprites*.hdf5", "dsprites*.h5"),
+    ),
+    reader=functools.partial(
+        readers.read_arrays,
+        shape=(64, 64),
+        images=("imgs",),
+        factors=("latents_classes", "latents/classes"),
+        first_factor=1,
     ),
     licence="Apache-2.0",
     reference="Matthey et al. (2017), github.com/deepmind/dsprites-dataset",
@@ -40,12 +124,9 @@ _DSPRITES = PublishedSet(
     tfds=TFDSNames(
         "dsprites",
         {"all": "train"},
-        (
-            "label_shape",
-            "label_scale",
-            "label_orientation",
-            "label_x_position",
-            "label_y_position",
+        tuple(
+            f"label_{name}"
+            for name in ("shape", "scale", "orientation", "x_position", "y_position")
         ),
     ),
 )
@@ -56,16 +137,12 @@ _SHAPES3D = PublishedSet(
     counts={"all": 480_000},
     factors={**_HUES, "scale": 8, "shape": 4, "orientation": 15},
     preprocessing=_RGB_64,
-    files={
-        "all": {
-            "images": File(
-                "3dshapes.h5",
-                "https://storage.googleapis.com/3d-shapes/3dshapes.h5",
-                ("3dshapes*.h5", "3dshapes*.npz", "shapes3d*.npz"),
-            )
-        }
-    },
-    reader=readers.ArrayReader((64, 64, 3), ("images",), ("labels",), are_values=True),
+    files=_single(
+        "3dshapes.h5",
+        "https://storage.googleapis.com/3d-shapes/3dshapes.h5",
+        *("3dshapes*.h5", "3dshapes*.npz", "shapes3d*.npz"),
+    ),
+    reader=functools.partial(_read_rgb, factors=("labels",), are_values=True),
     licence="Apache-2.0",
     reference="Burgess and Kim (2018), github.com/deepmind/3d-shapes",
     tfds=TFDSNames(
@@ -80,30 +157,19 @@ _NORB_PARTS = {
     "training": "smallnorb-5x46789x9x18x6x2x96x96-training",
     "testing": "smallnorb-5x01235x9x18x6x2x96x96-testing",
 }
-
-
-def _norb_file(key: str) -> File:
-    part, kind = key.split("-")
-    name = f"{_NORB_PARTS[part]}-{kind}.mat"
-    names = (name, f"*{part}-{kind}.mat", f"*{part}-{kind}.mat.gz")
-    return File(f"{name}.gz", f"{_NORB_URL}{name}.gz", names)
-
-
 _SMALLNORB = PublishedSet(
     title="photographs of 50 toys, the left camera's",
     counts={"all": 48_600},
-    factors={
-        "category": 5,
-        "instance": 10,
-        "elevation": 9,
-        "azimuth": 18,
-        "lighting": 6,
-    },
+    factors=dict(category=5, instance=10, elevation=9, azimuth=18, lighting=6),
     preprocessing=_GREY_64,
     files={
         "all": {
-            f"{part}-{kind}": _norb_file(f"{part}-{kind}")
-            for part in _NORB_PARTS
+            f"{part}-{kind}": File(
+                f"{name}-{kind}.mat.gz",
+                f"{_NORB_URL}{name}-{kind}.mat.gz",
+                (f"{name}-{kind}.mat", f"*{part}-{kind}.mat", f"*{part}-{kind}.mat.gz"),
+            )
+            for part, name in _NORB_PARTS.items()
             for kind in ("dat", "cat", "info")
         }
     },
@@ -117,11 +183,8 @@ _SMALLNORB = PublishedSet(
         "smallnorb",
         {"all": "train+test"},
         (
-            "label_category",
-            "instance",
-            "label_elevation",
-            "label_azimuth",
-            "label_lighting",
+            *("label_category", "instance"),
+            *("label_elevation", "label_azimuth", "label_lighting"),
         ),
     ),
 )
@@ -131,16 +194,12 @@ _CARS3D = PublishedSet(
     counts={"all": 17_568},
     factors={"elevation": 4, "azimuth": 24, "object": 183},
     preprocessing=_RGB_64,
-    files={
-        "all": {
-            "images": File(
-                "nips2015-analogy-data.tar.gz",
-                "http://www.scottreed.info/files/nips2015-analogy-data.tar.gz",
-                ("nips2015-analogy-data*", "cars", "cars3d"),
-                or_folder=True,
-            )
-        }
-    },
+    files=_single(
+        "nips2015-analogy-data.tar.gz",
+        "http://www.scottreed.info/files/nips2015-analogy-data.tar.gz",
+        *("nips2015-analogy-data*", "cars", "cars3d"),
+        or_folder=True,
+    ),
     reader=readers.read_cars,
     licence="none stated",
     reference="Reed et al., Deep Visual Analogy-Making (NIPS 2015)",
@@ -148,26 +207,24 @@ _CARS3D = PublishedSet(
     "the order of its directory listing.",
 )
 
+_GOOGLE = "https://storage.googleapis.com"
+_MPI3D_URL = f"{_GOOGLE}/mpi3d_disentanglement_dataset/data"
+
 
 def _mpi3d(
-    kind: str, name: str, colours: int = 6, shapes: int = 6, folder: str = ""
+    kind: str, name: str, colours: int = 6, shapes: int = 6, folder: str = _MPI3D_URL
 ) -> PublishedSet:
-    folder = (
-        folder or "https://storage.googleapis.com/mpi3d_disentanglement_dataset/data"
-    )
-    sizes = (colours, shapes, 2, 3, 3, 40, 40)
-    names = ("object_color", "object_shape", "object_size", "camera_height")
-    names += ("background_color", "horizontal_axis", "vertical_axis")
+    factors = dict(object_color=colours, object_shape=shapes, object_size=2)
+    factors |= dict(camera_height=3, background_color=3)
+    factors |= dict(horizontal_axis=40, vertical_axis=40)
     return PublishedSet(
         title=f"an object on a robot's arm, {kind}",
-        counts={"all": math.prod(sizes)},
-        factors=dict(zip(names, sizes, strict=True)),
+        counts={"all": math.prod(factors.values())},
+        factors=factors,
         preprocessing=_RGB_64,
-        files={
-            # By its name alone: the kinds have equally many images of one shape.
-            "all": {"images": File(name, f"{folder}/{name}")}
-        },
-        reader=readers.ArrayReader((64, 64, 3), ("images",)),
+        # By its name alone: the kinds have equally many images of one shape.
+        files=_single(name, f"{folder}/{name}"),
+        reader=_read_rgb,
         licence="CC BY 4.0",
         reference="Gondal et al. (NeurIPS 2019), arXiv:1906.03292, "
         "github.com/rr-learning/disentanglement_dataset",
@@ -183,17 +240,12 @@ _CHAIRS3D = PublishedSet(
     counts={"all": 86_366},
     factors={"chair": 1393, "elevation": 2, "azimuth": 31},
     preprocessing=dataclasses.replace(_GREY_64, crop=400),
-    files={
-        "all": {
-            "images": File(
-                "rendered_chairs.tar",
-                "https://www.di.ens.fr/willow/research/seeing3Dchairs/data/"
-                "rendered_chairs.tar",
-                ("rendered_chairs*",),
-                or_folder=True,
-            )
-        }
-    },
+    files=_single(
+        "rendered_chairs.tar",
+        "https://www.di.ens.fr/willow/research/seeing3Dchairs/data/rendered_chairs.tar",
+        "rendered_chairs*",
+        or_folder=True,
+    ),
     reader=readers.read_chairs,
     licence="none stated",
     reference="Aubry et al., Seeing 3D chairs (CVPR 2014)",
@@ -205,7 +257,7 @@ _FACES3D = PublishedSet(
     counts={"all": None},
     factors={},
     preprocessing=_GREY_64,
-    files={"all": {"images": File("faces3d", "", ("faces3d*",), or_folder=True)}},
+    files=_single("faces3d", "", "faces3d*", or_folder=True),
     reader=readers.read_images,
     licence="the Basel Face Model's, for research",
     reference="Paysan et al. (AVSS 2009), faces.dmi.unibas.ch/bfm",
@@ -263,17 +315,9 @@ def _mnist(
     reference: str,
     content_md5: tuple[str | None, ...] = (None,) * 4,
 ) -> PublishedSet:
-    """MNIST and what is published in its form.
-
-    Args:
-        names: Name of the factor, title, name in TensorFlow Datasets.
-        url: Folder of the four files.
-        licence: As in `PublishedSet`.
-        reference: As in `PublishedSet`.
-        content_md5: As in `File`, of the four files.
-    """
-    factor, title, tfds = names
-    each_md5 = iter(content_md5)
+    """MNIST and what is published in its form: four files in the folder `url`."""
+    factor, title, tfds = names  # `tfds` is that of TensorFlow Datasets.
+    md5 = iter(content_md5)
     # Files of both sets in one folder are told apart by what stands in front.
     fronts = ("", f"{tfds.replace('_', '[-_]')}-")
     files = {
@@ -285,7 +329,7 @@ def _mnist(
                     f"{front}{prefix}-{kind.replace('-', '[-.]')}-ubyte*"
                     for front in fronts
                 ),
-                next(each_md5),
+                next(md5),
             )
             for key, kind in (("images", "images-idx3"), ("labels", "labels-idx1"))
         }
@@ -327,7 +371,7 @@ _FASHION_MNIST = _mnist(
     "Xiao, Rasul and Vollgraf (2017), arXiv:1708.07747",
 )
 
-_CHALLENGE = "https://storage.googleapis.com/disentanglement_dataset/data_npz"
+_CHALLENGE = f"{_GOOGLE}/disentanglement_dataset/data_npz"
 
 #: The table.
 SETS: dict[str, PublishedSet] = {

@@ -7,9 +7,7 @@ asked to, the network. A set that is prepared needs none of them any more.
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import json
 import math
 import os
 import pathlib
@@ -22,9 +20,8 @@ from tf_disentangle import checks
 from tf_disentangle.datasets import cache
 from tf_disentangle.datasets.binary_images import PackedImages, pack
 from tf_disentangle.datasets.files.source import Source
-from tf_disentangle.datasets.published import downloads, tfds_folders
-from tf_disentangle.datasets.published.catalogue import SETS
-from tf_disentangle.datasets.published.rows import File, PublishedSet
+from tf_disentangle.datasets.published import tfds
+from tf_disentangle.datasets.published.catalogue import SETS, File, PublishedSet
 from tf_disentangle.interfaces import ImageArray
 
 # Part of the arrays' description: raise it when what is prepared changes.
@@ -63,26 +60,19 @@ class Preparation:
         for value, argument in ((source, "source"), (data_dir, "data_dir")):
             if value is not None:
                 checks.require_type(value, (str, os.PathLike), argument)
-        self.given = source
-        self.data_dir = (
-            cache.cache_dir()
-            if data_dir is None
-            else pathlib.Path(data_dir).expanduser().absolute()
-        )
+        self.is_tfds = source == "tfds"
+        self.origin = None if source is None else pathlib.Path(source).expanduser()
+        folder = cache.cache_dir() if data_dir is None else data_dir
+        self.data_dir = pathlib.Path(folder).expanduser().absolute()
         self.may_download = may_download
+        self.files = self.row.files[self.split]
 
     def get_config(self) -> dict[str, Any]:
         """Returns what the set was asked for, with full paths."""
-        source = self.given
-        if source not in (None, "tfds"):
-            source = str(pathlib.Path(source).expanduser().absolute())
-        usual = self.data_dir == cache.cache_dir()
-        return {
-            "name": self.name,
-            "split": self.split,
-            "source": source,
-            "data_dir": None if usual else str(self.data_dir),
-        }
+        source = "tfds" if self.is_tfds else self.origin and str(self.origin.absolute())
+        data_dir = None if self.data_dir == cache.cache_dir() else str(self.data_dir)
+        names = {"name": self.name, "split": self.split}
+        return {**names, "source": source, "data_dir": data_dir}
 
     def __getstate__(self) -> dict:
         # What reads the published files is made anew in another process.
@@ -91,8 +81,7 @@ class Preparation:
     @property
     def key(self) -> str:
         """Name of the prepared arrays."""
-        parts = [self.name] + [self.split] * (len(self.row.counts) > 1)
-        return "-".join(parts)
+        return f"{self.name}-{self.split}" if len(self.row.counts) > 1 else self.name
 
     @property
     def downloads(self) -> pathlib.Path:
@@ -110,12 +99,9 @@ class Preparation:
         published = self.row.counts[self.split]
         if published is not None:
             return published
-        sidecar = self.path.with_name(f"{self.path.name}.json")
         # What is prepared stays, whatever the source of today holds.
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            if self.path.exists():
-                return int(json.loads(sidecar.read_text())["shape"][0])
-        return self.source.count
+        prepared = cache.sidecar_of(self.path) if self.path.exists() else {}
+        return prepared["shape"][0] if "shape" in prepared else self.source.count
 
     @property
     def has_read(self) -> bool:
@@ -148,23 +134,19 @@ class Preparation:
     def _array(
         self, suffix: str, shape: tuple[int, ...], dtype: type, fill: Callable
     ) -> np.ndarray:
+        key, folder = f"{self.key}{suffix}", self.data_dir
         description = {
             "dataset": self.name,
             "split": self.split,
             "preprocessing": repr(self.row.preprocessing),
             "version": _VERSION,
         }
-        is_made = (self.data_dir / f"{self.key}{suffix}.npy").exists()
         # A download waits until this is the one process that prepares.
-        if not is_made and (self.given is not None or not self.may_download):
+        is_at_hand = self.origin is not None or not self.may_download
+        if is_at_hand and not (folder / f"{key}.npy").exists():
             _ = self.source
         return cache.cached_array(
-            f"{self.key}{suffix}",
-            shape,
-            dtype,
-            fill,
-            description=description,
-            directory=self.data_dir,
+            key, shape, dtype, fill, description=description, directory=folder
         )
 
     @functools.cached_property
@@ -172,87 +154,79 @@ class Preparation:
         """The published images, found and checked."""
         folder = self._tfds_folder()
         if folder is not None:
-            source = tfds_folders.read(self.row, self.split, folder)
+            source = tfds.read(self.row, self.split, folder)
         else:
-            paths = self._files()
-            source = self.row.reader(paths, self.row.factors)
+            source = self.row.reader(self._paths(), self.row.factors)
         check_source(source, self.row, self.split, f"the source of {self.key}")
         return source
 
     def _tfds_folder(self) -> pathlib.Path | None:
         """The folder of TensorFlow Datasets to read, if that is the source."""
-        if self.given == "tfds":
-            return downloads.build(self.name, self.row, self.data_dir)
-        if self.given is not None:
-            given = pathlib.Path(self.given).expanduser()
-            return given if tfds_folders.is_one(given) else None
-        if self._found(self.downloads):
+        if self.is_tfds:
+            return tfds.build(self.name, self.row, self.data_dir)
+        if self.origin is not None:
+            return self.origin if tfds.versions(self.origin) else None
+        if self._files_in(self.downloads):
             return None
-        return tfds_folders.prepared(self.row, self.data_dir)
+        return tfds.prepared_folder(self.row, self.data_dir)
 
-    def _files(self) -> Mapping[str, pathlib.Path]:
+    def _paths(self) -> Mapping[str, pathlib.Path]:
         """The published files by their keys, checked against their checksums."""
-        wanted = self.row.files[self.split]
-        if self.given is None:
-            found = self._found(self.downloads) or self._fetched()
+        if self.origin is None:
+            paths = self._files_in(self.downloads) or self._fetched()
         else:
-            given = pathlib.Path(self.given).expanduser()
-            checks.require(given.exists(), "source", "exist", str(given))
-            if given.is_file() and len(wanted) == 1:
-                found = dict.fromkeys(wanted, given)
-            else:
-                found = self._found(given)
-        if not found:
-            names = ", ".join(file.name for file in wanted.values())
+            checks.require(self.origin.exists(), "source", "exist", str(self.origin))
+            is_file = self.origin.is_file() and len(self.files) == 1
+            paths = dict.fromkeys(self.files, self.origin)
+            paths = paths if is_file else self._files_in(self.origin)
+        names = ", ".join(file.name for file in self.files.values())
+        rule = f"be {names}, or a folder with it"
+        if len(self.files) > 1:
             rule = f"be a folder with {names}, packed or not"
-            rule = rule if len(wanted) > 1 else f"be {names}, or a folder with it"
-            raise checks.ArgumentError(checks.message("source", rule, str(self.given)))
-        for key, file in wanted.items():
-            _require_own_name(found[key], self.name, file)
-            downloads.verify(found[key], file, self.row)
-        return found
+        checks.require(paths, "source", rule, str(self.origin))
+        for key, file in self.files.items():
+            _require_own_name(paths[key], self.name, file)
+            tfds.verify(paths[key], file, self.row)
+        return paths
 
-    def _found(self, folder: pathlib.Path) -> dict[str, pathlib.Path]:
+    def _files_in(self, folder: pathlib.Path) -> dict[str, pathlib.Path]:
         """All files of the split in a folder, or none."""
-        wanted = self.row.files[self.split]
-        found = {key: match(file, folder) for key, file in wanted.items()}
+        paths = {key: match(file, folder) for key, file in self.files.items()}
         if folder.is_dir() and folder != self.downloads:
-            for key, file in wanted.items():
-                if found[key] is None and file.or_folder:
-                    found[key] = folder
-        return found if all(found.values()) else {}
+            for key, file in self.files.items():
+                if paths[key] is None and file.or_folder:
+                    paths[key] = folder
+        return paths if all(paths.values()) else {}
 
     def _fetched(self) -> dict[str, pathlib.Path]:
         """Downloads what is missing.
 
         Raises:
-            ArgumentError: If that is not wanted or cannot be done, saying what to do.
+            ArgumentError: If it may not or cannot; says what to do.
         """
-        wanted = self.row.files[self.split]
-        if not self.may_download or not all(file.url for file in wanted.values()):
+        if not self.may_download or not all(file.url for file in self.files.values()):
             raise checks.ArgumentError(self.how_to_get())
-        found = {key: match(file, self.downloads) for key, file in wanted.items()}
-        for key in [key for key in wanted if found[key] is None]:
-            try:
-                found[key] = downloads.fetch(wanted[key], self.downloads)
-            except checks.ArgumentError as error:
-                message = f"{error}\n{self.how_to_get()}"
-                raise checks.ArgumentError(message) from error
-        return found
+        try:
+            return {
+                key: match(file, self.downloads) or tfds.fetch(file, self.downloads)
+                for key, file in self.files.items()
+            }
+        except checks.ArgumentError as error:
+            message = f"{error}\n{self.how_to_get()}"
+            raise checks.ArgumentError(message) from error
 
     def how_to_get(self) -> str:
         """What to fetch, from where, where to put it, and what to type then."""
-        wanted = self.row.files[self.split].values()
         split = f" --split={self.split}" if len(self.row.counts) > 1 else ""
         command = f"  tf_disentangle data prepare {self.name}{split}"
-        by_program = all(file.url for file in wanted)
+        by_program = all(file.url for file in self.files.values())
         does = "fetches its files" if by_program else "takes its files from below"
         lines = [
             f"{self.key} must be prepared before use; received nothing at {self.path}.",
             f"{command}  {does}",
             f"{command} --source=PATH  takes them from a file or folder",
             f"Its files, which may also be put into {self.downloads} by hand:",
-            *(f"  {file.name}  {file.url}".rstrip() for file in wanted),
+            *(f"  {file.name}  {file.url}".rstrip() for file in self.files.values()),
         ]
         return "\n".join(lines + [self.row.notes] * bool(self.row.notes))
 
@@ -262,20 +236,18 @@ class Preparation:
 
     def _fill_images(self, out: np.ndarray, progress: Callable[[int], None]) -> None:
         """Writes each image to its place: in a grid that of its factors."""
-        places = None
+        where, start, count = f"the source of {self.key}", 0, self.source.count
+        places = np.arange(count)
         if self.row.is_grid(self.split):
-            places = _places(self.source.factors, self.row.factors)
-        where, start = f"the source of {self.key}", 0
+            sizes = tuple(self.row.factors.values())
+            places = np.ravel_multi_index(tuple(self.source.factors.T), sizes)
         rule, remedy = f"give {len(out)} images", f"Delete {self.path} for another set."
-        checks.require(
-            self.source.count == len(out), where, rule, self.source.count, remedy
-        )
+        checks.require(count == len(out), where, rule, count, remedy)
         for block in self.source.blocks():
             images = self.row.preprocessing(block)
             stop = start + len(images)
-            if self.row.preprocessing.is_binary:
-                images = pack(images)
-            out[slice(start, stop) if places is None else places[start:stop]] = images
+            is_binary = self.row.preprocessing.is_binary
+            out[places[start:stop]] = pack(images) if is_binary else images
             progress(len(images))
             start = stop
         checks.require(start == len(out), where, rule, start)
@@ -297,9 +269,9 @@ def check_source(source: Source, row: PublishedSet, split: str, where: str) -> N
         return
     sizes = np.array(list(row.factors.values()))
     wrong = ((source.factors < 0) | (source.factors >= sizes)).any(axis=0)
-    names = [n for n, bad in zip(row.factors, wrong, strict=True) if bad]
+    names = np.array(list(row.factors))[wrong]
     rule = "have factors inside their published ranges"
-    checks.require(not names, where, rule, f"others in {', '.join(names)}")
+    checks.require(not wrong.any(), where, rule, f"others in {', '.join(names)}")
     if row.is_grid(split):
         places = np.ravel_multi_index(tuple(source.factors.T), tuple(sizes))
         counts = np.bincount(places, minlength=len(places))
@@ -308,19 +280,13 @@ def check_source(source: Source, row: PublishedSet, split: str, where: str) -> N
         checks.require((counts == 1).all(), where, rule, received)
 
 
-def _places(factors: np.ndarray, sizes: Mapping[str, int]) -> np.ndarray | None:
-    """Number of each image in the grid; None where they lie in its order."""
-    places = np.ravel_multi_index(tuple(factors.T), tuple(sizes.values()))
-    return None if np.array_equal(places, np.arange(len(places))) else places
-
-
 def _require_own_name(path: pathlib.Path, name: str, file: File) -> None:
     """Refuses a file named as another set's: nothing in it may tell them apart."""
     owners = [
         owner
         for owner, row in SETS.items()
         for files in row.files.values()
-        if path.name in [each.name for each in files.values()]
+        if path.name in {each.name for each in files.values()}
     ]
     rule, received = f"be {file.name}", f"{path}, a file of {' or '.join(owners)}"
     checks.require(not owners or name in owners, "source", rule, received)
@@ -332,7 +298,6 @@ def match(file: File, folder: pathlib.Path) -> pathlib.Path | None:
         return None
     for below in ("", "*/"):
         for pattern in (file.name, *file.patterns):
-            found = sorted(folder.glob(below + pattern))
-            if found:
-                return found[0]
+            if paths := sorted(folder.glob(below + pattern)):
+                return paths[0]
     return None

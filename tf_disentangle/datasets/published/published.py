@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
+import abc
 import os
 from typing import Any
 
 import numpy as np
 
 from tf_disentangle import checks
+from tf_disentangle.datasets import cache
+from tf_disentangle.datasets.binary_images import PackedImages
 from tf_disentangle.datasets.grid import Grid
 from tf_disentangle.datasets.image_table import ImageTable
 from tf_disentangle.datasets.published.preparing import Preparation
-from tf_disentangle.interfaces import ImageArray
+from tf_disentangle.interfaces import Dataset, ImageArray
 
 
-class PublishedGrid(Grid):
-    """A published set with one image for each combination of its factors.
-
-    Args:
-        name: As in `published`.
-        split: As in `published`.
-        source: As in `published`.
-        data_dir: As in `published`.
-    """
-
-    # The published images of different factors may be equal (dSprites' symmetries).
-    traits = frozenset({"equal_images", "known_rows"})
+class _Published(Dataset):
+    """A published set: takes the arguments of `published`."""
 
     def __init__(
         self,
@@ -34,20 +27,41 @@ class PublishedGrid(Grid):
         source: str | os.PathLike | None = None,
         data_dir: str | os.PathLike | None = None,
     ) -> None:
-        self._preparation = preparation = Preparation(name, split, source, data_dir)
-        preparation.require_source()
+        self._preparation = Preparation(name, split, source, data_dir)
+        self._preparation.require_source()
+        self.name = self._preparation.key
+        self._open(self._preparation)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments, with full paths, and the fingerprint."""
+        return {**self._preparation.get_config(), "fingerprint": self.fingerprint()}
+
+    @abc.abstractmethod
+    def _open(self, preparation: Preparation) -> None:
+        """Sets the attributes of a data set."""
+
+
+class PublishedGrid(_Published, Grid):
+    """A published set with one image for each combination of its factors."""
+
+    # The published images of different factors may be equal (dSprites' symmetries).
+    traits = frozenset({"equal_images", "known_rows"})
+
+    def _open(self, preparation: Preparation) -> None:
         row = preparation.row
-        rule = "be a full grid"
-        checks.require(row.is_grid(preparation.split), "name", rule, name)
-        self.name = preparation.key
+        is_grid = row.is_grid(preparation.split)
+        checks.require(is_grid, "name", "be a full grid", preparation.name)
         self.factor_names = tuple(row.factors)
         self.factor_sizes = tuple(row.factors.values())
         self.image_shape = row.preprocessing.image_shape
         self._images: ImageArray | None = None
 
-    def get_config(self) -> dict[str, Any]:
-        """Returns the arguments, with full paths."""
-        return self._preparation.get_config()
+    def fingerprint(self) -> str:
+        """The checksum of the prepared images."""
+        images = self.images()
+        array = images.tables[0] if isinstance(images, PackedImages) else images
+        path = getattr(array, "filename", None)
+        return f"{cache.sidecar_of(path)['crc32']:08x}"
 
     def __getstate__(self) -> dict:
         # A copy in another process maps the file again instead of carrying it.
@@ -66,33 +80,13 @@ class PublishedGrid(Grid):
         return np.asarray(self.images()[self.index_of(factors)])
 
 
-class PublishedTable(ImageTable):
-    """A published set of images with the factors that are known, if any.
+class PublishedTable(_Published, ImageTable):
+    """A published set of images with their factors, if it has any."""
 
-    Args:
-        name: As in `published`.
-        split: As in `published`.
-        source: As in `published`.
-        data_dir: As in `published`.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        split: str | None = None,
-        source: str | os.PathLike | None = None,
-        data_dir: str | os.PathLike | None = None,
-    ) -> None:
-        self._preparation = preparation = Preparation(name, split, source, data_dir)
-        preparation.require_source()
-        self.name = preparation.key
+    def _open(self, preparation: Preparation) -> None:
         names = tuple(preparation.row.factors) or None
-        super().__init__(preparation.images(), preparation.factors(), names)
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the arguments, with full paths, and the fingerprint."""
-        config = self._preparation.get_config()
-        return {**config, "fingerprint": self.fingerprint()}
+        images, factors = preparation.images(), preparation.factors()
+        ImageTable.__init__(self, images, factors, names)
 
 
 def published(
@@ -114,7 +108,7 @@ def published(
         data_dir: Folder of prepared sets; `datasets.cache_dir()` if None.
 
     Returns:
-        A full grid, or else a table of images with the factors that are known.
+        A full grid, or else a table of images with their factors, if any.
 
     Raises:
         ArgumentError: If the name is unknown, or the set is not prepared and its files

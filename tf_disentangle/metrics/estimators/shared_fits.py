@@ -72,5 +72,5 @@ def _digest(name: str, *parts: np.ndarray | int) -> bytes:
     digest = hashlib.blake2b(name.encode(), digest_size=32)
     for part in map(np.asarray, parts):
         digest.update(f"|{part.dtype}{part.shape}|".encode())
-        digest.update(np.ascontiguousarray(part))
+        digest.update(np.ascontiguousarray(part).data)
     return digest.digest()

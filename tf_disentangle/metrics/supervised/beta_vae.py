@@ -44,7 +44,7 @@ class BetaVAEScore:
         test_votes: int64 [K, K], test votes by predicted (row) and true (column)
             factor.
         factor_names: Names of the K factors that were scored.
-        protocol: Name of the protocol, with any value that was overridden.
+        protocol: Its name, with any value that was overridden.
     """
 
     score: float
@@ -86,8 +86,7 @@ def beta_vae_score(
     Args:
         codes: Numbers [N, L]; see `samples` for what is accepted.
         factors: Labels [N, K].
-        test_codes: Numbers [M, L] of which the test votes are drawn; None holds out a
-            third of the rows, by the seed, and the result's protocol says so.
+        test_codes: Numbers [M, L]; None holds out a third of the rows.
         test_factors: Labels [M, K].
         seed: Seed of all draws, at least 0.
         protocol: Key of `BETA_VAE_PROTOCOLS`: "dlib-sklearn1.9" classifies by
@@ -101,9 +100,6 @@ def beta_vae_score(
         scale_codes: Whether to divide each latent's differences by its standard
             deviation.
         columns: What the L columns hold; None takes all as continuous.
-
-    Returns:
-        The score on both parts and which factors were taken for which.
 
     Raises:
         ArgumentError: If the arrays break a rule of `samples`, a number breaks its
@@ -162,7 +158,7 @@ def draw_pairs(
     shared = rng.choice(candidates, size=sum(num_votes))
     test = is_test(*num_votes, batch_size)
     both = source.sample(2 * len(test), rng, np.tile(test, 2))
-    first, second = both.split(len(test))
+    first, second = both[: len(test)], both[len(test) :]
     fixed = shared.repeat(batch_size)
     values = first.factors[np.arange(len(first)), fixed]
     return shared, (first, source.hold(second, fixed, values, rng, test))

@@ -24,19 +24,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tf_disentangle.checks import integer, one_of, require
+from tf_disentangle.checks import integer, one_of
 from tf_disentangle.interfaces import CodeColumn
-from tf_disentangle.metrics.estimators.predictors import (
-    WITH_IMPORTANCES,
-    fit_predictor,
-)
+from tf_disentangle.metrics.estimators.predictors import WITH_IMPORTANCES, fit_predictor
 from tf_disentangle.metrics.protocol import array_protocol
-from tf_disentangle.metrics.samples import (
-    Samples,
-    check_split,
-    one_hot,
-    varied_factors,
-)
+from tf_disentangle.metrics.samples import Samples, check_split, one_hot, varied_factors
 
 # The study's code adds it to every importance before it takes an entropy.
 _TINY = 1e-11
@@ -57,7 +49,7 @@ class DCIScore:
             one value in the train part, which is left out of everything.
         train_accuracy: float64 [K], NaN for the same.
         test_accuracy: float64 [K], NaN for the same.
-        protocol: Name of the protocol, with any value that was overridden.
+        protocol: Its name, with any value that was overridden.
     """
 
     score: float
@@ -100,8 +92,7 @@ def dci_score(
     Args:
         codes: Numbers [N, L]; see `samples` for what is accepted.
         factors: Labels [N, K].
-        test_codes: Numbers [M, L]; None holds out a third of the rows, by the seed, and
-            the result's protocol says so.
+        test_codes: Numbers [M, L]; None holds out a third of the rows.
         test_factors: Labels [M, K].
         predictor: The classifier: "gradient_boosting" is the study's; "sklearn" the
             same by scikit-learn's code; "hist_gradient_boosting" and "random_forest"
@@ -110,9 +101,6 @@ def dci_score(
         protocol: Key of `ARRAY_PROTOCOLS`. The "verbatim" ones refuse a factor with one
             value, and give NaN where the entropy's base is 1, as the study's code does.
         columns: What the L columns hold; None takes all as continuous.
-
-    Returns:
-        The scores, their parts and the matrix that they were read from.
 
     Raises:
         ArgumentError: If the arrays break a rule of `samples`, no factor has two values
@@ -127,14 +115,7 @@ def dci_score(
     name = choice.name + note
     if predictor != "gradient_boosting":
         name += f", predictor={predictor}"
-    varied = varied_factors(train)
-    require(
-        varied.all() or not choice.verbatim,
-        "factors",
-        "have two values or more of each factor",
-        f"one value of factor {np.flatnonzero(~varied).tolist()}",
-        "Without verbatim such factors are left out.",
-    )
+    varied = varied_factors(train, all_must=choice.verbatim)
     importance, accuracy = _importance(train, test, varied, predictor, seed)
     kept = importance[:, varied]
     latent_scores = disentanglement_per_latent(kept, verbatim=choice.verbatim)

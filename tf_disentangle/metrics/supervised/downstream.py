@@ -43,7 +43,7 @@ class DownstreamScores:
         test_accuracy: float64 [S, K]; NaN for a factor with one value in the whole
             train part, which is left out of the means.
         train_accuracy: float64 [S, K], on the samples that were fitted.
-        protocol: Name of the protocol, with any value that was overridden.
+        protocol: Its name, with any value that was overridden.
     """
 
     score: float
@@ -82,8 +82,7 @@ def downstream_scores(
     Args:
         codes: Numbers [N, L]; see `samples` for what is accepted.
         factors: Labels [N, K].
-        test_codes: Numbers [M, L]; None holds out a third of the rows, by the seed, and
-            the result's protocol says so.
+        test_codes: Numbers [M, L]; None holds out a third of the rows.
         test_factors: Labels [M, K].
         sizes: Numbers of train samples, each at least 2 and at most N. None takes those
             of 10, 100, 1,000 and 10,000 that N allows.
@@ -93,9 +92,6 @@ def downstream_scores(
         seed: Seed of the classifiers and of the split, in [0, 2^32).
         protocol: Key of `ARRAY_PROTOCOLS`.
         columns: What the L columns hold; None takes all as continuous.
-
-    Returns:
-        The accuracies of each size and factor.
 
     Raises:
         ArgumentError: If the arrays break a rule of `samples`, no factor has two values
@@ -146,7 +142,7 @@ class StatisticalEfficiency:
         large_accuracy: Mean test accuracy of the large sample, in [0, 1].
         factor_scores: float64 [K], the ratio of each factor; NaN for a factor with one
             value, and where the large sample's accuracy is 0.
-        protocol: Name of the protocol, with any value that was overridden.
+        protocol: Its name, with any value that was overridden.
     """
 
     score: float
@@ -177,8 +173,7 @@ def statistical_efficiency(
     Args:
         codes: Numbers [N, L]; see `samples` for what is accepted.
         factors: Labels [N, K].
-        test_codes: Numbers [M, L]; None holds out a third of the rows, by the seed, and
-            the result's protocol says so.
+        test_codes: Numbers [M, L]; None holds out a third of the rows.
         test_factors: Labels [M, K].
         small: Train samples of the numerator, at least 2; None is a hundredth of
             `large`, and 2 if that is less.
@@ -188,9 +183,6 @@ def statistical_efficiency(
         seed: Seed of the classifiers and of the split, in [0, 2^32).
         protocol: Key of `ARRAY_PROTOCOLS`.
         columns: What the L columns hold; None takes all as continuous.
-
-    Returns:
-        The ratio, and what it is a ratio of.
 
     Raises:
         ArgumentError: As `downstream_scores`, and if `large` is not above `small`.

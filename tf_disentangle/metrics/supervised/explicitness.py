@@ -24,12 +24,7 @@ from tf_disentangle.checks import require
 from tf_disentangle.interfaces import CodeColumn
 from tf_disentangle.metrics.estimators.logistic import fit_logistic
 from tf_disentangle.metrics.protocol import ArrayProtocol, array_protocol
-from tf_disentangle.metrics.samples import (
-    Samples,
-    check_split,
-    one_hot,
-    varied_factors,
-)
+from tf_disentangle.metrics.samples import Samples, check_split, one_hot, varied_factors
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -43,7 +38,7 @@ class ExplicitnessScore:
         factor_scores: float64 [K], test area of each factor; NaN for a factor that has
             one value in the train or in the test part, which is left out of the mean.
         train_factor_scores: float64 [K], the same on the train part.
-        protocol: Name of the protocol, with any value that was overridden.
+        protocol: Its name, with any value that was overridden.
     """
 
     score: float
@@ -78,17 +73,13 @@ def explicitness_score(
     Args:
         codes: Numbers [N, L]; see `samples` for what is accepted.
         factors: Labels [N, K].
-        test_codes: Numbers [M, L]; None holds out a third of the rows, by the seed, and
-            the result's protocol says so.
+        test_codes: Numbers [M, L]; None holds out a third of the rows.
         test_factors: Labels [M, K].
         seed: Seed of the split, at least 0.
         protocol: Key of `ARRAY_PROTOCOLS`. The "verbatim" ones refuse what the study's
             code fails on: a constant latent, a factor with one value, and a value that
             one of the parts lacks.
         columns: What the L columns hold; None takes all as continuous.
-
-    Returns:
-        The score on both parts and for each factor.
 
     Raises:
         ArgumentError: If the arrays break a rule of `samples`, no factor has two values
@@ -101,7 +92,7 @@ def explicitness_score(
     varied = varied_factors(train)
     features, test_features = _standardised(train, test, choice)
     areas = np.full((2, train.num_factors), np.nan)
-    for k in np.flatnonzero(varied):
+    for k in np.flatnonzero(varied).tolist():
         labels, test_labels = train.factors[:, k], test.factors[:, k]
         _require_same_values(labels, test_labels, k, choice)
         model = fit_logistic(features, labels, solvers=choice.solvers)

@@ -53,7 +53,7 @@ class FactorVAEScore:
         active: bool [L], False for pruned and for constant latents.
         num_active: Number of active latents.
         factor_names: Names of the K factors that were scored.
-        protocol: Name of the protocol, with any value that was overridden.
+        protocol: Its name, with any value that was overridden.
     """
 
     score: float
@@ -116,8 +116,7 @@ def factor_vae_score(
     Args:
         codes: Numbers [N, L]; see `samples` for what is accepted.
         factors: Labels [N, K].
-        test_codes: Numbers [M, L] of which the test votes are drawn; None holds out a
-            third of the rows, by the seed, and the result's protocol says so.
+        test_codes: Numbers [M, L]; None holds out a third of the rows.
         test_factors: Labels [M, K].
         seed: Seed of all draws, at least 0.
         protocol: Key of `FACTOR_VAE_PROTOCOLS`: "dlib", "chyvae" or "decomposition",
@@ -131,9 +130,6 @@ def factor_vae_score(
         prune_threshold: Standard deviation below which a latent is not active, at
             least 0.
         columns: What the L columns hold; None takes all as continuous.
-
-    Returns:
-        The score, its vote matrices and the factor of each latent.
 
     Raises:
         ArgumentError: If the arrays break a rule of `samples`, a number breaks its

@@ -43,7 +43,7 @@ class IRSScore:
         max_deviations: float64 [L], largest distance from the mean, in the code's unit.
         num_active: Number of latents that are not constant; under a "verbatim"
             protocol the sum of their values, as the study's code has it.
-        protocol: Name of the protocol, with any value that was overridden.
+        protocol: Its name, with any value that was overridden.
     """
 
     score: float
@@ -82,9 +82,6 @@ def irs_score(
             sample has deviation 0, factors with one value compete, and `num_active` is
             a sum, as in the study's code.
         columns: What the L columns hold; None takes all as continuous.
-
-    Returns:
-        The score, its matrix, and the best factor of each latent.
 
     Raises:
         ArgumentError: If the arrays break a rule of `samples`, every factor has one

@@ -21,11 +21,7 @@ import numpy as np
 
 from tf_disentangle.checks import require
 from tf_disentangle.interfaces import CodeColumn
-from tf_disentangle.metrics.information import (
-    discretise,
-    entropy,
-    mutual_information,
-)
+from tf_disentangle.metrics.information import discretise, entropy, mutual_information
 from tf_disentangle.metrics.protocol import array_protocol
 from tf_disentangle.metrics.samples import check_samples, varied_factors
 
@@ -40,7 +36,7 @@ class MIGScore:
             factor with one value, which is left out of the mean.
         mutual_information: float64 [L, K], nats.
         entropies: float64 [K], entropy of each factor in the sample, nats.
-        protocol: Name of the protocol, with any value that was overridden.
+        protocol: Its name, with any value that was overridden.
     """
 
     score: float
@@ -72,12 +68,9 @@ def mig_score(
             has one value and refuse L = 1, as the study's code does.
         columns: What the L columns hold; None takes all as continuous.
 
-    Returns:
-        The score, the gap of each factor and the matrix that it was read from.
-
     Raises:
-        ArgumentError: If the arrays break a rule of `samples`, every factor has one
-            value, or the protocol is unknown.
+        ArgumentError: If the arrays break a rule of `samples`, or every factor has one
+            value.
 
     Example:
         >>> import numpy as np

@@ -35,7 +35,7 @@ class ModularityScore:
         latent_scores: float64 [L], m_d; NaN for a latent that knows nothing of any
             factor.
         mutual_information: float64 [L, K], nats.
-        protocol: Name of the protocol, with any value that was overridden.
+        protocol: Its name, with any value that was overridden.
     """
 
     score: float
@@ -69,12 +69,9 @@ def modularity_score(
             and K = 1 gives NaN, as in the study's code.
         columns: What the L columns hold; None takes all as continuous.
 
-    Returns:
-        The score, that of each latent and the matrix that it was read from.
-
     Raises:
-        ArgumentError: If the arrays break a rule of `samples`, every factor has one
-            value, or the protocol is unknown.
+        ArgumentError: If the arrays break a rule of `samples`, or every factor has one
+            value.
     """
     samples = check_samples(codes, factors, columns=columns)
     varied = varied_factors(samples)

@@ -18,15 +18,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tf_disentangle.checks import require
 from tf_disentangle.interfaces import CodeColumn
 from tf_disentangle.metrics.protocol import array_protocol
-from tf_disentangle.metrics.samples import (
-    Samples,
-    check_split,
-    one_hot,
-    varied_factors,
-)
+from tf_disentangle.metrics.samples import Samples, check_split, one_hot, varied_factors
 from tf_disentangle.metrics.supervised.mig import top_two_gap
 
 _REGULARISATION = 0.01  # C of the study's support vector machines
@@ -42,7 +36,7 @@ class SAPScore:
         gaps: float64 [K], best less second best of each factor; NaN for a factor with
             one value in the train part, which is left out of the mean.
         predictability: float64 [L, K], S, in [0, 1]; NaN in the columns left out.
-        protocol: Name of the protocol, with any value that was overridden.
+        protocol: Its name, with any value that was overridden.
     """
 
     score: float
@@ -86,9 +80,6 @@ def sap_score(
             code fails on: L = 1 and a factor with one value.
         columns: What the L columns hold; None takes all as continuous.
 
-    Returns:
-        The score, the gap of each factor and the matrix that it was read from.
-
     Raises:
         ArgumentError: If the arrays break a rule of `samples`, every factor has one
             value in the train part, or the protocol is unknown.
@@ -102,21 +93,14 @@ def sap_score(
         columns=columns,
         continuous_factors=continuous_factors,
     )
-    varied = varied_factors(train)
     choice = array_protocol(
         protocol, "one-hot", train.categorical, continuous_factors=continuous_factors
     )
-    require(
-        varied.all() or not choice.verbatim,
-        "factors",
-        "have two values or more of each factor",
-        f"one value of factor {np.flatnonzero(~varied).tolist()}",
-        "Without verbatim such factors are left out.",
-    )
+    varied = varied_factors(train, all_must=choice.verbatim)
     if train.num_latents == 1 and not choice.verbatim:
         train, test = _with_constant_latent(train), _with_constant_latent(test)
     matrix = np.full((train.num_latents, train.num_factors), np.nan)
-    for k in np.flatnonzero(varied):
+    for k in np.flatnonzero(varied).tolist():
         for d in range(train.num_latents):
             if continuous_factors:
                 matrix[d, k] = _squared_correlation(train, d, train.factors[:, k])

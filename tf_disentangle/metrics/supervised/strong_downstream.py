@@ -43,7 +43,7 @@ class StrongDownstreamScore:
         factor_scores: float64 [K], strong accuracy of each target; NaN where it is not
             scored.
         factor_accuracy: float64 [K], accuracy of each target; NaN for the same.
-        protocol: Name of the protocol, with any value that was overridden.
+        protocol: Its name, with any value that was overridden.
     """
 
     score: float
@@ -79,8 +79,7 @@ def strong_downstream_score(
     Args:
         codes: Numbers [N, L]; see `samples` for what is accepted.
         factors: Labels [N, K], at least two factors of two values or more.
-        test_codes: Numbers [M, L] of which test samples are drawn; None holds out a
-            third of the rows, by the seed, and the result's protocol says so.
+        test_codes: Numbers [M, L]; None holds out a third of the rows.
         test_factors: Labels [M, K].
         seed: Seed of all draws and of the classifiers, in [0, 2^32).
         num_train: Train samples, at least 2.
@@ -89,9 +88,6 @@ def strong_downstream_score(
         predictor: As in `downstream_scores`.
         protocol: Key of `ARRAY_PROTOCOLS`.
         progress: Whether to show a bar on stderr; None shows it on a terminal only.
-
-    Returns:
-        Both accuracies and their gap.
 
     Raises:
         ArgumentError: If a number breaks its rule, a name is unknown, or the set has
@@ -139,15 +135,7 @@ def _draw_parts(
     num_experiments: int,
     rng: np.random.Generator,
 ) -> list[_Part]:
-    """Draws what is fitted: once for each target with all combinations, then without.
-
-    Args:
-        source: What is drawn from.
-        targets: Positions of the factors that are predicted.
-        sizes: Numbers of train and of test samples.
-        num_experiments: Fixed factors and values tried per target.
-        rng: Generator of all draws.
-    """
+    """Draws what is fitted: each target with all combinations, then without some."""
     train = source.sample(sizes[0], rng)
     test = source.sample(sizes[1], rng, True)
     parts = [(target, train, test) for target in targets]

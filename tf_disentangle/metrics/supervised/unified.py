@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -87,8 +88,7 @@ def unified_scores(
     Args:
         codes: Numbers [N, L]; see `samples` for what is accepted.
         factors: Labels [N, K].
-        test_codes: Numbers [M, L]; None holds out a third of the rows, by the seed, and
-            the result's protocol says so.
+        test_codes: Numbers [M, L]; None holds out a third of the rows.
         test_factors: Labels [M, K].
         seed: Seed of the boosted trees and of the split, in [0, 2^32).
         protocol: Key of `ARRAY_PROTOCOLS`.
@@ -98,13 +98,14 @@ def unified_scores(
         ArgumentError: If the arrays break a rule of `samples`, or the protocol is
             unknown.
     """
-    parts = (codes, factors, test_codes, test_factors)
-    train, test, note = check_split(*parts, seed=seed, columns=columns)
+    train, test, note = check_split(
+        codes, factors, test_codes, test_factors, seed=seed, columns=columns
+    )
     parts = (train.codes, train.factors, test.codes, test.factors)
     varied = varied_factors(train)
-    options = {"protocol": protocol, "columns": columns}
+    options: dict[str, Any] = {"protocol": protocol, "columns": columns}
     dci = dci_score(*parts, seed=seed, **options)
-    mig = mig_score(*parts[:2], **options)
+    mig = mig_score(train.codes, train.factors, **options)
     sap = sap_score(*parts, **options)
     matrices = {
         "importance": dci.importance[:, varied],

@@ -56,9 +56,6 @@ def active_units(
             the code, so it means something for a prior of unit variance only.
         columns: What the L columns hold; None takes all as continuous.
 
-    Returns:
-        The number of active latents, which they are, and their variances.
-
     Raises:
         ArgumentError: If the codes are not finite numbers [N, L].
     """

@@ -73,9 +73,6 @@ def aggregate_posterior_scores(
         num_samples: Draws of z, at least 2. The time goes with N x num_samples x L.
         progress: Whether to show a bar on stderr; None shows it on a terminal only.
 
-    Returns:
-        The parts of the KL, with the standard errors of the draws.
-
     Raises:
         ArgumentError: If the arrays are not finite and of one shape [N, L], or a
             deviation is not greater than 0.

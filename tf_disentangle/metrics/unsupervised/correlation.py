@@ -45,7 +45,7 @@ class UnsupervisedScores:
             for one latent.
         latent_information: float64 [L, L], mutual information of each pair, in nats.
         constant: bool [L], latents with one value only.
-        protocol: Name of the protocol, with any value that was overridden.
+        protocol: Its name, with any value that was overridden.
     """
 
     score: float
@@ -79,9 +79,6 @@ def unsupervised_scores(
             as it stands: with a constant latent the total correlation is NaN (log 0),
             or, by rounding of its mean, an arbitrary number.
         columns: What the L columns hold; None takes all as continuous.
-
-    Returns:
-        The four numbers of the study, lower is better.
 
     Raises:
         ArgumentError: If the codes are not finite numbers [N, L], `num_bins` is below

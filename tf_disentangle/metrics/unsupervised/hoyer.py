@@ -67,9 +67,6 @@ def hoyer_sparsity(
         normalise: Whether to divide each latent by its standard deviation.
         columns: What the L columns hold; None takes all as continuous.
 
-    Returns:
-        The mean sparsity and its parts.
-
     Raises:
         ArgumentError: If the codes are not finite numbers [N, L].
         ArgumentTypeError: If `normalise` is no bool.

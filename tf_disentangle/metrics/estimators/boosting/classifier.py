@@ -174,19 +174,20 @@ def _boost(
                 threads,
                 lambda t: fill(raw, labels, targets, edges[t], edges[t + 1]),
             )
+            # Both wait for their tasks, so that none sees the next stage's names.
             _together(
                 pool,
                 growers,
-                lambda t, stage=stage, trees=trees: stages.grow_stage(
+                lambda t: stages.grow_stage(
                     spaces[t],
                     raw,
                     targets,
                     labels,
                     inverse,
-                    seeds[stage],
+                    seeds[stage],  # noqa: B023
                     LEARNING_RATE,
                     (t, growers),
-                    trees,
+                    trees,  # noqa: B023
                 ),
             )
 

@@ -128,13 +128,7 @@ def grow_stage(work, raw, targets, labels, inverse, seeds, rate, share, forest):
     for k in range(share[0], num_trees, share[1]):
         state[0] = seeds[k]
         grow(
-            work,
-            targets[k],
-            inverse,
-            state,
-            features[k],
-            thresholds[k],
-            importances[k],
+            work, targets[k], inverse, state, features[k], thresholds[k], importances[k]
         )
         label = k if num_trees > 1 else 1
         leaves = leaf_values(

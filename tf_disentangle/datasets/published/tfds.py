@@ -1,7 +1,8 @@
-"""Published files: downloaded by TensorFlow Datasets, and checked by what it records.
+"""Published sets by way of TensorFlow Datasets (TFDS).
 
 Its download manager fetches the files of every set, also of those that it has no
-builder for. Where it has one, it knows the size and sha256 of the files.
+builder for. Where it has one, it knows the size and sha256 of the files, and can
+prepare the set itself, in a shuffled order; a grid's factors put it in order again.
 """
 
 from __future__ import annotations
@@ -16,17 +17,20 @@ import socket
 import sys
 import urllib.parse
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
 import tqdm
 
 from tf_disentangle import checks
-from tf_disentangle.datasets.files.source import reading
-from tf_disentangle.datasets.published.rows import File, PublishedSet
+from tf_disentangle.datasets.files.source import Block, Source, reading
+from tf_disentangle.datasets.published.catalogue import File, PublishedSet
 
 _BLOCK = 1 << 20
+_BATCH = 256
 _SECONDS = 10.0
+_INFO = "dataset_info.json"
 _logger = logging.getLogger(__name__)
 
 
@@ -45,7 +49,7 @@ def fetch(file: File, folder: pathlib.Path) -> pathlib.Path:
         os.replace(manager.download(file.url), path)
     except Exception as error:  # TFDS raises whatever its parts do.
         remedy = f"Fetch it by other means and put it at {path}"
-        message = checks.message(file.url, "be downloaded", _told(error), remedy)
+        message = checks.message(file.url, "be downloaded", _shown(error), remedy)
         raise checks.ArgumentError(message) from error
     finally:
         shutil.rmtree(place, ignore_errors=True)
@@ -53,10 +57,10 @@ def fetch(file: File, folder: pathlib.Path) -> pathlib.Path:
 
 
 def build(name: str, row: PublishedSet, data_dir: pathlib.Path) -> pathlib.Path:
-    """Has a builder of TensorFlow Datasets download and prepare a set; its folder.
+    """Has a builder of TFDS download and prepare a set; returns its folder.
 
     Raises:
-        ArgumentError: If it has no builder, or that cannot.
+        ArgumentError: If it has no builder, or that fails.
     """
     rule, remedy = "be a file or folder", f"TensorFlow Datasets has no {name}."
     checks.require(row.tfds is not None, "source", rule, "tfds", remedy)
@@ -68,13 +72,13 @@ def build(name: str, row: PublishedSet, data_dir: pathlib.Path) -> pathlib.Path:
         builder.download_and_prepare()
     except Exception as error:  # As above.
         rule = "be downloaded by TensorFlow Datasets"
-        message = checks.message(name, rule, _told(error), "Is there a network?")
+        message = checks.message(name, rule, _shown(error), "Is there a network?")
         raise checks.ArgumentError(message) from error
     return pathlib.Path(builder.data_path)
 
 
 def recorded(row: PublishedSet) -> dict[str, Any]:
-    """What TensorFlow Datasets records of a set's files: url to size and checksum."""
+    """Returns what TFDS records of a set's files: url to size and checksum."""
     if row.tfds is None:
         return {}
     import tensorflow_datasets as tfds
@@ -107,12 +111,76 @@ def verify(path: pathlib.Path, file: File, row: PublishedSet) -> None:
         rule, sha256 = f"have the sha256 {record.checksum}", _digest(path, "sha256")
         checks.require(False, str(path), rule, sha256, remedy)
     elif path.name == file.name:
-        _logger.warning(
-            "%s: not the published %d bytes; read all the same, as other "
-            "packing of the same content.",
-            path,
-            record.size,
-        )
+        text = "%s: not the published %d bytes; read all the same, as other packing"
+        _logger.warning(f"{text} of the same content.", path, record.size)
+
+
+def prepared_folder(row: PublishedSet, data_dir: pathlib.Path) -> pathlib.Path | None:
+    """Finds the set that TFDS prepared in `data_dir`, $TFDS_DATA_DIR or at home."""
+    if row.tfds is None:
+        return None
+    usual = "~/tensorflow_datasets"
+    for root in (data_dir / "tfds", os.environ.get("TFDS_DATA_DIR", usual), usual):
+        folder = pathlib.Path(root).expanduser() / row.tfds.name
+        if versions(folder):
+            return folder
+    return None
+
+
+def versions(folder: pathlib.Path) -> list[pathlib.Path]:
+    """The versions that TFDS prepared at or below a folder, the newest last."""
+    if (folder / _INFO).exists():
+        return [folder]
+    return sorted(
+        (path.parent for path in folder.glob(f"*/{_INFO}")),
+        key=lambda p: [int(n) if n.isdigit() else 0 for n in p.name.split(".")],
+    )
+
+
+def read(row: PublishedSet, split: str, folder: pathlib.Path) -> Source:
+    """Reads a folder that TFDS prepared.
+
+    Raises:
+        ArgumentError: If it holds another set or is damaged.
+    """
+    rule = "be published files"
+    remedy = "TensorFlow Datasets does not have this set."
+    checks.require(row.tfds is not None, "source", rule, str(folder), remedy)
+    import tensorflow_datasets as tfds
+
+    name, tfds_split = row.tfds.name, row.tfds.splits[split]
+    try:
+        builder = tfds.builder_from_directory(versions(folder)[-1])
+        info = builder.info.splits[tfds_split]
+    except (ValueError, KeyError, AssertionError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        message = checks.message(str(folder), f"hold the split {tfds_split}", reason)
+        raise checks.ArgumentError(message) from error
+    is_set = builder.info.name == name
+    checks.require(is_set, str(folder), f"hold {name}", builder.info.name)
+
+    def batches(decoders: Any = None) -> Iterator[dict]:
+        config = tfds.ReadConfig(try_autocache=False)
+        options = {"split": tfds_split, "batch_size": _BATCH, "read_config": config}
+        return iter(tfds.as_numpy(builder.as_dataset(decoders=decoders, **options)))
+
+    def blocks() -> Iterator[Block]:
+        for batch in batches():
+            yield batch["image"]
+
+    images = {"image", "image2"} & {*builder.info.features}
+    columns = [
+        np.stack([_feature(batch, path) for path in row.tfds.factors], axis=1)
+        for batch in batches(dict.fromkeys(images, tfds.decode.SkipDecoding()))
+    ]
+    return Source(info.num_examples, blocks, np.concatenate(columns).astype(np.int64))
+
+
+def _feature(batch: Any, path: str) -> np.ndarray:
+    """A feature of a batch; "/" goes inside another."""
+    for part in path.split("/"):
+        batch = batch[part]
+    return batch
 
 
 def _require_network(urls: Iterable[str]) -> None:
@@ -125,18 +193,12 @@ def _require_network(urls: Iterable[str]) -> None:
             socket.create_connection((parts.hostname, port), _SECONDS).close()
 
 
-def _told(error: Exception) -> str:
+def _shown(error: Exception) -> str:
     return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
 
 
 def _digest(path: pathlib.Path, algorithm: str, unpacked: bool = False) -> str:
-    """A checksum in hexadecimal, with a progress bar if it takes long.
-
-    Args:
-        path: The file.
-        algorithm: As hashlib names it.
-        unpacked: Whether to take the content of a gzipped file.
-    """
+    """A checksum of the file, or of its gzipped content, with a progress bar."""
     digest, label = hashlib.new(algorithm), f"checking {path.name}"
     with reading(path), open(path, "rb") as raw:
         is_packed = raw.read(2) == b"\x1f\x8b"

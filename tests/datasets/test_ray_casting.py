@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tf_disentangle.datasets.rendering import ray_casting as rays
+from tf_disentangle.datasets import ray_casting as rays
 from tf_disentangle.datasets.rooms3d import SHAPES, _hit
 
 CAMERA = np.array([0.0, -6.0, 2.7])

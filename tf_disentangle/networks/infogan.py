@@ -22,8 +22,6 @@ import keras
 from tf_disentangle import checks
 from tf_disentangle.networks import blocks
 
-_HALVINGS = 2
-
 
 def infogan_pair(
     image_shape: Sequence[int],
@@ -43,18 +41,14 @@ def infogan_pair(
         num_outputs: Numbers per image that the latent space asks for, at least 1.
         seed: Seed of the initial weights, at least 0.
         width: Units of the trunk's dense layer, at least 1.
-        dtype: "float32" or "mixed_bfloat16" (float32 weights, bfloat16 arithmetic).
+        dtype: "float32" or "mixed_bfloat16".
 
     Returns:
         Two built Keras models that share the trunk's layers: images [B, H, W, C] in
         [0, 1] -> parameters float32 [B, num_outputs], and -> logits float32 [B, 1].
-
-    Raises:
-        ArgumentError: If an argument breaks its rule.
-        ArgumentTypeError: If an argument has another type.
     """
     blocks.check_network(num_outputs, "num_outputs", width, dtype, seed)
-    blocks.smallest_map(image_shape, _HALVINGS)
+    blocks.smallest_map(image_shape, num_layers=2)
     stack = blocks.LayerStack(
         seed, dtype, "leaky_relu", "dcgan", batch_norm=True, slope=0.1
     )
@@ -108,9 +102,6 @@ def infogan_critic(
         seed: Seed of the initial weights, at least 0.
         width: Units of the hidden dense layer, at least 1.
         dtype: "float32" or "mixed_bfloat16".
-
-    Raises:
-        ArgumentError: If `num_outputs` is not 1.
     """
     checks.require(num_outputs == 1, "num_outputs", "be 1 for a critic", num_outputs)
     return infogan_pair(image_shape, 1, seed=seed, width=width, dtype=dtype)[1]

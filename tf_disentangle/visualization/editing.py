@@ -1,8 +1,8 @@
-"""Images beside what a model makes of their codes: reconstructions and edits.
+"""Image editing: encode images, set one latent to each of several values, decode.
 
 References:
     Dupont (2018), Learning Disentangled Joint Continuous and Discrete Representations,
-    arXiv 1804.00104, section 4.3 and figure 8b: image editing by one latent.
+    arXiv 1804.00104, section 4.3 and figure 8b.
 """
 
 from __future__ import annotations
@@ -14,55 +14,8 @@ import numpy as np
 from tf_disentangle.checks import integer, require
 from tf_disentangle.interfaces import CodeColumn, Decode, Encoder
 from tf_disentangle.visualization.canvas import rgb
-from tf_disentangle.visualization.grid import image_grid, in_rows
+from tf_disentangle.visualization.grid import image_grid
 from tf_disentangle.visualization.traversals import normal_quantiles, step_labels
-
-
-def reconstructions(
-    images: np.ndarray,
-    reconstructed: np.ndarray,
-    *,
-    label: str = "reconstruction",
-    num_columns: int = 8,
-    title: str = "",
-    scale: int | None = None,
-) -> np.ndarray:
-    """Pictures each image with its reconstruction right below it.
-
-    Args:
-        images: The originals, [N, H, W, 1 or 3], uint8 or float in [0, 1].
-        reconstructed: Of equal shape, uint8 or float in [0, 1].
-        label: Text beside the rows of the reconstructions.
-        num_columns: Pairs side by side, at least 1; more wrap into further bands.
-        title: Text above everything.
-        scale: Integer factor; None makes small images readable.
-
-    Returns:
-        uint8 [height, width, 3].
-
-    Raises:
-        ArgumentError: If the two are not images of equal shape.
-    """
-    images, reconstructed = np.asarray(images), np.asarray(reconstructed)
-    require(images.ndim == 4, "images", "have shape [N, H, W, C]", images.shape)
-    require(
-        images.shape == reconstructed.shape,
-        "reconstructed",
-        f"have the shape of images, {images.shape}",
-        reconstructed.shape,
-    )
-    num_columns = min(integer(num_columns, "num_columns", at_least=1), len(images))
-    above, present = in_rows(rgb(images, "images"), num_columns)
-    below, _ = in_rows(rgb(reconstructed, "reconstructed"), num_columns)
-    pairs = np.stack([above, below], axis=1).reshape(-1, *above.shape[1:])
-    return image_grid(
-        pairs,
-        title=title,
-        row_labels=["original", label] * len(above),
-        row_groups=[2] * len(above),
-        present=present.repeat(2, axis=0),
-        scale=scale,
-    )
 
 
 def attribute_editing(
@@ -102,7 +55,7 @@ def attribute_editing(
     column = CodeColumn(f"z{latent}") if column is None else column
     count = column.num_values
     if values is None:
-        values = normal_quantiles(5) if count is None else range(count)
+        values = list(normal_quantiles(5) if count is None else range(count))
     texts = step_labels(np.asarray(values)) if count is None else map(str, values)
     rows = [images, decode(codes)]
     for value in values:

@@ -1,1 +1,0 @@
-"""Pictures that the data sets draw: textures and ray casting."""

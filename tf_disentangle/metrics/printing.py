@@ -1,0 +1,97 @@
+"""Scores as a printed table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from tf_disentangle.metrics.results import Evaluation, Refusal, scalars
+
+
+class Scores(dict[str, Evaluation | Refusal]):
+    """Scores by the metric's name; printed, they are a table."""
+
+    def __repr__(self) -> str:
+        """Returns the table."""
+        return text(self)
+
+
+def text(table: Mapping[str, Evaluation | Refusal]) -> str:
+    """Returns a table: each score with its interval and protocol, then its parts.
+
+    Scores of arrays have their range over splits or solver seeds for an interval; a
+    metric that refused has its reason. Where there are bounds, the score stands between
+    its floor and its ceiling, with its place from 0 to 1.
+    """
+    scored = {name: e for name, e in table.items() if isinstance(e, Evaluation)}
+    names = [part for e in scored.values() for part in _means(e)]
+    width = max(len(name) + 2 for name in [*names, *table, "metric"])
+    head = _range_head(scored)
+    room = max(18, len(head))
+    bounded = any(e.bounds for e in scored.values())
+    ends = f"{'floor':>9} {'ceiling':>9} {'place':>6}  " if bounded else ""
+    lines = [f"{'metric':<{width}} {'score':>9}  {ends}{head:<{room}}  protocol"]
+    for name, entry in table.items():
+        if isinstance(entry, Refusal):
+            lines.append(f"{name:<{width}} {'-':>9}  no score: {entry.reason}")
+            continue
+        means = _means(entry)
+        score = means.pop("score")
+        lines.append(
+            f"{name:<{width}} {number(score)}  {_ends(entry) if bounded else ''}"
+            f"{_range(entry):<{room}}  {entry.protocol}"
+        )
+        for part, value in means.items():
+            lines.append(f"  {part:<{width - 2}} {number(value)}")
+    tables = [
+        f"\n{name}{_which(e)}\n{e.results[0].table()}"
+        for name, e in scored.items()
+        if hasattr(e.results[0], "table")
+    ]
+    return "\n".join([*lines, *tables])
+
+
+def _which(evaluation: Evaluation) -> str:
+    """Says which of several results a table is of: the first."""
+    return f", seed {evaluation.seeds[0]}" if len(evaluation.results) > 1 else ""
+
+
+def _means(evaluation: Evaluation) -> dict[str, float]:
+    """Returns the numbers of the results, means over the seeds."""
+    each = [scalars(result) for result in evaluation.results]
+    names = list(each[0])
+    if hasattr(evaluation.results[0], "table"):  # It shows the numbers by name.
+        names = [name for name in names if ": " not in name]
+    return {name: float(np.mean([e[name] for e in each])) for name in names}
+
+
+def number(value: float) -> str:
+    """Returns a number nine characters wide, whole ones without a point."""
+    whole = float(value).is_integer() and abs(value) >= 2
+    return f"{value:9.0f}" if whole else f"{value:9.4f}"
+
+
+def _ends(evaluation: Evaluation) -> str:
+    """Floor, ceiling and the place between them, "-" for what there is not."""
+    bounds = evaluation.bounds
+    if bounds is None:
+        return f"{'-':>9} {'-':>9} {'-':>6}  "
+    ends = [bounds.floor, bounds.ceiling]
+    cells = [number(v) if v == v else f"{'-':>9}" for v in ends]
+    place = bounds.place(evaluation.score)
+    shown = f"{place:6.2f}" if place == place else f"{'-':>6}"
+    return f"{' '.join(cells)} {shown}  "
+
+
+def _range_head(scored: Mapping[str, Evaluation]) -> str:
+    """Names what stands beside the scores: intervals, or ranges of something."""
+    spreads = sorted({e.spread.of for e in scored.values() if e.spread})
+    return f"least..greatest of {', '.join(spreads)}" if spreads else "95% interval"
+
+
+def _range(evaluation: Evaluation) -> str:
+    interval, spread = evaluation.interval, evaluation.spread
+    if spread:
+        return f"{spread.low:.4f}..{spread.high:.4f}"
+    return f"[{interval.low:.4f}, {interval.high:.4f}]" if interval else "-"
