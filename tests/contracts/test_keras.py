@@ -191,7 +191,7 @@ def test_a_fit_that_failed_can_be_repeated():
 BAD = [
     (IMAGES.astype("float32"), r"'0 to 255'.*x / 255"),
     (IMAGES / 127.5 - 1, r"'-1 to 1'.*\(x \+ 1\) / 2"),
-    (np.full_like(FLOATS, np.nan), "received 'nan to nan'"),
+    (np.full_like(FLOATS, np.nan), "be finite; received 'NaN'"),
 ]
 
 

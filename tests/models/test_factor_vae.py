@@ -31,7 +31,7 @@ from tf_disentangle.objectives import (
     factor_vae,
     joint_vae,
 )
-from tf_disentangle.objectives.factor_vae import permuted
+from tf_disentangle.objectives.factor_vae import permute_latents
 from tf_disentangle.priors import (
     InverseWishartPrior,
 )
@@ -110,7 +110,7 @@ def by_hand(model, batch, second):
         with tf.GradientTape() as tape:
             probability = (
                 tf.sigmoid(critic(z)),
-                tf.sigmoid(critic(permuted(others, model.latents.groups, s))),
+                tf.sigmoid(critic(permute_latents(others, model.latents.groups, s))),
             )
             logs = tf.math.log(probability[0]) + tf.math.log(1 - probability[1])
             loss = -0.5 * tf.reduce_mean(logs)
