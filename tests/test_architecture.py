@@ -85,7 +85,7 @@ RULES = {
         {"absl"} | TFP,
     ),
     "__main__": ({"cli"}, set()),
-    "__init__": ({"run"}, set()),
+    "__init__": ({"run", "checks"}, set()),
 }
 
 MODULES = sorted(PACKAGE.rglob("*.py"))

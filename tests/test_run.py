@@ -241,7 +241,8 @@ def test_the_commands_work_on_a_run_from_python(session, tmp_path):
     code = """
 from tf_disentangle.cli import main
 for command in ("evaluate", "visualize", "export"):
-    assert main.main([command, sys.argv[1], f"--output={sys.argv[2]}/{command}"]) == 0
+    flags = [f"--output={sys.argv[2]}/{command}", *["--again"][command != "evaluate" :]]
+    assert main.main([command, sys.argv[1], *flags]) == 0
 print(json.dumps(td.load(sys.argv[1]).history[-1]))
 """
     row = in_own_process(code, session.folder, tmp_path)

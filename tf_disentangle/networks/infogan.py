@@ -58,7 +58,7 @@ def infogan_pair(
     h = keras.layers.Flatten(data_format="channels_last", dtype=dtype)(h)
     trunk = stack.dense(h, width, "dense_1")
     critic = keras.Model(
-        images, stack.heads(trunk, 1, name="critic"), name="infogan_critic"
+        images, stack.heads(trunk, 1, name="head_critic"), name="infogan_critic"
     )
     h = stack.dense(trunk, 128, "dense_2")
     outputs = stack.heads(h, num_outputs)

@@ -188,6 +188,8 @@ def copy_modules(
     names = {*_module_names(description), *(name.split(".")[0] for name in modules)}
     for name in sorted(_user_modules(names)):
         source = pathlib.Path(sys.modules[name].__file__)
+        if not source.exists():  # It has been imported, and removed since.
+            continue
         if source.name == "__init__.py":
             ignored = shutil.ignore_patterns("__pycache__", ".*", "*.npy", "*.npz")
             target = folder.modules / name
