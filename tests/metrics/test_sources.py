@@ -277,3 +277,10 @@ def test_a_value_that_a_part_lacks():
     assert source.values_of(0).tolist() == [0]
     with pytest.raises(ArgumentError, match="a row of each value in its part"):
         source.hold(None, np.zeros(1, int), np.ones(1, int), np.random.default_rng(0))
+
+
+def test_a_set_without_some_combinations_must_know_its_rows():
+    data = Table([[0, 0, 0], [1, 1, 1]])
+    data.traits = frozenset({"missing_combinations"})
+    with pytest.raises(ArgumentError, match="known_rows"):
+        is_table(data)

@@ -358,7 +358,16 @@ def source_of_data(
 
 
 def is_table(data: Dataset) -> bool:
-    """Whether the images of a set are all there is, each with its row of factors."""
+    """Whether the images of a set are all there is, each with its row of factors.
+
+    Raises:
+        ArgumentError: If a set lacks combinations and does not know its images' rows:
+            a factor could then be held only by rendering what has no image.
+    """
+    lacks = "missing_combinations" in data.traits and "known_rows" not in data.traits
+    rule = 'declare the trait "known_rows" beside "missing_combinations"'
+    remedy = "Define factors_of(indices)."
+    require(not lacks, "data", rule, sorted(data.traits), remedy)
     several = {"stochastic_images", "indexed_images"} <= data.traits
     return "known_rows" in data.traits and (
         "missing_combinations" in data.traits or several

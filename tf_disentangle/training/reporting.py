@@ -95,6 +95,8 @@ class Progress(Action):
     def on_train_begin(self, logs: Any = None) -> None:
         """Shows the bar."""
         self._first, self._start = self.position.step, time.perf_counter()
+        if self._first:
+            print(f"Going on from step {self._first}.", file=sys.stderr)
         if sys.stderr.isatty():
             self._bar = tqdm(
                 total=self.position.total,
