@@ -145,7 +145,6 @@ class TestTable:
         ("traits", "expected"),
         [
             (set(), False),
-            ({"missing_combinations"}, False),
             ({"known_rows"}, False),
             ({"known_rows", "missing_combinations"}, True),
             ({"known_rows", "stochastic_images"}, False),
