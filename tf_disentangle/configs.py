@@ -62,6 +62,9 @@ class Configured:
             return instance  # `__init__` says what is wrong; a copy needs nothing.
         bound.apply_defaults()
         instance._config = dict(list(bound.arguments.items())[1:])
+        for name, parameter in bound.signature.parameters.items():
+            if parameter.kind is parameter.VAR_KEYWORD:
+                instance._config |= instance._config.pop(name)
         return instance
 
     def get_config(self) -> dict[str, Any]:
@@ -74,8 +77,7 @@ class Configured:
         arguments = [
             f"{name}={_shown(value)}"
             for name, value in self._config.items()
-            if value is not parameters[name].default
-            and not _equal(value, parameters[name].default)
+            if name not in parameters or not _equal(value, parameters[name].default)
         ]
         return f"{type(self).__name__}({', '.join(arguments)})"
 
@@ -163,7 +165,8 @@ def differences(old: Any, new: Any, prefix: str = "") -> list[str]:
         return [
             line for i, (a, b) in pairs for line in differences(a, b, f"{prefix}[{i}]")
         ]
-    return [] if old == new else [f"{prefix}: was {old!r}, is {new!r}"]
+    both_nan = old != old and new != new
+    return [] if old == new or both_nan else [f"{prefix}: was {old!r}, is {new!r}"]
 
 
 def _serialize_array(value: Any) -> dict[str, Any]:
@@ -284,6 +287,8 @@ def _find(path: str) -> Any:
 
 
 def _equal(value: Any, default: Any) -> bool:
+    if value is default:
+        return True
     return type(value) is type(default) and repr(value) == repr(default)
 
 

@@ -132,7 +132,9 @@ def load(
         built = model
     else:
         built = model(tuple(training["image_shape"]), training["seed"])
+    checks.require_type(built, LatentModel, "model")
     restore_weights(built, path)
+    built.steps.assign(step_of(path))
     _check_length(data, training["num_images"])
     split = split_indices(
         training["num_images"], training["validation_size"], training["seed"]
@@ -301,6 +303,8 @@ class Run:
         chosen = list(names or self.metrics)
         rule, remedy = "name one metric or more", 'For example run.score("mig", "dci").'
         checks.require(chosen, "names", rule, (), remedy)
+        rule = "be False for sampled codes: the floors are those of mean codes"
+        checks.require(not (bounds and sampled), "bounds", rule, bounds)
         if bounds:
             untrained = [UntrainedEncoder(self.model, seed) for seed in range(3)]
             options["floor_encoders"] = untrained

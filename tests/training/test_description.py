@@ -97,37 +97,37 @@ def test_metrics_are_read_back_with_the_options_bound_to_them(data):
 
 def test_a_copy_of_the_users_modules_is_kept(tmp_path, monkeypatch):
     """And of what they import, whole packages too; neither installed ones nor ours."""
-    package = tmp_path / "code" / "my_package"
+    package = tmp_path / "code" / "described_package"
     package.mkdir(parents=True)
-    (package / "__init__.py").write_text("from my_package.inner import scale\n")
+    (package / "__init__.py").write_text("from described_package.inner import scale\n")
     (package / "inner.py").write_text("def scale():\n    return 2\n")
-    (tmp_path / "code" / "my_parts.py").write_text(
-        "import numpy as np\nimport my_package\n"
-        "class Prior:\n    weight = my_package.scale()\n"
+    (tmp_path / "code" / "described_parts.py").write_text(
+        "import numpy as np\nimport described_package\n"
+        "class Prior:\n    weight = described_package.scale()\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path / "code"))
-    import my_parts
+    import described_parts
 
     folder = tf_disentangle.training.RunFolder(tmp_path / "run")
     folder.create()
-    record = {"prior": {"class_name": "my_parts.Prior", "config": {}}}
+    record = {"prior": {"class_name": "described_parts.Prior", "config": {}}}
     description.copy_modules(folder, record, ["json", "keras.layers"])
     copies = sorted(
         str(p.relative_to(folder.modules)) for p in folder.modules.rglob("*")
     )
     assert copies == [
-        "my_package",
-        "my_package/__init__.py",
-        "my_package/inner.py",
-        "my_parts.py",
+        "described_package",
+        "described_package/__init__.py",
+        "described_package/inner.py",
+        "described_parts.py",
     ]
     monkeypatch.undo()
-    for name in [n for n in sys.modules if n.startswith("my_pa")]:
+    for name in [n for n in sys.modules if n.startswith("described_pa")]:
         del sys.modules[name]
     with description.importing_copies(folder):
-        import my_parts as copied
+        import described_parts as copied
 
-        assert copied is not my_parts and copied.Prior.weight == 2
+        assert copied is not described_parts and copied.Prior.weight == 2
     assert str(folder.modules) not in sys.path
-    for name in [n for n in sys.modules if n.startswith("my_pa")]:
+    for name in [n for n in sys.modules if n.startswith("described_pa")]:
         del sys.modules[name]

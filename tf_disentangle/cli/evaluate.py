@@ -178,10 +178,18 @@ def _evaluate_run(values: flags.FlagValues) -> Mapping[str, Evaluation | Refusal
         table,
         [run.data.factor_names[k] for k in positions],
         [column.name for column in run.model.latents.columns],
-        pathlib.Path(values.output or run.folder.pictures),
+        _output_of(run, values),
     )
     print("", *paths, sep="\n")
     return table
+
+
+def _output_of(run: Any, values: flags.FlagValues) -> pathlib.Path:
+    """Returns where pictures go: those of several runs to a folder for each."""
+    if not values.output:
+        return run.folder.pictures
+    own = run.folder.path.resolve().name if values.runs else ""
+    return pathlib.Path(values.output) / own
 
 
 def _recording(
@@ -207,9 +215,11 @@ def _metrics_of(run: Any, values: flags.FlagValues) -> dict[str, Any]:
         ArgumentError: For an unknown name, or if none is named.
     """
     from tf_disentangle import configuration, metrics
+    from tf_disentangle.training import description
 
     files = [str(run.folder.config)] if run.folder.config.exists() else []
-    configuration.parse(files, values.gin_param)
+    with description.importing_copies(run.folder):
+        configuration.parse(files, values.gin_param)
     chosen: dict[str, Any] = {}
     if values.metrics:
         users = configuration.users_parts()

@@ -12,6 +12,7 @@ The floor is the greater part of the two first: whichever is nearer to the ceili
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -24,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from tf_disentangle import configs, files
+from tf_disentangle.checks import ArgumentError
 from tf_disentangle.interfaces import CodeColumn, Dataset, Encoder
 from tf_disentangle.metrics.calls import Call, columns_for
 from tf_disentangle.metrics.encoding import FactorEncoder
@@ -134,10 +136,10 @@ class BoundsOfData:
         if not self.num_latents:
             self.num_latents = int(np.shape(encoder(data.images()[:2]))[1])
         self.folder = None if cache is None else pathlib.Path(cache) / "bounds"
-        try:
-            self.data_id = json.dumps(configs.serialize(data), sort_keys=True)
-        except configs.CannotRebuildError:
-            self.folder, self.data_id = None, ""
+        record = configs.serialize(data)
+        self.data_id = json.dumps(record, sort_keys=True)
+        if not _tells_apart(record):
+            self.folder = None
 
     def __call__(self, call: Call, values: Mapping[str, Any]) -> Bounds | None:
         """Returns the bounds of one metric; None for one that has none."""
@@ -166,11 +168,12 @@ class BoundsOfData:
         is_named = isinstance(encoder, FactorEncoder) or bool(self.architecture)
         path = None
         if self.folder is not None and is_named:
-            key = {"data": self.data_id, "metric": call.name, "of": what}
+            name = call.metric.name
+            key = {"data": self.data_id, "metric": name, "of": what}
             key["options"] = repr(sorted(passed.items()))
             text = json.dumps(key, sort_keys=True)
             digest = hashlib.sha256(text.encode()).hexdigest()[:32]
-            path = self.folder / f"{call.name}-{digest}.json"
+            path = self.folder / f"{name}-{digest}.json"
             if path.exists():
                 kept = json.loads(path.read_text("utf-8"))["score"]
                 return math.nan if kept is None else float(kept)
@@ -179,13 +182,26 @@ class BoundsOfData:
             result = call.function(
                 self.data, encoder, **values, **columns_for(call, columns)
             )
-        except ValueError:
+        except Exception:  # A bound that cannot be had must not take the scores along.
             return math.nan
         score = float(result.score)
         if path is not None:
             kept = score if math.isfinite(score) else None
-            files.write_json(path, {**key, "score": kept})
+            with contextlib.suppress(ArgumentError):  # A cache may be read-only.
+                files.write_json(path, {**key, "score": kept})
         return score
+
+
+def _tells_apart(record: Any) -> bool:
+    """Whether a serialised object has more of each part than its class or a lambda."""
+    if isinstance(record, list):
+        return all(map(_tells_apart, record))
+    if not isinstance(record, dict):
+        return True
+    nameless = "<" in str(record.get("function", ""))
+    if nameless or ("class_name" in record and "config" not in record):
+        return False
+    return all(map(_tells_apart, record.values()))
 
 
 def bounds_of_arrays(

@@ -61,6 +61,7 @@ class LatentModel(FittableModel):
 
     checkpoint_metric: ClassVar[str | None] = None
     per_latent: ClassVar[str] = "kl"
+    reconstructs: ClassVar[bool] = True  # False: what it decodes is no reconstruction.
 
     def __init__(
         self,

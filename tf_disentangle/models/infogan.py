@@ -57,6 +57,7 @@ class InfoGAN(WithCritic, LatentModel):
     """
 
     per_latent: ClassVar[str] = "information"
+    reconstructs: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import signal
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -316,11 +316,11 @@ class StopOnSignal(Action):
             signal.raise_signal(number)
             return
         self.received = number
-        print(
+        text = (
             "\nStopping after this interval, with a checkpoint; once more to stop at "
-            "once. Started again, the run goes on.",
-            file=sys.stderr,
+            "once. Started again, the run goes on.\n"
         )
+        os.write(2, text.encode())  # A print may interrupt another one.
 
 
 class OneTraining(keras.callbacks.CallbackList):

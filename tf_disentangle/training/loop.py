@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import os
 import pathlib
 import textwrap
@@ -58,6 +59,7 @@ class TrainingLoop:
         warm_start: Folder of the run whose weights it starts from.
         description: What `description.describe` says of it.
         step: Steps that the weights have seen.
+        epochs: Epochs of Keras that the run had done when it went on.
         rows: The rows of a run without a folder.
         scores: Results of the metrics by name; empty until the run has finished.
         kept: Results of a finished run, by call, which are not computed again.
@@ -76,6 +78,7 @@ class TrainingLoop:
     warm_start: str | os.PathLike | None = None
     description: dict[str, Any] = dataclasses.field(init=False)
     step: int = 0
+    epochs: int = 0
     rows: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     scores: dict[str, Any] = dataclasses.field(default_factory=dict)
     kept: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -120,21 +123,24 @@ class TrainingLoop:
     def _run_in_folder(self, config: str, modules: Collection[str]) -> None:
         folder = self.folder
         checkpoints = Checkpoints(self.model, folder.checkpoints, self.intervals.keep)
-        # Before anything is written: a run that cannot go on stays as it is.
+        # First: a run that cannot go on stays as it is.
         self.step = checkpoints.restore(self._require_goes_on())
         folder.clean()
         checkpoints.set_aside_damaged()
+        before = folder.describe().get("training", {}).get("callbacks")
         folder.describe(**environment(), **_machine(self.model), **self.description)
         copy_modules(folder, self.description, modules)
         if config:
             files.write_text(folder.config, config)
         # A callback such as EarlyStopping may have ended the run before its steps.
         notes = checkpoints.record().get("notes", {})
-        is_done = self.steps in (self.step, notes.get("ended_of"))
+        self.epochs = notes.get("epochs", 0)
+        same = before == folder.describe()["training"]["callbacks"]
+        is_done = self.steps in (self.step, notes.get("ended_of") if same else None)
         # A finished run is scored again by what it has not been scored by.
         rows = folder.rows() if is_done else []
         self.kept = results_by_call(rows, self.step, "mean")
-        folder.cut(self.step, keep_scores=not is_done)
+        folder.cut(self.step)
         with self._status(checkpoints):
             if not is_done:
                 self._fit(self.step, checkpoints, config)
@@ -222,7 +228,7 @@ class TrainingLoop:
             self.model.load_images = pipeline.load_images
             stack.callback(setattr, self.model, "load_images", None)
             stack.enter_context(stop)
-            continue_files(self.callbacks if first else (), first // self.intervals.log)
+            continue_files(self.callbacks if first else (), self.epochs)
             log = self.intervals.log
             training = ours.OneTraining(
                 [position, *actions, progress],
@@ -272,6 +278,7 @@ class TrainingLoop:
             ended = self.model.stop_training and stop.received is None
             return {
                 "ended_of": self.steps if ended else None,
+                "epochs": -(-position.step // self.intervals.log),
                 "best": validate[0].best if validate else None,
                 "validation": validate[0].values if validate else None,
                 "callbacks": state_of(self.callbacks),
@@ -356,10 +363,12 @@ class TrainingLoop:
             name: entry.results[0] if isinstance(entry, Evaluation) else entry
             for name, entry in table.items()
         }
-        # By its call bin/evaluate knows what it need not compute again.
+        # By its call a result is known, and not computed again.
         calls = {call.name: call.key({}) for call in calls_of(metrics)}
         row = {"step": step, "scores": as_row(self.scores), "calls": calls}
-        self._append(row)
+        rows = self.folder.rows() if self.folder else self.rows
+        if json.dumps(row) not in map(json.dumps, rows):
+            self._append(row)
         with (writer or tf.summary.create_noop_writer()).as_default(step):
             for name, result in self.scores.items():
                 for part, value in scalars(result).items():

@@ -12,7 +12,7 @@ import tensorflow_probability as tfp
 from tf_disentangle import visualization
 from tf_disentangle.checks import require
 from tf_disentangle.interfaces import Dataset, Decode, ImageArray
-from tf_disentangle.models import InfoGAN, LatentModel
+from tf_disentangle.models import LatentModel
 from tf_disentangle.training.input_pipeline import Batches, images_at
 
 # Of the images that a plotter has, so many are drawn as pairs, and so many are where
@@ -100,7 +100,7 @@ class Plotter:
         self._examples = None if examples is None else np.array(examples)
         for name, array in (("images", images), ("examples", examples)):
             require(array is None or len(array), name, "hold at least one", array)
-        self._is_gan = isinstance(model, InfoGAN)
+        self._is_gan = not model.reconstructs
         self._columns = model.latents.columns
         self._latents = None if latents is None else self._indices(latents)
         self._values = np.linspace(-2, 2, 9) if values is None else np.asarray(values)

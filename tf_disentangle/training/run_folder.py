@@ -197,24 +197,14 @@ class RunFolder:
                 ) from error
         return rows
 
-    def cut(self, step: int, keep_scores: bool = True) -> None:
+    def cut(self, step: int) -> None:
         """Drops the rows after `step`, which a resumed run will write again.
 
         Args:
             step: The step of the checkpoint that the run goes on from.
-            keep_scores: Whether the run's own scores at `step` stay; no if they come
-                again. Those of `evaluate`, which name the kind of codes, stay.
         """
         with self._writing_rows():
-            kept = [
-                row
-                for row in self.rows()
-                if row["step"] < step
-                or (
-                    row["step"] == step
-                    and (keep_scores or not ("scores" in row and own_row(row)))
-                )
-            ]
+            kept = [row for row in self.rows() if row["step"] <= step]
             text = "".join(json.dumps(row) + "\n" for row in kept)
             files.write_text(self.metrics, text)
 

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tf_disentangle import checks
+from tf_disentangle import checks, files
 from tf_disentangle.interfaces import Dataset
 from tf_disentangle.models import LatentModel
 from tf_disentangle.training.input_pipeline import Batches, images_at
@@ -124,7 +124,12 @@ def state_of(callbacks: Sequence[keras.callbacks.Callback]) -> State:
     arguments of its constructor, which are settings.
     """
     return [
-        {} if isinstance(callback, _STATELESS) else _plain_attributes(callback)
+        {
+            "of": _identity(callback),
+            "values": {}
+            if isinstance(callback, _STATELESS)
+            else _plain_attributes(callback),
+        }
         for callback in callbacks
     ]
 
@@ -148,8 +153,9 @@ class CallbackState(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Restores it."""
-        for callback, values in zip(self._callbacks, self._state, strict=False):
-            vars(callback).update(values)
+        for callback, state in zip(self._callbacks, self._state, strict=False):
+            if state["of"] == _identity(callback):  # Callbacks may change on resume.
+                vars(callback).update(state["values"])
 
 
 def continue_files(
@@ -170,13 +176,26 @@ def continue_files(
             continue
         with path.open(newline="") as file:
             rows = list(csv.reader(file, delimiter=callback.sep))
-        kept = rows[:1] + [row for row in rows[1:] if int(row[0]) < num_epochs]
-        with path.open("w", newline="") as file:
-            csv.writer(file, delimiter=callback.sep).writerows(kept)
+        done = [r for r in rows[1:] if r and r[0].isdigit() and int(r[0]) < num_epochs]
+        with (
+            files.replacing(path) as temporary,
+            temporary.open("w", newline="") as file,
+        ):
+            csv.writer(file, delimiter=callback.sep).writerows([*rows[:1], *done])
+
+
+def _identity(callback: keras.callbacks.Callback) -> str:
+    """Names a callback, by whose state another must not go on."""
+    return f"{type(callback).__name__} of {vars(callback).get('monitor')}"
 
 
 def _plain_attributes(callback: keras.callbacks.Callback) -> dict[str, Any]:
-    settings = set(inspect.signature(type(callback).__init__).parameters)
+    settings = {
+        name
+        for base in type(callback).__mro__
+        if "__init__" in vars(base)
+        for name in inspect.signature(vars(base)["__init__"]).parameters
+    }
     return {
         name: value.item() if isinstance(value, np.generic) else value
         for name, value in vars(callback).items()
