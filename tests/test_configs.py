@@ -110,3 +110,16 @@ def test_files_of_equal_content_may_lie_elsewhere():
     assert len(configs.differences(old, {**old, "path": "/b", "size": 32})) == 1
     assert len(configs.differences(old, {**old, "path": "/b", "fingerprint": "0"})) == 2
     assert len(configs.differences({"path": "/a"}, {"path": "/b"})) == 1
+
+
+def test_keyword_options_are_arguments_of_their_own():
+    class Open(configs.Configured):
+        def __init__(self, size, **options):
+            self.options = options
+
+    assert Open(3, x=1).get_config() == {"size": 3, "x": 1}
+    assert repr(Open(3, x=1)).endswith("Open(size=3, x=1)")
+
+
+def test_nan_is_no_difference():
+    assert configs.differences({"a": float("nan")}, {"a": float("nan")}) == []

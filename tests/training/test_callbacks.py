@@ -10,6 +10,7 @@ import tf_disentangle
 from tests.training.small import OPTIONS, run, same, weights
 from tf_disentangle import checks
 from tf_disentangle.training import Intervals
+from tf_disentangle.training.user_callbacks import CallbackState, state_of
 
 # Validates less often than it logs, as all gin files do.
 SELDOM = Intervals(log=2, evaluate=6, save=2, pictures=0)
@@ -223,3 +224,16 @@ def test_what_cannot_work_is_refused_before_the_first_step(
 def test_what_can_work_is_taken(data, callback):
     options = {**OPTIONS, "do": tf_disentangle.train, "dry_run": True}
     run(data, None, callbacks=[callback], **options)
+
+
+def test_state_goes_to_the_same_callback_only():
+    def stopping(monitor):
+        callback = keras.callbacks.EarlyStopping(monitor=monitor)
+        callback.wait, callback.best = 0, None
+        return callback
+
+    old, other, same = (stopping(m) for m in ("val_loss", "val_elbo", "val_loss"))
+    old.wait = 3
+    for callback, wait in ((other, 0), (same, 3)):
+        CallbackState([callback], state_of([old])).on_train_begin()
+        assert callback.wait == wait

@@ -82,3 +82,13 @@ def test_what_a_training_has_scored_is_not_computed_again(data, tmp_path, monkey
     assert again.score(mig, done=done)["mig"].score == first.scores["mig"].score
     other = again.score(mig, done=done, num_bins=3)["mig"]
     assert "an image was encoded" in other.reason
+
+
+def test_a_finished_run_that_is_started_again_keeps_its_scores(data, tmp_path):
+    first = run(data, tmp_path, 2).history
+    small.run(data, tmp_path, 2, intervals=EVERY_2, metrics=())
+    one = small.run(data, tmp_path, 2, intervals=EVERY_2, metrics=some_metrics()[:1])
+    scores = [row["scores"] for row in one.history if "scores" in row]
+    assert scores[0] == first[-1]["scores"], "the row of before"
+    run(data, tmp_path, 2)
+    assert len([r for r in one.folder.rows() if "scores" in r]) == len(scores)
