@@ -27,6 +27,27 @@ class BuildWithGinFiles(build_py):
         shutil.copytree(ROOT / "gin", target, dirs_exist_ok=True)
 
 
+# bin/serve; TensorFlow Serving's own messages.
+SERVING = [
+    "grpcio>=1.66",
+    "grpcio-health-checking>=1.66",
+    "prometheus-client>=0.20",
+    "starlette>=0.40",
+    "tensorflow-serving-api>=2.21,<2.22",
+    "uvicorn>=0.30",
+]
+# serving.Client; nothing of TensorFlow.
+CLIENT = ["grpcio>=1.66", "numpy>=2.0", "protobuf>=5", "requests>=2.31"]
+# bin/export --variant=onnx|openvino|litert, and the explorer, which runs ONNX.
+PORTABLE = [
+    "ai-edge-litert>=2.0",
+    "onnx>=1.17",
+    "onnxruntime>=1.20",
+    "openvino>=2025.0",
+    "tf2onnx>=1.16",
+]
+FIGURES = ["matplotlib>=3.9"]
+
 setup(
     name="tf_disentangle",
     version="0.2.0",
@@ -63,17 +84,28 @@ setup(
     ],
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
-        "serving": ["tensorflow-serving-api>=2.21,<2.22"],
+        "serving": SERVING,
+        "client": CLIENT,
+        "portable": PORTABLE,
+        "figures": FIGURES,
         "study": ["ray>=2.50", "pandas>=2.2"],
         "test": [
+            *SERVING,
+            *CLIENT,
+            *PORTABLE,
+            *FIGURES,
             "build>=1.2",
+            "hypothesis>=6.100",
             "mypy>=1.13",
             "pandas>=2.2",
+            "pyarrow>=17",
             "pytest>=8",
             "pytest-xdist>=3.6",
             "ruff>=0.9",
             "wheel",
         ],
+        # The browser itself is Debian's chromium; tests without it are skipped.
+        "browser": ["playwright>=1.48", "axe-playwright-python>=0.1.8"],
     },
     entry_points={
         "console_scripts": ["tf_disentangle = tf_disentangle.cli.main:run"],
