@@ -52,6 +52,7 @@ RULES = {
         TFP | {"keras", "tensorboard", "tqdm"},
     ),
     "serving": ({"models", "files"} | BASE, TF | {"keras"}),
+    "serving.client": ({"checks"}, {"google", "grpc", "requests", "urllib3"}),
     "run": ({"models", "datasets", "metrics", "training", "serving"} | BASE, {"keras"}),
     "registry": (
         {
@@ -192,7 +193,7 @@ def test_only_the_configuration_and_the_commands_speak_gin():
 
 
 @pytest.mark.parametrize(
-    "room", ["metrics", "datasets", "visualization", "cli.main", "cli.train"]
+    "room", ["metrics", "datasets", "visualization", "serving", "cli.main", "cli.train"]
 )
 def test_light_rooms_do_not_load_tensorflow(room):
     code = (
