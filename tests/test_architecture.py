@@ -51,6 +51,7 @@ RULES = {
         | BASE,
         TFP | {"keras", "tensorboard", "tqdm"},
     ),
+    "summary": ({"metrics", "visualization", "training"} | BASE, TF),
     "serving": ({"models", "files"} | BASE, TF | {"keras"}),
     "serving.client": ({"checks"}, {"google", "grpc", "requests", "urllib3"}),
     "run": ({"models", "datasets", "metrics", "training", "serving"} | BASE, {"keras"}),
