@@ -52,6 +52,12 @@ RULES = {
         TFP | {"keras", "tensorboard", "tqdm"},
     ),
     "serving": ({"models", "files"} | BASE, TF | {"keras"}),
+    "serving.server": (
+        {"checks"},
+        TF
+        | {"google", "grpc", "grpc_health", "tensorflow_serving"}
+        | {"PIL", "prometheus_client", "starlette", "uvicorn"},
+    ),
     "run": ({"models", "datasets", "metrics", "training", "serving"} | BASE, {"keras"}),
     "registry": (
         {
@@ -78,6 +84,7 @@ RULES = {
             "metrics",
             "models",
             "registry",
+            "serving",
             "training",
             "visualization",
         }
