@@ -54,6 +54,12 @@ RULES = {
     "summary": ({"metrics", "visualization", "training"} | BASE, TF),
     "serving": ({"models", "files"} | BASE, TF | {"keras"}),
     "serving.client": ({"checks"}, {"google", "grpc", "requests", "urllib3"}),
+    "serving.server": (
+        {"checks"},
+        TF
+        | {"google", "grpc", "grpc_health", "tensorflow_serving"}
+        | {"PIL", "prometheus_client", "starlette", "uvicorn"},
+    ),
     "run": ({"models", "datasets", "metrics", "training", "serving"} | BASE, {"keras"}),
     "registry": (
         {
@@ -80,6 +86,7 @@ RULES = {
             "metrics",
             "models",
             "registry",
+            "serving",
             "training",
             "visualization",
         }

@@ -130,7 +130,7 @@ def _of_run(folder: pathlib.Path, probabilities: bool) -> ImageModel:
     import tf_disentangle
 
     run = tf_disentangle.load(folder)
-    function = run.model.signatures(run.data.resizing).get(_SIGNATURE)
+    function: Any = run.model.signatures(run.data.resizing).get(_SIGNATURE)
     _require_bytes(function, str(folder))
     outputs = function.get_concrete_function().structured_outputs
     columns = [(column.name, column.kind) for column in run.model.latents.columns]

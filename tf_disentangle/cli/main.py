@@ -10,8 +10,8 @@ Usage: tf_disentangle COMMAND [options]      (in a checkout: bin/COMMAND [option
 COMMAND --help says what each command does, with examples.
 Exit codes: 0 done; 1 a fault of the library, with a traceback; 2 a mistake in what
 was asked, with one message; 3 a loss term was not finite; 4 some files were no images
-and were left out (encode); 130 or 143 stopped by
-Ctrl-C or SIGTERM, resumable by the same command.
+and were left out (encode); 130 or 143 stopped by Ctrl-C or SIGTERM, resumable by the
+same command.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ COMMANDS = {
     "visualize": "draw a trained run: reconstructions, traversals, samples",
     "export": "write a trained run as a SavedModel for TensorFlow Serving",
     "encode": "encode image files with a trained, exported or served model",
+    "serve": "serve exported models by TensorFlow Serving's REST and gRPC",
     "data": "prepare, list and look at data sets",
     "list": "what gin files can name, and what can be bound to it",
     "doctor": "check this installation: versions, processor, GPU, cache",

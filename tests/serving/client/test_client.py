@@ -132,25 +132,34 @@ class TestVerbs:
 
 
 class TestRequests:
-    def test_are_cut_to_the_limit_and_joined_in_order(self, served):
+    def test_are_cut_to_the_limit_and_joined_in_order(self, served, monkeypatch):
+        monkeypatch.setattr("tf_disentangle.serving.client.client._MESSAGE_BYTES", 1000)
         # 64 bytes of answer for a row, and 32 of request.
-        with Client(served.url, "tiny", max_message_bytes=1000) as client:
+        with Client(served.url, "tiny") as client:
             codes = np.random.default_rng(1).normal(size=(50, 4)).astype(np.float32)
             expected = fake.model("decode", {"codes": codes})["images"]
             np.testing.assert_array_equal(client.decode(codes), expected)
         sizes = [r.inputs["codes"].tensor_shape.dim[0].size for r in served.requests]
         assert sizes == [15, 15, 15, 5]
 
-    def test_a_row_over_the_limit_goes_alone(self, served):
-        with Client(served.url, "tiny", max_message_bytes=1000) as client:
+    def test_have_so_many_rows_at_most(self, served):
+        with Client(served.url, "tiny", batch_size=4) as client:
+            assert client.encode(IMAGES).shape == (9, 4)
+        sizes = [r.inputs["images"].tensor_shape.dim[0].size for r in served.requests]
+        assert sizes == [4, 4, 1]
+
+    def test_a_row_over_the_limit_goes_alone(self, served, monkeypatch):
+        monkeypatch.setattr("tf_disentangle.serving.client.client._MESSAGE_BYTES", 1000)
+        with Client(served.url, "tiny") as client:
             lengths = [10, 2000, 500, 400, 3000]
             codes = client.encode_bytes([b"x" * length for length in lengths])
         np.testing.assert_array_equal(codes[:, 0], lengths)
         sizes = [len(r.inputs["image_bytes"].string_val) for r in served.requests]
         assert sizes == [1, 1, 2, 1]
 
-    def test_by_rest_their_text_is_within_the_limit(self, rest):
-        with Client(rest.url, "tiny", max_message_bytes=2000) as client:
+    def test_by_rest_their_text_is_within_the_limit(self, rest, monkeypatch):
+        monkeypatch.setattr("tf_disentangle.serving.client.client._MESSAGE_BYTES", 2000)
+        with Client(rest.url, "tiny") as client:
             images = np.full((100, *fake.SHAPE), 255, np.uint8)
             assert client.encode(images).shape == (100, 4)
             extreme = np.full((40, 4), -1.1754943e-38, np.float32)
@@ -334,7 +343,7 @@ class TestArguments:
             ({"version": "a-b"}, "version"),
             ({"timeout": 0}, "timeout"),
             ({"retries": -1}, "retries"),
-            ({"max_message_bytes": 10}, "max_message_bytes"),
+            ({"batch_size": 0}, "batch_size"),
         ],
     )
     def test_values(self, arguments, name):

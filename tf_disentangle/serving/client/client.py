@@ -15,6 +15,8 @@ from tf_disentangle.serving.client.over_rest import RestConnection
 from tf_disentangle.serving.client.tensors import Signature
 
 _EXAMPLE = "For example grpc://localhost:8500 or http://localhost:8501"
+# gRPC's own servers refuse 4 MiB and more; some room is left for what frames the rows.
+_MESSAGE_BYTES = 4_000_000
 _GRPC, _REST = ("grpc", "grpcs"), ("http", "https")
 
 
@@ -35,7 +37,8 @@ class Client:
         retries: How often a request is repeated, at growing intervals, while the server
             cannot be reached or is overloaded; gRPC repeats at most 4 times.
         headers: HTTP headers, or gRPC metadata, such as {"authorization": "..."}.
-        max_message_bytes: About how large a request and its answer may be.
+        batch_size: Rows of one request at most; fewer where it, or its answer, would be
+            larger than the 4 MB that every server takes.
 
     Raises:
         ArgumentError: If an argument has no meaning. No request is made yet.
@@ -56,7 +59,7 @@ class Client:
         timeout: float = 60.0,
         retries: int = 4,
         headers: Mapping[str, str] | None = None,
-        max_message_bytes: int = 4_000_000,
+        batch_size: int = 256,
     ) -> None:
         checks.require_type(url, str, "url")
         parts = urllib.parse.urlsplit(url)
@@ -66,9 +69,7 @@ class Client:
         checks.require(good, "url", rule, url, _EXAMPLE)
         self.url, self.model = url.rstrip("/"), model
         self._spec = _model_spec(model, version)
-        self._limit = checks.integer(
-            max_message_bytes, "max_message_bytes", at_least=1000
-        )
+        self._batch_size = checks.integer(batch_size, "batch_size", at_least=1)
         options: dict[str, Any] = {
             "timeout": checks.real(timeout, "timeout", above=0),
             "attempts": 1 + checks.integer(retries, "retries", at_least=0),
@@ -219,9 +220,9 @@ class Client:
         """
         row = np.asarray(code, np.float32)
         checks.require(row.ndim == 1, "code", "have shape [L]", row.shape)
-        values = np.asarray(values, np.float32)
-        checks.require(values.ndim == 1, "values", "have shape [S]", values.shape)
-        return self.edit(np.tile(row, (len(values), 1)), latent, values)
+        steps = np.asarray(values, np.float32)
+        checks.require(steps.ndim == 1, "values", "have shape [S]", steps.shape)
+        return self.edit(np.tile(row, (len(steps), 1)), latent, steps)
 
     def sample(self, n: int, seed: int = 0) -> np.ndarray:
         """Draws images from the prior, float32 [n, H, W, C] in [0, 1].
@@ -282,14 +283,15 @@ class Client:
     def _requests(
         self, inputs: Mapping[str, np.ndarray], outputs: Sequence[tensors.TensorSpec]
     ) -> Iterator[dict[str, np.ndarray]]:
-        """Cuts inputs so that neither a request nor its answer is over the limit."""
+        """Cuts inputs so that neither a request nor its answer is over a limit."""
         asked = sum(tensors.row_bytes(a, self._is_rest) for a in inputs.values())
         answered = sum(spec.num_bytes() for spec in outputs)
         # A float32 takes 4 bytes in a message and up to 15 characters in JSON.
         sizes = np.maximum(asked, answered * (4 if self._is_rest else 1))
         start, total = 0, 0
         for stop, size in enumerate(sizes):
-            if total + size > self._limit and stop > start:
+            is_full = total + size > _MESSAGE_BYTES or stop - start == self._batch_size
+            if is_full and stop > start:
                 yield {name: array[start:stop] for name, array in inputs.items()}
                 start, total = stop, 0
             total += size

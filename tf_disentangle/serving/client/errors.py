@@ -63,7 +63,7 @@ class UnavailableError(ServingError):
 class DeadlineExceededError(ServingError, TimeoutError):
     """No answer came in time."""
 
-    remedy = "Raise timeout, or lower max_message_bytes for smaller requests."
+    remedy = "Raise timeout, or lower batch_size."
 
 
 _KINDS = {
