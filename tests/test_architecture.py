@@ -91,7 +91,7 @@ RULES = {
             "visualization",
         }
         | BASE,
-        {"absl"} | TFP,
+        {"absl", "PIL", "pyarrow", "tqdm"} | TFP,
     ),
     "__main__": ({"cli"}, set()),
     "__init__": ({"run", "checks"}, set()),
