@@ -3,10 +3,10 @@
     .venv/bin/python benchmarks/serving.py [RUN] [--quick] [--clients=64] [--seconds=30]
     .venv/bin/python benchmarks/serving.py [RUN] --soak=300
 
-Without a RUN, an untrained CHyVAE of 64 x 64 images stands for one: time does not depend
-on the weights. The ways take turns, so that the machine's wandering speed meets all of
-them alike. The times are those of a caller who has the images as an array, or, for
-"bytes", as PNG files:
+Without a RUN, an untrained CHyVAE of 64 x 64 images stands for one: time does not
+depend on the weights. The ways take turns, so that the machine's wandering speed meets
+all of them alike. The times are those of a caller who has the images as an array, or,
+for "bytes", as PNG files:
 
     in process     the SavedModel's signature, TensorFlow in this process
     gRPC           bin/serve in a process of its own, `serving.Client`

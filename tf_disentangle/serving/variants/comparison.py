@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,33 +15,44 @@ from tf_disentangle.models import LatentModel
 Arrays = Mapping[str, np.ndarray]
 #: A signature: its inputs by name -> its outputs by name.
 Runner = Callable[..., dict[str, np.ndarray]]
-#: By signature: (inputs, the model's outputs).
-Cases = dict[str, tuple[Arrays, Arrays]]
 
 _TOLERANCE = 1e-5
 _NUM_IMAGES = 16
-# Closer probabilities may change places by rounding, and the code with them.
+# Closer probabilities may change places by rounding, and what follows with them.
 _TIE = 1e-4
+_OF_CATEGORIES = ("codes", "reconstructions")
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """What a signature is asked, and what TensorFlow answers.
+
+    Attributes:
+        inputs: By name, each [N, ...].
+        outputs: By name.
+        clear: Whether each categorical latent of a row has one most probable value,
+            [N]; elsewhere the codes and the reconstruction may be others.
+    """
+
+    inputs: Arrays
+    outputs: Arrays
+    clear: np.ndarray
 
 
 def cases(
     model: LatentModel,
     signatures: Mapping[str, Any],
     images: np.ndarray | None = None,
-) -> Cases:
+) -> dict[str, Case]:
     """Returns inputs of a model's signatures, and what TensorFlow makes of them.
 
     The codes that are decoded are those of the images; `edit` sets each latent in turn
-    to the value that the image before has. Images that a categorical latent cannot
-    tell between two values are left out.
+    to the value that the image before has.
     """
     images = _random(model) if images is None else model.validate_images(images)
+    checks.require(len(images), "images", "not be empty", images.shape)
     encoded = _run(signatures["encode"], {"images": images})
-    decided = _decided(encoded)
-    rule = "hold one whose categories the model can tell"
-    checks.require(decided.any(), "images", rule, images.shape)
-    images = images[decided]
-    codes = encoded.get("codes", encoded.get("mean"))[decided]
+    codes = encoded.get("codes", encoded.get("mean"))
     rows = np.arange(len(codes))
     latent = (rows % codes.shape[1]).astype(np.int32)
     edit = {"codes": codes, "latent": latent, "value": codes[rows - 1, latent]}
@@ -50,23 +62,24 @@ def cases(
         "decode": {"codes": codes},
         "edit": edit,
     }
-    outputs = {name: _run(call, inputs[name]) for name, call in signatures.items()}
-    return {name: (inputs[name], outputs[name]) for name in signatures}
+    clear = _clear(encoded)
+    return {
+        name: Case(inputs[name], _run(signature, inputs[name]), clear)
+        for name, signature in signatures.items()
+    }
 
 
-def errors(runners: Mapping[str, Runner], cases: Cases) -> dict[str, float]:
+def errors(
+    runners: Mapping[str, Runner], cases: Mapping[str, Case]
+) -> dict[str, float]:
     """Returns the relative error of each signature, of the whole batch and of one row.
 
     A missing output or one that is not finite has the error inf.
     """
-    found = {}
-    for name, (inputs, expected) in cases.items():
-        both = (slice(None), slice(1))
-        found[name] = max(
-            _error(runners[name](**_part(inputs, rows)), _part(expected, rows))
-            for rows in both
-        )
-    return found
+    return {
+        name: max(_error(runners[name], case, rows) for rows in (slice(None), slice(1)))
+        for name, case in cases.items()
+    }
 
 
 def require_equal(
@@ -90,34 +103,33 @@ def _random(model: LatentModel) -> np.ndarray:
 
 
 def _run(signature: Any, inputs: Arrays) -> dict[str, np.ndarray]:
-    tensors = {name: tf.constant(value) for name, value in inputs.items()}
-    return {name: value.numpy() for name, value in signature(**tensors).items()}
+    ordered = [tf.constant(inputs[spec.name]) for spec in signature.input_signature]
+    return {name: value.numpy() for name, value in signature(*ordered).items()}
 
 
-def _decided(encoded: Arrays) -> np.ndarray:
+def _clear(encoded: Arrays) -> np.ndarray:
     """Whether every categorical latent of an image has one most probable value, [N]."""
-    decided = np.ones(len(next(iter(encoded.values()))), bool)
+    clear = np.ones(len(next(iter(encoded.values()))), bool)
     for name, value in encoded.items():
         if name.startswith("probabilities_"):
             second, first = np.sort(value, axis=-1)[:, -2:].T
-            decided &= first - second > _TIE
-    return decided
+            clear &= first - second > _TIE
+    return clear
 
 
-def _part(arrays: Arrays, rows: slice) -> dict[str, np.ndarray]:
-    return {name: value[rows] for name, value in arrays.items()}
-
-
-def _error(answers: Arrays, expected: Arrays) -> float:
+def _error(run: Runner, case: Case, rows: slice) -> float:
     """Returns the largest error of the outputs, each relative to its own size."""
+    answers = run(**{name: value[rows] for name, value in case.inputs.items()})
     worst = 0.0
-    for name, value in expected.items():
-        answer = answers.get(name)
-        if answer is None or answer.shape != value.shape:
+    for name, whole in case.outputs.items():
+        answer, expected = answers.get(name), whole[rows]
+        if answer is None or answer.shape != expected.shape:
             return np.inf
         if not np.isfinite(answer).all():
             return np.inf
-        if value.size:
-            size = max(np.abs(value).max(), np.finfo(np.float32).tiny)
-            worst = max(worst, float(np.abs(answer - value).max() / size))
+        difference = np.abs(answer - expected)
+        if name in _OF_CATEGORIES:
+            difference = difference[case.clear[rows]]
+        size = max(np.abs(whole).max(), np.finfo(np.float32).tiny)
+        worst = max(worst, float(difference.max(initial=0.0) / size))
     return worst

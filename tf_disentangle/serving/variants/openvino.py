@@ -25,6 +25,8 @@ def write(signatures: Mapping[str, Any], folder: pathlib.Path, precision: str) -
     core, halve = openvino.Core(), precision == "float16"
     for name, content in onnx.convert(signatures).items():
         model = core.read_model(content)
+        for port, name in zip(model.outputs, onnx.output_names(content), strict=True):
+            port.tensor.set_names({name})  # without those that it gathered on the way
         openvino.save_model(model, folder / f"{name}.xml", compress_to_fp16=halve)
 
 
