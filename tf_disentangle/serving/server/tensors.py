@@ -183,7 +183,8 @@ def _is_base64(value: dict) -> bool:
 
 def _array(value: Any, spec: Spec) -> np.ndarray:
     """Returns nested lists of one shape as an array of the type of `spec`."""
-    values, shape = [value], []
+    values: list = [value]
+    shape: list[int] = []
     while values and isinstance(values[0], list):
         size = len(values[0])
         for item in values:
@@ -322,11 +323,10 @@ def write_response(outputs: Mapping[str, np.ndarray], in_rows: bool) -> str:
                 f"Tensor name: {name} has inconsistent batch size: {len(array)} "
                 f"expecting: {batch}"
             )
-    columns = {name: _rows(name, array) for name, array in outputs.items()}
-    names = list(columns)
+    texts = [_rows(name, array) for name, array in outputs.items()]
     rows = [
-        _object(dict(zip(names, row, strict=True)))
-        for row in zip(*columns.values(), strict=True)
+        _object(dict(zip(outputs, row, strict=True)))
+        for row in zip(*texts, strict=True)
     ]
     return f'{{"predictions": [{", ".join(rows)}]}}'
 
