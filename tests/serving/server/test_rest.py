@@ -11,20 +11,21 @@ from tf_disentangle.serving.server.rest import Call, ModelSpec
 
 
 @pytest.mark.parametrize(
-    ("verb", "address", "call"),
+    ("verb", "address", "method", "model"),
     [
-        ("POST", "/v1/models/m:predict", Call("predict", ModelSpec("m"))),
-        ("POST", "/v1/models/m/versions/007:predict", Call("predict", ModelSpec("m", 7))),
-        ("POST", "/v1/models/m/labels/l:PREDICT", Call("predict", ModelSpec("m", None, "l"))),
-        ("GET", "/v1/models/m", Call("status", ModelSpec("m"))),
-        ("GET", "/v1/models/m/versions/7", Call("status", ModelSpec("m", 7))),
-        ("GET", "/v1/models/m/metadata", Call("metadata", ModelSpec("m"))),
-        ("GET", "/v1/models/m/labels/l/metadata", Call("metadata", ModelSpec("m", None, "l"))),
-        ("GET", "/v1/models/a%2Fb", Call("status", ModelSpec("a/b"))),
+        ("POST", "/v1/models/m:predict", "predict", ModelSpec("m")),
+        ("POST", "/v1/models/m/versions/007:predict", "predict", ModelSpec("m", 7)),
+        ("POST", "/v1/models/m/labels/l:PREDICT", "predict", ModelSpec("m", label="l")),
+        ("GET", "/v1/models/m", "status", ModelSpec("m")),
+        ("GET", "/v1/models/m/versions/7", "status", ModelSpec("m", 7)),
+        ("GET", "/v1/models/m/metadata", "metadata", ModelSpec("m")),
+        ("GET", "/v1/models/m/versions/7/metadata", "metadata", ModelSpec("m", 7)),
+        ("GET", "/v1/models/m/labels/l", "status", ModelSpec("m", label="l")),
+        ("GET", "/v1/models/a%2Fb", "status", ModelSpec("a/b")),
     ],
-)  # fmt: skip
-def test_addresses(verb, address, call):
-    assert rest.parse_address(verb, address) == call
+)
+def test_addresses(verb, address, method, model):
+    assert rest.parse_address(verb, address) == Call(method, model)
 
 
 @pytest.mark.parametrize(
