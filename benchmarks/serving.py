@@ -10,7 +10,7 @@ for "bytes", as PNG files:
 
     in process     the SavedModel's signature, TensorFlow in this process
     gRPC           bin/serve in a process of its own, `serving.Client`
-    REST, numbers  the same; the pixels as JSON numbers
+    REST, numbers  the same; the pixels as JSON numbers, at most 4 MB a request
     REST, bytes    the same; each image as a PNG file in base64
     no-op          grpc.server, and Starlette on uvicorn, which read the request as a
                    server must and answer zeros without a model
@@ -39,12 +39,12 @@ from collections import Counter
 from concurrent import futures
 
 import numpy as np
-from tf_disentangle.serving.client import messages, tensors
 
 from tf_disentangle import serving
+from tf_disentangle.serving.client import messages, tensors
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-BATCHES = {1: 500, 32: 100, 256: 30}
+BATCHES = {1: 500, 32: 100, 256: 20}
 QUICK = {1: 20, 32: 5, 256: 2}
 NAME = "benchmark"
 
@@ -54,9 +54,6 @@ NAME = "benchmark"
 
 def export(run, folder):
     """Writes the SavedModel and two variants; returns their folders by kind."""
-    from tf_disentangle.cli import startup
-
-    startup.import_tensorflow()
     import tf_disentangle as td
     from tf_disentangle.serving import variants
 
@@ -143,9 +140,7 @@ def server(command, one_image, signatures=None):
     clients = {}
     try:
         for name, port in (("grpc", grpc_port), ("http", rest_port)):
-            # Batches whole, whatever their size.
-            url, limit = f"{name}://127.0.0.1:{port}", 100_000_000
-            clients[name] = serving.Client(url, NAME, max_message_bytes=limit)
+            clients[name] = serving.Client(f"{name}://127.0.0.1:{port}", NAME)
             clients[name]._signatures = signatures
             wait_for(clients[name], process, one_image)
         yield clients, process, time.perf_counter() - started
@@ -158,14 +153,15 @@ def server(command, one_image, signatures=None):
 
 def wait_for(client, process, one_image):
     """Waits for a server's first answer."""
-    for _ in range(600):
-        with contextlib.suppress(serving.ServingError):
+    until = time.monotonic() + 120
+    while True:
+        try:
             client.encode(one_image)
             return
-        if process.poll() is not None:
-            raise SystemExit("a server ended before it was ready")
+        except serving.ServingError as error:
+            if process.poll() is not None or time.monotonic() > until:
+                raise SystemExit(f"the server is not ready: {error}") from error
         time.sleep(0.1)
-    raise SystemExit("a server was not ready in time")
 
 
 def real(base, one_image):
@@ -181,8 +177,8 @@ def memory(process_id="self"):
     return int(status.split("VmRSS:")[1].split()[0]) / 1e3
 
 
-def serve_nothing(grpc_port, rest_port, width):
-    """Answers zeros [B, width] by the libraries of bin/serve, without a model."""
+def serve_nothing(grpc_port, rest_port, output, width):
+    """Answers an output of zeros [B, width] by the libraries of bin/serve, no model."""
     import grpc
     import uvicorn
     from starlette.applications import Starlette
@@ -191,10 +187,10 @@ def serve_nothing(grpc_port, rest_port, width):
 
     def predict(request, context):
         del context
-        (images,), (name,) = request.inputs.values(), request.output_filter
+        (images,) = request.inputs.values()
         shape = images.tensor_shape.dim[0].size, width
         zeros = tensors.to_message(np.zeros(shape, np.float32))
-        return messages.PredictResponse(outputs={name: zeros})
+        return messages.PredictResponse(outputs={output: zeros})
 
     method = grpc.unary_unary_rpc_method_handler(
         predict,
@@ -214,11 +210,11 @@ def serve_nothing(grpc_port, rest_port, width):
         (rows,) = json.loads(await request.body())["inputs"].values()
         if not isinstance(rows[0], dict):
             rows = np.asarray(rows, np.uint8)
-        answer = {"outputs": np.zeros((len(rows), width)).tolist()}
+        answer = {"outputs": {output: np.zeros((len(rows), width)).tolist()}}
         return Response(json.dumps(answer), media_type="application/json")
 
     routes = [Route("/{path:path}", rest, methods=["POST"])]
-    uvicorn.run(Starlette(routes=routes), port=rest_port, log_level="error")
+    uvicorn.run(Starlette(routes=routes), port=int(rest_port), log_level="error")
 
 
 # ---- Time.
@@ -307,14 +303,14 @@ def benchmark(options, folders, shape):
     images = rng.integers(0, 256, (max(BATCHES), *shape), dtype=np.uint8)
     files = [png(image) for image in images]
     in_process = saved_model(folders["saved_model"])
-    width = in_process(images[:1]).shape[1]
-    nothing = [sys.executable, __file__, f"--nothing={width}"]
     base = folders["saved_model"].parent
     with contextlib.ExitStack() as stack:
         clients, process, ready = stack.enter_context(real(base, images[:1]))
-        of_none, *_ = stack.enter_context(
-            server(nothing, images[:1], clients["grpc"].metadata())
-        )
+        known = clients["grpc"].metadata()
+        output = "codes" if "codes" in known["encode"].outputs else "mean"
+        width = str(known["encode"].outputs[output].shape[1])
+        nothing = [sys.executable, __file__, "--nothing", output, width]
+        of_none, *_ = stack.enter_context(server(nothing, images[:1], known))
         idle = memory(process.pid)
         ways = {
             "in process": in_process,
@@ -422,17 +418,16 @@ def main():
     if sys.argv[1:2] == ["--start_up"]:
         kind, folder, *shape = sys.argv[2:]
         return start_up(kind, folder, tuple(map(int, shape)))
+    if sys.argv[1:2] == ["--nothing"]:
+        output, width, *ports = sys.argv[2:]
+        return serve_nothing(*(p.split("=")[1] for p in ports), output, int(width))
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", nargs="?", help="folder of a run")
     parser.add_argument("--quick", action="store_true", help="few calls")
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--seconds", type=float, help="of the clients, for each way")
     parser.add_argument("--soak", type=float, default=0.0, help="seconds")
-    for name in ("nothing", "port", "rest_api_port"):  # of the no-op's own process
-        parser.add_argument(f"--{name}", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.nothing:
-        return serve_nothing(options.port, options.rest_api_port, options.nothing)
     if options.seconds is None:
         options.seconds = 2.0 if options.quick else 30.0
     with tempfile.TemporaryDirectory() as folder:
