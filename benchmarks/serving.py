@@ -54,6 +54,11 @@ NAME = "benchmark"
 
 def export(run, folder):
     """Writes the SavedModel and two variants; returns their folders by kind."""
+    from tf_disentangle.cli import startup
+
+    with startup.held_back_stderr():  # unlike training, operations side by side
+        import tensorflow  # noqa: F401
+
     import tf_disentangle as td
     from tf_disentangle.serving import variants
 
@@ -399,16 +404,18 @@ def good(client, images, files, codes, chosen, by_file, tolerance):
 
 def bad(client, images, files, rng):
     """Returns "refused" or "taken" for one request that has no right answer."""
+    half = files[1][: len(files[1]) // 2]
     requests = (
         lambda: client.encode(images[:2, :-1]),
-        lambda: client.encode_bytes([files[0], files[1][: len(files[1]) // 2]]),
+        lambda: client.encode_bytes([files[0], half]),
         lambda: client.encode_bytes([b"no image"]),
         lambda: client.predict("encode", {"images": images[:1].astype(np.float32)}),
-        lambda: client.predict("encode", {"picture": images[:1]}),
+        lambda: client.predict("encode", {"pictures": images[:1]}),
+        lambda: client.predict("decode", {"codes": np.zeros((1, 1000), np.float32)}),
     )
     try:
         requests[rng.integers(len(requests))]()
-    except (serving.ServingError, ValueError):
+    except serving.InvalidRequestError:  # said by the server, not by the client
         return "refused"
     return "taken"
 
