@@ -102,7 +102,10 @@ def questions(model, count=7):
     space = getattr(model.latents, "parts", (model.latents,))[0]
     if getattr(space, "covariance", None) == "full":
         encoded["covariance"] = posterior.covariance()
-    rows = np.arange(count)
+    rows, codes = np.arange(count), codes.copy()
+    for k, values in enumerate(columns):
+        if values:  # the category of all these images may be the same
+            codes[:, k] = rows % values
     latent = (rows % len(columns)).astype(np.int32)
     value = np.roll(codes, 1, axis=0)[rows, latent]
     edited = codes.copy()
