@@ -153,9 +153,9 @@ def _of_export(path: pathlib.Path, probabilities: bool) -> ImageModel:
     identity = {"checksums": [files.checksum(file) for file in weights]}
     outputs = function.structured_outputs
 
-    def call(**inputs: Any) -> Any:
+    def call(image_bytes: Any) -> Any:
         # By the module that was loaded, which a signature alone does not keep.
-        return loaded.signatures[_SIGNATURE](**inputs)
+        return loaded.signatures[_SIGNATURE](image_bytes=image_bytes)
 
     return _of_function(call, outputs, latents, probabilities, identity)
 
@@ -171,7 +171,7 @@ def _of_function(
 
     def encode(contents: Sequence[bytes]) -> Mapping[str, np.ndarray]:
         try:
-            tensors = function(image_bytes=tf.constant(contents, tf.string))
+            tensors = function(tf.constant(contents, tf.string))
         except tf.errors.InvalidArgumentError as error:
             raise RefusedError(error.message.split("\n")[0]) from error
         return {name: tensor.numpy() for name, tensor in tensors.items()}
