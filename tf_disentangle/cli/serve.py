@@ -16,12 +16,14 @@ For tests and local use: it is one process, and listens on this machine alone un
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import pathlib
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from absl import flags
@@ -110,16 +112,30 @@ def main(values: flags.FlagValues) -> int:
         if values[option].value is not None:
             print(f"--{option} has no effect: {reason}.", file=sys.stderr)
     print(f"Loading {models}", file=sys.stderr)
-    ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
-    with _start(models, name, values) as server:
+    with _end_signals() as ended, _start(models, name, values) as server:
         _describe(server, values.host)
-        ended.wait()
-        # A second Ctrl-C does not wait for the requests.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        while not ended.wait(timeout=1.0):
+            pass  # a signal that another thread received is seen only between waits
         print("Answering the last requests", file=sys.stderr)
     return 0
+
+
+@contextlib.contextmanager
+def _end_signals() -> Iterator[threading.Event]:
+    """Yields what Ctrl-C and SIGTERM set; a second Ctrl-C waits for no request."""
+    ended = threading.Event()
+
+    def end(number: int, frame: object) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        ended.set()
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, end) for number in numbers]
+    try:
+        yield ended
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _models(values: flags.FlagValues) -> tuple[str, str | None]:
@@ -189,8 +205,10 @@ def _import_tensorflow(values: flags.FlagValues) -> None:
     with startup.held_back_stderr():
         import tensorflow as tf
     threads = tf.config.threading
-    threads.set_intra_op_parallelism_threads(values.tensorflow_intra_op_parallelism)
-    threads.set_inter_op_parallelism_threads(values.tensorflow_inter_op_parallelism)
+    if number := values.tensorflow_intra_op_parallelism:
+        threads.set_intra_op_parallelism_threads(number)
+    if number := values.tensorflow_inter_op_parallelism:
+        threads.set_inter_op_parallelism_threads(number)
     tf.get_logger().setLevel("ERROR")
 
 

@@ -245,8 +245,11 @@ def start(
         labels_in_advance=settings.labels_in_advance,
     )
     read = functools.partial(_configuration, models, model_name)
+    config = read()
+    rule = "name at least one model"
+    checks.require(config.model_config_list.config, "models", rule, str(models))
     try:
-        store.configure(read())
+        store.configure(config)
     except ServingError as error:
         rule, remedy = "name models that can be served", ""
         if "assign label" in error.message:
