@@ -21,6 +21,7 @@ that are no intact images are named and left out; the exit code is 4 then.
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import itertools
 import sys
 from collections.abc import Iterator, Sequence
@@ -73,8 +74,10 @@ def main(values: flags.FlagValues) -> int:
     if "-" not in names:
         count = sum(1 for _ in image_paths.paths(names, sys.stdin))
         checks.require(count, "IMAGES", "hold images", " ".join(names))
-    with files.locked(parts.lock, "--output"):
-        model = _model_of(values)
+    with (
+        files.locked(parts.lock, "--output"),
+        contextlib.closing(_model_of(values)) as model,
+    ):
         parts.begin({"model": model.identity, "columns": model.layout.header()})
         num_left_out = _encode_all(names, parts, model, count)
         parts.join(model.layout)
