@@ -60,6 +60,10 @@ RULES = {
         | {"google", "grpc", "grpc_health", "tensorflow_serving"}
         | {"PIL", "prometheus_client", "starlette", "uvicorn"},
     ),
+    "serving.variants": (
+        {"models", "files"} | BASE,
+        TF | {"ai_edge_litert", "onnx", "onnxruntime", "openvino", "tf2onnx"},
+    ),
     "run": ({"models", "datasets", "metrics", "training", "serving"} | BASE, {"keras"}),
     "registry": (
         {
