@@ -1,4 +1,4 @@
-"""The examples run as they stand: in docstrings of what people call first, and files."""
+"""The examples run as they stand: of docstrings that people read first, and files."""
 
 import doctest
 import functools
