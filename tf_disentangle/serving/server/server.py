@@ -23,7 +23,8 @@ from tensorflow_serving.apis import (
 from tensorflow_serving.config import model_server_config_pb2 as config_pb2
 
 from tf_disentangle import checks
-from tf_disentangle.serving.server import folders, grpc_services, monitoring
+from tf_disentangle.serving import folders
+from tf_disentangle.serving.server import grpc_services, monitoring
 from tf_disentangle.serving.server.errors import ServingError
 from tf_disentangle.serving.server.loaded import LoadedVersion
 from tf_disentangle.serving.server.rest_app import RestApp, with_cors
