@@ -343,8 +343,11 @@ class TestFiles:
     [
         (["--model=x", "--output=a.csv"], "IMAGES must be given"),
         (["photos", "--model=x"], "--output must be given"),
-        (["photos", "--output=a.csv"], "--model or --server must be given, one"),
-        (["photos", "--model=x", "--server=y", "--output=a.csv"], "one of them"),
+        (["photos", "--output=a.csv"], "one of the two; received 'neither'"),
+        (
+            ["photos", "--model=x", "--server=y", "--output=a.csv"],
+            "one of the two; received 'both'",
+        ),
         (["photos", "--model=photos", "--output=a.csv"], "--model must be a run"),
         (["photos", "--model=x", "--output=a.txt"], "--output must end with .npz"),
         (["photos", "--model=x", "--output=photos/000.csv"], "be a new file"),

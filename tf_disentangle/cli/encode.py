@@ -66,8 +66,8 @@ def main(values: flags.FlagValues) -> int:
         values.output, "--output", "be given", None, "For example: codes.npz"
     )
     one = (values.model is None) != (values.server is None)
-    given = f"--model={values.model}, --server={values.server}"
-    checks.require(one, "--model or --server", "be given, one of them", given)
+    given = "both" if values.model else "neither"
+    checks.require(one, "--model or --server", "be given, one of the two", given)
     parts = Parts(values.output)
     names = values.files
     count = None  # A list on stdin can be read only once.
