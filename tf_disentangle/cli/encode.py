@@ -21,6 +21,7 @@ that are no intact images are named and left out; the exit code is 4 then.
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import itertools
 import sys
 from collections.abc import Iterator, Sequence
@@ -65,16 +66,18 @@ def main(values: flags.FlagValues) -> int:
         values.output, "--output", "be given", None, "For example: codes.npz"
     )
     one = (values.model is None) != (values.server is None)
-    given = f"--model={values.model}, --server={values.server}"
-    checks.require(one, "--model or --server", "be given, one of them", given)
+    given = "both" if values.model else "neither"
+    checks.require(one, "--model or --server", "be given, one of the two", given)
     parts = Parts(values.output)
     names = values.files
     count = None  # A list on stdin can be read only once.
     if "-" not in names:
         count = sum(1 for _ in image_paths.paths(names, sys.stdin))
         checks.require(count, "IMAGES", "hold images", " ".join(names))
-    with files.locked(parts.lock, "--output"):
-        model = _model_of(values)
+    with (
+        files.locked(parts.lock, "--output"),
+        contextlib.closing(_model_of(values)) as model,
+    ):
         parts.begin({"model": model.identity, "columns": model.layout.header()})
         num_left_out = _encode_all(names, parts, model, count)
         parts.join(model.layout)

@@ -33,11 +33,13 @@ class ImageModel:
             raises `RefusedError`.
         layout: The columns of its table.
         identity: What tells it from any other model.
+        close: Ends the connection to it, where there is one.
     """
 
     encode: Callable[[Sequence[bytes]], Mapping[str, np.ndarray]]
     layout: Layout
     identity: Mapping[str, Any]
+    close: Callable[[], None] = lambda: None
 
     def table(self, contents: Sequence[Any]) -> np.ndarray:
         """Returns codes and probabilities of files, [n, columns]."""
@@ -99,7 +101,8 @@ def of_server(
             text = checks.message("--server", "answer", url, remedy)
             raise checks.ArgumentError(text) from error
 
-    return ImageModel(encode, layout, {"name": name, "version": number})
+    identity = {"name": name, "version": number}
+    return ImageModel(encode, layout, identity, client.close)
 
 
 def of_folder(

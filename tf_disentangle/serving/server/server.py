@@ -23,7 +23,8 @@ from tensorflow_serving.apis import (
 from tensorflow_serving.config import model_server_config_pb2 as config_pb2
 
 from tf_disentangle import checks
-from tf_disentangle.serving.server import folders, grpc_services, monitoring
+from tf_disentangle.serving import folders
+from tf_disentangle.serving.server import grpc_services, monitoring
 from tf_disentangle.serving.server.errors import ServingError
 from tf_disentangle.serving.server.loaded import LoadedVersion
 from tf_disentangle.serving.server.rest_app import RestApp, with_cors
@@ -245,8 +246,11 @@ def start(
         labels_in_advance=settings.labels_in_advance,
     )
     read = functools.partial(_configuration, models, model_name)
+    config = read()
+    rule = "name at least one model"
+    checks.require(config.model_config_list.config, "models", rule, str(models))
     try:
-        store.configure(read())
+        store.configure(config)
     except ServingError as error:
         rule, remedy = "name models that can be served", ""
         if "assign label" in error.message:
