@@ -499,9 +499,9 @@ PARTS: dict[str, Callable] = {
     "unified": lambda result: result.matrices["predictability"].mean(),
 }
 
-#: Votes that repeat themselves where train and test rows are the same: a batch holds all
-#: rows of a value, many latents tell the values apart, and 30 is a scale at which the
-#: penalty of the classifier does not matter.
+#: Votes that repeat themselves where train and test rows are the same: a batch holds
+#: all rows of a value, many latents tell values apart, and at a scale of 30 the penalty
+#: of the classifier does not matter.
 REPEATED = {
     "beta_vae": {"batch_size": 512, "num_train_votes": 200, "num_test_votes": 200},
     "factor_vae": {"batch_size": 256},
