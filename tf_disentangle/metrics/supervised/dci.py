@@ -75,7 +75,9 @@ def dci_score(
     protocol: str = "dlib",
     columns: Sequence[CodeColumn] | None = None,
 ) -> DCIScore:
-    """Scores by how important each latent is for each factor.
+    """Computes DCI, by importances of latents (Eastwood & Williams, 2018).
+
+    It tells how few factors a latent is important for, and how few latents a factor.
 
     The study's classifier draws the order in which a node of a tree tries the latents,
     which decides between equal cuts; `seed` is its `random_state`. Over seeds the

@@ -108,7 +108,7 @@ def factor_vae_score(
     student_t_df: float | None = None,
     columns: Sequence[CodeColumn] | None = None,
 ) -> FactorVAEScore:
-    """Scores how well single latents stand for single factors.
+    """Computes the FactorVAE score: is one latent still per factor? (Kim & Mnih, 2018).
 
     Conventions where the definition leaves a choice: a constant latent is never active
     (its 0/0 would win every vote); a factor with one value is never voted on, for
