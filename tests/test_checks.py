@@ -102,9 +102,7 @@ def test_known_options_names_the_nearest_and_what_was_called():
         raise AssertionError
 
     checks.known_options(plot, ["seed", "latents"])
-    with pytest.raises(
-        TypeError, match=r"^plot.* 'latent'\. Did you mean latents"
-    ):
+    with pytest.raises(TypeError, match=r"^plot.* 'latent'\. Did you mean latents"):
         checks.known_options(plot, ["seed", "latent"])
     with pytest.raises(TypeError, match=r"^draw\(\) got .* 'qqq'\.$"):
         checks.known_options(plot, ["qqq"], "draw")
