@@ -95,6 +95,11 @@ class FittableModel(keras.Model):
         """The scalars of a step, in the order of the records."""
         raise NotImplementedError
 
+    @property
+    def scheduled_names(self) -> tuple[str, ...]:
+        """Which of `row_names` are values of schedules; none by default."""
+        return ()
+
     def held_out_terms(
         self, images: tf.Tensor, seed: tf.Tensor, step: tf.Tensor
     ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
