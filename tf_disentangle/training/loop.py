@@ -380,14 +380,14 @@ class TrainingLoop:
         """Scores the trained model and draws its pictures."""
         self._score(self.step)
         self.draw()
-        self.board.write_over_time(self.step, self.folder.rows())
-        write_projector(self.folder.path, self.model, self.data, self.batches)
 
     def draw(self) -> None:
-        """Writes the pictures of the trained model into the run folder."""
+        """Writes pictures of the trained model, and what TensorBoard shows of it."""
         rows = [row for row in self.folder.rows() if row["step"] == self.step]
         plotter = make_plotter(self.model, self.data, self.batches)
         plotter.save(self.folder.pictures, **latent_annotations(rows))
+        self.board.write_over_time(self.step, self.folder.rows())
+        write_projector(self.folder.path, self.model, self.data, self.batches)
 
 
 def _machine(model: LatentModel) -> dict[str, Any]:

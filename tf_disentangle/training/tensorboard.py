@@ -46,7 +46,14 @@ _PER_LATENT = {
     ),
 }
 # Settings that tell no run from another, and networks' layers.
-_NO_SETTINGS = ("intervals", "device", "metrics", "callbacks", "image_shape", "keras")
+_NO_SETTINGS = (
+    "intervals",
+    "device",
+    "metrics",
+    "callbacks",
+    "image_shape",
+    "requires",
+)
 
 
 class TensorBoard:
@@ -196,7 +203,7 @@ def tag_of(name: str, scheduled: Sequence[str], terms: Sequence[str]) -> str:
 def settings(description: Mapping[str, Any]) -> dict[str, bool | int | float | str]:
     """Returns the settings of a run by their path, without those of its networks.
 
-    A part's own entry is the name of its class.
+    A part's own entry is its name, or that of its class.
 
     Args:
         description: As run.json holds it.
@@ -208,14 +215,15 @@ def settings(description: Mapping[str, Any]) -> dict[str, bool | int | float | s
 def _flat(value: Any, path: str) -> Iterator[tuple[str, Any]]:
     """Yields the path and the value of what is one number, text or truth value."""
     if isinstance(value, Mapping) and "keras" in value:
-        yield path, value["keras"]["config"].get("name", value["keras"]["class_name"])
-        if rate := value["keras"]["config"].get("learning_rate"):
+        config, kind = value["keras"]["config"], value["keras"]["class_name"]
+        yield path, config["name"] if "layers" in config else kind
+        if rate := config.get("learning_rate"):
             yield from _flat(rate, f"{path}.learning_rate")
     elif isinstance(value, Mapping):
         name = value.get("class_name", value.get("function"))
         if name is not None:
-            yield path, str(name).rpartition(".")[2]
-            value = value.get("config", value.get("kwargs")) or {}
+            value = dict(value.get("config", value.get("kwargs")) or {})
+            yield path, value.pop("name", str(name).rpartition(".")[2])
         for key, inner in value.items():
             if key not in _NO_SETTINGS:
                 # model, data and training go without saying.
