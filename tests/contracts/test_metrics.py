@@ -18,6 +18,7 @@ from tests import representations as known
 from tf_disentangle import metrics
 from tf_disentangle.metrics import (
     METRICS,
+    Bounds,
     FactorCodes,
     Input,
     Noise,
@@ -449,6 +450,34 @@ def test_the_factors_are_the_ceiling_and_noise_the_floor(row):
     for encoder, code in ((FactorCodes(SIZES), "perfect"), (Noise(4), "unrelated")):
         low, high = properties.answers[code]
         assert low <= run(row, encoder).score <= high
+
+
+#: Scores in which noise and factors are not the two ends, and why.
+UNORDERED = {
+    "active_units": "noise is active",
+    "hoyer_sparsity": "it does not ask what a latent shows",
+    "statistical_efficiency": "noise is learned from few samples as well as from many",
+    "unsupervised": "noise is independent",
+}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [row for row in PROPERTIES if row[0] not in UNORDERED],
+    ids=lambda row: " ".join(row),
+)
+def test_untrained_networks_score_between_noise_and_factors(row):
+    """The floor: the mean over independent networks, nearer to the factors than noise.
+
+    Noise is at most as good, within its error.
+    """
+    scores = [run(row, known.untrained(SIZES, 4, seed)).score for seed in range(3)]
+    noise, ceiling = run(row, Noise(4)).score, run(row, FactorCodes(SIZES)).score
+    bounds = Bounds(noise=noise, untrained=np.mean(scores), ceiling=ceiling)
+    error = max(PROPERTIES[row].tolerance, 0.01)
+    assert noise - error < bounds.untrained < ceiling - 0.01
+    assert bounds.place(ceiling) == 1 and bounds.place(bounds.floor) == 0
+    assert bounds.floor == max(noise, bounds.untrained)
 
 
 class Table(known.GridDataset):
