@@ -97,8 +97,8 @@ def dci_score(
         test_codes: Numbers [M, L]; None holds out a third of the rows.
         test_factors: Labels [M, K].
         predictor: The classifier: "gradient_boosting" is the study's; "sklearn" the
-            same by scikit-learn's code; "hist_gradient_boosting" and "random_forest"
-            give other scores and are named in the protocol.
+            same by scikit-learn's code; "random_forest" gives other scores and is
+            named in the protocol.
         seed: Seed of the classifiers and of the split, in [0, 2^32).
         protocol: Key of `ARRAY_PROTOCOLS`. The "verbatim" ones refuse a factor with one
             value, and give NaN where the entropy's base is 1, as the study's code does.
