@@ -10,7 +10,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tf_disentangle import visualization
-from tf_disentangle.checks import require
+from tf_disentangle.checks import known_options, require
 from tf_disentangle.interfaces import Dataset, Decode, ImageArray
 from tf_disentangle.models import LatentModel
 from tf_disentangle.training.input_pipeline import Batches, images_at
@@ -312,6 +312,7 @@ def make_plotter(
     The seed is that of the images and samples, None that of the run; the options are of
     `Plotter`.
     """
+    known_options(Plotter, options)
     seed = batches.seed if seed is None else seed
     images = random_images(model, data.images(), batches, seed)
     return Plotter(model, images, seed=seed, **options)

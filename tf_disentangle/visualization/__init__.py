@@ -15,6 +15,7 @@ from tf_disentangle.visualization.movement import (
     moves_image,
     occurring_values,
 )
+from tf_disentangle.visualization.over_time import over_time
 from tf_disentangle.visualization.samples import (
     reconstructions,
     samples,
@@ -39,6 +40,7 @@ __all__ = [
     "moves_image",
     "normal_quantiles",
     "occurring_values",
+    "over_time",
     "reconstructions",
     "samples",
     "samples_by_category",
