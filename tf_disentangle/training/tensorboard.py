@@ -27,7 +27,6 @@ import tensorflow as tf
 from tf_disentangle import files, visualization
 from tf_disentangle.interfaces import CodeColumn
 from tf_disentangle.models import LatentModel
-from tf_disentangle.objectives import DIAGNOSTICS
 
 #: The runs within a run, by their folder: the training is the run folder itself.
 TRAINING, VALIDATION, SCORES = "", "validation", "scores"
@@ -112,10 +111,9 @@ class TensorBoard:
                         tag = f"{group}/{column.name}"
                         tf.summary.scalar(tag, number, description=text)
                 continue
-            is_held_out = name.startswith("val_")
-            tag = tag_of(name.removeprefix("val_"), self._scheduled, self._names)
-            with self._writer(VALIDATION if is_held_out else TRAINING).as_default(step):
-                tf.summary.scalar(tag, value)
+            run = VALIDATION if name.startswith("val_") else TRAINING
+            with self._writer(run).as_default(step):
+                tf.summary.scalar(tag_of(name, self._names, self._scheduled), value)
 
     def write_scores(
         self, step: int, scores: Mapping[str, Mapping[str, float]]
@@ -185,19 +183,24 @@ class TensorBoard:
         return self._writers[run]
 
 
-def tag_of(name: str, scheduled: Sequence[str], terms: Sequence[str]) -> str:
-    """Returns the tag of a number of a row: its role, then its name."""
-    if name == "loss":
-        return name
-    if name in scheduled:
-        return f"schedules/{name}"
-    if name in terms:
-        return f"loss_terms/{name}"
-    if name in DIAGNOSTICS:
-        return f"posterior/{name}"
-    if name == "images_per_second":
-        return f"speed/{name}"
-    return f"others/{name}"
+def tag_of(name: str, terms: Sequence[str], scheduled: Sequence[str]) -> str:
+    """Returns the tag of a number of a row: its role, then its name without val_.
+
+    Args:
+        name: In the row.
+        terms: The names of the model's loss terms.
+        scheduled: Which of them are values of schedules.
+    """
+    plain = name.removeprefix("val_")
+    if plain == "loss":
+        return plain
+    if plain in scheduled:
+        return f"schedules/{plain}"
+    if plain in terms:
+        return f"loss_terms/{plain}"
+    if plain != name:  # What validation alone records describes the posterior.
+        return f"posterior/{plain}"
+    return f"{'speed' if name == 'images_per_second' else 'others'}/{plain}"
 
 
 def settings(description: Mapping[str, Any]) -> dict[str, bool | int | float | str]:
@@ -301,19 +304,15 @@ def _layout(names: Sequence[str], scheduled: Sequence[str]) -> Any:
     """
     from tensorboard.plugins.custom_scalar import layout_pb2
 
-    terms = [tag_of(name, scheduled, names) for name in names]
-    own = {"loss": [t for t in terms if t == "loss"]}
-    own["loss terms"] = [t for t in terms if t.startswith("loss_terms/")]
-    categories = [
-        *own.items(),
-        ("latents", ["per_latent_(kl|information)/.*"]),
-        ("posterior", [f"posterior/{name}" for name in DIAGNOSTICS]),
-        ("schedules", [t for t in terms if t.startswith("schedules/")]),
-        ("scores", ["scores/.*"]),
-    ]
-    titles = {
-        "per_latent_(kl|information)/.*": "KL or information of each latent",
-        "scores/.*": "scores",
+    tags = [tag_of(name, names, scheduled) for name in names]
+    categories = {"loss": {"loss": "loss"}}
+    for role in ("loss_terms", "schedules"):
+        own = [tag for tag in tags if tag.startswith(f"{role}/")]
+        categories[role] = {tag.rpartition("/")[2]: tag for tag in own}
+    categories |= {
+        "latents": {"KL or information of each": "per_latent_(kl|information)/.*"},
+        "posterior": {"of all latents, in nats": "posterior/.*"},
+        "scores": {"scores": "scores/.*"},
     }
     return layout_pb2.Layout(
         category=[
@@ -321,13 +320,13 @@ def _layout(names: Sequence[str], scheduled: Sequence[str]) -> Any:
                 title=title,
                 chart=[
                     layout_pb2.Chart(
-                        title=titles.get(tag, tag.rpartition("/")[2]),
+                        title=name,
                         multiline=layout_pb2.MultilineChartContent(tag=[f"^{tag}$"]),
                     )
-                    for tag in tags
+                    for name, tag in charts.items()
                 ],
             )
-            for title, tags in categories
-            if tags
+            for title, charts in categories.items()
+            if charts
         ]
     )
