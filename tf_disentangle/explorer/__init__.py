@@ -1,0 +1,5 @@
+"""The explorer: one HTML file in which a trained model runs and can be looked at."""
+
+from tf_disentangle.explorer.page import Explorer, explore
+
+__all__ = ["Explorer", "explore"]
