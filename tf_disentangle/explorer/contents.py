@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tf_disentangle import checks, summary
+from tf_disentangle.training.checkpoints import find, step_of
 from tf_disentangle.training.input_pipeline import images_at
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def describe(run: Run, shelf: np.ndarray) -> dict[str, Any]:
         "shelf_codes": _numbers(codes),
         "prior_codes": _numbers(prior[np.isfinite(prior).all(axis=1)]),
         "folder": None if run.folder is None else str(run.folder),
+        "checkpoint": _checkpoint(run),
         "served_as": facts["name"],
         "decoded_as": "reconstruction"
         if model.reconstructs
@@ -108,6 +110,14 @@ def matches_between(runs: Sequence[dict[str, Any]]) -> list[list[list[dict[str, 
     return found
 
 
+def _checkpoint(run: Run) -> str:
+    """Returns by which word `load` finds the weights that the run has."""
+    if run.folder is None:
+        return "last"
+    last = step_of(find(run.folder.checkpoints, "last"))
+    return "last" if last == run.step else "best"
+
+
 def _latent(latent: dict[str, Any], codes: np.ndarray, measure: str) -> dict[str, Any]:
     """One latent as the page shows it."""
     low, high = latent["low"], latent["high"]
@@ -119,13 +129,15 @@ def _latent(latent: dict[str, Any], codes: np.ndarray, measure: str) -> dict[str
     kl = latent.get("information") if kl is None else kl
     votes = np.asarray(latent.get("votes") or [0])
     share = float(votes.max() / votes.sum()) if votes.sum() else None
+    # What does not move the image stands for nothing, whatever a score says.
+    named = bool(latent["factor"]) and latent["moves"] is not False
     words = {"kl": "KL", "information": "information"}
-    keep = {name: latent[name] for name in ("name", "kind", "num_values", "factor")}
+    keep = {name: latent[name] for name in ("name", "kind", "num_values", "moves")}
     return keep | {
-        "moves": latent["moves"],
+        "factor": latent["factor"] if named else "",
+        "share": share if named else None,
         "kl": kl,
         "measure": words[measure],
-        "share": share,
         "low": low,
         "high": high,
     }

@@ -37,7 +37,10 @@ function slider(latent, index, store) {
   row.append(label, output, input, quiet);
   return {
     row,
-    show(value) {
+    show(value, start) {
+      const at = (start - input.min) / (input.max - input.min);
+      // Where the chosen image stands, as the style draws it.
+      input.style.setProperty("--start", Math.min(1, Math.max(0, at)));
       // A value beyond the range stays as it is; the handle stands at the end.
       if (document.activeElement !== input || Number(input.value) !== value) {
         input.value = value;
@@ -97,9 +100,9 @@ export function makeControls(place, run, store) {
     folded.append(summary, ...unused);
     place.append(folded);
   }
-  return (state) => {
+  return (state, start) => {
     controls.forEach((control, i) => {
-      control.show(state.codes[state.lead][i]);
+      control.show(state.codes[state.lead][i], start[i]);
       control.row.classList.toggle("in-hand", i === state.hand);
     });
   };

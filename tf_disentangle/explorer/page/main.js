@@ -83,7 +83,7 @@ function showTexts() {
   $$("facts").textContent = runs.length > 1
     ? `${runs.length} runs on ${run.data}`
     : `${run.objective} on ${run.data}, ${run.step.toLocaleString("en")} steps`;
-  const count = run.latents.length;
+  const count = runs.length > 1 ? "a few" : run.latents.length;
   $$("lead").textContent =
     `${runs.length > 1 ? "Each" : "This"} model describes a picture by ${count} numbers, ` +
     "its latents. Nobody told it what they should mean. Move one and see.";
@@ -174,7 +174,7 @@ async function survey(r, state, isStale) {
     stage.drawHeat(r, new Float32Array(shape[0] * shape[1]), "no latent of this factor");
   } else {
     const { pixels, all } = shares(known.variances, latent);
-    const text = `${run.latents[latent].name} makes ${percent(all)} of all change`;
+    const text = `moved by ${run.latents[latent].name}: ${percent(all)} of all change`;
     stage.drawHeat(r, pixels, text);
   }
   if (r === state.lead && $$("grid-section").open) {
@@ -216,7 +216,7 @@ async function draw() {
 function changed(state) {
   version += 1;
   showLead(state);
-  controls(state);
+  controls(state, startOf(state.lead));
   strip.show(state);
   plane.show(state);
   between.show(state);

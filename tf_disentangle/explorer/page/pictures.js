@@ -92,13 +92,13 @@ export function colour(name) {
   return Array.from(context.getImageData(0, 0, 1, 1).data.slice(0, 3));
 }
 
-/** Draws values in [0, 1] as the accent colour over the ground. */
+/** Draws values in [0, 1] as the accent colour over the ground, small ones raised. */
 export function drawHeat(canvas, values) {
   const [ground, accent] = [colour("sunken"), colour("accent")];
   const pixels = new ImageData(canvas.width, canvas.height);
   values.forEach((value, i) => {
     for (let c = 0; c < 3; c += 1) {
-      pixels.data[4 * i + c] = ground[c] + value * (accent[c] - ground[c]);
+      pixels.data[4 * i + c] = ground[c] + value ** 0.6 * (accent[c] - ground[c]);
     }
     pixels.data[4 * i + 3] = 255;
   });

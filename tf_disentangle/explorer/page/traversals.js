@@ -19,12 +19,16 @@ export function traversal(codes, latent, values) {
   return values.map((value) => codes.map((v, i) => (i === latent ? value : v)));
 }
 
-/** Draws images side by side into a canvas that fits them. */
+/**
+ * Draws images side by side into a canvas that fits them. A few images take no more
+ * room each than those of a traversal.
+ */
 export function drawRow(canvas, images, shape) {
   const [height, width, channels] = shape;
   const count = images.length / (height * width * channels);
   if (canvas.width !== count * (width + 1) - 1) canvas.width = count * (width + 1) - 1;
   if (canvas.height !== height) canvas.height = height;
+  canvas.style.width = `${Math.min(100, (100 * count) / STEPS)}%`;
   for (let i = 0; i < count; i += 1) {
     drawImage(canvas, images, shape, { index: i, x: i * (width + 1) });
   }
@@ -79,7 +83,9 @@ export function makeStrip(container, heading, store, runs) {
       const share = (value - first) / (last - first || 1);
       const cell = 1 / values.length;
       const at = Math.min(1, Math.max(0, cell / 2 + share * (1 - cell)));
-      mark.style.left = `${100 * at}%`;
+      const part = Math.min(1, values.length / STEPS);
+      mark.style.left = `${100 * at * part}%`;
+      ends.style.width = `${100 * part}%`;
       heading.textContent = `${called(latent)}, over its range`;
       const show = latent.kind === "categorical" ? String : number;
       ends.replaceChildren(element("span", "", show(first)), element("span", "", show(last)));
