@@ -52,6 +52,10 @@ RULES = {
         TFP | {"keras", "tensorboard", "tqdm"},
     ),
     "serving": ({"models", "files"} | BASE, TF | {"keras"}),
+    "serving.variants": (
+        {"models", "files"} | BASE,
+        TF | {"ai_edge_litert", "onnx", "onnxruntime", "openvino", "tf2onnx"},
+    ),
     "run": ({"models", "datasets", "metrics", "training", "serving"} | BASE, {"keras"}),
     "registry": (
         {
