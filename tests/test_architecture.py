@@ -56,6 +56,12 @@ RULES = {
         {"models", "files"} | BASE,
         TF | {"ai_edge_litert", "onnx", "onnxruntime", "openvino", "tf2onnx"},
     ),
+    "serving.server": (
+        {"checks"},
+        TF
+        | {"google", "grpc", "grpc_health", "tensorflow_serving"}
+        | {"PIL", "prometheus_client", "starlette", "uvicorn"},
+    ),
     "run": ({"models", "datasets", "metrics", "training", "serving"} | BASE, {"keras"}),
     "registry": (
         {
@@ -82,6 +88,7 @@ RULES = {
             "metrics",
             "models",
             "registry",
+            "serving",
             "training",
             "visualization",
         }

@@ -31,6 +31,7 @@ COMMANDS = {
     "evaluate": "score a trained run",
     "visualize": "draw a trained run: reconstructions, traversals, samples",
     "export": "write a trained run as a SavedModel for TensorFlow Serving",
+    "serve": "serve exported models by TensorFlow Serving's REST and gRPC",
     "data": "prepare, list and look at data sets",
     "list": "what gin files can name, and what can be bound to it",
     "doctor": "check this installation: versions, processor, GPU, cache",
