@@ -80,7 +80,6 @@ def describe(run: Run, shelf: np.ndarray) -> dict[str, Any]:
         "prior_codes": _numbers(prior[np.isfinite(prior).all(axis=1)]),
         "folder": None if run.folder is None else str(run.folder),
         "checkpoint": _checkpoint(run),
-        "served_as": facts["name"],
         "decoded_as": "reconstruction"
         if model.reconstructs
         else "generated from the same code",

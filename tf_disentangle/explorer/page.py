@@ -74,26 +74,26 @@ def explore(*runs: Run, server: str | None = None) -> Explorer:
         *runs: Trained runs on images of one shape.
         server: Where to run the models instead: the address of a server that speaks
             TensorFlow Serving's REST and answers other pages (CORS), such as
-            "http://localhost:8501", which serves each run under its name. The page then
-            holds no models.
+            "http://localhost:8501", which serves each run under its name; that of one
+            run may end in /v1/models/NAME. The page then holds no models.
 
     Raises:
         ArgumentError: If a run has vectors, the image shapes differ, or ONNX Runtime
             Web or the packages that write ONNX are missing.
     """
     contents.require_pictures(runs)
-    if server is not None:
-        _check_address(server)
+    address, name = (None, "") if server is None else _address(server)
+    rule = "name no model for several runs, each of which has its own"
+    checks.require(not name or len(runs) == 1, "server", rule, server)
     images, shelf = contents.shelf_of(runs[0])
     described = [contents.describe(run, images) for run in runs]
     for key, (run, matches) in enumerate(
         zip(described, contents.matches_between(described), strict=True)
     ):
-        run |= {"key": key, "matches": matches}
+        run |= {"key": key, "matches": matches, "served_as": name or run["name"]}
     blobs = {"shelf": gzip.compress(images.tobytes(), mtime=0)}
     if server is None:
         blobs |= _models_and_runtime(runs)
-    address = None if server is None else server.rstrip("/")
     known = {"runs": described, "shelf": shelf, "server": address}
     return Explorer(_html(known, blobs))
 
@@ -137,13 +137,20 @@ def _html(known: dict[str, Any], blobs: dict[str, bytes]) -> str:
     )
 
 
-def _check_address(server: str) -> None:
-    """Refuses what is no plain address of a server."""
-    parts = urllib.parse.urlsplit(server)
+def _address(server: str) -> tuple[str, str]:
+    """Returns the address of a server, and the name of a model if it has one.
+
+    Raises:
+        ArgumentError: If it is no address.
+    """
+    base, _, name = server.rstrip("/").partition("/v1/models/")
+    parts = urllib.parse.urlsplit(base)
     good = parts.scheme in ("http", "https") and parts.netloc
+    # It stands in the page's policy, whose grammar has blanks, commas and semicolons.
     plain = not (parts.query or parts.fragment) and not set(server) & set(" ;,'\"<>")
     rule = "be an address such as http://localhost:8501"
-    checks.require(good and plain, "server", rule, server)
+    checks.require(good and plain and "/" not in name, "server", rule, server)
+    return base, name
 
 
 def _base64(content: bytes) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import logging
 import pathlib
+import zlib
 
 from tf_disentangle import files
 from tf_disentangle.datasets.cache import cache_dir
@@ -18,11 +19,18 @@ from tf_disentangle.explorer import npm
 _logger = logging.getLogger(__name__)
 
 
-def find(allow_fetch: bool = True) -> dict[str, bytes]:
-    """Returns the runtime's files, gzipped, by their names; checked.
+def has_runtime() -> bool:
+    """Tells whether ONNX Runtime Web is at hand, or npm could fetch it now."""
+    try:
+        find()
+    except npm.RuntimeUnavailable as error:
+        _logger.warning("ONNX Runtime Web: %s.", error)
+        return False
+    return True
 
-    Args:
-        allow_fetch: Whether the npm client may download it where it is not found.
+
+def find() -> dict[str, bytes]:
+    """Returns the runtime's files, gzipped, by their names; checked.
 
     Raises:
         npm.RuntimeUnavailable: If it is nowhere and cannot be fetched.
@@ -37,8 +45,6 @@ def find(allow_fetch: bool = True) -> dict[str, bytes]:
         found = _read(place / "node_modules" / npm.PACKAGE / "dist", "")
         if found is not None:
             return found
-    if not allow_fetch:
-        raise npm.RuntimeUnavailable("it is not installed")
     _logger.warning("Fetching %s %s by npm, once.", npm.PACKAGE, npm.VERSION)
     with files.replacing(cached) as temporary:
         npm.fetch(temporary)
@@ -52,7 +58,7 @@ def _read(folder: pathlib.Path, suffix: str) -> dict[str, bytes] | None:
         try:
             content = (folder / f"{name}{suffix}").read_bytes()
             npm.check(name, gzip.decompress(content) if suffix else content)
-        except (OSError, EOFError, npm.RuntimeUnavailable) as error:
+        except (OSError, EOFError, zlib.error, npm.RuntimeUnavailable) as error:
             if not isinstance(error, FileNotFoundError):
                 _logger.warning("%s: %s", folder, error)
             return None
