@@ -62,7 +62,14 @@ RULES = {
         | {"google", "grpc", "grpc_health", "tensorflow_serving"}
         | {"PIL", "prometheus_client", "starlette", "uvicorn"},
     ),
-    "run": ({"models", "datasets", "metrics", "training", "serving"} | BASE, {"keras"}),
+    "explorer": (
+        {"datasets", "files", "models", "serving", "summary", "training"} | BASE,
+        set(),
+    ),
+    "run": (
+        {"models", "datasets", "metrics", "training", "serving", "explorer"} | BASE,
+        {"keras"},
+    ),
     "registry": (
         {
             "datasets",
@@ -84,6 +91,7 @@ RULES = {
             "configuration",
             "datasets",
             "determinism",
+            "explorer",
             "files",
             "metrics",
             "models",

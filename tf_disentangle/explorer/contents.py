@@ -124,18 +124,10 @@ def _latent(latent: dict[str, Any], codes: np.ndarray, measure: str) -> dict[str
         low, high = (float(q) for q in np.quantile(codes, [_LOW, _HIGH]))
         if not low < high:
             low, high = low - 1.0, high + 1.0
-    kl = latent.get("kl")
-    kl = latent.get("information") if kl is None else kl
-    votes = np.asarray(latent.get("votes") or [0])
-    share = float(votes.max() / votes.sum()) if votes.sum() else None
-    # What does not move the image stands for nothing, whatever a score says.
-    named = bool(latent["factor"]) and latent["moves"] is not False
     words = {"kl": "KL", "information": "information"}
-    keep = {name: latent[name] for name in ("name", "kind", "num_values", "moves")}
-    return keep | {
-        "factor": latent["factor"] if named else "",
-        "share": share if named else None,
-        "kl": kl,
+    keep = ("name", "kind", "num_values", "moves", "factor", "share")
+    return {name: latent[name] for name in keep} | {
+        "kl": latent[measure],
         "measure": words[measure],
         "low": low,
         "high": high,
