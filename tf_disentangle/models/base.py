@@ -136,7 +136,7 @@ class LatentModel(FittableModel):
         return self.posterior_of(self.encoder_inputs(images), training)
 
     def encoder_inputs(self, images: tf.Tensor) -> tf.Tensor:
-        """Returns images, uint8 or floats in [0, 1], as the encoder itself takes them."""
+        """Returns images, uint8 or floats in [0, 1], as the encoder takes them."""
         dtype = wiring.input_dtype(self.encoder)
         if dtype == tf.float32:
             return as_float(images)

@@ -4,7 +4,7 @@
     encode_bytes  image_bytes, PNG or JPEG -> the same
     decode        codes -> images
     reconstruct   images -> reconstructions
-    edit          codes, latent, value -> images: the codes with that latent at that value
+    edit          codes, latent, value -> images: codes with the latent at the value
     sample        seed -> images, sampled_codes
 
 All have the batch first and of any size in every input and output, and no other free
