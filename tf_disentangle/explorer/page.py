@@ -110,7 +110,9 @@ def _models_and_runtime(runs: tuple[Run, ...]) -> dict[str, bytes]:
         raise checks.ArgumentError(message) from error
     blobs = {"runtime": found[npm.SCRIPT], "wasm": found[npm.WASM]}
     for key, run in enumerate(runs):
-        for name, model in variants.onnx_models(run.model, ("encode", "decode")).items():
+        for name, model in variants.onnx_models(
+            run.model, ("encode", "decode")
+        ).items():
             blobs[f"{name}-{key}"] = gzip.compress(model, mtime=0)
     return blobs
 

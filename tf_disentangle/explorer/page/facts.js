@@ -31,7 +31,7 @@ function scale({ score, floor, ceiling }) {
 
 function scoreTable(run) {
   const table = element("table");
-  const caption = element("caption", "", run.name);
+  const caption = element("caption", "", `Scores of ${run.name}`);
   const head = element("tr");
   for (const name of ["Metric", "Score", "Floor", "Ceiling", "0 to 1"]) {
     head.append(cell("th", name, "col"));
@@ -52,11 +52,11 @@ function scoreTable(run) {
   return table;
 }
 
-const scroller = (table) => {
+const scroller = (table, run) => {
   const around = element("div", "scroller");
   around.tabIndex = 0;
   around.setAttribute("role", "region");
-  around.setAttribute("aria-label", table.caption.textContent);
+  around.setAttribute("aria-label", `${table.caption.textContent}: ${run.name}`);
   around.append(table);
   return around;
 };
@@ -69,7 +69,7 @@ export function showScores(place, runs) {
     place.append(element("p", "quiet", hint));
     return;
   }
-  place.append(...scored.map((run) => scroller(scoreTable(run))));
+  place.append(...scored.map((run) => scroller(scoreTable(run), run)));
   const text =
     "The floor is what networks without training, or noise, come to under the same " +
     "protocol; the ceiling is what the factors themselves come to as codes. A score " +
@@ -77,7 +77,7 @@ export function showScores(place, runs) {
   place.append(element("p", "quiet", text));
 }
 
-function facts(title, entries) {
+function facts(title, entries, run) {
   const table = element("table", "facts");
   table.append(element("caption", "", title));
   const body = element("tbody");
@@ -87,7 +87,7 @@ function facts(title, entries) {
     body.append(row);
   }
   table.append(body);
-  return scroller(table);
+  return scroller(table, run);
 }
 
 /** Shows what each run is, how it was made and how it ended. */
@@ -104,9 +104,12 @@ export function showCard(place, runs) {
       steps: `${shown(run.step)} of ${shown(run.steps)}`,
     };
     const cards = element("div", "cards");
-    cards.append(facts("The model", what));
-    if (Object.keys(run.terms).length) cards.append(facts("Last terms, nats per image", run.terms));
-    cards.append(facts("Versions", run.versions), facts("Settings", run.settings));
+    cards.append(facts("The model", what, run));
+    if (Object.keys(run.terms).length) {
+      cards.append(facts("Last terms, nats per image", run.terms, run));
+    }
+    cards.append(facts("Versions", run.versions, run));
+    cards.append(facts("Settings", run.settings, run));
     place.append(cards);
   }
 }

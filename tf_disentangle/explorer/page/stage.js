@@ -2,7 +2,7 @@
 
 import { drawHeat, drawImage, makeCanvas } from "explorer/pictures";
 
-function figure(canvas, caption, className = "") {
+function figure(canvas, className, caption = "") {
   const element = document.createElement("figure");
   element.className = className;
   const words = document.createElement("figcaption");
@@ -21,16 +21,16 @@ export function makeStage(place, runs) {
     const panel = document.createElement("div");
     panel.className = "panel";
     const parts = {
-      edited: figure(canvas(`Drawn by ${run.name} from the values set`), "", "large"),
-      original: figure(canvas("The chosen image"), "data"),
-      again: figure(canvas(`The chosen image as ${run.name} draws it`), run.decoded_as),
-      heat: figure(canvas(`What the latent in hand moves in ${run.name}`), "moved"),
+      edited: figure(canvas(`Drawn by ${run.name} from the values set`), "large"),
+      original: figure(canvas("The chosen image"), "original", "data image"),
+      again: figure(canvas(`The chosen image, ${run.name}'s`), "again", run.decoded_as),
+      heat: figure(canvas(`What the latent in hand moves in ${run.name}`), "heat"),
     };
     const small = document.createElement("div");
     small.className = "small";
     small.append(parts.original.element, parts.again.element, parts.heat.element);
     if (runs.length > 1) {
-      const title = document.createElement("h3");
+      const title = document.createElement("h2");
       title.textContent = run.name;
       panel.append(title);
     }
