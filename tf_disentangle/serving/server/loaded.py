@@ -20,6 +20,7 @@ from tf_disentangle.serving.server.signature import (
     Signature,
     Spec,
     check_pictures,
+    type_name,
 )
 
 _WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
@@ -88,8 +89,8 @@ class LoadedVersion:
         signature = self.signature(name)
         signature.check_names(inputs, wanted)
         for key, array in inputs.items():
-            type_name = Spec(array.dtype, None).type_name
-            signature.check_tensor(key, type_name, array.shape, self.limits)
+            kind = type_name(array.dtype.name)
+            signature.check_tensor(key, kind, array.shape, self.limits)
         if IMAGE_INPUT in inputs and inputs[IMAGE_INPUT].dtype == object:
             check_pictures(inputs[IMAGE_INPUT].ravel(), self.limits)
         tensors = {
@@ -155,9 +156,8 @@ def _specs(specs: Mapping[str, Any]) -> dict[str, Spec]:
 def _described(tensor: Any) -> tuple[str, list[int]]:
     """Returns the name of a message's type and its shape, [-1] if that is unknown."""
     try:
-        dtype = np.dtype(tf.as_dtype(tensor.dtype).as_numpy_dtype)
-        name = Spec(dtype, None).type_name
-    except (TypeError, AttributeError):
+        name = type_name(tf.as_dtype(tensor.dtype).name)
+    except TypeError:
         name = f"type {tensor.dtype}"
     shape = tensor.tensor_shape
     return name, [-1] if shape.unknown_rank else [d.size for d in shape.dim]

@@ -162,6 +162,7 @@ class Server:
                 lifespan="off",
                 log_config=None,
                 access_log=False,
+                server_header=False,
             )
         )
         run = functools.partial(self._uvicorn.run, sockets=[listening])

@@ -18,7 +18,12 @@ from tf_disentangle.serving.server.errors import ServingError, invalid
 # By this name an input holds encoded pictures, each a string of bytes.
 IMAGE_INPUT = "image_bytes"
 _IMAGE_FORMATS = ("PNG", "JPEG", "GIF", "BMP")
-_TYPE_NAMES = {"float16": "half", "float32": "float", "float64": "double"}
+_TYPE_NAMES = {
+    "float16": "half",
+    "float32": "float",
+    "float64": "double",
+    "object": "string",
+}
 
 
 @dataclass(frozen=True)
@@ -51,14 +56,12 @@ class Spec:
     @property
     def type_name(self) -> str:
         """TensorFlow's name of the type."""
-        return type_name(self.dtype)
+        return type_name(self.dtype.name)
 
 
-def type_name(dtype: np.dtype) -> str:
-    """Returns the name that TensorFlow's messages give a type of numpy's."""
-    if dtype.kind == "O":
-        return "string"
-    return _TYPE_NAMES.get(dtype.name, dtype.name)
+def type_name(name: str) -> str:
+    """Returns the name that TensorFlow's messages give a type, numpy's or its own."""
+    return _TYPE_NAMES.get(name, name)
 
 
 @dataclass(frozen=True)

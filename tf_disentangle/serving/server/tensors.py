@@ -183,7 +183,8 @@ def _is_base64(value: dict) -> bool:
 
 def _array(value: Any, spec: Spec) -> np.ndarray:
     """Returns nested lists of one shape as an array of the type of `spec`."""
-    values, shape = [value], []
+    values: list = [value]
+    shape: list[int] = []
     while values and isinstance(values[0], list):
         size = len(values[0])
         for item in values:
@@ -229,7 +230,7 @@ def _flat(values: list, dtype: np.dtype) -> np.ndarray:
             outside = (v for v in values if not bounds.min <= v <= bounds.max)
             raise _wrong_type(next(outside), dtype) from error
     if dtype not in (np.float32, np.float64):
-        raise invalid(f"JSON has no values of the type {type_name(dtype)}.")
+        raise invalid(f"JSON has no values of the type {type_name(dtype.name)}.")
     _require_types(values, dtype, int, float)
     # Whole numbers are refused where a float has no room for all their digits.
     largest = 2 ** (np.finfo(dtype).nmant + 1) - 1
@@ -277,15 +278,14 @@ def _require_types(values: list, dtype: np.dtype, *accepted: type) -> None:
 def _wrong_type(value: Any, dtype: np.dtype) -> ServingError:
     return invalid(
         f"JSON Value: {_shown(value)} Type: {_JSON_TYPES[type(value)]} is not of "
-        f"expected type: {type_name(dtype)}"
+        f"expected type: {type_name(dtype.name)}"
     )
 
 
 def _lossy(value: float, dtype: np.dtype) -> ServingError:
-    return invalid(
-        f"Cannot convert JSON value: {_shown(value)} to {type_name(dtype)} without "
-        "loss of precision."
-    )
+    kind = type_name(dtype.name)
+    text = f"Cannot convert JSON value: {_shown(value)} to {kind} without loss of "
+    return invalid(f"{text}precision.")
 
 
 def _malformed(value: Any, problem: str) -> ServingError:
@@ -322,11 +322,10 @@ def write_response(outputs: Mapping[str, np.ndarray], in_rows: bool) -> str:
                 f"Tensor name: {name} has inconsistent batch size: {len(array)} "
                 f"expecting: {batch}"
             )
-    columns = {name: _rows(name, array) for name, array in outputs.items()}
-    names = list(columns)
+    texts = [_rows(name, array) for name, array in outputs.items()]
     rows = [
-        _object(dict(zip(names, row, strict=True)))
-        for row in zip(*columns.values(), strict=True)
+        _object(dict(zip(outputs, row, strict=True)))
+        for row in zip(*texts, strict=True)
     ]
     return f'{{"predictions": [{", ".join(rows)}]}}'
 
@@ -363,7 +362,7 @@ def _values(name: str, array: np.ndarray) -> list[str]:
     if np.issubdtype(array.dtype, np.integer):
         return list(map(str, array.tolist()))
     if array.dtype.kind != "O":
-        kind = type_name(array.dtype)
+        kind = type_name(array.dtype.name)
         raise invalid(f"Failed to write JSON value for tensor type: {kind}")
     if name.endswith("_bytes"):
         encoded = (base64.b64encode(value).decode("ascii") for value in array)

@@ -35,11 +35,6 @@ def load(folder: pathlib.Path) -> dict[str, Runner]:
     return {path.stem: runner(path.read_bytes()) for path in folder.glob("*.onnx")}
 
 
-def output_names(content: bytes) -> list[str]:
-    """Returns the names of the outputs of an ONNX file, in order."""
-    return [output.name for output in onnx.load_from_string(content).graph.output]
-
-
 def runner(content: bytes) -> Runner:
     """Returns a function of the inputs of an ONNX file, on the processor."""
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])

@@ -25,8 +25,6 @@ def write(signatures: Mapping[str, Any], folder: pathlib.Path, precision: str) -
     core, halve = openvino.Core(), precision == "float16"
     for name, content in onnx.convert(signatures).items():
         model = core.read_model(content)
-        for port, name in zip(model.outputs, onnx.output_names(content), strict=True):
-            port.tensor.set_names({name})  # without those that it gathered on the way
         openvino.save_model(model, folder / f"{name}.xml", compress_to_fp16=halve)
 
 
@@ -37,10 +35,14 @@ def load(folder: pathlib.Path) -> dict[str, Runner]:
 
 
 def _runner(core: openvino.Core, path: pathlib.Path) -> Runner:
-    compiled = core.compile_model(path, "CPU", _SETTINGS)
+    model = core.read_model(path)
+    # Compiled, an output has the names of what it was made of too.
+    names = [port.any_name for port in model.outputs]
+    compiled = core.compile_model(model, "CPU", _SETTINGS)
 
     def run(**inputs: np.ndarray) -> dict[str, np.ndarray]:
         found = compiled(inputs)
-        return {port.any_name: np.array(found[port]) for port in compiled.outputs}
+        pairs = zip(names, compiled.outputs, strict=True)
+        return {name: np.array(found[port]) for name, port in pairs}
 
     return run
