@@ -24,23 +24,20 @@ def test_the_keyboard_alone(make_run, page_of, open_page):
     view, run = open_page(page_of("joint_vae")), make_run("joint_vae")
     view.settle()
     press = view.page.keyboard.press
-    press("Tab")
-    assert view.page.evaluate("document.activeElement.className") == "skip"
-    press("Enter")
-    press("Tab")
-    order = view.page.evaluate("explorer.runs[0].order")
-    first = order[0]
     reached = []
-    while not reached or reached[-1] != "skip":  # and so round again
-        reached.append(focused(view))
+    while len(reached) < 60 and (len(reached) < 2 or reached[-1] != "skip"):
         press("Tab")
-        assert len(reached) < 60
+        reached.append(focused(view))
+    assert reached[0] == reached[-1] == "skip"  # round once
     kinds = ["latent-", "save-png", "copy-code", "Image", "file"]
     assert all(any(kind in one for one in reached) for kind in kinds), reached
     # A row of images is one stop.
     assert sum("Image" in one for one in reached) == 1
+    press("Enter")
+    press("Tab")
+    first = view.page.evaluate("explorer.runs[0].order[0]")
     # A slider by its arrows, which take it in hand; a button by its arrows.
-    view.page.focus(f"#latent-{first}")
+    assert focused(view) == f"latent-{first}"
     before = view.codes()
     press("ArrowRight")
     view.settle()
@@ -171,5 +168,6 @@ def test_a_server_that_does_not_answer_is_named(make_run, open_page, tmp_path):
     view = open_page(path, wait="#message:not([hidden])", expected=expected)
     assert view.page.locator("#message").inner_text() == (
         f"No answer from http://localhost:{port}/v1/models/vae:predict. Is the server "
-        "running, and does it allow other pages to ask (--rest_api_enable_cors_support)?"
+        "running, and does it allow other pages to ask "
+        "(--rest_api_enable_cors_support)?"
     )

@@ -119,14 +119,13 @@ def _models_and_runtime(runs: tuple[Run, ...]) -> dict[str, bytes]:
 
 def _html(known: dict[str, Any], blobs: dict[str, bytes]) -> str:
     """Returns the page with everything in its place."""
+    kind = "data:text/javascript;base64"
     scripts = {
-        f"explorer/{path.stem}": f"data:text/javascript;base64,{_base64(path.read_bytes())}"
+        f"explorer/{path.stem}": f"{kind},{_base64(path.read_bytes())}"
         for path in sorted(_PAGE.glob("*.js"))
     }
-    carried = (
-        f'<script type="application/octet-stream" id="blob-{name}">{_base64(blob)}</script>'
-        for name, blob in blobs.items()
-    )
+    tag = '<script type="application/octet-stream" id="blob-{}">{}</script>'
+    carried = [tag.format(name, _base64(blob)) for name, blob in blobs.items()]
     title = ", ".join(run["name"] for run in known["runs"])
     template = string.Template((_PAGE / "index.html").read_text(encoding="utf-8"))
     return template.substitute(
