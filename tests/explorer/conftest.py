@@ -88,12 +88,11 @@ def joint(num_continuous):
     )
 
 
-def build(name):
+def build(name, shape=Coloured.image_shape):
     parts = {
         "encoder": functools.partial(networks.mlp_encoder, width=16),
         "decoder": functools.partial(networks.mlp_decoder, width=16),
     }
-    shape = Coloured.image_shape
     if name == "vae":
         return models.build_vae(shape, 0, latents=4, **parts)
     if name == "joint_vae":
