@@ -46,6 +46,12 @@ def browser():
         chromium.close()
 
 
+MLP = {
+    "encoder": functools.partial(networks.mlp_encoder, width=16),
+    "decoder": functools.partial(networks.mlp_decoder, width=16),
+}
+
+
 class Coloured(Tiny):
     """The same squares, each channel darker than the one before."""
 
@@ -89,19 +95,15 @@ def joint(num_continuous):
 
 
 def build(name, shape=Coloured.image_shape):
-    parts = {
-        "encoder": functools.partial(networks.mlp_encoder, width=16),
-        "decoder": functools.partial(networks.mlp_decoder, width=16),
-    }
     if name == "vae":
-        return models.build_vae(shape, 0, latents=4, **parts)
+        return models.build_vae(shape, 0, latents=4, **MLP)
     if name == "joint_vae":
         objective = objectives.joint_vae()
         options = {"latents": joint(3), "objective": objective}
-        return models.build_vae(shape, 1, **options, **parts)
+        return models.build_vae(shape, 1, **options, **MLP)
     critic = functools.partial(networks.mlp_encoder, width=4)
     options = {"latents": joint(2), "num_noise": 2, "critic": critic}
-    return models.build_infogan(shape, 2, **options, **parts)
+    return models.build_infogan(shape, 2, **options, **MLP)
 
 
 @pytest.fixture(scope="session")

@@ -131,9 +131,9 @@ def test_an_own_image_is_encoded_in_the_page(view, run):
     # A wide picture: its middle, resized.
     wide = np.repeat(np.repeat(image, 4, 0), 4, 1)
     wide = np.pad(wide, ((0, 0), (40, 40), (0, 0)))
-    first = view.codes()
+    view.page.check("#shelf input[value='2']", force=True)
     view.page.set_input_files("#file", as_file(wide, "wide.png"))
-    view.until(f"explorer.store.state.codes[0][0] !== {first[0, 0]}")
+    view.until("explorer.store.state.image === 'own'")
     view.settle()
     difference = view.pixels("#stage .original canvas") - image
     assert np.abs(difference).max() <= 2

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from tests.datasets.tiny import Tiny
-from tests.explorer.conftest import Coloured, build
-from tf_disentangle import checks, datasets, explorer, train
+from tests.explorer.conftest import MLP, Coloured, build
+from tf_disentangle import checks, datasets, explorer, models, objectives, train
+from tf_disentangle.distributions import Normal
 from tf_disentangle.explorer import contents, npm, runtime
 
 
@@ -126,13 +127,16 @@ def test_what_is_no_address_is_refused(address, make_run):
 
 
 def test_vectors_and_unequal_shapes_are_refused(make_run):
-    points = datasets.Pinwheel(num_points=40)
-    run = train(build("vae", (1, 1, 2)), points, steps=1, dry_run=True)
+    options = {"steps": 1, "batch_size": 8, "dry_run": True}
+    points, likelihood = datasets.Pinwheel(num_points=40), Normal(None)
+    objective = objectives.beta_vae(1.0, likelihood=likelihood)
+    model = models.build_vae((1, 1, 2), 0, latents=2, objective=objective, **MLP)
+    run = train(model, points, **options)
     with pytest.raises(checks.ArgumentError, match="the explorer shows no vectors"):
         explorer.explore(run)
     with pytest.raises(checks.ArgumentError, match="runs must name one run"):
         explorer.explore()
-    other = train(build("vae", (16, 16, 1)), Tiny(), steps=1, dry_run=True)
+    other = train(build("vae", (16, 16, 1)), Tiny(), **options)
     with pytest.raises(checks.ArgumentError, match="have images of one shape"):
         explorer.explore(make_run("vae"), other)
 
@@ -199,9 +203,9 @@ def test_other_content_is_never_kept(two_files, no_npm, monkeypatch, make_run):
     monkeypatch.setattr(npm.shutil, "which", lambda name: client)
     expected = (
         "ONNX Runtime Web must be at hand: it runs the models in the page "
-        f'(onnxruntime-web {npm.VERSION}); received "{npm.WASM} has another checksum '
-        f"than {npm.VERSION}'s\". Install npm, which fetches it once, or explore over a "
-        "server."
+        f"(onnxruntime-web {npm.VERSION}); received "
+        f'"{npm.WASM} has another checksum than {npm.VERSION}\'s". '
+        "Install npm, which fetches it once, or explore over a server."
     )
     with pytest.raises(checks.ArgumentError) as caught:
         explorer.explore(make_run("vae"))
@@ -225,7 +229,7 @@ def test_setup_can_fetch_it_without_the_package(tmp_path):
 
 
 def test_the_shelf_holds_few_images_of_large_sets():
-    options = {"steps": 1, "validation_size": 0, "dry_run": True}
+    options = {"steps": 1, "batch_size": 8, "validation_size": 0, "dry_run": True}
     run = train(build("vae"), Coloured(), **options)
     images, shelf = contents.shelf_of(run)
     assert len(images) == len(shelf["labels"]) == 60
