@@ -67,7 +67,14 @@ RULES = {
         {"models", "files"} | BASE,
         TF | {"ai_edge_litert", "onnx", "onnxruntime", "openvino", "tf2onnx"},
     ),
-    "run": ({"models", "datasets", "metrics", "training", "serving"} | BASE, {"keras"}),
+    "explorer": (
+        {"datasets", "files", "models", "serving", "summary", "training"} | BASE,
+        set(),
+    ),
+    "run": (
+        {"models", "datasets", "metrics", "training", "serving", "explorer"} | BASE,
+        {"keras"},
+    ),
     "registry": (
         {
             "datasets",
@@ -89,6 +96,7 @@ RULES = {
             "configuration",
             "datasets",
             "determinism",
+            "explorer",
             "files",
             "metrics",
             "models",

@@ -17,7 +17,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tf_disentangle import checks, models, serving
+from tf_disentangle import checks, explorer, models, serving
 from tf_disentangle.datasets.cache import cache_dir
 from tf_disentangle.interfaces import Dataset
 from tf_disentangle.metrics import Scores, evaluate, log_evidence
@@ -240,10 +240,8 @@ class Run:
     @property
     def terms(self) -> dict[str, Any]:
         """The last loss terms, in nats per image; those of validation as val_NAME."""
-        terms: dict[str, Any] = {}
-        for row in self.history:
-            terms.update({k: v for k, v in row.items() if k != "scores"})
-        return terms
+        rows = (row.items() for row in self.history)
+        return {k: v for items in rows for k, v in items if k != "scores"}
 
     @property
     def scores(self) -> dict[str, Any]:
@@ -384,11 +382,14 @@ class Run:
         """
         return serving.export_run(self, destination, name, **options)
 
+    def explore(self, **options: Any) -> explorer.Explorer:
+        """Makes a page with the model inside; Jupyter shows it. See `explorer`."""
+        return explorer.explore(self, **options)
+
     def _annotations(self) -> dict[str, Any]:
         """Returns what rows of this step say of the latents."""
-        return latent_annotations(
-            row for row in self.history if row["step"] == self.step
-        )
+        rows = (row for row in self.history if row["step"] == self.step)
+        return latent_annotations(rows)
 
 
 def _check_length(data: Dataset | None, num_images: int) -> None:

@@ -31,6 +31,7 @@ COMMANDS = {
     "train": "train a model, then score and draw it",
     "evaluate": "score a trained run",
     "visualize": "draw a trained run: reconstructions, traversals, samples",
+    "explore": "show what each latent does, in a page with the model inside",
     "export": "write a trained run as a SavedModel for TensorFlow Serving",
     "encode": "encode image files with a trained, exported or served model",
     "serve": "serve exported models by TensorFlow Serving's REST and gRPC",
