@@ -23,7 +23,13 @@ from tf_disentangle.interfaces import Dataset
 from tf_disentangle.metrics import Scores, evaluate, log_evidence
 from tf_disentangle.models import LatentModel
 from tf_disentangle.models.encoder import ModelEncoder, UntrainedEncoder
-from tf_disentangle.training import Device, Intervals, RunFolder, description
+from tf_disentangle.training import (
+    Device,
+    Intervals,
+    RunFolder,
+    description,
+    pictures,
+)
 from tf_disentangle.training.checkpoints import find, restore_weights, step_of
 from tf_disentangle.training.input_pipeline import Batches, split_indices
 from tf_disentangle.training.loop import Metric, TrainingLoop
@@ -348,15 +354,21 @@ class Run:
         if image is not None:
             options["examples"] = np.asarray(image)[np.newaxis]
         plotter = make_plotter(self.model, self.data, self.batches, **options)
-        return plotter.traversals(**self._annotations())
+        return plotter.traversals(**latent_annotations(self.history, self.step))
 
     def draw(
-        self, folder: str | os.PathLike | None = None, **options: Any
+        self,
+        folder: str | os.PathLike | None = None,
+        kinds: Collection[str] = pictures.DEFAULT,
+        formats: Collection[str] = ("png", "gif"),
+        **options: Any,
     ) -> list[pathlib.Path]:
-        """Writes pictures: reconstructions, traversals, samples.
+        """Writes pictures: traversals, reconstructions, samples and more.
 
         Args:
             folder: Folder of the pictures; None is the run folder's pictures/.
+            kinds: Of `training.pictures.KINDS`.
+            formats: Of "png", "gif", "pdf" and "svg".
             **options: Options of `training.pictures.Plotter`, such as `latents`.
 
         Returns:
@@ -366,7 +378,8 @@ class Run:
             folder = self.folder.pictures
         checks.require(folder, "folder", "be given for a run in memory", folder)
         plotter = make_plotter(self.model, self.data, self.batches, **options)
-        return plotter.save(folder, **self._annotations())
+        notes = latent_annotations(self.history, self.step)
+        return plotter.save(folder, kinds, formats, **notes)
 
     def export(
         self, destination: str | os.PathLike | None = None, version: int | None = None
@@ -385,12 +398,6 @@ class Run:
         rule = "be given for a run in memory"
         checks.require(destination, "destination", rule, destination)
         return serving.export(self.model, destination, version)
-
-    def _annotations(self) -> dict[str, Any]:
-        """Returns what rows of this step say of the latents."""
-        return latent_annotations(
-            row for row in self.history if row["step"] == self.step
-        )
 
 
 def _check_length(data: Dataset | None, num_images: int) -> None:

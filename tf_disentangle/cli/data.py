@@ -222,7 +222,7 @@ def _sample(values: flags.FlagValues) -> None:
             data, rng, num_sample_rows=4, title=title
         )
     path = values.output or f"{values.name or type(data).__name__}.png"
-    visualization.save_png(picture, path)
+    visualization.save(picture, path)
     print(path)
 
 

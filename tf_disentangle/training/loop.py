@@ -385,9 +385,9 @@ class TrainingLoop:
 
     def draw(self) -> None:
         """Writes the pictures of the trained model into the run folder."""
-        rows = [row for row in self.folder.rows() if row["step"] == self.step]
+        notes = latent_annotations(self.folder.rows(), self.step)
         plotter = make_plotter(self.model, self.data, self.batches)
-        plotter.save(self.folder.pictures, **latent_annotations(rows))
+        plotter.save(self.folder.pictures, **notes)
 
 
 def _machine(model: LatentModel) -> dict[str, Any]:
