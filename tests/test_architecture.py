@@ -51,6 +51,7 @@ RULES = {
         | BASE,
         TFP | {"keras", "tensorboard", "tqdm"},
     ),
+    "summary": ({"metrics", "visualization", "training"} | BASE, TF),
     "serving": ({"models", "files"} | BASE, TF | {"keras"}),
     "run": ({"models", "datasets", "metrics", "training", "serving"} | BASE, {"keras"}),
     "registry": (
