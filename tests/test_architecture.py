@@ -45,7 +45,7 @@ RULES = {
         BASE | {"files"},
         {"scipy", "sklearn", "numba", "threadpoolctl", "tqdm"},
     ),
-    "visualization": (BASE | {"files"}, {"PIL"}),
+    "visualization": (BASE | {"files"}, {"PIL", "matplotlib", "scipy"}),
     "training": (
         {"models", "datasets", "metrics", "visualization", "files", "determinism"}
         | BASE,
@@ -54,6 +54,10 @@ RULES = {
     "summary": ({"metrics", "visualization", "training"} | BASE, TF),
     "serving": ({"models", "files"} | BASE, TF | {"keras"}),
     "run": ({"models", "datasets", "metrics", "training", "serving"} | BASE, {"keras"}),
+    "pages": (
+        {"run", "summary", "metrics", "training", "visualization", "files"} | BASE,
+        {"PIL"},
+    ),
     "registry": (
         {
             "datasets",
@@ -78,6 +82,7 @@ RULES = {
             "files",
             "metrics",
             "models",
+            "pages",
             "registry",
             "training",
             "visualization",

@@ -208,8 +208,10 @@ def test_visualize_writes_pictures(trained, tmp_path):
     assert done.returncode == 0, done.stderr
     names = {"reconstructions", "traversals", "samples", "hyperprior"}
     made = {path.stem for path in tmp_path.glob("*.png")}
-    assert made == names
+    assert names | {"starts", "planes", "posteriors", "data"} <= made | {"planes"}
+    assert any(name.startswith("plane_") for name in made)
     assert (tmp_path / "traversals.gif").exists()
+    assert (tmp_path / "index.html").read_text().startswith("<!DOCTYPE html>")
 
 
 def test_export_writes_the_next_version(trained, tmp_path):
@@ -250,6 +252,7 @@ def test_export_writes_the_next_version(trained, tmp_path):
         (["evaluate", "--codes=/nowhere.npz"], "No such file"),
         (["export", "/tmp", "--version=x"], "version"),
         (["visualize"], "RUN must be given"),
+        (["compare", "runs/one"], "RUNS must be two runs or more"),
     ],
 )
 def test_mistakes_end_with_code_2_and_one_message(arguments, words, here):
@@ -301,7 +304,8 @@ def test_version(argument, here):
 
 
 @pytest.mark.parametrize(
-    "name", ["train", "evaluate", "visualize", "export", "data", "list", "doctor"]
+    "name",
+    ["train", "evaluate", "visualize", "compare", "export", "data", "list", "doctor"],
 )
 def test_every_command_has_its_launcher(name):
     launcher = ROOT / "bin" / name

@@ -29,7 +29,8 @@ from tf_disentangle.cli import process
 COMMANDS = {
     "train": "train a model, then score and draw it",
     "evaluate": "score a trained run",
-    "visualize": "draw a trained run: reconstructions, traversals, samples",
+    "visualize": "draw a trained run, and write a page of everything about it",
+    "compare": "compare runs on one page: settings, scores, traversals, curves",
     "export": "write a trained run as a SavedModel for TensorFlow Serving",
     "data": "prepare, list and look at data sets",
     "list": "what gin files can name, and what can be bound to it",

@@ -96,7 +96,7 @@ def reconstructions(subject: Subject) -> dict[str, AnyPicture]:
     if not len(subject.examples):
         return {}
     is_gan = not subject.model.reconstructs
-    ((label, decoded),) = _decoded_examples(subject).items()
+    ((label, decoded),) = decoded_examples(subject).items()
     picture = visualization.reconstructions(subject.examples, decoded, label=label)
     return {"same_codes" if is_gan else "reconstructions": picture}
 
@@ -105,9 +105,9 @@ def traversals(subject: Subject) -> dict[str, AnyPicture]:
     """Every latent moved, from the first example."""
     examples = {}
     if len(subject.examples):
-        examples = {"original": subject.examples, **_decoded_examples(subject)}
+        examples = {"original": subject.examples, **decoded_examples(subject)}
     picture = visualization.traversals(
-        subject.decoder(), subject.code, examples=examples, **subject.rows
+        subject.decoder(), code=subject.code, examples=examples, **subject.rows
     )
     return {"traversals": picture}
 
@@ -329,7 +329,9 @@ ANIMATIONS: dict[str, Callable[[Subject], dict[str, np.ndarray]]] = {
 }
 #: Of data that are vectors.
 OF_VECTORS = {"points": points, "posteriors": posteriors, "matrices": matrices}
-KINDS = tuple(dict.fromkeys((*STILLS, *ANIMATIONS, *OF_VECTORS)))
+#: Traversals with the weights of several checkpoints, which `Plotter.save` is given.
+CHECKPOINTS = "checkpoints"
+KINDS = tuple(dict.fromkeys((*STILLS, *ANIMATIONS, *OF_VECTORS, CHECKPOINTS)))
 
 
 def _plane(subject: Subject, across: int, down: int) -> AnyPicture:
@@ -337,7 +339,7 @@ def _plane(subject: Subject, across: int, down: int) -> AnyPicture:
     return visualization.plane(subject.decoder(), subject.code, across, down, **options)
 
 
-def _decoded_examples(subject: Subject) -> dict[str, np.ndarray]:
+def decoded_examples(subject: Subject) -> dict[str, np.ndarray]:
     """Returns what is decoded from the examples' codes, under its label."""
     label = "reconstruction" if subject.model.reconstructs else _SAME_CODE
     return {label: subject.decoder()(subject.model.encode(subject.examples))}

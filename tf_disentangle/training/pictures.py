@@ -20,6 +20,7 @@ from tf_disentangle.training.checkpoints import restore_weights, step_of
 from tf_disentangle.training.input_pipeline import Batches, images_at
 from tf_disentangle.training.kinds import (
     ANIMATIONS,
+    CHECKPOINTS,
     KINDS,
     OF_VECTORS,
     STILLS,
@@ -40,7 +41,7 @@ OF_TRAINING = (
     "points",
 )
 #: What is drawn on demand.
-DEFAULT = tuple(kind for kind in KINDS if kind != "cycles")
+ON_DEMAND = tuple(kind for kind in KINDS if kind not in ("cycles", CHECKPOINTS))
 FORMATS = ("png", "gif", "pdf", "svg")
 
 # Of the images that a plotter has, so many are drawn as pairs, and so many are where
@@ -154,120 +155,17 @@ class Plotter:
         self._seed = tf.constant([seed, 0], tf.int32)
         self._data = data
 
-    def figures(
-        self, kinds: Collection[str] = OF_TRAINING, **annotations: Any
-    ) -> dict[str, np.ndarray]:
-        """Returns figures by name, uint8 [H, W, 3].
-
-        A latent carries the name of a factor only if it moves the image.
-
-        Args:
-            kinds: Names of `KINDS`.
-            **annotations: As `latent_annotations` returns them; each may be left out.
-                `per_latent` [L] is the KL of each latent's marginal, or its
-                information; `factor_of_latent` [L] the factor that a score assigned to
-                it, or ""; `votes` [L, K] the votes that it won for each factor;
-                `matrices` those of scores, [L, K] by name.
-        """
-        drawn = self._stills(self._subject(**annotations), kinds)
-        return {name: visualization.pixels(each) for name, each in drawn.items()}
-
-    def save(
-        self,
-        folder: str | os.PathLike,
-        kinds: Collection[str] = OF_TRAINING,
-        formats: Collection[str] = ("png", "gif"),
-        **annotations: Any,
-    ) -> list[pathlib.Path]:
-        """Writes the figures; those that move, as GIF, beside those that do not.
-
-        Args:
-            folder: Where to; it is made if need be.
-            kinds: Names of `KINDS`.
-            formats: Of "png", "pdf" and "svg", those of each figure that stands still;
-                and "gif", for those that move.
-            **annotations: As `figures` takes them.
-
-        Returns:
-            The paths of the files.
-
-        Raises:
-            ArgumentError: If there is no such kind or format.
-        """
-        for form in formats:
-            checks.one_of(form, FORMATS, "formats")
-        folder, paths = pathlib.Path(folder), []
-        subject = self._subject(**annotations)
-        for name, picture in self._stills(subject, kinds).items():
-            for form in (form for form in FORMATS if form in formats and form != "gif"):
-                paths.append(folder / f"{name}.{form}")
-                visualization.save(picture, paths[-1])
-        if "gif" in formats and not self._model.is_vector:
-            for kind in (kind for kind in ANIMATIONS if kind in kinds):
-                for name, frames in ANIMATIONS[kind](subject).items():
-                    paths.append(folder / f"{name}.gif")
-                    visualization.save_gif(frames, paths[-1])
-        return paths
-
-    def traversals(self, **annotations: Any) -> np.ndarray:
-        """Returns the figure of the traversals alone; see `figures`."""
-        rule, shape = "have images, not vectors", self._model.image_shape
-        require(not self._model.is_vector, "model", rule, shape)
-        (picture,) = STILLS["traversals"](self._subject(**annotations)).values()
-        return picture
-
-    def checkpoints(
-        self, paths: Sequence[pathlib.Path], **annotations: Any
-    ) -> np.ndarray:
-        """Returns traversals from one image through several checkpoints' weights.
-
-        The model has its own weights again afterwards.
-
-        Args:
-            paths: The checkpoints.
-            **annotations: As `figures` takes them.
-        """
-        subject = self._subject(**annotations)
-        model, own = self._model, self._model.get_weights()
-        image = self._chosen(subject.codes)[:1]
-        image = image if len(image) else self._images[:1]
-
-        def decode_with(path: pathlib.Path) -> tuple[Any, np.ndarray]:
-            def decode(codes: np.ndarray) -> np.ndarray:
-                restore_weights(model, path)
-                return subject.decoder()(codes)
-
-            restore_weights(model, path)
-            return decode, model.encode(image)[0]
-
-        try:
-            panels = {f"step {step_of(path)}": decode_with(path) for path in paths}
-            rows = subject.rows
-            rows["values"] = rows["values"][..., ::2]
-            return visualization.traversals_side_by_side(panels, **rows)
-        finally:
-            model.set_weights(own)
-
-    def _stills(
-        self, subject: Subject, kinds: Collection[str]
-    ) -> dict[str, AnyPicture]:
-        """Returns pictures by name, those of the kinds that apply."""
-        for kind in kinds:
-            checks.one_of(kind, KINDS, "kinds")
-        table = OF_VECTORS if self._model.is_vector else STILLS
-        pictures: dict[str, AnyPicture] = {}
-        for kind in (kind for kind in table if kind in kinds):
-            pictures |= table[kind](subject)
-        return pictures
-
-    def _subject(
+    def subject(
         self,
         per_latent: Sequence[float] = (),
         factor_of_latent: Sequence[str] = (),
         votes: Sequence[Sequence[int]] = (),
         matrices: Mapping[str, Any] | None = None,
     ) -> Subject:
-        """Returns what is drawn, with the start, order and labels of the latents."""
+        """Returns what is drawn, with the start, order and labels of the latents.
+
+        The arguments are those of `figures`.
+        """
         model, codes = self._model, self._model.encode(self._images)
         decode = model.sampler(1, self._seed)
         if model.is_vector:
@@ -312,6 +210,117 @@ class Plotter:
             seed=self._seed,
             matrices=matrices or {},
         )
+
+    def figures(
+        self, kinds: Collection[str] = OF_TRAINING, **annotations: Any
+    ) -> dict[str, np.ndarray]:
+        """Returns figures by name, uint8 [H, W, 3].
+
+        A latent carries the name of a factor only if it moves the image.
+
+        Args:
+            kinds: Names of `KINDS`.
+            **annotations: As `latent_annotations` returns them; each may be left out.
+                `per_latent` [L] is the KL of each latent's marginal, or its
+                information; `factor_of_latent` [L] the factor that a score assigned to
+                it, or ""; `votes` [L, K] the votes that it won for each factor;
+                `matrices` those of scores, [L, K] by name.
+        """
+        drawn = self._stills(self.subject(**annotations), kinds)
+        return {name: visualization.pixels(each) for name, each in drawn.items()}
+
+    def save(
+        self,
+        folder: str | os.PathLike,
+        kinds: Collection[str] = OF_TRAINING,
+        formats: Collection[str] = ("png", "gif"),
+        checkpoints: Sequence[pathlib.Path] = (),
+        **annotations: Any,
+    ) -> list[pathlib.Path]:
+        """Writes the figures; those that move, as GIF, beside those that do not.
+
+        Args:
+            folder: Where to; it is made if need be.
+            kinds: Names of `KINDS`.
+            formats: Of "png", "pdf" and "svg", those of each figure that stands still;
+                and "gif", for those that move.
+            checkpoints: Those of the kind "checkpoints"; their steps are its labels.
+            **annotations: As `figures` takes them.
+
+        Returns:
+            The paths of the files.
+
+        Raises:
+            ArgumentError: If there is no such kind or format.
+        """
+        for form in formats:
+            checks.one_of(form, FORMATS, "formats")
+        folder, paths = pathlib.Path(folder), []
+        subject = self.subject(**annotations)
+        pictures = self._stills(subject, kinds)
+        if CHECKPOINTS in kinds and checkpoints and not self._model.is_vector:
+            pictures[CHECKPOINTS] = self.checkpoints(checkpoints, **annotations)
+        for name, picture in pictures.items():
+            for form in (form for form in FORMATS if form in formats and form != "gif"):
+                paths.append(folder / f"{name}.{form}")
+                visualization.save(picture, paths[-1])
+        if "gif" in formats and not self._model.is_vector:
+            for kind in (kind for kind in ANIMATIONS if kind in kinds):
+                for name, frames in ANIMATIONS[kind](subject).items():
+                    paths.append(folder / f"{name}.gif")
+                    visualization.save_gif(frames, paths[-1])
+        return paths
+
+    def traversals(self, **annotations: Any) -> np.ndarray:
+        """Returns the figure of the traversals alone; see `figures`."""
+        rule, shape = "have images, not vectors", self._model.image_shape
+        require(not self._model.is_vector, "model", rule, shape)
+        (picture,) = STILLS["traversals"](self.subject(**annotations)).values()
+        return picture
+
+    def checkpoints(
+        self, paths: Sequence[pathlib.Path], **annotations: Any
+    ) -> np.ndarray:
+        """Returns traversals from one image through several checkpoints' weights.
+
+        The model has its own weights again afterwards.
+
+        Args:
+            paths: The checkpoints.
+            **annotations: As `figures` takes them.
+        """
+        subject = self.subject(**annotations)
+        model, own = self._model, self._model.get_weights()
+        image = self._chosen(subject.codes)[:1]
+        image = image if len(image) else self._images[:1]
+
+        def decode_with(path: pathlib.Path) -> tuple[Any, np.ndarray]:
+            def decode(codes: np.ndarray) -> np.ndarray:
+                restore_weights(model, path)
+                return subject.decoder()(codes)
+
+            restore_weights(model, path)
+            return decode, model.encode(image)[0]
+
+        try:
+            panels = {f"step {step_of(path)}": decode_with(path) for path in paths}
+            rows = subject.rows
+            rows["values"] = rows["values"][..., ::2]
+            return visualization.traversals_side_by_side(panels, **rows)
+        finally:
+            model.set_weights(own)
+
+    def _stills(
+        self, subject: Subject, kinds: Collection[str]
+    ) -> dict[str, AnyPicture]:
+        """Returns pictures by name, those of the kinds that apply."""
+        for kind in kinds:
+            checks.one_of(kind, KINDS, "kinds")
+        table = OF_VECTORS if self._model.is_vector else STILLS
+        pictures: dict[str, AnyPicture] = {}
+        for kind in (kind for kind in table if kind in kinds):
+            pictures |= table[kind](subject)
+        return pictures
 
     def _chosen(self, codes: np.ndarray) -> np.ndarray:
         """Returns the images to show, the first where traversals start."""

@@ -8,6 +8,7 @@ of either. A model enters only as `decode(codes) -> images`.
 """
 
 from tf_disentangle.visualization.canvas import Picture
+from tf_disentangle.visualization.canvas import rgb as as_rgb
 from tf_disentangle.visualization.charts import pixels
 from tf_disentangle.visualization.cycles import Cycle, cycle, spread, typical
 from tf_disentangle.visualization.dataset_figure import dataset_figure
@@ -35,7 +36,9 @@ from tf_disentangle.visualization.samples import (
 from tf_disentangle.visualization.traversals import (
     code_quantiles,
     normal_quantiles,
+    step_labels,
     traversal_frames,
+    traversal_rows,
     traversals,
     traversals_side_by_side,
 )
@@ -43,6 +46,7 @@ from tf_disentangle.visualization.traversals import (
 __all__ = [
     "Cycle",
     "Picture",
+    "as_rgb",
     "attribute_editing",
     "code_quantiles",
     "codes_against_factors",
@@ -68,7 +72,9 @@ __all__ = [
     "save_gif",
     "scatters",
     "spread",
+    "step_labels",
     "traversal_frames",
+    "traversal_rows",
     "traversals",
     "traversals_side_by_side",
     "typical",

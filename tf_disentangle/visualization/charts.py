@@ -68,6 +68,7 @@ def subplots(
     num_columns: int,
     size: tuple[float, float],
     title: str = "",
+    layout: str = "constrained",
     **options: Any,
 ) -> tuple[Figure, np.ndarray]:
     """Returns a figure of panels, to be filled within `style`.
@@ -77,6 +78,7 @@ def subplots(
         num_columns: Of panels.
         size: Width and height of one panel with its labels, in inches.
         title: Text above everything.
+        layout: Name of matplotlib's layout engine.
         **options: Of `Figure.subplots`.
 
     Returns:
@@ -86,7 +88,7 @@ def subplots(
 
     above = 0.25 if title else 0.0
     figsize = (num_columns * size[0], num_rows * size[1] + above)
-    figure = Figure(figsize=figsize, layout="constrained")
+    figure = Figure(figsize=figsize, layout=layout)
     if title:
         figure.suptitle(title, fontsize=9)
     return figure, figure.subplots(num_rows, num_columns, squeeze=False, **options)

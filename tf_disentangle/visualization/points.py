@@ -30,6 +30,7 @@ Groups = Mapping[str, np.ndarray]
 Series = Mapping[str, tuple[Sequence[float], Sequence[float]]]
 
 _MOST_MARKERS, _MOST_MEANS = 12, 10
+_EARLY = 0.1
 _BACKGROUND = "#bebebe"
 
 
@@ -122,8 +123,8 @@ def curves(
 ) -> Figure:
     """Pictures curves, each with its colour, dashes and marker.
 
-    The vertical range is that of the middle 98% of the values, so that the first steps
-    of a training do not flatten the rest; values that are not finite are left out.
+    The vertical range is that of the last nine tenths of the steps, so that the first
+    ones of a training do not flatten the rest; values that are not finite are left out.
 
     Args:
         series: Name to steps and values; at most six.
@@ -141,14 +142,17 @@ def curves(
     rule = f"hold 1 to {len(COLOURS)} curves"
     require(1 <= len(series) <= len(COLOURS), "series", rule, [*series])
     with style():
-        figure, ((axes,),) = subplots(1, 1, size)
-        finite = []
+        figure, ((axes,),) = subplots(1, 1, size, layout="none")
+        # Known margins: to measure the text takes as long as to draw it, and a page
+        # has many of these.
+        figure.subplots_adjust(left=0.15, right=0.97, top=0.89, bottom=0.2)
+        late = []
         for number, (name, (steps, values)) in enumerate(series.items()):
             x, y = np.asarray(steps, np.float64), np.asarray(values, np.float64)
             shaped = x.ndim == 1 and x.shape == y.shape and len(x)
             rule = "be steps [N] and values [N], N at least 1"
             require(shaped, f"series[{name!r}]", rule, (x.shape, y.shape))
-            finite.append(y[np.isfinite(y)])
+            late.append(y[(x >= x[0] + _EARLY * (x[-1] - x[0])) & np.isfinite(y)])
             axes.plot(
                 x,
                 y,
@@ -158,9 +162,8 @@ def curves(
                 markevery=max(1, len(x) // _MOST_MARKERS),
                 label=name,
             )
-        everything = np.concatenate(finite)
-        if len(everything) > 20:
-            low, high = np.quantile(everything, [0.01, 0.99])
+        if (shown := np.concatenate(late)).size:
+            low, high = shown.min(), shown.max()
             margin = 0.08 * (high - low) or 1.0
             axes.set_ylim(low - margin, high + margin)
         axes.set_title(title, loc="left")

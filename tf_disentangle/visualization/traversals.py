@@ -127,6 +127,30 @@ def traversals(
     )
 
 
+def traversal_rows(
+    decode: Decode,
+    code: np.ndarray,
+    *,
+    values: np.ndarray | Sequence[float] | None = None,
+    columns: Sequence[CodeColumn] | None = None,
+    order: Sequence[int] | None = None,
+) -> list[np.ndarray]:
+    """Returns the images of `traversals` without drawing a picture of them.
+
+    Args:
+        decode: Codes [B, L] to images [B, H, W, 1 or 3] in [0, 1].
+        code: [L], where the traversals start from.
+        values: The steps, as in `traversals`.
+        columns: What each latent is, as in `traversals`.
+        order: The latents, from top to bottom; None is all.
+
+    Returns:
+        For each latent uint8 [S, H, W, 3]; of a categorical one an image for each of
+        its values.
+    """
+    return _plan(decode, code, _steps(values), columns, None, order, ()).rows
+
+
 def traversals_side_by_side(
     panels: Mapping[str, tuple[Decode, np.ndarray]],
     *,
