@@ -109,7 +109,7 @@ def _with_empty_batches(function: Any, image_shape: tuple[int, int, int]) -> Any
         missing = tf.cast(tf.equal(count, 0), tf.int32)
         pairs = zip(tensors, rows, strict=True)
         parts = [[each, tf.repeat(row, missing, axis=0)] for each, row in pairs]
-        outputs = function(*(tf.concat(part, axis=0) for part in parts))
+        outputs = function.python_function(*(tf.concat(p, axis=0) for p in parts))
         return {name: output[:count] for name, output in outputs.items()}
 
     return _function(filled, *specs)
@@ -162,15 +162,12 @@ def _sample(model: LatentModel) -> Any:
         code_seed, noise_seed = tfp.random.split_seed(seed, n=2, salt="sample")
         return tuple(part[0] for part in model.draws(1, code_seed, noise_seed))
 
+    example = draw(tf.zeros([2], tf.int32))
+    specs = tuple(tf.TensorSpec(part.shape, part.dtype) for part in example)
+
     def sample(seed: tf.Tensor) -> Tensors:
         # Row by row, so that a draw depends on its own seed and not on the batch.
-        shapes = tf.nest.map_structure(
-            lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype),
-            tf.function(draw, autograph=False)
-            .get_concrete_function(tf.TensorSpec([2], tf.int32))
-            .structured_outputs,
-        )
-        codes, *noise = tf.map_fn(draw, seed, fn_output_signature=shapes)
+        codes, *noise = tf.map_fn(draw, seed, fn_output_signature=specs)
         return {"images": model.decode_tensor(codes, *noise), "sampled_codes": codes}
 
     return _function(sample, tf.TensorSpec([None, 2], tf.int32, "seed"))
