@@ -39,9 +39,9 @@ from collections import Counter
 from concurrent import futures
 
 import numpy as np
-from tf_disentangle.serving.client import messages, tensors
 
 from tf_disentangle import serving
+from tf_disentangle.serving.client import messages, tensors
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 BATCHES = {1: 500, 32: 100, 256: 30}

@@ -38,6 +38,7 @@ _ROOMS = (
     "models",
     "networks",
     "objectives",
+    "pages",
     "priors",
     "serving",
     "training",

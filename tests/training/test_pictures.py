@@ -135,7 +135,7 @@ class TestTraversals:
             "KL 9.00\nunused",
             "KL 0.20\nsize 100% of 7 votes",
         ]
-        assert seen["unused"].tolist() == [2]
+        assert seen["unused"] == [2]
 
     def test_the_latents_and_values_that_are_chosen(self, model):
         values = np.array([[-1.0, 1.0]] * 2 + [[-4.0, 4.0]] * 2)

@@ -20,6 +20,7 @@ from tf_disentangle.visualization.charts import COLOURS
 
 if TYPE_CHECKING:
     from tf_disentangle.run import Run
+    from tf_disentangle.training.kinds import Subject
 
 _SECTIONS = {
     "differences": "What differs",
@@ -304,14 +305,16 @@ def _traversals(compared: Sequence[_Compared]) -> str:
     drawn = [each for each in compared if not each.run.model.is_vector]
     if len(drawn) < len(compared):
         return ""
-    subjects, first = [], compared[0].run
+    subjects: list[Subject] = []
+    first = compared[0].run
     for each in compared:
         run, image = each.run, None
         if each is not compared[0] and _same_images(run, first):
             image = subjects[0].examples[:1]
         steps = np.linspace(-2, 2, _NUM_STEPS)
-        options = {"examples": image, "values": steps}
-        plotter = make_plotter(run.model, run.data, run.batches, **options)
+        plotter = make_plotter(
+            run.model, run.data, run.batches, examples=image, values=steps
+        )
         subjects.append(plotter.subject(**latent_annotations(each.rows, run.step)))
     rows = matched_latents([each.about["latents"] for each in compared])
     strips = []

@@ -171,7 +171,8 @@ def latent_strips(subject: Subject, latents: Sequence[Mapping[str, Any]]) -> lis
         columns=subject.columns,
         order=subject.order,
     )
-    parts, steps_are_said = [], False
+    parts: list[str] = []
+    steps_are_said = False
     for latent, images in zip(subject.order, rows, strict=True):
         about, width = latents[latent], images.shape[2]
         steps = ""
@@ -233,11 +234,11 @@ def _scores(about: Mapping[str, Any], rows: results.Rows) -> str:
     lines = []
     for name, score in scores.items():
         cells = results.score_cells(score, over_seeds.get(name))
-        lines.append((name, *cells, score["protocol"] or ""))
+        lines.append([name, *cells, score["protocol"] or ""])
     header = ["metric", "score", "interval", "protocol"]
     if not over_seeds:
         header.remove("interval")
-        lines = [(name, cell, protocol) for name, cell, _, protocol in lines]
+        lines = [[*line[:2], line[3]] for line in lines]
     bounded = any(score["floor"] is not None for score in scores.values())
     note = (
         "The dot is the score; the coloured range goes from the floor (untrained "

@@ -1,7 +1,7 @@
 """The model card of an exported version: what is served, and how good it is.
 
-    VERSION/model_card.json    for programs: `summary.summarize`, and how it is served
-    VERSION/model_card.md      the same for people
+VERSION/model_card.json    for programs: `summary.summarize`, and how it is served
+VERSION/model_card.md      the same for people
 """
 
 from __future__ import annotations

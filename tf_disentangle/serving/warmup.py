@@ -93,7 +93,9 @@ def read(folder: str | os.PathLike) -> Iterator[tuple[str, Inputs]]:
     for record in tf.data.TFRecordDataset(os.path.join(folder, _PLACE)):
         log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
         request = log.predict_log.request
-        inputs = {name: tf.make_ndarray(value) for name, value in request.inputs.items()}
+        inputs = {
+            name: tf.make_ndarray(value) for name, value in request.inputs.items()
+        }
         yield request.model_spec.signature_name, inputs
 
 

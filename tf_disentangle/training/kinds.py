@@ -83,12 +83,8 @@ class Subject:
 
     def moving(self, kind: str) -> list[int]:
         """Returns the latents of a kind that move the image, in their order."""
-        unused = {*np.asarray(self.unused).tolist()}
-        return [
-            int(d)
-            for d in self.order
-            if self.columns[d].kind == kind and d not in unused
-        ]
+        of_kind = [d for d in self.order if self.columns[d].kind == kind]
+        return [d for d in of_kind if d not in self.unused]
 
 
 def reconstructions(subject: Subject) -> dict[str, AnyPicture]:
@@ -193,20 +189,19 @@ def edits(subject: Subject) -> dict[str, AnyPicture]:
     """Images with one latent changed, for the latents that move them most."""
     shown = visualization.spread(subject.codes, _NUM_EDITED)
     moving = subject.moving("categorical")[:1] + subject.moving("continuous")
-    steps = _every_other(subject.values)
-    return {
-        f"edits_{subject.columns[latent].name}": visualization.attribute_editing(
+    steps, pictures = _every_other(subject.values), {}
+    for latent in moving[:_MOST_LATENTS]:
+        column = subject.columns[latent]
+        own = steps if steps.ndim == 1 else steps[latent]
+        pictures[f"edits_{column.name}"] = visualization.attribute_editing(
             subject.model.encode,
             subject.decoder(),
             subject.images[shown],
             latent,
-            column=subject.columns[latent],
-            values=None
-            if subject.columns[latent].kind == "categorical"
-            else (steps if steps.ndim == 1 else steps[latent]),
+            column=column,
+            values=None if column.kind == "categorical" else own.tolist(),
         )
-        for latent in moving[:_MOST_LATENTS]
-    }
+    return pictures
 
 
 def posteriors(subject: Subject) -> dict[str, AnyPicture]:
@@ -335,8 +330,14 @@ KINDS = tuple(dict.fromkeys((*STILLS, *ANIMATIONS, *OF_VECTORS, CHECKPOINTS)))
 
 
 def _plane(subject: Subject, across: int, down: int) -> AnyPicture:
-    options = {"values": subject.values, "columns": subject.columns}
-    return visualization.plane(subject.decoder(), subject.code, across, down, **options)
+    return visualization.plane(
+        subject.decoder(),
+        subject.code,
+        across,
+        down,
+        values=subject.values,
+        columns=subject.columns,
+    )
 
 
 def decoded_examples(subject: Subject) -> dict[str, np.ndarray]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -26,7 +26,7 @@ DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
 #: Text and lines; a page replaces it by its own colour of text.
 INK, FAINT = "#1e1e1e", "#8c8c8c"
 
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "axes.edgecolor": FAINT,
     "axes.labelcolor": INK,
     "axes.linewidth": 0.6,
@@ -68,7 +68,7 @@ def subplots(
     num_columns: int,
     size: tuple[float, float],
     title: str = "",
-    layout: str = "constrained",
+    layout: Literal["constrained"] | None = "constrained",
     **options: Any,
 ) -> tuple[Figure, np.ndarray]:
     """Returns a figure of panels, to be filled within `style`.
@@ -78,7 +78,8 @@ def subplots(
         num_columns: Of panels.
         size: Width and height of one panel with its labels, in inches.
         title: Text above everything.
-        layout: Name of matplotlib's layout engine.
+        layout: Whether matplotlib measures the text to set the margins, which takes as
+            long as to draw it; None leaves them to the caller.
         **options: Of `Figure.subplots`.
 
     Returns:

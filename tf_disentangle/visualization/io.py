@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import pathlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from PIL import Image
 
 from tf_disentangle import files
 from tf_disentangle.checks import real, require
-from tf_disentangle.visualization.canvas import FRAME, INK, line_height
+from tf_disentangle.visualization.canvas import FRAME, INK, Picture, Text, line_height
 from tf_disentangle.visualization.charts import encoded, style
 
 if TYPE_CHECKING:
@@ -71,8 +72,10 @@ def _as_figure(picture: np.ndarray) -> Figure:
     """Returns a matplotlib figure of a page: its tiles, and its text over them."""
     from matplotlib.figure import Figure
 
-    texts = getattr(picture, "texts", ())
-    tiles = picture.tiles if texts else np.asarray(picture)
+    texts: Sequence[Text] = ()
+    tiles: np.ndarray = np.asarray(picture)
+    if isinstance(picture, Picture) and picture.tiles is not None:
+        texts, tiles = picture.texts, picture.tiles
     height, width = picture.shape[:2]
     with style():
         figure = Figure((width / _PAGE_DPI, height / _PAGE_DPI), dpi=_PAGE_DPI)

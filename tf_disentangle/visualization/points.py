@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 #: Name of a group of points to the points, [N, 2], drawn in that order.
 Groups = Mapping[str, np.ndarray]
 #: Name of a curve to its steps and its values, [N] each.
-Series = Mapping[str, tuple[Sequence[float], Sequence[float]]]
+Series = Mapping[str, tuple[Sequence[float], Sequence[float] | np.ndarray]]
 
 _MOST_MARKERS, _MOST_MEANS = 12, 10
 _EARLY = 0.1
@@ -88,9 +88,9 @@ def _scatter(axes: Axes, groups: Groups, limits: tuple[float, float] | None) -> 
     colours = (_BACKGROUND, *COLOURS)
     for colour, group in zip(colours, points.values(), strict=False):
         # Thousands of points as vectors make files that no reader opens quickly.
-        axes.scatter(
-            *group.T, s=2.5, color=colour, linewidths=0, rasterized=len(group) > 500
-        )
+        x, y = group.T
+        dense = len(group) > 500
+        axes.scatter(x, y, s=2.5, color=colour, linewidths=0, rasterized=dense)
     axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(True)
@@ -142,9 +142,8 @@ def curves(
     rule = f"hold 1 to {len(COLOURS)} curves"
     require(1 <= len(series) <= len(COLOURS), "series", rule, [*series])
     with style():
-        figure, ((axes,),) = subplots(1, 1, size, layout="none")
-        # Known margins: to measure the text takes as long as to draw it, and a page
-        # has many of these.
+        figure, ((axes,),) = subplots(1, 1, size, layout=None)
+        # Known margins: a page has many of these.
         figure.subplots_adjust(left=0.15, right=0.97, top=0.89, bottom=0.2)
         late = []
         for number, (name, (steps, values)) in enumerate(series.items()):
