@@ -215,7 +215,7 @@ def test_only_the_configuration_and_the_commands_speak_gin():
 def test_light_rooms_do_not_load_tensorflow(room):
     code = (
         f"import sys, tf_disentangle.{room}; "
-        "bad = {'tensorflow', 'keras', 'gin'} & set(sys.modules); "
+        "bad = {'tensorflow', 'keras', 'gin', 'matplotlib'} & set(sys.modules); "
         "sys.exit(', '.join(bad) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -1,60 +1,27 @@
 """Pages of runs: what a reader finds in them is what the runs' records say."""
 
-import functools
 import re
 
 import numpy as np
 import pytest
 
-from tests.datasets.tiny import Tiny
+from tests.pages.conftest import ROWS
 from tests.pages.test_html import Reader, references
-from tests.training import small
 from tf_disentangle import pages
 from tf_disentangle.checks import ArgumentError
 from tf_disentangle.pages import results
 from tf_disentangle.pages.comparison import differing_settings, matched_latents
 from tf_disentangle.summary import summarize
 
-FACTOR = {"factor_of_latent": ["x", "", "y", "x"], "protocol": "study", "score": 0.6}
-VOTES = [[9, 1, 0], [0, 0, 0], [1, 5, 0], [3, 0, 0]]
-BOUNDS = {"noise": 0.2, "untrained": 0.3, "ceiling": 1.0}
-ROWS = [
-    {"step": 4, "scores": {"factor_vae": {**FACTOR, "votes": VOTES}}},
-    {"step": 4, "bounds": {"factor_vae": BOUNDS}},
-    {
-        "step": 4,
-        "codes": "mean",
-        "intervals": {
-            "factor_vae": {
-                "mean": 0.6,
-                "low": 0.5,
-                "high": 0.7,
-                "confidence": 0.95,
-                "num": 3,
-                "method": "t",
-            }
-        },
-    },
-]
 
-MODEL = functools.partial(small.narrow, latents=4)
+@pytest.fixture(scope="module")
+def run(scored_run):
+    return scored_run
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """A run of four latents with a score, its bounds and its interval."""
-    run = small.run(Tiny(), tmp_path_factory.mktemp("runs") / "first", model=MODEL)
-    for row in ROWS:
-        run.folder.append(row)
-    run.draw(kinds=["reconstructions", "matrices"])
-    return run
-
-
-@pytest.fixture(scope="module")
-def other(tmp_path_factory):
-    return small.run(
-        Tiny(), tmp_path_factory.mktemp("runs") / "second", model=MODEL, seed=1
-    )
+def other(other_run):
+    return other_run
 
 
 @pytest.fixture(scope="module")

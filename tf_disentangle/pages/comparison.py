@@ -329,8 +329,8 @@ def _traversals(compared: Sequence[_Compared]) -> str:
     cells = [f"<div><h3>{head}</h3></div>" for head in _heads(compared)]
     who = [f'<div class="who">{head}</div>' for head in _heads(compared)]
     for name, each, subject in zip(who, compared, subjects, strict=True):
-        start = visualization.as_rgb(subject.examples[:1])
-        decoded = visualization.as_rgb(subject.decoder()(subject.code[np.newaxis]))
+        start = visualization.rgb(subject.examples[:1])
+        decoded = visualization.rgb(subject.decoder()(subject.code[np.newaxis]))
         both = np.concatenate([start, decoded])
         text = f"{each.name}: the image where traversals start, and what is decoded"
         label = "<small>the start, and what is decoded from its code</small>"

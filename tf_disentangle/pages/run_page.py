@@ -112,7 +112,7 @@ def start_rows(subject: Subject, count: int = 9) -> list[str]:
     both = {"images": subject.examples, **decoded_examples(subject)}
     parts = []
     for name, images in both.items():
-        tiles = visualization.as_rgb(images[:count])
+        tiles = visualization.rgb(images[:count])
         label = name.replace("\n", " ")
         text = "traversals start from the first" if name == "images" else ""
         parts.append(

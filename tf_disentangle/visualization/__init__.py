@@ -7,8 +7,7 @@ writes either as PNG, PDF or SVG, `save_gif` writes frames, and `pixels` makes a
 of either. A model enters only as `decode(codes) -> images`.
 """
 
-from tf_disentangle.visualization.canvas import Picture
-from tf_disentangle.visualization.canvas import rgb as as_rgb
+from tf_disentangle.visualization.canvas import Picture, rgb
 from tf_disentangle.visualization.charts import pixels
 from tf_disentangle.visualization.cycles import Cycle, cycle, spread, typical
 from tf_disentangle.visualization.dataset_figure import dataset_figure
@@ -46,7 +45,6 @@ from tf_disentangle.visualization.traversals import (
 __all__ = [
     "Cycle",
     "Picture",
-    "as_rgb",
     "attribute_editing",
     "code_quantiles",
     "codes_against_factors",
@@ -66,6 +64,7 @@ __all__ = [
     "pixels",
     "plane",
     "reconstructions",
+    "rgb",
     "samples",
     "samples_by_category",
     "save",
