@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_disentangle import checks, visualization
-from tf_disentangle.checks import require
+from tf_disentangle.checks import known_options, require
 from tf_disentangle.interfaces import Dataset, ImageArray
 from tf_disentangle.metrics.results import MATRICES
 from tf_disentangle.models import LatentModel
@@ -364,6 +364,7 @@ def make_plotter(
     The seed is that of the images and samples, None that of the run; the options are of
     `Plotter`.
     """
+    known_options(Plotter, options)
     seed = batches.seed if seed is None else seed
     images = random_images(model, data.images(), batches, seed)
     return Plotter(model, images, seed=seed, data=data, **options)

@@ -20,6 +20,7 @@ from tf_disentangle.visualization.movement import (
     moves_image,
     occurring_values,
 )
+from tf_disentangle.visualization.over_time import over_time
 from tf_disentangle.visualization.planes import plane
 from tf_disentangle.visualization.points import (
     codes_against_factors,
@@ -60,6 +61,7 @@ __all__ = [
     "moves_image",
     "normal_quantiles",
     "occurring_values",
+    "over_time",
     "picture_bytes",
     "pixels",
     "plane",

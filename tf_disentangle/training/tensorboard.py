@@ -1,0 +1,333 @@
+"""What a run writes for TensorBoard, as `tensorboard --logdir=runs` shows it.
+
+    runs/chyvae               training terms, pictures, text, the projector
+    runs/chyvae/validation    the same terms of held-out images, and their codes
+    runs/chyvae/scores        scores, beside the settings for the HParams tab
+
+TensorBoard draws what has one tag in one chart, a line for each run: so training and
+validation are two runs, as Keras's own callback has them, and several runs under one
+folder compare. The HParams tab makes a column of every scalar beside the settings:
+so the scores have a run of their own.
+
+Tags begin with their role, and roles stand in alphabetical order, the loss first.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import textwrap
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tf_disentangle import files, visualization
+from tf_disentangle.interfaces import CodeColumn
+from tf_disentangle.models import LatentModel
+from tf_disentangle.objectives import DIAGNOSTICS
+
+#: The runs within a run, by their folder: the training is the run folder itself.
+TRAINING, VALIDATION, SCORES = "", "validation", "scores"
+
+# What a row says of each latent: the group of its tags, and what it is.
+_PER_LATENT = {
+    "kl_per_latent": (
+        "per_latent_kl",
+        "KL of q(z_i|x) to the prior's marginal p(z_i), in nats, mean over held-out "
+        "images. With a full covariance these do not sum to the KL.",
+    ),
+    "information_per_latent": (
+        "per_latent_information",
+        "Lower bound of the mutual information of a latent and the images that are "
+        "generated of it, in nats.",
+    ),
+}
+# Settings that tell no run from another, and networks' layers.
+_NO_SETTINGS = (
+    "intervals",
+    "device",
+    "metrics",
+    "callbacks",
+    "image_shape",
+    "requires",
+)
+
+
+class TensorBoard:
+    """Writes the event files of a run.
+
+    Files are made when there is something to write.
+
+    Args:
+        folder: The run folder; None writes nothing.
+        model: The run's model.
+    """
+
+    def __init__(self, folder: pathlib.Path | None, model: LatentModel) -> None:
+        self._folder = folder
+        self._columns: Sequence[CodeColumn] = model.latents.columns
+        self._scheduled = model.scheduled_names
+        self._names = model.row_names
+        self._writers: dict[str, tf.summary.SummaryWriter] = {}
+
+    def begin(self, step: int, description: Mapping[str, Any], config: str) -> None:
+        """Describes the run; drops what a stopped process wrote after `step`.
+
+        Args:
+            step: Of the checkpoint that the run goes on from.
+            description: As run.json holds it.
+            config: The gin configuration, or "".
+        """
+        if self._folder is None:
+            return
+        for part in (TRAINING, VALIDATION, SCORES):
+            cut(self._folder / part, step)
+        from tensorboard.plugins.custom_scalar import summary as custom_scalar
+        from tensorboard.plugins.hparams import api as hparams
+
+        found = settings(description)
+        with self._writer(TRAINING).as_default(0):
+            # Indented by four, Markdown shows text as code.
+            if config:
+                tf.summary.text("configuration", textwrap.indent(config, "    "))
+            else:
+                rows = [f"| {name} | {value} |" for name, value in found.items()]
+                table = "\n".join(["| setting | value |", "|---|---|", *rows])
+                tf.summary.text("configuration", table)
+            layout = custom_scalar.pb(_layout(self._names, self._scheduled))
+            tf.summary.experimental.write_raw_pb(layout.SerializeToString())
+        with self._writer(SCORES).as_default(0):
+            hparams.hparams(found, trial_id=_trial(self._folder))
+
+    def write_row(self, step: int, row: Mapping[str, Any]) -> None:
+        """Writes the numbers of an interval."""
+        for name, value in row.items():
+            if name in _PER_LATENT:
+                group, text = _PER_LATENT[name]
+                with self._writer(VALIDATION).as_default(step):
+                    for column, number in zip(self._columns, value, strict=True):
+                        tag = f"{group}/{column.name}"
+                        tf.summary.scalar(tag, number, description=text)
+                continue
+            is_held_out = name.startswith("val_")
+            tag = tag_of(name.removeprefix("val_"), self._scheduled, self._names)
+            with self._writer(VALIDATION if is_held_out else TRAINING).as_default(step):
+                tf.summary.scalar(tag, value)
+
+    def write_scores(
+        self, step: int, scores: Mapping[str, Mapping[str, float]]
+    ) -> None:
+        """Writes the numbers of each metric's result, `score` among them."""
+        for name, numbers in scores.items():
+            for part, value in numbers.items():
+                if not np.isfinite(value):
+                    continue
+                is_score = part == "score"
+                tag = f"scores/{name}" if is_score else f"scores_parts/{name}/{part}"
+                run = SCORES if is_score else TRAINING
+                with self._writer(run).as_default(step):
+                    tf.summary.scalar(tag, value)
+
+    def write_pictures(self, step: int, pictures: Mapping[str, np.ndarray]) -> None:
+        """Writes pictures, uint8 [H, W, 3], by name."""
+        with self._writer(TRAINING).as_default(step):
+            for name, picture in pictures.items():
+                tf.summary.image(f"pictures/{name}", picture[np.newaxis])
+
+    def write_codes(self, step: int, codes: np.ndarray) -> None:
+        """Writes a histogram of each latent's codes [N, L] of held-out images."""
+        text = "Codes of held-out images: the means of q(z_i|x), or categories."
+        with self._writer(VALIDATION).as_default(step):
+            for column, values in zip(self._columns, codes.T, strict=True):
+                tag = f"per_latent_codes/{column.name}"
+                tf.summary.histogram(tag, values, description=text)
+
+    def write_over_time(self, step: int, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Writes the KL, or information, of each latent as a picture of all steps.
+
+        Args:
+            step: The last one.
+            rows: The rows of the run.
+        """
+        for name, (group, _) in _PER_LATENT.items():
+            found = {row["step"]: row[name] for row in rows if name in row}
+            if found:
+                picture = visualization.over_time(
+                    np.array(list(found.values())),
+                    steps=list(found),
+                    names=[column.name for column in self._columns],
+                    title=name.replace("_", " ").replace("kl", "KL") + ", in nats",
+                )
+                self.write_pictures(step, {group: picture})
+
+    def write_text(self, step: int, texts: Mapping[str, str]) -> None:
+        """Writes texts in Markdown by name."""
+        with self._writer(TRAINING).as_default(step):
+            for name, text in texts.items():
+                tf.summary.text(name, text)
+
+    def close(self) -> None:
+        """Writes what is still held, and closes the files."""
+        writers, self._writers = self._writers, {}
+        for writer in writers.values():
+            writer.close()
+
+    def _writer(self, run: str) -> tf.summary.SummaryWriter:
+        """Returns the writer of one of the runs, which is made at its first use."""
+        if self._folder is None:
+            return tf.summary.create_noop_writer()
+        if run not in self._writers:
+            path = str(self._folder / run)
+            self._writers[run] = tf.summary.create_file_writer(path)
+        return self._writers[run]
+
+
+def tag_of(name: str, scheduled: Sequence[str], terms: Sequence[str]) -> str:
+    """Returns the tag of a number of a row: its role, then its name."""
+    if name == "loss":
+        return name
+    if name in scheduled:
+        return f"schedules/{name}"
+    if name in terms:
+        return f"loss_terms/{name}"
+    if name in DIAGNOSTICS:
+        return f"posterior/{name}"
+    if name == "images_per_second":
+        return f"speed/{name}"
+    return f"others/{name}"
+
+
+def settings(description: Mapping[str, Any]) -> dict[str, bool | int | float | str]:
+    """Returns the settings of a run by their path, without those of its networks.
+
+    A part's own entry is its name, or that of its class.
+
+    Args:
+        description: As run.json holds it.
+    """
+    parts = {name: description[name] for name in ("model", "data", "training")}
+    return dict(_flat(parts, ""))
+
+
+def _flat(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Yields the path and the value of what is one number, text or truth value."""
+    if isinstance(value, Mapping) and "keras" in value:
+        config, kind = value["keras"]["config"], value["keras"]["class_name"]
+        yield path, config["name"] if "layers" in config else kind
+        if rate := config.get("learning_rate"):
+            yield from _flat(rate, f"{path}.learning_rate")
+    elif isinstance(value, Mapping):
+        name = value.get("class_name", value.get("function"))
+        if name is not None:
+            value = dict(value.get("config", value.get("kwargs")) or {})
+            yield path, value.pop("name", str(name).rpartition(".")[2])
+        for key, inner in value.items():
+            if key not in _NO_SETTINGS:
+                # model, data and training go without saying.
+                inside = path not in ("", "training", "model")
+                yield from _flat(inner, f"{path}.{key}" if inside else key)
+    elif isinstance(value, list):
+        if all(isinstance(item, (bool, int, float, str)) for item in value):
+            yield path, ", ".join(map(str, value)) if value else "none"
+        else:
+            for number, item in enumerate(value):
+                yield from _flat(item, f"{path}.{number}")
+    elif isinstance(value, (bool, int, str)):
+        yield path, value
+    elif isinstance(value, float):
+        yield path, float(f"{value:.6g}")  # float32's 9.999999747378752e-05 is 1e-4
+
+
+def cut(folder: pathlib.Path, step: int) -> None:
+    """Drops events after `step`, and what is written anew, from a folder's event files.
+
+    What is left stands in one new file, each event once: TensorBoard takes files of one
+    folder as one run.
+    """
+    from tensorboard.compat.proto import event_pb2
+
+    old = sorted(folder.glob("events.out.tfevents.*"))
+    if not old:
+        return
+    seen = set()
+    path = folder / f"events.out.tfevents.{int(time.time()):010d}.until.{step}"
+    with (
+        files.replacing(path) as temporary,
+        tf.io.TFRecordWriter(str(temporary)) as writer,
+    ):
+        for record in _records(old):
+            event = event_pb2.Event.FromString(record)
+            tags = tuple(value.tag for value in event.summary.value)
+            is_old = event.step <= step and (event.step, tags) not in seen
+            if is_old and not set(tags) & _DESCRIPTION:
+                seen.add((event.step, tags))
+                writer.write(record)
+    for each in old:
+        if each != path:
+            files.remove(each)
+
+
+# What each start and end of a run writes anew.
+_DESCRIPTION = {
+    "configuration",
+    "custom_scalars__config__",  # TensorBoard's names of layout and settings
+    "_hparams_/session_start_info",
+    *(f"pictures/{group}" for group, _ in _PER_LATENT.values()),
+}
+
+
+def _records(paths: Sequence[pathlib.Path]) -> Iterator[bytes]:
+    """Yields the records of event files; a killed process leaves half of the last."""
+    for path in paths:
+        try:
+            for record in tf.data.TFRecordDataset(str(path)):
+                yield record.numpy()
+        except tf.errors.DataLossError:
+            continue
+
+
+def _trial(folder: pathlib.Path) -> str:
+    """Names a run in the HParams tab, which merges trials of one name."""
+    return os.path.join(*folder.absolute().parts[-2:])
+
+
+def _layout(names: Sequence[str], scheduled: Sequence[str]) -> Any:
+    """Returns the charts of the Custom Scalars tab, from the loss to the scores.
+
+    Layouts of several runs are one: TensorBoard joins categories of one title.
+    """
+    from tensorboard.plugins.custom_scalar import layout_pb2
+
+    terms = [tag_of(name, scheduled, names) for name in names]
+    own = {"loss": [t for t in terms if t == "loss"]}
+    own["loss terms"] = [t for t in terms if t.startswith("loss_terms/")]
+    categories = [
+        *own.items(),
+        ("latents", ["per_latent_(kl|information)/.*"]),
+        ("posterior", [f"posterior/{name}" for name in DIAGNOSTICS]),
+        ("schedules", [t for t in terms if t.startswith("schedules/")]),
+        ("scores", ["scores/.*"]),
+    ]
+    titles = {
+        "per_latent_(kl|information)/.*": "KL or information of each latent",
+        "scores/.*": "scores",
+    }
+    return layout_pb2.Layout(
+        category=[
+            layout_pb2.Category(
+                title=title,
+                chart=[
+                    layout_pb2.Chart(
+                        title=titles.get(tag, tag.rpartition("/")[2]),
+                        multiline=layout_pb2.MultilineChartContent(tag=[f"^{tag}$"]),
+                    )
+                    for tag in tags
+                ],
+            )
+            for title, tags in categories
+            if tags
+        ]
+    )
