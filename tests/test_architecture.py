@@ -64,7 +64,14 @@ RULES = {
         {"models", "files"} | BASE,
         TF | {"ai_edge_litert", "onnx", "onnxruntime", "openvino", "tf2onnx"},
     ),
-    "run": ({"models", "datasets", "metrics", "training", "serving"} | BASE, {"keras"}),
+    "explorer": (
+        {"datasets", "files", "models", "serving", "summary", "training"} | BASE,
+        set(),
+    ),
+    "run": (
+        {"models", "datasets", "metrics", "training", "serving", "explorer"} | BASE,
+        {"keras"},
+    ),
     "pages": (
         {"run", "summary", "metrics", "training", "visualization", "files"} | BASE,
         {"PIL"},
@@ -90,6 +97,7 @@ RULES = {
             "configuration",
             "datasets",
             "determinism",
+            "explorer",
             "files",
             "metrics",
             "models",

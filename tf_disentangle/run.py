@@ -17,7 +17,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tf_disentangle import checks, models, serving
+from tf_disentangle import checks, explorer, models, serving
 from tf_disentangle.datasets.cache import cache_dir
 from tf_disentangle.interfaces import Dataset
 from tf_disentangle.metrics import Scores, evaluate, log_evidence
@@ -245,10 +245,8 @@ class Run:
     @property
     def terms(self) -> dict[str, Any]:
         """The last loss terms, in nats per image; those of validation as val_NAME."""
-        terms: dict[str, Any] = {}
-        for row in self.history:
-            terms.update({k: v for k, v in row.items() if k != "scores"})
-        return terms
+        rows = (row.items() for row in self.history)
+        return {k: v for items in rows for k, v in items if k != "scores"}
 
     @property
     def scores(self) -> dict[str, Any]:
@@ -367,8 +365,7 @@ class Run:
             formats: Of "png", "gif", "pdf", "svg".
             **options: Options of `training.pictures.Plotter`, such as `latents`.
         """
-        if folder is None and self.folder is not None:
-            folder = self.folder.pictures
+        folder = folder or (self.folder and self.folder.pictures)
         checks.require(folder, "folder", "be given for a run in memory", folder)
         plotter = make_plotter(self.model, self.data, self.batches, **options)
         saved = all_saved(self.folder.checkpoints) if self.folder else []
@@ -390,6 +387,10 @@ class Run:
             **options: `version`, `variant` and `precision` of `serving.export`.
         """
         return serving.export_run(self, destination, name, **options)
+
+    def explore(self, **options: Any) -> explorer.Explorer:
+        """Makes a page with the model inside; Jupyter shows it. See `explorer`."""
+        return explorer.explore(self, **options)
 
 
 def _check_length(data: Dataset | None, num_images: int) -> None:
