@@ -263,7 +263,7 @@ def test_a_model_of_nan_is_not_served(tmp_path):
     broken = models.build_vae((8, 8, 1), latents=3, **MLP)
     bias = broken.encoder.weights[-1]
     bias.assign(np.full(bias.shape, np.nan, np.float32))
-    with pytest.raises(checks.ArgumentError, match="finite numbers.*mean"):
+    with pytest.raises(checks.ArgumentError, match=r"finite numbers.*mean"):
         export(broken, tmp_path, "m")
     assert versions(tmp_path / "m") == []
 
