@@ -107,7 +107,7 @@ def test_scores_have_the_bounds_that_were_recorded(summary):
 
 
 def test_a_run_in_memory_has_a_summary_too(run, summary):
-    own = summarize(td.train(build, run.data, steps=2, dry_run=True))
+    own = summarize(td.train(build, run.data, steps=2, batch_size=8, dry_run=True))
     assert own["name"] == "run" and own["settings"]["data.num_images"] == 64
     assert set(own) == set(summary) and (own["step"], own["steps"]) == (0, 2)
     assert [each["kl"] for each in own["latents"]] == [None] * 4

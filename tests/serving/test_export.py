@@ -102,8 +102,12 @@ def check_in_a_bare_process(made, tmp_path):
         each.export(folder, verbose=False)
         images = data_for(each, 5)
         codes = each.encode(images)
-        right.append(flat(expected(each, images, codes)))
-        np.savez(folder / "asked.npz", **flat(questions(each, images, codes)))
+        drawn = np.concatenate([each.sample(1, seed=seed) for seed in (5, 6)])
+        answers = expected(each, images, codes) | {"sample": {"images": drawn}}
+        asked = questions(each, images, codes)
+        asked["sample"] = {"seed": np.array([[5, 0], [6, 0]], np.int32)}
+        right.append(flat(answers))
+        np.savez(folder / "asked.npz", **flat(asked))
         folders.append(folder)
     env = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     command = [sys.executable, "-c", _BARE, *map(str, folders)]
@@ -112,7 +116,7 @@ def check_in_a_bare_process(made, tmp_path):
     assert done.returncode == 0, done.stderr[-3000:]
     for folder, values in zip(folders, right, strict=True):
         answers = np.load(folder / "answers.npz")
-        assert set(answers.files) == set(values)
+        assert set(answers.files) == {*values, "sample.sampled_codes"}
         for name, value in values.items():
             scale = max(1.0, float(np.abs(value).max()))
             np.testing.assert_allclose(
