@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from tests.contracts.test_models import FILES, data_for, trained
+from tests.contracts.test_models import FILES, data_for, prepared
 from tests.serving.portable import expected, questions
 from tf_disentangle import checks, latents, models, networks, objectives, priors
 from tf_disentangle.distributions import Normal
@@ -130,7 +130,7 @@ def test_equals_the_model_where_the_library_is_not_installed(tmp_path):
 
 @pytest.mark.slow
 def test_every_model_of_gin_where_the_library_is_not_installed(tmp_path):
-    made = [trained(f, tmp_path / f.stem).model for f in FILES]
+    made = [prepared(file, tmp_path / file.stem)[0].model for file in FILES]
     check_in_a_bare_process(made, tmp_path)
 
 
