@@ -69,16 +69,22 @@ def test_every_objective_latent_space_and_prior_is_in_one_of_the_files():
     assert missing == set(IN_NO_FILE), "bind it in gin/NAME.gin"
 
 
-def trained(file, output, *bindings):
-    """Returns what `bin/train` makes of the file, small, eagerly, without pictures."""
+def prepared(file, output, *bindings):
+    """Returns the run of a file, small and not started, and its configuration."""
     parts = {"train", "Intervals", *re.findall(r"@(\w+)", text_of(file))}
     small = [binding for binding in SMALL if binding.split(".")[0] in parts]
     configuration.parse([str(file)], [*small, *bindings])
     run = configuration.build("train", output=str(output), dry_run=True)
     configuration.drop_unused()
+    return run, configuration.with_defaults()
+
+
+def trained(file, output, *bindings):
+    """Returns what `bin/train` makes of the file, small, eagerly, without pictures."""
+    run, config = prepared(file, output, *bindings)
     run.model.run_eagerly = True  # the graph is compared with that below
     run._loop.draw = lambda: None
-    return run.start(configuration.with_defaults())
+    return run.start(config)
 
 
 @pytest.fixture(params=FILES, ids=lambda file: file.stem)
