@@ -305,7 +305,8 @@ def test_version(argument, here):
 
 
 @pytest.mark.parametrize(
-    "name", ["train", "evaluate", "visualize", "export", "data", "list", "doctor"]
+    "name",
+    ["train", "evaluate", "visualize", "export", "serve", "data", "list", "doctor"],
 )
 def test_every_command_has_its_launcher(name):
     launcher = ROOT / "bin" / name

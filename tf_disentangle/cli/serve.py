@@ -110,6 +110,9 @@ for _name, _help in _NO_EFFECT.items():
 def main(values: flags.FlagValues) -> int:
     """Runs the command."""
     models, name = _models(values)
+    rule = "not both be 0"
+    ports = (values.rest_api_port, values.port)
+    checks.require(any(ports), "--rest_api_port and --port", rule, ports)
     for option, reason in _NO_EFFECT.items():
         if values[option].value is not None:
             print(f"--{option} has no effect: {reason}.", file=sys.stderr)
@@ -161,8 +164,12 @@ def _models(values: flags.FlagValues) -> tuple[str, str | None]:
         exists = pathlib.Path(path).is_file()
         checks.require(exists, "--model_config_file", "be a file", path)
     else:
+        # Looked at before TensorFlow takes its seconds.
         argument = "DIR" if option == "dir" else "--model_base_path"
-        folders.models_in(path, name, argument)  # before TensorFlow takes its seconds
+        found = folders.models_in(path, values.model_name, argument)
+        rule, remedy = "hold one model", f"bin/serve {path} serves all of them."
+        alone = option == "dir" or len(found) == 1
+        checks.require(alone, argument, rule, ", ".join(found), remedy)
     return path, name
 
 
@@ -227,6 +234,8 @@ def _describe(server: Server, host: str) -> None:
     if not server.rest_port:
         print(f"Models: {', '.join(names)}")
         return
+    if host not in ("127.0.0.1", "::1", "localhost"):
+        print("Whoever reaches this machine can ask: there is no password.")
     base = f"http://{host}:{server.rest_port}/v1/models"
     for name in names:
         print(f"{base}/{name}")

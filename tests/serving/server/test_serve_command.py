@@ -116,11 +116,16 @@ def test_the_launcher(golden_config):
         (["DIR", "--model_base_path=x"], "received 'dir, model_base_path'"),
         (["--ssl_config_file=x"], "received '--ssl_config_file'"),
         (["DIR", "--port=-1"], "--port"),
+        (["MODELS", "--port=0", "--rest_api_port=0"], "not both be 0"),
+        (["--model_base_path=MODELS"], "--model_base_path must hold one model"),
+        (["MODELS", "--model_name=x"], "there are 2 models"),
         (["DIR"], "bin/export RUN writes one"),
     ],
 )
-def test_mistakes(options, words, tmp_path, capsys):
-    options = [option.replace("DIR", str(tmp_path)) for option in options]
+def test_mistakes(options, words, tmp_path, golden_config, capsys):
+    places = {"DIR": tmp_path, "MODELS": golden_config.parent}
+    for name, place in places.items():
+        options = [option.replace(name, str(place)) for option in options]
     assert main(["serve", *options]) == 2
     assert words in capsys.readouterr().err
 

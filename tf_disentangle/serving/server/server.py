@@ -175,11 +175,18 @@ class Server:
         """Calls `function` every few seconds, in a thread, until the server stops."""
 
         def run() -> None:
+            last = None
             while not self._stopping.wait(seconds):
                 try:
                     function()
-                except Exception:
-                    _logger.exception("Looking for what is new failed.")
+                    last = None
+                except Exception as error:
+                    if last != str(error):  # not every second again
+                        last = str(error)
+                        fault = not isinstance(
+                            error, ServingError | checks.ArgumentError
+                        )
+                        _logger.error("%s", error, exc_info=fault)
 
         thread = threading.Thread(target=run, name="polling", daemon=True)
         thread.start()
