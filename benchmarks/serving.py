@@ -176,9 +176,19 @@ def compare(ways, images, files, options):
 
 
 def start_up(kind, folder, shape):
-    """Prints how long a new process takes to its first answer, and its memory."""
-    encode = saved_model(folder) if kind == "saved_model" else variant(folder)
-    encode(np.zeros((1, *shape), np.uint8))
+    """Prints the memory of this process after its first answer, by a runtime alone."""
+    images = np.zeros((1, *shape), np.uint8)
+    if kind == "saved_model":
+        saved_model(folder)(images)
+    elif kind == "onnx":
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession(f"{folder}/encode.onnx")
+        session.run(None, {"images": images})
+    else:
+        import openvino
+
+        openvino.compile_model(f"{folder}/encode.xml", "CPU")({"images": images})
     print(memory())
 
 

@@ -39,6 +39,8 @@ from tf_disentangle.models import LatentModel
 from tf_disentangle.serving.variants import comparison, conversion
 from tf_disentangle.serving.variants.comparison import Runner
 
+__all__ = ["SIGNATURES", "VARIANTS", "load", "onnx_models", "write"]
+
 #: The precisions of the weights of each variant.
 VARIANTS = {
     "onnx": ("float32", "float16"),
