@@ -49,7 +49,7 @@ class Options:
         timeout_seconds: Time until a request by REST is answered with an error.
         cors: Whether pages of any origin may ask by REST.
         metrics_path: Where Prometheus reads by REST; None for nowhere.
-        poll_seconds: Time from one look for new versions to the next.
+        poll_seconds: Time from one look for new versions to the next; 0 looks once.
         config_poll_seconds: Time from one look at the configuration file to the next;
             0 reads it only once.
         most_load_retries: How often a version that cannot be loaded is tried again.
@@ -100,7 +100,8 @@ class Server:
         except BaseException:
             self.stop(0)
             raise
-        self.repeat(store.poll, options.poll_seconds)
+        if options.poll_seconds:
+            self.repeat(store.poll, options.poll_seconds)
 
     def _start_grpc(self) -> None:
         options, limits = self._options, self._options.limits
@@ -266,7 +267,8 @@ def start(
         raise checks.ArgumentError(text) from error
     server = Server(store, settings)
     if settings.config_poll_seconds:
-        server.repeat(_Following(store, read), settings.config_poll_seconds)
+        follow = _Following(store, read, config)
+        server.repeat(follow, settings.config_poll_seconds)
     return server
 
 
@@ -274,9 +276,12 @@ class _Following:
     """Configures a store again whenever a file has changed."""
 
     def __init__(
-        self, store: ModelStore, read: Callable[[], config_pb2.ModelServerConfig]
+        self,
+        store: ModelStore,
+        read: Callable[[], config_pb2.ModelServerConfig],
+        config: config_pb2.ModelServerConfig,
     ) -> None:
-        self._store, self._read, self._last = store, read, read()
+        self._store, self._read, self._last = store, read, config
 
     def __call__(self) -> None:
         config = self._read()
