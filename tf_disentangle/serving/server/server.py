@@ -130,7 +130,7 @@ class Server:
         try:
             port = self._grpc.add_insecure_port(f"{host}:{options.grpc_port}")
         except RuntimeError as error:
-            raise _port_taken("port", options.grpc_port, options.host) from error
+            raise _no_port("port", options.grpc_port, error) from error
         self._grpc.start()
         self.grpc_port = port
 
@@ -142,8 +142,7 @@ class Server:
                 (options.host, options.rest_port), family=family, backlog=2048
             )
         except OSError as error:
-            name = "rest_api_port"
-            raise _port_taken(name, options.rest_port, options.host) from error
+            raise _no_port("rest_api_port", options.rest_port, error) from error
         # Connections inherit it. Without it each answer waits 40 ms for the client's
         # acknowledgement of its head.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -262,7 +261,10 @@ def start(
     except ServingError as error:
         rule, remedy = "name models that can be served", ""
         if "assign label" in error.message:
-            remedy = "Pass --allow_version_labels_for_unavailable_models."
+            remedy = (
+                "Pass --allow_version_labels_for_unavailable_models, or "
+                "labels_in_advance=True."
+            )
         text = checks.message("models", rule, error.message, remedy)
         raise checks.ArgumentError(text) from error
     server = Server(store, settings)
@@ -313,6 +315,6 @@ def _configuration(
     return config
 
 
-def _port_taken(name: str, port: int | None, host: str) -> checks.ArgumentError:
-    rule, remedy = f"be a free port of {host}", f"Choose another --{name}."
+def _no_port(name: str, port: int | None, reason: Exception) -> checks.ArgumentError:
+    rule, remedy = "be a free port", f"{reason}. Choose another --{name}."
     return checks.ArgumentError(checks.message(name, rule, port, remedy))
