@@ -58,7 +58,10 @@ _INTEGERS = {
     "rest_api_timeout_in_ms": (30_000, "Time until REST answers with an error."),
     "rest_api_num_threads": (0, "Requests worked on at a time; 0: 4 per processor."),
     "model_config_file_poll_wait_seconds": (0, "How often to read it again; 0: never."),
-    "file_system_poll_wait_seconds": (1, "How often to look for new versions."),
+    "file_system_poll_wait_seconds": (
+        1,
+        "How often to look for versions; 0: once.",
+    ),
     "max_num_load_retries": (5, "How often to try again what cannot be loaded."),
     "load_retry_interval_micros": (60_000_000, "Time between two such tries."),
     "tensorflow_intra_op_parallelism": (0, "Threads of one operation; 0: automatic."),

@@ -8,12 +8,14 @@ import pathlib
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 
 import pytest
 import requests
 
+from tf_disentangle import serving
 from tf_disentangle.cli.main import main
 from tf_disentangle.serving.server import monitoring
 
@@ -140,3 +142,10 @@ def test_an_unusable_configuration(tmp_path, capsys):
         file.write_text(text)
         assert main(["serve", f"--model_config_file={file}"]) == 2
         assert words in capsys.readouterr().err
+
+
+def test_without_what_it_needs(golden_config, capsys, monkeypatch):
+    monkeypatch.delattr(serving, "server")
+    monkeypatch.setitem(sys.modules, "tf_disentangle.serving.server", None)
+    assert main(["serve", str(golden_config.parent)]) == 2
+    assert "pip install 'tf_disentangle[serving]'" in capsys.readouterr().err

@@ -123,7 +123,8 @@ class ModelStore:
         model.problem = ""
         wanted = _wanted(model.config, sorted(folders))
         for number in wanted:
-            version = model.versions.setdefault(number, _Version())
+            with self._lock:
+                version = model.versions.setdefault(number, _Version())
             if version.loaded is None and time.monotonic() >= version.next_try:
                 self._try(model.config.name, version, number, folders[number])
         ready = _available(model)
@@ -143,7 +144,8 @@ class ModelStore:
         try:
             loaded = self._load(number, folder)
         except Exception as error:
-            version.error = from_exception(error)
+            code = from_exception(error, log=False).code
+            version.error = ServingError(code, str(error))
             version.state = _STATE.END
             version.failures += 1
             again = version.failures <= self._most_retries
