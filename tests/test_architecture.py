@@ -208,7 +208,11 @@ def test_only_the_configuration_and_the_commands_speak_gin():
 
 
 @pytest.mark.parametrize(
-    "room", ["metrics", "datasets", "visualization", "serving", "cli.main", "cli.train"]
+    "room",
+    [
+        *("metrics", "datasets", "visualization", "serving"),
+        *("cli.main", "cli.train", "cli.encode"),
+    ],
 )
 def test_light_rooms_do_not_load_tensorflow(room):
     code = (

@@ -62,9 +62,8 @@ _LEFT_OUT = 4
 def main(values: flags.FlagValues) -> int:
     """Runs the command; it returns 4 if files were left out."""
     checks.require(values.files, "IMAGES", "be given", "none", "For example: photos/")
-    checks.require(
-        values.output, "--output", "be given", None, "For example: codes.npz"
-    )
+    remedy = "For example: codes.npz"
+    checks.require(values.output, "--output", "be given", None, remedy)
     one = (values.model is None) != (values.server is None)
     given = "both" if values.model else "neither"
     checks.require(one, "--model or --server", "be given, one of the two", given)
@@ -75,13 +74,12 @@ def main(values: flags.FlagValues) -> int:
         count = sum(1 for _ in image_paths.paths(names, sys.stdin))
         checks.require(count, "IMAGES", "hold images", " ".join(names))
     with (
-        files.locked(parts.lock, "--output"),
         contextlib.closing(_model_of(values)) as model,
+        files.locked(parts.folder / ".lock", "--output"),
     ):
         parts.begin({"model": model.identity, "columns": model.layout.header()})
         num_left_out = _encode_all(names, parts, model, count)
         parts.join(model.layout)
-    parts.lock.unlink(missing_ok=True)
     print(values.output)
     if num_left_out:
         text = f"{num_left_out} files were left out: they are no intact images."

@@ -152,8 +152,8 @@ def _of_export(path: pathlib.Path, probabilities: bool) -> ImageModel:
     _require_bytes(function, str(path))
     card = path / "model_card.json"
     latents = _latents_of(card) if card.exists() else None
-    weights = sorted((path / "variables").glob("variables.data-*"))
-    identity = {"checksums": [files.checksum(file) for file in weights]}
+    stored = [path / "saved_model.pb", *sorted(path.glob("variables/variables.data*"))]
+    identity = {"checksums": [files.checksum(file) for file in stored]}
     outputs = function.structured_outputs
 
     def call(image_bytes: Any) -> Any:

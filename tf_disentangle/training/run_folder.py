@@ -5,7 +5,7 @@ run.json        model, data and training as their parts' settings, from which th
 config.gin      the operative configuration (runs started through gin)
 modules/        a copy of the user's own modules that the run was built from
 metrics.jsonl   one JSON object per row, each with its "step"
-checkpoints/    tensorboard/    pictures/    export/<version>/
+checkpoints/    tensorboard/    pictures/    export/NAME/VERSION/
 """
 
 from __future__ import annotations
