@@ -298,10 +298,10 @@ class LatentModel(FittableModel):
         checks.require(fits, "filepath", rule, str(filepath))
         super().save(filepath, *args, **options)
 
-    def signatures(
-        self, resizing: Resizing | None = None
-    ) -> dict[str, Callable[..., dict[str, tf.Tensor]]]:
-        """Returns what a served model answers, by name; see `models.signatures`.
+    def signatures(self, resizing: Resizing | None = None) -> dict[str, Any]:
+        """Returns what a served model answers, each a `tf.function`, by its name.
+
+        `models.signatures` says what they are.
 
         Args:
             resizing: How `encode_bytes` makes images of another size.

@@ -33,9 +33,7 @@ DEFAULT = "encode"
 Tensors = dict[str, tf.Tensor]
 
 
-def signatures(
-    model: LatentModel, resizing: Resizing | None = None
-) -> dict[str, Callable[..., Tensors]]:
+def signatures(model: LatentModel, resizing: Resizing | None = None) -> dict[str, Any]:
     """Returns the signatures of a model by name, each a `tf.function`.
 
     Args:
