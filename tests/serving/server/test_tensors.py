@@ -56,16 +56,27 @@ def test_bytes_there_and_back(texts):
     assert written == {"predictions": rows}
 
 
-@given(st.floats(width=32, allow_nan=False, allow_infinity=False))
-@QUICK
-def test_decimals(value):
-    """Six digits if they say it all, else nine; never an integer's form."""
-    text = tensors.write_response({"y": np.array([value], np.float32)}, True)
-    number = text.removeprefix('{"predictions": [').removesuffix("]}")
-    assert np.float32(number) == np.float32(value)
-    assert "." in number or "e" in number
-    short = np.float32(f"{value:.6g}") == np.float32(value)
-    assert float(number) == float(f"{value:.{6 if short else 9}g}")
+@pytest.mark.parametrize(("dtype", "all_digits"), [(np.float32, 9), (np.float64, 17)])
+def test_decimals(dtype, all_digits):
+    """Six digits if they say it all, else nine or 17; never an integer's form."""
+    rng, limits = np.random.default_rng(0), np.finfo(dtype)
+    short = rng.integers(-999_999, 999_999, 3000) * 10.0 ** rng.integers(-40, 32, 3000)
+    powers = 10.0 ** np.arange(-44, 39)
+    edges = [0.0, -0.0, limits.max, limits.min, limits.tiny, limits.smallest_subnormal]
+    with np.errstate(over="ignore"):
+        values = [short, powers, rng.normal(size=3000), rng.integers(0, 10**9, 1000)]
+        values = np.concatenate([*values, edges]).astype(dtype)
+    neighbours = [np.nextafter(values, dtype(1)), np.nextafter(values, dtype(2e38))]
+    values = np.concatenate([values, *neighbours])
+    values = values[np.isfinite(values)]
+    text = tensors.write_response({"y": values}, False)
+    numbers = text.removeprefix('{"outputs": [').removesuffix("]}").split(", ")
+    for value, number in zip(values, numbers, strict=True):
+        digits = 6 if dtype(f"{value:.6g}") == value else all_digits
+        assert float(number) == float(f"{value:.{digits}g}")
+        assert dtype(number) == value
+        assert "." in number or "e" in number
+        assert len(number) <= digits + 8
 
 
 @given(st.integers(-(2**70), 2**70), st.sampled_from(TYPES[:5]))

@@ -371,18 +371,29 @@ def _values(name: str, array: np.ndarray) -> list[str]:
 
 
 def _decimals(array: np.ndarray) -> list[str]:
-    """Returns floats as decimals: six digits where they suffice, else all it takes."""
+    """Returns floats [N] as decimals: six digits where they suffice, else all.
+
+    Nearly all floats of a model need all, which are written at once: an image is
+    thousands of them.
+    """
     digits = {np.dtype(np.float32): 9, np.dtype(np.float64): 17}[array.dtype]
-    numbers = array.tolist()
-    texts = [f"{number:.6g}" for number in numbers]
-    short = np.array(texts, "U").astype(array.dtype) == array if texts else array
-    for position in np.flatnonzero(~short.astype(bool)):
-        texts[position] = f"{numbers[position]:.{digits}g}"
-    return list(map(_as_float, texts))
+    numbers, limits = array.tolist(), np.finfo(array.dtype)
+    texts = (f"%.{digits}g " * len(numbers) % tuple(numbers)).split()
+    with np.errstate(all="ignore"):
+        size = np.abs(array.astype(np.float64))
+        scale = 10.0 ** (5 - np.floor(np.log10(size)))
+        error = np.abs(np.rint(size * scale) / scale - size)
+        needs_all = (error > limits.eps * size) & (size >= limits.tiny)
+    for position in np.flatnonzero(~needs_all | (size == np.rint(size))):
+        texts[position] = _decimal(numbers[position], array.dtype, digits)
+    return texts
 
 
-def _as_float(text: str) -> str:
-    """Returns a decimal that JSON's readers take for a float, as they do 1.0."""
-    if text[-1] in "nf":
-        return {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}[text]
+def _decimal(number: float, dtype: np.dtype, digits: int) -> str:
+    """Returns one float, in a form that JSON's readers take for one, as they do 1.0."""
+    if not math.isfinite(number):
+        return json.dumps(number)
+    text = f"{number:.6g}"
+    if dtype.type(text) != number:
+        text = f"{number:.{digits}g}"
     return text if "." in text or "e" in text else f"{text}.0"
