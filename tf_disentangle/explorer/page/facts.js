@@ -4,6 +4,7 @@ import { element } from "explorer/words";
 
 const shown = (value) => {
   if (value === null || value === undefined) return "–";
+  if (Array.isArray(value)) return value.map(shown).join(", ");
   if (typeof value !== "number") return String(value);
   return Number.isInteger(value) ? value.toLocaleString("en") : Number(value.toPrecision(4));
 };
@@ -109,7 +110,9 @@ export function showCard(place, runs) {
       cards.append(facts("Last terms, nats per image", run.terms, run));
     }
     cards.append(facts("Versions", run.versions, run));
-    cards.append(facts("Settings", run.settings, run));
+    const settings = facts("Settings", run.settings, run);
+    settings.classList.add("wide");
+    cards.append(settings);
     place.append(cards);
   }
 }
