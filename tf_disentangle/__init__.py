@@ -39,6 +39,7 @@ _ROOMS = (
     "models",
     "networks",
     "objectives",
+    "pages",
     "priors",
     "serving",
     "training",

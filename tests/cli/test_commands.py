@@ -94,20 +94,17 @@ def test_no_tensorflow_noise(trained):
 def test_tensorboard_files_hold_scalars_pictures_and_the_configuration(trained):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    events = EventAccumulator(str(trained[0] / "tensorboard"))
+    events = EventAccumulator(str(trained[0]))
     events.Reload()
     tags = set(events.Tags()["tensors"])
     assert {
-        "config.gin",
+        "configuration",
         "loss",
-        "images_per_second",
-        "val_elbo",
-        "marginal_kl_per_latent/z9",
-        "reconstructions",
-        "traversals",
-        "samples",
+        "pictures/reconstructions",
+        "pictures/traversals",
+        "pictures/samples",
     } <= tags
-    text = events.Tensors("config.gin")[0].tensor_proto.string_val[0].decode()
+    text = events.Tensors("configuration")[0].tensor_proto.string_val[0].decode()
     assert "    InverseWishartPrior.nu = 200" in text
 
 
@@ -203,13 +200,33 @@ def test_evaluate_offers_the_metrics_of_the_model(trained, here):
     assert "diagonal Gaussian posteriors and a standard normal prior" in done.stdout
 
 
-def test_visualize_writes_pictures(trained, tmp_path):
-    done = command("visualize", trained[0], f"--output={tmp_path}", "--checkpoint=best")
+def test_visualize_writes_pictures_and_a_page(trained, tmp_path):
+    options = ["--kinds=reconstructions,hyperprior", "--format=png,pdf"]
+    options += [f"--output={tmp_path}", "--checkpoint=best", "--range=codes"]
+    done = command("visualize", trained[0], *options)
     assert done.returncode == 0, done.stderr
-    names = {"reconstructions", "traversals", "samples", "hyperprior"}
-    made = {path.stem for path in tmp_path.glob("*.png")}
-    assert made == names
-    assert (tmp_path / "traversals.gif").exists()
+    made = sorted(path.name for path in tmp_path.iterdir())
+    assert done.stdout.splitlines()[-1] == str(tmp_path / "index.html")
+    assert {"reconstructions.png", "hyperprior.pdf", "index.html"} <= {*made}
+    assert len(made) == 5
+    page = (tmp_path / "index.html").read_text()
+    assert page.count("<figure>") == 2, "the PNG files"
+
+
+def test_visualize_without_a_page(trained, tmp_path, here):
+    done = here(
+        "visualize", trained[0], f"--output={tmp_path}", "--kinds=data", "--nopage"
+    )
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["data.png"]
+
+
+def test_compare_writes_one_page(trained, tmp_path, here):
+    page = tmp_path / "both.html"
+    done = here("compare", trained[0], trained[0], f"--output={page}")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(page)
+    assert "The runs have the same settings." in page.read_text()
 
 
 def test_export_writes_the_next_version(trained, tmp_path):
@@ -254,6 +271,8 @@ def test_export_writes_the_next_version(trained, tmp_path):
         (["evaluate", "--codes=/nowhere.npz"], "No such file"),
         (["export", "/tmp", "--version=x"], "version"),
         (["visualize"], "RUN must be given"),
+        (["visualize", "r", "--start=prior", "--images=3"], "--start must not be"),
+        (["compare", "runs/one"], "RUNS must be two runs or more"),
     ],
 )
 def test_mistakes_end_with_code_2_and_one_message(arguments, words, here):
@@ -305,7 +324,20 @@ def test_version(argument, here):
 
 
 @pytest.mark.parametrize(
-    "name", ["train", "evaluate", "visualize", "export", "data", "list", "doctor"]
+    "name",
+    [
+        "train",
+        "evaluate",
+        "visualize",
+        "compare",
+        "export",
+        "encode",
+        "serve",
+        "explore",
+        "data",
+        "list",
+        "doctor",
+    ],
 )
 def test_every_command_has_its_launcher(name):
     launcher = ROOT / "bin" / name

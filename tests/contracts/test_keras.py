@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from tf_disentangle import checks, configs, models, networks, objectives
 from tf_disentangle.latents import CategoricalLatents, GaussianLatents, JointLatents
-from tf_disentangle.models import precision
+from tf_disentangle.models import fitting, precision
 
 SHAPE = (8, 8, 1)
 IMAGES = np.random.default_rng(0).integers(0, 256, (20, *SHAPE), dtype=np.uint8)
@@ -175,6 +175,15 @@ def test_validation_split_is_taken_out_of_the_examples():
     model.num_examples = 7
     fit(model, IMAGES)
     assert model.num_examples == 7  # set by hand
+
+
+@pytest.mark.parametrize(("rows", "batch"), [(20, 5), (18, 5), (5, 5), (5, 8)])
+@pytest.mark.parametrize("drop", [True, False])
+def test_the_last_batch_of_a_tf_data_set_counts_as_it_is(rows, batch, drop):
+    data = tf.data.Dataset.from_tensor_slices(IMAGES[:rows]).shuffle(30)
+    data = data.batch(batch, drop_remainder=drop).prefetch(1)
+    seen = sum(len(images) for images in data)
+    assert fitting._num_images(data, 0.0) == (seen or None)
 
 
 def test_a_fit_that_failed_can_be_repeated():

@@ -71,11 +71,9 @@ def test_settings_are_flat(summary, run):
     assert settings["model.latents.discrete.sizes"] == [3]
     assert settings["data.num_images"] == 64
     assert settings["training.optimizers.optimizer.learning_rate"] == 1e-4
-    units = [
-        layer.units for layer in run.model.encoder.layers if hasattr(layer, "units")
-    ]
-    for number in units:
-        assert f"Dense({number}" in settings["model.encoder"]
+    for layer in run.model.encoder.layers:
+        if hasattr(layer, "units"):
+            assert f"Dense({layer.units}" in settings["model.encoder"]
     assert not any(isinstance(value, dict) for value in settings.values())
 
 
@@ -108,14 +106,12 @@ def test_scores_have_the_bounds_that_were_recorded(summary):
     assert (scores["mig"]["floor"], scores["mig"]["ceiling"]) == (0.3, 0.9)
 
 
-def test_a_run_in_memory_has_the_same_summary(run, summary):
-    data = CorrelatedEllipses(num_images=64)
-    options = {"batch_size": 8, "validation_size": 32}
-    alone = undrawn.train(build, data, steps=2, **options)
-    own = summarize(alone)
+def test_a_run_in_memory_has_a_summary_too(run, summary):
+    own = summarize(td.train(build, run.data, steps=2, batch_size=8, dry_run=True))
     assert own["name"] == "run" and own["settings"]["data.num_images"] == 64
-    assert set(own) == set(summary)
-    assert [e["kl"] for e in own["latents"]] == [e["kl"] for e in summary["latents"]]
+    assert set(own) == set(summary) and (own["step"], own["steps"]) == (0, 2)
+    assert [each["kl"] for each in own["latents"]] == [None] * 4
+    assert own["terms"] == own["scores"] == {}
 
 
 def test_a_latent_that_the_decoder_ignores_stands_for_no_factor(run):
@@ -186,12 +182,9 @@ def test_the_card_as_text(exported):
     ):
         assert words in text, words
     # Every name of an input or output says what it is.
-    rows = [
-        row for row in text.splitlines() if row.startswith(("| input |", "| output"))
-    ]
-    assert len(rows) > 10 and all(row.split(" | ")[-1] != " |" for row in rows)
-    assert not [row for row in rows if row.endswith("|  |")]
     tables = [line for line in text.splitlines() if line.startswith("|")]
+    rows = [row for row in tables if row.startswith(("| input |", "| output |"))]
+    assert len(rows) > 10 and not [row for row in rows if row.endswith("|  |")]
     assert all(line.endswith("|") for line in tables)
 
 

@@ -10,6 +10,8 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 from tests.contracts.test_models import FILES, data_for, trained
 from tests.serving.portable import expected, questions
@@ -88,11 +90,8 @@ for folder in sys.argv[1:]:
 
 
 def flat(of_signatures):
-    return {
-        f"{s}.{n}": np.asarray(v)
-        for s, d in of_signatures.items()
-        for n, v in d.items()
-    }
+    pairs = [(s, n, v) for s, each in of_signatures.items() for n, v in each.items()]
+    return {f"{s}.{n}": np.asarray(v) for s, n, v in pairs}
 
 
 def check_in_a_bare_process(made, tmp_path):
@@ -103,18 +102,21 @@ def check_in_a_bare_process(made, tmp_path):
         each.export(folder, verbose=False)
         images = data_for(each, 5)
         codes = each.encode(images)
-        right.append(flat(expected(each, images, codes)))
-        np.savez(folder / "asked.npz", **flat(questions(each, images, codes)))
+        drawn = np.concatenate([each.sample(1, seed=seed) for seed in (5, 6)])
+        answers = expected(each, images, codes) | {"sample": {"images": drawn}}
+        asked = questions(each, images, codes)
+        asked["sample"] = {"seed": np.array([[5, 0], [6, 0]], np.int32)}
+        right.append(flat(answers))
+        np.savez(folder / "asked.npz", **flat(asked))
         folders.append(folder)
     env = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     command = [sys.executable, "-c", _BARE, *map(str, folders)]
-    done = subprocess.run(
-        command, capture_output=True, text=True, cwd=tmp_path, env=env
-    )
+    options = {"capture_output": True, "text": True, "cwd": tmp_path, "env": env}
+    done = subprocess.run(command, **options)
     assert done.returncode == 0, done.stderr[-3000:]
     for folder, values in zip(folders, right, strict=True):
         answers = np.load(folder / "answers.npz")
-        assert set(answers.files) == set(values)
+        assert set(answers.files) == {*values, "sample.sampled_codes"}
         for name, value in values.items():
             scale = max(1.0, float(np.abs(value).max()))
             np.testing.assert_allclose(
@@ -140,29 +142,35 @@ def test_the_weights_are_there_once(exported, model):
 
 
 def test_signature_as_the_server_reads_it(exported):
-    """saved_model_cli shows names, types and shapes of the default endpoint."""
-    tool = os.path.join(os.path.dirname(sys.executable), "saved_model_cli")
-    command = [tool, "show", "--dir", exported, "--tag_set", "serve"]
-    command += ["--signature_def", "serving_default"]
-    text = subprocess.run(command, capture_output=True, text=True).stdout
-    assert "inputs['images']" in text and "DT_UINT8" in text
-    assert "(-1, 8, 8, 1)" in text and "(-1, 3)" in text
-    assert "outputs['mean']" in text and "outputs['stddev']" in text
+    """Names, types and shapes of the default endpoint, in the file itself."""
+    content = (exported / "saved_model.pb").read_bytes()
+    saved = saved_model_pb2.SavedModel.FromString(content)
+    default = saved.meta_graphs[0].signature_def["serving_default"]
+    assert default.method_name == "tensorflow/serving/predict"
+
+    def told(info):
+        sizes = [dim.size for dim in info.tensor_shape.dim]
+        return tf.as_dtype(info.dtype).name, sizes
+
+    inputs = {name: told(info) for name, info in default.inputs.items()}
+    assert inputs == {"images": ("uint8", [-1, 8, 8, 1])}
+    outputs = {name: told(info) for name, info in default.outputs.items()}
+    assert outputs == dict.fromkeys(("mean", "stddev"), ("float32", [-1, 3]))
 
 
 # ---- Versions, whole or not there.
 
 
-def test_versions_count_upwards_and_are_never_overwritten(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(warmup, "replay", lambda *_: None)  # for time
-    for version, expected_name in ((None, "1"), (None, "2"), (7, "7")):
-        assert export(model, tmp_path, "m", version) == tmp_path / "m" / expected_name
-    assert versions(tmp_path / "m") == [1, 2, 7] and versions(tmp_path / "none") == []
-    with pytest.raises(checks.ArgumentError, match="version must be new"):
-        export(model, tmp_path, "m", version=7)
-    with pytest.raises(checks.ArgumentError, match="version must be at least 1"):
-        export(model, tmp_path, "m", version=0)
-    assert {p.name for p in (tmp_path / "m").iterdir()} == {"1", "2", "7", ".lock"}
+def test_versions_count_upwards_and_are_never_overwritten(model, tmp_path):
+    for there in ("4", "007", "notes", ".9.1a2b3c4d.tmp"):  # the last of a killed one
+        (tmp_path / "m" / there).mkdir(parents=True)
+    assert versions(tmp_path / "m") == [4, 7] and versions(tmp_path / "none") == []
+    for version, words in ((7, "be new"), (0, "be at least 1")):
+        with pytest.raises(checks.ArgumentError, match=f"version must {words}"):
+            export(model, tmp_path, "m", version)
+    assert export(model, tmp_path, "m") == tmp_path / "m" / "8"
+    names = {path.name for path in (tmp_path / "m").iterdir()}
+    assert names == {"4", "007", "8", "notes", ".lock"}
 
 
 @pytest.mark.parametrize(
@@ -204,6 +212,7 @@ def test_a_full_disk_leaves_nothing_behind(model, tmp_path):
     assert not list(tmp_path.glob("*.config"))
 
 
+@pytest.mark.slow
 def test_killed_while_it_writes_and_again(model, tmp_path, monkeypatch):
     """What a killed process leaves has no version's name, and the next removes it."""
     code = f"""
@@ -263,7 +272,7 @@ def test_a_model_of_nan_is_not_served(tmp_path):
     broken = models.build_vae((8, 8, 1), latents=3, **MLP)
     bias = broken.encoder.weights[-1]
     bias.assign(np.full(bias.shape, np.nan, np.float32))
-    with pytest.raises(checks.ArgumentError, match="finite numbers.*mean"):
+    with pytest.raises(checks.ArgumentError, match=r"finite numbers.*mean"):
         export(broken, tmp_path, "m")
     assert versions(tmp_path / "m") == []
 
@@ -279,19 +288,15 @@ def test_config_files(exported, caplog):
 
     def configs():
         text = (folder / "models.config").read_text()
-        found = text_format.Parse(
-            text, api.ModelServerConfig()
-        ).model_config_list.config
-        return [(c.name, c.base_path, c.model_platform) for c in found]
+        found = text_format.Parse(text, api.ModelServerConfig()).model_config_list
+        return [(c.name, c.base_path, c.model_platform) for c in found.config]
 
     names = [(n, f"/models/{n}", "tensorflow") for n in ("b", "small")]
     assert configs() == names
     # What someone has edited stays.
     path = folder / "models.config"
-    path.write_text(
-        path.read_text().replace("model_platform", "# \n    model_platform")
-    )
-    edited = path.read_text()
+    edited = path.read_text().replace("model_platform", "# \n    model_platform")
+    path.write_text(edited)
     (folder / "c" / "1").mkdir(parents=True)
     (folder / "c" / "1" / "saved_model.pb").touch()
     config_files.write(folder, "c")

@@ -124,7 +124,7 @@ def _print_summary(run: Run) -> None:
         print(f"Stopped at step {run.step} of {run.steps}. Go on: {again}")
         return
     print(f"Pictures:     {folder.pictures}")
-    print(f"TensorBoard:  tensorboard --logdir={folder.tensorboard}")
+    print(f"TensorBoard:  tensorboard --logdir={folder.path.parent}")
     print(f"More steps:   {again} --gin_param='train.steps={2 * run.steps}'")
     print(f"Export:       bin/export {folder}")
 

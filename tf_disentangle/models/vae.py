@@ -67,6 +67,11 @@ class VAE(LatentModel):
         """The scalars of a step, in the order of the records."""
         return self.objective.term_names(self.latents)
 
+    @property
+    def scheduled_names(self) -> tuple[str, ...]:
+        """Which of `row_names` are values of schedules."""
+        return self.objective.scheduled_names(self.latents)
+
     # ---- Tensors in, tensors out.
 
     def decode_tensor(self, codes: tf.Tensor) -> tf.Tensor:

@@ -197,10 +197,13 @@ class Objective:
 
     def term_names(self, latents: Latents) -> tuple[str, ...]:
         """Returns the keys of `Terms.scalars` in their order."""
-        scheduled = self.kl_term.scheduled(tf.constant(0), latents.kl_bounds)
         penalties = tuple(penalty.name for penalty in self.penalties)
         names = ("loss", "elbo", "reconstruction", *latents.kl_names, "kl_term")
-        return (*names, *penalties, *scheduled)
+        return (*names, *penalties, *self.scheduled_names(latents))
+
+    def scheduled_names(self, latents: Latents) -> tuple[str, ...]:
+        """Returns which of `term_names` are weights and capacities, not terms."""
+        return tuple(self.kl_term.scheduled(tf.constant(0), latents.kl_bounds))
 
     def __call__(
         self, images: tf.Tensor, outputs: tf.Tensor, inference: Inference

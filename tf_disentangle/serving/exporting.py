@@ -130,7 +130,7 @@ def export_run(
     name = own_name if name is None else name
     rule = "be given for a run in memory"
     checks.require(destination, "destination", rule, destination)
-    about = {"summary": summarize(run), "resizing": resizing_of(run)}
+    about: dict[str, Any] = {"resizing": resizing_of(run), "summary": summarize(run)}
     return export(run.model, destination, name, **about, **options)
 
 

@@ -47,21 +47,34 @@ def explaining_exhaustion(batch_size: int, output: object) -> Iterator[None]:
         output: What is written to, for the message.
     """
     try:
-        yield
-    except (tf.errors.OpError, MemoryError) as error:
+        with explaining_full_disk(output):
+            yield
+    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
         reason = str(error).strip().splitlines()[:1]
-        if any(sign in str(error) for sign in _FULL_DISK):
-            remedy = "Free some space or choose another folder."
-            raise checks.ArgumentError(
-                checks.message("output", "be writable", f"{output}: {reason}", remedy)
-            ) from error
-        if not isinstance(error, (tf.errors.ResourceExhaustedError, MemoryError)):
-            raise
         rule = "leave room for a step in the device's memory"
         remedy = "Lower batch_size or the networks' width."
         raise OutOfMemoryError(
             checks.message("batch_size", rule, batch_size, f"{remedy} {reason}")
         ) from error
+
+
+@contextlib.contextmanager
+def explaining_full_disk(output: object) -> Iterator[None]:
+    """Turns what TensorFlow says of a full disk into an `ArgumentError`.
+
+    Args:
+        output: What is written to, for the message.
+    """
+    try:
+        yield
+    except tf.errors.OpError as error:
+        signs = [sign for sign in _FULL_DISK if sign in str(error)]
+        if not signs:
+            raise
+        received = f"{output}: {signs[0]}"
+        remedy = "Free some space or choose another folder."
+        message = checks.message("output", "be writable", received, remedy)
+        raise checks.ArgumentError(message) from error
 
 
 class Position(keras.callbacks.Callback):

@@ -7,7 +7,6 @@ import dataclasses
 import json
 import os
 import pathlib
-import textwrap
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
@@ -18,7 +17,7 @@ import tensorflow as tf
 
 from tf_disentangle import checks, files
 from tf_disentangle.interfaces import Dataset
-from tf_disentangle.metrics import Evaluation, calls_of, check_arguments, evaluate
+from tf_disentangle.metrics import Evaluation, check_arguments, evaluate
 from tf_disentangle.metrics.results import as_row, results_by_call, scalars
 from tf_disentangle.models import LatentModel
 from tf_disentangle.models.encoder import ModelEncoder
@@ -29,7 +28,9 @@ from tf_disentangle.training.description import changes, copy_modules, describe
 from tf_disentangle.training.input_pipeline import Batches, InputPipeline, images_at
 from tf_disentangle.training.options import Device, Intervals
 from tf_disentangle.training.pictures import latent_annotations, make_plotter
+from tf_disentangle.training.projector import write_projector
 from tf_disentangle.training.run_folder import RunFolder, environment
+from tf_disentangle.training.tensorboard import TensorBoard
 from tf_disentangle.training.user_callbacks import (
     NUM_DIAGNOSED,
     CallbackState,
@@ -86,6 +87,7 @@ class TrainingLoop:
 
     def __post_init__(self) -> None:
         """Describes the run before any schedule or callback changes a part of it."""
+        self.board = TensorBoard(self.folder and self.folder.path, self.model)
         self.description = describe(
             self.model,
             self.data,
@@ -112,12 +114,16 @@ class TrainingLoop:
         if self.folder is None:
             rule, remedy = "be untrained", "A run with an output folder can go on."
             checks.require(self.step == 0, "run", rule, self.step, remedy)
-            self._fit(0, None, config)
+            self._fit(0, None)
             if self.signal is None:
-                self._finish()
+                self._score(self.step)
             return
         self.folder.create()
-        with self.folder.locked():
+        with (
+            self.folder.locked(),
+            ours.explaining_full_disk(self.folder),
+            contextlib.closing(self.board),
+        ):
             self._run_in_folder(config, modules)
 
     def _run_in_folder(self, config: str, modules: Collection[str]) -> None:
@@ -142,8 +148,9 @@ class TrainingLoop:
         self.kept = results_by_call(rows, self.step, "mean")
         folder.cut(self.step)
         with self._status(checkpoints):
+            self.board.begin(self.step, self.description, config)
             if not is_done:
-                self._fit(self.step, checkpoints, config)
+                self._fit(self.step, checkpoints)
             if self.signal is None:
                 self._finish()
 
@@ -205,7 +212,7 @@ class TrainingLoop:
             raise
         describe_end("finished" if self.signal is None else "stopped")
 
-    def _fit(self, first: int, checkpoints: Checkpoints | None, config: str) -> None:
+    def _fit(self, first: int, checkpoints: Checkpoints | None) -> None:
         """Trains from step `first`; a signal that stops it is kept in `signal`."""
         position = ours.Position(first, self.steps)
         stop = ours.StopOnSignal(position)
@@ -214,13 +221,8 @@ class TrainingLoop:
             stack.enter_context(
                 ours.explaining_exhaustion(self.batches.batch_size, self.folder)
             )
-            writer = self._writer()
-            stack.callback(writer.close)
             stack.callback(progress.close)
-            if config:  # Indented by four, Markdown shows it as code.
-                with writer.as_default(first):
-                    tf.summary.text("config.gin", textwrap.indent(config, "    "))
-            actions = self._actions(position, checkpoints, writer, stop)
+            actions = self._actions(position, checkpoints, stop)
             with self.model.distribute_strategy.scope():
                 images, each = self.data.images(), self.model.batches_per_step
                 resident = self.device.resident
@@ -266,7 +268,6 @@ class TrainingLoop:
         self,
         position: ours.Position,
         checkpoints: Checkpoints | None,
-        writer: tf.summary.SummaryWriter,
         stop: ours.StopOnSignal,
     ) -> list[keras.callbacks.Callback]:
         """Returns the callbacks, in the order in which they must act."""
@@ -293,16 +294,10 @@ class TrainingLoop:
             plotter = make_plotter(self.model, self.data, self.batches)
 
             def draw(step: int) -> None:
-                with writer.as_default(step):
-                    for name, picture in plotter.figures().items():
-                        tf.summary.image(name, picture[None])
+                self.board.write_pictures(step, plotter.figures())
 
             pictures = [ours.Every(position, intervals.pictures, draw)]
 
-        def score(step: int) -> None:
-            self._score(step, writer)
-
-        columns = self.model.latents.columns
         return [
             ours.FiniteGuard(position, checkpoints),
             reporting.Speed(position, self.batches.batch_size),
@@ -311,10 +306,11 @@ class TrainingLoop:
             CallbackState(self.callbacks, notes.get("callbacks", [])),
             stop,
             # Rows first: one past the checkpoint is cut, a lost one stays lost.
-            reporting.Record(position, self._append, writer, columns),
+            reporting.Record(position, self._append, self.board),
             # The end of the run scores in any case.
-            ours.Every(position, intervals.score, score, at_end=False),
+            ours.Every(position, intervals.score, self._score, at_end=False),
             *save,
+            *self._codes_action(position),
             *pictures,
         ]
 
@@ -339,11 +335,14 @@ class TrainingLoop:
         every = self.intervals.evaluate
         return [ours.Validate(position, every, validate, checkpoints, values, best)]
 
-    def _writer(self) -> tf.summary.SummaryWriter:
-        """Returns TensorBoard's writer, which writes nothing without a folder."""
-        if self.folder is None:
-            return tf.summary.create_noop_writer()
-        return tf.summary.create_file_writer(str(self.folder.tensorboard))
+    def _codes_action(self, position: ours.Position) -> list[reporting.Codes]:
+        """Returns the callback that shows codes in TensorBoard, if there are any."""
+        few = self.batches.held_out[:NUM_DIAGNOSED]
+        if self.folder is None or not len(few):
+            return []
+        images = images_at(self.data.images(), few)
+        every = self.intervals.evaluate
+        return [reporting.Codes(position, every, images, self.board)]
 
     def _append(self, row: dict[str, Any]) -> None:
         """Adds a row to the folder's, or to those in memory."""
@@ -352,42 +351,43 @@ class TrainingLoop:
         else:
             self.folder.append(row)
 
-    def _score(self, step: int, writer: tf.summary.SummaryWriter | None = None) -> None:
-        """Scores the model as it is, for the rows and for TensorBoard."""
+    def _score(self, step: int) -> None:
+        """Scores the model as it is: a row for each result as it ends, TensorBoard."""
         if not self.metrics:
             return
-        encoder, held_out = ModelEncoder(self.model), self.batches.held_out
-        metrics = list(self.metrics)
-        table = evaluate(self.data, encoder, metrics, held_out=held_out, done=self.kept)
+        rows = self.folder.rows() if self.folder else self.rows
+        known = set(map(json.dumps, rows))
+        before = len(known)
+
+        def record(name: str, _seed: int | None, result: Any, call: str) -> None:
+            row = {"step": step, "call": call, "scores": as_row({name: result})}
+            if json.dumps(row) not in known:
+                known.add(json.dumps(row))
+                self._append(row)
+
+        options: dict[str, Any] = {"done": self.kept, "on_result": record}
+        options["held_out"] = self.batches.held_out
+        table = evaluate(self.data, ModelEncoder(self.model), self.metrics, **options)
         self.scores = {
             name: entry.results[0] if isinstance(entry, Evaluation) else entry
             for name, entry in table.items()
         }
-        # By its call a result is known, and not computed again.
-        calls = {call.name: call.key({}) for call in calls_of(metrics)}
-        row = {"step": step, "scores": as_row(self.scores), "calls": calls}
-        rows = self.folder.rows() if self.folder else self.rows
-        if json.dumps(row) not in map(json.dumps, rows):
-            self._append(row)
-        with (writer or tf.summary.create_noop_writer()).as_default(step):
-            for name, result in self.scores.items():
-                for part, value in scalars(result).items():
-                    tf.summary.scalar(f"{name}/{part}", value)
+        if len(known) > before:
+            numbers = {name: scalars(result) for name, result in self.scores.items()}
+            self.board.write_scores(step, numbers)
 
     def _finish(self) -> None:
         """Scores the trained model and draws its pictures."""
-        writer = self._writer() if self.intervals.score else None
-        self._score(self.step, writer)
-        if writer is not None:
-            writer.close()
-        if self.folder is not None:
-            self.draw()
+        self._score(self.step)
+        self.draw()
 
     def draw(self) -> None:
-        """Writes the pictures of the trained model into the run folder."""
-        rows = [row for row in self.folder.rows() if row["step"] == self.step]
+        """Writes pictures of the trained model, and what TensorBoard shows of it."""
+        rows = self.folder.rows()
         plotter = make_plotter(self.model, self.data, self.batches)
-        plotter.save(self.folder.pictures, **latent_annotations(rows))
+        plotter.save(self.folder.pictures, **latent_annotations(rows, self.step))
+        self.board.write_over_time(self.step, rows)
+        write_projector(self.folder.path, self.model, self.data, self.batches)
 
 
 def _machine(model: LatentModel) -> dict[str, Any]:

@@ -4,28 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-import tensorflow as tf
+import numpy as np
 from tqdm import tqdm
 
-from tf_disentangle.interfaces import CodeColumn
 from tf_disentangle.training.callbacks import Action, Position, Row
-
-# What a row says of each latent: its name in TensorBoard, and what it is.
-_PER_LATENT = {
-    "kl_per_latent": (
-        "marginal_kl_per_latent",
-        "KL of q(z_i|x) to the prior's marginal p(z_i), in nats, mean over held-out "
-        "images. With a full covariance these do not sum to the KL.",
-    ),
-    "information_per_latent": (
-        "information_per_latent",
-        "Lower bound of the mutual information of a latent and the images that are "
-        "generated of it, in nats.",
-    ),
-}
+from tf_disentangle.training.tensorboard import TensorBoard
 
 
 class Speed(Action):
@@ -51,36 +37,44 @@ class Record(Action):
     Args:
         position: The run's position.
         append: Takes a row.
-        writer: TensorBoard writer.
-        columns: What each latent is.
+        board: Takes it too.
     """
 
     def __init__(
-        self,
-        position: Position,
-        append: Callable[[Row], None],
-        writer: tf.summary.SummaryWriter,
-        columns: Sequence[CodeColumn],
+        self, position: Position, append: Callable[[Row], None], board: TensorBoard
     ) -> None:
         super().__init__(position)
         self._append = append
-        self._writer = writer
-        self._columns = columns
+        self._board = board
 
     def act(self, step: int, logs: dict[str, Any]) -> None:
         """Appends one row and its scalars."""
         trained = {k: v for k, v in logs.items() if not k.startswith("val_")}
         row = {k: _plain(v) for k, v in {**trained, **self.position.row}.items()}
         self._append({"step": step, **row, "wall_time": round(time.time(), 3)})
-        with self._writer.as_default(step):
-            for name, value in row.items():
-                if name not in _PER_LATENT:
-                    tf.summary.scalar(name, value)
-                    continue
-                group, text = _PER_LATENT[name]
-                for column, number in zip(self._columns, value, strict=True):
-                    label = f"{group}/{column.name}"
-                    tf.summary.scalar(label, number, description=text)
+        self._board.write_row(step, row)
+
+
+class Codes(Action):
+    """Shows in TensorBoard how the codes of some images are distributed.
+
+    Args:
+        position: The run's position.
+        every: Steps between two histograms.
+        images: Held-out images, [N, H, W, C].
+        board: Takes the codes.
+    """
+
+    def __init__(
+        self, position: Position, every: int, images: np.ndarray, board: TensorBoard
+    ) -> None:
+        super().__init__(position, every)
+        self._images = images
+        self._board = board
+
+    def act(self, step: int, logs: dict[str, Any]) -> None:
+        """Encodes the images."""
+        self._board.write_codes(step, self.model.encode(self._images))
 
 
 class Progress(Action):

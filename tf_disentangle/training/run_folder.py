@@ -5,7 +5,8 @@ run.json        model, data and training as their parts' settings, from which th
 config.gin      the operative configuration (runs started through gin)
 modules/        a copy of the user's own modules that the run was built from
 metrics.jsonl   one JSON object per row, each with its "step"
-checkpoints/    tensorboard/    pictures/    export/<version>/
+checkpoints/    pictures/    export/NAME/VERSION/
+events.out.tfevents.*    validation/    scores/    projector/    what TensorBoard reads
 """
 
 from __future__ import annotations
@@ -51,7 +52,6 @@ class RunFolder:
         self.metrics = self.path / "metrics.jsonl"
         self.modules = self.path / "modules"
         self.checkpoints = self.path / "checkpoints"
-        self.tensorboard = self.path / "tensorboard"
         self.pictures = self.path / "pictures"
         self.export = self.path / "export"
 
@@ -145,7 +145,8 @@ class RunFolder:
     def clean(self) -> None:
         """Removes what killed processes left half-written; needs the lock."""
         best = self.checkpoints / "best"
-        for folder in (self.path, self.checkpoints, best, self.pictures):
+        board = (self.path / name for name in ("validation", "scores", "projector"))
+        for folder in (self.path, self.checkpoints, best, self.pictures, *board):
             files.remove_temporaries(folder)
 
     def locked(self) -> contextlib.AbstractContextManager[bool]:
