@@ -78,13 +78,21 @@ export function showScores(place, runs) {
   place.append(element("p", "quiet", text));
 }
 
+/** A name that may be broken after its dots and underscores. */
+function breakable(name) {
+  const parts = name.split(/(?<=[._])/);
+  return parts.flatMap((part, i) => (i ? [document.createElement("wbr"), part] : [part]));
+}
+
 function facts(title, entries, run) {
   const table = element("table", "facts");
   table.append(element("caption", "", title));
   const body = element("tbody");
   for (const [name, value] of Object.entries(entries)) {
     const row = element("tr");
-    row.append(cell("th", name, "row"), cell("td", shown(value)));
+    const head = cell("th", "", "row");
+    head.append(...breakable(name));
+    row.append(head, cell("td", shown(value)));
     body.append(row);
   }
   table.append(body);
