@@ -58,7 +58,7 @@ setup(
     # Tested on 3.11; 3.12 and 3.13 have all the wheels but are not tested.
     python_requires=">=3.11,<3.14",
     packages=find_packages(include=["tf_disentangle", "tf_disentangle.*"]),
-    package_data={"tf_disentangle": ["py.typed"]},
+    package_data={"tf_disentangle": ["py.typed", "explorer/page/*"]},
     cmdclass={"build_py": BuildWithGinFiles},
     install_requires=[
         "absl-py>=2.1",

@@ -145,31 +145,59 @@ def page_of(make_run, runtime, tmp_path_factory):
     return make
 
 
+READY = "html[data-ready]"
+USUAL = {"viewport": {"width": 1280, "height": 900}, "offline": True}
+
+
+def opened(browser, path, address="", *, wait=READY, expected=(), **options):
+    """Opens a file, as a view that keeps what goes wrong in its `errors`."""
+    page = browser.new_context(**(USUAL | options)).new_page()
+    view = View(page)
+
+    def said(note):
+        if note.type == "error" and note.text not in expected:
+            view.errors.append(note.text)
+
+    page.on("pageerror", lambda error: view.errors.append(str(error)))
+    page.on("console", said)
+    page.goto(f"{path.as_uri()}{address}")
+    page.wait_for_selector(wait, state="attached")
+    return view
+
+
 @pytest.fixture
 def open_page(browser):
-    """Opens files; at the end no page has reported an error."""
-    contexts, errors = [], []
+    """Opens files for one test; at the end no page has reported an error."""
+    views = []
 
-    def open_file(path, address="", *, wait="html[data-ready]", expected=(), **options):
-        options = {
-            "viewport": {"width": 1280, "height": 900},
-            "offline": True,
-        } | options
-        context = browser.new_context(**options)
-
-        def said(text):
-            if text not in expected:
-                errors.append(text)
-
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda note: note.type == "error" and said(note.text))
-        page.goto(f"{path.as_uri()}{address}")
-        page.wait_for_selector(wait, state="attached")
-        return View(page)
+    def open_file(*arguments, **options):
+        views.append(opened(browser, *arguments, **options))
+        return views[-1]
 
     yield open_file
-    for context in contexts:
-        context.close()
-    assert not errors
+    for view in views:
+        view.page.context.close()
+    assert not [error for view in views for error in view.errors]
+
+
+@pytest.fixture(scope="session")
+def shared_views():
+    return {}
+
+
+@pytest.fixture
+def view_of(browser, page_of, shared_views):
+    """Returns pages that stay open from test to test, as they were at the start."""
+    used = []
+
+    def make(*names):
+        if names not in shared_views:
+            view = opened(browser, page_of(*names))
+            shared_views[names] = view, view.page.evaluate("explorer.store.committed")
+        view, start = shared_views[names]
+        view.restart(start)
+        used.append(view)
+        return view
+
+    yield make
+    assert not [error for view in used for error in view.errors]

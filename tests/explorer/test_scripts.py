@@ -7,13 +7,9 @@ import pytest
 from PIL import Image
 
 
-@pytest.fixture(scope="module")
-def page(browser, page_of):
-    page = browser.new_page()
-    page.goto(page_of("vae").as_uri())
-    page.wait_for_selector("html[data-ready]", state="attached")
-    yield page
-    page.close()
+@pytest.fixture
+def page(view_of):
+    return view_of("vae").page
 
 
 def test_shares_of_two_traversals(page):

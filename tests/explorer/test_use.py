@@ -62,8 +62,9 @@ def test_the_keyboard_alone(make_run, page_of, open_page):
 
 @pytest.mark.parametrize("width", [360, 2560])
 @pytest.mark.parametrize("names", [("vae",), ("vae", "joint_vae")])
-def test_no_width_scrolls_sideways(names, width, page_of, open_page):
-    view = open_page(page_of(*names), viewport={"width": width, "height": 800})
+def test_no_width_scrolls_sideways(names, width, view_of):
+    view = view_of(*names)
+    view.page.set_viewport_size({"width": width, "height": 800})
     view.page.evaluate(OPEN_ALL)
     view.page.click("#copy-code")
     view.settle()
@@ -80,9 +81,10 @@ def test_no_width_scrolls_sideways(names, width, page_of, open_page):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing(theme, page_of, open_page):
+def test_axe_finds_nothing(theme, view_of):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-    view = open_page(page_of("vae", "joint_vae"), color_scheme=theme)
+    view = view_of("vae", "joint_vae")
+    view.page.emulate_media(color_scheme=theme)
     view.page.evaluate(OPEN_ALL)
     view.page.click("#copy-code")
     view.settle()
@@ -90,8 +92,9 @@ def test_axe_finds_nothing(theme, page_of, open_page):
     assert [(one["id"], [n["html"] for n in one["nodes"]]) for one in found] == []
 
 
-def test_the_switch_changes_the_theme(page_of, open_page):
-    view = open_page(page_of("vae"), color_scheme="light")
+def test_the_switch_changes_the_theme(view_of):
+    view = view_of("infogan")
+    view.page.emulate_media(color_scheme="light")
     ground = "getComputedStyle(document.body).backgroundColor"
     light = view.page.evaluate(ground)
     view.page.click("#theme")
@@ -100,9 +103,8 @@ def test_the_switch_changes_the_theme(page_of, open_page):
     assert view.page.evaluate(ground) == light
 
 
-def test_frames_and_memory_while_a_slider_moves(page_of, open_page):
-    view = open_page(page_of("vae"))
-    view.settle()
+def test_frames_and_memory_while_a_slider_moves(view_of):
+    view = view_of("vae")
     frames, megabytes = view.page.evaluate(
         """() => new Promise((done) => {
           const input = document.getElementById("latent-0");
@@ -128,7 +130,7 @@ def test_frames_and_memory_while_a_slider_moves(page_of, open_page):
 def test_the_same_page_over_our_server(make_run, open_page, tmp_path):
     server = pytest.importorskip("tf_disentangle.serving.server")
     run = make_run("vae")
-    run.model.export(tmp_path / "served" / "vae" / "1")
+    run.export(tmp_path / "served")  # as vae/1
     with server.start(tmp_path / "served", cors=True, grpc_port=None) as started:
         address = f"http://localhost:{started.rest_port}"
         page = explorer.explore(run, server=address).save(tmp_path / "page.html")
@@ -143,6 +145,8 @@ def test_the_same_page_over_our_server(make_run, open_page, tmp_path):
         view.page.set_input_files("#file", as_file(noise))
         view.until("explorer.store.state.image === 'own'")
         np.testing.assert_allclose(view.codes(), run.encode(noise[None]), rtol=1e-4)
+        view.settle()
+        view.page.close()  # before the server, which it would still ask
 
 
 def test_a_notebook_shows_the_page_in_a_frame(make_run, page_of, open_page, tmp_path):

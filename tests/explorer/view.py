@@ -10,6 +10,15 @@ SETTLED = """() => new Promise((done) => {
   document.addEventListener("explorer:settled", done, { once: true });
   explorer.store.change({});
 })"""
+RESTART = """(state) => {
+  explorer.store.restore(state);
+  explorer.store.show(state);
+  explorer.store.past.length = 0;
+  document.querySelectorAll("details").forEach((one) => { one.open = false; });
+  document.getElementById("code").hidden = true;
+  document.activeElement.blur();
+  scrollTo(0, 0);
+}"""
 PIXELS = """(canvas) => {
   const { width, height } = canvas;
   const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
@@ -21,7 +30,13 @@ class View:
     """A page that is ready, with what tests read of it."""
 
     def __init__(self, page):
-        self.page = page
+        self.page, self.errors = page, []
+
+    def restart(self, state):
+        """Goes back to a state as if the page had just been opened with it."""
+        self.page.set_viewport_size({"width": 1280, "height": 900})
+        self.page.evaluate(RESTART, state)
+        self.settle()
 
     def settle(self):
         self.page.evaluate(SETTLED)

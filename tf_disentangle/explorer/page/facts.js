@@ -4,6 +4,7 @@ import { element } from "explorer/words";
 
 const shown = (value) => {
   if (value === null || value === undefined) return "–";
+  if (Array.isArray(value)) return value.map(shown).join(", ");
   if (typeof value !== "number") return String(value);
   return Number.isInteger(value) ? value.toLocaleString("en") : Number(value.toPrecision(4));
 };
@@ -77,13 +78,21 @@ export function showScores(place, runs) {
   place.append(element("p", "quiet", text));
 }
 
+/** A name that may be broken after its dots and underscores. */
+function breakable(name) {
+  const parts = name.split(/(?<=[._])/);
+  return parts.flatMap((part, i) => (i ? [document.createElement("wbr"), part] : [part]));
+}
+
 function facts(title, entries, run) {
   const table = element("table", "facts");
   table.append(element("caption", "", title));
   const body = element("tbody");
   for (const [name, value] of Object.entries(entries)) {
     const row = element("tr");
-    row.append(cell("th", name, "row"), cell("td", shown(value)));
+    const head = cell("th", "", "row");
+    head.append(...breakable(name));
+    row.append(head, cell("td", shown(value)));
     body.append(row);
   }
   table.append(body);
@@ -109,7 +118,9 @@ export function showCard(place, runs) {
       cards.append(facts("Last terms, nats per image", run.terms, run));
     }
     cards.append(facts("Versions", run.versions, run));
-    cards.append(facts("Settings", run.settings, run));
+    const settings = facts("Settings", run.settings, run);
+    settings.classList.add("wide");
+    cards.append(settings);
     place.append(cards);
   }
 }

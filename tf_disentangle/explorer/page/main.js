@@ -43,7 +43,10 @@ const free = (run) => run.order.filter((i) => run.latents[i].kind !== "categoric
 /** The state of a run in the lead before anything was touched. */
 function fresh(lead) {
   const run = runs[lead];
-  const [x = 0, y = x] = free(run);
+  const [x = 0, next = x] = free(run);
+  // Two factors say more than one twice.
+  const { factor } = run.latents[x];
+  const y = free(run).find((i) => run.latents[i].factor !== factor) ?? next;
   return { lead, hand: run.order[0], axes: [x, y] };
 }
 

@@ -20,10 +20,11 @@ export function makeStage(place, runs) {
   const panels = runs.map((run) => {
     const panel = document.createElement("div");
     panel.className = "panel";
+    const hyphenated = run.decoded_as.replace("nst", "n\u00adst");
     const parts = {
       edited: figure(canvas(`Drawn by ${run.name} from the values set`), "large"),
       original: figure(canvas("The chosen image"), "original", "data image"),
-      again: figure(canvas(`The chosen image, ${run.name}'s`), "again", run.decoded_as),
+      again: figure(canvas(`The chosen image, ${run.name}'s`), "again", hyphenated),
       heat: figure(canvas(`What the latent in hand moves in ${run.name}`), "heat"),
     };
     const small = document.createElement("div");
