@@ -3,12 +3,13 @@
     .venv/bin/python benchmarks/readme_figures.py
     .venv/bin/python benchmarks/readme_figures.py --run=runs/readme --output=docs/images
 
-It trains a beta-VAE on ellipses whose factors are independent, unless the folder holds
-that run already, and draws the latents that move the image: traversals.png and
+It trains a small beta-VAE on ellipses whose factors are independent, unless the folder
+holds that run already, and draws the latents that move the image: traversals.png and
 traversals.gif. The numbers of the README's caption are printed.
 """
 
 import argparse
+import functools
 import pathlib
 
 import keras
@@ -17,7 +18,7 @@ import numpy as np
 import tf_disentangle as td
 from tf_disentangle.summary import summarize
 
-STEPS, BETA, NUM_LATENTS = 3_000, 8.0, 6
+STEPS, BETA, NUM_LATENTS, WIDTH = 8_000, 4.0, 6, 256
 
 
 def main() -> None:
@@ -28,11 +29,15 @@ def main() -> None:
     options = parser.parse_args()
 
     data = td.datasets.CorrelatedEllipses(correlation=0.0, num_images=50_000)
-    objective = td.objectives.beta_vae(beta=BETA)
+    build = functools.partial(
+        td.models.build_vae,
+        latents=NUM_LATENTS,
+        objective=td.objectives.beta_vae(beta=BETA),
+        encoder=functools.partial(td.networks.mlp_encoder, width=WIDTH),
+        decoder=functools.partial(td.networks.mlp_decoder, width=WIDTH),
+    )
     run = td.train(
-        lambda shape, seed: td.models.build_vae(
-            shape, latents=NUM_LATENTS, objective=objective, seed=seed
-        ),
+        build,
         data,
         steps=STEPS,
         output=options.run,
