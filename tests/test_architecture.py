@@ -52,7 +52,10 @@ RULES = {
         TFP | {"keras", "tensorboard", "tqdm"},
     ),
     "summary": ({"metrics", "visualization", "training"} | BASE, TF),
-    "serving": ({"models", "files"} | BASE, TF | {"keras"}),
+    "serving": (
+        {"models", "files", "summary"} | BASE,
+        TF | {"tensorflow_serving"},
+    ),
     "serving.client": ({"checks"}, {"google", "grpc", "requests", "urllib3"}),
     "serving.server": (
         {"checks"},
@@ -218,7 +221,11 @@ def test_only_the_configuration_and_the_commands_speak_gin():
 
 
 @pytest.mark.parametrize(
-    "room", ["metrics", "datasets", "visualization", "serving", "cli.main", "cli.train"]
+    "room",
+    [
+        *("metrics", "datasets", "visualization", "serving"),
+        *("cli.main", "cli.train", "cli.encode"),
+    ],
 )
 def test_light_rooms_do_not_load_tensorflow(room):
     code = (

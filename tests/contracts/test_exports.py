@@ -102,7 +102,10 @@ def questions(model, count=7):
     space = getattr(model.latents, "parts", (model.latents,))[0]
     if getattr(space, "covariance", None) == "full":
         encoded["covariance"] = posterior.covariance()
-    rows = np.arange(count)
+    rows, codes = np.arange(count), codes.copy()
+    for k, values in enumerate(columns):
+        if values:  # the category of all these images may be the same
+            codes[:, k] = rows % values
     latent = (rows % len(columns)).astype(np.int32)
     value = np.roll(codes, 1, axis=0)[rows, latent]
     edited = codes.copy()
@@ -135,7 +138,8 @@ def compare(served, asked, sizes=(7, 1)):
                 assert answer[output].dtype == np.float32
                 if size:
                     difference = np.abs(answer[output] - values).max()
-                    worst = max(worst, float(difference / np.abs(values).max()))
+                    largest = np.abs(values).max() or 1.0  # all codes may be 0
+                    worst = max(worst, float(difference / largest))
                     assert worst <= TOLERANCE, (name, output)
     return worst
 
@@ -163,10 +167,15 @@ def model():
     return disturbed(vae(full(), parts=wide))
 
 
-SMALLER = [(v, p) for v, known in variants.VARIANTS.items() for p in known[1:]]
-
-
-@pytest.mark.parametrize(("variant", "precision"), SMALLER)
+@pytest.mark.parametrize(
+    ("variant", "precision"),
+    [
+        ("onnx", "float16"),
+        ("litert", "int8"),
+        pytest.param("openvino", "float16", marks=pytest.mark.slow),
+        pytest.param("litert", "float16", marks=pytest.mark.slow),
+    ],
+)
 def test_smaller_weights_and_the_same_types(variant, precision, model, tmp_path, capfd):
     limit, share = {"float16": (1e-2, 0.75), "int8": (0.2, 0.5)}[precision]
     folder = tmp_path / "new"
@@ -181,7 +190,7 @@ def test_smaller_weights_and_the_same_types(variant, precision, model, tmp_path,
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("variant", variants.VARIANTS)
+@pytest.mark.parametrize("variant", ["onnx", "litert"])  # openvino's go by onnx
 def test_an_operation_that_is_unknown_there(variant, tmp_path, capfd):
     class Beta(keras.layers.Layer):
         def call(self, x):
@@ -195,6 +204,15 @@ def test_an_operation_that_is_unknown_there(variant, tmp_path, capfd):
         variants.write(model, tmp_path / "new", variant)
     assert not [*tmp_path.iterdir()]
     capfd.readouterr()  # the converter's reasons
+
+
+def test_networks_in_sixteen_bits(tmp_path):
+    layers = [keras.layers.Flatten(), keras.layers.Dense(4, dtype="mixed_bfloat16")]
+    encoder = keras.Sequential([keras.Input((8, 8, 1)), *layers])
+    model = vae(latents.GaussianLatents(2), parts=MLP | {"encoder": encoder})
+    with pytest.raises(checks.ArgumentError, match=r"received 'bfloat16'. For other"):
+        variants.write(model, tmp_path / "new", "onnx")
+    assert not [*tmp_path.iterdir()]
 
 
 def test_other_numbers_than_the_model_are_refused(model, tmp_path, monkeypatch):
@@ -261,7 +279,7 @@ def test_onnx_models_for_a_page(model):
 @pytest.mark.slow
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_every_model_of_gin_in_every_runtime(file, tmp_path):
-    """Prints a row of the largest relative errors; the SavedModel's as well."""
+    """And the SavedModel; EXPORTS_TABLE=FILE adds a row of largest relative errors."""
     model = disturbed(trained(file, tmp_path / "run").model)
     asked, row = questions(model), {}
     model.export(str(tmp_path / "saved"), verbose=False)

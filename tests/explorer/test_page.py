@@ -50,7 +50,7 @@ def test_what_the_page_knows_is_the_runs(make_run, page_of):
     x, y, size = data.factors_of(np.array(indices))[3]
     assert labels[3] == f"Image {indices[3]}: x {x}, y {y}, size {size}"
     codes = run.encode(data.images()[indices])
-    np.testing.assert_allclose(told["shelf_codes"], codes, rtol=1e-6)
+    np.testing.assert_allclose(told["shelf_codes"], codes, rtol=1e-5, atol=1e-6)
 
 
 def test_a_gan_reconstructs_nothing(page_of):

@@ -128,7 +128,7 @@ def test_frames_and_memory_while_a_slider_moves(page_of, open_page):
 def test_the_same_page_over_our_server(make_run, open_page, tmp_path):
     server = pytest.importorskip("tf_disentangle.serving.server")
     run = make_run("vae")
-    run.export(tmp_path / "served")  # as vae/1
+    run.model.export(tmp_path / "served" / "vae" / "1")
     with server.start(tmp_path / "served", cors=True, grpc_port=None) as started:
         address = f"http://localhost:{started.rest_port}"
         page = explorer.explore(run, server=address).save(tmp_path / "page.html")

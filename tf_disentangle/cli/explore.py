@@ -75,6 +75,11 @@ def main(values: flags.FlagValues) -> int:
     return 0
 
 
+def _wait() -> None:
+    """Waits for Ctrl-C."""
+    threading.Event().wait()
+
+
 def _over_own_server(runs: list[Run]) -> int:
     """Serves the runs from here and shows the page that asks, until Ctrl-C."""
     from tf_disentangle import explorer
@@ -88,5 +93,5 @@ def _over_own_server(runs: list[Run]) -> int:
             address = f"http://localhost:{started.rest_port}"
             print(explorer.explore(*runs, server=address).open())
             print("Ctrl-C ends it.", file=sys.stderr, flush=True)
-            threading.Event().wait()
+            _wait()
     return 0

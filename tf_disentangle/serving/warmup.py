@@ -2,9 +2,9 @@
 
     VERSION/assets.extra/tf_serving_warmup_requests    a TFRecord of PredictionLog
 
-A server that replays them has allocated and compiled all it needs when the first client
-asks. A record that fails keeps TF Serving from loading the version, so an export replays
-the file before the version gets its name.
+A server that replays them has allocated all it needs when the first client asks. A
+record that fails keeps TF Serving from loading the version, so an export replays the
+file before the version gets its name.
 """
 
 from __future__ import annotations

@@ -365,9 +365,9 @@ class TrainingLoop:
                 known.add(json.dumps(row))
                 self._append(row)
 
-        encoder, options = ModelEncoder(self.model), {"held_out": self.batches.held_out}
-        options |= {"done": self.kept, "on_result": record}
-        table = evaluate(self.data, encoder, list(self.metrics), **options)
+        options: dict[str, Any] = {"done": self.kept, "on_result": record}
+        options["held_out"] = self.batches.held_out
+        table = evaluate(self.data, ModelEncoder(self.model), self.metrics, **options)
         self.scores = {
             name: entry.results[0] if isinstance(entry, Evaluation) else entry
             for name, entry in table.items()

@@ -23,8 +23,12 @@ CONFIG = """model_config_list {{
 def half_plus(number, folder):
     """Writes y = x / 2 + number, for x of any shape."""
     module = tf.Module()
-    x = tf.TensorSpec(None, tf.float32, "x")
-    module.f = tf.function(lambda x: {"y": x / 2 + number}, input_signature=[x])
+
+    @tf.function(input_signature=[tf.TensorSpec(None, tf.float32, "x")])
+    def f(x):
+        return {"y": x / 2 + number}
+
+    module.f = f
     tf.saved_model.save(module, str(folder), {"serving_default": module.f})
 
 

@@ -16,8 +16,7 @@ from grpc import StatusCode
 from tensorflow_serving.config import model_server_config_pb2 as config_pb2
 
 from tf_disentangle import checks
-from tf_disentangle.serving import server
-from tf_disentangle.serving.server import folders
+from tf_disentangle.serving import folders, server
 from tf_disentangle.serving.server.errors import ServingError
 from tf_disentangle.serving.server.rest import ModelSpec
 from tf_disentangle.serving.server.store import ModelStore
@@ -111,6 +110,7 @@ def test_a_broken_version_changes_nothing(base):
     assert states(store) == {10: "AVAILABLE", 11: "END"}
     (entry,) = store.status(ModelSpec("m", 11)).model_version_status
     assert entry.status.error_code == StatusCode.INTERNAL.value[0]
+    assert entry.status.error_message == "it is broken"
     # It is tried again, but not for ever.
     (base / "11" / "broken").unlink()
     store.poll()
@@ -223,6 +223,7 @@ def test_versions_replaced_under_load(golden_models, tmp_path, seconds):
                 answer = session.post(f"{url}:predict", json=body, timeout=30)
                 assert answer.status_code == 200, answer.text
                 assert answer.json()["predictions"][0] - asked in (1.0, 2.0)
+                assert "AVAILABLE" in session.get(url, timeout=30).text
                 asked += 1
         return asked
 

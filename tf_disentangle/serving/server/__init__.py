@@ -24,6 +24,7 @@ Where it differs from TensorFlow Serving:
   our own: `tf_disentangle_requests_total`, `tf_disentangle_request_seconds`,
   `tf_disentangle_requests_in_progress`.
 - Requests are not batched across clients, which is for GPUs.
+- Connections that ask nothing stay open, and are not counted among the requests.
 - A path outside /v1/ is answered 404 in JSON. Errors show the first 200 characters of
   what was wrong, not all of it.
 - A relative base path is taken from the current directory.

@@ -23,7 +23,8 @@ from tensorflow_serving.apis import (
 from tensorflow_serving.config import model_server_config_pb2 as config_pb2
 
 from tf_disentangle import checks
-from tf_disentangle.serving.server import folders, grpc_services, monitoring
+from tf_disentangle.serving import folders
+from tf_disentangle.serving.server import grpc_services, monitoring
 from tf_disentangle.serving.server.errors import ServingError
 from tf_disentangle.serving.server.loaded import LoadedVersion
 from tf_disentangle.serving.server.rest_app import RestApp, with_cors
@@ -48,7 +49,7 @@ class Options:
         timeout_seconds: Time until a request by REST is answered with an error.
         cors: Whether pages of any origin may ask by REST.
         metrics_path: Where Prometheus reads by REST; None for nowhere.
-        poll_seconds: Time from one look for new versions to the next.
+        poll_seconds: Time from one look for new versions to the next; 0 looks once.
         config_poll_seconds: Time from one look at the configuration file to the next;
             0 reads it only once.
         most_load_retries: How often a version that cannot be loaded is tried again.
@@ -99,7 +100,8 @@ class Server:
         except BaseException:
             self.stop(0)
             raise
-        self.repeat(store.poll, options.poll_seconds)
+        if options.poll_seconds:
+            self.repeat(store.poll, options.poll_seconds)
 
     def _start_grpc(self) -> None:
         options, limits = self._options, self._options.limits
@@ -128,7 +130,7 @@ class Server:
         try:
             port = self._grpc.add_insecure_port(f"{host}:{options.grpc_port}")
         except RuntimeError as error:
-            raise _port_taken("port", options.grpc_port, options.host) from error
+            raise _no_port("port", options.grpc_port, error) from error
         self._grpc.start()
         self.grpc_port = port
 
@@ -140,8 +142,7 @@ class Server:
                 (options.host, options.rest_port), family=family, backlog=2048
             )
         except OSError as error:
-            name = "rest_api_port"
-            raise _port_taken(name, options.rest_port, options.host) from error
+            raise _no_port("rest_api_port", options.rest_port, error) from error
         # Connections inherit it. Without it each answer waits 40 ms for the client's
         # acknowledgement of its head.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -174,11 +175,18 @@ class Server:
         """Calls `function` every few seconds, in a thread, until the server stops."""
 
         def run() -> None:
+            last = None
             while not self._stopping.wait(seconds):
                 try:
                     function()
-                except Exception:
-                    _logger.exception("Looking for what is new failed.")
+                    last = None
+                except Exception as error:
+                    if last != str(error):  # not every second again
+                        last = str(error)
+                        fault = not isinstance(
+                            error, ServingError | checks.ArgumentError
+                        )
+                        _logger.error("%s", error, exc_info=fault)
 
         thread = threading.Thread(target=run, name="polling", daemon=True)
         thread.start()
@@ -245,17 +253,24 @@ def start(
         labels_in_advance=settings.labels_in_advance,
     )
     read = functools.partial(_configuration, models, model_name)
+    config = read()
+    rule = "name at least one model"
+    checks.require(config.model_config_list.config, "models", rule, str(models))
     try:
-        store.configure(read())
+        store.configure(config)
     except ServingError as error:
         rule, remedy = "name models that can be served", ""
         if "assign label" in error.message:
-            remedy = "Pass --allow_version_labels_for_unavailable_models."
+            remedy = (
+                "Pass --allow_version_labels_for_unavailable_models, or "
+                "labels_in_advance=True."
+            )
         text = checks.message("models", rule, error.message, remedy)
         raise checks.ArgumentError(text) from error
     server = Server(store, settings)
     if settings.config_poll_seconds:
-        server.repeat(_Following(store, read), settings.config_poll_seconds)
+        follow = _Following(store, read, config)
+        server.repeat(follow, settings.config_poll_seconds)
     return server
 
 
@@ -263,9 +278,12 @@ class _Following:
     """Configures a store again whenever a file has changed."""
 
     def __init__(
-        self, store: ModelStore, read: Callable[[], config_pb2.ModelServerConfig]
+        self,
+        store: ModelStore,
+        read: Callable[[], config_pb2.ModelServerConfig],
+        config: config_pb2.ModelServerConfig,
     ) -> None:
-        self._store, self._read, self._last = store, read, read()
+        self._store, self._read, self._last = store, read, config
 
     def __call__(self) -> None:
         config = self._read()
@@ -297,6 +315,6 @@ def _configuration(
     return config
 
 
-def _port_taken(name: str, port: int | None, host: str) -> checks.ArgumentError:
-    rule, remedy = f"be a free port of {host}", f"Choose another --{name}."
+def _no_port(name: str, port: int | None, reason: Exception) -> checks.ArgumentError:
+    rule, remedy = "be a free port", f"{reason}. Choose another --{name}."
     return checks.ArgumentError(checks.message(name, rule, port, remedy))

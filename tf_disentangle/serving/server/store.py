@@ -38,6 +38,7 @@ class _Version:
 class _Model:
     config: config_pb2.ModelConfig
     versions: dict[int, _Version] = field(default_factory=dict)
+    problem: str = ""  # of its folder, when it was last looked at
 
 
 class ModelStore:
@@ -115,11 +116,15 @@ class ModelStore:
         try:
             folders = _folders(base)
         except OSError as error:
-            _logger.warning("%s: %s", base, error)
+            if model.problem != str(error):
+                model.problem = str(error)
+                _logger.warning("%s: %s", model.config.name, error)
             return
+        model.problem = ""
         wanted = _wanted(model.config, sorted(folders))
         for number in wanted:
-            version = model.versions.setdefault(number, _Version())
+            with self._lock:
+                version = model.versions.setdefault(number, _Version())
             if version.loaded is None and time.monotonic() >= version.next_try:
                 self._try(model.config.name, version, number, folders[number])
         ready = _available(model)
@@ -139,7 +144,8 @@ class ModelStore:
         try:
             loaded = self._load(number, folder)
         except Exception as error:
-            version.error = from_exception(error)
+            code = from_exception(error, log=False).code
+            version.error = ServingError(code, str(error))
             version.state = _STATE.END
             version.failures += 1
             again = version.failures <= self._most_retries

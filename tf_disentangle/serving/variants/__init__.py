@@ -39,6 +39,8 @@ from tf_disentangle.models import LatentModel
 from tf_disentangle.serving.variants import comparison, conversion
 from tf_disentangle.serving.variants.comparison import Runner
 
+__all__ = ["SIGNATURES", "VARIANTS", "load", "onnx_models", "write"]
+
 #: The precisions of the weights of each variant.
 VARIANTS = {
     "onnx": ("float32", "float16"),
@@ -104,7 +106,8 @@ def load(folder: str | os.PathLike) -> dict[str, Runner]:
         folder: The folder of the files.
 
     Returns:
-        Functions of a signature's inputs, by name, that return its outputs as arrays.
+        Functions of a signature's inputs, by name, that return its outputs as arrays;
+        threads may share them, but for those of LiteRT.
 
     Raises:
         ArgumentError: If no variant is there, or a package is missing.

@@ -28,12 +28,21 @@ def freeze(signatures: Mapping[str, Any]) -> dict[str, Any]:
 
     Returns:
         The same with the same inputs and outputs.
+
+    Raises:
+        ArgumentError: If a network computes in 16 bits, which the runtimes do not, or
+            do otherwise.
     """
     return {name: _frozen(signature) for name, signature in signatures.items()}
 
 
 def _frozen(signature: Any) -> Any:
     concrete = signature.get_concrete_function()
+    computed = {t.dtype for op in concrete.graph.get_operations() for t in op.outputs}
+    half = sorted(d.name for d in computed if d in (tf.bfloat16, tf.float16))
+    rule = "be 'savedmodel' for networks that do not compute in float32"
+    remedy = "For other runtimes train with precision='float32'."
+    checks.require(not half, "variant", rule, ", ".join(half), remedy)
     names = sorted(concrete.structured_outputs)  # TensorFlow's order of a dictionary
     constant = convert_to_constants.convert_variables_to_constants_v2(concrete)
 
