@@ -3,51 +3,49 @@
     .venv/bin/python benchmarks/readme_figures.py
     .venv/bin/python benchmarks/readme_figures.py --run=runs/readme --output=docs/images
 
-It trains a beta-VAE on ellipses whose factors are independent, unless the folder holds
-that run already, and draws the latents that move the image: traversals.png and
-traversals.gif. The numbers of the README's caption are printed.
+It trains CHyVAE with seed 1 for 30,000 steps, about half an hour on two cores, goes on
+where it was stopped, and trains nothing if the folder holds the finished run. Then it
+draws the latents that move the image: traversals.png and traversals.gif. What the
+README's caption says is printed.
 """
 
 import argparse
 import pathlib
+import subprocess
+import sys
 
-import keras
 import numpy as np
 
 import tf_disentangle as td
 from tf_disentangle.summary import summarize
 
-STEPS, BETA, NUM_LATENTS = 3_000, 8.0, 6
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+SETTINGS = ("train.seed=1", "train.steps=30000")
 
 
 def main() -> None:
     """Trains, scores, draws."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", default="runs/readme", type=pathlib.Path)
-    parser.add_argument("--output", default="docs/images", type=pathlib.Path)
+    parser.add_argument("--run", default=ROOT / "runs/readme", type=pathlib.Path)
+    parser.add_argument("--output", default=ROOT / "docs/images", type=pathlib.Path)
     options = parser.parse_args()
 
-    data = td.datasets.CorrelatedEllipses(correlation=0.0, num_images=50_000)
-    objective = td.objectives.beta_vae(beta=BETA)
-    run = td.train(
-        lambda shape, seed: td.models.build_vae(
-            shape, latents=NUM_LATENTS, objective=objective, seed=seed
-        ),
-        data,
-        steps=STEPS,
-        output=options.run,
-        optimizer=lambda: keras.optimizers.Adam(1e-3),
-        metrics=["factor_vae", "mig"],
-    )
-    latents = summarize(run)["latents"]
-    moving = [latent for latent in latents if latent["moves"]]
+    train = [sys.executable, "-m", "tf_disentangle", "train"]
+    train += ["--gin_file=chyvae.gin", f"--output={options.run}"]
+    train += [f"--gin_param={setting}" for setting in SETTINGS]
+    subprocess.run(train, cwd=ROOT, check=True)
+
+    run = td.load(options.run)
+    about = summarize(run)
+    moving = [latent for latent in about["latents"] if latent["moves"]]
     moving.sort(key=lambda latent: -latent["movement"])
     names = [latent["name"] for latent in moving]
     values = np.linspace(-2, 2, 9)
     for path in run.draw(options.output, ["traversals"], latents=names, values=values):
         print(path)
-    for name, score in run.scores.items():
-        print(f"{name}: {score.score:.3f}")
+    print(f"step {run.step:,}")
+    for name, score in about["scores"].items():
+        print(f"{name}: {score['score']:.3f}")
     for latent in moving:
         print(f"{latent['name']}: {latent['factor']}, KL {latent['kl']:.2f}")
 

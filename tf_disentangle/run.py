@@ -365,7 +365,7 @@ class Run:
             formats: Of "png", "gif", "pdf", "svg".
             **options: Options of `training.pictures.Plotter`, such as `latents`.
         """
-        folder = folder or (self.folder and self.folder.pictures)
+        folder = self.folder.pictures if folder is None and self.folder else folder
         checks.require(folder, "folder", "be given for a run in memory", folder)
         plotter = make_plotter(self.model, self.data, self.batches, **options)
         saved = all_saved(self.folder.checkpoints) if self.folder else []

@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tf_disentangle import files, visualization
+from tf_disentangle import checks, files, visualization
 from tf_disentangle.metrics.results import MATRICES
 from tf_disentangle.pages import html, results
 from tf_disentangle.summary import summarize
@@ -92,7 +92,7 @@ def run_page(run: Run, pictures: Iterable[str | os.PathLike] | None = None) -> s
             html.section("scores", _SECTIONS["scores"], _scores(about, rows)),
             html.section("curves", _SECTIONS["curves"], _curves(about, rows)),
             html.section("pictures", _SECTIONS["pictures"], _gallery(paths)),
-            html.section("settings", _SECTIONS["settings"], _settings(about)),
+            html.section("settings", _SECTIONS["settings"], _settings(run, about)),
         )
     )
     shown = {k: v for k, v in _SECTIONS.items() if f'<section id="{k}"' in body}
@@ -137,7 +137,11 @@ def _facts(about: Mapping[str, Any]) -> str:
     if None not in moving:
         values["latents that move the image"] = f"{sum(moving)} of {len(moving)}"
     values["parameters"] = f"{about['num_parameters']:,}"
-    values["image"] = " \N{MULTIPLICATION SIGN} ".join(map(str, about["image_shape"]))
+    *sides, channels = about["image_shape"]
+    if checks.is_vector(about["image_shape"]):
+        values["numbers of a vector"] = channels
+    else:
+        values["image"] = " \N{MULTIPLICATION SIGN} ".join(map(str, (*sides, channels)))
     return html.facts(values)
 
 
@@ -293,16 +297,18 @@ def _caption(name: str) -> str:
     return f"<b>{html.escaped(name.replace('_', ' '))}</b> {html.escaped(text)}".strip()
 
 
-def _settings(about: Mapping[str, Any]) -> str:
+def _settings(run: Run, about: Mapping[str, Any]) -> str:
     versions = ", ".join(f"{k} {v}" for k, v in about["versions"].items() if v)
     table = html.table(
         ("setting", "value"),
         [(html.setting(name), value) for name, value in about["settings"].items()],
     )
+    again = ""
+    if run.folder is not None and run.folder.config.exists():
+        command = "bin/train --gin_file=RUN/config.gin --output=NEW"
+        again = f"<p>The same run again: <code>{command}</code></p>"
     return (
-        f"<p>Trained with {html.escaped(versions)}.</p>"
-        "<p>The same run again: <code>bin/train --gin_file=RUN/config.gin "
-        "--output=NEW</code></p>"
+        f"<p>Trained with {html.escaped(versions)}.</p>{again}"
         f"<details><summary>All {len(about['settings'])} settings</summary>{table}"
         "</details>"
     )

@@ -30,7 +30,7 @@ Groups = Mapping[str, np.ndarray]
 Series = Mapping[str, tuple[Sequence[float], Sequence[float] | np.ndarray]]
 
 _MOST_MARKERS, _MOST_MEANS = 12, 10
-_EARLY = 0.1
+_EARLY, _FEW = 0.1, 5
 _BACKGROUND = "#bebebe"
 
 
@@ -144,14 +144,15 @@ def curves(
     with style():
         figure, ((axes,),) = subplots(1, 1, size, layout=None)
         # Known margins: a page has many of these.
-        figure.subplots_adjust(left=0.15, right=0.97, top=0.89, bottom=0.2)
+        figure.subplots_adjust(left=0.17, right=0.97, top=0.89, bottom=0.2)
         late = []
         for number, (name, (steps, values)) in enumerate(series.items()):
             x, y = np.asarray(steps, np.float64), np.asarray(values, np.float64)
             shaped = x.ndim == 1 and x.shape == y.shape and len(x)
             rule = "be steps [N] and values [N], N at least 1"
             require(shaped, f"series[{name!r}]", rule, (x.shape, y.shape))
-            late.append(y[(x >= x[0] + _EARLY * (x[-1] - x[0])) & np.isfinite(y)])
+            early = _EARLY * (x[-1] - x[0]) if len(x) >= _FEW else 0.0
+            late.append(y[(x >= x[0] + early) & np.isfinite(y)])
             axes.plot(
                 x,
                 y,
@@ -167,6 +168,8 @@ def curves(
             axes.set_ylim(low - margin, high + margin)
         axes.set_title(title, loc="left")
         axes.set(xlabel=x_label, ylabel=y_label)
+        axes.locator_params(nbins=5)
+        axes.locator_params(axis="x", integer=True)
         axes.grid(axis="y", color=FAINT, alpha=0.3, linewidth=0.5)
         if len(series) > 1:
             axes.legend(fontsize=7, handlelength=3)
