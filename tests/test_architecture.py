@@ -51,7 +51,19 @@ RULES = {
         | BASE,
         TFP | {"keras", "tensorboard", "tqdm"},
     ),
+    "summary": ({"metrics", "visualization", "training"} | BASE, TF),
     "serving": ({"models", "files"} | BASE, TF | {"keras"}),
+    "serving.client": ({"checks"}, {"google", "grpc", "requests", "urllib3"}),
+    "serving.server": (
+        {"checks"},
+        TF
+        | {"google", "grpc", "grpc_health", "tensorflow_serving"}
+        | {"PIL", "prometheus_client", "starlette", "uvicorn"},
+    ),
+    "serving.variants": (
+        {"models", "files"} | BASE,
+        TF | {"ai_edge_litert", "onnx", "onnxruntime", "openvino", "tf2onnx"},
+    ),
     "run": ({"models", "datasets", "metrics", "training", "serving"} | BASE, {"keras"}),
     "registry": (
         {
@@ -78,11 +90,12 @@ RULES = {
             "metrics",
             "models",
             "registry",
+            "serving",
             "training",
             "visualization",
         }
         | BASE,
-        {"absl"} | TFP,
+        {"absl", "PIL", "pyarrow", "tqdm"} | TFP,
     ),
     "__main__": ({"cli"}, set()),
     "__init__": ({"run", "checks"}, set()),
@@ -192,7 +205,7 @@ def test_only_the_configuration_and_the_commands_speak_gin():
 
 
 @pytest.mark.parametrize(
-    "room", ["metrics", "datasets", "visualization", "cli.main", "cli.train"]
+    "room", ["metrics", "datasets", "visualization", "serving", "cli.main", "cli.train"]
 )
 def test_light_rooms_do_not_load_tensorflow(room):
     code = (

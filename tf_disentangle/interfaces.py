@@ -54,6 +54,23 @@ DATASET_TRAITS: dict[str, str] = {
 }
 
 
+@dataclasses.dataclass(frozen=True)
+class Resizing:
+    """How images of other sizes become images as those of a data set.
+
+    Attributes:
+        crop: Side of the centre crop in pixels; None is the largest part of the same
+            shape as the result, "pad" leaves nothing out and adds black on both sides.
+        filter: "lanczos" or "bilinear", as Pillow has them.
+        is_binary: Whether all images are of black and white; the darker half of the
+            grey levels then becomes black.
+    """
+
+    crop: int | Literal["pad"] | None = None
+    filter: str = "lanczos"
+    is_binary: bool = False
+
+
 class Dataset(configs.Configured, abc.ABC):
     """Images with their ground-truth factors: the base class of all data sets.
 
@@ -71,12 +88,14 @@ class Dataset(configs.Configured, abc.ABC):
         factor_sizes: Number of values of each factor.
         image_shape: (H, W, C).
         traits: What holds of this set, from `DATASET_TRAITS`.
+        resizing: How other images become such as these, for those who serve a model.
     """
 
     factor_names: tuple[str, ...]
     factor_sizes: tuple[int, ...]
     image_shape: tuple[int, int, int]
     traits: frozenset[str] = frozenset()
+    resizing: Resizing = Resizing()
 
     def __init__(self) -> None:
         """Takes no arguments; a subclass takes what it needs."""

@@ -369,22 +369,20 @@ class Run:
         return plotter.save(folder, **self._annotations())
 
     def export(
-        self, destination: str | os.PathLike | None = None, version: int | None = None
-    ) -> str:
-        """Writes the model as a versioned SavedModel for TensorFlow Serving.
+        self,
+        destination: str | os.PathLike | None = None,
+        *,
+        name: str | None = None,
+        **options: Any,
+    ) -> pathlib.Path:
+        """Writes the model for a server, with its card; see `serving.export`.
 
         Args:
-            destination: Folder of the versions; None is the run folder's export/.
-            version: The version's number; None is one more than the highest.
-
-        Returns:
-            The path of the version's folder.
+            destination: Folder of the models; None is the run folder's export/.
+            name: The model's name at the server; None is the run folder's name.
+            **options: `version`, `variant` and `precision` of `serving.export`.
         """
-        if destination is None and self.folder is not None:
-            destination = self.folder.export
-        rule = "be given for a run in memory"
-        checks.require(destination, "destination", rule, destination)
-        return serving.export(self.model, destination, version)
+        return serving.export_run(self, destination, name, **options)
 
     def _annotations(self) -> dict[str, Any]:
         """Returns what rows of this step say of the latents."""

@@ -24,6 +24,8 @@ and if you have them
 
 _NUMBERS = ("codes", "factors", "test_codes", "test_factors")
 _TEXTS = ("factor_names", "column_kinds")
+# What bin/encode adds, and scores do not need.
+_ABOUT = ("paths", "latent_names")
 _REMEDY = "Write it with numpy.savez(path, codes=codes, factors=factors)."
 
 
@@ -95,12 +97,13 @@ def _arrays_of(
     loaded = np.load(stream, allow_pickle=False)
     is_archive = isinstance(loaded, np.lib.npyio.NpzFile)
     checks.require(is_archive, "--codes", rule, f"the one array {path}", _REMEDY)
-    known = [*_NUMBERS, *_TEXTS]
+    known = [*_NUMBERS, *_TEXTS, *_ABOUT]
     with loaded as file:
         for name in file.files:
             unnamed = name.startswith("arr_")  # numpy.savez(path, codes, factors)
             remedy = _REMEDY if unnamed else checks.nearest(name, known)
-            checks.require(name in known, f"{path}", "hold known arrays", name, remedy)
+            fits = name in known or name.startswith("probabilities_")
+            checks.require(fits, f"{path}", "hold known arrays", name, remedy)
         stored = {name: _array_of(file, name, path) for name in file.files}
     # What is no array in the archive comes as bytes.
     arrays = all(isinstance(array, np.ndarray) for array in stored.values())

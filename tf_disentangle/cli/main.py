@@ -9,8 +9,9 @@ Usage: tf_disentangle COMMAND [options]      (in a checkout: bin/COMMAND [option
 
 COMMAND --help says what each command does, with examples.
 Exit codes: 0 done; 1 a fault of the library, with a traceback; 2 a mistake in what
-was asked, with one message; 3 a loss term was not finite; 130 or 143 stopped by
-Ctrl-C or SIGTERM, resumable by the same command.
+was asked, with one message; 3 a loss term was not finite; 4 some files were no images
+and were left out (encode); 130 or 143 stopped by Ctrl-C or SIGTERM, resumable by the
+same command.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ COMMANDS = {
     "evaluate": "score a trained run",
     "visualize": "draw a trained run: reconstructions, traversals, samples",
     "export": "write a trained run as a SavedModel for TensorFlow Serving",
+    "encode": "encode image files with a trained, exported or served model",
+    "serve": "serve exported models by TensorFlow Serving's REST and gRPC",
     "data": "prepare, list and look at data sets",
     "list": "what gin files can name, and what can be bound to it",
     "doctor": "check this installation: versions, processor, GPU, cache",
@@ -68,7 +71,8 @@ def main(argv: Sequence[str]) -> int:
         print(f"tf_disentangle {name}: {text}", file=sys.stderr)
         return 2
     except (KeyboardInterrupt, process.Terminated) as signal:
-        again = " The same command goes on." if name == "train" else ""
+        goes_on = name in ("train", "encode")
+        again = " The same command goes on." if goes_on else ""
         print(f"tf_disentangle {name}: stopped.{again}", file=sys.stderr)
         return 130 if isinstance(signal, KeyboardInterrupt) else 143
 
@@ -76,7 +80,7 @@ def main(argv: Sequence[str]) -> int:
 def run() -> None:
     """Entry point of the console script and of bin/."""
     process.require_utf8()
-    if sys.argv[1:2] == ["train"]:
+    if sys.argv[1:2] in (["train"], ["encode"]):
         process.raise_on_sigterm()
     # A gin file may import a module of the user's; last, so that it hides nothing.
     sys.path.append(os.getcwd())
@@ -141,8 +145,10 @@ def _parsed(
     for place in places:
         if rest and values[place].value is None:
             values[place].value = rest.pop(0)
-    if "runs" in values and rest and not any(item.startswith("-") for item in rest):
-        values["runs"].value, rest = rest, []
+    named = not any(item.startswith("-") and item != "-" for item in rest)
+    for many in ("runs", "files"):
+        if many in values and rest and named:
+            values[many].value, rest = rest, []
     after = " ".join(place.upper() for place in places)
     rule = "start with --" + (f", after one {after}" if places else "")
     remedy = f"tf_disentangle {name} --help shows them."

@@ -26,7 +26,7 @@ def import_tensorflow() -> None:
     """
     require_tensorflow_backend()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _held_back_stderr(), _no_collection():
+    with held_back_stderr(), _no_collection():
         import tensorflow as tf
         import tensorflow_probability  # noqa: F401
 
@@ -76,7 +76,7 @@ def _no_collection() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _held_back_stderr() -> Iterator[None]:
+def held_back_stderr() -> Iterator[None]:
     """Collects what is written to file descriptor 2; shows it only on an error."""
     sys.stderr.flush()
     kept = os.dup(2)

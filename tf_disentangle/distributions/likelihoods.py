@@ -74,7 +74,10 @@ class Likelihood(abc.ABC):
         return distribution.log_prob(tf.cast(images, tf.float32))
 
     def mean(self, outputs: tf.Tensor) -> tf.Tensor:
-        """Returns E[x | z], float32 [B, H, W, C]."""
+        """Returns E[x | z], float32 [B, H, W, C].
+
+        Those of this library are written in plain operations, for exported graphs.
+        """
         return self.distribution(outputs).mean()
 
 
@@ -92,6 +95,10 @@ class Bernoulli(Likelihood):
         """Returns p(x | z) over binary images, float32 zeros and ones."""
         logits = tf.cast(outputs, tf.float32)
         return tfd.Independent(_Bernoulli(logits, dtype=tf.float32), 3)
+
+    def mean(self, outputs: tf.Tensor) -> tf.Tensor:
+        """Returns E[x | z], float32 [B, H, W, C]."""
+        return tf.sigmoid(tf.cast(outputs, tf.float32))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,13 +121,22 @@ class _LocationScale(Likelihood):
 
     def distribution(self, outputs: tf.Tensor) -> tfd.Distribution:
         """Returns p(x | z), batch shape [B], event shape [H, W, C]."""
-        mean, scale = tf.cast(outputs, tf.float32), self.scale
-        if scale is None:
-            rule = "have two numbers for each value"
-            checks.require(mean.shape[-1] % 2 == 0, "outputs", rule, mean.shape)
-            mean, raw = tf.split(mean, 2, axis=-1)
-            scale = tf.nn.softplus(raw) + _SMALLEST_SCALE
+        mean, raw = self._split(outputs)
+        scale = tf.nn.softplus(raw) + _SMALLEST_SCALE if self.scale is None else raw
         return tfd.Independent(self.family(mean, scale), 3)
+
+    def mean(self, outputs: tf.Tensor) -> tf.Tensor:
+        """Returns E[x | z], float32 [B, H, W, C]."""
+        return self._split(outputs)[0]
+
+    def _split(self, outputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | float]:
+        """Returns the means and what decodes to the scales, or the fixed scale."""
+        outputs = tf.cast(outputs, tf.float32)
+        if self.scale is not None:
+            return outputs, self.scale
+        rule = "have two numbers for each value"
+        checks.require(outputs.shape[-1] % 2 == 0, "outputs", rule, outputs.shape)
+        return tf.split(outputs, 2, axis=-1)
 
 
 class _Bernoulli(tfd.Bernoulli):

@@ -5,6 +5,7 @@ from tf_disentangle.latents.categorical import CategoricalLatents, CategoricalPo
 from tf_disentangle.latents.gaussian import GaussianLatents
 from tf_disentangle.latents.location_scale import LocationScaleLatents
 from tf_disentangle.latents.mean_field import MeanFieldLatents
+from tf_disentangle.latents.moments import Moments
 from tf_disentangle.latents.posterior import (
     GaussianPosterior,
     IndependentPosterior,
@@ -32,6 +33,7 @@ __all__ = [
     "Latents",
     "LocationScaleLatents",
     "MeanFieldLatents",
+    "Moments",
     "Posterior",
     "ProductPosterior",
 ]

@@ -12,6 +12,7 @@ import tensorflow_probability as tfp
 
 from tf_disentangle import checks
 from tf_disentangle.interfaces import CodeColumn
+from tf_disentangle.latents.moments import Moments
 from tf_disentangle.latents.posterior import Posterior
 from tf_disentangle.priors.base import ConfiguredLayer, Prior, StandardNormalPrior
 
@@ -61,6 +62,22 @@ class Latents(ConfiguredLayer):
         Cholesky, and a KL in it is wrong in the third digit.
         """
         raise NotImplementedError
+
+    def moments(self, parameters: tf.Tensor) -> Moments:
+        """Returns the moments of q(z|x) for the encoder's output [B, num_parameters].
+
+        The spaces of this library compute them by plain operations, which every runtime
+        can read. This default asks the posterior, and is as portable as that is.
+        """
+        posterior = self.posterior(parameters)
+        kinds = [column.num_values for column in self.columns]
+        if not any(kinds):
+            return Moments(posterior.mean(), posterior.stddev())
+        places = [place for place, values in enumerate(kinds) if values is None]
+        stddev = tf.gather(posterior.stddev(), tf.constant(places, tf.int32), axis=-1)
+        pair = (posterior.mean(), stddev) if places else (None, None)
+        code, probabilities = posterior.code(), posterior.probabilities()
+        return Moments(*pair, codes=code, probabilities=probabilities)
 
     @property
     def columns(self) -> tuple[CodeColumn, ...]:

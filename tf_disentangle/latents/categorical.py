@@ -22,6 +22,7 @@ import tensorflow_probability as tfp
 from tf_disentangle.distributions import RelaxedCategorical
 from tf_disentangle.interfaces import CodeColumn
 from tf_disentangle.latents.base import Latents
+from tf_disentangle.latents.moments import Moments
 from tf_disentangle.latents.posterior import Posterior
 from tf_disentangle.priors.categorical import CategoricalPrior
 
@@ -67,9 +68,30 @@ class CategoricalLatents(Latents):
 
     def posterior(self, parameters: tf.Tensor) -> CategoricalPosterior:
         """Turns the encoder's output [B, num_parameters] into q(c|x), event [D]."""
-        logits = tf.split(tf.cast(parameters, tf.float32), self.sizes, axis=-1)
+        logits = self.split_logits(parameters)
         parts = [RelaxedCategorical(self.prior.temperature, part) for part in logits]
         return CategoricalPosterior(self, tfd.Blockwise(parts))
+
+    def moments(self, parameters: tf.Tensor) -> Moments:
+        """Returns the most probable values and the probabilities of all."""
+        logits = self.split_logits(parameters)
+        probabilities = self.probabilities_of(logits)
+        return Moments(codes=most_probable(logits), probabilities=probabilities)
+
+    def split_logits(self, parameters: tf.Tensor) -> list[tf.Tensor]:
+        """Returns the logits [B, n] of each latent."""
+        return tf.split(tf.cast(parameters, tf.float32), self.sizes, axis=-1)
+
+    def probabilities_of(self, logits: Sequence[tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Returns the probabilities [B, n] of each latent, by its name."""
+        pairs = zip(self.columns, logits, strict=True)
+        return {column.name: tf.nn.softmax(part) for column, part in pairs}
+
+
+def most_probable(logits: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Returns the most probable value of each latent, float32 [B, L]."""
+    values = [tf.argmax(part, -1, output_type=tf.int32) for part in logits]
+    return tf.cast(tf.stack(values, axis=-1), tf.float32)
 
 
 class CategoricalPosterior(Posterior):
@@ -88,8 +110,7 @@ class CategoricalPosterior(Posterior):
 
     def code(self) -> tf.Tensor:
         """Returns the most probable value of each latent, [B, L]."""
-        values = [tf.argmax(logits, -1) for logits in self._logits]
-        return tf.cast(tf.stack(values, axis=-1), tf.float32)
+        return most_probable(self._logits)
 
     def mean(self) -> tf.Tensor:
         """Returns [B, 0], the mean of no latent: none is continuous."""
@@ -108,8 +129,7 @@ class CategoricalPosterior(Posterior):
 
     def probabilities(self) -> Mapping[str, tf.Tensor]:
         """Returns the probabilities [B, n] of each latent, by its name."""
-        pairs = zip(self.latents.columns, self._logits, strict=True)
-        return {column.name: tf.nn.softmax(logits) for column, logits in pairs}
+        return self.latents.probabilities_of(self._logits)
 
     def marginal_kl(self, sample: tf.Tensor) -> tf.Tensor:
         """Returns the KL of each categorical from the uniform one, [B, L], in nats."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tf_disentangle import checks
 from tf_disentangle.latents.base import Latents
+from tf_disentangle.latents.moments import Moments
 from tf_disentangle.latents.posterior import GaussianPosterior
 from tf_disentangle.priors.base import Prior
 
@@ -60,18 +62,43 @@ class GaussianLatents(Latents):
         """Turns the encoder's output [B, num_parameters] into q(z|x)."""
         return GaussianPosterior(self, self._gaussian(parameters))
 
+    def moments(self, parameters: tf.Tensor) -> Moments:
+        """Returns mean and deviations, and the covariance if it is full."""
+        loc, rest = self._split(parameters)
+        if self.covariance != "full":
+            return Moments(loc, self._scale(loc, rest))
+        factor = self._factor(rest)
+        variances = tf.reduce_sum(factor * factor, axis=-1) + _JITTER
+        return Moments(loc, tf.sqrt(variances), self._covariance(factor))
+
     def _gaussian(
         self, parameters: tf.Tensor
     ) -> tfd.MultivariateNormalDiag | tfd.MultivariateNormalTriL:
-        size = self.num_latents
-        parameters = tf.cast(parameters, tf.float32)
-        loc, rest = parameters[:, :size], parameters[:, size:]
-        if self.covariance == "diagonal":
-            return tfd.MultivariateNormalDiag(loc, tf.exp(0.5 * rest))
-        if self.covariance == "identity":
-            return tfd.MultivariateNormalDiag(loc, tf.ones_like(loc))
-        tril = tf.linalg.band_part(tf.reshape(rest, [-1, size, size]), -1, 0)
-        diagonal = tf.nn.softplus(tf.linalg.diag_part(tril)) + _JITTER
-        tril = tf.linalg.set_diag(tril, diagonal)
-        covariance = tf.matmul(tril, tril, transpose_b=True) + _JITTER * tf.eye(size)
+        loc, rest = self._split(parameters)
+        if self.covariance != "full":
+            return tfd.MultivariateNormalDiag(loc, self._scale(loc, rest))
+        covariance = self._covariance(self._factor(rest))
         return tfd.MultivariateNormalTriL(loc, tf.linalg.cholesky(covariance))
+
+    def _split(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns mu [B, L] and the numbers that S is made of, float32."""
+        parameters = tf.cast(parameters, tf.float32)
+        return parameters[:, : self.num_latents], parameters[:, self.num_latents :]
+
+    def _scale(self, loc: tf.Tensor, rest: tf.Tensor) -> tf.Tensor:
+        """Returns the standard deviations [B, L] of a diagonal or identity S."""
+        if self.covariance == "identity":
+            return tf.ones_like(loc)
+        return tf.exp(0.5 * rest)
+
+    def _factor(self, rest: tf.Tensor) -> tf.Tensor:
+        """Returns T [B, L, L], lower triangular."""
+        size = self.num_latents
+        raw, eye = tf.reshape(rest, [-1, size, size]), np.eye(size, dtype=np.float32)
+        below = np.tril(np.ones_like(eye), -1)
+        return raw * below + (tf.nn.softplus(raw) + _JITTER) * eye
+
+    def _covariance(self, factor: tf.Tensor) -> tf.Tensor:
+        """Returns S = T T^T + 1e-4 I, [B, L, L]."""
+        eye = np.eye(self.num_latents, dtype=np.float32)
+        return tf.matmul(factor, factor, transpose_b=True) + _JITTER * eye

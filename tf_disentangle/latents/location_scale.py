@@ -9,11 +9,14 @@ these can, and being products they are tied to the axes as such a prior is.
 
 from __future__ import annotations
 
+import math
+
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tf_disentangle import checks
 from tf_disentangle.latents.base import Latents
+from tf_disentangle.latents.moments import Moments
 from tf_disentangle.latents.posterior import IndependentPosterior
 from tf_disentangle.priors.base import Prior
 
@@ -58,11 +61,25 @@ class LocationScaleLatents(Latents):
 
     def posterior(self, parameters: tf.Tensor) -> IndependentPosterior:
         """Turns the encoder's output [B, num_parameters] into q(z|x)."""
-        loc, log_scale = tf.split(tf.cast(parameters, tf.float32), 2, axis=-1)
-        scale = tf.exp(log_scale)
+        loc, scale = self._loc_and_scale(parameters)
         if self.family == "student_t":
             marginals = tfd.StudentT(self.df, loc, scale)
         else:
             family = {"laplace": tfd.Laplace, "logistic": tfd.Logistic}[self.family]
             marginals = family(loc, scale)
         return IndependentPosterior(self, tfd.Independent(marginals, 1))
+
+    def moments(self, parameters: tf.Tensor) -> Moments:
+        """Returns the means m and the standard deviations, each a multiple of s."""
+        loc, scale = self._loc_and_scale(parameters)
+        if self.family == "student_t":
+            deviation = math.sqrt(self.df / (self.df - 2.0))
+        else:
+            of_family = {"laplace": 2.0, "logistic": math.pi**2 / 3.0}
+            deviation = math.sqrt(of_family[self.family])
+        return Moments(loc, scale * deviation)
+
+    def _loc_and_scale(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns m and s, each [B, L]."""
+        loc, log_scale = tf.split(tf.cast(parameters, tf.float32), 2, axis=-1)
+        return loc, tf.exp(log_scale)

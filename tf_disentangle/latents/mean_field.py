@@ -26,6 +26,7 @@ import tensorflow_probability as tfp
 from tf_disentangle import checks
 from tf_disentangle.distributions import InverseWishart, MeanFieldGaussian, rank_one
 from tf_disentangle.latents.gaussian import GaussianLatents
+from tf_disentangle.latents.moments import Moments
 from tf_disentangle.latents.posterior import GaussianPosterior
 from tf_disentangle.priors import MeanFieldInverseWishartPrior
 
@@ -81,6 +82,10 @@ class MeanFieldLatents(GaussianLatents):
             self._covariance_posterior(rest[:, 0], rest[:, 1:]),
         )
         return GaussianPosterior(self, distribution)
+
+    def moments(self, parameters: tf.Tensor) -> Moments:
+        """Returns the moments of q(z|x), those of `GaussianLatents`."""
+        return super().moments(parameters[:, : self.num_gaussian_parameters])
 
     def _covariance_posterior(
         self, raw_df: tf.Tensor, raw: tf.Tensor

@@ -13,6 +13,7 @@ References:
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ from tf_disentangle.interfaces import CodeColumn
 from tf_disentangle.latents.base import Latents
 from tf_disentangle.latents.categorical import CategoricalLatents
 from tf_disentangle.latents.gaussian import GaussianLatents
+from tf_disentangle.latents.moments import Moments
 from tf_disentangle.latents.posterior import Posterior
 from tf_disentangle.priors.categorical import JointPrior
 
@@ -75,9 +77,23 @@ class JointLatents(Latents):
 
     def posterior(self, parameters: tf.Tensor) -> ProductPosterior:
         """Turns the encoder's output [B, num_parameters] into q(z, c|x)."""
+        parts = [part.posterior(raw) for part, raw in self._pairs(parameters)]
+        return ProductPosterior(self, parts)
+
+    def moments(self, parameters: tf.Tensor) -> Moments:
+        """Returns those of the continuous latents, with all codes side by side."""
+        each = [part.moments(raw) for part, raw in self._pairs(parameters)]
+        continuous, discrete = each
+        return dataclasses.replace(
+            continuous,
+            codes=_concat(moments.code for moments in each),
+            probabilities=discrete.probabilities,
+        )
+
+    def _pairs(self, parameters: tf.Tensor) -> zip[tuple[Latents, tf.Tensor]]:
+        """Returns each part with its numbers of the encoder's output."""
         sizes = [part.num_parameters for part in self.parts]
-        pairs = zip(self.parts, tf.split(parameters, sizes, axis=-1), strict=True)
-        return ProductPosterior(self, [part.posterior(raw) for part, raw in pairs])
+        return zip(self.parts, tf.split(parameters, sizes, axis=-1), strict=True)
 
 
 class ProductPosterior(Posterior):

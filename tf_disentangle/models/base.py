@@ -18,9 +18,9 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tf_disentangle import checks, configs
-from tf_disentangle.interfaces import CodeColumn, Decode
-from tf_disentangle.latents import Latents, Posterior
-from tf_disentangle.models import wiring
+from tf_disentangle.interfaces import CodeColumn, Decode, Resizing
+from tf_disentangle.latents import Latents, Moments, Posterior
+from tf_disentangle.models import signatures, wiring
 from tf_disentangle.models.fitting import FittableModel
 from tf_disentangle.models.images import as_float, as_uint8
 
@@ -45,7 +45,7 @@ class LatentModel(FittableModel):
     `held_out_terms`.
 
     Args:
-        encoder: Images [B, H, W, C] in [0, 1], or uint8 if its input is declared so ->
+        encoder: Images [B, H, W, C] in [0, 1], or as its input is declared, uint8 ->
             [B, latents.num_parameters]; several outputs are put side by side.
         decoder: Decoder inputs -> [B, H, W, *].
         latents: The latent space with its prior.
@@ -133,19 +133,32 @@ class LatentModel(FittableModel):
 
     def posterior(self, images: tf.Tensor, training: bool = False) -> Posterior:
         """Returns q(z|x) for images, uint8 or floats in [0, 1]."""
+        return self.posterior_of(self.encoder_inputs(images), training)
+
+    def encoder_inputs(self, images: tf.Tensor) -> tf.Tensor:
+        """Returns images, uint8 or floats in [0, 1], as the encoder takes them."""
         dtype = wiring.input_dtype(self.encoder)
-        if dtype != tf.float32 and images.dtype != tf.uint8:
+        if dtype == tf.float32:
+            return as_float(images)
+        if images.dtype != tf.uint8:
             images = tf.round(255.0 * as_float(images))
-        inputs = as_float(images) if dtype == tf.float32 else tf.cast(images, dtype)
-        return self.posterior_of(inputs, training)
+        return tf.cast(images, dtype)
 
     def posterior_of(self, inputs: tf.Tensor, training: bool = False) -> Posterior:
         """Returns q(z|x) for what the encoder itself takes."""
+        return self.latents.posterior(self.encoder_outputs(inputs, training))
+
+    def encoder_outputs(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Returns [B, latents.num_parameters] for what the encoder itself takes."""
         outputs = self.encoder(inputs, training=training)
-        if not tf.is_tensor(outputs):  # several heads
-            heads = keras.tree.flatten(outputs)
-            outputs = tf.concat([tf.cast(h, tf.float32) for h in heads], axis=-1)
-        return self.latents.posterior(outputs)
+        if tf.is_tensor(outputs):
+            return outputs
+        heads = keras.tree.flatten(outputs)
+        return tf.concat([tf.cast(head, tf.float32) for head in heads], axis=-1)
+
+    def moments(self, images: tf.Tensor) -> Moments:
+        """Returns the moments of q(z|x) for images, by plain operations."""
+        return self.latents.moments(self.encoder_outputs(self.encoder_inputs(images)))
 
     def decode_tensor(self, codes: tf.Tensor) -> tf.Tensor:
         """Returns images of codes [B, L], float32 [B, H, W, C] in [0, 1]."""
@@ -185,8 +198,18 @@ class LatentModel(FittableModel):
         n = checks.integer(n, "n", at_least=1)
         seed = tf.constant([checks.integer(seed, "seed", at_least=0), 0], tf.int32)
         code_seed, noise_seed = tfp.random.split_seed(seed, n=2, salt="sample")
-        codes = self.latents.to_codes(self.latents.prior.sample(n, code_seed))
+        codes = self.draws(n, code_seed, noise_seed)[0]
         return self.sampler(n, noise_seed)(codes.numpy())
+
+    def draws(
+        self, count: int, code_seed: tf.Tensor, noise_seed: tf.Tensor
+    ) -> tuple[tf.Tensor, ...]:
+        """Draws what `decode_tensor` takes: codes [count, L], then noise if it has any.
+
+        The seeds are int32 [2].
+        """
+        del noise_seed
+        return (self.latents.to_codes(self.latents.prior.sample(count, code_seed)),)
 
     def sampler(self, count: int, seed: tf.Tensor) -> Decode:
         """Returns a decoder that holds what it draws beside the codes, if anything.
@@ -275,56 +298,38 @@ class LatentModel(FittableModel):
         checks.require(fits, "filepath", rule, str(filepath))
         super().save(filepath, *args, **options)
 
+    def signatures(
+        self, resizing: Resizing | None = None
+    ) -> dict[str, Callable[..., dict[str, tf.Tensor]]]:
+        """Returns what a served model answers, by name; see `models.signatures`.
+
+        Args:
+            resizing: How `encode_bytes` makes images of another size.
+        """
+        return signatures.signatures(self, resizing)
+
     def export(
         self,
         filepath: str | os.PathLike,
         format: str = "tf_saved_model",
         verbose: bool | None = None,
+        *,
+        resizing: Resizing | None = None,
     ) -> None:
-        """Writes a SavedModel that needs neither this library nor Keras to run.
+        """Writes `signatures` as a SavedModel that TensorFlow alone can run.
 
-        Its endpoints, each for a batch of any size:
-
-            encode (also serving_default)   images uint8 [B, H, W, C] -> codes, stddev
-                                            [B, L]
-            decode                          codes float32 [B, L] -> images float32
-            reconstruct                     images uint8 -> images float32 in [0, 1]
-
-        encode also gives probabilities_NAME [B, n] of each categorical latent, whose
-        column of the codes holds the most probable of its n values; decode takes that
-        value. An InfoGAN's noise is zero. Vectors are float32 [B, 1, 1, C] throughout.
-        `serving.export` adds a version and writes aside.
+        `serving.export` adds a version, a model card and what a server needs.
 
         Args:
             filepath: The folder.
-            format: "tf_saved_model"; other formats are converted from it.
-            verbose: Whether to print the endpoints; None does.
+            format: "tf_saved_model"; `serving.variants` has others.
+            verbose: Whether to print the signatures; None does.
+            resizing: As for `signatures`.
         """
         checks.one_of(format, ("tf_saved_model",), "format")
-
-        def encode(images: tf.Tensor) -> dict[str, tf.Tensor]:
-            posterior = self.posterior(images)
-            of_each = posterior.probabilities().items()
-            return {
-                "codes": posterior.code(),
-                "stddev": posterior.stddev(),
-                **{f"probabilities_{name}": part for name, part in of_each},
-            }
-
-        def decode(codes: tf.Tensor) -> dict[str, tf.Tensor]:
-            return {"images": self.decode_tensor(codes)}
-
-        def reconstruct(images: tf.Tensor) -> dict[str, tf.Tensor]:
-            return decode(encode(images)["codes"])
-
-        archive = keras.export.ExportArchive()
-        for part in (self.encoder, self.decoder, self.latents):
-            archive.track(part)
-        # The first endpoint also becomes serving_default.
-        archive.add_endpoint("encode", encode, [self.images_spec])
-        archive.add_endpoint("decode", decode, [self.codes_spec])
-        archive.add_endpoint("reconstruct", reconstruct, [self.images_spec])
-        archive.write_out(str(filepath), verbose=verbose is None or verbose)
+        names = signatures.write(self, filepath, resizing)
+        if verbose is None or verbose:
+            print(f"Signatures: {', '.join(names)}")
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of the constructor as JSON."""

@@ -111,11 +111,18 @@ class InfoGAN(WithCritic, LatentModel):
 
     def draw(self, count: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Draws (codes [count, D], categorical ones one-hot; noise [count, n])."""
-        code_seed, noise_seed = tfp.random.split_seed(seed, n=2)
-        codes = self.latents.to_codes(self.latents.prior.sample(count, code_seed))
-        shape = tf.stack([count, self.num_noise])
-        noise = tf.random.stateless_normal(shape, noise_seed)
+        codes, noise = self.draws(count, *tfp.random.split_seed(seed, n=2))
         return self.latents.to_decoder_input(codes), noise
+
+    def draws(
+        self, count: int, code_seed: tf.Tensor, noise_seed: tf.Tensor
+    ) -> tuple[tf.Tensor, ...]:
+        """Draws (codes [count, L], noise [count, n])."""
+        codes = super().draws(count, code_seed, noise_seed)
+        return (*codes, self._noise(count, noise_seed))
+
+    def _noise(self, count: int, seed: tf.Tensor) -> tf.Tensor:
+        return tf.random.stateless_normal(tf.stack([count, self.num_noise]), seed)
 
     def generate(
         self, codes: tf.Tensor, noise: tf.Tensor, training: bool = False
@@ -222,7 +229,7 @@ class InfoGAN(WithCritic, LatentModel):
 
     def sampler(self, count: int, seed: tf.Tensor) -> Decode:
         """Returns a decoder with `count` draws of noise, taken in turn by the codes."""
-        noise = tf.random.stateless_normal([count, self.num_noise], seed).numpy()
+        noise = self._noise(count, seed).numpy()
 
         def decode(codes: np.ndarray) -> np.ndarray:
             return self.decode(codes, np.resize(noise, (len(codes), self.num_noise)))

@@ -68,9 +68,10 @@ def explaining_full_disk(output: object) -> Iterator[None]:
     try:
         yield
     except tf.errors.OpError as error:
-        if not any(sign in str(error) for sign in _FULL_DISK):
+        signs = [sign for sign in _FULL_DISK if sign in str(error)]
+        if not signs:
             raise
-        received = f"{output}: {str(error).strip().splitlines()[:1]}"
+        received = f"{output}: {signs[0]}"
         remedy = "Free some space or choose another folder."
         message = checks.message("output", "be writable", received, remedy)
         raise checks.ArgumentError(message) from error

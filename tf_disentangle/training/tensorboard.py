@@ -14,6 +14,7 @@ Tags begin with their role, and roles stand in alphabetical order, the loss firs
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import textwrap
@@ -27,7 +28,6 @@ import tensorflow as tf
 from tf_disentangle import files, visualization
 from tf_disentangle.interfaces import CodeColumn
 from tf_disentangle.models import LatentModel
-from tf_disentangle.objectives import DIAGNOSTICS
 
 #: The runs within a run, by their folder: the training is the run folder itself.
 TRAINING, VALIDATION, SCORES = "", "validation", "scores"
@@ -62,7 +62,7 @@ class TensorBoard:
     Files are made when there is something to write.
 
     Args:
-        folder: The run folder; None writes nothing.
+        folder: The run folder; None, of a run in memory, takes and writes no numbers.
         model: The run's model.
     """
 
@@ -89,7 +89,7 @@ class TensorBoard:
         from tensorboard.plugins.hparams import api as hparams
 
         found = settings(description)
-        with self._writer(TRAINING).as_default(0):
+        with self._recording(TRAINING, 0):
             # Indented by four, Markdown shows text as code.
             if config:
                 tf.summary.text("configuration", textwrap.indent(config, "    "))
@@ -99,48 +99,59 @@ class TensorBoard:
                 tf.summary.text("configuration", table)
             layout = custom_scalar.pb(_layout(self._names, self._scheduled))
             tf.summary.experimental.write_raw_pb(layout.SerializeToString())
-        with self._writer(SCORES).as_default(0):
+        with self._recording(SCORES, 0):
             hparams.hparams(found, trial_id=_trial(self._folder))
 
     def write_row(self, step: int, row: Mapping[str, Any]) -> None:
         """Writes the numbers of an interval."""
+        runs: dict[str, dict[str, float]] = {TRAINING: {}, VALIDATION: {}}
         for name, value in row.items():
             if name in _PER_LATENT:
-                group, text = _PER_LATENT[name]
-                with self._writer(VALIDATION).as_default(step):
-                    for column, number in zip(self._columns, value, strict=True):
-                        tag = f"{group}/{column.name}"
-                        tf.summary.scalar(tag, number, description=text)
-                continue
-            is_held_out = name.startswith("val_")
-            tag = tag_of(name.removeprefix("val_"), self._scheduled, self._names)
-            with self._writer(VALIDATION if is_held_out else TRAINING).as_default(step):
-                tf.summary.scalar(tag, value)
+                group, _ = _PER_LATENT[name]
+                tags = [f"{group}/{column.name}" for column in self._columns]
+                runs[VALIDATION] |= dict(zip(tags, value, strict=True))
+            else:
+                run = VALIDATION if name.startswith("val_") else TRAINING
+                runs[run][tag_of(name, self._names, self._scheduled)] = value
+        self._write_scalars(step, runs)
 
     def write_scores(
         self, step: int, scores: Mapping[str, Mapping[str, float]]
     ) -> None:
         """Writes the numbers of each metric's result, `score` among them."""
+        runs: dict[str, dict[str, float]] = {TRAINING: {}, SCORES: {}}
         for name, numbers in scores.items():
             for part, value in numbers.items():
                 if not np.isfinite(value):
                     continue
-                is_score = part == "score"
-                tag = f"scores/{name}" if is_score else f"scores_parts/{name}/{part}"
-                run = SCORES if is_score else TRAINING
-                with self._writer(run).as_default(step):
-                    tf.summary.scalar(tag, value)
+                if part == "score":
+                    runs[SCORES][f"scores/{name}"] = value
+                else:
+                    runs[TRAINING][f"scores_parts/{name}/{part}"] = value
+        self._write_scalars(step, runs)
+
+    def _write_scalars(
+        self, step: int, runs: Mapping[str, Mapping[str, float]]
+    ) -> None:
+        texts = dict(_PER_LATENT.values())
+        for run, numbers in runs.items():
+            if self._folder is None or not numbers:
+                continue
+            with self._recording(run, step):
+                for tag, value in numbers.items():
+                    text = texts.get(tag.split("/")[0])
+                    tf.summary.scalar(tag, value, description=text)
 
     def write_pictures(self, step: int, pictures: Mapping[str, np.ndarray]) -> None:
         """Writes pictures, uint8 [H, W, 3], by name."""
-        with self._writer(TRAINING).as_default(step):
+        with self._recording(TRAINING, step):
             for name, picture in pictures.items():
                 tf.summary.image(f"pictures/{name}", picture[np.newaxis])
 
     def write_codes(self, step: int, codes: np.ndarray) -> None:
         """Writes a histogram of each latent's codes [N, L] of held-out images."""
         text = "Codes of held-out images: the means of q(z_i|x), or categories."
-        with self._writer(VALIDATION).as_default(step):
+        with self._recording(VALIDATION, step):
             for column, values in zip(self._columns, codes.T, strict=True):
                 tag = f"per_latent_codes/{column.name}"
                 tf.summary.histogram(tag, values, description=text)
@@ -165,39 +176,58 @@ class TensorBoard:
 
     def write_text(self, step: int, texts: Mapping[str, str]) -> None:
         """Writes texts in Markdown by name."""
-        with self._writer(TRAINING).as_default(step):
+        with self._recording(TRAINING, step):
             for name, text in texts.items():
                 tf.summary.text(name, text)
 
     def close(self) -> None:
         """Writes what is still held, and closes the files."""
         writers, self._writers = self._writers, {}
-        for writer in writers.values():
-            writer.close()
+        with contextlib.ExitStack() as stack:
+            for writer in writers.values():
+                stack.callback(writer.close)
 
-    def _writer(self, run: str) -> tf.summary.SummaryWriter:
-        """Returns the writer of one of the runs, which is made at its first use."""
-        if self._folder is None:
-            return tf.summary.create_noop_writer()
+    @contextlib.contextmanager
+    def _recording(self, run: str, step: int) -> Iterator[None]:
+        """Has `tf.summary` write to one of the runs; its files are made if need be."""
         if run not in self._writers:
             path = str(self._folder / run)
             self._writers[run] = tf.summary.create_file_writer(path)
-        return self._writers[run]
+        writer = self._writers[run]
+        context = writer.as_default(step)
+        context.__enter__()
+        try:
+            yield
+        finally:
+            try:
+                context.__exit__(None, None, None)
+            except tf.errors.OpError:
+                # Where the disk is full TensorFlow leaves its writer in place, to which
+                # all later summaries of the process would go: a closed one can be left.
+                with contextlib.suppress(tf.errors.OpError):
+                    writer.close()
+                context.__exit__(None, None, None)
+                raise
 
 
-def tag_of(name: str, scheduled: Sequence[str], terms: Sequence[str]) -> str:
-    """Returns the tag of a number of a row: its role, then its name."""
-    if name == "loss":
-        return name
-    if name in scheduled:
-        return f"schedules/{name}"
-    if name in terms:
-        return f"loss_terms/{name}"
-    if name in DIAGNOSTICS:
-        return f"posterior/{name}"
-    if name == "images_per_second":
-        return f"speed/{name}"
-    return f"others/{name}"
+def tag_of(name: str, terms: Sequence[str], scheduled: Sequence[str]) -> str:
+    """Returns the tag of a number of a row: its role, then its name without val_.
+
+    Args:
+        name: In the row.
+        terms: The names of the model's loss terms.
+        scheduled: Which of them are values of schedules.
+    """
+    plain = name.removeprefix("val_")
+    if plain == "loss":
+        return plain
+    if plain in scheduled:
+        return f"schedules/{plain}"
+    if plain in terms:
+        return f"loss_terms/{plain}"
+    if plain != name:  # What validation alone records describes the posterior.
+        return f"posterior/{plain}"
+    return f"{'speed' if name == 'images_per_second' else 'others'}/{plain}"
 
 
 def settings(description: Mapping[str, Any]) -> dict[str, bool | int | float | str]:
@@ -301,19 +331,15 @@ def _layout(names: Sequence[str], scheduled: Sequence[str]) -> Any:
     """
     from tensorboard.plugins.custom_scalar import layout_pb2
 
-    terms = [tag_of(name, scheduled, names) for name in names]
-    own = {"loss": [t for t in terms if t == "loss"]}
-    own["loss terms"] = [t for t in terms if t.startswith("loss_terms/")]
-    categories = [
-        *own.items(),
-        ("latents", ["per_latent_(kl|information)/.*"]),
-        ("posterior", [f"posterior/{name}" for name in DIAGNOSTICS]),
-        ("schedules", [t for t in terms if t.startswith("schedules/")]),
-        ("scores", ["scores/.*"]),
-    ]
-    titles = {
-        "per_latent_(kl|information)/.*": "KL or information of each latent",
-        "scores/.*": "scores",
+    tags = [tag_of(name, names, scheduled) for name in names]
+    categories = {"loss": {"loss": "loss"}}
+    for role in ("loss_terms", "schedules"):
+        own = [tag for tag in tags if tag.startswith(f"{role}/")]
+        categories[role] = {tag.rpartition("/")[2]: tag for tag in own}
+    categories |= {
+        "latents": {"KL or information of each": "per_latent_(kl|information)/.*"},
+        "posterior": {"of all latents, in nats": "posterior/.*"},
+        "scores": {"scores": "scores/.*"},
     }
     return layout_pb2.Layout(
         category=[
@@ -321,13 +347,13 @@ def _layout(names: Sequence[str], scheduled: Sequence[str]) -> Any:
                 title=title,
                 chart=[
                     layout_pb2.Chart(
-                        title=titles.get(tag, tag.rpartition("/")[2]),
+                        title=name,
                         multiline=layout_pb2.MultilineChartContent(tag=[f"^{tag}$"]),
                     )
-                    for tag in tags
+                    for name, tag in charts.items()
                 ],
             )
-            for title, tags in categories
-            if tags
+            for title, charts in categories.items()
+            if charts
         ]
     )

@@ -198,7 +198,8 @@ def read_celeba(paths: Paths, sizes: Sizes) -> Source:
 
 
 _SUFFIXES = "png jpg jpeg jfif bmp gif tif tiff webp ppm pgm"
-_IMAGE_NAME = re.compile(rf"\.({_SUFFIXES.replace(' ', '|')})$", re.IGNORECASE)
+#: What the name of an image file ends with.
+IMAGE_NAME = re.compile(rf"\.({_SUFFIXES.replace(' ', '|')})$", re.IGNORECASE)
 
 
 def image_files(path: pathlib.Path) -> Files:
@@ -208,7 +209,7 @@ def image_files(path: pathlib.Path) -> Files:
         ArgumentError: If there are none; it says which are read and what is there.
     """
     kind = f"images (.{_SUFFIXES.replace(' ', ', .')})"
-    return Files.below(path, _IMAGE_NAME.search, kind)
+    return Files.below(path, IMAGE_NAME.search, kind)
 
 
 def read_images(paths: Paths, sizes: Sizes) -> Source:

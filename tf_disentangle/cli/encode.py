@@ -1,0 +1,181 @@
+"""Encodes image files with a trained model: a table of codes, a row for each file.
+
+    bin/encode photos/ --model=runs/chyvae --output=codes.npz
+    bin/encode photos/ 'more/**/*.png' --model=exported/chyvae --output=codes.parquet
+    bin/encode photos/ --server=grpc://host:8500 --model_name=chyvae --output=codes.csv
+    find . -name '*.jpg' | bin/encode - --model=runs/chyvae --output=codes.csv
+
+IMAGES are files, folders with all below them, patterns, or - for a list of paths on
+stdin, one a line. The model crops and resizes them as its training images were.
+
+--model is a run folder, or what bin/export wrote. --server is a TensorFlow Serving, or
+bin/serve; TensorFlow is not loaded then. The output has the path and a column for each
+latent; .npz holds codes [N, L], paths, latent_names and column_kinds, which
+bin/evaluate --codes reads (add factors to it for metrics that need them).
+
+Files are read and encoded some at a time, however many there are. What is done is kept
+in OUTPUT.parts/ until the end, and the same command goes on where it was stopped. Files
+that are no intact images are named and left out; the exit code is 4 then.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import itertools
+import sys
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from absl import flags
+
+from tf_disentangle import checks, files
+from tf_disentangle.cli import image_models, image_paths
+from tf_disentangle.cli.encoded_parts import Part, Parts
+from tf_disentangle.cli.image_models import ImageModel
+
+POSITIONAL = ()
+FLAGS = flags.FlagValues()
+flags.DEFINE_list("files", [], "IMAGES; may stand alone.", flag_values=FLAGS)
+for _name, _help in (
+    ("model", "A run folder, or a folder that bin/export wrote."),
+    ("server", "URL of a server, grpc://host:8500 or http://host:8501."),
+    ("model_name", "Under which name the server has the model; default is its own."),
+    ("version", "The version, or with --server its label; by default the newest."),
+    ("card", "A model_card.json, for the names of the latents with --server."),
+    ("output", "A new file that ends with .npz, .csv or .parquet."),
+):
+    flags.DEFINE_string(_name, None, _help, flag_values=FLAGS)
+flags.DEFINE_bool(
+    "probabilities",
+    False,
+    "Keep the probabilities of each value of categorical latents too.",
+    flag_values=FLAGS,
+)
+
+# Files that are read at once; fewer where they are large.
+_BLOCK = 500
+_BLOCK_BYTES = 64 << 20
+_LEFT_OUT = 4
+
+
+def main(values: flags.FlagValues) -> int:
+    """Runs the command; it returns 4 if files were left out."""
+    checks.require(values.files, "IMAGES", "be given", "none", "For example: photos/")
+    checks.require(
+        values.output, "--output", "be given", None, "For example: codes.npz"
+    )
+    one = (values.model is None) != (values.server is None)
+    given = f"--model={values.model}, --server={values.server}"
+    checks.require(one, "--model or --server", "be given, one of them", given)
+    parts = Parts(values.output)
+    names = values.files
+    count = None  # A list on stdin can be read only once.
+    if "-" not in names:
+        count = sum(1 for _ in image_paths.paths(names, sys.stdin))
+        checks.require(count, "IMAGES", "hold images", " ".join(names))
+    with files.locked(parts.lock, "--output"):
+        model = _model_of(values)
+        parts.begin({"model": model.identity, "columns": model.layout.header()})
+        num_left_out = _encode_all(names, parts, model, count)
+        parts.join(model.layout)
+    parts.lock.unlink(missing_ok=True)
+    print(values.output)
+    if num_left_out:
+        text = f"{num_left_out} files were left out: they are no intact images."
+        print(f"tf_disentangle encode: {text}", file=sys.stderr)
+    return _LEFT_OUT if num_left_out else 0
+
+
+def _model_of(values: flags.FlagValues) -> ImageModel:
+    """Returns the model that the options name."""
+    if values.server:
+        return image_models.of_server(
+            values.server,
+            values.model_name or "default",
+            values.version,
+            values.card,
+            values.probabilities,
+        )
+    for name in ("model_name", "card"):
+        rule = "be left out, or come with --server"
+        checks.require(
+            values[name].value is None, f"--{name}", rule, values[name].value
+        )
+    return image_models.of_folder(values.model, values.version, values.probabilities)
+
+
+def _encode_all(
+    names: Sequence[str], parts: Parts, model: ImageModel, count: int | None
+) -> int:
+    """Encodes what is not in the parts yet; returns how many files are no images."""
+    from tqdm import tqdm
+
+    paths, num_left_out = image_paths.paths(names, sys.stdin), 0
+    with (
+        tqdm(total=count, unit="file", file=sys.stderr, disable=None) as bar,
+        concurrent.futures.ThreadPoolExecutor(1) as reader,
+    ):
+
+        def told(part: Part) -> int:
+            bar.update(len(part.paths))
+            for path, reason in zip(part.paths, part.reasons, strict=True):
+                if reason:
+                    tqdm.write(f"{path} is left out: {reason}", file=sys.stderr)
+            return sum(map(bool, part.reasons))
+
+        for part in parts.resume(paths):
+            num_left_out += told(part)
+        # The next block is read while one is encoded.
+        coming = reader.submit(_read_block, paths)
+        while (block := coming.result())[0]:
+            coming = reader.submit(_read_block, paths)
+            part = _encode_block(*block, model)
+            parts.append(part)
+            num_left_out += told(part)
+    return num_left_out
+
+
+def _read_block(paths: Iterator[str]) -> tuple[list[str], list[bytes | str]]:
+    """Reads some files: their paths, and their contents or why there are none."""
+    names: list[str] = []
+    contents: list[bytes | str] = []
+    size = 0
+    for path in itertools.islice(paths, _BLOCK):
+        names.append(path)
+        try:
+            contents.append(image_paths.content(path))
+        except checks.ArgumentError as error:
+            contents.append(str(error))
+        size += len(contents[-1])
+        if size > _BLOCK_BYTES:
+            break
+    return names, contents
+
+
+def _encode_block(
+    names: Sequence[str], contents: Sequence[bytes | str], model: ImageModel
+) -> Part:
+    """Encodes a block of files; those that are no images get a reason."""
+    reasons = [item if isinstance(item, str) else "" for item in contents]
+    rows: dict[int, np.ndarray] = {}
+
+    def encode(places: list[int]) -> None:
+        """Halves what is refused until the image is found on which it lies."""
+        try:
+            table = model.table([contents[k] for k in places])
+            rows.update(zip(places, table, strict=True))
+        except image_models.RefusedError as error:
+            if len(places) == 1:
+                reasons[places[0]] = str(error)
+                return
+            middle = len(places) // 2
+            encode(places[:middle])
+            encode(places[middle:])
+
+    good = [k for k, reason in enumerate(reasons) if not reason]
+    if good:
+        encode(good)
+    width = len(model.layout.header())
+    values = [rows[k] for k in sorted(rows)]
+    array = np.array(values, np.float32).reshape(-1, width)
+    return Part(names, reasons, array)

@@ -1,0 +1,260 @@
+"""Models that encode image files: of a server, of a run, of an exported folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tf_disentangle import checks, files
+from tf_disentangle.cli import startup
+from tf_disentangle.cli.encoded_parts import Layout
+
+_SIGNATURE = "encode_bytes"
+_PROBABILITIES = "probabilities_"
+
+
+class RefusedError(Exception):
+    """One of the files at least is no image that the model takes."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ImageModel:
+    """A model that encodes image files, wherever it runs.
+
+    Attributes:
+        encode: From contents of files to arrays by the outputs' names, [n, ...]; it
+            raises `RefusedError`.
+        layout: The columns of its table.
+        identity: What tells it from any other model.
+    """
+
+    encode: Callable[[Sequence[bytes]], Mapping[str, np.ndarray]]
+    layout: Layout
+    identity: Mapping[str, Any]
+
+    def table(self, contents: Sequence[Any]) -> np.ndarray:
+        """Returns codes and probabilities of files, [n, columns]."""
+        outputs = self.encode(contents)
+        codes = outputs["codes" if "codes" in outputs else "mean"]
+        kept = [outputs[_PROBABILITIES + name] for name in self.layout.probabilities]
+        return np.concatenate([codes, *kept], axis=1)
+
+
+def of_server(
+    url: str, name: str, version: str | None, card: str | None, probabilities: bool
+) -> ImageModel:
+    """Returns the model of a server; its version is settled now, and stays.
+
+    Args:
+        url: Of the server.
+        name: Under which it has the model.
+        version: A number or label; None is the newest.
+        card: Path of a model_card.json, for the names of the latents.
+        probabilities: Whether to keep them.
+
+    Raises:
+        ArgumentError: If the server does not answer, or has no such model.
+    """
+    from tf_disentangle.serving import Client, InvalidRequestError, ServingError
+
+    latents = None if card is None else _latents_of(pathlib.Path(card))
+    number: Any = version
+    if version is not None and version.isdecimal():
+        number = int(version)
+    try:
+        if number is None:
+            with Client(url, name) as client:
+                states = client.status()
+            usable = [v for v, state in states.items() if state == "AVAILABLE"]
+            rule = "have a version that can be used"
+            checks.require(usable, f"{name} at {url}", rule, states)
+            number = max(usable)
+        client = Client(url, name, version=number)
+        known = client.metadata().get(_SIGNATURE)
+    except ServingError as error:
+        text = checks.message("--server", "answer", url, str(error))
+        raise checks.ArgumentError(text) from error
+    _require_bytes(known, url)
+    sizes = {key: spec.shape[-1] for key, spec in known.outputs.items()}
+    layout = _layout(sizes, latents, probabilities)
+    wanted = ["codes" if "codes" in sizes else "mean"]
+    wanted += [_PROBABILITIES + name for name in layout.probabilities]
+
+    def encode(contents: Sequence[bytes]) -> Mapping[str, np.ndarray]:
+        array = np.empty(len(contents), object)
+        array[:] = contents
+        try:
+            return client.predict(_SIGNATURE, {"image_bytes": array}, wanted)
+        except InvalidRequestError as error:
+            raise RefusedError(error.reason) from error
+        except ServingError as error:
+            remedy = f"{error} The same command goes on where this one was."
+            text = checks.message("--server", "answer", url, remedy)
+            raise checks.ArgumentError(text) from error
+
+    return ImageModel(encode, layout, {"name": name, "version": number})
+
+
+def of_folder(
+    folder: str | os.PathLike, version: str | None, probabilities: bool
+) -> ImageModel:
+    """Returns the model of a run folder, or of what `bin/export` wrote.
+
+    Args:
+        folder: A run folder; or a model's folder of versions, one of them, or the
+            folder of one such model.
+        version: A number; None is the newest.
+        probabilities: Whether to keep them.
+
+    Raises:
+        ArgumentError: If the folder holds neither.
+    """
+    path = pathlib.Path(folder)
+    if (path / "run.json").exists():
+        checks.require(version is None, "--version", "be left out for a run", version)
+        return _of_run(path, probabilities)
+    return _of_export(_version_below(path, version), probabilities)
+
+
+def _of_run(folder: pathlib.Path, probabilities: bool) -> ImageModel:
+    """The model of a run as it is, with the images resized as those of its data."""
+    print(f"Loading {folder}", file=sys.stderr)
+    startup.import_tensorflow()
+    import tf_disentangle
+
+    run = tf_disentangle.load(folder)
+    function: Any = run.model.signatures(run.data.resizing).get(_SIGNATURE)
+    _require_bytes(function, str(folder))
+    outputs = function.get_concrete_function().structured_outputs
+    columns = [(column.name, column.kind) for column in run.model.latents.columns]
+    identity = {"run": os.path.abspath(folder), "step": run.step}
+    return _of_function(function, outputs, columns, probabilities, identity)
+
+
+def _of_export(path: pathlib.Path, probabilities: bool) -> ImageModel:
+    """The model of a SavedModel."""
+    print(f"Loading {path}", file=sys.stderr)
+    startup.import_tensorflow()
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(path))
+    function = loaded.signatures.get(_SIGNATURE)
+    _require_bytes(function, str(path))
+    card = path / "model_card.json"
+    latents = _latents_of(card) if card.exists() else None
+    weights = sorted((path / "variables").glob("variables.data-*"))
+    identity = {"checksums": [files.checksum(file) for file in weights]}
+    outputs = function.structured_outputs
+
+    def call(image_bytes: Any) -> Any:
+        # By the module that was loaded, which a signature alone does not keep.
+        return loaded.signatures[_SIGNATURE](image_bytes=image_bytes)
+
+    return _of_function(call, outputs, latents, probabilities, identity)
+
+
+def _of_function(
+    function: Any,
+    outputs: Mapping[str, Any],
+    latents: Sequence[tuple[str, str]] | None,
+    probabilities: bool,
+    identity: Mapping[str, Any],
+) -> ImageModel:
+    import tensorflow as tf
+
+    def encode(contents: Sequence[bytes]) -> Mapping[str, np.ndarray]:
+        try:
+            tensors = function(tf.constant(contents, tf.string))
+        except tf.errors.InvalidArgumentError as error:
+            raise RefusedError(error.message.split("\n")[0]) from error
+        return {name: tensor.numpy() for name, tensor in tensors.items()}
+
+    sizes = {name: spec.shape[-1] for name, spec in outputs.items()}
+    return ImageModel(encode, _layout(sizes, latents, probabilities), identity)
+
+
+def _layout(
+    sizes: Mapping[str, int],
+    latents: Sequence[tuple[str, str]] | None,
+    probabilities: bool,
+) -> Layout:
+    """Returns the columns of the table.
+
+    Args:
+        sizes: Length of the last axis of each output.
+        latents: Name and kind of each latent; None names them z0, z1, ...
+        probabilities: Whether to keep them.
+    """
+    has_categories = "codes" in sizes
+    count = sizes["codes" if has_categories else "mean"]
+    if latents is None:
+        kinds = None if has_categories else ["continuous"] * count
+        names = [f"z{k}" for k in range(count)]
+    else:
+        rule = f"be of a model of {count} latents"
+        checks.require(len(latents) == count, "--card", rule, len(latents))
+        names, kinds = ([*column] for column in zip(*latents, strict=True))
+    start = len(_PROBABILITIES)
+    kept = {
+        n[start:]: size for n, size in sizes.items() if n.startswith(_PROBABILITIES)
+    }
+    if probabilities:
+        rule = "be left out for a model without categorical latents"
+        checks.require(kept, "--probabilities", rule, True)
+    return Layout(names, kinds, dict(sorted(kept.items())) if probabilities else {})
+
+
+def _latents_of(card: pathlib.Path) -> list[tuple[str, str]]:
+    """Returns name and kind of each latent that a model card tells."""
+    try:
+        content = json.loads(card.read_text(encoding="utf-8"))
+        return [(latent["name"], latent["kind"]) for latent in content["latents"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        rule = "be a model_card.json that bin/export wrote"
+        text = checks.message("--card", rule, f"{card}: {error}")
+        raise checks.ArgumentError(text) from error
+
+
+def _version_below(folder: pathlib.Path, version: str | None) -> pathlib.Path:
+    """Returns the folder of a version: this one, the newest, or that of a number."""
+    if (folder / "saved_model.pb").exists():
+        checks.require(version is None, "--version", "be left out here", version)
+        return folder
+    numbers = {int(path.name): path for path in _versions(folder)}
+    if not numbers:
+        models = [path for path in _folders(folder) if _versions(path)]
+        rule = "be a run folder, or the folder of one model that bin/export wrote"
+        names = ", ".join(str(path) for path in models) or f"{folder}, which is none"
+        checks.require(len(models) == 1, "--model", rule, names)
+        return _version_below(models[0], version)
+    if version is None:
+        return numbers[max(numbers)]
+    rule = f"be one of {', '.join(map(str, sorted(numbers)))}"
+    there = version.isdecimal() and int(version) in numbers
+    checks.require(there, "--version", rule, version)
+    return numbers[int(version)]
+
+
+def _versions(folder: pathlib.Path) -> list[pathlib.Path]:
+    return [
+        path
+        for path in _folders(folder)
+        if path.name.isdecimal() and (path / "saved_model.pb").exists()
+    ]
+
+
+def _folders(folder: pathlib.Path) -> list[pathlib.Path]:
+    return [p for p in folder.iterdir() if p.is_dir()] if folder.is_dir() else []
+
+
+def _require_bytes(function: object, where: str) -> None:
+    rule = f"have the signature {_SIGNATURE}, for grey or RGB images"
+    remedy = "Export it anew, or encode arrays: run.encode, Client.encode."
+    checks.require(function is not None, where, rule, "none of that name", remedy)

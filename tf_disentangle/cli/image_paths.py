@@ -1,0 +1,83 @@
+"""Image files as they are named on a command line, and their contents for a model."""
+
+from __future__ import annotations
+
+import glob
+import io
+import os
+import pathlib
+from collections.abc import Iterator, Sequence
+from typing import TextIO
+
+from tf_disentangle import checks
+from tf_disentangle.datasets.files.image_files import decoded
+from tf_disentangle.datasets.files.readers import IMAGE_NAME
+
+_ORIENTATION = 0x0112  # EXIF's tag; 1 is upright.
+
+
+def paths(names: Sequence[str], stdin: TextIO) -> Iterator[str]:
+    """Yields the files that names stand for, one after the other, in a fixed order.
+
+    Args:
+        names: Files; folders, for the images in them and below; patterns such as
+            *.png or **/*.png; - for a list on `stdin`, one path a line.
+        stdin: Where that list is read.
+
+    Raises:
+        ArgumentError: If there is no file, or none of that pattern.
+    """
+    for name in names:
+        path = pathlib.Path(name)
+        if name == "-":
+            lines = (line.rstrip("\r\n") for line in stdin)
+            yield from (line for line in lines if line)
+        elif path.is_dir():
+            yield from _below(name)
+        elif path.exists():
+            yield name
+        else:
+            found = sorted(glob.iglob(name, recursive=True))
+            rule = "name files, folders or patterns that there are"
+            checks.require(found, "IMAGES", rule, name)
+            yield from (file for file in found if os.path.isfile(file))
+
+
+def _below(folder: str) -> Iterator[str]:
+    """Yields the image files of a folder and those below it, hidden ones left out."""
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            if IMAGE_NAME.search(name) and not name.startswith("."):
+                yield os.path.join(parent, name)
+
+
+def content(path: str) -> bytes:
+    """Returns a file as a PNG or JPEG that a model takes.
+
+    PNG and JPEG are returned as they are. Other formats, and photographs that lie on
+    their side by their EXIF data, are made a PNG of the pixels that they show.
+
+    Raises:
+        ArgumentError: If it cannot be read, is no image, or has more than 8 bits.
+    """
+    from PIL import Image
+
+    try:
+        data = pathlib.Path(path).read_bytes()
+    except OSError as error:
+        text = checks.message(path, "be readable", error.strerror or str(error))
+        raise checks.ArgumentError(text) from error
+    try:
+        image = Image.open(io.BytesIO(data))  # The header alone.
+        turned = image.getexif().get(_ORIENTATION, 1) != 1
+        as_it_is = image.format == "JPEG" and image.mode in ("L", "RGB")
+        as_it_is |= image.format == "PNG" and image.mode in ("L", "LA", "RGB", "RGBA")
+        as_it_is &= not turned and ";16" not in str(image.tile)
+    except Exception:
+        as_it_is = False
+    if as_it_is:
+        return data
+    stream = io.BytesIO()
+    Image.fromarray(decoded(path, data)).save(stream, "PNG", compress_level=1)
+    return stream.getvalue()

@@ -1,0 +1,209 @@
+r"""Serves exported models by TensorFlow Serving's REST and gRPC, on this machine.
+
+    bin/serve runs/chyvae                # a run that was exported
+    bin/serve exports                    # a folder of models: exports/NAME/VERSION
+    bin/serve --model_base_path=exports/chyvae --model_name=chyvae \
+        --rest_api_port=8501 --port=8500
+    bin/serve --model_config_file=models.config --model_config_file_poll_wait_seconds=10
+
+The options are those of tensorflow_model_server, and have its meaning: what works here
+works there. New versions are served as they appear. Ctrl-C or SIGTERM answers the
+requests that came and ends.
+
+For tests and local use: it is one process, and listens on this machine alone unless
+--host says more. docs/serving.md says how to serve many users.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pathlib
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+from absl import flags
+
+from tf_disentangle import checks
+
+if TYPE_CHECKING:
+    from tf_disentangle.serving.server import Server
+
+FLAGS = flags.FlagValues()
+POSITIONAL = ("dir",)
+
+_TEXTS = {
+    "dir": (
+        None,
+        "An exported model, a folder of them, or an exported run; may stand alone.",
+    ),
+    "model_base_path": (None, "Folder of one model's versions."),
+    "model_name": (None, "Name of that model; by default that of DIR, else default."),
+    "model_config_file": (None, "File of a ModelServerConfig, as text."),
+    "monitoring_config_file": (
+        None,
+        "File of a MonitoringConfig, as text; without it Prometheus's page is on.",
+    ),
+    "host": ("127.0.0.1", "Address to listen at; 0.0.0.0 for every one there is."),
+}
+_INTEGERS = {
+    "rest_api_port": (8501, "Port of REST; 0 for no REST."),
+    "port": (8500, "Port of gRPC; 0 for no gRPC."),
+    "rest_api_timeout_in_ms": (30_000, "Time until REST answers with an error."),
+    "rest_api_num_threads": (0, "Requests worked on at a time; 0: 4 per processor."),
+    "model_config_file_poll_wait_seconds": (0, "How often to read it again; 0: never."),
+    "file_system_poll_wait_seconds": (1, "How often to look for new versions."),
+    "max_num_load_retries": (5, "How often to try again what cannot be loaded."),
+    "load_retry_interval_micros": (60_000_000, "Time between two such tries."),
+    "tensorflow_intra_op_parallelism": (0, "Threads of one operation; 0: automatic."),
+    "tensorflow_inter_op_parallelism": (0, "Operations at a time; 0: automatic."),
+    "max_body_bytes": (64 * 2**20, "Largest body or message of a request."),
+    "max_batch_rows": (1024, "Largest batch of a request."),
+    "max_image_pixels": (16 * 2**20, "Largest width times height of a picture."),
+    "max_concurrent_requests": (1024, "Requests at a time, those that wait included."),
+}
+_SWITCHES = {
+    "rest_api_enable_cors_support": (False, "Let pages of any origin ask by REST."),
+    "enable_model_warmup": (True, "Run a version's recorded requests first."),
+    "allow_version_labels_for_unavailable_models": (
+        False,
+        "Let labels name versions that are not loaded.",
+    ),
+}
+# What tensorflow_model_server has too, and what it means here.
+_NO_EFFECT = {
+    "enable_batching": "requests are not batched across clients here",
+    "batching_parameters_file": "requests are not batched across clients here",
+    "enable_grpc_healthcheck_service": "gRPC's health service is always on",
+    "enable_serialization_as_tensor_content": "answers by gRPC always are",
+    "flush_filesystem_caches": "the system's caches are left to the system",
+    "num_load_threads": "versions are loaded one at a time",
+    "num_unload_threads": "versions are dropped with their last request",
+    "num_request_iterations_for_warmup": "recorded requests are run once",
+    "per_process_gpu_memory_fraction": "TensorFlow takes its default share",
+    "tensorflow_session_parallelism": (
+        "set tensorflow_intra_op_parallelism and tensorflow_inter_op_parallelism"
+    ),
+    "grpc_max_threads": "rest_api_num_threads counts for both interfaces",
+}
+
+for _name, (_default, _help) in _TEXTS.items():
+    flags.DEFINE_string(_name, _default, _help, flag_values=FLAGS)
+for _name, (_number, _help) in _INTEGERS.items():
+    flags.DEFINE_integer(_name, _number, _help, lower_bound=0, flag_values=FLAGS)
+for _name, (_on, _help) in _SWITCHES.items():
+    flags.DEFINE_bool(_name, _on, _help, flag_values=FLAGS)
+for _name, _help in _NO_EFFECT.items():
+    _text = f"Taken, without effect: {_help}."
+    if _name.startswith(("enable", "flush")):
+        flags.DEFINE_bool(_name, None, _text, flag_values=FLAGS)
+    else:
+        flags.DEFINE_string(_name, None, _text, flag_values=FLAGS)
+
+
+def main(values: flags.FlagValues) -> int:
+    """Runs the command."""
+    models, name = _models(values)
+    for option, reason in _NO_EFFECT.items():
+        if values[option].value is not None:
+            print(f"--{option} has no effect: {reason}.", file=sys.stderr)
+    print(f"Loading {models}", file=sys.stderr)
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    with _start(models, name, values) as server:
+        _describe(server, values.host)
+        ended.wait()
+        # A second Ctrl-C does not wait for the requests.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        print("Answering the last requests", file=sys.stderr)
+    return 0
+
+
+def _models(values: flags.FlagValues) -> tuple[str, str | None]:
+    """Returns what to serve, and the model's name where the options give one."""
+    given = {
+        option: values[option].value
+        for option in ("dir", "model_base_path", "model_config_file")
+        if values[option].value
+    }
+    rule = "be one of DIR, --model_base_path and --model_config_file"
+    received = ", ".join(given) or "none"
+    remedy = "For example: bin/serve runs/chyvae"
+    checks.require(len(given) == 1, "what is served", rule, received, remedy)
+    option, path = next(iter(given.items()))
+    argument = "DIR" if option == "dir" else f"--{option}"
+    is_file = option == "model_config_file"
+    exists = pathlib.Path(path).is_file() if is_file else pathlib.Path(path).is_dir()
+    rule = "be a file" if is_file else "be a folder"
+    checks.require(exists, argument, rule, path)
+    name = values.model_name
+    return path, name or ("default" if option == "model_base_path" else None)
+
+
+def _start(models: str, name: str | None, values: flags.FlagValues) -> Server:
+    """Starts the server that the options describe."""
+    _import_tensorflow(values)
+    try:
+        from tf_disentangle.serving import server
+    except ImportError as error:
+        rule, remedy = "be installed", "pip install 'tf_disentangle[serving]'"
+        text = checks.message("the server", rule, f"no {error.name}", remedy)
+        raise checks.ArgumentError(text) from error
+    options = {
+        "host": values.host,
+        "rest_port": values.rest_api_port or None,
+        "grpc_port": values.port or None,
+        "limits": server.Limits(
+            body_bytes=values.max_body_bytes,
+            rows=values.max_batch_rows,
+            image_pixels=values.max_image_pixels,
+            concurrent_requests=values.max_concurrent_requests,
+        ),
+        "num_threads": values.rest_api_num_threads or 4 * (os.cpu_count() or 1),
+        "timeout_seconds": values.rest_api_timeout_in_ms / 1000,
+        "cors": values.rest_api_enable_cors_support,
+        "poll_seconds": values.file_system_poll_wait_seconds,
+        "config_poll_seconds": values.model_config_file_poll_wait_seconds,
+        "most_load_retries": values.max_num_load_retries,
+        "load_retry_seconds": values.load_retry_interval_micros / 1e6,
+        "labels_in_advance": values.allow_version_labels_for_unavailable_models,
+        "warm_up": values.enable_model_warmup,
+    }
+    if values.monitoring_config_file:
+        options["metrics_path"] = server.metrics_path(values.monitoring_config_file)
+    logging.basicConfig(format="%(message)s", level=logging.INFO)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    return server.start(models, model_name=name, **options)
+
+
+def _import_tensorflow(values: flags.FlagValues) -> None:
+    """Imports TensorFlow, its operations free to run side by side, unlike in training.
+
+    A server needs the same answer to seven digits, and all processors.
+    """
+    from tf_disentangle.cli import startup
+
+    with startup.held_back_stderr():
+        import tensorflow as tf
+    threads = tf.config.threading
+    threads.set_intra_op_parallelism_threads(values.tensorflow_intra_op_parallelism)
+    threads.set_inter_op_parallelism_threads(values.tensorflow_inter_op_parallelism)
+    tf.get_logger().setLevel("ERROR")
+
+
+def _describe(server: Server, host: str) -> None:
+    """Prints where the models are, and one line to try the first of them with."""
+    if server.grpc_port:
+        print(f"gRPC at {host}:{server.grpc_port}")
+    names = server.store.names()
+    if not server.rest_port:
+        print(f"Models: {', '.join(names)}")
+        return
+    base = f"http://{host}:{server.rest_port}/v1/models"
+    for name in names:
+        print(f"{base}/{name}")
+    print(f"Try: curl {base}/{names[0]}/metadata")
+    print("Ctrl-C ends it.", flush=True)

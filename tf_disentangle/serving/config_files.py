@@ -1,0 +1,98 @@
+"""The files by which TF Serving is told of models, batching and monitoring.
+
+They stand beside the models, and have the paths of a container where that folder is
+mounted as /models. They are text protos, of which TF Serving alone has the descriptions
+of the last two.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pathlib
+import shlex
+
+from tf_disentangle import files
+
+_MODELS = """\
+# Which models to serve: the newest version of each. For two versions at once:
+#   model_version_policy {{ specific {{ versions: 1 versions: 2 }} }}
+#   version_labels {{ key: "stable" value: 1 }}
+# Labels at the start need --allow_version_labels_for_unavailable_models.
+model_config_list {{
+{configs}}}
+"""
+_MODEL = """\
+  config {{
+    name: "{name}"
+    base_path: "/models/{name}"
+    model_platform: "tensorflow"
+  }}
+"""
+_BATCHING = """\
+# Takes effect with --enable_batching --batching_parameters_file=/models/batching.config
+# Meant for GPUs: on CPUs these small models became slower. Requests are merged and fail
+# together, so leave it off for encode_bytes, where one bad file fails its neighbours.
+max_batch_size { value: 64 }
+batch_timeout_micros { value: 1000 }
+max_enqueued_batches { value: 100 }
+num_batch_threads { value: 2 }
+allowed_batch_sizes: 1
+allowed_batch_sizes: 8
+allowed_batch_sizes: 64
+"""
+_MONITORING = """\
+# Takes effect with --monitoring_config_file=/models/monitoring.config
+prometheus_config {
+  enable: true
+  path: "/monitoring/prometheus/metrics"
+}
+"""
+
+_logger = logging.getLogger(__name__)
+
+
+def write(destination: str | os.PathLike, name: str) -> None:
+    """Writes what is missing of the three files, and adds a model to the first.
+
+    Files that someone edited are left as they are; if the model is not in one, that is
+    logged.
+
+    Args:
+        destination: The folder of the models.
+        name: The model that was added.
+    """
+    destination = pathlib.Path(destination)
+    for file, text in (("batching", _BATCHING), ("monitoring", _MONITORING)):
+        path = destination / f"{file}.config"
+        if not path.exists():
+            files.write_text(path, text)
+    path, names = destination / "models.config", served(destination)
+    there = path.read_text(encoding="utf-8") if path.exists() else None
+    before = models_config([each for each in names if each != name])
+    if there in (None, before):
+        files.write_text(path, models_config(names))
+    elif f'"{name}"' not in there:
+        text = "%s was edited and is left as it is: add the model %s to it."
+        _logger.warning(text, path, name)
+
+
+def models_config(names: list[str]) -> str:
+    """Returns the text of models.config for these models."""
+    return _MODELS.format(configs="".join(_MODEL.format(name=n) for n in names))
+
+
+def served(destination: str | os.PathLike) -> list[str]:
+    """Returns the names of the models below a folder that have a SavedModel."""
+    found = pathlib.Path(destination).glob("*/*/saved_model.pb")
+    return sorted({path.parent.parent.name for path in found})
+
+
+def docker_command(destination: str | os.PathLike) -> str:
+    """Returns the command that serves all models of a folder by TF Serving."""
+    mount = shlex.quote(f"{os.path.abspath(destination)}:/models")
+    return (
+        f"docker run -p 8500:8500 -p 8501:8501 -v {mount} tensorflow/serving \\\n"
+        "    --model_config_file=/models/models.config \\\n"
+        "    --monitoring_config_file=/models/monitoring.config"
+    )

@@ -1,0 +1,159 @@
+"""Export of a model for servers and other runtimes, with its card.
+
+    DESTINATION/NAME/VERSION/            a SavedModel, its warm-up file and model card
+    DESTINATION/NAME-onnx/VERSION/       the same for ONNX Runtime; -openvino, -litert
+    DESTINATION/models.config, batching.config, monitoring.config
+
+A version is written under a temporary name, loaded, asked, and renamed then: a server
+that polls the folder never sees half of one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import pathlib
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from tf_disentangle import checks, files
+from tf_disentangle.interfaces import Resizing
+from tf_disentangle.models import LatentModel
+from tf_disentangle.serving import card, config_files, warmup
+
+_SAVED_MODEL = "savedmodel"
+
+_logger = logging.getLogger(__name__)
+
+
+def export(
+    model: LatentModel,
+    destination: str | os.PathLike,
+    name: str,
+    version: int | None = None,
+    *,
+    variant: str = _SAVED_MODEL,
+    precision: str = "float32",
+    summary: Mapping[str, Any] | None = None,
+    resizing: Resizing | None = None,
+) -> pathlib.Path:
+    """Writes a version of a model that runs without this library.
+
+    Args:
+        model: The model.
+        destination: Folder of the models.
+        name: The model's name at the server; a variant's has "-VARIANT" added.
+        version: Positive integer; None is one more than the highest that is there.
+        variant: "savedmodel" for TensorFlow Serving; "onnx", "openvino" or "litert",
+            see `serving.variants`.
+        precision: Of the weights: "float32", or what the variant has beside it.
+        summary: What the card says of the run, as `summary.summarize` gives it.
+        resizing: How images of other sizes became those of the data; None is
+            `Resizing()`.
+
+    Returns:
+        The path of the version's folder.
+
+    Raises:
+        ArgumentError: If the version exists, the folder cannot be written, the name is
+            none for a server, an answer is not finite, or the variant does not take
+            the model.
+    """
+    is_saved_model = variant == _SAVED_MODEL
+    folder = pathlib.Path(destination, _checked_name(name, variant))
+    if is_saved_model:
+        rule = "be 'float32' for the variant 'savedmodel'"
+        checks.require(precision == "float32", "precision", rule, precision)
+    summary = {"latents": card.of_columns(model.columns)} | dict(summary or {})
+    resizing = Resizing() if resizing is None else resizing
+    with files.explaining(folder, "destination"):
+        folder.mkdir(parents=True, exist_ok=True)
+    waiting = f"Another process exports to {folder}; waiting for it."
+    with files.locked(folder / ".lock", "destination", notice=waiting):
+        files.remove_temporaries(folder)
+        target = folder / str(_free(folder, version))
+        with files.replacing(target) as temporary, _explaining(target):
+            about: dict[str, Any] = {"variant": variant, "precision": precision}
+            made = model.signatures(resizing)
+            if is_saved_model:
+                _write_saved_model(model, temporary, folder.name, resizing)
+            else:
+                from tf_disentangle.serving import variants
+
+                about["errors"] = variants.write(model, temporary, variant, precision)
+                made = {signature: made[signature] for signature in about["errors"]}
+            about |= {
+                "name": folder.name,
+                "version": int(target.name),
+                "image_shape": list(model.image_shape),
+            }
+            card.write(temporary, card.make(model, summary, made, resizing, **about))
+    if is_saved_model:
+        with files.explaining(folder.parent, "destination"):
+            config_files.write(folder.parent, folder.name)
+    return target
+
+
+def versions(folder: str | os.PathLike) -> list[int]:
+    """Returns the versions of a model, in increasing order.
+
+    Args:
+        folder: DESTINATION/NAME.
+    """
+    folder = pathlib.Path(folder)
+    if not folder.is_dir():
+        return []
+    return sorted(int(p.name) for p in folder.iterdir() if p.name.isdecimal())
+
+
+def _checked_name(name: str, variant: str) -> str:
+    checks.require_type(name, str, "name")
+    fits = re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name)
+    rule = "be letters, digits, '_', '-' and '.', as it is a part of a server's address"
+    checks.require(fits, "name", rule, name, "Give another name.")
+    return name if variant == _SAVED_MODEL else f"{name}-{variant}"
+
+
+def _free(folder: pathlib.Path, version: int | None) -> int:
+    """Returns the number of a version that is not there yet."""
+    there = versions(folder)
+    if version is None:
+        return max(there, default=0) + 1
+    checks.integer(version, "version", at_least=1)
+    rule, remedy = f"be new in {folder}", "Leave it out to take the next."
+    checks.require(version not in there, "version", rule, version, remedy)
+    return version
+
+
+def _write_saved_model(
+    model: LatentModel, folder: pathlib.Path, name: str, resizing: Resizing
+) -> None:
+    """Writes a SavedModel and its warm-up file, and asks it what a server will."""
+    model.export(folder, verbose=False, resizing=resizing)
+    asked = warmup.requests(model)
+    if warmup.is_available():
+        warmup.write(folder, name, asked)
+    else:
+        _logger.warning(
+            "tensorflow-serving-api is not installed: the version has no warm-up file, "
+            "so that a server's first answers take longer. "
+            "pip install 'tf_disentangle[serving]' and export again to have one."
+        )
+    warmup.replay(folder, asked)
+
+
+@contextlib.contextmanager
+def _explaining(target: pathlib.Path) -> Iterator[None]:
+    """Turns TensorFlow's errors of writing files into the `ArgumentError` they are."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        rule, remedy = "be writable", "Free some space or choose another folder."
+        reason = error.message.rsplit("; ", 1)[-1].split(" [Op:")[0]
+        received = f"{target.parent}: {reason}"
+        text = checks.message("destination", rule, received, remedy)
+        raise checks.ArgumentError(text) from error

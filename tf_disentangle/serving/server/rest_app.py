@@ -1,0 +1,159 @@
+"""TensorFlow Serving's REST interface as an ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import json
+
+import prometheus_client
+from google.protobuf import json_format
+from google.protobuf.message import Message
+from grpc import StatusCode
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from tf_disentangle.serving.server import rest, tensors
+from tf_disentangle.serving.server.errors import ServingError, from_exception
+from tf_disentangle.serving.server.loaded import LoadedVersion
+from tf_disentangle.serving.server.monitoring import Monitoring
+from tf_disentangle.serving.server.signature import Limits
+from tf_disentangle.serving.server.store import ModelStore
+
+_HANG_UP = ServingError(StatusCode.CANCELLED, "The client has gone.")
+
+
+class RestApp:
+    """Answers requests of HTTP from the models of a store.
+
+    Args:
+        store: The models.
+        monitoring: Counts what is answered.
+        limits: What a request, and all together, may ask.
+        num_threads: How many requests are worked on at a time; the others wait.
+        timeout_seconds: Time until a request is answered with an error instead.
+        metrics_path: Where Prometheus reads; None for nowhere.
+    """
+
+    def __init__(
+        self,
+        store: ModelStore,
+        monitoring: Monitoring,
+        limits: Limits,
+        *,
+        num_threads: int,
+        timeout_seconds: float,
+        metrics_path: str | None,
+    ) -> None:
+        self._store = store
+        self._monitoring = monitoring
+        self._limits = limits
+        self._timeout = timeout_seconds
+        self._metrics_path = metrics_path
+        self._num_requests = 0
+        self._workers = concurrent.futures.ThreadPoolExecutor(num_threads, "rest")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        request = Request(scope, receive)
+        self._num_requests += 1
+        try:
+            response = await self._respond(request)
+        finally:
+            self._num_requests -= 1
+        await response(scope, receive, send)
+
+    async def _respond(self, request: Request) -> Response:
+        address = request.scope["raw_path"].decode("latin-1")
+        if query := request.scope["query_string"]:
+            address += f"?{query.decode('latin-1')}"
+        if request.method == "GET" and address == self._metrics_path:
+            content_type = prometheus_client.CONTENT_TYPE_LATEST
+            return Response(self._monitoring.page(), media_type=content_type)
+        try:
+            with self._monitoring.watching("REST") as labels:
+                content = await self._answer(request, address, labels)
+        except Exception as error:
+            error = from_exception(error)
+            status, content = error.http_status, error.json
+        else:
+            status = 200
+        return Response(content, status, media_type="application/json")
+
+    async def _answer(self, request: Request, address: str, labels: dict) -> str:
+        """Returns the body of the answer, in time or not at all."""
+        if self._num_requests > self._limits.concurrent_requests:
+            text = "The server has too many requests at once. Try again later."
+            raise ServingError(StatusCode.UNAVAILABLE, text)
+        try:
+            async with asyncio.timeout(self._timeout):
+                body = await self._body(request)
+                call = rest.parse_address(request.method, address)
+                labels["method"] = call.method
+                if call.model.name in self._store.names():
+                    labels["model"] = call.model.name
+                loop = asyncio.get_running_loop()
+                encoding = request.headers.get("content-encoding", "")
+                return await loop.run_in_executor(
+                    self._workers, self._work, call, body, encoding
+                )
+        except TimeoutError as error:
+            text = f"Timed out after {self._timeout:g} seconds."
+            raise ServingError(StatusCode.DEADLINE_EXCEEDED, text) from error
+        except ClientDisconnect as error:
+            raise _HANG_UP from error
+
+    async def _body(self, request: Request) -> bytes:
+        """Returns the body; one that is too large is read to its end, and not kept."""
+        parts, size = [], 0
+        async for part in request.stream():
+            size += len(part)
+            if size <= self._limits.body_bytes:
+                parts.append(part)
+            else:
+                parts.clear()
+        if size > self._limits.body_bytes:
+            raise rest.too_large(self._limits.body_bytes)
+        return b"".join(parts)
+
+    def _work(self, call: rest.Call, body: bytes, encoding: str) -> str:
+        """Returns the body of the answer; what takes time runs here, in a thread."""
+        if call.method == "status":
+            return json.dumps(_as_json(self._store.status(call.model)))
+        version = self._store.find(call.model)
+        if call.method == "metadata":
+            return _metadata(call.model.name, version)
+        body = rest.unpack(body, encoding, self._limits.body_bytes)
+        name, inputs, in_rows = tensors.read_request(body, version.signature)
+        return tensors.write_response(version.run(name, inputs), in_rows)
+
+    def close(self) -> None:
+        """Ends the threads once they are idle."""
+        self._workers.shutdown(wait=False)
+
+
+def with_cors(app: ASGIApp) -> ASGIApp:
+    """Lets pages of any origin ask, as --rest_api_enable_cors_support does."""
+    return CORSMiddleware(
+        app,
+        allow_origins=["*"],
+        allow_methods=["POST", "GET"],
+        allow_headers=["Content-Type"],
+    )
+
+
+def _metadata(name: str, version: LoadedVersion) -> str:
+    spec = _as_json(version.metadata(name).model_spec)
+    signatures = {"signature_def": _as_json(version.signature_map)}
+    return json.dumps({"model_spec": spec, "metadata": signatures})
+
+
+def _as_json(message: Message) -> dict:
+    """Returns a message in protobuf's JSON form, with the fields' own names."""
+    return json_format.MessageToDict(
+        message,
+        preserving_proto_field_name=True,
+        always_print_fields_with_no_presence=True,
+    )

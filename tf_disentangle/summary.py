@@ -1,0 +1,242 @@
+"""What a run is, in one dictionary: for its model card, its pages, and comparisons.
+
+    summarize(load("runs/chyvae"))["latents"][0]
+        {"name": "z0", "kind": "continuous", "kl": 1.37, "factor": "y", ...}
+
+It reads what the run has recorded, and looks at a few held-out images for what each
+latent does. No score is computed here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tensorflow as tf
+
+from tf_disentangle import checks, configs, visualization
+from tf_disentangle.metrics.bounds import Bounds
+from tf_disentangle.training.pictures import latent_annotations, random_images
+from tf_disentangle.training.run_folder import environment, own_row
+
+if TYPE_CHECKING:
+    from tf_disentangle.run import Run
+
+# Images from which traversals start that measure how much a latent moves the image.
+_NUM_MEASURED = 16
+# What rows hold beside the terms.
+_NO_TERMS = ("step", "wall_time", "images_per_second", "seed")
+# Digits of a float32.
+_DIGITS = 6
+
+
+def summarize(run: Run) -> dict[str, Any]:
+    """Returns what a run is, as JSON can hold it.
+
+    Args:
+        run: A run, trained or loaded, in memory or with a folder.
+
+    Returns:
+        A dictionary of
+
+        - name: The folder's name; "run" for a run in memory.
+        - step, steps: Steps that the weights have seen, and those planned.
+        - model, objective, data: In words.
+        - image_shape: [H, W, C].
+        - num_parameters: Weights of encoder, decoder and latents that were trained.
+        - settings: The record of the run, flat: "model.latents.num_latents" -> 10. A
+          network is one line of its layers.
+        - latents: For each column of the codes a dictionary of name, kind, num_values
+          (of a categorical one), kl or information (nats), factor and votes (by the
+          last score that assigns factors; the factor is None for a latent that does
+          not move the image), share (of its votes for that factor), movement (mean
+          range of a pixel when it is traversed, in [0, 1]), moves (whether that is
+          more than nothing), low and high (of its codes on held-out images, from the
+          1st to the 99th percentile). What is not known is None.
+        - terms: The last terms, in nats per image; those of validation as val_NAME.
+        - scores: By metric, a dictionary of score, floor, ceiling (both None unless
+          `evaluate --bounds` recorded them) and protocol.
+        - versions: Of Python and the packages that the run was trained with.
+    """
+    model, record = run.model, _record(run)
+    rows = [row for row in run.history if row["step"] <= run.step]
+    parts = (model.encoder, model.decoder, model.latents)
+    weights = [v for part in parts for v in part.trainable_variables]
+    return {
+        "name": "run" if run.folder is None else run.folder.path.resolve().name,
+        "step": run.step,
+        "steps": run.steps,
+        "model": type(model).__name__,
+        "objective": str(model.objective.name),
+        "data": _short(record["data"]),
+        "image_shape": list(model.image_shape),
+        "num_parameters": int(sum(math.prod(v.shape) for v in weights)),
+        "settings": dict(_flat(_described(record), "")),
+        "latents": _latents(run, rows),
+        "terms": _terms(rows),
+        "scores": _scores(rows, run.step),
+        "versions": {"python": record["python"], **record["versions"]},
+    }
+
+
+def _record(run: Run) -> dict[str, Any]:
+    """Returns what run.json holds, or would hold."""
+    if run.folder is not None:
+        return run.folder.describe()
+    parts = {"model": run.model, "data": run.data, "training": {"steps": run.steps}}
+    return {**environment(), **configs.serialize(parts)}
+
+
+def _described(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: record[name] for name in ("model", "data", "training")}
+
+
+# ---- Settings.
+
+
+def _flat(value: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """Yields (flat name, value) of each setting of a record in `configs`' form."""
+    if not isinstance(value, Mapping):
+        items = value if isinstance(value, list) else [value]
+        if not any(isinstance(item, Mapping) for item in items):
+            yield name, _rounded(value)
+        else:
+            for number, item in enumerate(items):
+                yield from _flat(item, f"{name}.{number}")
+        return
+    value = value.get("keras", value)
+    config = value.get("config", {})
+    if isinstance(config, Mapping) and "layers" in config:
+        yield name, _network(config)
+        return
+    inner = value
+    for key, rest in (("class_name", "config"), ("function", "kwargs")):
+        if key in value:
+            yield name, _short(value)
+            inner = value.get(rest, {})
+    for key, item in inner.items():
+        yield from _flat(item, f"{name}.{key}" if name else key)
+
+
+def _short(value: Any) -> str:
+    """Returns the name of the class or function that a record is of."""
+    if not isinstance(value, Mapping):
+        return str(value)
+    path = value.get("class_name", value.get("function", "?"))
+    return str(path).rsplit(".", 1)[-1]
+
+
+def _rounded(value: Any) -> Any:
+    """Returns numbers without the digits that a float32 does not have."""
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    return float(f"{value:.{_DIGITS}g}") if isinstance(value, float) else value
+
+
+def _network(config: Mapping[str, Any]) -> str:
+    """Returns the layers of a Keras network in one line."""
+    layers = []
+    for layer in config["layers"]:
+        own = layer.get("config", {})
+        if "layers" in own:
+            layers.append(f"({_network(own)})")
+            continue
+        shown = [str(own[key]) for key in ("filters", "units") if key in own]
+        for key in ("kernel_size", "strides", "batch_shape", "target_shape"):
+            size = own.get(key)
+            if isinstance(size, list) and (key != "strides" or {*size} != {1}):
+                text = "x".join(str(side) for side in size if side is not None)
+                shown.append(f"stride {text}" if key == "strides" else text)
+        if own.get("activation", "linear") != "linear":
+            shown.append(_short(own["activation"]))
+        name = layer.get("class_name", "?")
+        layers.append(f"{name}({', '.join(shown)})" if shown else name)
+    return ", ".join(layers)
+
+
+# ---- Latents.
+
+
+def _latents(run: Run, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    notes = latent_annotations(rows)
+    columns, number = run.model.latents.columns, run.model.per_latent
+    movement, moves, low, high = _measured(run)
+    result = []
+    for place, column in enumerate(columns):
+        votes = _at(notes.get("votes"), place)
+        factor = _at(notes.get("factor_of_latent"), place) or None
+        result.append(
+            {
+                "name": column.name,
+                "kind": column.kind,
+                "num_values": column.num_values,
+                number: _at(notes.get("per_latent"), place),
+                "factor": None if moves is not None and not moves[place] else factor,
+                "votes": None if votes is None else [int(count) for count in votes],
+                "share": max(votes) / sum(votes) if votes and sum(votes) else None,
+                "movement": _at(movement, place),
+                "moves": _at(moves, place),
+                "low": _at(low, place),
+                "high": _at(high, place),
+            }
+        )
+    return result
+
+
+def _at(values: Any, place: int) -> Any:
+    """Returns a plain value of a sequence, None where there is no sequence."""
+    if values is None or not len(values):
+        return None
+    value = values[place]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _measured(run: Run) -> tuple[Any, Any, Any, Any]:
+    """Returns (movement, moves, low, high) of the latents, each [L] or None."""
+    try:
+        data = run.data
+    except checks.ArgumentError:  # Its files are not at hand.
+        return None, None, None, None
+    model = run.model
+    codes = model.encode(random_images(model, data.images(), run.batches))
+    low, high = np.percentile(codes, (1, 99), axis=0).round(4)
+    if model.is_vector:
+        return None, None, low, high
+    values = visualization.occurring_values(codes, model.latents.columns)
+    decode = model.sampler(1, tf.constant([0, 0], tf.int32))
+    movement = visualization.movement(decode, codes[:_NUM_MEASURED], values)
+    return movement.round(5), visualization.moves_image(movement), low, high
+
+
+# ---- Results.
+
+
+def _terms(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """Returns the last value of each term of the run's own rows."""
+    terms: dict[str, float] = {}
+    for row in filter(own_row, rows):
+        is_number = {k: isinstance(v, int | float) for k, v in row.items()}
+        terms |= {k: row[k] for k in row if is_number[k] and k not in _NO_TERMS}
+    return terms
+
+
+def _scores(rows: list[dict[str, Any]], step: int) -> dict[str, dict[str, Any]]:
+    """Returns the last score of mean codes by each metric, with its bounds."""
+    scores: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        if row["step"] != step or row.get("codes", "mean") != "mean":
+            continue
+        for name, result in row.get("scores", {}).items():
+            if "score" in result:
+                unbounded = {"floor": None, "ceiling": None}
+                known = {"score": result["score"], "protocol": result.get("protocol")}
+                scores[name] = {**unbounded, **scores.get(name, {}), **known}
+        for name, values in row.get("bounds", {}).items():
+            numbers = {k: math.nan if v is None else v for k, v in values.items()}
+            bounds = Bounds(**numbers)
+            ends = {"floor": bounds.floor, "ceiling": bounds.ceiling}
+            finite = {k: v if math.isfinite(v) else None for k, v in ends.items()}
+            scores.setdefault(name, {}).update(finite)
+    return {name: score for name, score in scores.items() if "score" in score}
