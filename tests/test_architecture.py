@@ -52,7 +52,10 @@ RULES = {
         TFP | {"keras", "tensorboard", "tqdm"},
     ),
     "summary": ({"metrics", "visualization", "training"} | BASE, TF),
-    "serving": ({"models", "files"} | BASE, TF | {"keras"}),
+    "serving": (
+        {"models", "files", "summary"} | BASE,
+        TF | {"tensorflow_serving"},
+    ),
     "serving.client": ({"checks"}, {"google", "grpc", "requests", "urllib3"}),
     "serving.server": (
         {"checks"},

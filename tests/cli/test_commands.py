@@ -210,10 +210,14 @@ def test_visualize_writes_pictures(trained, tmp_path):
 
 
 def test_export_writes_the_next_version(trained, tmp_path):
-    done = command("export", f"--run={trained[0]}", f"--output={tmp_path}")
+    options = [f"--destination={tmp_path}", "--name=small", "--version=3"]
+    done = command("export", f"--run={trained[0]}", *options)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == str(tmp_path / "1")
-    assert (tmp_path / "1" / "saved_model.pb").exists()
+    version = tmp_path / "small" / "3"
+    assert done.stdout.strip() == str(version)
+    assert (version / "saved_model.pb").exists()
+    assert "bin/serve" in done.stderr and "docker run" in done.stderr
+    assert str(version / "model_card.md") in done.stderr
 
 
 @pytest.mark.parametrize(

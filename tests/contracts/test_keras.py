@@ -18,7 +18,6 @@ import tensorflow as tf
 from tf_disentangle import checks, configs, models, networks, objectives
 from tf_disentangle.latents import CategoricalLatents, GaussianLatents, JointLatents
 from tf_disentangle.models import fitting, precision
-from tf_disentangle.serving import export
 
 SHAPE = (8, 8, 1)
 IMAGES = np.random.default_rng(0).integers(0, 256, (20, *SHAPE), dtype=np.uint8)
@@ -364,27 +363,6 @@ def test_its_config_is_json_and_makes_it_again(build):
     made = configs.deserialize(record)
     assert not configs.differences(record, configs.serialize(made))
     assert equal(made.get_weights(), model.get_weights())
-
-
-@pytest.mark.parametrize("build", [joint_vae, infogan])
-def test_export_serves_what_serving_does(build, tmp_path):
-    model = build()
-    model.export(tmp_path / "here", verbose=False)
-    here = tf.saved_model.load(tmp_path / "here").signatures
-    there = tf.saved_model.load(export(model, tmp_path / "there")).signatures
-    assert (
-        set(here)
-        == set(there)
-        == {"encode", "decode", "reconstruct", "serving_default"}
-    )
-    codes = model.encode(IMAGES)
-    for name in here:
-        data = {"codes": codes} if name == "decode" else {"images": IMAGES}
-        data = {key: tf.constant(value) for key, value in data.items()}
-        a, b = here[name](**data), there[name](**data)
-        assert set(a) == set(b)
-        for key in a:
-            np.testing.assert_array_equal(a[key], b[key])
 
 
 # ---- Other networks.

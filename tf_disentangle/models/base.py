@@ -198,10 +198,10 @@ class LatentModel(FittableModel):
         n = checks.integer(n, "n", at_least=1)
         seed = tf.constant([checks.integer(seed, "seed", at_least=0), 0], tf.int32)
         code_seed, noise_seed = tfp.random.split_seed(seed, n=2, salt="sample")
-        codes = self.draws(n, code_seed, noise_seed)[0]
+        codes = self.sample_inputs(n, code_seed, noise_seed)[0]
         return self.sampler(n, noise_seed)(codes.numpy())
 
-    def draws(
+    def sample_inputs(
         self, count: int, code_seed: tf.Tensor, noise_seed: tf.Tensor
     ) -> tuple[tf.Tensor, ...]:
         """Draws what `decode_tensor` takes: codes [count, L], then noise if it has any.
