@@ -383,10 +383,10 @@ class TrainingLoop:
 
     def draw(self) -> None:
         """Writes pictures of the trained model, and what TensorBoard shows of it."""
-        rows = [row for row in self.folder.rows() if row["step"] == self.step]
+        rows = self.folder.rows()
         plotter = make_plotter(self.model, self.data, self.batches)
-        plotter.save(self.folder.pictures, **latent_annotations(rows))
-        self.board.write_over_time(self.step, self.folder.rows())
+        plotter.save(self.folder.pictures, **latent_annotations(rows, self.step))
+        self.board.write_over_time(self.step, rows)
         write_projector(self.folder.path, self.model, self.data, self.batches)
 
 
