@@ -285,10 +285,9 @@ def test_rows_of_seeds_spreads_and_bounds():
 
 def test_results_that_a_file_has_already():
     about = {"step": 7, "codes": "mean"}
-    scores = {"mig": {"score": 0.5}, "irs": {"reason": "no"}}
     rows = [
         {"step": 7, "loss": 3.0},
-        {"step": 7, "scores": scores, "calls": {"mig": "mig()", "irs": "irs()"}},
+        {"step": 7, "call": "mig()", "scores": {"mig": {"score": 0.5}}},
         {**about, "call": "dci()", "scores": {"dci": {"score": 0.7}}},
         {**about, "call": "sap()", "scores": {"sap": {"reason": "too few rows"}}},
         {**about, "codes": "sampled", "call": "x()", "scores": {"x": {"score": 0}}},

@@ -19,7 +19,7 @@ To add a metric: its file, its test, and one entry in `METRICS`. The closure tes
 `tests/contracts/test_metrics.py` then asks for the metric's properties.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tf_disentangle import checks
 from tf_disentangle.metrics.bounds import Bounds, FactorCodes, Noise
@@ -204,10 +204,12 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Tells the function's name to who writes a metric's, `metrics.mig`."""
-    functions = {metric: METRICS[metric].function.__name__ for metric in METRICS}
-    hint = f"Did you mean {functions[name]}?" if name in functions else ""
-    hint = hint or checks.suggestion(name, __all__)
-    text = f"module {__name__!r} has no attribute {name!r}. {hint}"
-    raise AttributeError(text.strip())
+if not TYPE_CHECKING:  # With it a type checker would accept any name.
+
+    def __getattr__(name: str) -> Any:
+        """Tells the function's name to who writes a metric's, `metrics.mig`."""
+        hint = checks.suggestion(name, __all__)
+        if name in METRICS:
+            hint = f"Did you mean {METRICS[name].function.__name__}?"
+        text = f"module {__name__!r} has no attribute {name!r}. {hint}"
+        raise AttributeError(text.strip())

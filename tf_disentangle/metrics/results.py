@@ -176,8 +176,7 @@ def results_by_call(
 ) -> dict[str, Any]:
     """Returns the results that a metrics.jsonl has already, by call.
 
-    A row of a training holds several metrics with their "calls" by name, a row of
-    `bin/evaluate` one metric with its "call" and the kind of its "codes".
+    A row holds one result with its "call"; of `bin/evaluate` also the kind of "codes".
 
     Args:
         rows: Of the run.
@@ -188,10 +187,9 @@ def results_by_call(
     for row in rows:
         if row["step"] != step or row.get("codes", "mean") != codes:
             continue
-        for name, result in row.get("scores", {}).items():
-            call = row.get("call", row.get("calls", {}).get(name))
-            if call and "reason" not in result:
-                kept[call] = result
+        for result in row.get("scores", {}).values():
+            if "call" in row and "reason" not in result:
+                kept[row["call"]] = result
     return kept
 
 
