@@ -122,7 +122,7 @@ def main():
     if options.picture:
         pairs = [pictures[i : i + 2] for i in range(0, len(pictures), 2)]
         page = joined([joined(pair, axis=1) for pair in pairs], axis=0)
-        visualization.save_png(page, options.picture)
+        visualization.save(page, options.picture)
 
 
 if __name__ == "__main__":

@@ -111,7 +111,7 @@ def main():
         print(" | ".join(f"{value:.3g}" for value in row))
     title = "Aggregate posterior (by arm) over the prior (grey)"
     picture = visualization.scatters(panels, limits=LIMITS, title=title)
-    visualization.save_png(picture, options.picture)
+    visualization.save(picture, options.picture)
 
 
 if __name__ == "__main__":

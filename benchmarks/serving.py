@@ -10,7 +10,7 @@ for "bytes", as PNG files:
 
     in process     the SavedModel's signature, TensorFlow in this process
     gRPC           bin/serve in a process of its own, `serving.Client`
-    REST, numbers  the same; the pixels as JSON numbers
+    REST, numbers  the same; the pixels as JSON numbers, at most 4 MB a request
     REST, bytes    the same; each image as a PNG file in base64
     no-op          grpc.server, and Starlette on uvicorn, which read the request as a
                    server must and answer zeros without a model
@@ -27,9 +27,7 @@ import argparse
 import contextlib
 import io
 import itertools
-import json
 import pathlib
-import socket
 import subprocess
 import sys
 import tempfile
@@ -39,14 +37,12 @@ from collections import Counter
 from concurrent import futures
 
 import numpy as np
-from tf_disentangle.serving.client import messages, tensors
+from serving_processes import NAME, memory, real, without_model
 
 from tf_disentangle import serving
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-BATCHES = {1: 500, 32: 100, 256: 30}
+BATCHES = {1: 500, 32: 100, 256: 20}
 QUICK = {1: 20, 32: 5, 256: 2}
-NAME = "benchmark"
 
 
 # ---- What is served.
@@ -56,7 +52,9 @@ def export(run, folder):
     """Writes the SavedModel and two variants; returns their folders by kind."""
     from tf_disentangle.cli import startup
 
-    startup.import_tensorflow()
+    with startup.held_back_stderr():  # unlike training, operations side by side
+        import tensorflow  # noqa: F401
+
     import tf_disentangle as td
     from tf_disentangle.serving import variants
 
@@ -112,113 +110,6 @@ def png(image):
         file, "png"
     )
     return file.getvalue()
-
-
-# ---- Servers in processes of their own.
-
-
-def free_ports():
-    """Returns two ports that nobody listens on."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(2)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-
-
-@contextlib.contextmanager
-def server(command, one_image, signatures=None):
-    """Runs a server; yields its clients, its process and seconds to its first answer.
-
-    Args:
-        command: What starts it, but for the ports.
-        one_image: To ask for until it is ready, [1, H, W, C].
-        signatures: What the clients need not ask of it.
-    """
-    grpc_port, rest_port = free_ports()
-    ports = [f"--port={grpc_port}", f"--rest_api_port={rest_port}"]
-    started = time.perf_counter()
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen([*command, *ports], cwd=ROOT, **quiet)
-    clients = {}
-    try:
-        for name, port in (("grpc", grpc_port), ("http", rest_port)):
-            # Batches whole, whatever their size.
-            url, limit = f"{name}://127.0.0.1:{port}", 100_000_000
-            clients[name] = serving.Client(url, NAME, max_message_bytes=limit)
-            clients[name]._signatures = signatures
-            wait_for(clients[name], process, one_image)
-        yield clients, process, time.perf_counter() - started
-    finally:
-        for client in clients.values():
-            client.close()
-        process.terminate()
-        process.wait(60)
-
-
-def wait_for(client, process, one_image):
-    """Waits for a server's first answer."""
-    for _ in range(600):
-        with contextlib.suppress(serving.ServingError):
-            client.encode(one_image)
-            return
-        if process.poll() is not None:
-            raise SystemExit("a server ended before it was ready")
-        time.sleep(0.1)
-    raise SystemExit("a server was not ready in time")
-
-
-def real(base, one_image):
-    """Runs bin/serve over a folder of versions."""
-    command = [sys.executable, "-m", "tf_disentangle", "serve"]
-    flags = [f"--model_base_path={base}", f"--model_name={NAME}"]
-    return server([*command, *flags], one_image)
-
-
-def memory(process_id="self"):
-    """Returns the memory of a process in MB."""
-    status = pathlib.Path(f"/proc/{process_id}/status").read_text()
-    return int(status.split("VmRSS:")[1].split()[0]) / 1e3
-
-
-def serve_nothing(grpc_port, rest_port, width):
-    """Answers zeros [B, width] by the libraries of bin/serve, without a model."""
-    import grpc
-    import uvicorn
-    from starlette.applications import Starlette
-    from starlette.responses import Response
-    from starlette.routing import Route
-
-    def predict(request, context):
-        del context
-        (images,), (name,) = request.inputs.values(), request.output_filter
-        shape = images.tensor_shape.dim[0].size, width
-        zeros = tensors.to_message(np.zeros(shape, np.float32))
-        return messages.PredictResponse(outputs={name: zeros})
-
-    method = grpc.unary_unary_rpc_method_handler(
-        predict,
-        messages.PredictRequest.FromString,
-        messages.PredictResponse.SerializeToString,
-    )
-    service = "tensorflow.serving.PredictionService"
-    handler = grpc.method_handlers_generic_handler(service, {"Predict": method})
-    served = grpc.server(
-        futures.ThreadPoolExecutor(4), options=[("grpc.max_receive_message_length", -1)]
-    )
-    served.add_generic_rpc_handlers((handler,))
-    served.add_insecure_port(f"127.0.0.1:{grpc_port}")
-    served.start()
-
-    async def rest(request):
-        (rows,) = json.loads(await request.body())["inputs"].values()
-        if not isinstance(rows[0], dict):
-            rows = np.asarray(rows, np.uint8)
-        answer = {"outputs": np.zeros((len(rows), width)).tolist()}
-        return Response(json.dumps(answer), media_type="application/json")
-
-    routes = [Route("/{path:path}", rest, methods=["POST"])]
-    uvicorn.run(Starlette(routes=routes), port=rest_port, log_level="error")
 
 
 # ---- Time.
@@ -307,13 +198,14 @@ def benchmark(options, folders, shape):
     images = rng.integers(0, 256, (max(BATCHES), *shape), dtype=np.uint8)
     files = [png(image) for image in images]
     in_process = saved_model(folders["saved_model"])
-    width = in_process(images[:1]).shape[1]
-    nothing = [sys.executable, __file__, f"--nothing={width}"]
     base = folders["saved_model"].parent
     with contextlib.ExitStack() as stack:
         clients, process, ready = stack.enter_context(real(base, images[:1]))
+        known = clients["grpc"].metadata()
+        output = "codes" if "codes" in known["encode"].outputs else "mean"
+        width = known["encode"].outputs[output].shape[1]
         of_none, *_ = stack.enter_context(
-            server(nothing, images[:1], clients["grpc"].metadata())
+            without_model(output, width, images[:1], known)
         )
         idle = memory(process.pid)
         ways = {
@@ -403,16 +295,18 @@ def good(client, images, files, codes, chosen, by_file, tolerance):
 
 def bad(client, images, files, rng):
     """Returns "refused" or "taken" for one request that has no right answer."""
+    half = files[1][: len(files[1]) // 2]
     requests = (
         lambda: client.encode(images[:2, :-1]),
-        lambda: client.encode_bytes([files[0], files[1][: len(files[1]) // 2]]),
+        lambda: client.encode_bytes([files[0], half]),
         lambda: client.encode_bytes([b"no image"]),
         lambda: client.predict("encode", {"images": images[:1].astype(np.float32)}),
-        lambda: client.predict("encode", {"picture": images[:1]}),
+        lambda: client.predict("encode", {"pictures": images[:1]}),
+        lambda: client.predict("decode", {"codes": np.zeros((1, 1000), np.float32)}),
     )
     try:
         requests[rng.integers(len(requests))]()
-    except (serving.ServingError, ValueError):
+    except serving.InvalidRequestError:  # said by the server, not by the client
         return "refused"
     return "taken"
 
@@ -428,11 +322,7 @@ def main():
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--seconds", type=float, help="of the clients, for each way")
     parser.add_argument("--soak", type=float, default=0.0, help="seconds")
-    for name in ("nothing", "port", "rest_api_port"):  # of the no-op's own process
-        parser.add_argument(f"--{name}", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.nothing:
-        return serve_nothing(options.port, options.rest_api_port, options.nothing)
     if options.seconds is None:
         options.seconds = 2.0 if options.quick else 30.0
     with tempfile.TemporaryDirectory() as folder:

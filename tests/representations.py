@@ -162,6 +162,18 @@ def mixed(sizes, mixing, scale, seed=0):
     return encode
 
 
+def untrained(sizes, num_latents, seed):
+    """A network of one hidden layer with the weights that it starts from."""
+    rng = np.random.default_rng(seed)
+    hidden = rng.normal(size=(len(sizes), 16)) / np.sqrt(len(sizes))
+    output = rng.normal(size=(16, num_latents)) / 4
+
+    def encode(images):
+        return np.maximum(standardised(images, sizes) @ hidden, 0) @ output
+
+    return encode
+
+
 def unrelated(num_latents, seed=0):
     """Codes that know nothing of the image."""
     rng = np.random.default_rng(seed)

@@ -45,14 +45,17 @@ RULES = {
         BASE | {"files"},
         {"scipy", "sklearn", "numba", "threadpoolctl", "tqdm"},
     ),
-    "visualization": (BASE | {"files"}, {"PIL"}),
+    "visualization": (BASE | {"files"}, {"PIL", "matplotlib", "scipy"}),
     "training": (
         {"models", "datasets", "metrics", "visualization", "files", "determinism"}
         | BASE,
         TFP | {"keras", "tensorboard", "tqdm"},
     ),
     "summary": ({"metrics", "visualization", "training"} | BASE, TF),
-    "serving": ({"models", "files"} | BASE, TF | {"keras"}),
+    "serving": (
+        {"models", "files", "summary"} | BASE,
+        TF | {"tensorflow_serving"},
+    ),
     "serving.client": ({"checks"}, {"google", "grpc", "requests", "urllib3"}),
     "serving.server": (
         {"checks"},
@@ -64,7 +67,18 @@ RULES = {
         {"models", "files"} | BASE,
         TF | {"ai_edge_litert", "onnx", "onnxruntime", "openvino", "tf2onnx"},
     ),
-    "run": ({"models", "datasets", "metrics", "training", "serving"} | BASE, {"keras"}),
+    "explorer": (
+        {"datasets", "files", "models", "serving", "summary", "training"} | BASE,
+        set(),
+    ),
+    "run": (
+        {"models", "datasets", "metrics", "training", "serving", "explorer"} | BASE,
+        {"keras"},
+    ),
+    "pages": (
+        {"run", "summary", "metrics", "training", "visualization", "files"} | BASE,
+        {"PIL"},
+    ),
     "registry": (
         {
             "datasets",
@@ -86,9 +100,11 @@ RULES = {
             "configuration",
             "datasets",
             "determinism",
+            "explorer",
             "files",
             "metrics",
             "models",
+            "pages",
             "registry",
             "serving",
             "training",
@@ -210,7 +226,7 @@ def test_only_the_configuration_and_the_commands_speak_gin():
 def test_light_rooms_do_not_load_tensorflow(room):
     code = (
         f"import sys, tf_disentangle.{room}; "
-        "bad = {'tensorflow', 'keras', 'gin'} & set(sys.modules); "
+        "bad = {'tensorflow', 'keras', 'gin', 'matplotlib'} & set(sys.modules); "
         "sys.exit(', '.join(bad) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -95,3 +95,14 @@ def test_what_was_received_is_shown_without_addresses():
         "2.5.",
     ]
     assert len(texts[4]) < 340
+
+
+def test_known_options_names_the_nearest_and_what_was_called():
+    def plot(*, latents=(), seed=0):
+        raise AssertionError
+
+    checks.known_options(plot, ["seed", "latents"])
+    with pytest.raises(TypeError, match=r"^plot.* 'latent'\. Did you mean latents"):
+        checks.known_options(plot, ["seed", "latent"])
+    with pytest.raises(TypeError, match=r"^draw\(\) got .* 'qqq'\.$"):
+        checks.known_options(plot, ["qqq"], "draw")

@@ -15,6 +15,9 @@ class Box(configs.Configured):
     def __init__(self, width, *, names=("a",), inner=None):
         self.width, self.names, self.inner = width, names, inner
 
+    def area(self, height):
+        return self.width * height
+
 
 @dataclasses.dataclass(frozen=True)
 class Part:
@@ -58,6 +61,37 @@ def test_objects_come_back_with_their_parts():
 def test_functions_and_partials_come_back():
     assert again(np.linspace) is np.linspace
     assert list(again(functools.partial(np.linspace, 0, num=2))(1)) == [0, 1]
+
+
+def test_nameless_functions_of_one_module_are_told_apart():
+    def scaled(factor, offset=0):
+        return lambda x: factor * x + offset
+
+    records = [
+        lambda x: x + 1,
+        lambda x: x + 2,
+        scaled(2),
+        scaled(3),
+        lambda x, y=2: x + y,
+        lambda x, y=3: x + y,
+    ]
+    records = [json.dumps(configs.serialize(f)) for f in records]
+    assert len(set(records)) == len(records)
+    assert json.dumps(configs.serialize(scaled(2))) == records[2]
+
+
+def test_a_function_that_calls_itself_is_recorded():
+    def factorial(n):
+        return n * factorial(n - 1) if n else 1
+
+    assert "factorial" in json.dumps(configs.serialize(factorial))
+
+
+def test_methods_of_two_objects_are_told_apart_and_come_back():
+    first, second = (configs.serialize(Box(width).area) for width in (2, 3))
+    assert configs.differences(first, second) == ["self.width: was 2, is 3"]
+    assert again(functools.partial(Box(3).area, 5))() == 15
+    assert again(np.random.default_rng) is np.random.default_rng
 
 
 def test_a_configured_object_knows_its_arguments_also_after_pickling():

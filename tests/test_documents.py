@@ -61,3 +61,27 @@ def test_benchmarks_and_gin_files_exist(document):
     text = document.read_text(encoding="utf-8")
     for path in re.findall(r"\bgin/[\w/]+\.gin\b", text):
         assert (ROOT / path).exists(), path
+
+
+def test_the_guide_to_serving_holds_what_servers_read():
+    """Its configuration parses, and its probe asks what the server answers."""
+    from google.protobuf import text_format
+    from tensorflow_serving.config import model_server_config_pb2
+
+    from tf_disentangle.serving.server import rest
+
+    yaml = pytest.importorskip("yaml")
+    guide = (ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```", guide, re.DOTALL | re.MULTILINE)
+    (manifest,) = [text for kind, text in blocks if kind == "yaml"]
+    deployment, service = yaml.safe_load_all(manifest)
+    assert deployment["spec"]["selector"]["matchLabels"] == service["spec"]["selector"]
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    probe = container["readinessProbe"]["httpGet"]["path"]
+    assert rest.parse_address("GET", probe).method == "status"
+    (config,) = [text for _, text in blocks if "model_config_list" in text]
+    parsed = text_format.Parse(config, model_server_config_pb2.ModelServerConfig())
+    (model,) = parsed.model_config_list.config
+    assert {*model.version_labels.values()} == {
+        *model.model_version_policy.specific.versions
+    }

@@ -180,7 +180,7 @@ def locked(stack):
 
 def exported(stack):
     """version 1 was exported before"""
-    pathlib.Path("runs/a/export/1").mkdir(parents=True)
+    pathlib.Path("runs/a/export/a/1").mkdir(parents=True)
 
 
 def latin_1(stack):

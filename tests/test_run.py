@@ -74,7 +74,9 @@ def test_the_session_trains_scores_draws_and_exports(session, data, tmp_path):
     assert {"reconstructions.png", "traversals.png", "samples.png"} <= names
     figure = session.traversals(images[0], values=[-1.0, 0.0, 1.0])
     assert figure.dtype == np.uint8 and figure.ndim == 3
-    version = pathlib.Path(session.export(tmp_path / "served"))
+    version = session.export(tmp_path / "served")
+    name = session.model.objective.name
+    assert version == tmp_path / "served" / name / "1"
     assert (version / "saved_model.pb").exists()
     evidence = session.log_evidence(num_images=4, num_samples=10)
     assert np.isfinite(evidence.score) and len(evidence.per_image) == 4

@@ -4,7 +4,7 @@
 
     datasets -> networks (encoders) -> latents (built from distributions)
              -> networks (decoders) -> objectives -> models -> training -> Run
-             -> metrics, visualization, serving
+             -> metrics, visualization, explorer, serving
 
 Subpackages are imported when they are first used, so that `tf_disentangle.metrics`,
 which needs only numpy, does not load TensorFlow.
@@ -33,11 +33,13 @@ __version__ = "0.2.0"
 _ROOMS = (
     "datasets",
     "distributions",
+    "explorer",
     "latents",
     "metrics",
     "models",
     "networks",
     "objectives",
+    "pages",
     "priors",
     "serving",
     "training",

@@ -120,6 +120,23 @@ def accepts(function: Any, *arguments: Any, **options: Any) -> bool:
     return True
 
 
+def known_options(
+    function: Any, options: Iterable[str], name: str | None = None
+) -> None:
+    """Raises Python's own `TypeError` for an option of another name, with the nearest.
+
+    Args:
+        function: What the options are passed on to.
+        options: Their names.
+        name: What the user called; None is the function itself.
+    """
+    known = inspect.signature(function).parameters
+    for option in options:
+        if option not in known:
+            text = f"{name or function.__name__}() got an unexpected keyword argument "
+            raise TypeError(f"{text}'{option}'. {suggestion(option, known)}".strip())
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Returns "Did you mean ...?", or the known names when none is near."""
     known = sorted(known)

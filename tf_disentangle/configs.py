@@ -13,12 +13,14 @@ returns), and any dataclass. Keras's own objects go through Keras's serialisatio
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import importlib
 import inspect
 import os
 import sys
+import types
 import zlib
 from collections.abc import Mapping
 from typing import Any, Self
@@ -113,7 +115,7 @@ def serialize(value: Any) -> Any:
             "kwargs": serialize(value.keywords),
         }
     if inspect.isroutine(value) or isinstance(value, type):
-        return {"function": _path(value)}
+        return _serialize_function(value)
     return _serialize_object(value)
 
 
@@ -182,6 +184,37 @@ def _serialize_array(value: Any) -> dict[str, Any]:
     }
 
 
+def _serialize_function(value: Any) -> dict[str, Any]:
+    """Returns a path; of a method also its object, of a nameless function its code."""
+    record: dict[str, Any] = {"function": _path(value)}
+    if inspect.ismethod(value) and not isinstance(value.__self__, type):
+        record["self"] = serialize(value.__self__)
+    elif inspect.isfunction(value) and "<" in record["function"]:
+        # Two lambdas of one module have one path.
+        record["code"] = f"{zlib.crc32(_code(value.__code__).encode()):08x}"
+        inner = [value.__defaults__, value.__kwdefaults__]
+        for cell in value.__closure__ or ():
+            with contextlib.suppress(ValueError):  # It is empty as yet.
+                inner.append(cell.cell_contents)
+        # A function may hold itself.
+        inner = [_path(i) if inspect.isfunction(i) else serialize(i) for i in inner]
+        record["holds"] = inner
+    return record
+
+
+def _code(code: types.CodeType) -> str:
+    """Returns what a function does, as text, equal in all processes of one Python."""
+    constants = []
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            constants.append(_code(constant))
+        elif isinstance(constant, frozenset):
+            constants.append(repr(sorted(map(repr, constant))))
+        else:
+            constants.append(repr(constant))
+    return repr((code.co_code.hex(), code.co_names, code.co_varnames, constants))
+
+
 def _serialize_object(value: Any) -> dict[str, Any]:
     # A user's layer, such as a prior, is found by its module: it needs no registration.
     is_of_keras = type(value).__module__.partition(".")[0] == "keras"
@@ -216,7 +249,11 @@ def _deserialize_object(config: Mapping[str, Any]) -> Any:
 
 
 def _deserialize_function(config: Mapping[str, Any]) -> Any:
-    function = _find(config["function"])
+    if "self" in config:
+        name = config["function"].rpartition(".")[2]
+        function = getattr(deserialize(config["self"]), name)
+    else:
+        function = _find(config["function"])
     if "kwargs" not in config:
         return function
     args, kwargs = deserialize(config["args"]), deserialize(config["kwargs"])

@@ -168,6 +168,25 @@ def explaining(
         raise checks.ArgumentError(message) from error
 
 
+def require_writable(
+    folder: str | os.PathLike, argument: str = "output"
+) -> pathlib.Path:
+    """Returns a folder in which a file can be made; it is made if need be.
+
+    For work whose result shall not be lost for a folder that cannot take it.
+
+    Raises:
+        ArgumentError: If it cannot be written.
+    """
+    folder = pathlib.Path(folder)
+    probe = folder / f".{secrets.token_hex(4)}{_MARK}"
+    with explaining(folder, argument):
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    return folder
+
+
 def write_text(path: str | os.PathLike, text: str) -> None:
     """Writes `text` (UTF-8) to `path` at once or not at all."""
     with replacing(path) as temporary:

@@ -17,17 +17,22 @@ from typing import Any
 import keras
 import numpy as np
 
-from tf_disentangle import checks, models, serving
+from tf_disentangle import checks, explorer, models, serving
 from tf_disentangle.datasets.cache import cache_dir
 from tf_disentangle.interfaces import Dataset
 from tf_disentangle.metrics import Scores, evaluate, log_evidence
 from tf_disentangle.models import LatentModel
 from tf_disentangle.models.encoder import ModelEncoder, UntrainedEncoder
 from tf_disentangle.training import Device, Intervals, RunFolder, description
-from tf_disentangle.training.checkpoints import find, restore_weights, step_of
+from tf_disentangle.training.checkpoints import (
+    all_saved,
+    find,
+    restore_weights,
+    step_of,
+)
 from tf_disentangle.training.input_pipeline import Batches, split_indices
 from tf_disentangle.training.loop import Metric, TrainingLoop
-from tf_disentangle.training.pictures import latent_annotations, make_plotter
+from tf_disentangle.training.pictures import ON_DEMAND, latent_annotations, make_plotter
 from tf_disentangle.training.preparation import check_numbers, check_types, compiled
 from tf_disentangle.training.user_callbacks import check_callbacks
 
@@ -240,10 +245,8 @@ class Run:
     @property
     def terms(self) -> dict[str, Any]:
         """The last loss terms, in nats per image; those of validation as val_NAME."""
-        terms: dict[str, Any] = {}
-        for row in self.history:
-            terms.update({k: v for k, v in row.items() if k != "scores"})
-        return terms
+        rows = (row.items() for row in self.history)
+        return {k: v for items in rows for k, v in items if k != "scores"}
 
     @property
     def scores(self) -> dict[str, Any]:
@@ -336,37 +339,38 @@ class Run:
         return log_evidence(self.data, encoder, held_out=held_out, **options)
 
     def traversals(self, image: np.ndarray | None = None, **options: Any) -> np.ndarray:
-        """Draws what each latent changes in an image.
+        """Draws what each latent changes in an image, a row each: uint8 [H', W', 3].
 
         Args:
             image: [H, W, C]; None starts from a typical held-out image.
             **options: Options of `training.pictures.Plotter`, such as `latents`.
-
-        Returns:
-            A figure, uint8 [H', W', 3]: a row for each latent.
         """
         if image is not None:
             options["examples"] = np.asarray(image)[np.newaxis]
         plotter = make_plotter(self.model, self.data, self.batches, **options)
-        return plotter.traversals(**self._annotations())
+        return plotter.traversals(**latent_annotations(self.history, self.step))
 
     def draw(
-        self, folder: str | os.PathLike | None = None, **options: Any
+        self,
+        folder: str | os.PathLike | None = None,
+        kinds: Collection[str] = ON_DEMAND,
+        formats: Collection[str] = ("png", "gif"),
+        **options: Any,
     ) -> list[pathlib.Path]:
-        """Writes pictures: reconstructions, traversals, samples.
+        """Writes pictures: traversals, reconstructions, samples; returns their paths.
 
         Args:
             folder: Folder of the pictures; None is the run folder's pictures/.
+            kinds: Of `training.pictures.KINDS`.
+            formats: Of "png", "gif", "pdf", "svg".
             **options: Options of `training.pictures.Plotter`, such as `latents`.
-
-        Returns:
-            The paths of the files.
         """
-        if folder is None and self.folder is not None:
-            folder = self.folder.pictures
+        folder = folder or (self.folder and self.folder.pictures)
         checks.require(folder, "folder", "be given for a run in memory", folder)
         plotter = make_plotter(self.model, self.data, self.batches, **options)
-        return plotter.save(folder, **self._annotations())
+        saved = all_saved(self.folder.checkpoints) if self.folder else []
+        notes = latent_annotations(self.history, self.step)
+        return plotter.save(folder, kinds, formats, saved, **notes)
 
     def export(
         self,
@@ -384,11 +388,9 @@ class Run:
         """
         return serving.export_run(self, destination, name, **options)
 
-    def _annotations(self) -> dict[str, Any]:
-        """Returns what rows of this step say of the latents."""
-        return latent_annotations(
-            row for row in self.history if row["step"] == self.step
-        )
+    def explore(self, **options: Any) -> explorer.Explorer:
+        """Makes a page with the model inside; Jupyter shows it. See `explorer`."""
+        return explorer.explore(self, **options)
 
 
 def _check_length(data: Dataset | None, num_images: int) -> None:

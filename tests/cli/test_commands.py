@@ -229,20 +229,44 @@ def test_evaluate_offers_the_metrics_of_the_model(trained, here):
     assert "diagonal Gaussian posteriors and a standard normal prior" in done.stdout
 
 
-def test_visualize_writes_pictures(trained, tmp_path):
-    done = command("visualize", trained[0], f"--output={tmp_path}", "--checkpoint=best")
+def test_visualize_writes_pictures_and_a_page(trained, tmp_path):
+    options = ["--kinds=reconstructions,hyperprior", "--format=png,pdf"]
+    options += [f"--output={tmp_path}", "--checkpoint=best", "--range=codes"]
+    done = command("visualize", trained[0], *options)
     assert done.returncode == 0, done.stderr
-    names = {"reconstructions", "traversals", "samples", "hyperprior"}
-    made = {path.stem for path in tmp_path.glob("*.png")}
-    assert made == names
-    assert (tmp_path / "traversals.gif").exists()
+    made = sorted(path.name for path in tmp_path.iterdir())
+    assert done.stdout.splitlines()[-1] == str(tmp_path / "index.html")
+    assert {"reconstructions.png", "hyperprior.pdf", "index.html"} <= {*made}
+    assert len(made) == 5
+    page = (tmp_path / "index.html").read_text()
+    assert page.count("<figure>") == 2, "the PNG files"
+
+
+def test_visualize_without_a_page(trained, tmp_path, here):
+    done = here(
+        "visualize", trained[0], f"--output={tmp_path}", "--kinds=data", "--nopage"
+    )
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["data.png"]
+
+
+def test_compare_writes_one_page(trained, tmp_path, here):
+    page = tmp_path / "both.html"
+    done = here("compare", trained[0], trained[0], f"--output={page}")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(page)
+    assert "The runs have the same settings." in page.read_text()
 
 
 def test_export_writes_the_next_version(trained, tmp_path):
-    done = command("export", f"--run={trained[0]}", f"--output={tmp_path}")
+    options = [f"--destination={tmp_path}", "--name=small", "--version=3"]
+    done = command("export", f"--run={trained[0]}", *options)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == str(tmp_path / "1")
-    assert (tmp_path / "1" / "saved_model.pb").exists()
+    version = tmp_path / "small" / "3"
+    assert done.stdout.strip() == str(version)
+    assert (version / "saved_model.pb").exists()
+    assert "bin/serve" in done.stderr and "docker run" in done.stderr
+    assert str(version / "model_card.md") in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -276,6 +300,8 @@ def test_export_writes_the_next_version(trained, tmp_path):
         (["evaluate", "--codes=/nowhere.npz"], "No such file"),
         (["export", "/tmp", "--version=x"], "version"),
         (["visualize"], "RUN must be given"),
+        (["visualize", "r", "--start=prior", "--images=3"], "--start must not be"),
+        (["compare", "runs/one"], "RUNS must be two runs or more"),
     ],
 )
 def test_mistakes_end_with_code_2_and_one_message(arguments, words, here):
@@ -323,7 +349,20 @@ def test_version(argument, here):
 
 
 @pytest.mark.parametrize(
-    "name", ["train", "evaluate", "visualize", "export", "data", "list", "doctor"]
+    "name",
+    [
+        "train",
+        "evaluate",
+        "visualize",
+        "compare",
+        "export",
+        "encode",
+        "serve",
+        "explore",
+        "data",
+        "list",
+        "doctor",
+    ],
 )
 def test_every_command_has_its_launcher(name):
     launcher = ROOT / "bin" / name

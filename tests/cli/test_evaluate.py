@@ -1,5 +1,6 @@
 """bin/evaluate: on files of codes, without TensorFlow, and on runs."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -222,6 +223,35 @@ def test_one_metric_that_refuses_leaves_the_others(tmp_path, capsys):
     assert mig["mig"]["score"] == 0
     assert "6 rows" in sap["sap"]["reason"]
     assert run(f"--codes={path}", "--metrics=sap") == 2
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_the_work(
+    tmp_path, monkeypatch, capsys
+):
+    path, blocked = tmp_path / "codes.npz", tmp_path / "file"
+    np.savez(path, codes=np.zeros((9, 2)), factors=np.arange(9)[:, None] % 2)
+    blocked.write_text("")
+
+    def score(*args, **options):
+        raise AssertionError("it began to score")
+
+    monkeypatch.setattr(metrics, "evaluate_arrays", score)
+    assert run(f"--codes={path}", "--metrics=mig", f"--output={blocked}/scores") == 2
+    assert "--output must be writable" in capsys.readouterr().err
+
+
+def test_each_result_of_a_file_is_written_as_it_ends(tmp_path, monkeypatch):
+    path = tmp_path / "codes.npz"
+    np.savez(path, codes=np.zeros((9, 2)), factors=np.arange(9)[:, None] % 2)
+
+    def killed(*args, **options):
+        raise KeyboardInterrupt
+
+    broken = dataclasses.replace(metrics.METRICS["sap"], function=killed)
+    monkeypatch.setitem(metrics.METRICS, "sap", broken)
+    assert run(f"--codes={path}", "--metrics=mig,sap", f"--output={tmp_path}") == 130
+    (row,) = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    assert json.loads(row)["call"] == "mig()"
 
 
 def test_text_factors_votes_and_bounds_of_a_file(tmp_path, capsys):

@@ -75,6 +75,14 @@ def test_a_keras_class_shows_the_parameters_of_its_bases(shown):
     assert re.search(r"^  global_clipnorm += None", text, re.M)
 
 
+@pytest.mark.parametrize("kind", ["metrics", "objectives", "adversarial objectives"])
+def test_metrics_and_objectives_name_their_paper(kind):
+    for name, part in registry.PARTS[kind].items():
+        if not isinstance(part, type):  # Objective is the form that all of them have.
+            line = inspect.getdoc(part).splitlines()[0]
+            assert re.search(r"[A-Z]\w+.*, (\d{4}|undated)\)", line), name
+
+
 def test_a_metric_is_known_by_its_short_name(shown):
     text = shown("mig")
     assert text.startswith("mig_score (metrics)")

@@ -102,7 +102,10 @@ def questions(model, count=7):
     space = getattr(model.latents, "parts", (model.latents,))[0]
     if getattr(space, "covariance", None) == "full":
         encoded["covariance"] = posterior.covariance()
-    rows = np.arange(count)
+    rows, codes = np.arange(count), codes.copy()
+    for k, values in enumerate(columns):
+        if values:  # the category of all these images may be the same
+            codes[:, k] = rows % values
     latent = (rows % len(columns)).astype(np.int32)
     value = np.roll(codes, 1, axis=0)[rows, latent]
     edited = codes.copy()
@@ -163,10 +166,15 @@ def model():
     return disturbed(vae(full(), parts=wide))
 
 
-SMALLER = [(v, p) for v, known in variants.VARIANTS.items() for p in known[1:]]
-
-
-@pytest.mark.parametrize(("variant", "precision"), SMALLER)
+@pytest.mark.parametrize(
+    ("variant", "precision"),
+    [
+        ("onnx", "float16"),
+        ("litert", "int8"),
+        pytest.param("openvino", "float16", marks=pytest.mark.slow),
+        pytest.param("litert", "float16", marks=pytest.mark.slow),
+    ],
+)
 def test_smaller_weights_and_the_same_types(variant, precision, model, tmp_path, capfd):
     limit, share = {"float16": (1e-2, 0.75), "int8": (0.2, 0.5)}[precision]
     folder = tmp_path / "new"
@@ -181,7 +189,7 @@ def test_smaller_weights_and_the_same_types(variant, precision, model, tmp_path,
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("variant", variants.VARIANTS)
+@pytest.mark.parametrize("variant", ["onnx", "litert"])  # openvino's go by onnx
 def test_an_operation_that_is_unknown_there(variant, tmp_path, capfd):
     class Beta(keras.layers.Layer):
         def call(self, x):

@@ -17,8 +17,7 @@ import tensorflow as tf
 
 from tf_disentangle import checks, configs, models, networks, objectives
 from tf_disentangle.latents import CategoricalLatents, GaussianLatents, JointLatents
-from tf_disentangle.models import precision
-from tf_disentangle.serving import export
+from tf_disentangle.models import fitting, precision
 
 SHAPE = (8, 8, 1)
 IMAGES = np.random.default_rng(0).integers(0, 256, (20, *SHAPE), dtype=np.uint8)
@@ -176,6 +175,15 @@ def test_validation_split_is_taken_out_of_the_examples():
     model.num_examples = 7
     fit(model, IMAGES)
     assert model.num_examples == 7  # set by hand
+
+
+@pytest.mark.parametrize(("rows", "batch"), [(20, 5), (18, 5), (5, 5), (5, 8)])
+@pytest.mark.parametrize("drop", [True, False])
+def test_the_last_batch_of_a_tf_data_set_counts_as_it_is(rows, batch, drop):
+    data = tf.data.Dataset.from_tensor_slices(IMAGES[:rows]).shuffle(30)
+    data = data.batch(batch, drop_remainder=drop).prefetch(1)
+    seen = sum(len(images) for images in data)
+    assert fitting._num_images(data, 0.0) == (seen or None)
 
 
 def test_a_fit_that_failed_can_be_repeated():
@@ -355,27 +363,6 @@ def test_its_config_is_json_and_makes_it_again(build):
     made = configs.deserialize(record)
     assert not configs.differences(record, configs.serialize(made))
     assert equal(made.get_weights(), model.get_weights())
-
-
-@pytest.mark.parametrize("build", [joint_vae, infogan])
-def test_export_serves_what_serving_does(build, tmp_path):
-    model = build()
-    model.export(tmp_path / "here", verbose=False)
-    here = tf.saved_model.load(tmp_path / "here").signatures
-    there = tf.saved_model.load(export(model, tmp_path / "there")).signatures
-    assert (
-        set(here)
-        == set(there)
-        == {"encode", "decode", "reconstruct", "serving_default"}
-    )
-    codes = model.encode(IMAGES)
-    for name in here:
-        data = {"codes": codes} if name == "decode" else {"images": IMAGES}
-        data = {key: tf.constant(value) for key, value in data.items()}
-        a, b = here[name](**data), there[name](**data)
-        assert set(a) == set(b)
-        for key in a:
-            np.testing.assert_array_equal(a[key], b[key])
 
 
 # ---- Other networks.

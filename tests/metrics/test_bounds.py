@@ -62,6 +62,19 @@ def test_the_floor_of_networks_is_their_mean_score():
     assert table["mig"].bounds.floor == np.mean(each)
 
 
+def test_an_untrained_network_sees_each_image_once_for_all_metrics():
+    seen = []
+
+    def network(images):
+        seen.append(len(images))
+        return known.perfect((4, 4))(images[:, :, :2])
+
+    data = known.GridDataset(SIZES)
+    options = {"bounds": True, "floor_encoders": [network], **OPTIONS}
+    evaluate(data, known.perfect(SIZES), ["mig", "sap", "irs"], **options)
+    assert sum(seen) == 64, "the images of the grid"
+
+
 class Recorded(known.GridDataset, configs.Configured):
     """A data set whose record tells its sizes."""
 

@@ -84,8 +84,11 @@ def test_options_go_where_they_are_taken():
     found = evaluate(data, middling, some, factors=["factor1"], progress=False)
     assert list(found) == ["mig", "sap", "factor_vae"]
     assert all("factors=factor1" in e.protocol for e in found.values())
-    with pytest.raises(ArgumentError, match="factr must be an option of one"):
+    words = "factr must be an option of evaluate, or of a .*mean factors"
+    with pytest.raises(ArgumentError, match=words):
         evaluate(data, middling, some, factr=3)
+    with pytest.raises(ArgumentError, match="mean num_bins"):
+        evaluate_arrays(np.zeros((9, 2)), np.zeros((9, 2)), some, num_bin=3)
     with pytest.raises(ArgumentError, match="seeds must differ"):
         evaluate(data, middling, some, seeds=(1, 1))
     with pytest.raises(ArgumentTypeError, match=r"evaluate_arrays\(codes, factors"):

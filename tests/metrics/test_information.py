@@ -7,7 +7,6 @@ from tf_disentangle.checks import ArgumentError
 from tf_disentangle.metrics.information import (
     discretise,
     entropy,
-    joint_counts,
     mutual_information,
 )
 
@@ -107,8 +106,3 @@ def test_entropy_equals_scipy():
     values = labels(777, (4, 30, 1))
     expected = [stats.entropy(np.unique(v, return_counts=True)[1]) for v in values.T]
     np.testing.assert_allclose(entropy(values), expected, atol=1e-13)
-
-
-def test_joint_counts():
-    counts = joint_counts(np.array([5, 5, 9, 9]), np.array([1, 0, 1, 1]))
-    assert counts.tolist() == [[1, 1], [0, 2]]

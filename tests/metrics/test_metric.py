@@ -116,7 +116,7 @@ def test_signature_is_what_gin_and_users_read():
     mig = METRICS["mig"].on_data
     assert mig.__name__ == "mig_score"
     assert mig.__doc__.startswith(metrics.mig_score.__doc__[:40])
-    with pytest.raises(TypeError, match="num_trian"):
+    with pytest.raises(TypeError, match=r"num_trian'\. Did you mean num_train\?"):
         call(of_codes, num_trian=3)
 
 
@@ -375,3 +375,16 @@ class TestEncoderMetrics:
         assert everything.protocol == "24 images, 1000 draws"
         with pytest.raises(ArgumentError, match="held_out must have at least 2"):
             log_evidence(data, Noisy(), held_out=held_out[:1])
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("mig", r"Did you mean mig_score\?"),
+        ("statistical_eficiency", r"Did you mean statistical_efficiency\?"),
+        ("evaluat", r"Did you mean evaluate"),
+    ],
+)
+def test_a_name_that_people_try_is_answered_with_the_functions_name(name, words):
+    with pytest.raises(AttributeError, match=words):
+        getattr(metrics, name)

@@ -2,6 +2,7 @@
 
 import functools
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -116,3 +117,35 @@ def test_untrained_networks_leave_the_model_as_it_is(data):
     assert UntrainedEncoder(wider).architecture != floors[0].architecture
     # The spread of the first codes is that of the model before its first step.
     assert 0.2 < codes[0].std() / before.std() < 5
+
+
+class OwnNetwork(keras.Model):
+    """A network as people write them: a class, built by its first call."""
+
+    def __init__(self, width, **options):
+        super().__init__(**options)
+        self.width = width
+        self.flat, self.hidden = keras.layers.Flatten(), keras.layers.Dense(width)
+        self.heads = keras.layers.Dense(6)
+
+    def call(self, images):
+        return self.heads(self.hidden(self.flat(images)))
+
+
+class OwnConfiguredNetwork(OwnNetwork):
+    def get_config(self):
+        return {"width": self.width}
+
+
+def test_the_floor_of_a_network_of_the_users_own_class(data):
+    images = np.asarray(data.images()[:5])
+    model = of("diagonal", (64, 64, 1), encoder=OwnConfiguredNetwork(4))
+    before, floor = model.encode(images), UntrainedEncoder(model, 1)
+    codes = floor(images)
+    assert codes.shape == (5, 3) and np.any(codes != before)
+    np.testing.assert_array_equal(model.encode(images), before)
+    model = of("diagonal", (64, 64, 1), encoder=OwnNetwork(4))
+    with pytest.raises(
+        checks.ArgumentError, match=r"model\.encoder must have get_config"
+    ):
+        UntrainedEncoder(model)

@@ -472,9 +472,11 @@ PAPERS = {
         settings={"NormalPrior.trainable": True},
     ),
     "decomposition_student_t": mathieu(
-        ("Phi^-1(F_t(z))",),
         prior="StudentTProductPrior",
-        settings={"StudentTProductPrior.df": 9.0},
+        settings={
+            "StudentTProductPrior.df": 9.0,
+            "factor_vae_score.student_t_df": 9.0,
+        },
     ),
     "decomposition_pinwheel_alpha": pinwheel(1.0, 0.0),
     "decomposition_pinwheel_beta": pinwheel(0.0, 1.0),

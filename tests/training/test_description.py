@@ -131,3 +131,28 @@ def test_a_copy_of_the_users_modules_is_kept(tmp_path, monkeypatch):
     assert str(folder.modules) not in sys.path
     for name in [n for n in sys.modules if n.startswith("described_pa")]:
         del sys.modules[name]
+
+
+def test_equally_named_modules_of_two_runs_are_not_mixed_up(tmp_path):
+    """Each run has the code that it was trained with, whichever was loaded before."""
+    folders = []
+    for number in (1, 2):
+        folder = tf_disentangle.training.RunFolder(tmp_path / f"run{number}")
+        folder.create()
+        package = folder.modules / "described_twice"
+        package.mkdir(parents=True)
+        text = f"import gin\n@gin.register\nclass DescribedTwice:\n    run = {number}\n"
+        (package / "inner.py").write_text(text)
+        (package / "__init__.py").write_text("from .inner import DescribedTwice\n")
+        folders.append(folder)
+
+    def of_run(folder):
+        with description.importing_copies(folder):
+            return configs._find("described_twice.inner.DescribedTwice")
+
+    first, second = map(of_run, folders)
+    assert (first.run, second.run) == (1, 2)
+    assert of_run(folders[0]) is first and of_run(folders[1]) is second
+    (tmp_path / "third").mkdir()
+    with pytest.raises(configs.CannotRebuildError, match="cannot be imported"):
+        of_run(tf_disentangle.training.RunFolder(tmp_path / "third"))

@@ -116,7 +116,7 @@ def test_the_same_metric_twice_is_told_apart_by_its_protocol(data, tmp_path):
     assert first == "factor_vae" and "dlib" in second
     # The same call again scores again, and does not pile up rows.
     run(data, tmp_path, 2, metrics=metrics)
-    assert len([row for row in result.history if "scores" in row]) == 1
+    assert len([row for row in result.history if "scores" in row]) == 2
 
 
 def test_warm_start_holds_where_a_run_died_before_its_first_checkpoint(

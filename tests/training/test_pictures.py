@@ -10,12 +10,15 @@ from PIL import Image
 from tests.visualization.pixels import enlarged, noise, places
 from tf_disentangle import visualization
 from tf_disentangle.checks import ArgumentError
+from tf_disentangle.datasets.grid import Grid
 from tf_disentangle.distributions import Normal
-from tf_disentangle.latents import GaussianLatents
+from tf_disentangle.latents import CategoricalLatents, GaussianLatents, JointLatents
 from tf_disentangle.models import build_infogan, build_vae
 from tf_disentangle.networks import mlp_decoder, mlp_encoder
-from tf_disentangle.objectives import decomposition_vae
+from tf_disentangle.objectives import decomposition_vae, joint_vae
+from tf_disentangle.training.checkpoints import Checkpoints
 from tf_disentangle.training.input_pipeline import Batches
+from tf_disentangle.training.kinds import KINDS
 from tf_disentangle.training.pictures import Plotter, latent_annotations, random_images
 
 SHAPE, SCALE = (8, 8, 1), 8
@@ -26,6 +29,20 @@ NETWORKS = {
 }
 KL = [0.3, 0.1, 9.0, 0.2]
 VOTES = [[5, 1], [2, 2], [0, 40], [7, 0]]
+
+
+class SquareData(Grid):
+    """2 x 3 images of a bright pixel."""
+
+    factor_names, factor_sizes, image_shape = ("x", "y"), (2, 3), SHAPE
+
+    def images(self):
+        return self.render(self.factors_of(range(len(self))))
+
+    def render(self, factors, rng=None):
+        images = np.zeros((len(factors), *SHAPE), np.uint8)
+        images[np.arange(len(factors)), factors[:, 1], factors[:, 0]] = 255
+        return images
 
 
 def first_weights(network):
@@ -118,7 +135,7 @@ class TestTraversals:
             "KL 9.00\nunused",
             "KL 0.20\nsize 100% of 7 votes",
         ]
-        assert seen["unused"].tolist() == [2]
+        assert seen["unused"] == [2]
 
     def test_the_latents_and_values_that_are_chosen(self, model):
         values = np.array([[-1.0, 1.0]] * 2 + [[-4.0, 4.0]] * 2)
@@ -165,10 +182,13 @@ def test_vectors_are_points_of_the_chosen_latents(monkeypatch):
         **NETWORKS,
     )
     vectors = np.random.default_rng(0).normal(size=(30, 1, 1, 3)).astype(np.float32)
-    monkeypatch.setattr(visualization, "scatters", lambda panels: panels)
 
     def points(latents):
-        (panels,) = Plotter(model, vectors, latents=latents).figures().values()
+        seen = []
+        monkeypatch.setattr(visualization, "scatters", seen.append)
+        monkeypatch.setattr(visualization, "pixels", lambda picture: picture)
+        Plotter(model, vectors, latents=latents).figures()
+        (panels,) = seen
         return panels["data"]["data"], [*panels.values()][-1]["codes"]
 
     np.testing.assert_allclose(points(None)[0], vectors[:, 0, 0, :2])
@@ -203,8 +223,15 @@ def test_annotations_are_the_last_of_each_kind():
         {"step": 9, "scores": {"mig": {"score": 0.1}}},
         {"step": 9, "kl_per_latent": [2.0]},
     ]
-    expected = {"per_latent": [2.0], "factor_of_latent": ["x"], "votes": [[3]]}
+    expected = {
+        "per_latent": [2.0],
+        "factor_of_latent": ["x"],
+        "votes": [[3]],
+        "matrices": {"factor_vae_votes": [[3]]},
+    }
     assert latent_annotations(rows) == expected
+    assert latent_annotations(rows, step=9) == expected
+    assert latent_annotations(rows, step=8) == {}
     assert latent_annotations([{"step": 9, "loss": 3.0}]) == {}
 
 
@@ -220,3 +247,102 @@ def test_annotations_are_the_last_of_each_kind():
 def test_mistakes(model, options, words):
     with pytest.raises(ArgumentError, match=words):
         Plotter(model, IMAGES, **options)
+
+
+@pytest.fixture(scope="module")
+def drawn(model):
+    plotter = Plotter(model, IMAGES, data=SquareData())
+    return plotter.figures(KINDS, matrices={"mig_mutual_information": np.eye(4, 2)})
+
+
+class TestKinds:
+    """What each kind draws is tested with `visualization`; here, of what."""
+
+    def test_names(self, drawn):
+        assert set(drawn) == {
+            "traversals",
+            "reconstructions",
+            "samples",
+            "starts",
+            "plane_z3_z0",
+            "interpolation",
+            "edits_z3",
+            "edits_z0",
+            "posteriors",
+            "mig_mutual_information",
+            "data",
+        }
+        assert all(x.dtype == np.uint8 and x.ndim == 3 for x in drawn.values())
+
+    def test_the_plane_is_of_the_two_that_move_most(self, model, drawn):
+        code = model.encode(IMAGES)[typical(model)]
+        code[3], code[0] = 2.0, -2.0
+        assert places(drawn["plane_z3_z0"], tile(model, code))
+
+    def test_categories(self):
+        space = JointLatents(GaussianLatents(2), CategoricalLatents([3]))
+        model = build_vae(SHAPE, latents=space, objective=joint_vae(), **NETWORKS)
+        figures = Plotter(model, IMAGES).figures(["categories"])
+        assert "samples_c0" in figures
+        assert all(n == "samples_c0" or n.startswith("c0_against_z") for n in figures)
+
+
+@pytest.mark.parametrize("start", ["spread", "prior"])
+def test_starts_that_are_named(model, start):
+    subject = Plotter(model, IMAGES, examples=start).subject()
+    if start == "prior":
+        assert not len(subject.examples)
+        prior = model.latents.prior.sample(1, [0, 0])
+        np.testing.assert_array_equal(subject.code, np.asarray(prior)[0])
+        pictures = Plotter(model, IMAGES, examples=start).figures()
+        assert "reconstructions" not in pictures and "traversals" in pictures
+    else:
+        chosen = visualization.spread(model.encode(IMAGES), 16)
+        np.testing.assert_array_equal(subject.examples, IMAGES[chosen])
+
+
+def test_formats(model, tmp_path):
+    plotter = Plotter(model, IMAGES)
+    paths = plotter.save(tmp_path, ["planes", "cycles"], ["pdf", "svg", "gif"])
+    suffixes = [path.suffix for path in paths]
+    assert suffixes == [".pdf", ".svg", *[".gif"] * 5]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        path.name for path in paths
+    )
+
+
+def test_checkpoints_are_drawn_with_their_weights_and_leave_the_model_its_own(
+    model, tmp_path
+):
+    own, kept = model.get_weights(), Checkpoints(model, tmp_path, keep=2)
+    paths = [kept.save(1)]
+    model.set_weights([0.5 * weight for weight in own])
+    paths.append(kept.save(2))
+    halved = model.decode(model.encode(IMAGES[:1]))
+    model.set_weights(own)
+    picture = Plotter(model, IMAGES, examples=IMAGES[:1], values=[-2.0, 0.0, 2.0])
+    picture = picture.checkpoints(paths)
+    for before, after in zip(own, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+    texts = [text.text for text in picture.texts]
+    assert texts[:2] == ["step 1", "step 2"]
+    # The latent that is never decoded shows the two reconstructions.
+    both = (model.decode(model.encode(IMAGES[:1])), halved)
+    found = [
+        places(picture, enlarged(np.round(255 * x[0]).astype(np.uint8), SCALE))
+        for x in both
+    ]
+    assert all(found) and max(x for _, x in found[0]) < min(x for _, x in found[1])
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"kinds": ["plane"]}, "kinds must be one of .*Did you mean planes"),
+        ({"formats": ["jpg"]}, "formats must be one of 'png', 'gif', 'pdf', 'svg'"),
+    ],
+)
+def test_kinds_and_formats_that_there_are_not(model, tmp_path, options, words):
+    with pytest.raises(ArgumentError, match=words):
+        Plotter(model, IMAGES).save(tmp_path, **options)
+    assert not list(tmp_path.iterdir())

@@ -65,7 +65,11 @@ def test_is_trained_validated_and_scored(result):
 
 
 def test_its_picture_is_of_points(prepared, result):
-    (path,) = result.draw()
+    path, *others = result.draw()
+    assert path.name == "points.png" and [p.name for p in others] == [
+        "posteriors.png",
+        "factor_vae_votes.png",
+    ]
     assert path.name == "points.png"
     picture = np.array(Image.open(path))
     assert picture.ndim == 3 and picture.shape[1] > picture.shape[0] > 220

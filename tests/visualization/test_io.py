@@ -1,10 +1,16 @@
+import base64
+import io
+import xml.etree.ElementTree
+
 import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
 from tests.visualization.pixels import noise
 from tf_disentangle.checks import ArgumentError
-from tf_disentangle.visualization import save_gif, save_png
+from tf_disentangle.visualization import Picture, image_grid, save, save_gif, scatters
+
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 def grey(count, size=12):
@@ -15,7 +21,7 @@ class TestPng:
     def test_round_trip(self, tmp_path):
         image = noise(9, 7, 3)
         path = tmp_path / "new" / "folder" / "a.png"
-        save_png(image, path)
+        save(image, path)
         np.testing.assert_array_equal(np.array(Image.open(path)), image)
         assert [p.name for p in path.parent.iterdir()] == ["a.png"]
 
@@ -23,8 +29,56 @@ class TestPng:
         path = tmp_path / "a.png"
         for seed in (0, 1):
             image = noise(4, 4, 3, seed=seed)
-            save_png(image, str(path))
+            save(image, str(path))
             np.testing.assert_array_equal(np.array(Image.open(path)), image)
+
+
+class TestVectors:
+    """What is written as SVG is read here by an XML parser; PDF by its text objects."""
+
+    @pytest.fixture
+    def page(self):
+        tiles = noise(2, 3, 6, 6, 1)
+        labels = {"title": "A title", "row_labels": [("z0", "KL 1.5\n<x> & y"), "z1"]}
+        return image_grid(tiles, scale=8, **labels)
+
+    def test_text_is_text_and_tiles_are_a_picture_without_it(self, page, tmp_path):
+        save(page, tmp_path / "a.svg")
+        root = xml.etree.ElementTree.parse(tmp_path / "a.svg").getroot()
+        texts = ["".join(e.itertext()) for e in root.iter(f"{SVG}text")]
+        assert texts == ["A title", "z0", "KL 1.5", "<x> & y", "z1"]
+        (image,) = root.iter(f"{SVG}image")
+        data = image.get("{http://www.w3.org/1999/xlink}href").partition("base64,")[2]
+        seen = np.array(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"))
+        np.testing.assert_array_equal(seen, page.tiles)
+        differs = np.argwhere((page.tiles != page).any(axis=-1))
+        assert len(differs), "the letters alone"
+        assert set(np.unique(page.tiles[tuple(differs.T)])) == {255}
+
+    def test_pdf_is_one_and_keeps_its_fonts(self, page, tmp_path):
+        save(page, tmp_path / "a.pdf")
+        content = (tmp_path / "a.pdf").read_bytes()
+        assert content.startswith(b"%PDF") and b"/FontFile2" in content
+        save(page, tmp_path / "b.pdf")
+        assert (tmp_path / "b.pdf").read_bytes() == content
+
+    def test_a_chart_is_text_and_paths(self, tmp_path):
+        save(scatters({"a panel": {"": np.eye(2)}}), tmp_path / "a.svg")
+        root = xml.etree.ElementTree.parse(tmp_path / "a.svg").getroot()
+        assert ["".join(e.itertext()) for e in root.iter(f"{SVG}text")] == ["a panel"]
+        assert not list(root.iter(f"{SVG}image"))
+
+    def test_a_part_of_a_page_is_pixels_alone(self, page, tmp_path):
+        part = page[20:60, 20:90]
+        assert isinstance(part, Picture) and part.tiles is None
+        save(part, tmp_path / "a.svg")
+        root = xml.etree.ElementTree.parse(tmp_path / "a.svg").getroot()
+        assert not list(root.iter(f"{SVG}text")) and list(root.iter(f"{SVG}image"))
+
+    def test_a_notebook_shows_the_page(self, page):
+        seen = np.array(Image.open(io.BytesIO(page._repr_png_())))
+        np.testing.assert_array_equal(seen, page)
+        assert (page > 3)._repr_png_() is None
 
 
 class TestGif:
@@ -63,7 +117,7 @@ class TestGif:
 class TestAtomic:
     @pytest.fixture
     def failing(self, monkeypatch):
-        def save(self, file, **options):
+        def save(self, file, *args, **options):
             file.write(b"half a picture")
             raise OSError("disk full")
 
@@ -71,7 +125,7 @@ class TestAtomic:
 
     def test_a_failure_leaves_nothing(self, failing, tmp_path):
         with pytest.raises(ArgumentError, match="disk full"):
-            save_png(noise(4, 4, 3), tmp_path / "a.png")
+            save(noise(4, 4, 3), tmp_path / "a.png")
         with pytest.raises(ArgumentError, match="disk full"):
             save_gif(grey(2), tmp_path / "a.gif")
         assert not list(tmp_path.iterdir())
@@ -80,13 +134,13 @@ class TestAtomic:
         """Who has the former file open goes on seeing all of it."""
         (tmp_path / "a.png").write_bytes(b"former")
         with (tmp_path / "a.png").open("rb") as reader:
-            save_png(noise(4, 4, 3), tmp_path / "a.png")
+            save(noise(4, 4, 3), tmp_path / "a.png")
             assert reader.read() == b"former"
 
     def test_a_failure_leaves_the_former_picture(self, failing, tmp_path):
         (tmp_path / "a.png").write_bytes(b"former")
         with pytest.raises(ArgumentError, match="disk full"):
-            save_png(noise(4, 4, 3), tmp_path / "a.png")
+            save(noise(4, 4, 3), tmp_path / "a.png")
         assert (tmp_path / "a.png").read_bytes() == b"former"
         assert len(list(tmp_path.iterdir())) == 1
 
@@ -95,15 +149,15 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("image", "name", "match"),
         [
-            (noise(4, 4, 1), "a.png", r"image must have shape \[H, W, 3\]"),
-            (noise(2, 4, 4, 3), "a.png", r"image must have shape \[H, W, 3\]"),
-            (np.zeros((4, 4, 3)), "a.png", "image must be uint8; received 'float64'"),
-            (noise(4, 4, 3), "a.jpg", "path must end in .png"),
+            (noise(4, 4, 1), "a.png", r"picture must have shape \[H, W, 3\]"),
+            (noise(2, 4, 4, 3), "a.png", r"picture must have shape \[H, W, 3\]"),
+            (np.zeros((4, 4, 3)), "a.png", "picture must be uint8; received 'float64'"),
+            (noise(4, 4, 3), "a.jpg", "path must end in .png, .pdf or .svg"),
         ],
     )
     def test_png(self, image, name, match, tmp_path):
         with pytest.raises(ArgumentError, match=match):
-            save_png(image, tmp_path / name)
+            save(image, tmp_path / name)
         assert not list(tmp_path.iterdir())
 
     @pytest.mark.parametrize(

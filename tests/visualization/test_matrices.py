@@ -3,40 +3,46 @@
 import numpy as np
 import pytest
 
-from tests.visualization.pixels import enlarged, margins_are_white, place, places
 from tf_disentangle.checks import ArgumentError
-from tf_disentangle.visualization import covariances, latent_factor_matrix
-from tf_disentangle.visualization.matrices import cell_colours, diverging
+from tf_disentangle.visualization import (
+    covariances,
+    latent_factor_matrix,
+    pixels,
+    points,
+)
+
+
+def shown(axes):
+    """The matrix of a heat map, the limits of its colours, and its cells' colours."""
+    (image,) = axes.images
+    return np.ma.filled(image.get_array(), np.nan), image.get_clim(), image.to_rgba
+
+
+def heat_maps(figure):
+    """The panels of a figure, without their colour bars."""
+    return [axes for axes in figure.axes if axes.images]
 
 
 class TestCovariances:
-    def test_cells_show_the_matrix(self):
+    def test_each_panel_shows_its_matrix_in_its_own_range(self):
         matrix = np.array([[2.0, -1.0], [-1.0, 0.5]])
-        picture = covariances({"Sigma": matrix})
-        place(picture, enlarged(diverging(matrix / 2), 90))
-        assert margins_are_white(picture)
+        figure = covariances({"Sigma": matrix, "heavy tail": 1e4 * np.eye(2)})
+        first, second = heat_maps(figure)
+        np.testing.assert_array_equal(shown(first)[0], matrix)
+        assert shown(first)[1] == (-2.0, 2.0) and shown(second)[1] == (-1e4, 1e4)
+        assert [first.get_title(), second.get_title()] == ["Sigma", "heavy tail"]
 
-    def test_each_panel_has_its_own_range(self):
-        matrices = {"small": np.eye(3), "heavy tail": 1e4 * np.eye(3)}
-        cells = enlarged(diverging(np.eye(3)), 60)
-        assert len(places(covariances(matrices), cells)) == 2
+    def test_many_panels_wrap_and_the_rest_of_the_last_row_is_empty(self):
+        figure = covariances({f"nu = {nu}": np.eye(2) for nu in range(5)})
+        corners = [axes.get_subplotspec() for axes in heat_maps(figure)]
+        assert [c.rowspan.start for c in corners] == [0, 0, 0, 0, 1]
+        assert sum(not axes.get_visible() for axes in figure.axes) == 3
 
-    def test_panels_are_level_whatever_their_titles(self):
-        matrices = {"a": np.eye(2), "a longer title\nof two lines, wide": np.eye(2)}
-        picture = covariances(matrices)
-        (top, _), (other_top, _) = places(picture, enlarged(diverging(np.eye(2)), 90))
-        assert top == other_top
-        assert margins_are_white(picture)
-
-    def test_many_panels_wrap(self):
-        matrices = {f"nu = {nu}": (nu + 1) * np.eye(2) for nu in range(5)}
-        found = places(covariances(matrices), enlarged(diverging(np.eye(2)), 90))
-        assert len({y for y, _ in found}) == 2
-        assert len({x for _, x in found}) == 4
-
-    def test_all_zero_is_white(self):
-        cells = enlarged(diverging(np.zeros((3, 3))), 60)
-        assert places(covariances({"zero": np.zeros((3, 3))}), cells)
+    def test_all_zero_is_white_and_colours_diverge(self):
+        (zero,) = heat_maps(covariances({"zero": np.zeros((3, 3))}))
+        low, middle, high = shown(zero)[2](np.array([-1.0, 0.0, 1.0]))
+        assert middle[:3].min() > 0.94
+        assert low[2] > low[0] and high[0] > high[2], "blue below zero, red above"
 
     @pytest.mark.parametrize(
         ("matrix", "match"),
@@ -56,54 +62,55 @@ class TestCovariances:
         with pytest.raises(ArgumentError, match="be of one size"):
             covariances({"a": np.eye(2), "b": np.eye(3)})
 
-    def test_colours_diverge_from_zero(self):
-        low, zero, high = diverging(np.array([-1.0, 0.0, 1.0])).astype(int)
-        assert low[2] > low[0] and high[0] > high[2]
-        assert zero.min() > 240
-        np.testing.assert_array_equal(diverging(np.array([7.0])), [high])
-
-    def test_bar_runs_from_limit_down_to_minus_limit(self):
-        picture = covariances({"two": 2.0 * np.eye(4)})
-        ramp = diverging(np.linspace(1, -1, 180))[:, np.newaxis]
-        assert places(picture, ramp.repeat(12, axis=1))
-
 
 class TestLatentFactorMatrix:
-    def test_colours_follow_the_values(self):
-        matrix = np.array([[0.0, 2.0, 1.0], [-2.0, np.nan, 0.5]])
-        colours = cell_colours(matrix).astype(int)
-        assert np.all(colours[0, 0] > 240), "zero is white"
-        redness = colours[..., 0] - colours[..., 2]
-        assert redness[0, 1] > redness[0, 2] > redness[1, 2] > 0 > redness[1, 0]
-        assert len(set(colours[1, 1])) == 1, "grey where there is no value"
-        # Counts and shares of one shape look the same.
-        np.testing.assert_array_equal(cell_colours(100 * matrix), cell_colours(matrix))
+    MATRIX = np.array([[0.0, 2.0, 1.25], [-2.0, np.nan, 0.5]])
 
-    def test_every_cell_shows_its_colour_in_its_place(self):
-        matrix = np.arange(6.0).reshape(3, 2)
-        picture = latent_factor_matrix(matrix, factor_names=["x", "rotation"])
-        colours = cell_colours(matrix)
-        found = [
-            np.argwhere(np.all(picture == colour, axis=-1)).mean(axis=0)
-            for colour in colours.reshape(-1, 3)
-        ]
-        rows, columns = np.array(found).reshape(3, 2, 2).transpose(2, 0, 1)
-        assert np.all(np.diff(rows, axis=0) > 20)
-        assert np.all(np.diff(columns, axis=1) > 50)
-        assert margins_are_white(picture)
-
-    def test_a_collapsed_code_and_long_names(self):
-        picture = latent_factor_matrix(
-            np.zeros((2, 1)),
-            factor_names=["a factor with a very long name"],
-            latent_names=["c0", "z1"],
-            title="Nothing",
+    def test_every_cell_has_its_value_its_colour_and_its_names(self):
+        figure = latent_factor_matrix(
+            self.MATRIX, factor_names=["x", "y", "a long name"], title="votes"
         )
-        assert picture.shape[1] > 200
-        assert picture.dtype == np.uint8
+        (axes,) = figure.axes
+        texts = {tuple(t.get_position()): t.get_text() for t in axes.texts}
+        expected = [["0", "2", "1.25"], ["-2", "-", "0.50"]]
+        assert [[texts[k, d] for k in range(3)] for d in range(2)] == expected
+        assert [t.get_text() for t in axes.get_xticklabels()] == [
+            "x",
+            "y",
+            "a long name",
+        ]
+        assert [t.get_text() for t in axes.get_yticklabels()] == ["z0", "z1"]
+        values, limits, colours = shown(axes)
+        np.testing.assert_array_equal(values, self.MATRIX)
+        assert limits[0] == -limits[1] and limits[1] > 2, "never so dark as to hide ink"
+        # Counts and shares of one shape look the same.
+        (hundredfold,) = latent_factor_matrix(
+            100 * self.MATRIX, factor_names="xyz"
+        ).axes
+        np.testing.assert_allclose(
+            shown(hundredfold)[2](100 * self.MATRIX[0]), colours(self.MATRIX[0])
+        )
+
+    def test_its_pixels(self):
+        figure = latent_factor_matrix(np.eye(2), factor_names=["x", "y"])
+        picture = pixels(figure)
+        assert picture.dtype == np.uint8 and picture.shape[2] == 3
+        # As many red pixels in the two cells of the diagonal as white ones beside.
+        red = (picture[..., 0] > 200) & (picture[..., 2] < 140)
+        rows, columns = np.nonzero(red)
+        above = rows < np.median(rows)
+        assert columns[above].max() < columns[~above].min()
 
     def test_errors(self):
         with pytest.raises(ArgumentError, match="factor_names must have one name"):
             latent_factor_matrix(np.zeros((2, 3)), factor_names=["x"])
         with pytest.raises(ArgumentError, match=r"matrix must have shape \[L, K\]"):
             latent_factor_matrix(np.zeros(3), factor_names=["x"])
+
+
+def test_charts_share_no_state_with_pyplot():
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    pixels(points.curves({"a": ([0, 1], [1.0, 2.0])}))
+    assert dict(matplotlib.rcParams) == before

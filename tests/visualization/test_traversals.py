@@ -10,6 +10,7 @@ from tf_disentangle.visualization import (
     normal_quantiles,
     traversal_frames,
     traversals,
+    traversals_side_by_side,
 )
 from tf_disentangle.visualization.canvas import FAINT
 
@@ -268,3 +269,29 @@ class TestTraversalFrames:
     def test_errors(self):
         with pytest.raises(ArgumentError, match="num_columns must be at least 1"):
             traversal_frames(Recorder(), CODE, num_columns=0)
+
+
+class TestSideBySide:
+    def test_panels_share_rows_and_each_moves_its_own_code(self):
+        decoders = {"one": Recorder(), "two": Recorder((6, 6, 1))}
+        codes = {"one": CODE, "two": -CODE}
+        panels = {name: (decoders[name], codes[name]) for name in decoders}
+        picture = traversals_side_by_side(
+            panels, values=STEPS[3], order=[2, 0], scale=2
+        )
+        for row, latent in enumerate([2, 0]):
+            lefts, heights = [], set()
+            for name, code in codes.items():
+                for value in STEPS[3]:
+                    own = code.copy()
+                    own[latent] = value
+                    y, x = place(picture, decoders[name].tile(own, 2))
+                    lefts.append(x)
+                    heights.add(y)
+            assert len(heights) == 1 and lefts == sorted(set(lefts)), row
+        assert [text.text for text in picture.texts] == ["one", "two", "z2", "z0"]
+        assert margins_are_white(picture)
+
+    def test_there_is_at_least_one(self):
+        with pytest.raises(ArgumentError, match="panels must have at least one"):
+            traversals_side_by_side({})

@@ -20,7 +20,7 @@ import inspect
 import json
 import shlex
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
@@ -214,15 +214,16 @@ def _sample(values: flags.FlagValues) -> None:
     is_vector = checks.is_vector(data.image_shape)
     kind = "points" if is_vector else "images"
     title = f"{_label(values, data)}: {len(data):,} {kind}"
+    picture: Any
     if is_vector:
         points = np.reshape(data.images()[:_MAX_POINTS], (-1, data.image_shape[-1]))
-        picture = visualization.scatters({title: {"points": points}}, size=440)
+        picture = visualization.scatters({title: {"points": points}}, size=4.4)
     else:
         picture = visualization.dataset_figure(
             data, rng, num_sample_rows=4, title=title
         )
     path = values.output or f"{values.name or type(data).__name__}.png"
-    visualization.save_png(picture, path)
+    visualization.save(picture, path)
     print(path)
 
 

@@ -21,6 +21,7 @@ that are no intact images are named and left out; the exit code is 4 then.
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import itertools
 import sys
 from collections.abc import Iterator, Sequence
@@ -61,24 +62,24 @@ _LEFT_OUT = 4
 def main(values: flags.FlagValues) -> int:
     """Runs the command; it returns 4 if files were left out."""
     checks.require(values.files, "IMAGES", "be given", "none", "For example: photos/")
-    checks.require(
-        values.output, "--output", "be given", None, "For example: codes.npz"
-    )
+    remedy = "For example: codes.npz"
+    checks.require(values.output, "--output", "be given", None, remedy)
     one = (values.model is None) != (values.server is None)
-    given = f"--model={values.model}, --server={values.server}"
-    checks.require(one, "--model or --server", "be given, one of them", given)
+    given = "both" if values.model else "neither"
+    checks.require(one, "--model or --server", "be given, one of the two", given)
     parts = Parts(values.output)
     names = values.files
     count = None  # A list on stdin can be read only once.
     if "-" not in names:
         count = sum(1 for _ in image_paths.paths(names, sys.stdin))
         checks.require(count, "IMAGES", "hold images", " ".join(names))
-    with files.locked(parts.lock, "--output"):
-        model = _model_of(values)
+    with (
+        contextlib.closing(_model_of(values)) as model,
+        files.locked(parts.folder / ".lock", "--output"),
+    ):
         parts.begin({"model": model.identity, "columns": model.layout.header()})
         num_left_out = _encode_all(names, parts, model, count)
         parts.join(model.layout)
-    parts.lock.unlink(missing_ok=True)
     print(values.output)
     if num_left_out:
         text = f"{num_left_out} files were left out: they are no intact images."

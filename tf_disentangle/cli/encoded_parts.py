@@ -93,7 +93,6 @@ class Parts:
         if self.output.suffix == ".parquet":
             _require_pyarrow()
         self.folder = self.output.with_name(f"{self.output.name}.parts")
-        self.lock = self.output.with_name(f".{self.output.name}.lock")
         self._count = 0
 
     def begin(self, settings: Mapping[str, Any]) -> None:
@@ -107,11 +106,9 @@ class Parts:
         if path.exists():
             files.remove_temporaries(self.folder)
             other = json.loads(path.read_text(encoding="utf-8"))
-            changed = ", ".join(k for k in own if own[k] != other.get(k))
-            rule = "be of the same model as before"
+            rule = f"be of the same model and columns as before, {other}"
             remedy = f"Remove {self.folder} to start anew."
-            received = f"another {changed}"
-            checks.require(own == other, str(self.folder), rule, received, remedy)
+            checks.require(own == other, str(self.folder), rule, own, remedy)
             return
         with files.explaining(self.folder, "--output"):
             files.write_json(path, own)
@@ -156,13 +153,16 @@ class Parts:
         self._count += 1
 
     def join(self, layout: Layout) -> None:
-        """Writes the output from all parts, and removes them."""
+        """Writes the output from all parts, and removes them.
+
+        It is made in their folder, so that a killed process leaves nothing beside it.
+        """
         write = {".npz": _write_npz, ".csv": _write_csv, ".parquet": _write_parquet}
-        with (
-            files.explaining(self.output, "--output"),
-            files.building(self.output) as temporary,
-        ):
-            write[self.output.suffix](temporary, self, layout)
+        whole = self.folder / f"whole{self.output.suffix}"
+        with files.explaining(self.output, "--output"):
+            with files.building(whole) as temporary:
+                write[self.output.suffix](temporary, self, layout)
+            os.replace(whole, self.output)
         files.remove(self.folder)
 
     def _path(self, number: int) -> pathlib.Path:

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from tf_disentangle import checks
+from tf_disentangle import checks, files
 from tf_disentangle.cli import codes_file, run_flags
 
 if TYPE_CHECKING:  # It imports TensorFlow, which --codes does without.
@@ -56,7 +56,9 @@ _list(
 _string(
     "protocol",
     None,
-    "For the metrics that know it; the others keep their own, as the table says.",
+    "A named set of settings, for the metrics that know it: dlib is that of "
+    "disentanglement_lib, the code of Locatello et al. (2019), chyvae that of CHyVAE's "
+    "authors. The others keep their own, as the table says.",
 )
 flags.DEFINE_integer(
     "seeds",
@@ -122,8 +124,15 @@ def _evaluate_file(values: flags.FlagValues) -> Mapping[str, Evaluation | Refusa
         or (metric.input is not metrics.Input.ENCODER and file.factors is not None)
     }
     names = choose(values.metrics or ["study"], known, metrics.METRICS)
-    rows: list[dict[str, Any]] = []
     about = {"file": str(values.codes)}
+    folder = (
+        files.require_writable(values.output, "--output") if values.output else None
+    )
+
+    def append(row: dict[str, Any]) -> None:
+        if folder is not None:
+            score_table.append_rows([row], folder / "metrics.jsonl")
+
     table = metrics.evaluate_arrays(
         file.codes,
         file.factors,
@@ -135,18 +144,16 @@ def _evaluate_file(values: flags.FlagValues) -> Mapping[str, Evaluation | Refusa
         factor_names=file.factor_names or None,
         scored=scored,
         bounds=values.bounds,
-        on_result=_recording(rows.append, about),
+        on_result=_recording(append, about),
     )
     print(table)
-    if values.output:
-        folder = pathlib.Path(values.output)
+    if folder is not None:
         latents = [f"z{d}" for d in range(file.codes.shape[1])]
         factors = [file.factor_names[k] for k in positions]
         paths = score_table.save_pictures(table, factors, latents, folder)
-        paths.append(folder / "metrics.jsonl")
-        rows += score_table.summaries(table, **about)
-        score_table.append_rows(rows, paths[-1])
-        print("", *paths, sep="\n")
+        for row in score_table.summaries(table, **about):
+            append(row)
+        print("", *paths, folder / "metrics.jsonl", sep="\n")
     return table
 
 
@@ -158,6 +165,7 @@ def _evaluate_run(values: flags.FlagValues) -> Mapping[str, Evaluation | Refusal
 
     chosen = _metrics_of(run, values)
     positions, _ = metrics.scored_factors(run.data.factor_names, values.factors or None)
+    pictures = files.require_writable(_output_of(run, values), "--output")
     kind = "sampled" if values.sampled else "mean"
     about = {"step": run.step, "codes": kind}
     done = results_by_call(run.folder.rows(), run.step, kind)
@@ -178,7 +186,7 @@ def _evaluate_run(values: flags.FlagValues) -> Mapping[str, Evaluation | Refusal
         table,
         [run.data.factor_names[k] for k in positions],
         [column.name for column in run.model.latents.columns],
-        _output_of(run, values),
+        pictures,
     )
     print("", *paths, sep="\n")
     return table

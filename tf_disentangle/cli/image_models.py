@@ -33,11 +33,13 @@ class ImageModel:
             raises `RefusedError`.
         layout: The columns of its table.
         identity: What tells it from any other model.
+        close: Ends the connection to it, where there is one.
     """
 
     encode: Callable[[Sequence[bytes]], Mapping[str, np.ndarray]]
     layout: Layout
     identity: Mapping[str, Any]
+    close: Callable[[], None] = lambda: None
 
     def table(self, contents: Sequence[Any]) -> np.ndarray:
         """Returns codes and probabilities of files, [n, columns]."""
@@ -99,7 +101,8 @@ def of_server(
             text = checks.message("--server", "answer", url, remedy)
             raise checks.ArgumentError(text) from error
 
-    return ImageModel(encode, layout, {"name": name, "version": number})
+    identity = {"name": name, "version": number}
+    return ImageModel(encode, layout, identity, client.close)
 
 
 def of_folder(
@@ -149,8 +152,8 @@ def _of_export(path: pathlib.Path, probabilities: bool) -> ImageModel:
     _require_bytes(function, str(path))
     card = path / "model_card.json"
     latents = _latents_of(card) if card.exists() else None
-    weights = sorted((path / "variables").glob("variables.data-*"))
-    identity = {"checksums": [files.checksum(file) for file in weights]}
+    stored = [path / "saved_model.pb", *sorted(path.glob("variables/variables.data*"))]
+    identity = {"checksums": [files.checksum(file) for file in stored]}
     outputs = function.structured_outputs
 
     def call(image_bytes: Any) -> Any:

@@ -30,7 +30,9 @@ from tf_disentangle.cli import process
 COMMANDS = {
     "train": "train a model, then score and draw it",
     "evaluate": "score a trained run",
-    "visualize": "draw a trained run: reconstructions, traversals, samples",
+    "visualize": "draw a trained run, and write a page of everything about it",
+    "explore": "show what each latent does, in a page with the model inside",
+    "compare": "compare runs on one page: settings, scores, traversals, curves",
     "export": "write a trained run as a SavedModel for TensorFlow Serving",
     "encode": "encode image files with a trained, exported or served model",
     "serve": "serve exported models by TensorFlow Serving's REST and gRPC",

@@ -82,7 +82,7 @@ def save_pictures(
                 title=f"{name}: {MATRICES[field]}",
             )
             paths.append(folder / f"{name}_{field}.png")
-            visualization.save_png(picture, paths[-1])
+            visualization.save(picture, paths[-1])
     return paths
 
 

@@ -16,17 +16,21 @@ For tests and local use: it is one process, and listens on this machine alone un
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import logging
 import os
 import pathlib
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from absl import flags
 
 from tf_disentangle import checks
+from tf_disentangle.serving import folders
 
 if TYPE_CHECKING:
     from tf_disentangle.serving.server import Server
@@ -106,20 +110,41 @@ for _name, _help in _NO_EFFECT.items():
 def main(values: flags.FlagValues) -> int:
     """Runs the command."""
     models, name = _models(values)
+    rule = "not both be 0"
+    ports = (values.rest_api_port, values.port)
+    checks.require(any(ports), "--rest_api_port and --port", rule, ports)
     for option, reason in _NO_EFFECT.items():
         if values[option].value is not None:
             print(f"--{option} has no effect: {reason}.", file=sys.stderr)
     print(f"Loading {models}", file=sys.stderr)
-    ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
-    with _start(models, name, values) as server:
+    with _end_signals() as ended, _start(models, name, values) as server:
+        # The numbers of a batch of images are a million lists in JSON: looking for
+        # garbage among them took eight times as long as reading them.
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 20)
         _describe(server, values.host)
-        ended.wait()
-        # A second Ctrl-C does not wait for the requests.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        while not ended.wait(timeout=1.0):
+            pass  # a signal that another thread received is seen only between waits
         print("Answering the last requests", file=sys.stderr)
     return 0
+
+
+@contextlib.contextmanager
+def _end_signals() -> Iterator[threading.Event]:
+    """Yields what Ctrl-C and SIGTERM set; a second Ctrl-C waits for no request."""
+    ended = threading.Event()
+
+    def end(number: int, frame: object) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        ended.set()
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, end) for number in numbers]
+    try:
+        yield ended
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _models(values: flags.FlagValues) -> tuple[str, str | None]:
@@ -134,13 +159,18 @@ def _models(values: flags.FlagValues) -> tuple[str, str | None]:
     remedy = "For example: bin/serve runs/chyvae"
     checks.require(len(given) == 1, "what is served", rule, received, remedy)
     option, path = next(iter(given.items()))
-    argument = "DIR" if option == "dir" else f"--{option}"
-    is_file = option == "model_config_file"
-    exists = pathlib.Path(path).is_file() if is_file else pathlib.Path(path).is_dir()
-    rule = "be a file" if is_file else "be a folder"
-    checks.require(exists, argument, rule, path)
-    name = values.model_name
-    return path, name or ("default" if option == "model_base_path" else None)
+    name = values.model_name or ("default" if option == "model_base_path" else None)
+    if option == "model_config_file":
+        exists = pathlib.Path(path).is_file()
+        checks.require(exists, "--model_config_file", "be a file", path)
+    else:
+        # Looked at before TensorFlow takes its seconds.
+        argument = "DIR" if option == "dir" else "--model_base_path"
+        found = folders.models_in(path, values.model_name, argument)
+        rule, remedy = "hold one model", f"bin/serve {path} serves all of them."
+        alone = option == "dir" or len(found) == 1
+        checks.require(alone, argument, rule, ", ".join(found), remedy)
+    return path, name
 
 
 def _start(models: str, name: str | None, values: flags.FlagValues) -> Server:
@@ -189,8 +219,10 @@ def _import_tensorflow(values: flags.FlagValues) -> None:
     with startup.held_back_stderr():
         import tensorflow as tf
     threads = tf.config.threading
-    threads.set_intra_op_parallelism_threads(values.tensorflow_intra_op_parallelism)
-    threads.set_inter_op_parallelism_threads(values.tensorflow_inter_op_parallelism)
+    if number := values.tensorflow_intra_op_parallelism:
+        threads.set_intra_op_parallelism_threads(number)
+    if number := values.tensorflow_inter_op_parallelism:
+        threads.set_inter_op_parallelism_threads(number)
     tf.get_logger().setLevel("ERROR")
 
 
@@ -202,6 +234,8 @@ def _describe(server: Server, host: str) -> None:
     if not server.rest_port:
         print(f"Models: {', '.join(names)}")
         return
+    if host not in ("127.0.0.1", "::1", "localhost"):
+        print("Whoever reaches this machine can ask: there is no password.")
     base = f"http://{host}:{server.rest_port}/v1/models"
     for name in names:
         print(f"{base}/{name}")

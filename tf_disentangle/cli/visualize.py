@@ -1,20 +1,40 @@
-"""Draws a trained run: reconstructions, traversals (PNG and GIF), prior samples.
-
-Models with categorical latents are drawn by category too, models of vectors as points.
+"""Draws a trained run, and writes a page of everything about it: RUN/index.html.
 
     bin/visualize runs/chyvae
     bin/visualize runs/chyvae --checkpoint=best --output=/tmp/pictures
     bin/visualize runs/chyvae --images=3,17 --latents=z0,z4 --range=-3,3 --steps=11
     bin/visualize runs/chyvae --factors=scale=0,rotation=5 --seed=1
-    bin/visualize runs/joint_vae --range=quantiles
+    bin/visualize runs/chyvae --kinds=traversals --format=pdf --steps=5
+    bin/visualize runs/chyvae --kinds=cycles,checkpoints --start=spread
+    bin/visualize runs/joint_vae --range=quantiles --start=prior
+
+Kinds of pictures (those that do not apply to a model are left out):
+
+    traversals       each latent moved from one image, still and as GIF
+    reconstructions  images and what is decoded from their codes
+    samples          draws from the prior, beside N(0, I)
+    categories       samples by category; each category while a latent moves
+    hyperprior       covariances drawn from the hyperprior
+    starts           traversals from images that lie far apart, side by side
+    planes           the two latents that move the image most, against each other
+    interpolation    from one image to another
+    edits            images with one latent changed
+    posteriors       codes against factors, a panel for each pair
+    matrices         latents and factors in the matrices of the last scores
+    data             images of the data; rows in which one factor varies
+    points           data, samples and codes, where the data are vectors
+    cycles           the five animations of Locatello et al. (2019)
+    checkpoints      traversals with the weights of each checkpoint, side by side
 
 Rows of the traversals are sorted by how much the latent moves the image. They carry the
 latent's KL and, if it moves the image, the factor that the last score in metrics.jsonl
-assigned to it, with the factor's share of the votes that the latent won.
+assigned to it, with the factor's share of the votes that the latent won. The page is
+one file that needs no other; with --output it is written there.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -31,6 +51,30 @@ FLAGS = flags.FlagValues()
 run_flags.define(FLAGS)
 flags.DEFINE_string(
     "output", None, "Folder; by default RUN/pictures.", flag_values=FLAGS
+)
+flags.DEFINE_list(
+    "kinds",
+    None,
+    "Kinds of pictures, see above; by default all but cycles and checkpoints.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_list(
+    "format",
+    ["png", "gif"],
+    "Formats: png, pdf, svg of pictures that stand still, gif of those that move. One "
+    "column of a paper holds pdf or svg with --steps=5.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_enum(
+    "start",
+    "typical",
+    ["typical", "spread", "prior"],
+    "Which images are shown, and where traversals start: random held-out images, and "
+    "the most typical of them; images that lie far apart; or a draw from the prior.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_bool(
+    "page", True, "Whether to write index.html, which takes seconds.", flag_values=FLAGS
 )
 flags.DEFINE_list(
     "images",
@@ -75,6 +119,11 @@ def main(values: flags.FlagValues) -> int:
     indices, factors = parse_indices(values.images), parse_factors(values.factors)
     rule = "not be given together with --factors"
     checks.require(indices is None or factors is None, "--images", rule, values.images)
+    chosen = indices is not None or factors is not None
+    rule = "not be given together with --images or --factors"
+    checks.require(
+        not chosen or values.start == "typical", "--start", rule, values.start
+    )
     limits = parse_range(values.range)
     num_steps = checks.integer(values.steps, "--steps", at_least=2)
     if values.seed is not None:
@@ -82,8 +131,19 @@ def main(values: flags.FlagValues) -> int:
     run = run_flags.load(values)
     from tf_disentangle import visualization
     from tf_disentangle.training.input_pipeline import images_at
-    from tf_disentangle.training.pictures import num_images, random_images
+    from tf_disentangle.training.pictures import (
+        FORMATS,
+        KINDS,
+        ON_DEMAND,
+        num_images,
+        random_images,
+    )
 
+    kinds = ON_DEMAND if values.kinds is None else values.kinds
+    for kind in kinds:
+        checks.one_of(kind, KINDS, "--kinds")
+    for form in values.format:
+        checks.one_of(form, FORMATS, "--format")
     seed = run.batches.seed if values.seed is None else values.seed
     if isinstance(limits, tuple):
         steps = np.linspace(*limits, num_steps)
@@ -92,7 +152,7 @@ def main(values: flags.FlagValues) -> int:
     else:
         images = random_images(run.model, run.data.images(), run.batches, seed)
         steps = visualization.code_quantiles(run.encode(images), num_steps)
-    examples = None
+    examples = values.start
     if indices is not None:
         rule = f"be below the number of images, {len(run.data)}"
         checks.require(max(indices) < len(run.data), "--images", rule, max(indices))
@@ -101,8 +161,15 @@ def main(values: flags.FlagValues) -> int:
         rng = np.random.default_rng(seed)
         examples = images_with(run.data, factors, num_images(run.model), rng)
     options = {"examples": examples, "latents": values.latents, "values": steps}
-    for path in run.draw(values.output, seed=seed, **options):
+    paths = run.draw(values.output, kinds, values.format, seed=seed, **options)
+    for path in paths:
         print(path)
+    if values.page:
+        from tf_disentangle import pages
+
+        print("Writing the page", file=sys.stderr)
+        page = None if values.output is None else f"{values.output}/index.html"
+        print(pages.write_run_page(run, page, paths))
     return 0
 
 

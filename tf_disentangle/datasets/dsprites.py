@@ -45,6 +45,7 @@ import numpy as np
 from tf_disentangle.datasets.binary_images import BinaryImages
 from tf_disentangle.datasets.factors import check_factors
 from tf_disentangle.datasets.grid import Grid
+from tf_disentangle.interfaces import Resizing
 
 _SIDE = 64
 # Centres are multiples of 1/31 pixel, so that the midpoints of all images, seen from
@@ -81,6 +82,7 @@ class DSprites(Grid):
     factor_names = ("shape", "scale", "orientation", "x", "y")
     factor_sizes = (3, 6, 40, 32, 32)
     image_shape = (_SIDE, _SIDE, 1)
+    resizing = Resizing(is_binary=True)
     traits = frozenset({"equal_images", "known_rows"})
     factor_values: ClassVar[dict[str, np.ndarray]] = {
         "color": np.array([1.0]),

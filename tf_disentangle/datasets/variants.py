@@ -23,6 +23,7 @@ References:
 from __future__ import annotations
 
 import abc
+import dataclasses
 import math
 import os
 import zlib
@@ -61,6 +62,7 @@ class _Variant(Wrapper):
         checks.require(self.seed < 2**64, "seed", "be less than 2**64", seed)
         self.image_shape = (*dataset.image_shape[:2], 3)
         self.traits |= {"stochastic_images"}
+        self.resizing = dataclasses.replace(dataset.resizing, is_binary=False)
 
     def images(self) -> LazyImages:
         """The training images, uint8 [len(self), H, W, 3], made when asked for.

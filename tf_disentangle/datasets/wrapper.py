@@ -28,6 +28,7 @@ class Wrapper(Dataset):
         self.factor_names = dataset.factor_names
         self.factor_sizes = dataset.factor_sizes
         self.image_shape = dataset.image_shape
+        self.resizing = dataset.resizing
         # `rows_of` would number the images of the wrapped set.
         self.traits = dataset.traits - {"indexed_images"}
 

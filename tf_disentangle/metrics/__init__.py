@@ -19,6 +19,9 @@ To add a metric: its file, its test, and one entry in `METRICS`. The closure tes
 `tests/contracts/test_metrics.py` then asks for the metric's properties.
 """
 
+from typing import Any
+
+from tf_disentangle import checks
 from tf_disentangle.metrics.bounds import Bounds, FactorCodes, Noise
 from tf_disentangle.metrics.calls import calls_of, check_arguments
 from tf_disentangle.metrics.encoding import EncodedFactors
@@ -199,3 +202,12 @@ __all__ = [
     "unified_scores",
     "unsupervised_scores",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Tells the function's name to who writes a metric's, `metrics.mig`."""
+    functions = {metric: METRICS[metric].function.__name__ for metric in METRICS}
+    hint = f"Did you mean {functions[name]}?" if name in functions else ""
+    hint = hint or checks.suggestion(name, __all__)
+    text = f"module {__name__!r} has no attribute {name!r}. {hint}"
+    raise AttributeError(text.strip())

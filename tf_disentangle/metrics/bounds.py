@@ -28,7 +28,7 @@ from tf_disentangle import configs, files
 from tf_disentangle.checks import ArgumentError
 from tf_disentangle.interfaces import CodeColumn, Dataset, Encoder
 from tf_disentangle.metrics.calls import Call, columns_for
-from tf_disentangle.metrics.encoding import FactorEncoder
+from tf_disentangle.metrics.encoding import EncodedFactors, FactorEncoder
 from tf_disentangle.metrics.metric import Input
 from tf_disentangle.metrics.tables import relabelled, with_labels
 
@@ -130,7 +130,9 @@ class BoundsOfData:
             cache: Folder in which scores are kept; None keeps none.
             columns: What the columns of the codes hold.
         """
-        self.data, self.floor_encoders = data, tuple(floor_encoders)
+        self.data = data
+        # Each image passes an untrained network once for all metrics, too.
+        self.floor_encoders = [EncodedFactors(data, e) for e in floor_encoders]
         self.architecture, self.columns = architecture, columns
         self.num_latents = len(columns) if columns else 0
         if not self.num_latents:

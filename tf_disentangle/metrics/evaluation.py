@@ -8,6 +8,8 @@ it, and what the caller has kept is not computed again.
 from __future__ import annotations
 
 import dataclasses
+import inspect
+import itertools
 import os
 import sys
 import time
@@ -17,7 +19,13 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from tf_disentangle.checks import ArgumentTypeError, integer, message, require
+from tf_disentangle.checks import (
+    ArgumentTypeError,
+    integer,
+    message,
+    require,
+    suggestion,
+)
 from tf_disentangle.interfaces import CodeColumn, Dataset, Encoder, PosteriorEncoder
 from tf_disentangle.metrics.bounds import Bounds, BoundsOfData, bounds_of_arrays
 from tf_disentangle.metrics.calls import Call, calls_of, columns_for
@@ -103,7 +111,7 @@ def evaluate(
     if columns is None and isinstance(encoder, PosteriorEncoder):
         columns = encoder.columns
     calls = calls_of(metrics)
-    _require_taken(options, calls)
+    _require_taken(options, calls, evaluate)
     for name, value in (("progress", progress), ("held_out", held_out)):
         options[name] = value
     floors = None
@@ -165,7 +173,7 @@ def evaluate_arrays(
         ArgumentError: If a metric or a factor is unknown or no metric takes an option.
     """
     calls = calls_of(metrics)
-    _require_taken(options, calls)
+    _require_taken(options, calls, evaluate_arrays)
     note, tables = "", [factors, test_factors]
     if scored is not None:
         require(factors is not None, "factors", "be given to choose from", factors)
@@ -365,10 +373,15 @@ def _checked_seeds(seeds: Sequence[int] | None) -> tuple[Any, ...]:
     return seeds
 
 
-def _require_taken(options: Mapping[str, Any], calls: Sequence[Call]) -> None:
+def _require_taken(
+    options: Mapping[str, Any], calls: Sequence[Call], own: Callable[..., Any]
+) -> None:
     """Raises `ArgumentError` if an option is no parameter of any of the metrics."""
+    parameters = [inspect.signature(call.function).parameters for call in calls]
+    known = {*itertools.chain(*parameters), *inspect.signature(own).parameters}
     for option, value in options.items():
-        rule = "be an option of one of the metrics"
         names = ", ".join(call.name for call in calls)
+        rule = f"be an option of {own.__name__}, or of a metric here: {names}"
         is_taken = value is None or any(call.takes(option) for call in calls)
-        require(is_taken, option, rule, names)
+        remedy = suggestion(option, known - {"data", "encoder", "options"})
+        require(is_taken, option, rule, value, remedy)

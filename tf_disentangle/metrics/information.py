@@ -60,14 +60,6 @@ def _equal_width_bins(values: np.ndarray, num_bins: int) -> np.ndarray:
     return np.digitize(values, edges[:-1]) - 1
 
 
-def joint_counts(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Counts pairs of labels [N] and [N], int64 [A, B] for A and B distinct values."""
-    first, rows = relabelled(first)
-    second, columns = relabelled(second)
-    counts = np.bincount(first * columns + second, minlength=rows * columns)
-    return counts.reshape(rows, columns)
-
-
 def mutual_information(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Plug-in mutual information of all pairs of columns.
 

@@ -40,6 +40,7 @@ from tf_disentangle.checks import (
     ArgumentError,
     ArgumentTypeError,
     integer,
+    known_options,
     message,
     nearest,
     one_of,
@@ -108,6 +109,7 @@ class Metric:
         function, signature = self.function, _signature(self)
 
         def on_data(*args: Any, **options: Any) -> Any:
+            known_options(on_data, options)
             _require_both(function.__name__, signature, args, options)
             bound = signature.bind(*args, **options)
             run = bound.arguments["encoder"]

@@ -33,6 +33,8 @@ class FactorVAEProtocol:
             are drawn), constant latents (not pruned by 0, they win every vote) and the
             number of active latents (all of them).
         same_votes: Whether the training votes are scored, so that there are no others.
+        student_t_df: Degrees of freedom of the prior, a product of Student-t laws, of
+            which codes are first mapped to N(0, 1), Phi^-1(F_t(z)); None maps nothing.
     """
 
     name: str
@@ -43,6 +45,7 @@ class FactorVAEProtocol:
     prune_threshold: float
     verbatim: bool = False
     same_votes: bool = False
+    student_t_df: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "num_variance_samples"):
@@ -51,6 +54,8 @@ class FactorVAEProtocol:
         for name in ("num_train_votes", "num_test_votes"):
             integer(getattr(self, name), name, at_least=1)
         real(self.prune_threshold, "prune_threshold", at_least=0.0)
+        if self.student_t_df is not None:
+            real(self.student_t_df, "student_t_df", above=0.0)
 
 
 FACTOR_VAE_PROTOCOLS: dict[str, FactorVAEProtocol] = {

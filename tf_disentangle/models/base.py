@@ -198,10 +198,10 @@ class LatentModel(FittableModel):
         n = checks.integer(n, "n", at_least=1)
         seed = tf.constant([checks.integer(seed, "seed", at_least=0), 0], tf.int32)
         code_seed, noise_seed = tfp.random.split_seed(seed, n=2, salt="sample")
-        codes = self.draws(n, code_seed, noise_seed)[0]
+        codes = self.sample_inputs(n, code_seed, noise_seed)[0]
         return self.sampler(n, noise_seed)(codes.numpy())
 
-    def draws(
+    def sample_inputs(
         self, count: int, code_seed: tf.Tensor, noise_seed: tf.Tensor
     ) -> tuple[tf.Tensor, ...]:
         """Draws what `decode_tensor` takes: codes [count, L], then noise if it has any.
@@ -298,10 +298,10 @@ class LatentModel(FittableModel):
         checks.require(fits, "filepath", rule, str(filepath))
         super().save(filepath, *args, **options)
 
-    def signatures(
-        self, resizing: Resizing | None = None
-    ) -> dict[str, Callable[..., dict[str, tf.Tensor]]]:
-        """Returns what a served model answers, by name; see `models.signatures`.
+    def signatures(self, resizing: Resizing | None = None) -> dict[str, Any]:
+        """Returns what a served model answers, each a `tf.function`, by its name.
+
+        `models.signatures` says what they are.
 
         Args:
             resizing: How `encode_bytes` makes images of another size.

@@ -12,6 +12,7 @@ import tensorflow as tf
 from tf_disentangle import checks
 from tf_disentangle.interfaces import PosteriorEncoder
 from tf_disentangle.latents import GaussianLatents
+from tf_disentangle.models import wiring
 from tf_disentangle.models.base import LatentModel
 from tf_disentangle.models.importance import log_evidence
 from tf_disentangle.priors import StandardNormalPrior
@@ -150,6 +151,9 @@ class UntrainedEncoder:
         model: A model whose encoder can be made anew from its own configuration.
         seed: Seed of the weights, at least 0; each gives other ones.
 
+    Raises:
+        ArgumentError: If the encoder is a class that does not say its configuration.
+
     Attributes:
         architecture: A checksum of the network and the latents, equal for equal ones.
     """
@@ -157,11 +161,20 @@ class UntrainedEncoder:
     def __init__(self, model: LatentModel, seed: int = 0) -> None:
         self.model = model
         network = model.encoder
-        own = network.get_config()
+        try:
+            own = network.get_config()
+        except NotImplementedError as error:
+            rule = "have get_config(), so that it can be made untrained"
+            remedy = "Define it and from_config; without floors leave out bounds."
+            text = checks.message("model.encoder", rule, network, remedy)
+            raise checks.ArgumentError(text) from error
         text = f"{own} {type(model.latents).__name__} {model.latents.num_latents}"
         self.architecture = hashlib.sha256(text.encode()).hexdigest()[:16]
         config = _reseeded(own, checks.integer(seed, "seed", at_least=0))
-        self._weights = type(network).from_config(config).get_weights()
+        fresh = type(network).from_config(config)
+        # A class of the user's has no weights before its first call.
+        fresh(tf.zeros([1, *model.image_shape], wiring.input_dtype(network)))
+        self._weights = fresh.get_weights()
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Maps uint8 images [B, H, W, C], or vectors, to codes, float32 [B, L]."""

@@ -122,7 +122,8 @@ class FittableModel(keras.Model):
         """Number of training images, for terms about the aggregate posterior.
 
         `fit` sets it where it can be known: from arrays, less the validation split, and
-        from the cardinality of a tf.data.Dataset. What was set by hand stays.
+        from the cardinality of a tf.data.Dataset and its first and last batch, for
+        which it is read through once. What was set by hand stays.
         """
         return self._num_examples
 
@@ -327,5 +328,10 @@ def _num_images(data: Any, validation_split: float) -> int | None:
     num_batches = int(data.cardinality())
     if num_batches <= 0:  # endless, unknown or empty
         return None
-    images = keras.tree.flatten(next(iter(data)))[0]
-    return num_batches * int(images.shape[0]) if images.shape.rank else None
+    first = keras.tree.flatten(next(iter(data)))[0]
+    if not first.shape.rank:
+        return None
+    last, size = first, keras.tree.flatten(data.element_spec)[0].shape[:1]
+    if num_batches > 1 and size.as_list() in (None, [None]):  # It may be shorter.
+        last = keras.tree.flatten(next(iter(data.skip(num_batches - 1))))[0]
+    return len(first) * (num_batches - 1) + len(last)

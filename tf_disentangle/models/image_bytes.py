@@ -99,10 +99,16 @@ def _resized(
     is_same = tf.reduce_all(tf.equal(size, (height, width)))
 
     def resized() -> tf.Tensor:
-        part = tf.cast(_cropped(image, height, width, resizing), tf.float32)
-        method = _METHODS[resizing.filter]
-        result = tf.image.resize(part, (height, width), method, antialias=True)
-        return tf.cast(tf.clip_by_value(tf.round(result), 0.0, 255.0), tf.int32)
+        part = _cropped(image, height, width, resizing)
+        # Columns, then rows, with whole grey levels between, as Pillow does: where
+        # a filter overshoots, what is cut off depends on it.
+        for sides in ((tf.shape(part)[0], width), (height, width)):
+            values = tf.image.resize(
+                part, sides, _METHODS[resizing.filter], antialias=True
+            )
+            whole = tf.floor(values + 0.5)
+            part = tf.cast(tf.clip_by_value(whole, 0.0, 255.0), tf.int32)
+        return part
 
     image = tf.cond(is_same, lambda: image, resized)
     return tf.where(image > 127, 255, 0) if resizing.is_binary else image

@@ -111,14 +111,14 @@ class InfoGAN(WithCritic, LatentModel):
 
     def draw(self, count: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Draws (codes [count, D], categorical ones one-hot; noise [count, n])."""
-        codes, noise = self.draws(count, *tfp.random.split_seed(seed, n=2))
+        codes, noise = self.sample_inputs(count, *tfp.random.split_seed(seed, n=2))
         return self.latents.to_decoder_input(codes), noise
 
-    def draws(
+    def sample_inputs(
         self, count: int, code_seed: tf.Tensor, noise_seed: tf.Tensor
     ) -> tuple[tf.Tensor, ...]:
         """Draws (codes [count, L], noise [count, n])."""
-        codes = super().draws(count, code_seed, noise_seed)
+        codes = super().sample_inputs(count, code_seed, noise_seed)
         return (*codes, self._noise(count, noise_seed))
 
     def _noise(self, count: int, seed: tf.Tensor) -> tf.Tensor:

@@ -33,9 +33,7 @@ DEFAULT = "encode"
 Tensors = dict[str, tf.Tensor]
 
 
-def signatures(
-    model: LatentModel, resizing: Resizing | None = None
-) -> dict[str, Callable[..., Tensors]]:
+def signatures(model: LatentModel, resizing: Resizing | None = None) -> dict[str, Any]:
     """Returns the signatures of a model by name, each a `tf.function`.
 
     Args:
@@ -160,7 +158,7 @@ def _edit(model: LatentModel) -> Any:
 def _sample(model: LatentModel) -> Any:
     def draw(seed: tf.Tensor) -> tuple[tf.Tensor, ...]:
         code_seed, noise_seed = tfp.random.split_seed(seed, n=2, salt="sample")
-        return tuple(part[0] for part in model.draws(1, code_seed, noise_seed))
+        return tuple(part[0] for part in model.sample_inputs(1, code_seed, noise_seed))
 
     example = draw(tf.zeros([2], tf.int32))
     specs = tuple(tf.TensorSpec(part.shape, part.dtype) for part in example)

@@ -77,7 +77,7 @@ def annealed_vae(
     capacity: Schedule | None = None,
     likelihood: Likelihood | None = None,
 ) -> Objective:
-    """Returns AnnealedVAE's objective.
+    """Returns AnnealedVAE's objective (Burgess et al., 2018).
 
     Args:
         gamma: Weight of the difference between KL and capacity, at least 0.

@@ -121,7 +121,7 @@ def beta_tcvae(
     estimator: str = "stratified",
     likelihood: Likelihood | None = None,
 ) -> Objective:
-    """Returns beta-TCVAE's objective.
+    """Returns beta-TCVAE's objective (Chen et al., 2018).
 
     The KL itself weighs 0: the three parts take its place. They share log q(z) and
     log q(z_j), which the compiled step computes once.

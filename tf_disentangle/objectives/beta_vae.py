@@ -18,7 +18,7 @@ from tf_disentangle.objectives.terms import WeightedKL
 def beta_vae(
     beta: float | Schedule = 4.0, likelihood: Likelihood | None = None
 ) -> Objective:
-    """Returns the beta-VAE's objective; beta = 1 is the ELBO.
+    """Returns beta-VAE's objective (Higgins et al., 2017); beta = 1 is the ELBO.
 
     Args:
         beta: Weight of the KL, at least 0; or a Schedule of it.

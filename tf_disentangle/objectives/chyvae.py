@@ -23,7 +23,7 @@ from tf_disentangle.objectives.objective import Objective
 
 
 def chyvae(likelihood: Likelihood | None = None) -> Objective:
-    """Returns CHyVAE's objective, for latents with a covariance hyperprior.
+    """Returns CHyVAE's objective (Ansari & Soh, 2019), for a covariance hyperprior.
 
     Args:
         likelihood: p(x|z); None is Bernoulli on logits.

@@ -45,7 +45,7 @@ def decomposition_vae(
     divergence: str = "mmd",
     likelihood: Likelihood | None = None,
 ) -> Objective:
-    """Returns the decomposition VAE's objective; alpha = 0, beta = 1 is the ELBO.
+    """Returns the decomposition VAE's objective (Mathieu et al., 2019).
 
     Args:
         alpha: Weight of D, at least 0.

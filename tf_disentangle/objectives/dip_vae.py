@@ -94,7 +94,7 @@ def dip_vae_i(
     lambda_d: float | None = None,
     likelihood: Likelihood | None = None,
 ) -> Objective:
-    """Returns the objective of DIP-VAE-I; both weights 0 are the ELBO.
+    """Returns DIP-VAE-I's objective (Kumar et al., 2018); weights of 0 are the ELBO.
 
     Args:
         lambda_od: Weight off the diagonal, at least 0.
@@ -113,7 +113,7 @@ def dip_vae_ii(
     lambda_d: float | None = None,
     likelihood: Likelihood | None = None,
 ) -> Objective:
-    """Returns the objective of DIP-VAE-II; both weights 0 are the ELBO.
+    """Returns DIP-VAE-II's objective (Kumar et al., 2018); weights of 0 are the ELBO.
 
     Args:
         lambda_od: As in `dip_vae_i`.

@@ -12,7 +12,7 @@ from tf_disentangle.objectives.objective import Objective
 
 
 def elbo(likelihood: Likelihood | None = None) -> Objective:
-    """Returns the negative ELBO as an objective to minimise.
+    """Returns the negative ELBO, to be minimised (Kingma & Welling, 2014).
 
     Args:
         likelihood: p(x|z); None is Bernoulli on logits.

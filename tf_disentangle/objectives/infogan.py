@@ -238,7 +238,7 @@ class AdversarialObjective:
 def infogan(
     weight: float = 1.0, discrete_weight: float | None = None
 ) -> AdversarialObjective:
-    """Returns InfoGAN's objective.
+    """Returns InfoGAN's objective (Chen et al., 2016).
 
     Args:
         weight: lambda, at least 0.
@@ -250,7 +250,7 @@ def infogan(
 def infowgan_gp(
     weight: float = 1.0, discrete_weight: float | None = None, penalty: float = 10.0
 ) -> AdversarialObjective:
-    """Returns InfoWGAN-GP's objective.
+    """Returns InfoWGAN-GP's objective (Kim & Mnih, 2018).
 
     Args:
         weight: lambda, at least 0.

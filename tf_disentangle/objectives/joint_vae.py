@@ -123,7 +123,7 @@ def joint_vae(
     discrete_capacity: Schedule | None = None,
     likelihood: Likelihood | None = None,
 ) -> Objective:
-    """Returns JointVAE's objective; the defaults are those for MNIST.
+    """Returns JointVAE's objective (Dupont, 2018); the defaults are those for MNIST.
 
     Args:
         gamma: Weight of the difference between a KL and its capacity, at least 0.

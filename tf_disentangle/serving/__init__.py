@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         ServingError,
         UnavailableError,
     )
-    from tf_disentangle.serving.export import export, versions
+    from tf_disentangle.serving.exporting import export, export_run, versions
 
 _PLACES = {
     "AccessError": "client",
@@ -28,8 +28,9 @@ _PLACES = {
     "ModelNotFoundError": "client",
     "ServingError": "client",
     "UnavailableError": "client",
-    "export": "export",
-    "versions": "export",
+    "export": "exporting",
+    "export_run": "exporting",
+    "versions": "exporting",
 }
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "ServingError",
     "UnavailableError",
     "export",
+    "export_run",
     "versions",
 ]
 

@@ -1,7 +1,7 @@
 """The model card of an exported version: what is served, and how good it is.
 
-    VERSION/model_card.json    for programs: `summary.summarize`, and how it is served
-    VERSION/model_card.md      the same for people
+VERSION/model_card.json    for programs: `summary.summarize`, and how it is served
+VERSION/model_card.md      the same for people
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NAMES = ("model_card.json", "model_card.md")
 
 #: What the inputs and outputs of the signatures are.
 MEANINGS = {
-    "images": "images, uint8 from 0 to 255 as an input, in [0, 1] as an output",
+    "images": "images, uint8 from 0 to 255, or vectors",
     "image_bytes": "PNG (at most 8 bits a value) or JPEG files",
     "codes": "one number for each latent; of a categorical one the number of its value",
     "latent": "which latent to set, from 0; another number sets none",
@@ -30,7 +30,7 @@ MEANINGS = {
     "mean": "mean of q(z|x) of the continuous latents",
     "stddev": "standard deviation of q(z|x) of the continuous latents",
     "covariance": "covariance of q(z|x) of the continuous latents",
-    "reconstructions": "images decoded from the codes of the input, in [0, 1]",
+    "reconstructions": "images in [0, 1], or vectors, decoded from the input's codes",
     "sampled_codes": "codes drawn from the prior",
 }
 _PURPOSES = {
@@ -101,7 +101,7 @@ def markdown(card: Mapping[str, Any]) -> str:
         "## Signatures",
         _signatures(card),
         "## Settings",
-        _table(("setting", "value"), card.get("settings", {}).items())
+        _table(("setting", "value"), _given(card.get("settings", {})))
         or "None are recorded.",
         "## Versions",
         _table(("package", "version"), card.get("versions", {}).items()),
@@ -154,6 +154,13 @@ def _introduction(card: Mapping[str, Any]) -> str:
     return text
 
 
+def _given(settings: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Returns the settings that are neither None nor empty."""
+    return [
+        (name, value) for name, value in settings.items() if value not in (None, [])
+    ]
+
+
 def _latents(latents: Iterable[Mapping[str, Any]]) -> str:
     rows = []
     for each in latents:
@@ -196,7 +203,7 @@ def _signatures(card: Mapping[str, Any]) -> str:
     parts = [" ".join(lines)]
     for name, each in card["signatures"].items():
         rows = [
-            (side[:-1], f"`{key}`", spec["dtype"], spec["shape"], _meaning(key))
+            (side[:-1], f"`{key}`", spec["dtype"], spec["shape"], _meaning(key, side))
             for side in ("inputs", "outputs")
             for key, spec in each[side].items()
         ]
@@ -224,7 +231,9 @@ def _resizing(resizing: Mapping[str, Any]) -> str:
     return text
 
 
-def _meaning(name: str) -> str:
+def _meaning(name: str, side: str) -> str:
+    if (name, side) == ("images", "outputs"):
+        return "images in [0, 1], or vectors"
     if name.startswith("probabilities_"):
         latent = name.removeprefix("probabilities_")
         return f"probabilities of the values of the latent {latent}"

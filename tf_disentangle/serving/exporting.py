@@ -16,7 +16,7 @@ import os
 import pathlib
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
@@ -24,6 +24,10 @@ from tf_disentangle import checks, files
 from tf_disentangle.interfaces import Resizing
 from tf_disentangle.models import LatentModel
 from tf_disentangle.serving import card, config_files, warmup
+from tf_disentangle.summary import summarize
+
+if TYPE_CHECKING:
+    from tf_disentangle.run import Run
 
 _SAVED_MODEL = "savedmodel"
 
@@ -96,6 +100,48 @@ def export(
         with files.explaining(folder.parent, "destination"):
             config_files.write(folder.parent, folder.name)
     return target
+
+
+def export_run(
+    run: Run,
+    destination: str | os.PathLike | None = None,
+    name: str | None = None,
+    **options: Any,
+) -> pathlib.Path:
+    """Writes a version of the model of a run, with all that its card can say.
+
+    Args:
+        run: The run.
+        destination: Folder of the models; None is the run folder's export/.
+        name: The model's name at the server; None is the run folder's name, or that
+            of the objective of a run in memory.
+        **options: `version`, `variant` and `precision` of `export`.
+
+    Returns:
+        The path of the version's folder.
+
+    Raises:
+        ArgumentError: As `export`, or if a run in memory has no destination.
+    """
+    own_name = run.model.objective.name
+    if run.folder is not None:
+        destination = run.folder.export if destination is None else destination
+        own_name = run.folder.path.resolve().name
+    name = own_name if name is None else name
+    rule = "be given for a run in memory"
+    checks.require(destination, "destination", rule, destination)
+    about: dict[str, Any] = {"resizing": resizing_of(run), "summary": summarize(run)}
+    return export(run.model, destination, name, **about, **options)
+
+
+def resizing_of(run: Run) -> Resizing:
+    """Returns how images become those of the run's data; the usual if they are gone."""
+    try:
+        return run.data.resizing
+    except checks.ArgumentError as error:
+        text = "Images of other sizes will be resized in the usual way: %s"
+        _logger.warning(text, error)
+        return Resizing()
 
 
 def versions(folder: str | os.PathLike) -> list[int]:

@@ -2,9 +2,9 @@
 
     VERSION/assets.extra/tf_serving_warmup_requests    a TFRecord of PredictionLog
 
-A server that replays them has allocated and compiled all it needs when the first client
-asks. A record that fails keeps TF Serving from loading the version, so an export replays
-the file before the version gets its name.
+A server that replays them has allocated all it needs when the first client asks. A
+record that fails keeps TF Serving from loading the version, so an export replays the
+file before the version gets its name.
 """
 
 from __future__ import annotations
@@ -93,7 +93,9 @@ def read(folder: str | os.PathLike) -> Iterator[tuple[str, Inputs]]:
     for record in tf.data.TFRecordDataset(os.path.join(folder, _PLACE)):
         log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
         request = log.predict_log.request
-        inputs = {name: tf.make_ndarray(value) for name, value in request.inputs.items()}
+        inputs = {
+            name: tf.make_ndarray(value) for name, value in request.inputs.items()
+        }
         yield request.model_spec.signature_name, inputs
 
 

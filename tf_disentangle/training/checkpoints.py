@@ -77,9 +77,9 @@ class Checkpoints:
             record["crc32"] = _checksum(record)
             (temporary / _RECORD).write_text(json.dumps(record, indent=2))
         if best:
-            others = [other for other in _saved(folder) if other != path]
+            others = [other for other in all_saved(folder) if other != path]
         else:
-            self.latest, others = path, _saved(folder)[: -self._keep]
+            self.latest, others = path, all_saved(folder)[: -self._keep]
         for other in others:
             files.remove(other)
         return path
@@ -102,7 +102,7 @@ class Checkpoints:
 
     def set_aside_damaged(self) -> None:
         """Renames those after `latest`, which are damaged, out of the way."""
-        for path in _saved(self.folder):
+        for path in all_saved(self.folder):
             if self.latest is not None and step_of(path) > step_of(self.latest):
                 aside = path.with_name(f"damaged-{path.name}")
                 shutil.rmtree(aside, ignore_errors=True)
@@ -121,7 +121,7 @@ def step_of(checkpoint: str | os.PathLike) -> int:
 
 def has_any(folder: str | os.PathLike) -> bool:
     """Whether a run that finds `folder` goes on from a checkpoint in it."""
-    return bool(_saved(pathlib.Path(folder)))
+    return bool(all_saved(pathlib.Path(folder)))
 
 
 def newest(folder: str | os.PathLike) -> pathlib.Path | None:
@@ -133,7 +133,7 @@ def newest(folder: str | os.PathLike) -> pathlib.Path | None:
         ArgumentError: If there are some and all are damaged.
     """
     damaged = ""
-    for path in reversed(_saved(pathlib.Path(folder))):
+    for path in reversed(all_saved(pathlib.Path(folder))):
         damage = _damage(path)
         if damage is None:
             return path
@@ -173,7 +173,7 @@ def restore_weights(model: keras.Model, checkpoint: str | os.PathLike) -> None:
     _restore(holder, pathlib.Path(checkpoint))
 
 
-def _saved(folder: pathlib.Path) -> list[pathlib.Path]:
+def all_saved(folder: pathlib.Path) -> list[pathlib.Path]:
     """Returns the checkpoints in a folder, intact or not, the oldest first."""
     paths = [p for p in folder.glob("step-*") if p.name[len("step-") :].isdigit()]
     return sorted(paths, key=step_of)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import inspect
 import os
 import pathlib
@@ -161,18 +162,40 @@ def rebuild_metrics(folder: RunFolder) -> list[Any]:
         return configs.deserialize(folder.describe()["training"]["metrics"])
 
 
+#: Modules that were imported from the copies of a run, by its folder of copies.
+_copies: dict[str, dict[str, types.ModuleType]] = {}
+
+
 @contextlib.contextmanager
 def importing_copies(folder: RunFolder) -> Iterator[None]:
-    """Has the run's copies of the user's modules importable, after all others."""
-    path = str(folder.modules)
+    """Has the run's copies of the user's modules importable, after all others.
+
+    Two runs may hold modules of one name: those of another run give way, and each
+    run's are imported once.
+    """
+    path, modules = str(folder.modules.resolve()), sys.modules
+    own = _copies.setdefault(path, {})
+    for copies in _copies.values():
+        for name, module in copies.items():
+            if copies is not own and modules.get(name) is module:
+                del modules[name]
+    for name, module in own.items():
+        modules.setdefault(name, module)
     if not folder.modules.is_dir():
         yield
         return
     sys.path.append(path)
+    importlib.invalidate_caches()
     try:
-        yield
+        with contextlib.ExitStack() as stack:
+            if gin := modules.get("gin"):  # A second module registers equal names.
+                stack.enter_context(gin.config.interactive_mode())
+            yield
     finally:
         sys.path.remove(path)
+        for name, module in list(modules.items()):
+            if str(getattr(module, "__file__", None) or "").startswith(path + os.sep):
+                own[name] = module
 
 
 def copy_modules(

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from tf_disentangle import checks, files
 from tf_disentangle.interfaces import Dataset
-from tf_disentangle.metrics import Evaluation, calls_of, check_arguments, evaluate
+from tf_disentangle.metrics import Evaluation, check_arguments, evaluate
 from tf_disentangle.metrics.results import as_row, results_by_call, scalars
 from tf_disentangle.models import LatentModel
 from tf_disentangle.models.encoder import ModelEncoder
@@ -352,22 +352,27 @@ class TrainingLoop:
             self.folder.append(row)
 
     def _score(self, step: int) -> None:
-        """Scores the model as it is, for the rows and for TensorBoard."""
+        """Scores the model as it is: a row for each result as it ends, TensorBoard."""
         if not self.metrics:
             return
-        encoder, held_out = ModelEncoder(self.model), self.batches.held_out
-        metrics = list(self.metrics)
-        table = evaluate(self.data, encoder, metrics, held_out=held_out, done=self.kept)
+        rows = self.folder.rows() if self.folder else self.rows
+        known = set(map(json.dumps, rows))
+        before = len(known)
+
+        def record(name: str, _seed: int | None, result: Any, call: str) -> None:
+            row = {"step": step, "call": call, "scores": as_row({name: result})}
+            if json.dumps(row) not in known:
+                known.add(json.dumps(row))
+                self._append(row)
+
+        options: dict[str, Any] = {"done": self.kept, "on_result": record}
+        options["held_out"] = self.batches.held_out
+        table = evaluate(self.data, ModelEncoder(self.model), self.metrics, **options)
         self.scores = {
             name: entry.results[0] if isinstance(entry, Evaluation) else entry
             for name, entry in table.items()
         }
-        # By its call a result is known, and not computed again.
-        calls = {call.name: call.key({}) for call in calls_of(metrics)}
-        row = {"step": step, "scores": as_row(self.scores), "calls": calls}
-        rows = self.folder.rows() if self.folder else self.rows
-        if json.dumps(row) not in map(json.dumps, rows):
-            self._append(row)
+        if len(known) > before:
             numbers = {name: scalars(result) for name, result in self.scores.items()}
             self.board.write_scores(step, numbers)
 
@@ -378,10 +383,10 @@ class TrainingLoop:
 
     def draw(self) -> None:
         """Writes pictures of the trained model, and what TensorBoard shows of it."""
-        rows = [row for row in self.folder.rows() if row["step"] == self.step]
+        rows = self.folder.rows()
         plotter = make_plotter(self.model, self.data, self.batches)
-        plotter.save(self.folder.pictures, **latent_annotations(rows))
-        self.board.write_over_time(self.step, self.folder.rows())
+        plotter.save(self.folder.pictures, **latent_annotations(rows, self.step))
+        self.board.write_over_time(self.step, rows)
         write_projector(self.folder.path, self.model, self.data, self.batches)
 
 

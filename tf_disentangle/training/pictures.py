@@ -1,26 +1,52 @@
-"""The figures of a model: reconstructions, traversals, samples, hyperprior, points."""
+"""The pictures of a run: which images and latents, and what is said of each latent.
+
+What kinds of pictures there are, and how each is drawn, is in `kinds.py`.
+"""
 
 import os
 import pathlib
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
-from tf_disentangle import visualization
-from tf_disentangle.checks import require
-from tf_disentangle.interfaces import Dataset, Decode, ImageArray
+from tf_disentangle import checks, visualization
+from tf_disentangle.checks import known_options, require
+from tf_disentangle.interfaces import Dataset, ImageArray
+from tf_disentangle.metrics.results import MATRICES
 from tf_disentangle.models import LatentModel
+from tf_disentangle.training.checkpoints import restore_weights, step_of
 from tf_disentangle.training.input_pipeline import Batches, images_at
+from tf_disentangle.training.kinds import (
+    ANIMATIONS,
+    CHECKPOINTS,
+    KINDS,
+    OF_VECTORS,
+    STILLS,
+    AnyPicture,
+    Subject,
+)
+
+#: Where traversals start: from the image nearest to the mean code, from images that lie
+#: far apart, or from a draw from the prior.
+Start = Literal["typical", "spread", "prior"]
+#: What is drawn while a run trains, and at its end.
+OF_TRAINING = (
+    "reconstructions",
+    "traversals",
+    "samples",
+    "categories",
+    "hyperprior",
+    "points",
+)
+#: What is drawn on demand.
+ON_DEMAND = tuple(kind for kind in KINDS if kind not in ("cycles", CHECKPOINTS))
+FORMATS = ("png", "gif", "pdf", "svg")
 
 # Of the images that a plotter has, so many are drawn as pairs, and so many are where
 # traversals start that measure how much a latent moves the image.
 _NUM_PAIRS, _NUM_MEASURED = 16, 16
-# What is decoded from the code of an image: of a GAN it is no reconstruction.
-_SAME_CODE = "generated from\nthe same code"
-_STANDARD_NORMAL, _UNIFORM = "z ~ N(0, I)", "c ~ uniform"
 
 
 def num_images(model: LatentModel) -> int:
@@ -44,21 +70,33 @@ def random_images(
     return images_at(images, order[: num_images(model)])
 
 
-def latent_annotations(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Returns what `Plotter.figures` takes from the rows of metrics.jsonl of one step.
+def latent_annotations(
+    rows: Iterable[Mapping[str, Any]], step: int | None = None
+) -> dict[str, Any]:
+    """Returns what `Plotter.figures` takes from the rows of metrics.jsonl.
 
-    These are the number that validation gives each latent, and the factors and votes
-    of the last score that assigns factors to latents, as far as there are any.
+    These are the number that validation gives each latent, the factors and votes of the
+    last score that assigns factors to latents, and every score's matrices of latents
+    and factors, as far as there are any.
+
+    Args:
+        rows: Of a run.
+        step: Of the weights; rows of other steps are left out. None takes all.
     """
     notes: dict[str, Any] = {}
     for row in rows:
+        if step is not None and row["step"] != step:
+            continue
         for name, value in row.items():
             if name.endswith("_per_latent"):
                 notes["per_latent"] = value
-        for result in row.get("scores", {}).values():
+        for metric, result in row.get("scores", {}).items():
             if "factor_of_latent" in result:
                 notes["factor_of_latent"] = result["factor_of_latent"]
                 notes["votes"] = result.get("votes", ())
+            fields = {f"{metric}_{name}": result.get(name) for name in MATRICES}
+            found = {name: m for name, m in fields.items() if m is not None}
+            notes.setdefault("matrices", {}).update(found)
     return notes
 
 
@@ -71,8 +109,10 @@ class Plotter:
             float32 [N, 1, 1, C]; the first `num_images(model)` are used. Their codes
             tell which values each latent takes.
         examples: The images to show, uint8 [M, H, W, C]; traversals start from the
-            first. None shows the first of `images`, and traversals start from the most
-            typical one, whose continuous code is nearest to the mean code.
+            first. Or a word: "typical", the default, shows the first of `images`, and
+            traversals start from the one whose continuous code is nearest to the mean
+            code; "spread" shows those whose codes lie far apart; "prior" starts
+            traversals from a draw from the prior, and shows none.
         latents: Names or indices of the latents to traverse, from top to bottom; None
             is all of them, sorted by how much they move the image over the range of
             their own codes, the largest first. Of vectors, the two latents to plot;
@@ -80,6 +120,7 @@ class Plotter:
         values: Steps of the traversals [S], or [L, S] where each latent has its own;
             None is nine steps from -2 to 2.
         seed: Seed of the samples.
+        data: The data set, for pictures of its factors; None draws none of these.
 
     Raises:
         ArgumentError: If there is no image or no such latent.
@@ -90,140 +131,208 @@ class Plotter:
         model: LatentModel,
         images: np.ndarray,
         *,
-        examples: np.ndarray | None = None,
+        examples: np.ndarray | Start | None = None,
         latents: Sequence[str | int] | None = None,
         values: Sequence[float] | np.ndarray | None = None,
         seed: int = 0,
+        data: Dataset | None = None,
     ) -> None:
         self._model = model
         self._images = np.array(images[: num_images(model)])
-        self._examples = None if examples is None else np.array(examples)
-        for name, array in (("images", images), ("examples", examples)):
-            require(array is None or len(array), name, "hold at least one", array)
-        self._is_gan = not model.reconstructs
+        self._examples: np.ndarray | str = "typical"
+        if isinstance(examples, str):
+            rule = "be images, or one of typical, spread, prior"
+            known = examples in ("typical", "spread", "prior")
+            require(known, "examples", rule, examples)
+            self._examples = examples
+        elif examples is not None:
+            self._examples = np.array(examples)
+        for name, array in (("images", images), ("examples", self._examples)):
+            require(len(array), name, "hold at least one", array)
         self._columns = model.latents.columns
         self._latents = None if latents is None else self._indices(latents)
         self._values = np.linspace(-2, 2, 9) if values is None else np.asarray(values)
         self._seed = tf.constant([seed, 0], tf.int32)
+        self._data = data
 
-    def figures(self, **annotations: Any) -> dict[str, np.ndarray]:
-        """Returns figures by name, uint8 [H, W, 3].
-
-        A latent carries the name of a factor only if it moves the image.
-
-        Args:
-            **annotations: As `annotations` returns them; each may be left out.
-                `per_latent` [L] is the KL of each latent's marginal, or its
-                information; `factor_of_latent` [L] the factor that a score assigned to
-                it, or ""; `votes` [L, K] the votes that it won for each factor.
-        """
-        if self._model.is_vector:
-            return {"points": self._points()}
-        return self._figures(self._rows(**annotations))
-
-    def save(self, folder: str | os.PathLike, **annotations: Any) -> list[pathlib.Path]:
-        """Writes the figures as PNG, and the traversals of images as GIF too.
-
-        Args:
-            folder: Where to; it is made if need be.
-            **annotations: As `figures` takes them.
-
-        Returns:
-            The paths of the files.
-        """
-        folder = pathlib.Path(folder)
-        if self._model.is_vector:
-            path = folder / "points.png"
-            visualization.save_png(self._points(), path)
-            return [path]
-        rows, paths = self._rows(**annotations), []
-        for name, figure in self._figures(rows).items():
-            paths.append(folder / f"{name}.png")
-            visualization.save_png(figure, paths[-1])
-        paths.append(folder / "traversals.gif")
-        still = {name: part for name, part in rows.items() if name != "examples"}
-        frames = visualization.traversal_frames(self._decoder(1), **still)
-        visualization.save_gif(frames, paths[-1])
-        return paths
-
-    def traversals(self, **annotations: Any) -> np.ndarray:
-        """Returns the figure of the traversals alone; see `figures`."""
-        rule, shape = "have images, not vectors", self._model.image_shape
-        require(not self._model.is_vector, "model", rule, shape)
-        return visualization.traversals(self._decoder(1), **self._rows(**annotations))
-
-    # ---- Images.
-
-    def _figures(self, rows: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        """Returns the figures, given `_rows`."""
-        name = "same_codes" if self._is_gan else "reconstructions"
-        (_, images), (label, decoded) = rows["examples"].items()
-        figures = {
-            name: visualization.reconstructions(images, decoded, label=label),
-            "traversals": visualization.traversals(self._decoder(1), **rows),
-            "samples": visualization.samples(self._samples(12)),
-        }
-        codes = self._prior_codes(10)
-        for latent, column in enumerate(self._columns):
-            if column.kind == "categorical":
-                figures[f"samples_{column.name}"] = visualization.samples_by_category(
-                    self._decoder(10), codes, latent, self._columns
-                )
-        matrices = self._model.latents.prior.covariances(self._seed)
-        if matrices:
-            figures["hyperprior"] = visualization.covariances(matrices, num_columns=2)
-        return figures
-
-    def _rows(
+    def subject(
         self,
         per_latent: Sequence[float] = (),
         factor_of_latent: Sequence[str] = (),
         votes: Sequence[Sequence[int]] = (),
-    ) -> dict[str, Any]:
-        """Returns start, order and labels of the traversals, and examples above."""
-        decode, codes = self._decoder(1), self._model.encode(self._images)
-        examples = self._examples
-        if examples is None:
-            examples = self._typical_first(codes)
-        examples = examples[:_NUM_PAIRS]
-        example_codes = self._model.encode(examples)
-        label = _SAME_CODE if self._is_gan else "reconstruction"
-        # Over the codes that occur: on a fixed range the decoder answers to a latent
-        # that the encoder never uses, too.
-        movement = visualization.movement(
-            decode,
-            codes[:_NUM_MEASURED],
-            visualization.occurring_values(codes, self._columns),
-        )
-        moves = visualization.moves_image(movement)
-        name = {"kl": "KL", "information": "information"}[self._model.per_latent]
+        matrices: Mapping[str, Any] | None = None,
+    ) -> Subject:
+        """Returns what is drawn, with the start, order and labels of the latents.
+
+        The arguments are those of `figures`.
+        """
+        model, codes = self._model, self._model.encode(self._images)
+        decode = model.sampler(1, self._seed)
+        if model.is_vector:
+            moves, order = np.ones(len(self._columns), bool), np.arange(codes.shape[1])
+        else:
+            # Over the codes that occur: on a fixed range the decoder answers to a
+            # latent that the encoder never uses, too.
+            movement = visualization.movement(
+                decode,
+                codes[:_NUM_MEASURED],
+                visualization.occurring_values(codes, self._columns),
+            )
+            moves = visualization.moves_image(movement)
+            order = np.argsort(-movement, kind="stable")
+        examples = self._chosen(codes)[:_NUM_PAIRS]
+        if len(examples):
+            code = model.encode(examples[:1])[0]
+        else:
+            prior = model.latents.prior.sample(1, self._seed)
+            code = np.asarray(model.latents.to_codes(prior))[0]
+        name = {"kl": "KL", "information": "information"}[model.per_latent]
         notes = []
         for latent in range(len(self._columns)):
             lines = [f"{name} {per_latent[latent]:.2f}"] if len(per_latent) else []
             if not moves[latent]:
                 lines.append("unused")
             elif len(factor_of_latent) and factor_of_latent[latent]:
-                total = sum(votes[latent]) if len(votes) else 0
-                share = max(votes[latent]) / total if total else 0
-                of_votes = f" {share:.0%} of {total} votes" if total else ""
-                lines.append(factor_of_latent[latent] + of_votes)
+                own = votes[latent] if len(votes) else ()
+                lines.append(factor_of_latent[latent] + _share(own))
             notes.append("\n".join(lines))
-        order = self._latents
-        return {
-            "code": example_codes[0],
-            "examples": {"original": examples, label: decode(example_codes)},
-            "columns": self._columns,
-            "values": self._values,
-            "notes": notes,
-            "order": np.argsort(-movement, kind="stable") if order is None else order,
-            "unused": np.flatnonzero(~moves),
-        }
+        return Subject(
+            model=model,
+            data=self._data,
+            images=self._images,
+            codes=codes,
+            examples=examples,
+            code=code,
+            values=self._values,
+            order=order.tolist() if self._latents is None else self._latents,
+            unused=np.flatnonzero(~moves).tolist(),
+            notes=notes,
+            seed=self._seed,
+            matrices=matrices or {},
+        )
 
-    def _typical_first(self, codes: np.ndarray) -> np.ndarray:
-        """Returns the images, first that whose code is nearest to the mean code."""
+    def figures(
+        self, kinds: Collection[str] = OF_TRAINING, **annotations: Any
+    ) -> dict[str, np.ndarray]:
+        """Returns figures by name, uint8 [H, W, 3].
+
+        A latent carries the name of a factor only if it moves the image.
+
+        Args:
+            kinds: Names of `KINDS`.
+            **annotations: As `latent_annotations` returns them; each may be left out.
+                `per_latent` [L] is the KL of each latent's marginal, or its
+                information; `factor_of_latent` [L] the factor that a score assigned to
+                it, or ""; `votes` [L, K] the votes that it won for each factor;
+                `matrices` those of scores, [L, K] by name.
+        """
+        drawn = self._stills(self.subject(**annotations), kinds)
+        return {name: visualization.pixels(each) for name, each in drawn.items()}
+
+    def save(
+        self,
+        folder: str | os.PathLike,
+        kinds: Collection[str] = OF_TRAINING,
+        formats: Collection[str] = ("png", "gif"),
+        checkpoints: Sequence[pathlib.Path] = (),
+        **annotations: Any,
+    ) -> list[pathlib.Path]:
+        """Writes the figures; those that move, as GIF, beside those that do not.
+
+        Args:
+            folder: Where to; it is made if need be.
+            kinds: Names of `KINDS`.
+            formats: Of "png", "pdf" and "svg", those of each figure that stands still;
+                and "gif", for those that move.
+            checkpoints: Those of the kind "checkpoints"; their steps are its labels.
+            **annotations: As `figures` takes them.
+
+        Returns:
+            The paths of the files.
+
+        Raises:
+            ArgumentError: If there is no such kind or format.
+        """
+        for form in formats:
+            checks.one_of(form, FORMATS, "formats")
+        folder, paths = pathlib.Path(folder), []
+        subject = self.subject(**annotations)
+        pictures = self._stills(subject, kinds)
+        if CHECKPOINTS in kinds and checkpoints and not self._model.is_vector:
+            pictures[CHECKPOINTS] = self.checkpoints(checkpoints, **annotations)
+        for name, picture in pictures.items():
+            for form in (form for form in FORMATS if form in formats and form != "gif"):
+                paths.append(folder / f"{name}.{form}")
+                visualization.save(picture, paths[-1])
+        if "gif" in formats and not self._model.is_vector:
+            for kind in (kind for kind in ANIMATIONS if kind in kinds):
+                for name, frames in ANIMATIONS[kind](subject).items():
+                    paths.append(folder / f"{name}.gif")
+                    visualization.save_gif(frames, paths[-1])
+        return paths
+
+    def traversals(self, **annotations: Any) -> np.ndarray:
+        """Returns the figure of the traversals alone; see `figures`."""
+        rule, shape = "have images, not vectors", self._model.image_shape
+        require(not self._model.is_vector, "model", rule, shape)
+        (picture,) = STILLS["traversals"](self.subject(**annotations)).values()
+        return picture
+
+    def checkpoints(
+        self, paths: Sequence[pathlib.Path], **annotations: Any
+    ) -> np.ndarray:
+        """Returns traversals from one image through several checkpoints' weights.
+
+        The model has its own weights again afterwards.
+
+        Args:
+            paths: The checkpoints.
+            **annotations: As `figures` takes them.
+        """
+        subject = self.subject(**annotations)
+        model, own = self._model, self._model.get_weights()
+        image = self._chosen(subject.codes)[:1]
+        image = image if len(image) else self._images[:1]
+
+        def decode_with(path: pathlib.Path) -> tuple[Any, np.ndarray]:
+            def decode(codes: np.ndarray) -> np.ndarray:
+                restore_weights(model, path)
+                return subject.decoder()(codes)
+
+            restore_weights(model, path)
+            return decode, model.encode(image)[0]
+
+        try:
+            panels = {f"step {step_of(path)}": decode_with(path) for path in paths}
+            rows = subject.rows
+            rows["values"] = rows["values"][..., ::2]
+            return visualization.traversals_side_by_side(panels, **rows)
+        finally:
+            model.set_weights(own)
+
+    def _stills(
+        self, subject: Subject, kinds: Collection[str]
+    ) -> dict[str, AnyPicture]:
+        """Returns pictures by name, those of the kinds that apply."""
+        for kind in kinds:
+            checks.one_of(kind, KINDS, "kinds")
+        table = OF_VECTORS if self._model.is_vector else STILLS
+        pictures: dict[str, AnyPicture] = {}
+        for kind in (kind for kind in table if kind in kinds):
+            pictures |= table[kind](subject)
+        return pictures
+
+    def _chosen(self, codes: np.ndarray) -> np.ndarray:
+        """Returns the images to show, the first where traversals start."""
+        if not isinstance(self._examples, str):
+            return self._examples
+        if self._examples == "prior":
+            return self._images[:0]
         is_number = [column.kind == "continuous" for column in self._columns]
-        numbers = codes[:, is_number]
-        start = np.argmin(((numbers - numbers.mean(axis=0)) ** 2).sum(axis=1))
+        numbers = codes[:, is_number] if any(is_number) else codes
+        if self._examples == "spread":
+            return self._images[visualization.spread(numbers, _NUM_PAIRS)]
+        start = visualization.typical(numbers)
         others = np.delete(np.arange(len(codes)), start)
         return self._images[np.r_[start, others]]
 
@@ -236,68 +345,11 @@ class Plotter:
         require(indices and valid, "latents", rule, latents)
         return numbers
 
-    def _decoder(self, count: int) -> Decode:
-        """Returns a decoder; of a GAN with `count` draws of noise, taken in turn."""
-        return self._model.sampler(count, self._seed)
 
-    def _samples(self, count: int) -> dict[str, np.ndarray]:
-        """Returns decoded samples of the prior, beside those of N(0, I)."""
-        prior_codes = self._prior_codes(count)
-        # Both have the same values of the categorical latents.
-        normal = tf.random.stateless_normal(prior_codes.shape, self._seed).numpy()
-        is_category = np.array([c.kind == "categorical" for c in self._columns])
-        normal[:, is_category] = prior_codes[:, is_category]
-        codes = {self._model.latents.prior.label: prior_codes}
-        kinds = ((_STANDARD_NORMAL, ~is_category), (_UNIFORM, is_category))
-        standard = ", ".join(name for name, present in kinds if present.any())
-        codes.setdefault(standard, normal)
-        decode = self._decoder(count)
-        images = {label: decode(z) for label, z in codes.items()}
-        # A draw from a heavy-tailed prior can overflow the decoder.
-        finite = {k: x[np.isfinite(x).all(axis=(1, 2, 3))] for k, x in images.items()}
-        return {label: x for label, x in finite.items() if len(x)}
-
-    def _prior_codes(self, count: int) -> np.ndarray:
-        """Draws codes [count, L] from the prior, categories as whole numbers."""
-        latents = self._model.latents
-        return np.asarray(latents.to_codes(latents.prior.sample(count, self._seed)))
-
-    # ---- Vectors.
-
-    def _points(self) -> np.ndarray:
-        """Pictures data, reconstructions, samples and codes, two numbers of each."""
-        model, count = self._model, len(self._images)
-        prior_seed, code_seed = tfp.random.split_seed(self._seed, n=2)
-        to_codes = model.latents.to_codes
-        prior = np.asarray(to_codes(model.latents.prior.sample(count, prior_seed)))
-        posterior = model.posterior(self._images)
-        codes = np.asarray(to_codes(posterior.sample(seed=code_seed)))
-        data = _plane(self._images)
-        latents = self._latents or range(len(self._columns))
-        panels = {
-            "data": {"": data[:0], "data": data},
-            "reconstructions (dark)\nover the data": {
-                "data": data,
-                "reconstructions": _plane(model.reconstruct(self._images)),
-            },
-            "decoded samples of the\nprior (dark) over the data": {
-                "data": data,
-                "samples": _plane(model.sampler(count, prior_seed)(prior)),
-            },
-            f"codes ~ q(z|x) (dark)\nover {model.latents.prior.label}": {
-                "prior": _plane(prior[:, latents]),
-                "codes": _plane(codes[:, latents]),
-            },
-        }
-        return visualization.scatters(panels)
-
-
-def _plane(points: np.ndarray) -> np.ndarray:
-    """Returns the first two numbers of each finite point, [N, 2]; 0 for none."""
-    flat = np.asarray(points, np.float64).reshape(len(points), -1)
-    flat = flat[np.isfinite(flat).all(axis=1)]
-    missing = max(0, 2 - flat.shape[1])
-    return np.pad(flat, [(0, 0), (0, missing)])[:, :2]
+def _share(votes: Sequence[int]) -> str:
+    """Returns the share of a latent's votes that its factor won, as text."""
+    total = sum(votes)
+    return f" {max(votes) / total:.0%} of {total} votes" if total else ""
 
 
 def make_plotter(
@@ -312,6 +364,7 @@ def make_plotter(
     The seed is that of the images and samples, None that of the run; the options are of
     `Plotter`.
     """
+    known_options(Plotter, options)
     seed = batches.seed if seed is None else seed
     images = random_images(model, data.images(), batches, seed)
-    return Plotter(model, images, seed=seed, **options)
+    return Plotter(model, images, seed=seed, data=data, **options)

@@ -5,7 +5,7 @@ run.json        model, data and training as their parts' settings, from which th
 config.gin      the operative configuration (runs started through gin)
 modules/        a copy of the user's own modules that the run was built from
 metrics.jsonl   one JSON object per row, each with its "step"
-checkpoints/    pictures/    export/<version>/
+checkpoints/    pictures/    export/NAME/VERSION/
 events.out.tfevents.*    validation/    scores/    projector/    what TensorBoard reads
 """
 

@@ -142,11 +142,12 @@ class TensorBoard:
                     text = texts.get(tag.split("/")[0])
                     tf.summary.scalar(tag, value, description=text)
 
-    def write_pictures(self, step: int, pictures: Mapping[str, np.ndarray]) -> None:
-        """Writes pictures, uint8 [H, W, 3], by name."""
+    def write_pictures(self, step: int, pictures: Mapping[str, Any]) -> None:
+        """Writes pictures, uint8 [H, W, 3] or matplotlib figures, by name."""
         with self._recording(TRAINING, step):
             for name, picture in pictures.items():
-                tf.summary.image(f"pictures/{name}", picture[np.newaxis])
+                pixels = visualization.pixels(picture)
+                tf.summary.image(f"pictures/{name}", pixels[np.newaxis])
 
     def write_codes(self, step: int, codes: np.ndarray) -> None:
         """Writes a histogram of each latent's codes [N, L] of held-out images."""

@@ -1,9 +1,13 @@
-"""What every picture needs: images as RGB, and text that fits."""
+"""What every grid of images needs: images as RGB, text that fits, and the picture."""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import io
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -110,12 +114,68 @@ def text_size(text: str, size: int) -> tuple[int, int]:
     return math.ceil(width), line_height(size) * len(lines)
 
 
-def draw_text(
-    page: Image.Image, x: float, y: float, text: str, size: int, *, centre: bool = False
-) -> None:
-    """Writes lines from (x, y) downwards; x is their left edge, or their centre."""
-    draw, colour = ImageDraw.Draw(page), FAINT if isinstance(text, Faint) else INK
-    for number, line in enumerate(legible(text).split("\n")):
-        left = x - text_size(line, size)[0] / 2 if centre else x
-        position = (round(left), round(y) + number * line_height(size))
-        draw.text(position, line, fill=colour, font=_font(size))
+@dataclasses.dataclass(frozen=True)
+class Text:
+    """Lines of text on a page.
+
+    Attributes:
+        x: Their left edge, or their centre, in pixels.
+        y: Top of the first line, in pixels.
+        text: The lines; a `Faint` one is grey.
+        size: Height of the font, in pixels.
+        centre: Whether x is the centre.
+    """
+
+    x: float
+    y: float
+    text: str
+    size: int
+    centre: bool = False
+
+    @property
+    def colour(self) -> tuple[int, int, int]:
+        """Colour of the ink."""
+        return FAINT if isinstance(self.text, Faint) else INK
+
+
+class Picture(np.ndarray):
+    """A page of image tiles: pixels, uint8 [height, width, 3], which know their text.
+
+    It is an array like any other. What it remembers beside its pixels lets `save` write
+    it with text as text (PDF, SVG), and a notebook shows it as what it is.
+
+    Attributes:
+        texts: The text of the page.
+        tiles: The page without text, uint8 [height, width, 3]; None for a part of a
+            page, and for what was computed from one.
+    """
+
+    texts: Sequence[Text] = ()
+    tiles: np.ndarray | None = None
+
+    def __array_finalize__(self, obj: Any) -> None:
+        """Forgets the text, which belongs to a whole page only."""
+        self.texts, self.tiles = (), None
+
+    def _repr_png_(self) -> bytes | None:
+        """Shows the picture in a notebook."""
+        if self.dtype != np.uint8 or self.ndim != 3 or self.shape[-1] != 3:
+            return None
+        file = io.BytesIO()
+        Image.fromarray(np.ascontiguousarray(self)).save(file, "png")
+        return file.getvalue()
+
+
+def written(tiles: np.ndarray, texts: Sequence[Text]) -> Picture:
+    """Writes texts onto a page of tiles, uint8 [height, width, 3]."""
+    page = Image.fromarray(tiles)
+    draw = ImageDraw.Draw(page)
+    for text in texts:
+        for number, line in enumerate(legible(text.text).split("\n")):
+            shift = text_size(line, text.size)[0] / 2 if text.centre else 0.0
+            y = round(text.y) + number * line_height(text.size)
+            position = (round(text.x - shift), y)
+            draw.text(position, line, fill=text.colour, font=_font(text.size))
+    picture = np.array(page).view(Picture)
+    picture.texts, picture.tiles = tuple(texts), tiles
+    return picture

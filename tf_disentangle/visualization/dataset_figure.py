@@ -6,7 +6,7 @@ import numpy as np
 
 from tf_disentangle.checks import integer, is_vector, require, require_type
 from tf_disentangle.interfaces import Dataset
-from tf_disentangle.visualization.canvas import rgb
+from tf_disentangle.visualization.canvas import Picture, rgb
 from tf_disentangle.visualization.grid import image_grid, in_rows
 
 
@@ -18,7 +18,7 @@ def dataset_figure(
     num_sample_rows: int = 2,
     title: str = "",
     scale: int | None = None,
-) -> np.ndarray:
+) -> Picture:
     """Pictures training images, and below them one row for each factor.
 
     In its row a factor takes all of its values, or `num_columns` of them evenly spaced,

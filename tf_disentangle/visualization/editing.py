@@ -1,4 +1,4 @@
-"""Image editing: encode images, set one latent to each of several values, decode.
+"""Image editing: encode images, set a latent, or go from one to another, and decode.
 
 References:
     Dupont (2018), Learning Disentangled Joint Continuous and Discrete Representations,
@@ -13,7 +13,7 @@ import numpy as np
 
 from tf_disentangle.checks import integer, require
 from tf_disentangle.interfaces import CodeColumn, Decode, Encoder
-from tf_disentangle.visualization.canvas import rgb
+from tf_disentangle.visualization.canvas import Picture, decoded, rgb
 from tf_disentangle.visualization.grid import image_grid
 from tf_disentangle.visualization.traversals import normal_quantiles, step_labels
 
@@ -28,7 +28,7 @@ def attribute_editing(
     values: Sequence[float] | None = None,
     title: str = "",
     scale: int | None = None,
-) -> np.ndarray:
+) -> Picture:
     """Pictures each image, its reconstruction, and edits of it by one latent.
 
     An edit encodes the image, sets the latent to a value, and decodes.
@@ -67,5 +67,60 @@ def attribute_editing(
         np.stack([rgb(np.asarray(row), "images") for row in rows], axis=1),
         title=title,
         column_labels=["original", "reconstruction", *labels],
+        scale=scale,
+    )
+
+
+def interpolation(
+    encode: Encoder,
+    decode: Decode,
+    first: np.ndarray,
+    last: np.ndarray,
+    *,
+    num_steps: int = 7,
+    columns: Sequence[CodeColumn] | None = None,
+    title: str = "",
+    scale: int | None = None,
+) -> Picture:
+    """Pictures the way from one image to another through their codes, a row for each.
+
+    Continuous latents go along a straight line; categorical ones, between whose values
+    there is nothing, change half-way.
+
+    Args:
+        encode: Images [N, H, W, C] to codes [N, L].
+        decode: Codes to images in [0, 1].
+        first: uint8 [N, H, W, 1 or 3], where the rows begin.
+        last: Of equal shape, where they end.
+        num_steps: Decoded images of a row, at least 2, both ends among them.
+        columns: What each latent is; None is all continuous.
+        title: Text above everything.
+        scale: Integer factor; None makes small images readable.
+
+    Returns:
+        uint8 [height, width, 3].
+
+    Raises:
+        ArgumentError: If the two are not images of equal shape.
+    """
+    first, last = np.asarray(first), np.asarray(last)
+    require(first.ndim == 4, "first", "have shape [N, H, W, C]", first.shape)
+    fits = first.shape == last.shape
+    require(fits, "last", f"have the shape of first, {first.shape}", last.shape)
+    shares = np.linspace(0, 1, integer(num_steps, "num_steps", at_least=2))
+    begin, end = (np.asarray(encode(x), np.float32) for x in (first, last))
+    is_category = np.zeros(begin.shape[1], bool)
+    if columns is not None:
+        is_category = np.array([column.num_values is not None for column in columns])
+    rows = [first]
+    for share in shares:
+        between = (1 - share) * begin + share * end
+        between[:, is_category] = (begin if share < 0.5 else end)[:, is_category]
+        rows.append(decoded(decode, between.astype(np.float32)))
+    rows.append(last)
+    return image_grid(
+        np.stack([rgb(row, "images") for row in rows], axis=1),
+        title=title,
+        column_labels=["first", *(f"{share:.0%}" for share in shares), "last"],
         scale=scale,
     )

@@ -8,17 +8,18 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image
 
 from tf_disentangle.checks import integer, require
 from tf_disentangle.visualization.canvas import (
     FONT_SIZE,
     FRAME,
     TITLE_SIZE,
-    draw_text,
+    Picture,
+    Text,
     line_height,
     rgb,
     text_size,
+    written,
 )
 
 #: One label, or several cells that are aligned from row to row.
@@ -111,13 +112,11 @@ class Layout:
         title: str | None = None,
         present: np.ndarray | None = None,
         frame: bool = True,
-    ) -> np.ndarray:
+    ) -> Picture:
         """Draws tiles [R, C, H, W, 3], uint8, as a page uint8 [height, width, 3]."""
         if present is None:
             present = np.ones(tiles.shape[:2], bool)
-        page = Image.new("RGB", (self._width, self._height), "white")
-        self._draw_labels(page, self._labels.title if title is None else title)
-        pixels = np.array(page)
+        pixels = np.full((self._height, self._width, 3), 255, np.uint8)
         for row, column in np.argwhere(present):
             ys, xs = self.tile(row, column)
             if frame:
@@ -125,7 +124,7 @@ class Layout:
                 pixels[around, xs.start - 1 : xs.stop + 1] = FRAME
             large = tiles[row, column].repeat(self.scale, axis=0)
             pixels[ys, xs] = large.repeat(self.scale, axis=1)
-        return pixels
+        return written(pixels, self._texts(title))
 
     def _columns_across(self, num_columns: int) -> None:
         """Sets the left edges of columns and labels, and the width."""
@@ -175,24 +174,27 @@ class Layout:
             y += height + (_GROUP_GAP if number + 1 in group_ends else _GAP)
         self._height = self._y[-1] + height + _MARGIN
 
-    def _draw_labels(self, page: Image.Image, title: str) -> None:
+    def _texts(self, title: str | None) -> list[Text]:
+        """Returns the lines of all labels with their places."""
         size, labels = FONT_SIZE, self._labels
-        draw_text(page, _MARGIN, _MARGIN, title, TITLE_SIZE)
+        title = labels.title if title is None else title
+        texts = [Text(_MARGIN, _MARGIN, title, TITLE_SIZE)] if title else []
         groups = zip(self._group_x, labels.column_groups or (), strict=False)
         for x, (label, _) in groups:
-            draw_text(page, x, self._group_y, label, size, centre=True)
+            texts.append(Text(x, self._group_y, label, size, centre=True))
         middle = [x + self._tile[1] / 2 for x in self._x]
         for x, label in zip(middle, labels.columns or (), strict=False):
-            draw_text(page, x, self._column_label_y, label, size, centre=True)
+            texts.append(Text(x, self._column_label_y, label, size, centre=True))
         for bottom, row in zip(self._tile_label_y, labels.tiles or (), strict=False):
             for x, label in zip(middle, row, strict=True):
                 y = bottom - text_size(label, size)[1]
-                draw_text(page, x, y, label, size, centre=True)
+                texts.append(Text(x, y, label, size, centre=True))
         for y, cells in zip(self._y, labels.row_cells(), strict=False):
             for x, cell in zip(self._cell_x, cells, strict=True):
                 lines = cell.count("\n") + 1
                 top = y + (self._tile[0] - lines * line_height(size)) / 2
-                draw_text(page, x, top, cell, size)
+                texts.append(Text(x, top, cell, size))
+        return [text for text in texts if text.text]
 
 
 def image_grid(
@@ -207,7 +209,7 @@ def image_grid(
     scale: int | None = None,
     present: np.ndarray | None = None,
     frame: bool = True,
-) -> np.ndarray:
+) -> Picture:
     """Tiles images into one labelled picture.
 
     Small images are enlarged by an integer factor, each pixel a square, so that what is
@@ -225,6 +227,9 @@ def image_grid(
         scale: Integer factor, at least 1; None enlarges to at least 64 pixels.
         present: bool [R, C], False where the page stays empty; None for all tiles.
         frame: Whether each tile has a thin grey line around it.
+
+    Returns:
+        uint8 [height, width, 3].
 
     Raises:
         ArgumentError: If the images are not images or the labels do not fit them.

@@ -1,36 +1,100 @@
-"""Pictures to files: written under a temporary name, then renamed."""
+"""Pictures to files: written under a temporary name, then renamed.
+
+Pixels become PNG and GIF as they are. For PDF and SVG a grid of images becomes one
+picture of its tiles with its text set over it, and a chart is vectors throughout.
+"""
 
 from __future__ import annotations
 
+import io
 import os
 import pathlib
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
 from tf_disentangle import files
 from tf_disentangle.checks import real, require
-from tf_disentangle.visualization.canvas import FRAME, INK
+from tf_disentangle.visualization.canvas import FRAME, INK, Picture, Text, line_height
+from tf_disentangle.visualization.charts import encoded, style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 PathLike = str | os.PathLike
 
+# Pixels per inch of a page in PDF and SVG. Letters of matplotlib's font are wider than
+# those that the page was laid out for.
+_PAGE_DPI, _NARROWER = 160, 0.88
 _PAGE_COLOURS = ((255, 255, 255), (0, 0, 0), INK, FRAME)
 
 
-def save_png(image: np.ndarray, path: PathLike) -> None:
-    """Writes one picture as PNG, without loss.
+def save(picture: np.ndarray | Figure, path: PathLike) -> None:
+    """Writes a picture as PNG, PDF or SVG, whichever the path ends in.
 
     Args:
-        image: uint8 [H, W, 3].
-        path: Ends in .png; missing folders are made.
+        picture: uint8 [H, W, 3], or a matplotlib figure. What the functions of this
+            package return keeps its text as text in PDF and SVG; other pixels have
+            none.
+        path: Ends in .png, .pdf or .svg; missing folders are made.
 
     Raises:
         ArgumentError: If the array or the path is another.
     """
-    _check(image, 3, "image")
-    picture = Image.fromarray(np.ascontiguousarray(image))
-    _save(picture, path, "png", optimize=True)
+    form = pathlib.Path(path).suffix.lower().removeprefix(".")
+    rule = "end in .png, .pdf or .svg"
+    require(form in ("png", "pdf", "svg"), "path", rule, str(path))
+    with files.replacing(pathlib.Path(path)) as temporary:
+        temporary.write_bytes(picture_bytes(picture, form))
+
+
+def picture_bytes(picture: np.ndarray | Figure, form: str) -> bytes:
+    """Returns a picture as the content of a file; see `save`.
+
+    Args:
+        picture: uint8 [H, W, 3], or a matplotlib figure.
+        form: "png", "pdf" or "svg".
+    """
+    if not isinstance(picture, np.ndarray):
+        return encoded(picture, form)
+    _check(picture, 3, "picture")
+    if form != "png":
+        return encoded(_as_figure(picture), form)
+    file = io.BytesIO()
+    pixels = np.ascontiguousarray(picture)
+    Image.fromarray(pixels).save(file, "png", optimize=True)
+    return file.getvalue()
+
+
+def _as_figure(picture: np.ndarray) -> Figure:
+    """Returns a matplotlib figure of a page: its tiles, and its text over them."""
+    from matplotlib.figure import Figure
+
+    texts: Sequence[Text] = ()
+    tiles: np.ndarray = np.asarray(picture)
+    if isinstance(picture, Picture) and picture.tiles is not None:
+        texts, tiles = picture.texts, picture.tiles
+    height, width = picture.shape[:2]
+    with style():
+        figure = Figure((width / _PAGE_DPI, height / _PAGE_DPI), dpi=_PAGE_DPI)
+        axes = figure.add_axes((0, 0, 1, 1))
+        axes.axis("off")
+        extent = (0, width, height, 0)
+        axes.imshow(tiles, extent=extent, aspect="auto", interpolation="none")
+        for text in texts:
+            for number, line in enumerate(text.text.split("\n")):
+                axes.text(
+                    text.x,
+                    text.y + (number + 0.5) * line_height(text.size),
+                    line,
+                    color=[channel / 255 for channel in text.colour],
+                    fontsize=_NARROWER * text.size * 72 / _PAGE_DPI,
+                    horizontalalignment="center" if text.centre else "left",
+                    verticalalignment="center",
+                )
+    return figure
 
 
 def save_gif(frames: np.ndarray, path: PathLike, *, fps: float = 10.0) -> None:

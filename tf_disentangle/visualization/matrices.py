@@ -2,40 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
+import math
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
 from tf_disentangle.checks import integer, require
-from tf_disentangle.visualization.canvas import (
-    FONT_SIZE,
-    FRAME,
-    draw_text,
-    line_height,
-    text_size,
-)
-from tf_disentangle.visualization.grid import Labels, Layout, image_grid, in_rows
+from tf_disentangle.visualization.charts import INK, style, subplots, without_frame
 
-# Blue below zero, red above, nearly white at zero: ColorBrewer's RdBu in 11 steps,
-# which colour-blind readers can tell apart.
-_DIVERGING = bytes.fromhex(
-    "053061 2166ac 4393c3 92c5de d1e5f0 f7f7f7 fddbc7 f4a582 d6604d b2182b 67001f"
-)
-_PANEL_PIXELS = 180
-_BAR_GAP, _BAR_WIDTH, _TICK_GAP = 10, 12, 5
-_CELL_HEIGHT, _MIN_CELL_WIDTH, _GAP = 32, 68, 8
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Blue below zero, red above, nearly white at zero: ColorBrewer's, which colour-blind
+# readers can tell apart.
+_DIVERGING = "RdBu_r"
 # Beyond it the red is so dark that black figures cannot be read.
 _DARKEST = 0.6
-
-
-def diverging(values: np.ndarray) -> np.ndarray:
-    """Colours of values in [-1, 1], clipped to that range: uint8 [..., 3]."""
-    colours = np.frombuffer(_DIVERGING, np.uint8).reshape(-1, 3)
-    stops = np.linspace(-1, 1, len(colours))
-    channels = [np.interp(values, stops, channel) for channel in colours.T]
-    return np.round(np.stack(channels, axis=-1)).astype(np.uint8)
 
 
 def covariances(
@@ -43,7 +26,7 @@ def covariances(
     *,
     num_columns: int = 4,
     title: str = "",
-) -> np.ndarray:
+) -> Figure:
     """Pictures covariance matrices side by side (figure 1 of the CHyVAE paper).
 
     Each panel has its own range, up to the largest magnitude on both sides of zero and
@@ -55,6 +38,9 @@ def covariances(
         num_columns: Panels side by side, at least 1; more wrap.
         title: Text above everything.
 
+    Returns:
+        A matplotlib figure.
+
     Raises:
         ArgumentError: If there is no matrix, or one is not finite and symmetric.
 
@@ -62,24 +48,25 @@ def covariances(
         Ansari and Soh (2019), Hyperprior Induced Unsupervised Disentanglement of Latent
         Representations, arXiv 1809.04497.
     """
-    require(len(matrices) > 0, "matrices", "have at least one entry", dict(matrices))
-    integer(num_columns, "num_columns", at_least=1)
+    count = len(matrices)
+    require(count > 0, "matrices", "have at least one entry", dict(matrices))
     matrices = {label: _covariance(label, m) for label, m in matrices.items()}
     sizes = {len(matrix) for matrix in matrices.values()}
     require(len(sizes) == 1, "matrices", "be of one size", sizes)
-    cell = max(1, _PANEL_PIXELS // sizes.pop())
-    panels = [
-        # An all-zero matrix has no range of its own: any will do.
-        _heat_map(m, float(np.abs(m).max()) or 1.0, cell, label)
-        for label, m in matrices.items()
-    ]
-    size = np.max([panel.shape[:2] for panel in panels], axis=0)
-    page = np.full((len(panels), *size, 3), 255, np.uint8)
-    for area, panel in zip(page, panels, strict=True):
-        # From below, so that the cells stand in line under titles of several lines.
-        area[size[0] - panel.shape[0] :, : panel.shape[1]] = panel
-    tiles, present = in_rows(page, min(num_columns, len(panels)))
-    return image_grid(tiles, title=title, scale=1, present=present, frame=False)
+    columns = min(integer(num_columns, "num_columns", at_least=1), count)
+    with style():
+        figure, grid = subplots(math.ceil(count / columns), columns, (2.4, 2.1), title)
+        for axes in grid.flat[count:]:
+            axes.set_visible(False)
+        for axes, (label, matrix) in zip(grid.flat, matrices.items(), strict=False):
+            # An all-zero matrix has no range of its own: any will do.
+            limit = float(np.abs(matrix).max()) or 1.0
+            image = axes.imshow(matrix, cmap=_DIVERGING, vmin=-limit, vmax=limit)
+            axes.set_title(label)
+            without_frame(axes)
+            bar = figure.colorbar(image, ax=axes, shrink=0.85, format="%+.3g")
+            bar.set_ticks([-limit, 0, limit])
+    return figure
 
 
 def latent_factor_matrix(
@@ -88,7 +75,7 @@ def latent_factor_matrix(
     factor_names: Sequence[str],
     latent_names: Sequence[str] | None = None,
     title: str = "",
-) -> np.ndarray:
+) -> Figure:
     """Pictures a matrix of latents and factors with its values written into it.
 
     Colours go from white at 0 to red at the largest magnitude, blue below 0; an entry
@@ -100,6 +87,9 @@ def latent_factor_matrix(
         factor_names: The K names, above the columns.
         latent_names: The L names, left of the rows; None is z0, z1, ...
         title: Text above everything.
+
+    Returns:
+        A matplotlib figure.
 
     Raises:
         ArgumentError: If the matrix or the names have another shape.
@@ -115,61 +105,33 @@ def latent_factor_matrix(
     ):
         rule = f"have one name for each of the {count}"
         require(len(names) == count, argument, rule, len(names))
-    texts = [[_number(value) for value in row] for row in matrix]
-    entries = itertools.chain(factor_names, *texts)
-    width = max(text_size(text, FONT_SIZE)[0] for text in entries) + 2 * _GAP
-    cell = (_CELL_HEIGHT, max(_MIN_CELL_WIDTH, width))
-    shape = (*matrix.shape, *cell, 3)
-    tiles = np.broadcast_to(cell_colours(matrix)[:, :, None, None], shape)
-    labels = Labels(title, rows=latent_names, columns=factor_names)
-    layout = Layout(matrix.shape, cell, labels, scale=1)
-    page = Image.fromarray(layout.draw(tiles))
-    for (d, k), _ in np.ndenumerate(matrix):
-        ys, xs = layout.tile(d, k)
-        top = (ys.start + ys.stop - line_height(FONT_SIZE)) / 2
-        middle = (xs.start + xs.stop) / 2
-        draw_text(page, middle, top, texts[d][k], FONT_SIZE, centre=True)
-    return np.array(page)
-
-
-def cell_colours(matrix: np.ndarray) -> np.ndarray:
-    """Colours of the cells, uint8 [L, K, 3]; grey where a value is not finite."""
+    num_latents, num_factors = matrix.shape
     finite = np.isfinite(matrix)
-    largest = np.abs(matrix[finite]).max(initial=0.0)
-    share = np.where(finite, matrix, 0.0) / (largest or 1.0)
-    colours = diverging(_DARKEST * share)
-    colours[~finite] = FRAME
-    return colours
-
-
-def _heat_map(matrix: np.ndarray, limit: float, cell: int, title: str) -> np.ndarray:
-    """Pictures a matrix, colours from -limit to limit, beside a colour bar.
-
-    Below the cells is half a line of text, and at the right room for ticks of any
-    limit, so that panels of one matrix size have one height below their titles.
-    """
-    half = line_height(FONT_SIZE) // 2
-    title_width, title_height = text_size(title, FONT_SIZE)
-    top = title_height + half
-    inner = diverging(matrix / limit).repeat(cell, axis=0).repeat(cell, axis=1)
-    height, width = inner.shape[:2]
-    bar_x = width + 2 + _BAR_GAP
-    tick_x = bar_x + _BAR_WIDTH + _TICK_GAP
-    # A title wider than the cells begins at the left edge, and widens the picture.
-    title_x = 1 + max(title_width, width) / 2
-    needed = max(tick_x + text_size("+8.88e+88", FONT_SIZE)[0], title_width + 2)
-    page = Image.new("RGB", (needed, top + height + half + 1), "white")
-    draw_text(page, title_x, 0, title, FONT_SIZE, centre=True)
-    for value, y in ((limit, 0), (0, height / 2), (-limit, height)):
-        text = f"{value:+.3g}" if value else "0"
-        draw_text(page, tick_x, top - half + y, text, FONT_SIZE)
-    pixels = np.array(page)
-    pixels[top - 1 : top + height + 1, : width + 2] = FRAME
-    pixels[top : top + height, 1 : width + 1] = inner
-    pixels[top - 1 : top + height + 1, bar_x - 1 : bar_x + _BAR_WIDTH + 1] = FRAME
-    ramp = diverging(np.linspace(1, -1, height))[:, np.newaxis]
-    pixels[top : top + height, bar_x : bar_x + _BAR_WIDTH] = ramp
-    return pixels
+    limit = (np.abs(matrix[finite]).max(initial=0.0) or 1.0) / _DARKEST
+    width = max(0.62, 0.07 * max(map(len, factor_names)) + 0.15)
+    size = (width * num_factors + 0.6, 0.26 * num_latents + 0.45)
+    with style():
+        figure, ((axes,),) = subplots(1, 1, size, title)
+        axes.set_facecolor("#b9b9b9")
+        axes.imshow(
+            np.ma.masked_array(matrix, ~finite),
+            cmap=_DIVERGING,
+            vmin=-limit,
+            vmax=limit,
+            aspect="auto",
+        )
+        for (d, k), value in np.ndenumerate(matrix):
+            axes.text(k, d, _number(value), ha="center", va="center", color=INK)
+        axes.set_xticks(range(num_factors), factor_names)
+        axes.set_yticks(range(num_latents), latent_names)
+        axes.tick_params(length=0, top=False, labeltop=True, labelbottom=False)
+        # White lines between the cells.
+        axes.set_xticks(np.arange(num_factors - 1) + 0.5, minor=True)
+        axes.set_yticks(np.arange(num_latents - 1) + 0.5, minor=True)
+        axes.grid(which="minor", color="white", linewidth=2)
+        axes.tick_params(which="minor", length=0)
+        axes.spines[:].set_visible(False)
+    return figure
 
 
 def _covariance(label: str, matrix: np.ndarray) -> np.ndarray:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tf_disentangle.checks import require
-from tf_disentangle.visualization.grid import Labels, Layout
-from tf_disentangle.visualization.matrices import diverging
+from tf_disentangle.visualization.charts import INK, style, subplots
 
-_WIDTH, _HEIGHT = 420, 26
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_WIDTH = 420
 
 
 def over_time(
@@ -19,7 +22,7 @@ def over_time(
     steps: Sequence[int],
     names: Sequence[str],
     title: str = "",
-) -> np.ndarray:
+) -> Figure:
     """Pictures numbers of latents as they change: a strip each, from left to right.
 
     Colours go from white at 0 to dark red at the largest magnitude of all, blue below
@@ -31,6 +34,9 @@ def over_time(
         names: The L names, from top to bottom.
         title: Text above everything.
 
+    Returns:
+        A matplotlib figure.
+
     Raises:
         ArgumentError: If the values are empty or not finite, or their shape is not that
             of steps and names.
@@ -40,16 +46,29 @@ def over_time(
     fits = values.shape == (len(steps), len(names)) and values.size > 0
     require(fits, "values", rule, values.shape)
     require(np.isfinite(values).all(), "values", "be finite", values)
-    largest = np.abs(values).max()
-    # Each pixel shows the last step before it, so that strips of any T are as wide.
+    largest = np.abs(values).max() or 1.0
+    # Each column shows the last step before it, so that strips of any T are as wide.
     columns = np.linspace(0, len(steps), _WIDTH, endpoint=False).astype(int)
-    strips = diverging(values.T / (largest or 1.0))[:, columns]
-    tiles = strips[:, None, None].repeat(_HEIGHT, axis=2)
-    numbers = zip(names, values[-1], strict=True)
-    labels = Labels(
-        title=f"{title}\nfrom 0 (white) to {largest:.3g} (dark red)".strip(),
-        rows=[(name, f"{number:.2f}") for name, number in numbers],
-        columns=[f"steps {steps[0]} to {steps[-1]}"],
-    )
-    shape, cell = (len(names), 1), (_HEIGHT, _WIDTH)
-    return Layout(shape, cell, labels, scale=1).draw(tiles)
+    title = f"{title}\nfrom 0 (white) to {largest:.3g} (dark red)".strip()
+    with style():
+        size = (4.4, 0.2 * len(names) + 0.5)
+        figure, ((axes,),) = subplots(1, 1, size, title)
+        axes.imshow(
+            values.T[:, columns],
+            cmap="RdBu_r",
+            vmin=-largest,
+            vmax=largest,
+            aspect="auto",
+            interpolation="nearest",
+        )
+        axes.set_yticks(range(len(names)), names)
+        for row, number in enumerate(values[-1]):
+            place = (_WIDTH, row)
+            text = f" {number:.2f}"
+            axes.annotate(text, place, va="center", color=INK, annotation_clip=False)
+        axes.set_yticks(np.arange(len(names) - 1) + 0.5, minor=True)
+        axes.grid(which="minor", axis="y", color="white", linewidth=2)
+        axes.tick_params(which="both", length=0)
+        axes.set_xticks([0, _WIDTH - 1], [f"step {steps[0]:,}", f"{steps[-1]:,}"])
+        axes.spines[:].set_visible(False)
+    return figure

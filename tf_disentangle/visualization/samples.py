@@ -16,7 +16,7 @@ import numpy as np
 
 from tf_disentangle.checks import integer, require
 from tf_disentangle.interfaces import CodeColumn, Decode
-from tf_disentangle.visualization.canvas import decoded, rgb
+from tf_disentangle.visualization.canvas import Picture, decoded, rgb
 from tf_disentangle.visualization.grid import image_grid, in_rows
 
 
@@ -28,7 +28,7 @@ def reconstructions(
     num_columns: int = 8,
     title: str = "",
     scale: int | None = None,
-) -> np.ndarray:
+) -> Picture:
     """Pictures each image with its reconstruction right below it.
 
     Args:
@@ -66,7 +66,7 @@ def samples(
     num_columns: int = 6,
     title: str = "",
     scale: int | None = None,
-) -> np.ndarray:
+) -> Picture:
     """Pictures samples under the name of the distribution of their codes.
 
     For CHyVAE these are the hierarchical prior, Sigma ~ IW(Psi, nu) and z ~ N(0,
@@ -115,7 +115,7 @@ def samples_by_category(
     *,
     title: str = "",
     scale: int | None = None,
-) -> np.ndarray:
+) -> Picture:
     """Pictures one row per category of a latent, one column per code.
 
     Column j decodes code j with the one latent replaced by each category in turn, so

@@ -20,7 +20,7 @@ import numpy as np
 
 from tf_disentangle.checks import integer, require
 from tf_disentangle.interfaces import CodeColumn, Decode
-from tf_disentangle.visualization.canvas import Faint, decoded, rgb
+from tf_disentangle.visualization.canvas import Faint, Picture, decoded, rgb
 from tf_disentangle.visualization.grid import (
     Labels,
     Layout,
@@ -31,6 +31,7 @@ from tf_disentangle.visualization.grid import (
 
 # The default steps.
 _LIMITS, _NUM_STEPS, _NUM_FRAMES = (-2.0, 2.0), 9, 15
+_NUM_STEPS_OF_PANEL = 5
 _PROBABILITIES = (0.05, 0.95)
 # Frames have few tiles, under labels that are wide.
 _FRAME_PIXELS = 128
@@ -66,7 +67,7 @@ def traversals(
     examples: Mapping[str, np.ndarray] | None = None,
     title: str = "",
     scale: int | None = None,
-) -> np.ndarray:
+) -> Picture:
     """Pictures one row per latent, which takes each value in turn.
 
     The value replaces the latent's own; the other latents keep those of `code`. A
@@ -126,6 +127,85 @@ def traversals(
     )
 
 
+def traversal_rows(
+    decode: Decode,
+    code: np.ndarray,
+    *,
+    values: np.ndarray | Sequence[float] | None = None,
+    columns: Sequence[CodeColumn] | None = None,
+    order: Sequence[int] | None = None,
+) -> list[np.ndarray]:
+    """Returns the images of `traversals` without drawing a picture of them.
+
+    Args:
+        decode: Codes [B, L] to images [B, H, W, 1 or 3] in [0, 1].
+        code: [L], where the traversals start from.
+        values: The steps, as in `traversals`.
+        columns: What each latent is, as in `traversals`.
+        order: The latents, from top to bottom; None is all.
+
+    Returns:
+        For each latent uint8 [S, H, W, 3]; of a categorical one an image for each of
+        its values.
+    """
+    return _plan(decode, code, _steps(values), columns, None, order, ()).rows
+
+
+def traversals_side_by_side(
+    panels: Mapping[str, tuple[Decode, np.ndarray]],
+    *,
+    values: np.ndarray | Sequence[float] | None = None,
+    columns: Sequence[CodeColumn] | None = None,
+    notes: Sequence[RowLabel] | None = None,
+    order: Sequence[int] | None = None,
+    unused: Collection[int] = (),
+    title: str = "",
+    scale: int | None = None,
+) -> Picture:
+    """Pictures the same traversals from several images, or of several checkpoints.
+
+    Each panel is a block of columns under its label; a row is one latent throughout.
+
+    Args:
+        panels: Label to (decode, code), as `traversals` takes them.
+        values: The steps, as in `traversals`; None is five from -2 to 2.
+        columns: What each latent is, as in `traversals`.
+        notes: Per latent the text beside its name.
+        order: The latents to show, from top to bottom; None shows all.
+        unused: Latents that the decoder ignores; their labels are grey.
+        title: Text above everything.
+        scale: Integer factor; None makes small images readable.
+
+    Raises:
+        ArgumentError: As `traversals`, or if there is no panel.
+    """
+    require(len(panels) > 0, "panels", "have at least one entry", dict(panels))
+    steps = _steps(values, _NUM_STEPS_OF_PANEL)
+    plans = {
+        label: _plan(decode, code, steps, columns, notes, order, unused)
+        for label, (decode, code) in panels.items()
+    }
+    plan = next(iter(plans.values()))
+    width = max(map(len, plan.rows))
+    tiles = np.zeros(
+        (len(plan.rows), len(plans), width, *plan.rows[0].shape[1:]), np.uint8
+    )
+    present = np.zeros(tiles.shape[:3], bool)
+    for number, each in enumerate(plans.values()):
+        for row, images in enumerate(each.rows):
+            tiles[row, number, : len(images)] = images
+            present[row, number, : len(images)] = True
+    across = (len(plan.rows), len(plans) * width)
+    return image_grid(
+        tiles.reshape(*across, *tiles.shape[3:]),
+        title=title,
+        row_labels=plan.labels,
+        column_groups=[(label, width) for label in plans],
+        present=present.reshape(across),
+        scale=scale,
+    )
+
+
 def traversal_frames(
     decode: Decode,
     code: np.ndarray,
@@ -136,6 +216,7 @@ def traversal_frames(
     order: Sequence[int] | None = None,
     unused: Collection[int] = (),
     num_columns: int = 5,
+    there_and_back: bool = True,
     scale: int | None = None,
 ) -> np.ndarray:
     """Pictures all traversals at once, as frames for `save_gif`.
@@ -153,10 +234,12 @@ def traversal_frames(
         order: The latents to show; None shows all.
         unused: Latents that the decoder ignores; their labels are grey.
         num_columns: Tiles side by side, at least 1; more wrap.
+        there_and_back: Whether to go back after the last step; False for steps that
+            close by themselves, as those of `cycle`.
         scale: Integer factor; None makes small images readable.
 
     Returns:
-        uint8 [2 S - 2, height, width, 3] for S steps.
+        uint8 [2 S - 2, height, width, 3] for S steps, or [S, height, width, 3].
 
     Raises:
         ArgumentError: As `traversals`.
@@ -184,7 +267,7 @@ def traversal_frames(
         layout.draw(tiles[:, :, step], title=title, present=present)
         for step, title in enumerate(titles)
     ]
-    return np.stack(forth + forth[-2:0:-1])
+    return np.stack(forth + forth[-2:0:-1] if there_and_back else forth)
 
 
 def normal_quantiles(num_steps: int = _NUM_STEPS) -> np.ndarray:

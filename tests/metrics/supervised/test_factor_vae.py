@@ -3,6 +3,7 @@ import sys
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from tests import representations as known
 from tf_disentangle.checks import ArgumentError, ArgumentTypeError
@@ -16,6 +17,7 @@ from tf_disentangle.metrics.supervised.factor_vae import (
     _variance,
     draw_votes,
     lowest_variance_latent,
+    normal_of_student_t,
     vote_accuracy,
 )
 
@@ -249,6 +251,27 @@ class TestProtocols:
         )
         assert result.votes.sum() == result.test_votes.sum() == 300
         assert result.score == result.votes.max(axis=1).sum() / 300 < 1
+
+    def test_student_t_codes_score_as_the_normal_ones_that_they_map_to(self):
+        """Oracle: Student-t codes made of normal ones by quantiles of scipy."""
+        sizes, options = (4, 4, 4), {"num_train_votes": 300, "num_test_votes": 300}
+
+        def normal(images):
+            return middling(sizes)(images) / 2
+
+        def student_t(images):
+            return stats.t.ppf(stats.norm.cdf(normal(images)), 3.0)
+
+        def score(encode, **more):
+            data = known.GridDataset(sizes)
+            return factor_vae_score(data, encode, **options, **more)
+
+        expected, mapped = score(normal), score(student_t, student_t_df=3.0)
+        np.testing.assert_array_equal(mapped.votes, expected.votes)
+        assert (score(student_t).votes != expected.votes).any()
+        assert mapped.protocol.endswith("num_test_votes=300, student_t_df=3.0")
+        far = normal_of_student_t(np.array([-1e12, 0.0, 1e12]), 3.0)
+        assert far[0] == -far[2] and np.isfinite(far).all() and far[1] == 0
 
     # The twenty million draws of "decomposition" take half a minute.
     @pytest.mark.parametrize("name", [*FACTOR_VAE_PROTOCOLS][:-1])

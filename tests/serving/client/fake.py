@@ -84,11 +84,13 @@ class Fake(
         failures: Codes to fail with, one request after the other.
         as_content: Whether answers carry bytes instead of typed values.
         wait: An event to wait for before each answer.
+        spoil: Called with each answer before it is sent.
     """
 
     def __init__(self):
         self.requests, self.failures = [], []
         self.as_content, self.wait = False, None
+        self.spoil = lambda answer: None
         self.metadata = []  # What came with the requests.
 
     def Predict(self, request, context):
@@ -113,6 +115,7 @@ class Fake(
                 for size in array.shape:
                     tensor.tensor_shape.dim.add(size=size)
                 tensor.float_val.extend(array.reshape(-1).tolist())
+        self.spoil(answer)
         return answer
 
     def GetModelMetadata(self, request, context):

@@ -10,6 +10,7 @@ import threading
 import grpc
 import numpy as np
 import pytest
+from tensorflow.core.framework import types_pb2
 
 from tests.serving.client import fake
 from tf_disentangle import checks, metrics
@@ -274,6 +275,22 @@ class TestFailures:
             with pytest.raises(ServingError, match="INTERNAL") as caught:
                 client.decode(CODES)
         assert type(caught.value) is ServingError
+
+    @pytest.mark.parametrize(
+        "spoil",
+        [
+            lambda tensor: tensor.ClearField("tensor_shape"),
+            lambda tensor: setattr(tensor, "tensor_content", b"12345"),
+            lambda tensor: setattr(tensor, "dtype", types_pb2.DT_BFLOAT16),
+        ],
+    )
+    def test_so_is_one_by_grpc(self, served, spoil):
+        served.spoil = lambda answer: spoil(answer.outputs["mean"])
+        with (
+            Client(served.url, "tiny") as client,
+            pytest.raises(ServingError, match="INTERNAL, the answer has"),
+        ):
+            client.encode(IMAGES)
 
     def test_the_server_s_words_are_passed_on(self, served):
         with (

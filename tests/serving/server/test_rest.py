@@ -3,6 +3,7 @@
 import gzip
 
 import pytest
+import tensorflow as tf
 from grpc import StatusCode
 
 from tf_disentangle.serving.server import errors, rest
@@ -82,6 +83,17 @@ def test_codes():
 def test_messages_by_grpc_are_cut():
     assert errors.invalid("x" * 1024).grpc_message == "x" * 1024
     assert errors.invalid("x" * 1025).grpc_message == "x" * 1024 + "...TRUNCATED"
+
+
+def test_what_tensorflow_says_is_kept_without_its_place_in_the_graph():
+    text = (
+        "Graph execution error:\n\nDetected at node map/DecodePng defined at (most "
+        "recent call last):\n<stack traces unavailable>\nInvalid PNG data, size 200\n"
+        "\t [[{{node map/DecodePng}}]] [Op:__inference_f_1]"
+    )
+    error = errors.from_exception(tf.errors.InvalidArgumentError(None, None, text))
+    assert error.code == StatusCode.INVALID_ARGUMENT
+    assert error.message == "Invalid PNG data, size 200"
 
 
 def test_what_a_client_learns_of_a_fault(caplog):

@@ -16,8 +16,7 @@ from grpc import StatusCode
 from tensorflow_serving.config import model_server_config_pb2 as config_pb2
 
 from tf_disentangle import checks
-from tf_disentangle.serving import server
-from tf_disentangle.serving.server import folders
+from tf_disentangle.serving import folders, server
 from tf_disentangle.serving.server.errors import ServingError
 from tf_disentangle.serving.server.rest import ModelSpec
 from tf_disentangle.serving.server.store import ModelStore

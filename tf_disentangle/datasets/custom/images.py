@@ -93,6 +93,7 @@ class ImageFolder(_FromFiles):
         each = [path / name for name in files.names] if path.is_dir() else [path]
         images = _prepared(path, each, len(files.names), image_blocks(files), apply)
         super().__init__(images, table, None, num_bins)
+        self.resizing = apply.resizing
 
 
 class ImageFile(_FromFiles):

@@ -9,6 +9,7 @@ import numpy as np
 
 from tf_disentangle import checks
 from tf_disentangle.datasets.files.source import Block
+from tf_disentangle.interfaces import Resizing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +54,11 @@ class Preprocessing:
     def is_binary(self) -> bool:
         """Whether all results are of black and white."""
         return self.white == 1
+
+    @property
+    def resizing(self) -> Resizing:
+        """What a served model does with images of other sizes."""
+        return Resizing(self.crop, self.filter, self.is_binary)
 
     def __call__(self, images: Block) -> np.ndarray:
         """Maps images, each uint8 [h, w] or [h, w, c], to uint8 [n, size, size, C]."""

@@ -54,6 +54,7 @@ class PublishedGrid(_Published, Grid):
         self.factor_names = tuple(row.factors)
         self.factor_sizes = tuple(row.factors.values())
         self.image_shape = row.preprocessing.image_shape
+        self.resizing = row.preprocessing.resizing
         self._images: ImageArray | None = None
 
     def fingerprint(self) -> str:
@@ -87,6 +88,7 @@ class PublishedTable(_Published, ImageTable):
         names = tuple(preparation.row.factors) or None
         images, factors = preparation.images(), preparation.factors()
         ImageTable.__init__(self, images, factors, names)
+        self.resizing = preparation.row.preprocessing.resizing
 
 
 def published(

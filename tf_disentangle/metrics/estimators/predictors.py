@@ -3,8 +3,6 @@
 - "gradient_boosting": 100 stages of boosted trees of depth 3, scikit-learn's defaults;
   ours, with scikit-learn's results (`metrics.boosting`).
 - "sklearn": the same by scikit-learn's own code, some twenty times slower.
-- "hist_gradient_boosting": scikit-learn's trees from 255 bins per latent with second
-  derivatives in the gain: other trees, other importances.
 - "random_forest": 100 trees of unlimited depth, in the spirit of Eastwood and Williams.
 - "logistic_regression": all values at once, the best of ten regularisations
   1e-4 ... 1e4 by the accuracy in five folds, unshuffled. It has no importances.
@@ -99,41 +97,6 @@ def _boosted_by_scikit(features: np.ndarray, labels: np.ndarray, seed: int) -> F
     return Fitted(model.predict, model.feature_importances_, model.predict(features))
 
 
-def _boosted_from_bins(features: np.ndarray, labels: np.ndarray, seed: int) -> Fitted:
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
-    model = HistGradientBoostingClassifier(
-        learning_rate=_RATE,
-        max_iter=_STAGES,
-        max_depth=_DEPTH,
-        max_leaf_nodes=None,
-        min_samples_leaf=1,
-        max_bins=255,
-        early_stopping=False,
-        random_state=seed,
-    )
-    # Its OpenMP threads wait for each other: some hundred times as long on a busy
-    # machine.
-    with threadpool_limits(1):
-        model.fit(features, labels)
-        predicted = model.predict(features)
-    importances = np.zeros(features.shape[1])
-    # No public attribute tells the gains of the cuts.
-    for stage in model._predictors:
-        for tree in stage:
-            cuts = tree.nodes[tree.nodes["is_leaf"] == 0]
-            np.add.at(importances, cuts["feature_idx"], cuts["gain"])
-    total = importances.sum()
-    if total > 0:
-        importances /= total
-
-    def predict(x: np.ndarray) -> np.ndarray:
-        with threadpool_limits(1):
-            return model.predict(x)
-
-    return Fitted(predict, importances, predicted)
-
-
 def _forest(features: np.ndarray, labels: np.ndarray, seed: int) -> Fitted:
     from sklearn.ensemble import RandomForestClassifier
 
@@ -203,7 +166,6 @@ def _new_arguments(model: Any) -> dict[str, Any]:
 PREDICTORS: dict[str, Callable[[np.ndarray, np.ndarray, int], Fitted]] = {
     "gradient_boosting": _boosted,
     "sklearn": _boosted_by_scikit,
-    "hist_gradient_boosting": _boosted_from_bins,
     "random_forest": _forest,
     "logistic_regression": _logistic,
     "logistic_regression_ovr": _logistic_ovr,

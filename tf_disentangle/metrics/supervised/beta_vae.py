@@ -68,7 +68,7 @@ def beta_vae_score(
     scale_codes: bool | None = None,
     columns: Sequence[CodeColumn] | None = None,
 ) -> BetaVAEScore:
-    """Scores how well the shared factor of pairs is read from their codes.
+    """Computes the BetaVAE score: is a pair's factor readable? (Higgins et al., 2017).
 
     It is a weak test: a code that shows all but one of the factors still scores about
     1, since the factor without a latent is known by the others' differences. The

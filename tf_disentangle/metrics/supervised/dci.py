@@ -75,7 +75,9 @@ def dci_score(
     protocol: str = "dlib",
     columns: Sequence[CodeColumn] | None = None,
 ) -> DCIScore:
-    """Scores by how important each latent is for each factor.
+    """Computes DCI, by importances of latents (Eastwood & Williams, 2018).
+
+    It tells how few factors a latent is important for, and how few latents a factor.
 
     The study's classifier draws the order in which a node of a tree tries the latents,
     which decides between equal cuts; `seed` is its `random_state`. Over seeds the
@@ -95,8 +97,8 @@ def dci_score(
         test_codes: Numbers [M, L]; None holds out a third of the rows.
         test_factors: Labels [M, K].
         predictor: The classifier: "gradient_boosting" is the study's; "sklearn" the
-            same by scikit-learn's code; "hist_gradient_boosting" and "random_forest"
-            give other scores and are named in the protocol.
+            same by scikit-learn's code; "random_forest" gives other scores and is
+            named in the protocol.
         seed: Seed of the classifiers and of the split, in [0, 2^32).
         protocol: Key of `ARRAY_PROTOCOLS`. The "verbatim" ones refuse a factor with one
             value, and give NaN where the entropy's base is 1, as the study's code does.

@@ -67,7 +67,7 @@ def downstream_scores(
     protocol: str = "dlib",
     columns: Sequence[CodeColumn] | None = None,
 ) -> DownstreamScores:
-    """Scores by how well each factor is predicted from few and from many codes.
+    """Computes accuracy from few and from many codes (Locatello et al., 2019).
 
     The n samples of a size are the first n of the train part. (The study draws train
     and test samples anew for each size: the same in expectation, with other errors
@@ -165,7 +165,7 @@ def statistical_efficiency(
     protocol: str = "dlib",
     columns: Sequence[CodeColumn] | None = None,
 ) -> StatisticalEfficiency:
-    """Scores by how much of the accuracy of many samples few samples give.
+    """Computes accuracy from few codes over that from many (Locatello et al., 2019).
 
     Samples, conventions and arguments are those of `downstream_scores`. Codes that know
     nothing have a ratio near 1 too: read it beside the accuracies.

@@ -57,7 +57,7 @@ def explicitness_score(
     protocol: str = "dlib-sklearn1.9",
     columns: Sequence[CodeColumn] | None = None,
 ) -> ExplicitnessScore:
-    """Scores by how well a linear classifier tells the values of each factor apart.
+    """Computes explicitness: are values told linearly? (Ridgeway & Mozer, 2018).
 
     Codes are standardised by the train part. "dlib-sklearn1.9" fits all values at once
     (lbfgs, today's default); "dlib" fits each value against the rest (liblinear, which

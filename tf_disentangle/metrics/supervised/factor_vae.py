@@ -14,6 +14,7 @@ References:
     Locatello et al. (2019), Challenging Common Assumptions, arXiv 1811.12359.
     Ansari and Soh (2019), Hyperprior Induced Unsupervised Disentanglement of Latent
     Representations, arXiv 1809.04497.
+    Mathieu et al. (2019), Disentangling Disentanglement, arXiv 1812.02833.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import stats
 
 from tf_disentangle.checks import integer
 from tf_disentangle.interfaces import CodeColumn
@@ -31,7 +33,12 @@ from tf_disentangle.metrics.protocol import (
     FactorVAEProtocol,
     named_protocol,
 )
-from tf_disentangle.metrics.samples import Samples, check_codes, one_hot
+from tf_disentangle.metrics.samples import (
+    Samples,
+    categorical_columns,
+    check_codes,
+    one_hot,
+)
 from tf_disentangle.metrics.sources import Draws, Source
 from tf_disentangle.metrics.votes import blocks, is_test, source_of
 
@@ -98,9 +105,10 @@ def factor_vae_score(
     num_train_votes: int | None = None,
     num_test_votes: int | None = None,
     prune_threshold: float | None = None,
+    student_t_df: float | None = None,
     columns: Sequence[CodeColumn] | None = None,
 ) -> FactorVAEScore:
-    """Scores how well single latents stand for single factors.
+    """Computes the FactorVAE score: is one latent still per factor? (Kim & Mnih, 2018).
 
     Conventions where the definition leaves a choice: a constant latent is never active
     (its 0/0 would win every vote); a factor with one value is never voted on, for
@@ -122,13 +130,16 @@ def factor_vae_score(
         protocol: Key of `FACTOR_VAE_PROTOCOLS`: "dlib", "chyvae" or "decomposition",
             and the first two with "-verbatim" for what their code does with constant
             latents and factors of one value.
-        batch_size: Images per vote, at least 2. This and the next four override the
+        batch_size: Images per vote, at least 2. This and the next five override the
             protocol's value, and the result's protocol says so.
         num_variance_samples: Images behind the global variance, at least 2.
         num_train_votes: At least 1.
         num_test_votes: At least 1.
         prune_threshold: Standard deviation below which a latent is not active, at
             least 0.
+        student_t_df: Degrees of freedom, above 0, of a prior whose latents are
+            Student-t: codes are mapped to N(0, 1), Phi^-1(F_t(z)), before all else, as
+            Mathieu et al. do. None maps nothing.
         columns: What the L columns hold; None takes all as continuous.
 
     Raises:
@@ -143,6 +154,7 @@ def factor_vae_score(
         num_train_votes=num_train_votes,
         num_test_votes=num_test_votes,
         prune_threshold=prune_threshold,
+        student_t_df=student_t_df,
     )
     source = source_of(
         codes, factors, test_codes, test_factors, seed=seed, columns=columns
@@ -171,6 +183,10 @@ def _score(
     num_train, num_reference = choice.num_train_votes, choice.num_variance_samples
     name = choice.name
     starts: np.ndarray | None = None
+    if choice.student_t_df is not None:
+        is_label = categorical_columns(columns, encoding.num_latents)
+        codes = normal_of_student_t(encoding.codes, choice.student_t_df)
+        encoding = Encoding(np.where(is_label, encoding.codes, codes), encoding.row)
     if columns is not None:
         encoding, starts = _one_hot_encoding(encoding, columns)
         if encoding.num_latents > len(starts):
@@ -199,6 +215,15 @@ def _score(
         factor_names=factor_names,
         protocol=name,
     )
+
+
+def normal_of_student_t(codes: np.ndarray, df: float) -> np.ndarray:
+    """Maps Student-t numbers to normal ones of equal probability, Phi^-1(F_t(z)).
+
+    By the tail, whose probability keeps its digits where F_t(z) is rounded to 1.
+    """
+    tail = stats.t.sf(np.abs(codes), df)
+    return (np.sign(codes) * stats.norm.isf(tail)).astype(codes.dtype)
 
 
 def _one_hot_encoding(

@@ -64,7 +64,7 @@ def irs_score(
     protocol: str = "dlib",
     columns: Sequence[CodeColumn] | None = None,
 ) -> IRSScore:
-    """Scores by how still latents stay while their factor is held.
+    """Computes IRS: are latents still while a factor is held? (Suter et al., 2019).
 
     Conventions where the definition leaves a choice: each factor is cut into bins of
     equal width, so continuous factors are accepted; a bin with one sample says nothing

@@ -54,7 +54,9 @@ def mig_score(
     protocol: str = "dlib",
     columns: Sequence[CodeColumn] | None = None,
 ) -> MIGScore:
-    """Scores by how much more one latent knows of each factor than the next.
+    """Computes MIG, the mutual information gap (Chen et al., 2018).
+
+    It is by how much more one latent knows of each factor than the next.
 
     Conventions where the definition leaves a choice: with one latent, the second knows
     nothing; a factor with one value has no gap and is left out; a categorical column

@@ -52,7 +52,7 @@ def modularity_score(
     protocol: str = "dlib",
     columns: Sequence[CodeColumn] | None = None,
 ) -> ModularityScore:
-    """Scores by how little a latent knows beside its best factor.
+    """Computes modularity: one factor per latent? (Ridgeway & Mozer, 2018).
 
     Conventions where the definition leaves a choice: a latent without information (a
     constant one) is left out; a factor with one value does not count in K; with one

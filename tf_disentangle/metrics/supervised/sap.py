@@ -56,7 +56,9 @@ def sap_score(
     protocol: str = "dlib",
     columns: Sequence[CodeColumn] | None = None,
 ) -> SAPScore:
-    """Scores by how much better one latent predicts each factor than the next.
+    """Computes SAP, separated attribute predictability (Kumar et al., 2018).
+
+    It is by how much better one latent predicts each factor than the next.
 
     The support vector machines are `LinearSVC(C=0.01, class_weight="balanced")`, by the
     primal solver to a tolerance of 1e-6. Both of scikit-learn's solvers, dual (the

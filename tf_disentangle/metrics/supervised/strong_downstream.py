@@ -68,7 +68,7 @@ def strong_downstream_score(
     protocol: str = "dlib",
     progress: bool | None = None,
 ) -> StrongDownstreamScore:
-    """Scores classifiers on combinations of factors that they were not shown.
+    """Computes accuracy on combinations not shown (Locatello et al., 2020).
 
     The study's code ships no sizes for this task; the defaults are those of its other
     tasks. It draws the fixed factors from the global generator, this function from

@@ -78,7 +78,7 @@ def unified_scores(
     protocol: str = "dlib",
     columns: Sequence[CodeColumn] | None = None,
 ) -> UnifiedScores:
-    """Computes the three matrices and aggregates each in every way.
+    """Computes every aggregator of every matrix of scores (Locatello et al., 2020).
 
     A factor with one value in the train part is left out. With one latent the second
     one of the gaps knows nothing, as in MIG and SAP, and completeness is 1.

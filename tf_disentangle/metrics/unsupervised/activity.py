@@ -44,7 +44,7 @@ def active_units(
     threshold: float = 0.01,
     columns: Sequence[CodeColumn] | None = None,
 ) -> ActiveUnits:
-    """Counts the latents whose posterior mean varies over the images.
+    """Counts active units, whose mean varies over images (Burda et al., 2016).
 
     Of a categorical latent it is the most probable value that varies: one that puts
     equal mass on the same two values for every image is not active.

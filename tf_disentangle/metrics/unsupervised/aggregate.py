@@ -117,7 +117,7 @@ def aggregate_posterior(
     encode_batch_size: int = 250,
     progress: bool | None = None,
 ) -> AggregatePosteriorScores:
-    """Scores q(z) over training images, drawn without replacement.
+    """Computes I(x; z), TC and KLs of q(z) on training images (Chen et al., 2018).
 
     Args:
         data: Where the images come from.

@@ -64,7 +64,7 @@ def unsupervised_scores(
     protocol: str = "dlib",
     columns: Sequence[CodeColumn] | None = None,
 ) -> UnsupervisedScores:
-    """Scores the dependence of the latents on each other.
+    """Computes how latents depend on each other (Locatello et al., 2019).
 
     Conventions where the definition leaves a choice: a constant latent depends on
     nothing, so the total correlation is that of the others, and in the mean of the

@@ -31,7 +31,7 @@ def log_evidence(
     held_out: np.ndarray | None = None,
     progress: bool | None = None,
 ) -> Any:
-    """Scores a model by the mean estimate of log p(x).
+    """Estimates log p(x) by importance weights (IWAE; Burda et al., 2016).
 
     Args:
         data: Where the images come from.

@@ -53,7 +53,7 @@ def hoyer_sparsity(
     normalise: bool = True,
     columns: Sequence[CodeColumn] | None = None,
 ) -> HoyerSparsity:
-    """Scores how sparse codes are.
+    """Computes how sparse codes are by Hoyer (Mathieu et al., 2019).
 
     Conventions where the definition leaves a choice: a constant latent has no deviation
     to be divided by and is left out (the reference gives NaN); a code that is 0 in all

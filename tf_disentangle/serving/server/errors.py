@@ -9,12 +9,19 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from typing import Any
 
 from grpc import StatusCode
 
 _LONGEST_GRPC_MESSAGE = 1024
 _BY_NUMBER = {code.value[0]: code for code in StatusCode}
+# What TensorFlow adds to a message on where in the graph it arose.
+_AROUND = re.compile(
+    r"^Graph execution error:.*?<stack traces unavailable>\n"
+    r"|\n?\t? ?\[\[\{\{node .*?\}\}\]\]| \[Op:.*$",
+    re.DOTALL,
+)
 _logger = logging.getLogger(__name__)
 
 HTTP_STATUS = {
@@ -83,8 +90,8 @@ def from_exception(error: Exception, log: bool = True) -> ServingError:
         return error
     number: Any = getattr(error, "error_code", None)
     if number in _BY_NUMBER:
-        message = str(getattr(error, "message", error)).split(" [Op:")[0]
-        return ServingError(_BY_NUMBER[number], message)
+        message = str(getattr(error, "message", error))
+        return ServingError(_BY_NUMBER[number], _AROUND.sub("", message))
     if isinstance(error, MemoryError):
         return ServingError(StatusCode.RESOURCE_EXHAUSTED, "Out of memory.")
     if log:

@@ -22,6 +22,9 @@ from tf_disentangle.serving.server.monitoring import Monitoring
 from tf_disentangle.serving.server.signature import Limits
 from tf_disentangle.serving.server.store import ModelStore
 
+_CROWDED = ServingError(
+    StatusCode.UNAVAILABLE, "The server has too many requests at once. Try again later."
+)
 _HANG_UP = ServingError(StatusCode.CANCELLED, "The client has gone.")
 
 
@@ -84,9 +87,6 @@ class RestApp:
 
     async def _answer(self, request: Request, address: str, labels: dict) -> str:
         """Returns the body of the answer, in time or not at all."""
-        if self._num_requests > self._limits.concurrent_requests:
-            text = "The server has too many requests at once. Try again later."
-            raise ServingError(StatusCode.UNAVAILABLE, text)
         try:
             async with asyncio.timeout(self._timeout):
                 body = await self._body(request)
@@ -106,16 +106,23 @@ class RestApp:
             raise _HANG_UP from error
 
     async def _body(self, request: Request) -> bytes:
-        """Returns the body; one that is too large is read to its end, and not kept."""
+        """Returns the body; what is not taken is read, and not kept.
+
+        A client that is still sending would not see the answer.
+        """
+        is_crowded = self._num_requests > self._limits.concurrent_requests
+        largest = 0 if is_crowded else self._limits.body_bytes
         parts, size = [], 0
         async for part in request.stream():
             size += len(part)
-            if size <= self._limits.body_bytes:
+            if size <= largest:
                 parts.append(part)
             else:
                 parts.clear()
-        if size > self._limits.body_bytes:
-            raise rest.too_large(self._limits.body_bytes)
+        if is_crowded:
+            raise _CROWDED
+        if size > largest:
+            raise rest.too_large(largest)
         return b"".join(parts)
 
     def _work(self, call: rest.Call, body: bytes, encoding: str) -> str:

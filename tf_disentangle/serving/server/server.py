@@ -23,7 +23,8 @@ from tensorflow_serving.apis import (
 from tensorflow_serving.config import model_server_config_pb2 as config_pb2
 
 from tf_disentangle import checks
-from tf_disentangle.serving.server import folders, grpc_services, monitoring
+from tf_disentangle.serving import folders
+from tf_disentangle.serving.server import grpc_services, monitoring
 from tf_disentangle.serving.server.errors import ServingError
 from tf_disentangle.serving.server.loaded import LoadedVersion
 from tf_disentangle.serving.server.rest_app import RestApp, with_cors
@@ -174,11 +175,18 @@ class Server:
         """Calls `function` every few seconds, in a thread, until the server stops."""
 
         def run() -> None:
+            last = None
             while not self._stopping.wait(seconds):
                 try:
                     function()
-                except Exception:
-                    _logger.exception("Looking for what is new failed.")
+                    last = None
+                except Exception as error:
+                    if last != str(error):  # not every second again
+                        last = str(error)
+                        fault = not isinstance(
+                            error, ServingError | checks.ArgumentError
+                        )
+                        _logger.error("%s", error, exc_info=fault)
 
         thread = threading.Thread(target=run, name="polling", daemon=True)
         thread.start()
@@ -245,8 +253,11 @@ def start(
         labels_in_advance=settings.labels_in_advance,
     )
     read = functools.partial(_configuration, models, model_name)
+    config = read()
+    rule = "name at least one model"
+    checks.require(config.model_config_list.config, "models", rule, str(models))
     try:
-        store.configure(read())
+        store.configure(config)
     except ServingError as error:
         rule, remedy = "name models that can be served", ""
         if "assign label" in error.message:

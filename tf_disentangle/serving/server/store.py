@@ -38,6 +38,7 @@ class _Version:
 class _Model:
     config: config_pb2.ModelConfig
     versions: dict[int, _Version] = field(default_factory=dict)
+    problem: str = ""  # of its folder, when it was last looked at
 
 
 class ModelStore:
@@ -115,8 +116,11 @@ class ModelStore:
         try:
             folders = _folders(base)
         except OSError as error:
-            _logger.warning("%s: %s", base, error)
+            if model.problem != str(error):
+                model.problem = str(error)
+                _logger.warning("%s: %s", model.config.name, error)
             return
+        model.problem = ""
         wanted = _wanted(model.config, sorted(folders))
         for number in wanted:
             version = model.versions.setdefault(number, _Version())

@@ -104,7 +104,8 @@ def load(folder: str | os.PathLike) -> dict[str, Runner]:
         folder: The folder of the files.
 
     Returns:
-        Functions of a signature's inputs, by name, that return its outputs as arrays.
+        Functions of a signature's inputs, by name, that return its outputs as arrays;
+        threads may share them, but for those of LiteRT.
 
     Raises:
         ArgumentError: If no variant is there, or a package is missing.

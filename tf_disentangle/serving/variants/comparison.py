@@ -46,14 +46,17 @@ def cases(
 ) -> dict[str, Case]:
     """Returns inputs of a model's signatures, and what TensorFlow makes of them.
 
-    The codes that are decoded are those of the images; `edit` sets each latent in turn
-    to the value that the image before has.
+    The codes that are decoded are those of the images, with each category in turn;
+    `edit` sets each latent in turn to the value that the row before has.
     """
     images = _random(model) if images is None else model.validate_images(images)
     checks.require(len(images), "images", "not be empty", images.shape)
     encoded = _run(signatures["encode"], {"images": images})
-    codes = encoded.get("codes", encoded.get("mean"))
+    codes = encoded.get("codes", encoded.get("mean")).copy()
     rows = np.arange(len(codes))
+    for k, column in enumerate(model.columns):
+        if column.num_values:
+            codes[:, k] = rows % column.num_values
     latent = (rows % codes.shape[1]).astype(np.int32)
     edit = {"codes": codes, "latent": latent, "value": codes[rows - 1, latent]}
     inputs = {

@@ -10,29 +10,34 @@ from tf_disentangle import checks
 _RULE = "hold an exported model: NAME/VERSION/saved_model.pb"
 
 
-def models_in(folder: str | os.PathLike, name: str | None = None) -> dict[str, str]:
+def models_in(
+    folder: str | os.PathLike, name: str | None = None, argument: str = "DIR"
+) -> dict[str, str]:
     """Returns the models of a folder, base paths by name.
 
     Args:
         folder: A model's folder (that of its versions), a folder of such folders, or a
             run folder that was exported.
         name: The name of a single model; by default that of its folder.
+        argument: What the folder is called in errors.
 
     Raises:
         ArgumentError: If there is none.
     """
     path = pathlib.Path(folder).absolute()
-    checks.require(path.is_dir(), "DIR", "be a folder", str(folder))
+    checks.require(path.is_dir(), argument, "be a folder", str(folder))
     if (path / "run.json").exists():
         remedy = f"Export the run first: bin/export {folder}"
         path = path / "export"
         found = _models(path) if path.is_dir() else {}
-        checks.require(found, "DIR", "be a run that was exported", str(folder), remedy)
+        checks.require(
+            found, argument, "be a run that was exported", str(folder), remedy
+        )
     found = _models(path)
     is_version = (path / "saved_model.pb").exists()
     remedy = f"This is one version: serve {path.parent}" if is_version else ""
     remedy = remedy or "bin/export RUN writes one."
-    checks.require(found, "DIR", _RULE, str(folder), remedy)
+    checks.require(found, argument, _RULE, str(folder), remedy)
     if name:
         rule = f"be left out, since there are {len(found)} models in {folder}"
         checks.require(len(found) == 1, "model_name", rule, name)

@@ -1,0 +1,154 @@
+"""Pages of runs: what a reader finds in them is what the runs' records say."""
+
+import re
+
+import numpy as np
+import pytest
+
+from tests.pages.conftest import ROWS
+from tests.pages.test_html import Reader, references
+from tf_disentangle import pages
+from tf_disentangle.checks import ArgumentError
+from tf_disentangle.pages import results
+from tf_disentangle.pages.comparison import differing_settings, matched_latents
+from tf_disentangle.summary import summarize
+
+
+@pytest.fixture(scope="module")
+def run(scored_run):
+    return scored_run
+
+
+@pytest.fixture(scope="module")
+def other(other_run):
+    return other_run
+
+
+@pytest.fixture(scope="module")
+def page(run):
+    return pages.run_page(run)
+
+
+class TestRunPage:
+    def test_is_whole_and_needs_no_other_file(self, page):
+        reader = Reader(page)
+        assert references(page) == []
+        links = [link["href"].removeprefix("#") for link in reader.all("a")]
+        assert links == ["latents", "scores", "curves", "pictures", "settings"]
+        assert links == [section["id"] for section in reader.all("section")]
+        assert all(image.get("alt") for image in reader.all("img"))
+
+    def test_says_what_the_records_say(self, run, page):
+        texts, about = " ".join(Reader(page).texts), summarize(run)
+        assert "after 4 of 4 steps" in texts
+        # From the floor 0.3, the greater of two, to the ceiling 1.
+        assert "43% of the way, floor 0.3, ceiling 1" in texts
+        assert "[0.5, 0.7] 95% t, n = 3" in texts
+        for name, value in about["settings"].items():
+            last = name.rsplit(".", 1)[-1]
+            assert last in texts and str(value)[:20] in texts, name
+        for latent in about["latents"]:
+            assert latent["name"] in texts
+
+    def test_only_what_moves_the_image_is_labelled(self, run, page):
+        badges = re.findall(r'badge factor">([^<]*)<', page)
+        named = [d["factor"] for d in summarize(run)["latents"] if d["factor"]]
+        assert sorted(badges) == sorted(named)
+
+    def test_has_the_pictures_of_the_folder_or_those_it_is_given(self, run, page):
+        assert page.count("<figure>") == 2
+        given = [run.folder.pictures / "reconstructions.png"]
+        assert pages.run_page(run, given).count("<figure>") == 1
+
+    def test_is_written_into_the_folder_whole(self, run, page):
+        path = pages.write_run_page(run)
+        assert path == run.folder.path / "index.html"
+        assert path.read_text(encoding="utf-8") == page
+
+
+class TestComparison:
+    def test_shows_the_runs_side_by_side(self, run, other):
+        page = pages.comparison_page([run, other])
+        reader = Reader(page)
+        assert references(page) == []
+        assert "first and second" in reader.texts
+        assert "training.<wbr>seed" in page
+        assert "not scored" in reader.texts
+        # A strip of the start and one of each latent that moves, for each of the runs.
+        moving = [d["moves"] for r in (run, other) for d in summarize(r)["latents"]]
+        assert len(reader.all("img")) == 2 + sum(moving)
+        charts = [svg["aria-label"] for svg in reader.all("svg")]
+        assert "Curves of loss (held out)" in charts
+
+    def test_one_run_is_nothing_to_compare(self, run):
+        with pytest.raises(ArgumentError, match="runs must be 2 to 6 runs; received 1"):
+            pages.comparison_page([run])
+
+    def test_runs_of_one_name_are_told_apart_and_seeds_get_an_interval(self, run):
+        page = pages.comparison_page([run, run])
+        assert "The runs have the same settings." in page
+        # Two equal scores: the mean of 0.6 has an interval of no width.
+        assert "<b>0.6</b> [0.6, 0.6]" in page
+        assert "first (1)" in page and "first (2)" in page
+
+    def test_settings_that_differ(self):
+        settings = [{"a": 1, "b": [1, 2]}, {"a": 1, "b": [1, 3], "c": None}]
+        assert differing_settings(settings) == {"b": [[1, 2], [1, 3]]}
+        assert differing_settings([{"a": 1}, {"a": 2}, {}]) == {"a": [1, 2, None]}
+
+
+def latent(name, factor, votes, movement=0.1, moves=True):
+    return {
+        "name": name,
+        "factor": factor,
+        "votes": votes,
+        "movement": movement,
+        "moves": moves,
+    }
+
+
+def test_latents_of_one_factor_are_in_one_row():
+    one = [
+        latent("z0", "x", [3, 0]),
+        latent("z1", "x", [9, 1]),
+        latent("z2", None, [0, 0], moves=False),
+        latent("z3", "y", [0, 4]),
+    ]
+    two = [latent("z0", None, [0, 0], 0.3), latent("z1", "x", [1, 0], 0.2)]
+    assert matched_latents([one, two]) == [
+        ("x", [1, 1]),
+        ("y", [3, None]),
+        ("", [0, 0]),
+    ]
+
+
+class TestResults:
+    ROWS = (
+        {"step": 1, "loss": 9.0, "elbo": -9.0, "beta": 4.0, "wall_time": 1.0},
+        {"step": 2, "loss": 5.0, "elbo": -5.0, "beta": 4.0, "val_loss": 6.0},
+        {"step": 2, "kl_per_latent": [0.1, 3.0], "val_loss": None},
+        {"step": 4, "kl_per_latent": [0.2, 2.0], "loss": np.nan},
+    )
+
+    def test_terms_the_loss_first(self):
+        # The ELBO is the loss upside down, and the clock is no term.
+        assert results.term_names(self.ROWS) == ["loss", "beta"]
+
+    def test_series_are_finite(self):
+        assert results.series(self.ROWS, "loss") == ([1, 2], [9.0, 5.0])
+        assert results.series(self.ROWS, "val_loss") == ([2], [6.0])
+
+    def test_a_chart_of_each_term_that_changes(self):
+        ((name, figure),) = results.term_curves(self.ROWS)
+        assert name == "loss"
+        (line,) = figure.axes[0].get_lines()
+        np.testing.assert_array_equal(line.get_xydata(), [[1, 9], [2, 5]])
+
+    def test_a_curve_of_each_latent(self):
+        ((_, figure),) = results.latent_curves(self.ROWS, ["z0", "z1"])
+        lines = {line.get_label(): line for line in figure.axes[0].get_lines()}
+        np.testing.assert_array_equal(lines["z1"].get_xydata(), [[2, 3], [4, 2]])
+
+    def test_intervals_of_the_weights_alone(self):
+        assert results.intervals(ROWS, 4) == {"factor_vae": (0.5, 0.7, "95% t, n = 3")}
+        assert results.intervals(ROWS, 5) == {}

@@ -1,0 +1,142 @@
+"""bin/serve as its users start it."""
+
+import concurrent.futures
+import contextlib
+import functools
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+import requests
+
+from tf_disentangle.cli.main import main
+from tf_disentangle.serving.server import monitoring
+
+ROOT = pathlib.Path(__file__).parents[3]
+
+
+def free_ports():
+    with socket.create_server(("", 0)) as one, socket.create_server(("", 0)) as other:
+        return one.getsockname()[1], other.getsockname()[1]
+
+
+def options_for(config, rest, grpc):
+    return [
+        f"--model_config_file={config}",
+        "--allow_version_labels_for_unavailable_models",
+        f"--rest_api_port={rest}",
+        f"--port={grpc}",
+        "--enable_batching=true",
+    ]
+
+
+def wait_for_port(port):
+    for _ in range(3000):
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", port)).close()
+            return
+        time.sleep(0.01)
+    raise TimeoutError(port)
+
+
+def spin_and_end(rest, end):
+    """Asks for a second of work, ends the server meanwhile, returns the answer."""
+    base, answers = f"http://127.0.0.1:{rest}", []
+
+    def ask():
+        body = {"signature_name": "spin", "instances": [1000]}
+        answers.append(requests.post(f"{base}/v1/models/golden:predict", json=body))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    page = base + monitoring.DEFAULT_PATH
+    while 'in_progress{entrypoint="REST"} 1.0' not in requests.get(page).text:
+        assert asking.is_alive()
+        time.sleep(0.01)
+    end()
+    asking.join()
+    return answers[0].json()
+
+
+def test_it_serves_and_ends_with_the_last_answer(golden_config, capsys):
+    """With TensorFlow Serving's own flags; SIGTERM while a request is worked on."""
+    rest, grpc = free_ports()
+
+    def ask():
+        wait_for_port(rest)
+        return spin_and_end(rest, lambda: os.kill(os.getpid(), signal.SIGTERM))
+
+    with concurrent.futures.ThreadPoolExecutor(1) as client:
+        answer = client.submit(ask)
+        assert main(["serve", *options_for(golden_config, rest, grpc)]) == 0
+        assert answer.result() == {"predictions": [1000]}
+    printed = capsys.readouterr()
+    base = f"http://127.0.0.1:{rest}/v1/models"
+    assert f"{base}/golden\n{base}/half_plus_two\n" in printed.out
+    assert f"gRPC at 127.0.0.1:{grpc}" in printed.out
+    assert "--enable_batching has no effect" in printed.err
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+@pytest.mark.slow
+def test_the_launcher(golden_config):
+    """As a process of its own, which nothing of it survives."""
+    rest, grpc = free_ports()
+    process = subprocess.Popen(
+        [ROOT / "bin" / "serve", *options_for(golden_config, rest, grpc)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            while "Ctrl-C" not in (line := process.stdout.readline()):
+                assert line, process.stderr.read()
+            end = functools.partial(process.send_signal, signal.SIGTERM)
+            assert spin_and_end(rest, end) == {"predictions": [1000]}
+            _, errors = process.communicate(timeout=60)
+            assert process.returncode == 0
+            assert "Traceback" not in errors
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ([], "bin/serve runs/chyvae"),
+        (["/nowhere"], "DIR must be a folder"),
+        (["--model_base_path=/nowhere"], "--model_base_path must be a folder"),
+        (["--model_config_file=/nowhere"], "--model_config_file must be a file"),
+        (["DIR", "--model_base_path=x"], "received 'dir, model_base_path'"),
+        (["--ssl_config_file=x"], "received '--ssl_config_file'"),
+        (["DIR", "--port=-1"], "--port"),
+        (["MODELS", "--port=0", "--rest_api_port=0"], "not both be 0"),
+        (["--model_base_path=MODELS"], "--model_base_path must hold one model"),
+        (["MODELS", "--model_name=x"], "there are 2 models"),
+        (["DIR"], "bin/export RUN writes one"),
+    ],
+)
+def test_mistakes(options, words, tmp_path, golden_config, capsys):
+    places = {"DIR": tmp_path, "MODELS": golden_config.parent}
+    for name, place in places.items():
+        options = [option.replace(name, str(place)) for option in options]
+    assert main(["serve", *options]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_an_unusable_configuration(tmp_path, capsys):
+    file = tmp_path / "models.config"
+    for text, words in [
+        ("no configuration", "be the text of a ModelServerConfig"),
+        ("model_config_list {}", "at least one model"),
+        ('model_config_list { config { name: "a" base_path: "/x" } }', "tensorflow"),
+    ]:
+        file.write_text(text)
+        assert main(["serve", f"--model_config_file={file}"]) == 2
+        assert words in capsys.readouterr().err

@@ -1,0 +1,97 @@
+"""Shows what each latent of a trained run does, in one HTML file with the model inside.
+
+    bin/explore runs/chyvae                         # writes it and opens it
+    bin/explore runs/chyvae --output=chyvae.html    # writes it: to mail, to host
+    bin/explore runs/chyvae runs/beta_vae           # side by side, with the same image
+    bin/explore runs/chyvae --server=http://localhost:8501
+
+The file needs no server and no network: encoder and decoder run in the browser, by ONNX
+Runtime Web, which npm fetches once into the cache. Where there is no npm, a local
+server runs the model until Ctrl-C, and the page asks it.
+
+With --server the page holds no model and asks a server that speaks TensorFlow Serving's
+REST and lets pages ask: bin/serve or tensorflow_model_server with
+--rest_api_enable_cors_support. It serves each run under its folder's name; an address
+that ends in /v1/models/NAME says another.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+import tempfile
+import threading
+import webbrowser
+from typing import TYPE_CHECKING
+
+from absl import flags
+
+from tf_disentangle import checks
+from tf_disentangle.cli import run_flags
+
+if TYPE_CHECKING:
+    from tf_disentangle.run import Run
+
+FLAGS = flags.FlagValues()
+run_flags.define(FLAGS)
+flags.DEFINE_list(
+    "runs",
+    [],
+    "Further run folders; may stand alone after the first.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_string(
+    "output",
+    None,
+    "The file to write; by default RUN/explorer.html, which is opened too.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_string(
+    "server", None, "Address of a server to run the models.", flag_values=FLAGS
+)
+
+
+def main(values: flags.FlagValues) -> int:
+    """Runs the command."""
+    folders = [values.run, *values.runs]
+    runs = []
+    for folder in folders:
+        values["run"].value = folder
+        runs.append(run_flags.load(values))
+    from tf_disentangle import explorer
+
+    if values.server is None and not explorer.has_runtime():
+        rule = "be left out where ONNX Runtime Web is not at hand"
+        remedy = "Install npm, which fetches it, or pass --server."
+        checks.require(values.output is None, "--output", rule, values.output, remedy)
+        return _over_own_server(runs)
+    print("Making the page", file=sys.stderr)
+    page = explorer.explore(*runs, server=values.server)
+    name = "-".join(["explorer", *(pathlib.Path(path).name for path in values.runs)])
+    path = values.output or pathlib.Path(folders[0]) / f"{name}.html"
+    print(page.save(path))
+    if values.output is None:
+        webbrowser.open(pathlib.Path(path).absolute().as_uri())
+    return 0
+
+
+def _wait() -> None:
+    """Waits for Ctrl-C."""
+    threading.Event().wait()
+
+
+def _over_own_server(runs: list[Run]) -> int:
+    """Serves the runs from here and shows the page that asks, until Ctrl-C."""
+    from tf_disentangle import explorer
+    from tf_disentangle.serving import server
+
+    print("No ONNX Runtime Web here: a local server runs the model.", file=sys.stderr)
+    with tempfile.TemporaryDirectory() as folder:
+        for run in runs:
+            run.export(folder)
+        with server.start(folder, cors=True) as started:
+            address = f"http://localhost:{started.rest_port}"
+            print(explorer.explore(*runs, server=address).open())
+            print("Ctrl-C ends it.", file=sys.stderr, flush=True)
+            _wait()
+    return 0

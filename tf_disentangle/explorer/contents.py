@@ -1,0 +1,170 @@
+"""What the page knows of runs beside their models: facts, images, codes, as JSON."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tf_disentangle import checks, summary
+from tf_disentangle.training.checkpoints import find, step_of
+from tf_disentangle.training.input_pipeline import images_at
+
+if TYPE_CHECKING:
+    from tf_disentangle.run import Run
+
+NUM_IMAGES, NUM_DRAWS = 60, 200
+# The range of a latent that the summary has none for.
+_LOW, _HIGH = 0.01, 0.99
+
+
+def require_pictures(runs: Sequence[Run]) -> None:
+    """Refuses runs that the page cannot show.
+
+    Raises:
+        ArgumentError: If there is none, if they have vectors, or images of different
+            shapes.
+    """
+    checks.require(runs, "runs", "name one run or more", list(runs))
+    for run in runs:
+        rule = "be trained on images; the explorer shows no vectors"
+        remedy = "bin/visualize RUN draws vectors as points."
+        shape = run.model.image_shape
+        checks.require(not run.model.is_vector, "runs", rule, shape, remedy)
+        rule = "have images of one shape, so that one image goes through each"
+        fits = shape == runs[0].model.image_shape
+        shapes = [one.model.image_shape for one in runs]
+        checks.require(fits, "runs", rule, shapes, "Explore them one by one.")
+
+
+def shelf_of(run: Run) -> tuple[np.ndarray, dict[str, Any]]:
+    """Returns images to start from, uint8 [N, H, W, C], and what is said of them."""
+    held_out = run.batches.held_out
+    indices = held_out if len(held_out) else run.batches.training
+    rng = np.random.default_rng(run.batches.seed)
+    chosen = rng.permutation(np.asarray(indices))[:NUM_IMAGES]
+    labels = [f"Image {index}" for index in chosen]
+    data = run.data
+    if data.factor_names and "known_rows" in data.traits:
+        for i, row in enumerate(data.factors_of(chosen)):
+            pairs = zip(data.factor_names, row, strict=True)
+            labels[i] += ": " + ", ".join(f"{name} {value}" for name, value in pairs)
+    which = "that the model was not trained on" if len(held_out) else "of the training"
+    note = f"{len(chosen)} images {which}, drawn at random."
+    images = run.model.validate_images(images_at(data.images(), chosen))
+    return images, {"labels": labels, "note": note}
+
+
+def describe(run: Run, shelf: np.ndarray) -> dict[str, Any]:
+    """Returns what the page says of a run and starts from, ready for JSON.
+
+    Args:
+        run: The run.
+        shelf: The images to start from, uint8 [N, H, W, C].
+    """
+    facts = dict(summary.summarize(run))
+    model = run.model
+    codes = run.encode(shelf)
+    latents = [
+        _latent(latent, codes[:, i], model.per_latent)
+        for i, latent in enumerate(facts["latents"])
+    ]
+    draws = model.latents.prior.sample(NUM_DRAWS, np.array([run.batches.seed, 0]))
+    prior = np.asarray(model.latents.to_codes(draws))
+    return facts | {
+        "latents": latents,
+        "order": _order(latents),
+        "shelf_codes": _numbers(codes),
+        "prior_codes": _numbers(prior[np.isfinite(prior).all(axis=1)]),
+        "folder": None if run.folder is None else str(run.folder),
+        "checkpoint": _checkpoint(run),
+        "decoded_as": "reconstruction"
+        if model.reconstructs
+        else "generated from the same code",
+    }
+
+
+def matches_between(runs: Sequence[dict[str, Any]]) -> list[list[list[dict[str, Any]]]]:
+    """Returns which latents of the other runs move with each latent of each run.
+
+    Continuous latents that stand for the same factor match, in the order of their
+    share: the best one of a run matches the best one of another. A match has the
+    `ratio` of the two ranges, below 0 where the codes of the same images run against
+    each other.
+
+    Args:
+        runs: What `describe` returns.
+    """
+    found: list[list[list[dict[str, Any]]]] = [
+        [[] for _ in run["latents"]] for run in runs
+    ]
+    for a, b in itertools.permutations(range(len(runs)), 2):
+        ours, theirs = _by_factor(runs[a]), _by_factor(runs[b])
+        for factor in ours.keys() & theirs.keys():
+            for i, j in zip(ours[factor], theirs[factor], strict=False):
+                ratio = _ratio(runs[a], i, runs[b], j)
+                found[a][i].append({"run": b, "latent": j, "ratio": ratio})
+    return found
+
+
+def _checkpoint(run: Run) -> str:
+    """Returns by which word `load` finds the weights that the run has."""
+    if run.folder is None:
+        return "last"
+    last = step_of(find(run.folder.checkpoints, "last"))
+    return "last" if last == run.step else "best"
+
+
+def _latent(latent: dict[str, Any], codes: np.ndarray, measure: str) -> dict[str, Any]:
+    """One latent as the page shows it."""
+    low, high = latent["low"], latent["high"]
+    if latent["kind"] != "categorical" and (low is None or not low < high):
+        low, high = (float(q) for q in np.quantile(codes, [_LOW, _HIGH]))
+        if not low < high:
+            low, high = low - 1.0, high + 1.0
+    words = {"kl": "KL", "information": "information"}
+    keep = ("name", "kind", "num_values", "moves", "factor", "share")
+    return {name: latent[name] for name in keep} | {
+        "kl": latent[measure],
+        "measure": words[measure],
+        "low": low,
+        "high": high,
+    }
+
+
+def _order(latents: Sequence[dict[str, Any]]) -> list[int]:
+    """Those that move the image first, then by what they say, the largest first."""
+
+    def key(i: int) -> tuple[bool, float]:
+        kl = latents[i]["kl"]
+        return latents[i]["moves"] is False, -(0.0 if kl is None else kl)
+
+    return sorted(range(len(latents)), key=key)
+
+
+def _by_factor(run: dict[str, Any]) -> dict[str, list[int]]:
+    """The continuous latents of each factor that move the image, the best first."""
+    found: dict[str, list[int]] = {}
+    latents = run["latents"]
+    for i in sorted(range(len(latents)), key=lambda i: -(latents[i]["share"] or 0.0)):
+        latent = latents[i]
+        is_number = latent["kind"] == "continuous" and latent["moves"] is not False
+        if latent["factor"] and is_number:
+            found.setdefault(latent["factor"], []).append(i)
+    return found
+
+
+def _ratio(ours: dict[str, Any], i: int, theirs: dict[str, Any], j: int) -> float:
+    """Their range in units of ours, with the sign of the codes' correlation."""
+    a, b = ours["latents"][i], theirs["latents"][j]
+    x = np.array(ours["shelf_codes"])[:, i]
+    y = np.array(theirs["shelf_codes"])[:, j]
+    sign = -1.0 if np.sum((x - x.mean()) * (y - y.mean())) < 0 else 1.0
+    return sign * (b["high"] - b["low"]) / (a["high"] - a["low"])
+
+
+def _numbers(codes: np.ndarray) -> list[list[float]]:
+    """Codes with the digits that a float32 has."""
+    return [[float(f"{value:.8g}") for value in row] for row in codes]

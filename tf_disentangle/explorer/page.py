@@ -1,0 +1,164 @@
+"""The page as one file: its text, its scripts, the runtime and the models inside."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import gzip
+import html
+import json
+import pathlib
+import string
+import tempfile
+import urllib.parse
+import webbrowser
+from typing import TYPE_CHECKING, Any
+
+from tf_disentangle import checks, files
+from tf_disentangle.explorer import contents, npm, runtime
+from tf_disentangle.serving import variants
+
+if TYPE_CHECKING:
+    import os
+
+    from tf_disentangle.run import Run
+
+_PAGE = pathlib.Path(__file__).parent / "page"
+# Nothing is loaded from anywhere: a browser enforces what the page promises.
+_POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline' 'wasm-unsafe-eval' blob: data:; "
+    "style-src 'unsafe-inline'; img-src data: blob:; connect-src {connect}"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Explorer:
+    """A page that shows what each latent does.
+
+    Jupyter shows it in a cell; `save` writes it, `open` shows it in the browser.
+
+    Attributes:
+        page: The whole page, HTML.
+    """
+
+    page: str = dataclasses.field(repr=False)
+
+    def save(self, path: str | os.PathLike) -> pathlib.Path:
+        """Writes the page, at once or not at all; returns the path."""
+        files.write_text(path, self.page)
+        return pathlib.Path(path)
+
+    def open(self) -> pathlib.Path:
+        """Shows the page in the browser, from a temporary file; returns its path."""
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="tf_disentangle_"))
+        path = self.save(folder / "explorer.html")
+        webbrowser.open(path.as_uri())
+        return path
+
+    def _repr_html_(self) -> str:
+        """Returns the page in a frame, for a notebook."""
+        return (
+            f'<iframe srcdoc="{html.escape(self.page)}" title="Latent explorer" '
+            'allow="clipboard-write" '
+            'style="width: 100%; height: 60rem; border: 0"></iframe>'
+        )
+
+
+def explore(*runs: Run, server: str | None = None) -> Explorer:
+    """Makes the explorer of one or more runs: a file that holds the models.
+
+    It needs no server and no network: encoder and decoder run in the page. Several
+    runs are shown side by side, each with the same image.
+
+    Args:
+        *runs: Trained runs on images of one shape.
+        server: Where to run the models instead: the address of a server that speaks
+            TensorFlow Serving's REST and answers other pages (CORS), such as
+            "http://localhost:8501", which serves each run under its name; that of one
+            run may end in /v1/models/NAME. The page then holds no models.
+
+    Raises:
+        ArgumentError: If a run has vectors, the image shapes differ, or ONNX Runtime
+            Web or the packages that write ONNX are missing.
+    """
+    contents.require_pictures(runs)
+    address, name = (None, "") if server is None else _address(server)
+    rule = "name no model for several runs, each of which has its own"
+    checks.require(not name or len(runs) == 1, "server", rule, server)
+    images, shelf = contents.shelf_of(runs[0])
+    described = [contents.describe(run, images) for run in runs]
+    for key, (run, matches) in enumerate(
+        zip(described, contents.matches_between(described), strict=True)
+    ):
+        run |= {"key": key, "matches": matches, "served_as": name or run["name"]}
+    blobs = {"shelf": gzip.compress(images.tobytes(), mtime=0)}
+    if server is None:
+        blobs |= _models_and_runtime(runs)
+    known = {"runs": described, "shelf": shelf, "server": address}
+    return Explorer(_html(known, blobs))
+
+
+def _models_and_runtime(runs: tuple[Run, ...]) -> dict[str, bytes]:
+    """Returns what runs in the page, gzipped, by the id that the scripts ask for."""
+    try:
+        found = runtime.find()
+    except npm.RuntimeUnavailable as error:
+        name = f"{npm.PACKAGE} {npm.VERSION}"
+        rule = f"be at hand: it runs the models in the page ({name})"
+        remedy = "Install npm, which fetches it once, or explore over a server."
+        message = checks.message("ONNX Runtime Web", rule, str(error), remedy)
+        raise checks.ArgumentError(message) from error
+    blobs = {"runtime": found[npm.SCRIPT], "wasm": found[npm.WASM]}
+    for key, run in enumerate(runs):
+        for name, model in variants.onnx_models(
+            run.model, ("encode", "decode")
+        ).items():
+            blobs[f"{name}-{key}"] = gzip.compress(model, mtime=0)
+    return blobs
+
+
+def _html(known: dict[str, Any], blobs: dict[str, bytes]) -> str:
+    """Returns the page with everything in its place."""
+    kind = "data:text/javascript;base64"
+    scripts = {
+        f"explorer/{path.stem}": f"{kind},{_base64(path.read_bytes())}"
+        for path in sorted(_PAGE.glob("*.js"))
+    }
+    tag = '<script type="application/octet-stream" id="blob-{}">{}</script>'
+    carried = [tag.format(name, _base64(blob)) for name, blob in blobs.items()]
+    title = ", ".join(run["name"] for run in known["runs"])
+    template = string.Template((_PAGE / "index.html").read_text(encoding="utf-8"))
+    return template.substitute(
+        policy=html.escape(_POLICY.format(connect=known["server"] or "'none'")),
+        title=html.escape(title),
+        style=(_PAGE / "style.css").read_text(encoding="utf-8"),
+        imports=_json({"imports": scripts}),
+        contents=_json(known),
+        blobs="\n".join(carried),
+    )
+
+
+def _address(server: str) -> tuple[str, str]:
+    """Returns the address of a server, and the name of a model if it has one.
+
+    Raises:
+        ArgumentError: If it is no address.
+    """
+    base, _, name = server.rstrip("/").partition("/v1/models/")
+    parts = urllib.parse.urlsplit(base)
+    good = parts.scheme in ("http", "https") and parts.netloc
+    # It stands in the page's policy, whose grammar has blanks, commas and semicolons.
+    plain = not (parts.query or parts.fragment) and not set(server) & set(" ;,'\"<>")
+    rule = "be an address such as http://localhost:8501"
+    checks.require(good and plain and "/" not in name, "server", rule, server)
+    return base, name
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")
+
+
+def _json(value: Any) -> str:
+    """Returns JSON that may stand inside a script element."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return text.replace("<", "\\u003c")

@@ -1,0 +1,66 @@
+"""Where ONNX Runtime Web comes from, which runs the models in the page.
+
+It is a dependency and not in the repository: a wheel has it as package data, an
+installed npm package (node_modules) has it, or the npm client fetches it once into the
+cache.
+"""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import pathlib
+import zlib
+
+from tf_disentangle import files
+from tf_disentangle.datasets.cache import cache_dir
+from tf_disentangle.explorer import npm
+
+_logger = logging.getLogger(__name__)
+
+
+def has_runtime() -> bool:
+    """Tells whether ONNX Runtime Web is at hand, or npm could fetch it now."""
+    try:
+        find()
+    except npm.RuntimeUnavailable as error:
+        _logger.warning("ONNX Runtime Web: %s.", error)
+        return False
+    return True
+
+
+def find() -> dict[str, bytes]:
+    """Returns the runtime's files, gzipped, by their names; checked.
+
+    Raises:
+        npm.RuntimeUnavailable: If it is nowhere and cannot be fetched.
+    """
+    cached = cache_dir() / f"{npm.PACKAGE}-{npm.VERSION}"
+    for folder in (pathlib.Path(__file__).parent / "runtime", cached):
+        found = _read(folder, ".gz")
+        if found is not None:
+            return found
+    here = pathlib.Path.cwd()
+    for place in (here, *here.parents):
+        found = _read(place / "node_modules" / npm.PACKAGE / "dist", "")
+        if found is not None:
+            return found
+    _logger.warning("Fetching %s %s by npm, once.", npm.PACKAGE, npm.VERSION)
+    with files.replacing(cached) as temporary:
+        npm.fetch(temporary)
+    return _read(cached, ".gz")
+
+
+def _read(folder: pathlib.Path, suffix: str) -> dict[str, bytes] | None:
+    """Returns the files of a folder, gzipped; None if they are missing or others."""
+    found = {}
+    for name in npm.CHECKSUMS:
+        try:
+            content = (folder / f"{name}{suffix}").read_bytes()
+            npm.check(name, gzip.decompress(content) if suffix else content)
+        except (OSError, EOFError, zlib.error, npm.RuntimeUnavailable) as error:
+            if not isinstance(error, FileNotFoundError):
+                _logger.warning("%s: %s", folder, error)
+            return None
+        found[name] = content if suffix else gzip.compress(content, mtime=0)
+    return found

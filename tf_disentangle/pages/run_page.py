@@ -1,0 +1,308 @@
+"""One page of everything about a run."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tf_disentangle import files, visualization
+from tf_disentangle.metrics.results import MATRICES
+from tf_disentangle.pages import html, results
+from tf_disentangle.summary import summarize
+from tf_disentangle.training.pictures import latent_annotations, make_plotter
+
+if TYPE_CHECKING:
+    from tf_disentangle.run import Run
+    from tf_disentangle.training.kinds import Subject
+
+_SECTIONS = {
+    "latents": "What each latent does",
+    "scores": "Scores",
+    "curves": "Training",
+    "pictures": "Pictures",
+    "settings": "Settings",
+}
+#: What a picture shows, by the beginning of its file's name; the longest one counts.
+_CAPTIONS = {
+    "traversals": "Each row moves one latent and keeps the others.",
+    "reconstructions": "Images, and below each what the model makes of its code.",
+    "same_codes": "Images, and what the generator makes of their inferred codes.",
+    "samples": "Images decoded from draws from the prior.",
+    "samples_": "One row for each category, one draw of the other latents a column.",
+    "starts": "The same traversals from images that lie far apart: a latent that is "
+    "disentangled does the same to each.",
+    "plane_": "Two latents against each other.",
+    "interpolation": "From the first image to the last, in a straight line between "
+    "their codes.",
+    "edits_": "Images with one latent set to other values.",
+    "posteriors": "Codes of images against the factors of these images. The percentage "
+    "is the share of the code's variance that the factor explains.",
+    "hyperprior": "Covariances drawn from the hyperprior.",
+    "data": "Images of the data, and rows in which one factor varies.",
+    "points": "Data, reconstructions, samples and codes.",
+    "checkpoints": "The same traversals with the weights of several checkpoints.",
+    "cycle_": "Every latent along a closed way that begins at one image.",
+}
+
+
+def write_run_page(
+    run: Run,
+    path: str | os.PathLike | None = None,
+    pictures: Iterable[str | os.PathLike] | None = None,
+) -> pathlib.Path:
+    """Writes the page of a run; see `run_page`.
+
+    Args:
+        run: A run with a folder, or any run if a path is given.
+        path: The file; None is index.html in the run folder.
+        pictures: As for `run_page`.
+
+    Returns:
+        The path.
+    """
+    target = run.folder.path / "index.html" if path is None else pathlib.Path(path)
+    text = run_page(run, pictures)
+    with files.replacing(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return target
+
+
+def run_page(run: Run, pictures: Iterable[str | os.PathLike] | None = None) -> str:
+    """Returns a self-contained HTML page of everything about a run.
+
+    It shows what each latent does, the scores between floor and ceiling, the curves of
+    the terms, pictures and all settings, and refers to no other file.
+
+    Args:
+        run: A run, trained or loaded.
+        pictures: PNG and GIF files to show; None is all that are in the run's folder of
+            pictures.
+    """
+    about, rows = summarize(run), list(run.history)
+    if pictures is None:
+        folder = None if run.folder is None else run.folder.pictures
+        pictures = sorted(folder.iterdir()) if folder and folder.is_dir() else ()
+    paths = [pathlib.Path(path) for path in pictures]
+    body = "\n".join(
+        (
+            _facts(about),
+            html.section("latents", _SECTIONS["latents"], *_latents(run, about)),
+            html.section("scores", _SECTIONS["scores"], _scores(about, rows)),
+            html.section("curves", _SECTIONS["curves"], _curves(about, rows)),
+            html.section("pictures", _SECTIONS["pictures"], _gallery(paths)),
+            html.section("settings", _SECTIONS["settings"], _settings(about)),
+        )
+    )
+    shown = {k: v for k, v in _SECTIONS.items() if f'<section id="{k}"' in body}
+    lead = html.escaped(
+        f"{about['model']} with the objective {about['objective']} on {about['data']}, "
+        f"after {about['step']:,} of {about['steps']:,} steps."
+    )
+    return html.document(about["name"], lead, body, shown)
+
+
+def start_rows(subject: Subject, count: int = 9) -> list[str]:
+    """Returns the strips of the examples and of what is decoded from their codes."""
+    from tf_disentangle.training.kinds import decoded_examples
+
+    if not len(subject.examples):
+        return []
+    both = {"images": subject.examples, **decoded_examples(subject)}
+    parts = []
+    for name, images in both.items():
+        tiles = visualization.rgb(images[:count])
+        label = name.replace("\n", " ")
+        text = "traversals start from the first" if name == "images" else ""
+        parts.append(
+            f'<div class="label"><b>{html.escaped(label)}</b>'
+            f"<small>{text}</small></div>"
+        )
+        parts.append(html.strip(tiles, f"{len(tiles)} {label}"))
+    return parts
+
+
+def _facts(about: Mapping[str, Any]) -> str:
+    terms = about["terms"]
+    values: dict[str, object] = {}
+    for prefix, name in (("val_", "held-out ELBO, nats"), ("", "ELBO, nats")):
+        if f"{prefix}elbo" in terms:
+            values[name] = html.number(terms[f"{prefix}elbo"])
+            break
+    for metric, score in list(about["scores"].items())[:2]:
+        if score["score"] is not None:
+            values[metric.replace("_", " ")] = html.number(score["score"], 3)
+    moving = [latent["moves"] for latent in about["latents"]]
+    if None not in moving:
+        values["latents that move the image"] = f"{sum(moving)} of {len(moving)}"
+    values["parameters"] = f"{about['num_parameters']:,}"
+    values["image"] = " \N{MULTIPLICATION SIGN} ".join(map(str, about["image_shape"]))
+    return html.facts(values)
+
+
+def _latents(run: Run, about: Mapping[str, Any]) -> list[str]:
+    """Returns the strips of the traversals, and the table of the latents."""
+    if run.model.is_vector:
+        return [_latent_table(about["latents"])]
+    plotter = make_plotter(run.model, run.data, run.batches)
+    subject = plotter.subject(**latent_annotations(run.history, run.step))
+    note = (
+        "<p class=note>Each row changes one latent and keeps all others, in order of "
+        "how much it moves the image. A latent carries the factor that a score gave it "
+        "only if it moves the image.</p>"
+    )
+    strips = latent_strips(subject, about["latents"])
+    return [
+        note,
+        f'<div class="strips">{"".join(start_rows(subject))}'
+        f'<div class="rule"></div>{"".join(strips)}</div>',
+        f"<details><summary>The latents in figures</summary>"
+        f"{_latent_table(about['latents'])}</details>",
+    ]
+
+
+def latent_strips(subject: Subject, latents: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Returns label and strip of each latent, with the steps above the first."""
+    rows = visualization.traversal_rows(
+        subject.decoder(),
+        subject.code,
+        values=subject.values,
+        columns=subject.columns,
+        order=subject.order,
+    )
+    parts: list[str] = []
+    steps_are_said = False
+    for latent, images in zip(subject.order, rows, strict=True):
+        about, width = latents[latent], images.shape[2]
+        steps = ""
+        if about["num_values"] is not None:
+            texts = [str(value) for value in range(len(images))]
+            steps = html.strip_steps(texts, width)
+        elif not steps_are_said:
+            steps_are_said = True
+            texts = visualization.step_labels(subject.values)
+            steps = html.strip_steps(texts, width)
+        text = f"{about['name']}: {len(images)} images while this latent changes"
+        faint = ' class="faint"' if about["moves"] is False else ""
+        parts.append(results.latent_label(about))
+        parts.append(f"<div{faint}>{steps}{html.strip(images, text)}</div>")
+    return parts
+
+
+def _latent_table(latents: Sequence[Mapping[str, Any]]) -> str:
+    number = "information" if "information" in latents[0] else "kl"
+    name = {"kl": "KL, nats", "information": "information, nats"}[number]
+    header = [
+        "latent",
+        "kind",
+        name,
+        "moves the image",
+        "factor",
+        "votes for it",
+        "codes from",
+        "to",
+    ]
+    largest = max((each["movement"] or 0.0 for each in latents), default=0.0) or 1.0
+    rows = []
+    for each in latents:
+        movement, share = each["movement"], each["share"]
+        kind = each["kind"]
+        if each["num_values"] is not None:
+            kind += f", {each['num_values']} values"
+        rows.append(
+            (
+                each["name"],
+                kind,
+                html.number(each[number], 3),
+                html.bar(None if movement is None else movement / largest),
+                each["factor"] or "",
+                f"{share:.0%}" if each["factor"] and share is not None else "",
+                html.number(each["low"], 3),
+                html.number(each["high"], 3),
+            )
+        )
+    faint = [place for place, each in enumerate(latents) if each["moves"] is False]
+    return html.table(header, rows, numbers=(2, 5, 6, 7), faint=faint)
+
+
+def _scores(about: Mapping[str, Any], rows: results.Rows) -> str:
+    scores = about["scores"]
+    if not scores:
+        return "<p>No score yet. <code>bin/evaluate RUN --bounds</code> adds some.</p>"
+    over_seeds = results.intervals(rows, about["step"])
+    lines = []
+    for name, score in scores.items():
+        cells = results.score_cells(score, over_seeds.get(name))
+        lines.append([name, *cells, score["protocol"] or ""])
+    header = ["metric", "score", "interval", "protocol"]
+    if not over_seeds:
+        header.remove("interval")
+        lines = [[*line[:2], line[3]] for line in lines]
+    bounded = any(score["floor"] is not None for score in scores.values())
+    note = (
+        "The dot is the score; the coloured range goes from the floor (untrained "
+        "networks, noise) to the ceiling (the factors as codes)."
+        if bounded
+        else "A bare number says little. <code>bin/evaluate RUN --bounds</code> puts "
+        "each between its floor and its ceiling."
+    )
+    return f'<p class="note">{note}</p>{html.table(header, lines)}'
+
+
+def _curves(about: Mapping[str, Any], rows: results.Rows) -> str:
+    names = [latent["name"] for latent in about["latents"]]
+    charts = [*results.term_curves(rows), *results.latent_curves(rows, names)]
+    parts = [html.chart(figure, f"Curve of {name}") for name, figure in charts]
+    header = ("term, nats per image unless said otherwise", "train", "held out")
+    terms = about["terms"]
+    lines = [
+        (name, html.number(terms.get(name)), html.number(terms.get(f"val_{name}")))
+        for name in results.term_names(rows)
+    ]
+    table = html.table(header, lines, numbers=(1, 2))
+    return (
+        (f'<div class="charts">{"".join(parts)}</div>' if parts else "")
+        + f"<details><summary>The last values</summary>{table}</details>"
+        if lines
+        else ""
+    )
+
+
+def _gallery(paths: Sequence[pathlib.Path]) -> str:
+    figures = []
+    # The strips above are the traversals; the animation shows them at once.
+    for path in sorted(paths, key=lambda path: (path.stem != "traversals", path.name)):
+        form = path.suffix.lower().removeprefix(".")
+        if form not in ("png", "gif") or path.name == "traversals.png":
+            continue
+        content = path.read_bytes()
+        figures.append(html.figure(content, form, _caption(path.stem)))
+    return f'<div class="gallery">{"".join(figures)}</div>' if figures else ""
+
+
+def _caption(name: str) -> str:
+    """Returns the caption of a picture, HTML."""
+    known = [prefix for prefix in _CAPTIONS if name.startswith(prefix)]
+    text = _CAPTIONS[max(known, key=len)] if known else ""
+    for field, what in MATRICES.items():
+        if name.endswith(f"_{field}"):
+            text = f"For each latent and factor: {what}."
+    if "_against_" in name:
+        text = "One row for each category, while a continuous latent moves."
+    return f"<b>{html.escaped(name.replace('_', ' '))}</b> {html.escaped(text)}".strip()
+
+
+def _settings(about: Mapping[str, Any]) -> str:
+    versions = ", ".join(f"{k} {v}" for k, v in about["versions"].items() if v)
+    table = html.table(
+        ("setting", "value"),
+        [(html.setting(name), value) for name, value in about["settings"].items()],
+    )
+    return (
+        f"<p>Trained with {html.escaped(versions)}.</p>"
+        "<p>The same run again: <code>bin/train --gin_file=RUN/config.gin "
+        "--output=NEW</code></p>"
+        f"<details><summary>All {len(about['settings'])} settings</summary>{table}"
+        "</details>"
+    )

@@ -1,0 +1,117 @@
+"""How pages look: one style sheet, light and dark, from 360 pixels to any width."""
+
+STYLE = """
+:root { color-scheme: light dark;
+  --page: #fbfbf9; --card: #ffffff; --ink: #1c1d1f; --soft: #5c6066; --line: #dfe1e4;
+  --track: #e9ebee; --shade: #f2f3f5;
+  --c0: #0072b2; --c1: #c85200; --c2: #007f5c; --c3: #b0568a; --c4: #9a6a00;
+  --c5: #2b86c0; }
+@media (prefers-color-scheme: dark) { :root {
+  --page: #141517; --card: #1d1f22; --ink: #e9eaec; --soft: #a3a8b0; --line: #34373c;
+  --track: #34373c; --shade: #25282c;
+  --c0: #5db0ea; --c1: #ff8f4a; --c2: #35cf9f; --c3: #e6a0c8; --c4: #efb53a;
+  --c5: #9ad4f7; } }
+* { box-sizing: border-box; }
+html { -webkit-text-size-adjust: 100%; }
+body { margin: 0; background: var(--page); color: var(--ink);
+  font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
+main, header.top { max-width: 1180px; margin: 0 auto; padding: 0 20px; }
+header.top { padding-top: 34px; }
+h1 { font-size: 30px; line-height: 1.15; margin: 0 0 6px; letter-spacing: -0.01em;
+  overflow-wrap: anywhere; }
+h2 { font-size: 20px; margin: 44px 0 4px; letter-spacing: -0.005em; }
+p { margin: 0 0 12px; max-width: 74ch; }
+.lead, .note, figcaption, .unit { color: var(--soft); }
+.note { font-size: 14px; }
+nav { display: flex; flex-wrap: wrap; gap: 4px 18px; margin: 14px 0 0; }
+a { color: var(--c0); text-underline-offset: 3px; }
+:focus-visible { outline: 3px solid var(--c0); outline-offset: 2px; }
+code, .mono { font: 13px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace; }
+code { background: var(--shade); border-radius: 4px; padding: 1px 5px; }
+pre { background: var(--shade); border-radius: 8px; padding: 12px 14px;
+  overflow-x: auto; margin: 10px 0 0; }
+pre code { background: none; padding: 0; }
+.facts { display: grid; gap: 10px; margin: 20px 0 0;
+  grid-template-columns: repeat(auto-fit, minmax(140px, 1fr)); }
+.facts div { background: var(--card); border: 1px solid var(--line);
+  border-radius: 10px; padding: 10px 14px; }
+.facts dt { color: var(--soft); font-size: 13px; }
+.facts dd { margin: 0; font-size: 21px; font-weight: 600;
+  font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
+.facts dl, dl.facts { margin-bottom: 0; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; margin: 10px 0 0; }
+caption { text-align: left; color: var(--soft); font-size: 14px; }
+th, td { text-align: left; vertical-align: top; padding: 6px 14px 6px 0;
+  border-bottom: 1px solid var(--line); }
+th { font-weight: 600; font-size: 13px; color: var(--soft); }
+tbody th { color: var(--ink); font-size: inherit; white-space: nowrap; }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums;
+  white-space: nowrap; }
+td.wrap { overflow-wrap: anywhere; min-width: 130px; }
+tr.faint th, tr.faint td { color: var(--soft); }
+.badge { display: inline-block; margin-right: 6px; border-radius: 99px;
+  padding: 0 9px; font-size: 13px; background: var(--shade);
+  border: 1px solid var(--line); }
+.badge.factor { color: var(--c0); border-color: var(--c0); font-weight: 600; }
+.chip { display: inline-block; width: 12px; height: 12px; border-radius: 3px;
+  margin-right: 7px; vertical-align: -1px; background: currentColor; }
+.bar { display: block; height: 8px; border-radius: 4px; background: var(--track);
+  min-width: 90px; margin-top: 8px; overflow: hidden; }
+.bar i { display: block; height: 100%; background: var(--c0); border-radius: 4px; }
+.gauge { position: relative; display: block; height: 18px; min-width: 150px;
+  margin-top: 3px; }
+.gauge .all, .gauge .range, .gauge .interval, .gauge .dot { position: absolute;
+  border-radius: 4px; }
+.gauge .all { inset: 7px 0; background: var(--track); }
+.gauge .range { top: 5px; height: 8px; background: var(--c0); opacity: 0.35; }
+.gauge .interval { top: 8px; height: 2px; background: var(--ink); }
+.gauge .dot { top: 2px; width: 14px; height: 14px; margin-left: -7px;
+  border-radius: 50%; background: var(--dot, var(--c1));
+  border: 2px solid var(--card); }
+.strips { display: grid; grid-template-columns: minmax(150px, 230px) minmax(0, 1fr);
+  gap: 8px 16px; align-items: center; margin: 14px 0 0; }
+.label b { font-size: 16px; margin-right: 6px; }
+.label small { color: var(--soft); font-size: 13px; }
+.strips .label small { display: block; }
+.side h3 { font-size: 16px; margin: 0; }
+.side .who { display: none; }
+.faint { opacity: 0.6; }
+.strips .rule { grid-column: 1 / -1; border-top: 1px solid var(--line); margin: 4px 0; }
+.strip { display: block; height: auto; max-width: 100%; border-radius: 4px;
+  image-rendering: pixelated; }
+.steps { display: flex; max-width: 100%; color: var(--soft); font-size: 12px;
+  font-variant-numeric: tabular-nums; }
+.steps span { flex: 1; text-align: center; }
+.charts { display: grid; gap: 14px; margin: 14px 0 0;
+  grid-template-columns: repeat(auto-fill, minmax(290px, 1fr)); }
+.chart, figure { background: var(--card); border: 1px solid var(--line);
+  border-radius: 10px; padding: 10px; margin: 0; }
+.chart svg { display: block; width: 100%; height: auto; }
+.gallery { display: flex; flex-wrap: wrap; gap: 16px; margin: 14px 0 0;
+  align-items: flex-start; }
+figure { max-width: 100%; }
+figure .scroll { background: #fff; border-radius: 6px; }
+figure img { display: block; height: auto; }
+figcaption { font-size: 14px; padding: 8px 2px 0; max-width: 62ch; }
+figcaption b { color: var(--ink); }
+.side { display: grid; gap: 10px 18px; margin: 14px 0 0; align-items: start; }
+details { margin: 12px 0 0; }
+summary { cursor: pointer; font-weight: 600; }
+footer { color: var(--soft); font-size: 14px; max-width: 1180px; margin: 48px auto 0;
+  padding: 16px 20px 36px; border-top: 1px solid var(--line); }
+@media (max-width: 640px) {
+  main, header.top { padding-left: 14px; padding-right: 14px; }
+  h1 { font-size: 25px; }
+  .strips { grid-template-columns: minmax(0, 1fr); gap: 2px; }
+  .strips .label { margin-top: 10px; }
+  .strips .label small { display: inline; }
+  tbody th { white-space: normal; }
+  .side h3 { display: none; }
+  .side .who { display: block; font-size: 13px; }
+  .side { grid-template-columns: minmax(0, 1fr) !important; }
+  .facts { grid-template-columns: repeat(2, 1fr); }
+}
+@media (prefers-reduced-motion: reduce) { img.moving { display: none; } }
+@media print { body { background: #fff; } .chart, figure { break-inside: avoid; } }
+"""
