@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib.abc
 import json
 import os
 import pathlib
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from tf_disentangle import checks, determinism
+
+# Keras looks whether these are installed, for wrappers and plots that no command uses,
+# and would import them: a sixth of the time until TensorFlow is there.
+_OF_KERAS = ("matplotlib", "pandas", "sklearn")
 
 
 def import_tensorflow() -> None:
@@ -26,7 +32,7 @@ def import_tensorflow() -> None:
     """
     require_tensorflow_backend()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with held_back_stderr(), _no_collection():
+    with held_back_stderr(), _no_collection(), _without(*_OF_KERAS):
         import tensorflow as tf
         import tensorflow_probability  # noqa: F401
 
@@ -53,6 +59,29 @@ def require_tensorflow_backend() -> None:
         remedy = "Set KERAS_BACKEND=tensorflow for this command, or change the file."
     rule = "be tensorflow, on which the models are built"
     checks.require(backend in ("", "tensorflow"), name, rule, backend, remedy)
+
+
+class _Absent(importlib.abc.MetaPathFinder):
+    """Answers for some packages that they are not installed."""
+
+    def __init__(self, packages: Sequence[str]) -> None:
+        self._packages = packages
+
+    def find_spec(self, name: str, *where: Any) -> None:
+        """Raises `ModuleNotFoundError` for those packages."""
+        if name.partition(".")[0] in self._packages:
+            raise ModuleNotFoundError(f"{name} is not needed yet", name=name)
+
+
+@contextlib.contextmanager
+def _without(*packages: str) -> Iterator[None]:
+    """Imports nothing of some packages meanwhile; afterwards all can be imported."""
+    finder = _Absent(packages)
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
 
 
 @contextlib.contextmanager

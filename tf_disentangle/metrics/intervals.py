@@ -20,7 +20,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from tf_disentangle.checks import integer, real, require
 
@@ -69,7 +69,7 @@ def mean_interval(values: Sequence[float], *, confidence: float = 0.95) -> Inter
     require(good, "values", rule, values, "Score with more seeds.")
     mean = float(array.mean())
     error = array.std(ddof=1) / np.sqrt(array.size)
-    half = float(stats.t.ppf((1 + confidence) / 2, array.size - 1) * error)
+    half = float(special.stdtrit(array.size - 1, (1 + confidence) / 2) * error)
     return Interval(mean, mean - half, mean + half, confidence, array.size, "t")
 
 
@@ -95,7 +95,7 @@ def accuracy_interval(
     rule = f"be at most num_trials = {num_trials}"
     require(num_right <= num_trials, "num_right", rule, num_right)
     n, share = num_trials, num_right / num_trials
-    z = stats.norm.ppf((1 + confidence) / 2)
+    z = special.ndtri((1 + confidence) / 2)
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
     # At a share of 0 and 1 an end is the share, but for rounding.

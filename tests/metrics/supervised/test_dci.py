@@ -117,6 +117,7 @@ class TestAgainstTheLoop:
         np.testing.assert_array_equal(ours.test_accuracy, theirs.test_accuracy)
         assert theirs.protocol == "dlib, predictor=sklearn"
 
+    @pytest.mark.slow  # Thousands of samples; the loop itself is run above.
     def test_golden(self):
         """The reference drew its own order of features: equal but for that.
 

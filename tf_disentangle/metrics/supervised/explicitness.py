@@ -18,7 +18,6 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
 
 from tf_disentangle.checks import require
 from tf_disentangle.interfaces import CodeColumn
@@ -133,6 +132,8 @@ def mean_area(
     if not usable.any():
         return float("nan")
     # The area is the share of (member, other) pairs in the right order: Mann-Whitney.
+    from scipy import stats  # Half a second of every start.
+
     ranks = stats.rankdata(probabilities[:, usable], axis=0)
     inside, outside = inside[usable], outside[usable]
     won = (ranks * member[:, usable]).sum(axis=0) - inside * (inside + 1) / 2

@@ -22,7 +22,6 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
 from tqdm import tqdm
 
 from tf_disentangle.checks import integer, one_of, real, require
@@ -197,6 +196,8 @@ def spearman_similarity(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
     A constant column correlates with nothing: 0.
     """
+    from scipy import stats  # Half a second of every start.
+
     ranks = [stats.rankdata(codes, axis=0) for codes in (first, second)]
     ranks = [r - r.mean(axis=0) for r in ranks]
     lengths = [np.sqrt(np.sum(r**2, axis=0)) for r in ranks]
