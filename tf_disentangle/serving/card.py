@@ -23,7 +23,8 @@ NAMES = ("model_card.json", "model_card.md")
 MEANINGS = {
     "images": "images, uint8 from 0 to 255, or vectors",
     "image_bytes": "PNG (at most 8 bits a value) or JPEG files",
-    "codes": "one number for each latent; of a categorical one the number of its value",
+    "codes": "one number for each latent; of a categorical one the number of its value "
+    "(any other number decodes as none of them)",
     "latent": "which latent to set, from 0; another number sets none",
     "value": "what to set it to",
     "seed": "two whole numbers for each row, from which all its draws follow",
