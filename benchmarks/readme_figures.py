@@ -3,10 +3,10 @@
     .venv/bin/python benchmarks/readme_figures.py
     .venv/bin/python benchmarks/readme_figures.py --run=runs/readme --output=docs/images
 
-It trains CHyVAE with seed 1 for 30,000 steps, about half an hour on two cores, goes on
-where it was stopped, and trains nothing if the folder holds the finished run. Then it
-draws the latents that move the image: traversals.png and traversals.gif. What the
-README's caption says is printed.
+It trains CHyVAE with seed 1 for 30,000 steps, about half an hour on two cores, or what
+the options say; it goes on where it was stopped, and trains nothing if the folder holds
+the finished run. Then it draws the latents that move the image: traversals.png and
+traversals.gif. What the README's caption says is printed.
 """
 
 import argparse
@@ -20,19 +20,22 @@ import tf_disentangle as td
 from tf_disentangle.summary import summarize
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-SETTINGS = ("train.seed=1", "train.steps=30000")
 
 
 def main() -> None:
     """Trains, scores, draws."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", default=ROOT / "runs/readme", type=pathlib.Path)
+    parser.add_argument("--gin_file", default="chyvae.gin")
+    parser.add_argument("--seed", default=1, type=int)
+    parser.add_argument("--steps", default=30_000, type=int)
     parser.add_argument("--output", default=ROOT / "docs/images", type=pathlib.Path)
     options = parser.parse_args()
 
     train = [sys.executable, "-m", "tf_disentangle", "train"]
-    train += ["--gin_file=chyvae.gin", f"--output={options.run}"]
-    train += [f"--gin_param={setting}" for setting in SETTINGS]
+    train += [f"--gin_file={options.gin_file}", f"--output={options.run}"]
+    train += [f"--gin_param=train.seed={options.seed}"]
+    train += [f"--gin_param=train.steps={options.steps}"]
     subprocess.run(train, cwd=ROOT, check=True)
 
     run = td.load(options.run)
