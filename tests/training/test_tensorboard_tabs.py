@@ -33,7 +33,7 @@ TABS = {
     "histograms": "per_latent_codes/z0",
     "text": "configuration",
     "hparams": "objective",
-    "projector": "Points: 16",
+    "projector": "1 tensor found",
 }
 WEBGL = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 
