@@ -39,7 +39,7 @@ factor_vae_score.num_test_votes = 20
 # What `bin/train` of a set that is drawn, scored by the FactorVAE metric, has no use
 # for: each costs every start of every run.
 NOT_FOR_TRAINING = {
-    *("matplotlib", "pandas", "pyarrow", "sklearn", "scipy.stats", "numba"),
+    *("pandas", "pyarrow", "sklearn", "scipy.stats", "numba"),
     *("tensorflow_datasets", "onnx", "onnxruntime", "openvino", "tf2onnx"),
     *("grpc", "uvicorn", "starlette", "prometheus_client", "tensorflow_serving"),
     *("ray", "playwright", "IPython", "httpx"),

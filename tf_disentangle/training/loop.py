@@ -87,7 +87,7 @@ class TrainingLoop:
 
     def __post_init__(self) -> None:
         """Describes the run before any schedule or callback changes a part of it."""
-        self.board = TensorBoard(self.folder and self.folder.path, self.model)
+        self.board = TensorBoard(self.folder.path if self.folder else None, self.model)
         self.description = describe(
             self.model,
             self.data,

@@ -23,7 +23,6 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
 
 from tf_disentangle.checks import integer
 from tf_disentangle.interfaces import CodeColumn
@@ -222,6 +221,8 @@ def normal_of_student_t(codes: np.ndarray, df: float) -> np.ndarray:
 
     By the tail, whose probability keeps its digits where F_t(z) is rounded to 1.
     """
+    from scipy import stats  # Half a second of every start.
+
     tail = stats.t.sf(np.abs(codes), df)
     return (np.sign(codes) * stats.norm.isf(tail)).astype(codes.dtype)
 
