@@ -3,9 +3,12 @@
 The top-level folder gin/ holds configuration text. It must never get an
 `__init__.py`: that would hide the gin-config library. The build copies it into the
 package as tf_disentangle/gin_files, so that an installed `tf_disentangle train
---gin_file=chyvae.gin` finds it.
+--gin_file=chyvae.gin` finds it. Where there is an npm client the build also fetches
+ONNX Runtime Web, which the explorer's page runs; else the explorer fetches it when it
+is used.
 """
 
+import importlib.util
 import pathlib
 import shutil
 
@@ -15,16 +18,29 @@ from setuptools.command.build_py import build_py
 ROOT = pathlib.Path(__file__).resolve().parent
 
 
-class BuildWithGinFiles(build_py):
-    """Copies gin/ into the built package."""
+class BuildWithData(build_py):
+    """Puts gin/ and the explorer's runtime into the built package."""
 
     def run(self) -> None:
-        """Builds, then copies."""
+        """Builds, then adds the files."""
         super().run()
         if self.editable_mode:
             return  # an editable install reads gin/ where it is
-        target = pathlib.Path(self.build_lib) / "tf_disentangle" / "gin_files"
-        shutil.copytree(ROOT / "gin", target, dirs_exist_ok=True)
+        package = pathlib.Path(self.build_lib) / "tf_disentangle"
+        shutil.copytree(ROOT / "gin", package / "gin_files", dirs_exist_ok=True)
+        npm = _load(ROOT / "tf_disentangle" / "explorer" / "npm.py")
+        try:
+            npm.fetch(package / "explorer" / "runtime")
+        except npm.RuntimeUnavailable as error:
+            print(f"The wheel is built without {npm.PACKAGE}: {error}.")
+
+
+def _load(path: pathlib.Path) -> object:
+    """Imports one file without its package, whose requirements are not there yet."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 # bin/serve; TensorFlow Serving's own messages.
@@ -46,7 +62,6 @@ PORTABLE = [
     "openvino>=2025.0",
     "tf2onnx>=1.16",
 ]
-FIGURES = ["matplotlib>=3.9"]
 
 setup(
     name="tf_disentangle",
@@ -59,7 +74,7 @@ setup(
     python_requires=">=3.11,<3.14",
     packages=find_packages(include=["tf_disentangle", "tf_disentangle.*"]),
     package_data={"tf_disentangle": ["py.typed", "explorer/page/*"]},
-    cmdclass={"build_py": BuildWithGinFiles},
+    cmdclass={"build_py": BuildWithData},
     install_requires=[
         "absl-py>=2.1",
         "filelock>=3.12",
@@ -67,6 +82,7 @@ setup(
         "h5py>=3.10",  # Keras needs it too
         "importlib_resources",  # tensorflow-datasets needs it and does not say so
         "keras>=3.15,<4",
+        "matplotlib>=3.9",
         "numba>=0.61",
         "numpy>=2.0",
         "opencv-python-headless>=4.10",
@@ -87,13 +103,11 @@ setup(
         "serving": SERVING,
         "client": CLIENT,
         "portable": PORTABLE,
-        "figures": FIGURES,
         "study": ["ray>=2.50", "pandas>=2.2"],
         "test": [
             *SERVING,
             *CLIENT,
             *PORTABLE,
-            *FIGURES,
             "build>=1.2",
             "hypothesis>=6.100",
             "mypy>=1.13",
@@ -101,6 +115,7 @@ setup(
             "pyarrow>=17",
             "pytest>=8",
             "pytest-xdist>=3.6",
+            "pyyaml>=6",
             "ruff>=0.9",
             "wheel",
         ],

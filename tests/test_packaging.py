@@ -9,6 +9,8 @@ import zipfile
 
 import pytest
 
+from tf_disentangle.explorer import npm
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
@@ -46,6 +48,17 @@ def test_wheel_holds_the_package_and_the_gin_files_and_nothing_else(wheel):
     assert there == here
     modules = {str(p.relative_to(ROOT)) for p in ROOT.glob("tf_disentangle/**/*.py")}
     assert modules <= set(names)
+    pages = {str(p.relative_to(ROOT)) for p in ROOT.glob("tf_disentangle/**/page/*")}
+    assert pages and pages <= set(names)
+
+
+def test_wheel_holds_the_explorers_runtime(wheel):
+    prefix = "tf_disentangle/explorer/runtime/"
+    there = {n.removeprefix(prefix) for n in zipfile.ZipFile(wheel).namelist()}
+    files = {f"{name}.gz" for name in npm.CHECKSUMS}
+    if not files & there:
+        pytest.skip("npm or its registry is not at hand: the wheel was built without")
+    assert files | {f"LICENSE.{npm.PACKAGE}"} <= there
 
 
 def test_installed_command_runs_from_another_directory(wheel, tmp_path):
