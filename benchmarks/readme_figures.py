@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/readme_figures.py
     .venv/bin/python benchmarks/readme_figures.py --run=runs/digits --output=docs/images
 
-It trains JointVAE on MNIST (`bin/data prepare mnist` once) with seed 0 for 30,000 steps,
+It trains JointVAE on MNIST (`bin/data prepare mnist` once), seed 0, for 30,000 steps,
 about half an hour on two cores; it goes on where it was stopped, and trains nothing if
 the folder holds the finished run. Then it draws traversals.gif, and explorer.png if
 Playwright (the extra `browser`) and Chromium are there.
@@ -62,6 +62,7 @@ def explorer(run: td.Run, chromium: str, path: pathlib.Path) -> pathlib.Path:
         page = browser.new_page(viewport={"width": 1280, "height": 860})
         page.goto(page_file.as_uri())
         page.wait_for_selector("html[data-ready]", state="attached")
+        page.wait_for_timeout(2000)  # the map of what the latent moves comes last
         page.screenshot(path=path)
         browser.close()
     return path

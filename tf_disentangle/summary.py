@@ -70,7 +70,7 @@ def summarize(run: Run) -> dict[str, Any]:
         "steps": run.steps,
         "model": type(model).__name__,
         "objective": str(model.objective.name),
-        "data": _short(record["data"]),
+        "data": _data_name(record["data"]),
         "image_shape": list(model.image_shape),
         "num_parameters": int(sum(math.prod(v.shape) for v in weights)),
         "settings": dict(_flat(_described(record), "")),
@@ -118,6 +118,13 @@ def _flat(value: Any, name: str) -> Iterator[tuple[str, Any]]:
             inner = value.get(rest, {})
     for key, item in inner.items():
         yield from _flat(item, f"{name}.{key}" if name else key)
+
+
+def _data_name(record: Any) -> str:
+    """Returns what people call a data set: a published one by its own name."""
+    config = record.get("config", {}) if isinstance(record, Mapping) else {}
+    name = config.get("name")
+    return name if isinstance(name, str) else _short(record)
 
 
 def _short(value: Any) -> str:
