@@ -68,7 +68,8 @@ _INTEGERS = {
     "tensorflow_inter_op_parallelism": (0, "Operations at a time; 0: automatic."),
     "max_body_bytes": (64 * 2**20, "Largest body or message of a request."),
     "max_batch_rows": (1024, "Largest batch of a request."),
-    "max_image_pixels": (16 * 2**20, "Largest width times height of a picture."),
+    "max_image_pixels": (16 * 2**20, "Largest width times height of an image."),
+    "max_request_pixels": (32 * 2**20, "Most pixels of a request's images together."),
     "max_concurrent_requests": (1024, "Requests at a time, those that wait included."),
 }
 _SWITCHES = {
@@ -193,6 +194,7 @@ def _start(models: str, name: str | None, values: flags.FlagValues) -> Server:
             body_bytes=values.max_body_bytes,
             rows=values.max_batch_rows,
             image_pixels=values.max_image_pixels,
+            request_pixels=values.max_request_pixels,
             concurrent_requests=values.max_concurrent_requests,
         ),
         "num_threads": values.rest_api_num_threads or 4 * (os.cpu_count() or 1),

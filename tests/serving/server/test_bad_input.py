@@ -63,6 +63,12 @@ def png(width=3, height=2):
     return file.getvalue()
 
 
+def encoded(form, **options):
+    file = io.BytesIO()
+    Image.new("L", (3, 2)).save(file, form, **options)
+    return file.getvalue()
+
+
 def bomb(width, height):
     """A PNG whose header promises more than its few bytes hold."""
 
@@ -93,16 +99,34 @@ def test_pictures(url):
     [
         (b"", ("Unknown image file format in row 1",)),
         (b"GIF, says the text", ("Unknown image file format in row 1",)),
+        (encoded("GIF"), ("Unknown image file format in row 1", "PNG or JPEG")),
+        (encoded("BMP"), ("Unknown image file format in row 1", "PNG or JPEG")),
         (png()[:20], ("Unknown image file format in row 1",)),
         (png(300, 200)[:-30], ("Invalid PNG data, size",)),
         (bomb(2000, 2000), ("row 1 is too large", "2000 x 2000 pixels", "1048576")),
         (bomb(20_000, 20_000), ("row 1 is too large", "1048576")),
         (bomb(2**31 - 1, 2**31 - 1), ("row 1",)),
     ],
-    ids=["empty", "text", "no header", "truncated", "large", "bomb", "absurd"],
+    ids=[
+        "empty",
+        "text",
+        "GIF",
+        "BMP",
+        "no-header",
+        "truncated",
+        "large",
+        "bomb",
+        "absurd",
+    ],
 )
 def test_bad_pictures(url, file, words):
     refused(pictures(url, png(), file), *words)
+
+
+def test_many_large_images(url):
+    """Each is small enough; a worker would be busy with all of them for long."""
+    answer = pictures(url, *[bomb(1000, 1000)] * 5)
+    refused(answer, "up to row 2 have 3000000 pixels", "2097152. Send several")
 
 
 def test_wrong_size(url):
