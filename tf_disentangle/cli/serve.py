@@ -66,7 +66,8 @@ _INTEGERS = {
     "load_retry_interval_micros": (60_000_000, "Time between two such tries."),
     "tensorflow_intra_op_parallelism": (0, "Threads of one operation; 0: automatic."),
     "tensorflow_inter_op_parallelism": (0, "Operations at a time; 0: automatic."),
-    "max_body_bytes": (64 * 2**20, "Largest body or message of a request."),
+    "max_body_bytes": (16 * 2**20, "Largest body or message of a request."),
+    "max_total_body_bytes": (256 * 2**20, "Largest size of all bodies at a time."),
     "max_batch_rows": (1024, "Largest batch of a request."),
     "max_image_pixels": (16 * 2**20, "Largest width times height of an image."),
     "max_request_pixels": (32 * 2**20, "Most pixels of a request's images together."),
@@ -192,6 +193,7 @@ def _start(models: str, name: str | None, values: flags.FlagValues) -> Server:
         "grpc_port": values.port or None,
         "limits": server.Limits(
             body_bytes=values.max_body_bytes,
+            total_body_bytes=values.max_total_body_bytes,
             rows=values.max_batch_rows,
             image_pixels=values.max_image_pixels,
             request_pixels=values.max_request_pixels,

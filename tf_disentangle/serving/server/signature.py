@@ -32,14 +32,17 @@ class Limits:
     """What one request, and all of them together, may ask of the server.
 
     Attributes:
-        body_bytes: Largest body of a request, unpacked; largest message by gRPC.
+        body_bytes: Largest body of a request, unpacked; largest message by gRPC. Read
+            from JSON, a body takes up to twenty times as much memory.
+        total_body_bytes: Largest size by REST of all bodies at a time, as they came.
         rows: Largest batch.
         image_pixels: Largest width times height of an encoded image.
         request_pixels: Most pixels of a request's encoded images together.
         concurrent_requests: Requests at a time, those that wait included.
     """
 
-    body_bytes: int = 64 * 2**20
+    body_bytes: int = 16 * 2**20
+    total_body_bytes: int = 256 * 2**20
     rows: int = 1024
     image_pixels: int = 16 * 2**20
     request_pixels: int = 32 * 2**20
