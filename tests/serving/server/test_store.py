@@ -209,6 +209,27 @@ def test_folders(tmp_path):
     assert folders.models_in(run) == {"run": str(run / "export" / "run")}
 
 
+def test_versions_of_a_model(tmp_path):
+    """One rule for the exporter, the server and the commands."""
+    much = 2**63
+    names = ("00000002", "10", str(much - 1), str(much), "9" * 40)
+    saved(tmp_path, *(f"a/{name}" for name in (*names, "one", "\u0663", ".1.ab.tmp")))
+    (tmp_path / "a" / "4").mkdir()
+    (tmp_path / "a" / "5").touch()
+    (tmp_path / "b" / ".1.0a1b2c3d.tmp").mkdir(parents=True)
+    (tmp_path / "b" / ".1.0a1b2c3d.tmp" / "saved_model.pb").touch()
+    assert folders.versions(tmp_path / "a") == [2, 4, 10, much - 1]
+    found = folders.saved_models(tmp_path / "a")
+    assert {n: path.name for n, path in found.items()} == {
+        2: "00000002",
+        10: "10",
+        much - 1: str(much - 1),
+    }
+    assert folders.models_below(tmp_path) == [tmp_path / "a"]
+    assert folders.versions(tmp_path / "none") == []
+    assert folders.saved_models(tmp_path / "none") == {}
+
+
 @pytest.mark.parametrize("seconds", [2.0, pytest.param(60.0, marks=pytest.mark.slow)])
 def test_versions_replaced_under_load(golden_models, tmp_path, seconds):
     """Clients ask all the time; versions come and go: each answer is of its version.
