@@ -180,6 +180,29 @@ def test_another_configuration(base, tmp_path):
         assert store.find(ModelSpec("m")).number == 7
 
 
+def test_what_was_loaded_in_vain_is_freed(base, tmp_path):
+    """With the error still at hand, and although TensorFlow's objects form cycles."""
+    loaded = []
+
+    def load(number, folder):
+        version = Loaded(number, folder)
+        version.itself = version
+        loaded.append(weakref.ref(version))
+        return version
+
+    both = config(base)
+    (tmp_path / "empty").mkdir()
+    both.MergeFrom(config(tmp_path / "empty"))
+    both.model_config_list.config[1].name = "n"
+    gc.disable()
+    try:
+        with pytest.raises(ServingError, match="Model n did not become available"):
+            ModelStore(load).configure(both)
+        assert [version() for version in loaded] == [None]
+    finally:
+        gc.enable()
+
+
 def saved(folder, *names):
     for name in names:
         (folder / name).mkdir(parents=True)
