@@ -126,7 +126,7 @@ def main(values: flags.FlagValues) -> int:
         if values[option].value is not None:
             print(f"--{option} has no effect: {reason}.", file=sys.stderr)
     print(f"Loading {models}", file=sys.stderr)
-    with _end_signals() as ended, _start(models, name, values) as server:
+    with _end_signals() as ended, _ending(_start(models, name, values)) as server:
         # The numbers of a batch of images are a million lists in JSON: looking for
         # garbage among them took eight times as long as reading them.
         gc.freeze()
@@ -136,6 +136,23 @@ def main(values: flags.FlagValues) -> int:
             pass  # a signal that another thread received is seen only between waits
         print("Answering the last requests", file=sys.stderr)
     return 0
+
+
+@contextlib.contextmanager
+def _ending(server: Server) -> Iterator[Server]:
+    """Yields the server and stops it; what is still worked on then, ends with it."""
+    try:
+        yield server
+    finally:
+        try:
+            status = 0 if server.stop() else 1
+        except KeyboardInterrupt:
+            status = 130
+        if status:
+            # Python would wait for the threads, which nothing can interrupt.
+            print("Gave up what was still worked on", file=sys.stderr, flush=True)
+            sys.stdout.flush()
+            os._exit(status)
 
 
 @contextlib.contextmanager

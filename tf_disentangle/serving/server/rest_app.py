@@ -52,7 +52,7 @@ class RestApp:
         store: The models.
         monitoring: Counts what is answered.
         limits: What a request, and all together, may ask.
-        num_threads: How many requests are worked on at a time; the others wait.
+        workers: Work on the requests, which wait for a free one.
         timeout_seconds: Time until a request is answered with an error instead.
         metrics_path: Where Prometheus reads; None for nowhere.
     """
@@ -62,8 +62,8 @@ class RestApp:
         store: ModelStore,
         monitoring: Monitoring,
         limits: Limits,
+        workers: concurrent.futures.ThreadPoolExecutor,
         *,
-        num_threads: int,
         timeout_seconds: float,
         metrics_path: str | None,
     ) -> None:
@@ -74,7 +74,7 @@ class RestApp:
         self._metrics_path = metrics_path
         self._num_requests = 0
         self._memory = _Memory(limits.total_body_bytes)
-        self._workers = concurrent.futures.ThreadPoolExecutor(num_threads, "rest")
+        self._workers = workers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -123,6 +123,9 @@ class RestApp:
         except TimeoutError as error:
             text = f"Timed out after {self._timeout:g} seconds."
             raise ServingError(StatusCode.DEADLINE_EXCEEDED, text) from error
+        except asyncio.CancelledError as error:  # by uvicorn, after the grace
+            text = "The server ends. Try again later."
+            raise ServingError(StatusCode.UNAVAILABLE, text) from error
         except ClientDisconnect as error:
             text = "The client has gone."
             raise ServingError(StatusCode.CANCELLED, text) from error
@@ -163,10 +166,6 @@ class RestApp:
         body = rest.unpack(body, encoding, self._limits.body_bytes)
         name, inputs, in_rows = tensors.read_request(body, version.signature)
         return tensors.write_response(version.run(name, inputs), in_rows)
-
-    def close(self) -> None:
-        """Ends the threads once they are idle."""
-        self._workers.shutdown(wait=False)
 
 
 def _crowded() -> ServingError:
