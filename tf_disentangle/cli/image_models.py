@@ -15,6 +15,7 @@ import numpy as np
 from tf_disentangle import checks, files
 from tf_disentangle.cli import startup
 from tf_disentangle.cli.encoded_parts import Layout
+from tf_disentangle.serving import folders
 
 _SIGNATURE = "encode_bytes"
 _PROBABILITIES = "probabilities_"
@@ -230,12 +231,13 @@ def _version_below(folder: pathlib.Path, version: str | None) -> pathlib.Path:
     if (folder / "saved_model.pb").exists():
         checks.require(version is None, "--version", "be left out here", version)
         return folder
-    numbers = {int(path.name): path for path in _versions(folder)}
+    numbers = folders.saved_models(folder)
     if not numbers:
-        models = [path for path in _folders(folder) if _versions(path)]
+        models = folders.models_below(folder)
         rule = "be a run folder, or the folder of one model that bin/export wrote"
         names = ", ".join(str(path) for path in models) or f"{folder}, which is none"
-        checks.require(len(models) == 1, "--model", rule, names)
+        remedy = "" if models else folders.for_another_runtime(folder)
+        checks.require(len(models) == 1, "--model", rule, names, remedy)
         return _version_below(models[0], version)
     if version is None:
         return numbers[max(numbers)]
@@ -243,18 +245,6 @@ def _version_below(folder: pathlib.Path, version: str | None) -> pathlib.Path:
     there = version.isdecimal() and int(version) in numbers
     checks.require(there, "--version", rule, version)
     return numbers[int(version)]
-
-
-def _versions(folder: pathlib.Path) -> list[pathlib.Path]:
-    return [
-        path
-        for path in _folders(folder)
-        if path.name.isdecimal() and (path / "saved_model.pb").exists()
-    ]
-
-
-def _folders(folder: pathlib.Path) -> list[pathlib.Path]:
-    return [p for p in folder.iterdir() if p.is_dir()] if folder.is_dir() else []
 
 
 def _require_bytes(function: object, where: str) -> None:

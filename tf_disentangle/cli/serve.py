@@ -41,7 +41,7 @@ POSITIONAL = ("dir",)
 _TEXTS = {
     "dir": (
         None,
-        "An exported model, a folder of them, or an exported run; may stand alone.",
+        "An exported model, a folder of them, or an exported run.",
     ),
     "model_base_path": (None, "Folder of one model's versions."),
     "model_name": (None, "Name of that model; by default that of DIR, else default."),
@@ -52,9 +52,11 @@ _TEXTS = {
     ),
     "host": ("127.0.0.1", "Address to listen at; 0.0.0.0 for every one there is."),
 }
-_INTEGERS = {
+_PORTS = {
     "rest_api_port": (8501, "Port of REST; 0 for no REST."),
     "port": (8500, "Port of gRPC; 0 for no gRPC."),
+}
+_INTEGERS = {
     "rest_api_timeout_in_ms": (30_000, "Time until REST answers with an error."),
     "rest_api_num_threads": (0, "Requests worked on at a time; 0: 4 per processor."),
     "model_config_file_poll_wait_seconds": (0, "How often to read it again; 0: never."),
@@ -66,9 +68,11 @@ _INTEGERS = {
     "load_retry_interval_micros": (60_000_000, "Time between two such tries."),
     "tensorflow_intra_op_parallelism": (0, "Threads of one operation; 0: automatic."),
     "tensorflow_inter_op_parallelism": (0, "Operations at a time; 0: automatic."),
-    "max_body_bytes": (64 * 2**20, "Largest body or message of a request."),
+    "max_body_bytes": (16 * 2**20, "Largest body or message of a request."),
+    "max_total_body_bytes": (256 * 2**20, "Largest size of all bodies at a time."),
     "max_batch_rows": (1024, "Largest batch of a request."),
-    "max_image_pixels": (16 * 2**20, "Largest width times height of a picture."),
+    "max_image_pixels": (16 * 2**20, "Largest width times height of an image."),
+    "max_request_pixels": (32 * 2**20, "Most pixels of a request's images together."),
     "max_concurrent_requests": (1024, "Requests at a time, those that wait included."),
 }
 _SWITCHES = {
@@ -98,12 +102,14 @@ _NO_EFFECT = {
 
 for _name, (_default, _help) in _TEXTS.items():
     flags.DEFINE_string(_name, _default, _help, flag_values=FLAGS)
+for _name, (_number, _help) in _PORTS.items():
+    flags.DEFINE_integer(_name, _number, _help, 0, 65535, flag_values=FLAGS)
 for _name, (_number, _help) in _INTEGERS.items():
     flags.DEFINE_integer(_name, _number, _help, lower_bound=0, flag_values=FLAGS)
 for _name, (_on, _help) in _SWITCHES.items():
     flags.DEFINE_bool(_name, _on, _help, flag_values=FLAGS)
 for _name, _help in _NO_EFFECT.items():
-    _text = f"Taken, without effect: {_help}."
+    _text = f"Without effect here: {_help}."
     if _name.startswith(("enable", "flush")):
         flags.DEFINE_bool(_name, None, _text, flag_values=FLAGS)
     else:
@@ -120,7 +126,7 @@ def main(values: flags.FlagValues) -> int:
         if values[option].value is not None:
             print(f"--{option} has no effect: {reason}.", file=sys.stderr)
     print(f"Loading {models}", file=sys.stderr)
-    with _end_signals() as ended, _start(models, name, values) as server:
+    with _end_signals() as ended, _ending(_start(models, name, values)) as server:
         # The numbers of a batch of images are a million lists in JSON: looking for
         # garbage among them took eight times as long as reading them.
         gc.freeze()
@@ -130,6 +136,23 @@ def main(values: flags.FlagValues) -> int:
             pass  # a signal that another thread received is seen only between waits
         print("Answering the last requests", file=sys.stderr)
     return 0
+
+
+@contextlib.contextmanager
+def _ending(server: Server) -> Iterator[Server]:
+    """Yields the server and stops it; what is still worked on then, ends with it."""
+    try:
+        yield server
+    finally:
+        try:
+            status = 0 if server.stop() else 1
+        except KeyboardInterrupt:
+            status = 130
+        if status:
+            # Python would wait for the threads, which nothing can interrupt.
+            print("Gave up what was still worked on", file=sys.stderr, flush=True)
+            sys.stdout.flush()
+            os._exit(status)
 
 
 @contextlib.contextmanager
@@ -191,8 +214,10 @@ def _start(models: str, name: str | None, values: flags.FlagValues) -> Server:
         "grpc_port": values.port or None,
         "limits": server.Limits(
             body_bytes=values.max_body_bytes,
+            total_body_bytes=values.max_total_body_bytes,
             rows=values.max_batch_rows,
             image_pixels=values.max_image_pixels,
+            request_pixels=values.max_request_pixels,
             concurrent_requests=values.max_concurrent_requests,
         ),
         "num_threads": values.rest_api_num_threads or 4 * (os.cpu_count() or 1),
@@ -207,7 +232,7 @@ def _start(models: str, name: str | None, values: flags.FlagValues) -> Server:
     }
     if values.monitoring_config_file:
         options["metrics_path"] = server.metrics_path(values.monitoring_config_file)
-    logging.basicConfig(format="%(message)s", level=logging.INFO)
+    logging.getLogger("tf_disentangle").setLevel(logging.INFO)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     return server.start(models, model_name=name, **options)
 

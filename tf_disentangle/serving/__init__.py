@@ -18,7 +18,8 @@ if TYPE_CHECKING:
         ServingError,
         UnavailableError,
     )
-    from tf_disentangle.serving.exporting import export, export_run, versions
+    from tf_disentangle.serving.exporting import export, export_run
+    from tf_disentangle.serving.folders import versions
 
 _PLACES = {
     "AccessError": "client",
@@ -30,7 +31,7 @@ _PLACES = {
     "UnavailableError": "client",
     "export": "exporting",
     "export_run": "exporting",
-    "versions": "exporting",
+    "versions": "folders",
 }
 
 __all__ = [

@@ -13,6 +13,7 @@ import pathlib
 import shlex
 
 from tf_disentangle import files
+from tf_disentangle.serving import folders
 
 _MODELS = """\
 # Which models to serve: the newest version of each. For two versions at once:
@@ -84,8 +85,7 @@ def models_config(names: list[str]) -> str:
 
 def served(destination: str | os.PathLike) -> list[str]:
     """Returns the names of the models below a folder that have a SavedModel."""
-    found = pathlib.Path(destination).glob("*/*/saved_model.pb")
-    return sorted({path.parent.parent.name for path in found})
+    return [path.name for path in folders.models_below(destination)]
 
 
 def docker_command(destination: str | os.PathLike) -> str:

@@ -23,7 +23,7 @@ import tensorflow as tf
 from tf_disentangle import checks, files
 from tf_disentangle.interfaces import Resizing
 from tf_disentangle.models import LatentModel
-from tf_disentangle.serving import card, config_files, warmup
+from tf_disentangle.serving import card, config_files, folders, warmup
 from tf_disentangle.summary import summarize
 
 if TYPE_CHECKING:
@@ -144,18 +144,6 @@ def resizing_of(run: Run) -> Resizing:
         return Resizing()
 
 
-def versions(folder: str | os.PathLike) -> list[int]:
-    """Returns the versions of a model, in increasing order.
-
-    Args:
-        folder: DESTINATION/NAME.
-    """
-    folder = pathlib.Path(folder)
-    if not folder.is_dir():
-        return []
-    return sorted(int(p.name) for p in folder.iterdir() if p.name.isdecimal())
-
-
 def _checked_name(name: str, variant: str) -> str:
     checks.require_type(name, str, "name")
     fits = re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name)
@@ -166,7 +154,7 @@ def _checked_name(name: str, variant: str) -> str:
 
 def _free(folder: pathlib.Path, version: int | None) -> int:
     """Returns the number of a version that is not there yet."""
-    there = versions(folder)
+    there = folders.versions(folder)
     if version is None:
         return max(there, default=0) + 1
     checks.integer(version, "version", at_least=1)

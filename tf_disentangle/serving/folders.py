@@ -1,4 +1,4 @@
-"""Which models a folder holds: one model, several, or a run's export."""
+"""Which models a folder holds (one, several, a run's export), and which versions."""
 
 from __future__ import annotations
 
@@ -8,6 +8,51 @@ import pathlib
 from tf_disentangle import checks
 
 _RULE = "hold an exported model: NAME/VERSION/saved_model.pb"
+_SAVED_MODEL = "saved_model.pb"
+# TF Serving counts versions in 64 bits.
+_LAST_VERSION = 2**63 - 1
+_RUNTIMES = {".onnx": "ONNX Runtime", ".xml": "OpenVINO", ".tflite": "LiteRT"}
+
+
+def versions(folder: str | os.PathLike) -> list[int]:
+    """Returns the versions of a model, in increasing order.
+
+    Args:
+        folder: DESTINATION/NAME.
+    """
+    return list(version_folders(folder)) if os.path.isdir(folder) else []
+
+
+def version_folders(folder: str | os.PathLike) -> dict[int, pathlib.Path]:
+    """Returns the folders of a model's versions by number, in increasing order.
+
+    They are those whose names are decimal numbers of 64 bits at most; 00000123 is 123.
+
+    Args:
+        folder: The folder of the model.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    numbers = {
+        int(each.name): pathlib.Path(each.path)
+        for each in os.scandir(folder)
+        if each.name.isdecimal() and each.name.isascii() and each.is_dir()
+    }
+    return {n: numbers[n] for n in sorted(numbers) if n <= _LAST_VERSION}
+
+
+def saved_models(folder: str | os.PathLike) -> dict[int, pathlib.Path]:
+    """Returns those of a model's versions that are SavedModels, as `version_folders`.
+
+    Args:
+        folder: The folder of the model; one that cannot be read has none.
+    """
+    try:
+        there = version_folders(folder)
+    except OSError:
+        return {}
+    return {n: path for n, path in there.items() if (path / _SAVED_MODEL).exists()}
 
 
 def models_in(
@@ -34,9 +79,9 @@ def models_in(
             found, argument, "be a run that was exported", str(folder), remedy
         )
     found = _models(path)
-    is_version = (path / "saved_model.pb").exists()
+    is_version = (path / _SAVED_MODEL).exists()
     remedy = f"This is one version: serve {path.parent}" if is_version else ""
-    remedy = remedy or "bin/export RUN writes one."
+    remedy = remedy or for_another_runtime(path) or "bin/export RUN writes one."
     checks.require(found, argument, _RULE, str(folder), remedy)
     if name:
         rule = f"be left out, since there are {len(found)} models in {folder}"
@@ -45,12 +90,32 @@ def models_in(
     return found
 
 
+def models_below(folder: str | os.PathLike) -> list[pathlib.Path]:
+    """Returns the folders in a folder that hold versions that are SavedModels."""
+    if not os.path.isdir(folder):
+        return []
+    return [
+        path for path in sorted(pathlib.Path(folder).iterdir()) if saved_models(path)
+    ]
+
+
+def for_another_runtime(folder: str | os.PathLike) -> str:
+    """Returns what to say of a folder of models for other runtimes, "" for others.
+
+    Args:
+        folder: That of a version, of a model or of models.
+    """
+    path = pathlib.Path(folder)
+    for suffix, runtime in _RUNTIMES.items():
+        if any(any(path.glob(f"{below}*{suffix}")) for below in ("", "*/", "*/*/")):
+            return (
+                f"It is a model for {runtime}, which serving.variants.load reads in "
+                "Python; here it takes a SavedModel: bin/export RUN without --variant."
+            )
+    return ""
+
+
 def _models(path: pathlib.Path) -> dict[str, str]:
-    if _has_versions(path):
+    if saved_models(path):
         return {path.name: str(path)}
-    below = sorted(p for p in path.iterdir() if p.is_dir() and _has_versions(p))
-    return {p.name: str(p) for p in below}
-
-
-def _has_versions(path: pathlib.Path) -> bool:
-    return any(p.parent.name.isdecimal() for p in path.glob("*/saved_model.pb"))
+    return {p.name: str(p) for p in models_below(path)}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import concurrent.futures
+import errno
 import functools
 import logging
 import os
 import pathlib
 import socket
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -31,8 +33,15 @@ from tf_disentangle.serving.server.rest_app import RestApp, with_cors
 from tf_disentangle.serving.server.signature import Limits
 from tf_disentangle.serving.server.store import ModelStore
 
+# What closing may take once the requests are answered or given up.
+_CLOSING_SECONDS = 5.0
 _SERVICES = ("", "PredictionService", "ModelService")
 _LARGEST_ANSWER = 2**31 - 1
+_LARGEST_PORT = 2**16 - 1
+_PORTS = {"port": "grpc_port", "rest_api_port": "rest_port"}  # by option
+# Longer than the pauses of who asks now and then: a connection that the server closes
+# just when the client uses it again is a failed request.
+_IDLE_SECONDS = 600
 _logger = logging.getLogger(__name__)
 
 
@@ -73,6 +82,13 @@ class Options:
     labels_in_advance: bool = False
     warm_up: bool = True
 
+    def __post_init__(self) -> None:
+        """Checks the ports: gRPC takes what is left of a larger one by 65536."""
+        ports = {"rest_port": self.rest_port, "grpc_port": self.grpc_port}
+        for name, port in ports.items():
+            fits = port is None or 0 <= port <= _LARGEST_PORT
+            checks.require(fits, name, f"be 0 to {_LARGEST_PORT}", port)
+
 
 class Server:
     """Serves models until `stop` is called.
@@ -91,6 +107,7 @@ class Server:
         self._monitoring = monitoring.Monitoring()
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._pools: list[concurrent.futures.ThreadPoolExecutor] = []
         self.rest_port = self.grpc_port = None
         try:
             if options.grpc_port is not None:
@@ -105,9 +122,8 @@ class Server:
 
     def _start_grpc(self) -> None:
         options, limits = self._options, self._options.limits
-        workers = concurrent.futures.ThreadPoolExecutor(options.num_threads, "grpc")
         self._grpc = grpc.server(
-            workers,
+            self._workers("grpc"),
             maximum_concurrent_rpcs=limits.concurrent_requests,
             options=[
                 ("grpc.max_receive_message_length", limits.body_bytes),
@@ -130,19 +146,13 @@ class Server:
         try:
             port = self._grpc.add_insecure_port(f"{host}:{options.grpc_port}")
         except RuntimeError as error:
-            raise _no_port("port", options.grpc_port, error) from error
+            raise _no_port("port", options.grpc_port) from error
         self._grpc.start()
         self.grpc_port = port
 
     def _start_rest(self) -> None:
         options = self._options
-        family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
-        try:
-            listening = socket.create_server(
-                (options.host, options.rest_port), family=family, backlog=2048
-            )
-        except OSError as error:
-            raise _no_port("rest_api_port", options.rest_port, error) from error
+        listening = _listening(options.host, options.rest_port, "rest_api_port")
         # Connections inherit it. Without it each answer waits 40 ms for the client's
         # acknowledgement of its head.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -150,7 +160,7 @@ class Server:
             self.store,
             self._monitoring,
             options.limits,
-            num_threads=options.num_threads,
+            self._workers("rest"),
             timeout_seconds=options.timeout_seconds,
             metrics_path=options.metrics_path,
         )
@@ -164,6 +174,7 @@ class Server:
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                timeout_keep_alive=_IDLE_SECONDS,
             )
         )
         run = functools.partial(self._uvicorn.run, sockets=[listening])
@@ -192,12 +203,22 @@ class Server:
         thread.start()
         self._threads.append(thread)
 
-    def stop(self, grace_seconds: float = 30.0) -> None:
+    def _workers(self, name: str) -> concurrent.futures.ThreadPoolExecutor:
+        workers = concurrent.futures.ThreadPoolExecutor(self._options.num_threads, name)
+        self._pools.append(workers)
+        return workers
+
+    def stop(self, grace_seconds: float = 30.0) -> bool:
         """Takes no more requests, answers those that came, and ends.
 
         Args:
             grace_seconds: How long requests may take until they are given up.
+
+        Returns:
+            Whether no thread works on any more. TensorFlow's operations cannot be
+            interrupted, and Python waits for such a thread before it exits.
         """
+        end = time.monotonic() + grace_seconds + _CLOSING_SECONDS
         self._stopping.set()
         ended = None
         if self.grpc_port is not None:
@@ -206,12 +227,17 @@ class Server:
         if self.rest_port is not None:
             self._uvicorn.config.timeout_graceful_shutdown = max(1, int(grace_seconds))
             self._uvicorn.should_exit = True
-            self._rest.join()
-            self._app.close()
+            self._rest.join(grace_seconds + _CLOSING_SECONDS)
         if ended is not None:
-            ended.wait()
-        for thread in self._threads:
-            thread.join()
+            ended.wait(max(0.0, end - time.monotonic()))
+        threads = list(self._threads)
+        for pool in self._pools:
+            shutdown = functools.partial(pool.shutdown, cancel_futures=True)
+            threads.append(threading.Thread(target=shutdown, daemon=True))
+            threads[-1].start()
+        for thread in threads:
+            thread.join(max(0.0, end - time.monotonic()))
+        return not any(thread.is_alive() for thread in threads)
 
     def __enter__(self) -> Server:
         """Returns the server, which serves already."""
@@ -256,6 +282,11 @@ def start(
     config = read()
     rule = "name at least one model"
     checks.require(config.model_config_list.config, "models", rule, str(models))
+    # Looked at before the models take their time.
+    for option, port in _PORTS.items():
+        number = getattr(settings, port)
+        if number is not None:
+            _listening(settings.host, number, option).close()
     try:
         store.configure(config)
     except ServingError as error:
@@ -315,6 +346,23 @@ def _configuration(
     return config
 
 
-def _no_port(name: str, port: int | None, reason: Exception) -> checks.ArgumentError:
-    rule, remedy = "be a free port", f"{reason}. Choose another --{name}."
-    return checks.ArgumentError(checks.message(name, rule, port, remedy))
+def _listening(host: str, port: int | None, name: str) -> socket.socket:
+    """Returns a socket that listens, or says which option keeps it from that."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise _no_port(name, port) from error
+        if error.errno == errno.EACCES:
+            rule, remedy = "be a port that you may use", "Take one from 1024 upwards."
+            text = checks.message(name, rule, port, remedy)
+        else:  # the name of no machine, or the address of another
+            rule, remedy = "be an address of this machine", "0.0.0.0 is all of them."
+            text = checks.message("host", rule, host, remedy)
+        raise checks.ArgumentError(text) from error
+
+
+def _no_port(name: str, port: int | None) -> checks.ArgumentError:
+    remedy = f"Another program listens there: choose another --{name}."
+    return checks.ArgumentError(checks.message(name, "be a free port", port, remedy))

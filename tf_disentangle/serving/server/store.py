@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import os
 import pathlib
 import threading
 import time
@@ -15,6 +14,7 @@ from grpc import StatusCode
 from tensorflow_serving.apis import get_model_status_pb2 as status_pb2
 from tensorflow_serving.config import model_server_config_pb2 as config_pb2
 
+from tf_disentangle.serving.folders import version_folders
 from tf_disentangle.serving.server.errors import ServingError, from_exception, invalid
 from tf_disentangle.serving.server.loaded import LoadedVersion
 from tf_disentangle.serving.server.rest import ModelSpec
@@ -77,17 +77,29 @@ class ModelStore:
             ServingError: If the configuration is wrong or a model has no version that
                 can be loaded. What was served before goes on.
         """
+        failure = None
         with self._changing:
-            models = {}
-            for name, model_config in _checked(config).items():
-                old = self._models.get(name)
-                same = old and old.config.base_path == model_config.base_path
-                models[name] = _Model(model_config, dict(old.versions) if same else {})
-                self._update(models[name])
-                self._check_ready(models[name])
-            with self._lock:
-                self._models = models
+            try:
+                models = self._configured(config)
+            except ServingError as error:
+                # Its frames would hold what was loaded in vain.
+                failure = error.with_traceback(None)
+            else:
+                with self._lock:
+                    self._models = models
         gc.collect()
+        if failure is not None:
+            raise failure
+
+    def _configured(self, config: config_pb2.ModelServerConfig) -> dict[str, _Model]:
+        models = {}
+        for name, model_config in _checked(config).items():
+            old = self._models.get(name)
+            same = old and old.config.base_path == model_config.base_path
+            models[name] = _Model(model_config, dict(old.versions) if same else {})
+            self._update(models[name])
+            self._check_ready(models[name])
+        return models
 
     def _check_ready(self, model: _Model) -> None:
         name, ready = model.config.name, _available(model)
@@ -114,19 +126,19 @@ class ModelStore:
         """Brings one model to what its folder and its policy say."""
         base = pathlib.Path(model.config.base_path)
         try:
-            folders = _folders(base)
+            there = version_folders(base)
         except OSError as error:
             if model.problem != str(error):
                 model.problem = str(error)
                 _logger.warning("%s: %s", model.config.name, error)
             return
         model.problem = ""
-        wanted = _wanted(model.config, sorted(folders))
+        wanted = _wanted(model.config, list(there))
         for number in wanted:
             with self._lock:
                 version = model.versions.setdefault(number, _Version())
             if version.loaded is None and time.monotonic() >= version.next_try:
-                self._try(model.config.name, version, number, folders[number])
+                self._try(model.config.name, version, number, there[number])
         ready = _available(model)
         dropped = [number for number in ready if number not in wanted]
         # The old version stays until a new one is there to take over.
@@ -239,12 +251,6 @@ def _checked(config: config_pb2.ModelServerConfig) -> dict[str, config_pb2.Model
         if sum(other.name == name for other in models) > 1:
             raise invalid(f"Two models of the configuration have the name {name}.")
     return {model.name: model for model in models}
-
-
-def _folders(base: pathlib.Path) -> dict[int, pathlib.Path]:
-    """Returns the versions' folders by number; 00000123 is 123."""
-    entries = [e for e in os.scandir(base) if e.name.isdecimal() and e.name.isascii()]
-    return {int(e.name): pathlib.Path(e.path) for e in entries if e.is_dir()}
 
 
 def _wanted(config: config_pb2.ModelConfig, there: list[int]) -> list[int]:
