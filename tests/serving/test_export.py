@@ -212,6 +212,18 @@ def test_a_full_disk_leaves_nothing_behind(model, tmp_path):
     assert not list(tmp_path.glob("*.config"))
 
 
+def test_an_error_of_the_model_is_not_one_of_the_destination(
+    model, tmp_path, monkeypatch
+):
+    def fail(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
+
+    monkeypatch.setattr(warmup, "replay", fail)
+    with pytest.raises(tf.errors.ResourceExhaustedError, match="OOM"):
+        export(model, tmp_path, "m")
+    assert versions(tmp_path / "m") == []
+
+
 @pytest.mark.slow
 def test_killed_while_it_writes_and_again(model, tmp_path, monkeypatch):
     """What a killed process leaves has no version's name, and the next removes it."""

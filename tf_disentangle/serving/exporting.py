@@ -80,11 +80,11 @@ def export(
     with files.locked(folder / ".lock", "destination", notice=waiting):
         files.remove_temporaries(folder)
         target = folder / str(_free(folder, version))
-        with files.replacing(target) as temporary, _explaining(target):
+        with files.replacing(target) as temporary:
             about: dict[str, Any] = {"variant": variant, "precision": precision}
             made = model.signatures(resizing)
             if is_saved_model:
-                _write_saved_model(model, temporary, folder.name, resizing)
+                _write_saved_model(model, temporary, target, resizing)
             else:
                 from tf_disentangle.serving import variants
 
@@ -164,14 +164,22 @@ def _free(folder: pathlib.Path, version: int | None) -> int:
 
 
 def _write_saved_model(
-    model: LatentModel, folder: pathlib.Path, name: str, resizing: Resizing
+    model: LatentModel, folder: pathlib.Path, target: pathlib.Path, resizing: Resizing
 ) -> None:
-    """Writes a SavedModel and its warm-up file, and asks it what a server will."""
-    model.export(folder, verbose=False, resizing=resizing)
+    """Writes a SavedModel and its warm-up file, and asks it what a server will.
+
+    Args:
+        model: The model.
+        folder: Where to.
+        target: What the folder will be called: NAME/VERSION.
+        resizing: Of `encode_bytes`.
+    """
     asked = warmup.requests(model)
-    if warmup.is_available():
-        warmup.write(folder, name, asked)
-    else:
+    with _explaining(target):
+        model.export(folder, verbose=False, resizing=resizing)
+        if warmup.is_available():
+            warmup.write(folder, target.parent.name, asked)
+    if not warmup.is_available():
         _logger.warning(
             "tensorflow-serving-api is not installed: the version has no warm-up file, "
             "so that a server's first answers take longer. "
@@ -182,9 +190,14 @@ def _write_saved_model(
 
 @contextlib.contextmanager
 def _explaining(target: pathlib.Path) -> Iterator[None]:
-    """Turns TensorFlow's errors of writing files into the `ArgumentError` they are."""
+    """Turns TensorFlow's errors of writing files into the `ArgumentError` they are.
+
+    What the model itself does wrong keeps its own name.
+    """
     try:
         yield
+    except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
+        raise
     except tf.errors.OpError as error:
         rule, remedy = "be writable", "Free some space or choose another folder."
         reason = error.message.rsplit("; ", 1)[-1].split(" [Op:")[0]
