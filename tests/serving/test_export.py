@@ -1,12 +1,15 @@
 """The exported version: alone, equal, whole or not there, with what a server needs."""
 
+import concurrent.futures
 import functools
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -289,30 +292,26 @@ def test_a_model_of_nan_is_not_served(tmp_path):
     assert versions(tmp_path / "m") == []
 
 
-def test_config_files(exported, caplog):
-    """TF Serving's own messages read the models'; the others have none to be had."""
+def stand_in(folder, name):
+    """Makes what looks like an exported model."""
+    (folder / name / "1").mkdir(parents=True)
+    (folder / name / "1" / "saved_model.pb").touch()
+
+
+def told(folder):
+    """The names and paths in models.config, read by TF Serving's own messages."""
     text_format = pytest.importorskip("google.protobuf.text_format")
     api = pytest.importorskip("tensorflow_serving.config.model_server_config_pb2")
+    text = (folder / "models.config").read_text()
+    found = text_format.Parse(text, api.ModelServerConfig()).model_config_list.config
+    assert {each.model_platform for each in found} <= {"tensorflow"}
+    return {each.name: each.base_path for each in found}
+
+
+def test_config_files(exported):
+    """The models' is read as TF Serving does; the others have no messages to be had."""
     folder = exported.parent.parent
-    (folder / "b" / "1").mkdir(parents=True)
-    (folder / "b" / "1" / "saved_model.pb").touch()
-    config_files.write(folder, "b")
-
-    def configs():
-        text = (folder / "models.config").read_text()
-        found = text_format.Parse(text, api.ModelServerConfig()).model_config_list
-        return [(c.name, c.base_path, c.model_platform) for c in found.config]
-
-    names = [(n, f"/models/{n}", "tensorflow") for n in ("b", "small")]
-    assert configs() == names
-    # What someone has edited stays.
-    path = folder / "models.config"
-    edited = path.read_text().replace("model_platform", "# \n    model_platform")
-    path.write_text(edited)
-    (folder / "c" / "1").mkdir(parents=True)
-    (folder / "c" / "1" / "saved_model.pb").touch()
-    config_files.write(folder, "c")
-    assert path.read_text() == edited and "add the model c" in caplog.text
+    assert told(folder) == {"small": "/models/small"}
     batching = (folder / "batching.config").read_text()
     sizes = [int(n) for n in re.findall(r"^allowed_batch_sizes: (\d+)", batching, re.M)]
     (largest,) = re.findall(r"max_batch_size { value: (\d+) }", batching)
@@ -321,3 +320,60 @@ def test_config_files(exported, caplog):
     assert "enable: true" in monitoring and '"/monitoring/prometheus' in monitoring
     command = config_files.docker_command(folder)
     assert f"-v {folder}:/models" in command and "models.config" in command
+
+
+def test_models_config_names_what_is_there(tmp_path, caplog):
+    """Models come and go, two at once, and one is still being written."""
+    stand_in(tmp_path, "b")
+    stand_in(tmp_path, "a")
+    (tmp_path / "c" / ".1.0a1b2c3d.tmp").mkdir(parents=True)
+    (tmp_path / "c" / ".1.0a1b2c3d.tmp" / "saved_model.pb").touch()
+    for name in ("a", "b"):  # Both were there when the first of them looked.
+        config_files.write(tmp_path, name)
+    assert told(tmp_path) == {n: f"/models/{n}" for n in "ab"}
+    shutil.rmtree(tmp_path / "a")
+    stand_in(tmp_path, "d")
+    config_files.write(tmp_path, "d")
+    assert told(tmp_path) == {n: f"/models/{n}" for n in "bd"}
+    assert not caplog.text
+
+
+EDITED = """\
+# Ours.
+model_config_list {
+  config { name: "production" base_path: "/models/small/" model_platform: "tensorflow" }
+  # config { name: "old" base_path: "/models/old" }
+}  # the end {}
+# of all }
+"""
+
+
+def test_what_someone_edited_stays_and_the_model_is_added(tmp_path, caplog):
+    path = tmp_path / "models.config"
+    path.write_text(EDITED)
+    for name in ("small", "old"):  # Under another name; left out on purpose.
+        config_files.write(tmp_path, name)
+        assert path.read_text() == EDITED
+    for name in ("new", "new", "ol"):
+        config_files.write(tmp_path, name)
+    known = {"production": "/models/small/"}
+    assert told(tmp_path) == known | {n: f"/models/{n}" for n in ("new", "ol")}
+    kept = [line in path.read_text() for line in EDITED.splitlines()]
+    assert all(kept) and not caplog.text
+    path.write_text("# To come.")
+    config_files.write(tmp_path, "new")
+    assert path.read_text() == "# To come." and "add the model new" in caplog.text
+
+
+def test_exports_that_end_together_are_all_told(tmp_path):
+    names = [f"m{i}" for i in range(8)]
+    barrier = threading.Barrier(len(names))
+
+    def finish(name):
+        stand_in(tmp_path, name)
+        barrier.wait()
+        config_files.write(tmp_path, name)
+
+    with concurrent.futures.ThreadPoolExecutor(len(names)) as pool:
+        list(pool.map(finish, names))
+    assert sorted(told(tmp_path)) == names
