@@ -8,7 +8,7 @@ DESTINATION/NAME/VERSION/ is a SavedModel for TensorFlow Serving, with the signa
 encode (the default), encode_bytes, decode, reconstruct, edit and sample; model_card.md
 in it describes them. Variants go to DESTINATION/NAME-VARIANT/VERSION/. Serve all models
 of the folder with `bin/serve DESTINATION`, or with TensorFlow Serving by the command
-that is printed (not run in this project's tests, which have no Docker).
+that is printed. docs/serving.md says more.
 """
 
 from __future__ import annotations
