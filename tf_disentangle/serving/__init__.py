@@ -18,7 +18,8 @@ if TYPE_CHECKING:
         ServingError,
         UnavailableError,
     )
-    from tf_disentangle.serving.exporting import export, export_run, versions
+    from tf_disentangle.serving.destinations import versions
+    from tf_disentangle.serving.exporting import export, export_run
 
 _PLACES = {
     "AccessError": "client",
@@ -30,7 +31,7 @@ _PLACES = {
     "UnavailableError": "client",
     "export": "exporting",
     "export_run": "exporting",
-    "versions": "exporting",
+    "versions": "destinations",
 }
 
 __all__ = [
