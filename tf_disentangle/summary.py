@@ -216,14 +216,21 @@ def _at(values: Any, place: int) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _measured(run: Run) -> tuple[Any, Any, Any, Any]:
-    """Returns (movement, moves, low, high) of the latents, each [L] or None."""
+def held_out_images(run: Run) -> np.ndarray | None:
+    """Returns a few dozen held-out images of a run; None where its data are gone."""
     try:
         data = run.data
     except checks.ArgumentError:  # Its files are not at hand.
+        return None
+    return random_images(run.model, data.images(), run.batches)
+
+
+def _measured(run: Run) -> tuple[Any, Any, Any, Any]:
+    """Returns (movement, moves, low, high) of the latents, each [L] or None."""
+    images, model = held_out_images(run), run.model
+    if images is None:
         return None, None, None, None
-    model = run.model
-    codes = model.encode(random_images(model, data.images(), run.batches))
+    codes = model.encode(images)
     low, high = np.percentile(codes, (1, 99), axis=0).round(4)
     if model.is_vector:
         return None, None, low, high

@@ -19,6 +19,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tests.contracts.test_models import FILES, data_for, prepared
 from tests.serving.portable import expected, questions
 from tf_disentangle import checks, latents, models, networks, objectives, priors
+from tf_disentangle.cli.main import main
 from tf_disentangle.distributions import Normal
 from tf_disentangle.serving import config_files, export, versions, warmup
 
@@ -168,7 +169,7 @@ def test_versions_count_upwards_and_are_never_overwritten(model, tmp_path):
     for there in ("4", "007", "notes", ".9.1a2b3c4d.tmp"):  # the last of a killed one
         (tmp_path / "m" / there).mkdir(parents=True)
     assert versions(tmp_path / "m") == [4, 7] and versions(tmp_path / "none") == []
-    for version, words in ((7, "be new"), (0, "be at least 1")):
+    for version, words in ((7, "be new .* the next, 8"), (0, "be at least 1")):
         with pytest.raises(checks.ArgumentError, match=f"version must {words}"):
             export(model, tmp_path, "m", version)
     assert export(model, tmp_path, "m") == tmp_path / "m" / "8"
@@ -182,20 +183,52 @@ def test_versions_count_upwards_and_are_never_overwritten(model, tmp_path):
         ({"name": "a/b"}, "name must be letters, digits"),
         ({"name": "a:b"}, "name must be letters, digits"),
         ({"name": ""}, "name must be letters, digits"),
-        ({"precision": "int8"}, "precision must be 'float32' for"),
-        ({"variant": "onx"}, "Did you mean onnx"),
+        ({"precision": "int8"}, "be 'float32' for the .*'savedmodel'.*for litert"),
+        ({"variant": "openvino", "precision": "int8"}, "for the variant 'openvino'"),
+        ({"variant": "onx"}, "'savedmodel', 'onnx'.*Did you mean onnx"),
     ],
 )
 def test_what_has_no_meaning(options, words, model, tmp_path):
     with pytest.raises(checks.ArgumentError, match=words):
         export(model, tmp_path, **{"name": "m", **options})
-    assert not list(tmp_path.rglob("[0-9]*"))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--version=-1"], "--version must be at least 1"),
+        (["--name=a/b"], "--name must be letters"),
+        (["--variant=openvino", "--precision=int8"], "for the variant 'openvino'"),
+        (["--destination=FILE"], "--destination must be writable"),
+        (["--destination=FILE/below"], "A part of the path is a file"),
+    ],
+)
+def test_the_command_refuses_before_it_loads(options, words, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    options = [option.replace("FILE", str(tmp_path / "file")) for option in options]
+    assert main(["export", str(tmp_path), *options]) == 2
+    error = capsys.readouterr().err
+    assert re.search(words, error) and "Loading" not in error
 
 
 def test_a_folder_that_cannot_be_written(model, tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(checks.ArgumentError, match="destination must be writable"):
         export(model, tmp_path / "file", "m")
+
+
+def test_a_failed_export_keeps_the_versions_there_are(model, tmp_path, monkeypatch):
+    there = export(model, tmp_path, "m")
+
+    def fail(*_):
+        raise RuntimeError("failed")
+
+    monkeypatch.setattr(warmup, "replay", fail)
+    with pytest.raises(RuntimeError, match="failed"):
+        export(model, tmp_path, "m")
+    assert {p.name for p in (tmp_path / "m").iterdir()} == {".lock", "1"}
+    assert (there / "saved_model.pb").exists()
 
 
 def test_a_full_disk_leaves_nothing_behind(model, tmp_path):
@@ -211,8 +244,7 @@ def test_a_full_disk_leaves_nothing_behind(model, tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
-    assert [p.name for p in (tmp_path / "m").iterdir()] == [".lock"]
-    assert not list(tmp_path.glob("*.config"))
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_error_of_the_model_is_not_one_of_the_destination(

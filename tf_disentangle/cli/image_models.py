@@ -236,7 +236,8 @@ def _version_below(folder: pathlib.Path, version: str | None) -> pathlib.Path:
         models = folders.models_below(folder)
         rule = "be a run folder, or the folder of one model that bin/export wrote"
         names = ", ".join(str(path) for path in models) or f"{folder}, which is none"
-        checks.require(len(models) == 1, "--model", rule, names)
+        remedy = "" if models else folders.for_another_runtime(folder)
+        checks.require(len(models) == 1, "--model", rule, names, remedy)
         return _version_below(models[0], version)
     if version is None:
         return numbers[max(numbers)]

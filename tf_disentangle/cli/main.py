@@ -17,6 +17,7 @@ same command.
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import re
 import sys
@@ -86,6 +87,8 @@ def run() -> None:
         process.raise_on_sigterm()
     # A gin file may import a module of the user's; last, so that it hides nothing.
     sys.path.append(os.getcwd())
+    # Before a library sets up its own, with the names of modules before each line.
+    logging.basicConfig(format="%(message)s")
     try:
         code = main(sys.argv[1:])
         sys.stdout.flush()
@@ -103,9 +106,13 @@ def _print_help() -> None:
 
 
 def _described(values: flags.FlagValues) -> str:
-    """Returns the options with their defaults, in the order of their names."""
+    """Returns the options with their defaults, in the order of their names.
+
+    Those that are only taken come last.
+    """
     lines = ["Options:"] if len(values) else []
-    for name in sorted(values):
+    idle = {name for name in values if values[name].help.startswith("Without effect")}
+    for name in sorted(values, key=lambda name: (name in idle, name)):
         flag = values[name]
         default = "" if flag.default in (None, []) else f" (default: {flag.default})"
         text = flag.help.split(";\n", 1)[0]  # absl adds a line on repeating
@@ -117,7 +124,11 @@ def _bad_value(values: flags.FlagValues, reason: str) -> checks.ArgumentError:
     """Returns our words for an option whose value absl refuses."""
     option, value = re.match(r"flag --(\w+)=(.*?): ", reason, re.DOTALL).groups()
     flag = values[option]
-    rules = {"int": "be a whole number", "bool": "be true or false"}
+    low, high = (getattr(flag.parser, f"{b}_bound", None) for b in ("lower", "upper"))
+    whole = "be a whole number"
+    if low is not None:
+        whole += f" of at least {low}" if high is None else f" from {low} to {high}"
+    rules = {"int": whole, "bool": "be true or false"}
     rule = rules.get(flag.flag_type(), "be another value")
     choices = getattr(flag.parser, "enum_values", None) or []
     rule = f"be one of {', '.join(choices)}" if choices else rule

@@ -41,7 +41,7 @@ POSITIONAL = ("dir",)
 _TEXTS = {
     "dir": (
         None,
-        "An exported model, a folder of them, or an exported run; may stand alone.",
+        "An exported model, a folder of them, or an exported run.",
     ),
     "model_base_path": (None, "Folder of one model's versions."),
     "model_name": (None, "Name of that model; by default that of DIR, else default."),
@@ -52,9 +52,11 @@ _TEXTS = {
     ),
     "host": ("127.0.0.1", "Address to listen at; 0.0.0.0 for every one there is."),
 }
-_INTEGERS = {
+_PORTS = {
     "rest_api_port": (8501, "Port of REST; 0 for no REST."),
     "port": (8500, "Port of gRPC; 0 for no gRPC."),
+}
+_INTEGERS = {
     "rest_api_timeout_in_ms": (30_000, "Time until REST answers with an error."),
     "rest_api_num_threads": (0, "Requests worked on at a time; 0: 4 per processor."),
     "model_config_file_poll_wait_seconds": (0, "How often to read it again; 0: never."),
@@ -98,12 +100,14 @@ _NO_EFFECT = {
 
 for _name, (_default, _help) in _TEXTS.items():
     flags.DEFINE_string(_name, _default, _help, flag_values=FLAGS)
+for _name, (_number, _help) in _PORTS.items():
+    flags.DEFINE_integer(_name, _number, _help, 0, 65535, flag_values=FLAGS)
 for _name, (_number, _help) in _INTEGERS.items():
     flags.DEFINE_integer(_name, _number, _help, lower_bound=0, flag_values=FLAGS)
 for _name, (_on, _help) in _SWITCHES.items():
     flags.DEFINE_bool(_name, _on, _help, flag_values=FLAGS)
 for _name, _help in _NO_EFFECT.items():
-    _text = f"Taken, without effect: {_help}."
+    _text = f"Without effect here: {_help}."
     if _name.startswith(("enable", "flush")):
         flags.DEFINE_bool(_name, None, _text, flag_values=FLAGS)
     else:
@@ -207,7 +211,7 @@ def _start(models: str, name: str | None, values: flags.FlagValues) -> Server:
     }
     if values.monitoring_config_file:
         options["metrics_path"] = server.metrics_path(values.monitoring_config_file)
-    logging.basicConfig(format="%(message)s", level=logging.INFO)
+    logging.getLogger("tf_disentangle").setLevel(logging.INFO)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     return server.start(models, model_name=name, **options)
 

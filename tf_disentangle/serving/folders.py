@@ -8,6 +8,7 @@ import pathlib
 from tf_disentangle import checks
 
 _RULE = "hold an exported model: NAME/VERSION/saved_model.pb"
+_RUNTIMES = {".onnx": "ONNX Runtime", ".xml": "OpenVINO", ".tflite": "LiteRT"}
 _SAVED_MODEL = "saved_model.pb"
 # TF Serving counts versions in 64 bits.
 _LAST_VERSION = 2**63 - 1
@@ -80,7 +81,7 @@ def models_in(
     found = _models(path)
     is_version = (path / _SAVED_MODEL).exists()
     remedy = f"This is one version: serve {path.parent}" if is_version else ""
-    remedy = remedy or "bin/export RUN writes one."
+    remedy = remedy or for_another_runtime(path) or "bin/export RUN writes one."
     checks.require(found, argument, _RULE, str(folder), remedy)
     if name:
         rule = f"be left out, since there are {len(found)} models in {folder}"
@@ -96,6 +97,22 @@ def models_below(folder: str | os.PathLike) -> list[pathlib.Path]:
     return [
         path for path in sorted(pathlib.Path(folder).iterdir()) if saved_models(path)
     ]
+
+
+def for_another_runtime(folder: str | os.PathLike) -> str:
+    """Returns what to say of a folder of models for other runtimes, "" for others.
+
+    Args:
+        folder: That of a version, of a model or of models.
+    """
+    path = pathlib.Path(folder)
+    for suffix, runtime in _RUNTIMES.items():
+        if any(any(path.glob(f"{below}*{suffix}")) for below in ("", "*/", "*/*/")):
+            return (
+                f"It is a model for {runtime}, which serving.variants.load reads in "
+                "Python; here it takes a SavedModel: bin/export RUN without --variant."
+            )
+    return ""
 
 
 def _models(path: pathlib.Path) -> dict[str, str]:

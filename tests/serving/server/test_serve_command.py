@@ -5,6 +5,7 @@ import contextlib
 import functools
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -15,9 +16,9 @@ import time
 import pytest
 import requests
 
-from tf_disentangle import serving
+from tf_disentangle import checks, serving
 from tf_disentangle.cli.main import main
-from tf_disentangle.serving.server import monitoring
+from tf_disentangle.serving.server import monitoring, start
 
 ROOT = pathlib.Path(__file__).parents[3]
 
@@ -117,19 +118,56 @@ def test_the_launcher(golden_config):
         (["--model_config_file=/nowhere"], "--model_config_file must be a file"),
         (["DIR", "--model_base_path=x"], "received 'dir, model_base_path'"),
         (["--ssl_config_file=x"], "received '--ssl_config_file'"),
-        (["DIR", "--port=-1"], "--port"),
+        (["DIR", "--port=-1"], "--port must be a whole number from 0 to 65535"),
+        (["DIR", "--port=99999"], "--port must be a whole number from 0 to 65535"),
         (["MODELS", "--port=0", "--rest_api_port=0"], "not both be 0"),
         (["--model_base_path=MODELS"], "--model_base_path must hold one model"),
         (["MODELS", "--model_name=x"], "there are 2 models"),
         (["DIR"], "bin/export RUN writes one"),
+        (["ONNX"], "It is a model for ONNX Runtime"),
+        (["ONNX/m-onnx"], "It is a model for ONNX Runtime"),
+        (["MODELS", "--host=192.0.2.1"], "host must be an address of this machine"),
     ],
 )
 def test_mistakes(options, words, tmp_path, golden_config, capsys):
-    places = {"DIR": tmp_path, "MODELS": golden_config.parent}
+    onnx = tmp_path / "onnx" / "m-onnx" / "1" / "encode.onnx"
+    onnx.parent.mkdir(parents=True)
+    onnx.touch()
+    places = {"DIR": tmp_path / "empty", "MODELS": golden_config.parent}
+    places |= {"ONNX": tmp_path / "onnx"}
+    places["DIR"].mkdir()
     for name, place in places.items():
         options = [option.replace(name, str(place)) for option in options]
     assert main(["serve", *options]) == 2
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["port", "rest_api_port"])
+def test_a_port_that_is_taken(option, golden_config, capfd):
+    """One message, and nothing of gRPC's own on stderr."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        others = {"port": 0, "rest_api_port": 0} | {option: port}
+        options = [f"--{name}={value}" for name, value in others.items()]
+        assert main(["serve", str(golden_config.parent), *options]) == 2
+    last = capfd.readouterr().err.splitlines()[1:]
+    assert last == [
+        f"tf_disentangle serve: {option} must be a free port; received {port}. "
+        f"Another program listens there: choose another --{option}."
+    ]
+
+
+@pytest.mark.parametrize("option", ["rest_port", "grpc_port"])
+def test_no_port_there_is(option, golden_config):
+    with pytest.raises(checks.ArgumentError, match=f"{option} must be 0 to 65535"):
+        start(golden_config.parent, **{option: 99999})
+
+
+def test_options_without_effect_come_last_in_help(capsys):
+    assert main(["serve", "--help"]) == 0
+    options = re.findall(r"^  --(\w+)\n      (.*)", capsys.readouterr().out, re.M)
+    idle = [text.startswith("Without effect") for _, text in options]
+    assert sum(idle) == 11 and idle == sorted(idle)
 
 
 def test_an_unusable_configuration(tmp_path, capsys):

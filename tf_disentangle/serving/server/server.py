@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import errno
 import functools
 import logging
 import os
@@ -33,6 +34,10 @@ from tf_disentangle.serving.server.store import ModelStore
 
 _SERVICES = ("", "PredictionService", "ModelService")
 _LARGEST_ANSWER = 2**31 - 1
+_LARGEST_PORT = 2**16 - 1
+# Longer than the pauses of who asks now and then: a connection that the server closes
+# just when the client uses it again is a failed request.
+_IDLE_SECONDS = 600
 _logger = logging.getLogger(__name__)
 
 
@@ -72,6 +77,13 @@ class Options:
     load_retry_seconds: float = 60.0
     labels_in_advance: bool = False
     warm_up: bool = True
+
+    def __post_init__(self) -> None:
+        """Checks the ports: gRPC takes what is left of a larger one by 65536."""
+        ports = {"rest_port": self.rest_port, "grpc_port": self.grpc_port}
+        for name, port in ports.items():
+            fits = port is None or 0 <= port <= _LARGEST_PORT
+            checks.require(fits, name, f"be 0 to {_LARGEST_PORT}", port)
 
 
 class Server:
@@ -127,22 +139,18 @@ class Server:
         for service in _SERVICES:
             self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
         host = f"[{options.host}]" if ":" in options.host else options.host
+        # gRPC itself would write lines of its own to stderr, and name no reason.
+        _listening(options.host, options.grpc_port, "port").close()
         try:
             port = self._grpc.add_insecure_port(f"{host}:{options.grpc_port}")
         except RuntimeError as error:
-            raise _no_port("port", options.grpc_port, error) from error
+            raise _no_port("port", options.grpc_port) from error
         self._grpc.start()
         self.grpc_port = port
 
     def _start_rest(self) -> None:
         options = self._options
-        family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
-        try:
-            listening = socket.create_server(
-                (options.host, options.rest_port), family=family, backlog=2048
-            )
-        except OSError as error:
-            raise _no_port("rest_api_port", options.rest_port, error) from error
+        listening = _listening(options.host, options.rest_port, "rest_api_port")
         # Connections inherit it. Without it each answer waits 40 ms for the client's
         # acknowledgement of its head.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -164,6 +172,7 @@ class Server:
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                timeout_keep_alive=_IDLE_SECONDS,
             )
         )
         run = functools.partial(self._uvicorn.run, sockets=[listening])
@@ -315,6 +324,23 @@ def _configuration(
     return config
 
 
-def _no_port(name: str, port: int | None, reason: Exception) -> checks.ArgumentError:
-    rule, remedy = "be a free port", f"{reason}. Choose another --{name}."
-    return checks.ArgumentError(checks.message(name, rule, port, remedy))
+def _listening(host: str, port: int | None, name: str) -> socket.socket:
+    """Returns a socket that listens, or says which option keeps it from that."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise _no_port(name, port) from error
+        if error.errno == errno.EACCES:
+            rule, remedy = "be a port that you may use", "Take one from 1024 upwards."
+            text = checks.message(name, rule, port, remedy)
+        else:  # the name of no machine, or the address of another
+            rule, remedy = "be an address of this machine", "0.0.0.0 is all of them."
+            text = checks.message("host", rule, host, remedy)
+        raise checks.ArgumentError(text) from error
+
+
+def _no_port(name: str, port: int | None) -> checks.ArgumentError:
+    remedy = f"Another program listens there: choose another --{name}."
+    return checks.ArgumentError(checks.message(name, "be a free port", port, remedy))
