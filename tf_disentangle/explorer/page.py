@@ -129,13 +129,18 @@ def _html(known: dict[str, Any], blobs: dict[str, bytes]) -> str:
     title = ", ".join(run["name"] for run in known["runs"])
     template = string.Template((_PAGE / "index.html").read_text(encoding="utf-8"))
     return template.substitute(
-        policy=html.escape(_POLICY.format(connect=known["server"] or "'none'")),
+        policy=html.escape(_POLICY.format(connect=_connect(known["server"]))),
         title=html.escape(title),
         style=(_PAGE / "style.css").read_text(encoding="utf-8"),
         imports=_json({"imports": scripts}),
         contents=_json(known),
         blobs="\n".join(carried),
     )
+
+
+def _connect(server: str | None) -> str:
+    """Returns what the page may ask; a path without a slash at its end is no folder."""
+    return "'none'" if server is None else f"{server}/"
 
 
 def _address(server: str) -> tuple[str, str]:
