@@ -19,7 +19,7 @@ import { makeShelf, readImage } from "explorer/shelf";
 import { makeStage } from "explorer/stage";
 import { parse, Store } from "explorer/state";
 import { makeGrid, makeStrip, steps, traversal } from "explorer/traversals";
-import { called, element, percent, python } from "explorer/words";
+import { called, element, percent, python } from "explorer/text";
 
 const $$ = (id) => document.getElementById(id);
 const { runs, shelf, server } = JSON.parse($$("contents").textContent);

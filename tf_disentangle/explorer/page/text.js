@@ -1,4 +1,4 @@
-/** Small helpers for text and elements. */
+/** Text and the elements that hold it. */
 
 export const number = (value) => value.toFixed(2).replace("-", "−");
 export const percent = (share) => `${Math.round(100 * share)}%`;
