@@ -65,7 +65,7 @@ def summarize(run: Run) -> dict[str, Any]:
     parts = (model.encoder, model.decoder, model.latents)
     weights = [v for part in parts for v in part.trainable_variables]
     return {
-        "name": "run" if run.folder is None else run.folder.path.resolve().name,
+        "name": name_of(run),
         "step": run.step,
         "steps": run.steps,
         "model": type(model).__name__,
@@ -79,6 +79,11 @@ def summarize(run: Run) -> dict[str, Any]:
         "scores": _scores(rows, run.step),
         "versions": {"python": record["python"], **record["versions"]},
     }
+
+
+def name_of(run: Run) -> str:
+    """Returns the name of a run's folder; "run" for a run in memory."""
+    return "run" if run.folder is None else run.folder.path.resolve().name
 
 
 def _record(run: Run) -> dict[str, Any]:
