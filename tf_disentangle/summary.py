@@ -68,7 +68,7 @@ def summarize(run: Run) -> dict[str, Any]:
     parts = (model.encoder, model.decoder, model.latents)
     weights = [v for part in parts for v in part.trainable_variables]
     summary = {
-        "name": "run" if run.folder is None else run.folder.path.resolve().name,
+        "name": name_of(run),
         "step": run.step,
         "steps": run.steps,
         "model": type(model).__name__,
@@ -92,6 +92,11 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list):
         return [_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def name_of(run: Run) -> str:
+    """Returns the name of a run's folder; "run" for a run in memory."""
+    return "run" if run.folder is None else run.folder.path.resolve().name
 
 
 def _record(run: Run) -> dict[str, Any]:
