@@ -68,9 +68,11 @@ _INTEGERS = {
     "load_retry_interval_micros": (60_000_000, "Time between two such tries."),
     "tensorflow_intra_op_parallelism": (0, "Threads of one operation; 0: automatic."),
     "tensorflow_inter_op_parallelism": (0, "Operations at a time; 0: automatic."),
-    "max_body_bytes": (64 * 2**20, "Largest body or message of a request."),
+    "max_body_bytes": (16 * 2**20, "Largest body or message of a request."),
+    "max_total_body_bytes": (256 * 2**20, "Largest size of all bodies at a time."),
     "max_batch_rows": (1024, "Largest batch of a request."),
-    "max_image_pixels": (16 * 2**20, "Largest width times height of a picture."),
+    "max_image_pixels": (16 * 2**20, "Largest width times height of an image."),
+    "max_request_pixels": (32 * 2**20, "Most pixels of a request's images together."),
     "max_concurrent_requests": (1024, "Requests at a time, those that wait included."),
 }
 _SWITCHES = {
@@ -124,7 +126,7 @@ def main(values: flags.FlagValues) -> int:
         if values[option].value is not None:
             print(f"--{option} has no effect: {reason}.", file=sys.stderr)
     print(f"Loading {models}", file=sys.stderr)
-    with _end_signals() as ended, _start(models, name, values) as server:
+    with _end_signals() as ended, _ending(_start(models, name, values)) as server:
         # The numbers of a batch of images are a million lists in JSON: looking for
         # garbage among them took eight times as long as reading them.
         gc.freeze()
@@ -134,6 +136,23 @@ def main(values: flags.FlagValues) -> int:
             pass  # a signal that another thread received is seen only between waits
         print("Answering the last requests", file=sys.stderr)
     return 0
+
+
+@contextlib.contextmanager
+def _ending(server: Server) -> Iterator[Server]:
+    """Yields the server and stops it; what is still worked on then, ends with it."""
+    try:
+        yield server
+    finally:
+        try:
+            status = 0 if server.stop() else 1
+        except KeyboardInterrupt:
+            status = 130
+        if status:
+            # Python would wait for the threads, which nothing can interrupt.
+            print("Gave up what was still worked on", file=sys.stderr, flush=True)
+            sys.stdout.flush()
+            os._exit(status)
 
 
 @contextlib.contextmanager
@@ -195,8 +214,10 @@ def _start(models: str, name: str | None, values: flags.FlagValues) -> Server:
         "grpc_port": values.port or None,
         "limits": server.Limits(
             body_bytes=values.max_body_bytes,
+            total_body_bytes=values.max_total_body_bytes,
             rows=values.max_batch_rows,
             image_pixels=values.max_image_pixels,
+            request_pixels=values.max_request_pixels,
             concurrent_requests=values.max_concurrent_requests,
         ),
         "num_threads": values.rest_api_num_threads or 4 * (os.cpu_count() or 1),

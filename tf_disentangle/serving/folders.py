@@ -12,6 +12,7 @@ _RUNTIMES = {".onnx": "ONNX Runtime", ".xml": "OpenVINO", ".tflite": "LiteRT"}
 _SAVED_MODEL = "saved_model.pb"
 # TF Serving counts versions in 64 bits.
 _LAST_VERSION = 2**63 - 1
+_RUNTIMES = {".onnx": "ONNX Runtime", ".xml": "OpenVINO", ".tflite": "LiteRT"}
 
 
 def versions(folder: str | os.PathLike) -> list[int]:

@@ -28,7 +28,9 @@ def golden_config(golden_models, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def served(golden_config):
-    limits = server.Limits(body_bytes=2**20, rows=100, image_pixels=2**20)
+    limits = server.Limits(
+        body_bytes=2**20, rows=100, image_pixels=2**20, request_pixels=2**21
+    )
     options = {"limits": limits, "labels_in_advance": True, "timeout_seconds": 20}
     with server.start(golden_config, **options) as running:
         yield running

@@ -26,6 +26,7 @@ from tensorflow.core.framework import tensor_pb2
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from tf_disentangle.serving import server
+from tf_disentangle.serving.server import monitoring
 
 
 @pytest.fixture
@@ -63,6 +64,12 @@ def png(width=3, height=2):
     return file.getvalue()
 
 
+def encoded(form, **options):
+    file = io.BytesIO()
+    Image.new("L", (3, 2)).save(file, form, **options)
+    return file.getvalue()
+
+
 def bomb(width, height):
     """A PNG whose header promises more than its few bytes hold."""
 
@@ -93,16 +100,34 @@ def test_pictures(url):
     [
         (b"", ("Unknown image file format in row 1",)),
         (b"GIF, says the text", ("Unknown image file format in row 1",)),
+        (encoded("GIF"), ("Unknown image file format in row 1", "PNG or JPEG")),
+        (encoded("BMP"), ("Unknown image file format in row 1", "PNG or JPEG")),
         (png()[:20], ("Unknown image file format in row 1",)),
         (png(300, 200)[:-30], ("Invalid PNG data, size",)),
         (bomb(2000, 2000), ("row 1 is too large", "2000 x 2000 pixels", "1048576")),
         (bomb(20_000, 20_000), ("row 1 is too large", "1048576")),
         (bomb(2**31 - 1, 2**31 - 1), ("row 1",)),
     ],
-    ids=["empty", "text", "no header", "truncated", "large", "bomb", "absurd"],
+    ids=[
+        "empty",
+        "text",
+        "GIF",
+        "BMP",
+        "no-header",
+        "truncated",
+        "large",
+        "bomb",
+        "absurd",
+    ],
 )
 def test_bad_pictures(url, file, words):
     refused(pictures(url, png(), file), *words)
+
+
+def test_many_large_images(url):
+    """Each is small enough; a worker would be busy with all of them for long."""
+    answer = pictures(url, *[bomb(1000, 1000)] * 5)
+    refused(answer, "up to row 2 have 3000000 pixels", "2097152. Send several")
 
 
 def test_wrong_size(url):
@@ -237,6 +262,54 @@ def test_too_many_at_once(golden_config):
                 assert answer.json() == {"predictions": [turns]}
             else:
                 refused(answer, "too many requests", status=503)
+
+
+def test_an_error_is_a_new_one_each_time(golden_config, monkeypatch):
+    """One raised again and again would hold what each of its raises held."""
+    from tf_disentangle.serving.server import rest_app
+
+    errors = []
+
+    def noted(error):
+        errors.append(error)
+        return from_exception(error)
+
+    from_exception = rest_app.from_exception
+    monkeypatch.setattr(rest_app, "from_exception", noted)
+    limits = server.Limits(concurrent_requests=0)
+    options = {"labels_in_advance": True, "limits": limits, "grpc_port": None}
+    with server.start(golden_config, **options) as served:
+        url = f"http://127.0.0.1:{served.rest_port}/v1/models"
+        for _ in range(2):
+            refused(predict(url), "too many requests", status=503)
+    assert errors[0] is not errors[1]
+
+
+def test_bodies_that_take_too_much_memory_together(golden_config):
+    """What clients are still sending counts, until it is answered or they go."""
+    size = len(b'{"instances": [1.0, 2.0]}')
+    limits = server.Limits(total_body_bytes=2 * size)
+    options = {"labels_in_advance": True, "limits": limits, "timeout_seconds": 5}
+    with server.start(golden_config, grpc_port=None, **options) as served:
+        url = f"http://127.0.0.1:{served.rest_port}/v1/models"
+        head = HEAD + b"Content-Length: %d\r\n\r\n" % (2 * size)
+        with connected(served) as client:
+            client.sendall(head + b"[" * (size + 1))
+            page = f"http://127.0.0.1:{served.rest_port}{monitoring.DEFAULT_PATH}"
+            while 'in_progress{entrypoint="REST"} 1.0' not in requests.get(page).text:
+                time.sleep(0.01)
+            time.sleep(0.1)
+            refused(predict(url), "too many requests", status=503)
+        # It has gone, and its memory is free again; so is that of what was answered.
+        end = time.monotonic() + 10
+        while predict(url).status_code == 503:
+            assert time.monotonic() < end
+        for _ in range(5):
+            assert predict(url).json() == {"predictions": [2.5, 3.0]}
+        for _ in range(3):
+            refused(predict(url, data="[" * (2 * size)), "JSON Parse error")
+        refused(predict(url, data="[" * (2 * size + 1)), "too many", status=503)
+        assert predict(url).status_code == 200
 
 
 def ask_at_once(served, number):

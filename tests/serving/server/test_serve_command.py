@@ -17,8 +17,10 @@ import pytest
 import requests
 
 from tf_disentangle import checks, serving
+from tf_disentangle.cli import serve
 from tf_disentangle.cli.main import main
 from tf_disentangle.serving.server import monitoring, start
+from tf_disentangle.serving.server.store import ModelStore
 
 ROOT = pathlib.Path(__file__).parents[3]
 
@@ -142,9 +144,27 @@ def test_mistakes(options, words, tmp_path, golden_config, capsys):
     assert words in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("result", "status"), [(True, 0), (False, 1), (None, 130)])
+def test_threads_that_do_not_end(result, status, monkeypatch):
+    """Python would wait for them; a second Ctrl-C does not wait either."""
+    statuses = []
+
+    class Stopping:
+        def stop(self):
+            if result is None:
+                raise KeyboardInterrupt
+            return result
+
+    monkeypatch.setattr(os, "_exit", statuses.append)
+    with serve._ending(Stopping()):
+        pass
+    assert statuses == [status] * bool(status)
+
+
 @pytest.mark.parametrize("option", ["port", "rest_api_port"])
-def test_a_port_that_is_taken(option, golden_config, capfd):
-    """One message, and nothing of gRPC's own on stderr."""
+def test_a_port_that_is_taken(option, golden_config, capfd, monkeypatch):
+    """One message before models are loaded, and nothing of gRPC's own on stderr."""
+    monkeypatch.setattr(ModelStore, "configure", None)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         others = {"port": 0, "rest_api_port": 0} | {option: port}

@@ -180,6 +180,29 @@ def test_another_configuration(base, tmp_path):
         assert store.find(ModelSpec("m")).number == 7
 
 
+def test_what_was_loaded_in_vain_is_freed(base, tmp_path):
+    """With the error still at hand, and although TensorFlow's objects form cycles."""
+    loaded = []
+
+    def load(number, folder):
+        version = Loaded(number, folder)
+        version.itself = version
+        loaded.append(weakref.ref(version))
+        return version
+
+    both = config(base)
+    (tmp_path / "empty").mkdir()
+    both.MergeFrom(config(tmp_path / "empty"))
+    both.model_config_list.config[1].name = "n"
+    gc.disable()
+    try:
+        with pytest.raises(ServingError, match="Model n did not become available"):
+            ModelStore(load).configure(both)
+        assert [version() for version in loaded] == [None]
+    finally:
+        gc.enable()
+
+
 def saved(folder, *names):
     for name in names:
         (folder / name).mkdir(parents=True)
@@ -285,6 +308,48 @@ def test_versions_replaced_under_load(golden_models, tmp_path, seconds):
             done.set()
         numbers = [request.result() for request in asked]
     assert min(numbers) >= 3
+
+
+def test_work_that_does_not_end(golden_config, monkeypatch):
+    """It is given up after the grace, by both interfaces, and said."""
+    monkeypatch.setattr(server.server, "_CLOSING_SECONDS", 1.5)
+    gate, working = threading.Event(), threading.Semaphore(0)
+
+    def run(self, *_):
+        working.release()
+        gate.wait(60)
+        return {}
+
+    monkeypatch.setattr(LoadedVersion, "run", run)
+    served = server.start(golden_config, labels_in_advance=True)
+
+    def by_rest():
+        url = f"http://127.0.0.1:{served.rest_port}/v1/models/half_plus_two:predict"
+        answer = requests.post(url, '{"instances": [1.0]}', timeout=30)
+        assert answer.status_code == 503
+        assert answer.json() == {"error": "The server ends. Try again later."}
+
+    def by_grpc():
+        request = predict_pb2.PredictRequest()
+        request.model_spec.name = "half_plus_two"
+        request.inputs["x"].CopyFrom(tf.make_tensor_proto([2.0]))
+        with grpc.insecure_channel(f"127.0.0.1:{served.grpc_port}") as channel:
+            stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+            with pytest.raises(grpc.RpcError):
+                stub.Predict(request)
+
+    with concurrent.futures.ThreadPoolExecutor(2) as clients:
+        asked = [clients.submit(by_rest), clients.submit(by_grpc)]
+        try:
+            assert working.acquire(timeout=20) and working.acquire(timeout=20)
+            start = time.monotonic()
+            assert served.stop(grace_seconds=0) is False
+            assert time.monotonic() - start < 10
+        finally:
+            gate.set()
+        for request in asked:
+            request.result()
+    assert served.stop() is True
 
 
 def test_a_configuration_file_is_read_again(golden_models, golden_config, tmp_path):

@@ -11,11 +11,12 @@ Where it differs from TensorFlow Serving:
 - Numbers that the input's integer type cannot hold are refused; TensorFlow Serving
   wraps them (300 becomes 44 as uint8).
 - Strings must be UTF-8; a number too large for a float64 is read as infinity.
-- There are limits, each a clear error: the body of a request (64 MiB, HTTP 413), the
-  rows of a batch (1,024), the pixels of an encoded picture (16 million, read from its
-  header before it is unpacked), requests at a time (1,024, HTTP 503, RESOURCE_EXHAUSTED
-  by gRPC).
-- An input named `image_bytes` must hold pictures: PNG, JPEG, GIF or BMP.
+- There are limits, each a clear error: the body of a request (16 MiB, HTTP 413), all
+  bodies by REST at a time (256 MiB, HTTP 503), the rows of a batch (1,024), the pixels
+  of an encoded image (16 million, read from its header before it is unpacked) and of
+  all images of a request (32 million), requests at a time (1,024, HTTP 503,
+  RESOURCE_EXHAUSTED by gRPC).
+- An input named `image_bytes` must hold images as PNG or JPEG.
 - Predict, GetModelMetadata, GetModelStatus, HandleReloadConfigRequest and gRPC's health
   service are there (health always, without a flag); classify, regress and
   MultiInference are UNIMPLEMENTED (HTTP 501).

@@ -112,12 +112,7 @@ class ModelService(_Service, model_service_pb2_grpc.ModelServiceServicer):
         context: grpc.ServicerContext,
     ) -> get_model_status_pb2.GetModelStatusResponse:
         """Describes the versions of a model."""
-        return self._answer(
-            "status",
-            request,
-            context,
-            lambda r: self._store.status(_model(r.model_spec)),
-        )
+        return self._answer("status", request, context, self._status)
 
     def HandleReloadConfigRequest(
         self,

@@ -19,7 +19,7 @@ from tf_disentangle.serving.server.signature import (
     Limits,
     Signature,
     Spec,
-    check_pictures,
+    check_images,
     type_name,
 )
 
@@ -92,7 +92,7 @@ class LoadedVersion:
             kind = type_name(array.dtype.name)
             signature.check_tensor(key, kind, array.shape, self.limits)
         if IMAGE_INPUT in inputs and inputs[IMAGE_INPUT].dtype == object:
-            check_pictures(inputs[IMAGE_INPUT].ravel(), self.limits)
+            check_images(inputs[IMAGE_INPUT].ravel(), self.limits)
         tensors = {
             key: tf.constant(array, signature.inputs[key].dtype)
             for key, array in inputs.items()

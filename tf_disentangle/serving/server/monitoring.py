@@ -43,8 +43,9 @@ class Monitoring:
     """Counts and times of requests.
 
     `requests` counts them by model, method (predict, status, metadata), entrypoint
-    (REST, GRPC) and status; `seconds` is how long each took, its queue and its JSON
-    included; `in_progress` is how many there are now.
+    (REST, GRPC) and status; `seconds` is how long each took, by REST with the time that
+    it waited for a thread and its JSON, by gRPC from when a thread took it up;
+    `in_progress` is how many there are now, by gRPC without those that wait.
     """
 
     def __init__(self) -> None:
@@ -57,14 +58,14 @@ class Monitoring:
         )
         self.seconds = prometheus_client.Histogram(
             "tf_disentangle_request_seconds",
-            "Time from a request's arrival to its answer.",
+            "Time to the answer, from the arrival (REST) or a thread's start (GRPC).",
             _LABELS,
             buckets=_SECONDS,
             registry=self.registry,
         )
         self.in_progress = prometheus_client.Gauge(
             "tf_disentangle_requests_in_progress",
-            "Requests that are not answered yet.",
+            "Requests not answered yet; by GRPC those that a thread works on.",
             ("entrypoint",),
             registry=self.registry,
         )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import json
+import threading
 
 import prometheus_client
 from google.protobuf import json_format
@@ -22,10 +24,25 @@ from tf_disentangle.serving.server.monitoring import Monitoring
 from tf_disentangle.serving.server.signature import Limits
 from tf_disentangle.serving.server.store import ModelStore
 
-_CROWDED = ServingError(
-    StatusCode.UNAVAILABLE, "The server has too many requests at once. Try again later."
-)
-_HANG_UP = ServingError(StatusCode.CANCELLED, "The client has gone.")
+
+class _Memory:
+    """The bytes that the bodies of all requests take at a time, up to a limit."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._taken = 0
+        self._lock = threading.Lock()
+
+    def take(self, size: int) -> bool:
+        """Takes `size` bytes if they are free; returns whether they were."""
+        with self._lock:
+            is_free = self._taken + size <= self._limit
+            self._taken += size if is_free else 0
+            return is_free
+
+    def give_back(self, size: int) -> None:
+        with self._lock:
+            self._taken -= size
 
 
 class RestApp:
@@ -35,7 +52,7 @@ class RestApp:
         store: The models.
         monitoring: Counts what is answered.
         limits: What a request, and all together, may ask.
-        num_threads: How many requests are worked on at a time; the others wait.
+        workers: Work on the requests, which wait for a free one.
         timeout_seconds: Time until a request is answered with an error instead.
         metrics_path: Where Prometheus reads; None for nowhere.
     """
@@ -45,8 +62,8 @@ class RestApp:
         store: ModelStore,
         monitoring: Monitoring,
         limits: Limits,
+        workers: concurrent.futures.ThreadPoolExecutor,
         *,
-        num_threads: int,
         timeout_seconds: float,
         metrics_path: str | None,
     ) -> None:
@@ -56,7 +73,8 @@ class RestApp:
         self._timeout = timeout_seconds
         self._metrics_path = metrics_path
         self._num_requests = 0
-        self._workers = concurrent.futures.ThreadPoolExecutor(num_threads, "rest")
+        self._memory = _Memory(limits.total_body_bytes)
+        self._workers = workers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -89,21 +107,28 @@ class RestApp:
         """Returns the body of the answer, in time or not at all."""
         try:
             async with asyncio.timeout(self._timeout):
-                body = await self._body(request)
-                call = rest.parse_address(request.method, address)
-                labels["method"] = call.method
-                if call.model.name in self._store.names():
-                    labels["model"] = call.model.name
-                loop = asyncio.get_running_loop()
-                encoding = request.headers.get("content-encoding", "")
-                return await loop.run_in_executor(
-                    self._workers, self._work, call, body, encoding
-                )
+                with contextlib.ExitStack() as holding:
+                    body = await self._body(request)
+                    holding.callback(self._memory.give_back, len(body))
+                    call = rest.parse_address(request.method, address)
+                    labels["method"] = call.method
+                    if call.model.name in self._store.names():
+                        labels["model"] = call.model.name
+                    encoding = request.headers.get("content-encoding", "")
+                    work = self._workers.submit(self._work, call, body, encoding)
+                    # A thread keeps the body even if the client has its error already.
+                    kept = holding.pop_all()
+                    work.add_done_callback(lambda _: kept.close())
+                return await asyncio.wrap_future(work)
         except TimeoutError as error:
             text = f"Timed out after {self._timeout:g} seconds."
             raise ServingError(StatusCode.DEADLINE_EXCEEDED, text) from error
+        except asyncio.CancelledError as error:  # by uvicorn, after the grace
+            text = "The server ends. Try again later."
+            raise ServingError(StatusCode.UNAVAILABLE, text) from error
         except ClientDisconnect as error:
-            raise _HANG_UP from error
+            text = "The client has gone."
+            raise ServingError(StatusCode.CANCELLED, text) from error
 
     async def _body(self, request: Request) -> bytes:
         """Returns the body; what is not taken is read, and not kept.
@@ -111,19 +136,25 @@ class RestApp:
         A client that is still sending would not see the answer.
         """
         is_crowded = self._num_requests > self._limits.concurrent_requests
-        largest = 0 if is_crowded else self._limits.body_bytes
-        parts, size = [], 0
-        async for part in request.stream():
-            size += len(part)
-            if size <= largest:
-                parts.append(part)
-            else:
-                parts.clear()
-        if is_crowded:
-            raise _CROWDED
-        if size > largest:
-            raise rest.too_large(largest)
-        return b"".join(parts)
+        refusal = _crowded() if is_crowded else None
+        largest, body = self._limits.body_bytes, bytearray()
+        try:
+            async for part in request.stream():
+                if refusal is None and len(body) + len(part) > largest:
+                    refusal = rest.too_large(largest)
+                if refusal is None and not self._memory.take(len(part)):
+                    refusal = _crowded()
+                if refusal is None:
+                    body += part
+                else:
+                    self._memory.give_back(len(body))
+                    body.clear()
+            if refusal is not None:
+                raise refusal
+        except BaseException:
+            self._memory.give_back(len(body))
+            raise
+        return bytes(body)
 
     def _work(self, call: rest.Call, body: bytes, encoding: str) -> str:
         """Returns the body of the answer; what takes time runs here, in a thread."""
@@ -136,9 +167,11 @@ class RestApp:
         name, inputs, in_rows = tensors.read_request(body, version.signature)
         return tensors.write_response(version.run(name, inputs), in_rows)
 
-    def close(self) -> None:
-        """Ends the threads once they are idle."""
-        self._workers.shutdown(wait=False)
+
+def _crowded() -> ServingError:
+    """Returns a new error: one raised again and again would grow by its traces."""
+    text = "The server has too many requests at once. Try again later."
+    return ServingError(StatusCode.UNAVAILABLE, text)
 
 
 def with_cors(app: ASGIApp) -> ASGIApp:

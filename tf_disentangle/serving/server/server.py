@@ -10,6 +10,7 @@ import os
 import pathlib
 import socket
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -32,9 +33,12 @@ from tf_disentangle.serving.server.rest_app import RestApp, with_cors
 from tf_disentangle.serving.server.signature import Limits
 from tf_disentangle.serving.server.store import ModelStore
 
+# What closing may take once the requests are answered or given up.
+_CLOSING_SECONDS = 5.0
 _SERVICES = ("", "PredictionService", "ModelService")
 _LARGEST_ANSWER = 2**31 - 1
 _LARGEST_PORT = 2**16 - 1
+_PORTS = {"port": "grpc_port", "rest_api_port": "rest_port"}  # by option
 # Longer than the pauses of who asks now and then: a connection that the server closes
 # just when the client uses it again is a failed request.
 _IDLE_SECONDS = 600
@@ -103,6 +107,7 @@ class Server:
         self._monitoring = monitoring.Monitoring()
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._pools: list[concurrent.futures.ThreadPoolExecutor] = []
         self.rest_port = self.grpc_port = None
         try:
             if options.grpc_port is not None:
@@ -117,9 +122,8 @@ class Server:
 
     def _start_grpc(self) -> None:
         options, limits = self._options, self._options.limits
-        workers = concurrent.futures.ThreadPoolExecutor(options.num_threads, "grpc")
         self._grpc = grpc.server(
-            workers,
+            self._workers("grpc"),
             maximum_concurrent_rpcs=limits.concurrent_requests,
             options=[
                 ("grpc.max_receive_message_length", limits.body_bytes),
@@ -139,8 +143,6 @@ class Server:
         for service in _SERVICES:
             self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
         host = f"[{options.host}]" if ":" in options.host else options.host
-        # gRPC itself would write lines of its own to stderr, and name no reason.
-        _listening(options.host, options.grpc_port, "port").close()
         try:
             port = self._grpc.add_insecure_port(f"{host}:{options.grpc_port}")
         except RuntimeError as error:
@@ -158,7 +160,7 @@ class Server:
             self.store,
             self._monitoring,
             options.limits,
-            num_threads=options.num_threads,
+            self._workers("rest"),
             timeout_seconds=options.timeout_seconds,
             metrics_path=options.metrics_path,
         )
@@ -201,12 +203,22 @@ class Server:
         thread.start()
         self._threads.append(thread)
 
-    def stop(self, grace_seconds: float = 30.0) -> None:
+    def _workers(self, name: str) -> concurrent.futures.ThreadPoolExecutor:
+        workers = concurrent.futures.ThreadPoolExecutor(self._options.num_threads, name)
+        self._pools.append(workers)
+        return workers
+
+    def stop(self, grace_seconds: float = 30.0) -> bool:
         """Takes no more requests, answers those that came, and ends.
 
         Args:
             grace_seconds: How long requests may take until they are given up.
+
+        Returns:
+            Whether no thread works on any more. TensorFlow's operations cannot be
+            interrupted, and Python waits for such a thread before it exits.
         """
+        end = time.monotonic() + grace_seconds + _CLOSING_SECONDS
         self._stopping.set()
         ended = None
         if self.grpc_port is not None:
@@ -215,12 +227,17 @@ class Server:
         if self.rest_port is not None:
             self._uvicorn.config.timeout_graceful_shutdown = max(1, int(grace_seconds))
             self._uvicorn.should_exit = True
-            self._rest.join()
-            self._app.close()
+            self._rest.join(grace_seconds + _CLOSING_SECONDS)
         if ended is not None:
-            ended.wait()
-        for thread in self._threads:
-            thread.join()
+            ended.wait(max(0.0, end - time.monotonic()))
+        threads = list(self._threads)
+        for pool in self._pools:
+            shutdown = functools.partial(pool.shutdown, cancel_futures=True)
+            threads.append(threading.Thread(target=shutdown, daemon=True))
+            threads[-1].start()
+        for thread in threads:
+            thread.join(max(0.0, end - time.monotonic()))
+        return not any(thread.is_alive() for thread in threads)
 
     def __enter__(self) -> Server:
         """Returns the server, which serves already."""
@@ -265,6 +282,11 @@ def start(
     config = read()
     rule = "name at least one model"
     checks.require(config.model_config_list.config, "models", rule, str(models))
+    # Looked at before the models take their time.
+    for option, port in _PORTS.items():
+        number = getattr(settings, port)
+        if number is not None:
+            _listening(settings.host, number, option).close()
     try:
         store.configure(config)
     except ServingError as error:

@@ -15,9 +15,10 @@ from PIL import Image
 
 from tf_disentangle.serving.server.errors import ServingError, invalid
 
-# By this name an input holds encoded pictures, each a string of bytes.
+# By this name an input holds encoded images, each a string of bytes.
 IMAGE_INPUT = "image_bytes"
-_IMAGE_FORMATS = ("PNG", "JPEG", "GIF", "BMP")
+# Not GIF, of which TensorFlow unpacks all frames and the header tells of one.
+_IMAGE_FORMATS = ("PNG", "JPEG")
 _TYPE_NAMES = {
     "float16": "half",
     "float32": "float",
@@ -31,15 +32,20 @@ class Limits:
     """What one request, and all of them together, may ask of the server.
 
     Attributes:
-        body_bytes: Largest body of a request, unpacked; largest message by gRPC.
+        body_bytes: Largest body of a request, unpacked; largest message by gRPC. Read
+            from JSON, a body takes up to twenty times as much memory.
+        total_body_bytes: Largest size by REST of all bodies at a time, as they came.
         rows: Largest batch.
-        image_pixels: Largest width times height of an encoded picture.
+        image_pixels: Largest width times height of an encoded image.
+        request_pixels: Most pixels of a request's encoded images together.
         concurrent_requests: Requests at a time, those that wait included.
     """
 
-    body_bytes: int = 64 * 2**20
+    body_bytes: int = 16 * 2**20
+    total_body_bytes: int = 256 * 2**20
     rows: int = 1024
     image_pixels: int = 16 * 2**20
+    request_pixels: int = 32 * 2**20
     concurrent_requests: int = 1024
 
 
@@ -144,8 +150,8 @@ class Signature:
             raise invalid(f"{name} has {math.prod(shape)} values, which is too many.")
 
 
-def check_pictures(pictures: Iterable[bytes], limits: Limits) -> None:
-    """Refuses what is no picture, and pictures that unpack to too many pixels.
+def check_images(images: Iterable[bytes], limits: Limits) -> None:
+    """Refuses what is no PNG or JPEG, and images that unpack to too many pixels.
 
     Only their headers are read: 389 kB of PNG can hold 400 million pixels, which
     TensorFlow would unpack.
@@ -153,23 +159,30 @@ def check_pictures(pictures: Iterable[bytes], limits: Limits) -> None:
     Raises:
         ServingError: If one is refused.
     """
-    for row, picture in enumerate(pictures):
+    total = 0
+    for row, encoded in enumerate(images):
         try:
-            with Image.open(io.BytesIO(picture), formats=_IMAGE_FORMATS) as image:
+            with Image.open(io.BytesIO(encoded), formats=_IMAGE_FORMATS) as image:
                 width, height = image.size
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             raise _too_many_pixels(row, "far too many pixels", limits) from error
         except Exception as error:  # Pillow's readers raise many kinds
             raise invalid(
-                f"Unknown image file format in row {row}: its {len(picture)} bytes "
+                f"Unknown image file format in row {row}: its {len(encoded)} bytes "
                 "must be a whole PNG or JPEG file."
             ) from error
         if width * height > limits.image_pixels:
             raise _too_many_pixels(row, f"{width} x {height} pixels", limits)
+        total += width * height
+        if total > limits.request_pixels:
+            raise invalid(
+                f"The images up to row {row} have {total} pixels together; one request "
+                f"may have {limits.request_pixels}. Send several requests."
+            )
 
 
 def _too_many_pixels(row: int, found: str, limits: Limits) -> ServingError:
     return invalid(
-        f"The picture in row {row} is too large: {found}; at most "
+        f"The image in row {row} is too large: {found}; at most "
         f"{limits.image_pixels} pixels are taken. Make it smaller first."
     )

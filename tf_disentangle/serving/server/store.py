@@ -77,17 +77,29 @@ class ModelStore:
             ServingError: If the configuration is wrong or a model has no version that
                 can be loaded. What was served before goes on.
         """
+        failure = None
         with self._changing:
-            models = {}
-            for name, model_config in _checked(config).items():
-                old = self._models.get(name)
-                same = old and old.config.base_path == model_config.base_path
-                models[name] = _Model(model_config, dict(old.versions) if same else {})
-                self._update(models[name])
-                self._check_ready(models[name])
-            with self._lock:
-                self._models = models
+            try:
+                models = self._configured(config)
+            except ServingError as error:
+                # Its frames would hold what was loaded in vain.
+                failure = error.with_traceback(None)
+            else:
+                with self._lock:
+                    self._models = models
         gc.collect()
+        if failure is not None:
+            raise failure
+
+    def _configured(self, config: config_pb2.ModelServerConfig) -> dict[str, _Model]:
+        models = {}
+        for name, model_config in _checked(config).items():
+            old = self._models.get(name)
+            same = old and old.config.base_path == model_config.base_path
+            models[name] = _Model(model_config, dict(old.versions) if same else {})
+            self._update(models[name])
+            self._check_ready(models[name])
+        return models
 
     def _check_ready(self, model: _Model) -> None:
         name, ready = model.config.name, _available(model)
