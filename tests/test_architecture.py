@@ -107,6 +107,7 @@ RULES = {
             "pages",
             "registry",
             "serving",
+            "summary",
             "training",
             "visualization",
         }

@@ -54,18 +54,21 @@ def summarize(run: Run) -> dict[str, Any]:
           not move the image), share (of its votes for that factor), movement (mean
           range of a pixel when it is traversed, in [0, 1]), moves (whether that is
           more than nothing), low and high (of its codes on held-out images, from the
-          1st to the 99th percentile). What is not known is None.
+          1st to the 99th percentile).
         - terms: The last terms, in nats per image; those of validation as val_NAME.
         - scores: By metric, a dictionary of score, floor, ceiling (both None unless
           `evaluate --bounds` recorded them) and protocol.
         - versions: Of Python and the packages that the run was trained with.
+
+        What is not known, and what is not a finite number, is None; of a setting that
+        is none the text "inf" or "nan".
     """
     model, record = run.model, _record(run)
     rows = [row for row in run.history if row["step"] <= run.step]
     parts = (model.encoder, model.decoder, model.latents)
     weights = [v for part in parts for v in part.trainable_variables]
-    return {
-        "name": "run" if run.folder is None else run.folder.path.resolve().name,
+    summary = {
+        "name": name_of(run),
         "step": run.step,
         "steps": run.steps,
         "model": type(model).__name__,
@@ -79,6 +82,21 @@ def summarize(run: Run) -> dict[str, Any]:
         "scores": _scores(rows, run.step),
         "versions": {"python": record["python"], **record["versions"]},
     }
+    return _finite(summary)
+
+
+def _finite(value: Any) -> Any:
+    """Returns a value with None for each number that JSON has no word for."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def name_of(run: Run) -> str:
+    """Returns the name of a run's folder; "run" for a run in memory."""
+    return "run" if run.folder is None else run.folder.path.resolve().name
 
 
 def _record(run: Run) -> dict[str, Any]:
@@ -139,7 +157,10 @@ def _rounded(value: Any) -> Any:
     """Returns numbers without the digits that a float32 does not have."""
     if isinstance(value, list):
         return [_rounded(item) for item in value]
-    return float(f"{value:.{_DIGITS}g}") if isinstance(value, float) else value
+    if not isinstance(value, float):
+        return value
+    text = f"{value:.{_DIGITS}g}"
+    return float(text) if math.isfinite(value) else text
 
 
 def _network(config: Mapping[str, Any]) -> str:
@@ -200,14 +221,21 @@ def _at(values: Any, place: int) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _measured(run: Run) -> tuple[Any, Any, Any, Any]:
-    """Returns (movement, moves, low, high) of the latents, each [L] or None."""
+def held_out_images(run: Run) -> np.ndarray | None:
+    """Returns a few dozen held-out images of a run; None where its data are gone."""
     try:
         data = run.data
     except checks.ArgumentError:  # Its files are not at hand.
+        return None
+    return random_images(run.model, data.images(), run.batches)
+
+
+def _measured(run: Run) -> tuple[Any, Any, Any, Any]:
+    """Returns (movement, moves, low, high) of the latents, each [L] or None."""
+    images, model = held_out_images(run), run.model
+    if images is None:
         return None, None, None, None
-    model = run.model
-    codes = model.encode(random_images(model, data.images(), run.batches))
+    codes = model.encode(images)
     low, high = np.percentile(codes, (1, 99), axis=0).round(4)
     if model.is_vector:
         return None, None, low, high
@@ -244,6 +272,5 @@ def _scores(rows: list[dict[str, Any]], step: int) -> dict[str, dict[str, Any]]:
             numbers = {k: math.nan if v is None else v for k, v in values.items()}
             bounds = Bounds(**numbers)
             ends = {"floor": bounds.floor, "ceiling": bounds.ceiling}
-            finite = {k: v if math.isfinite(v) else None for k, v in ends.items()}
-            scores.setdefault(name, {}).update(finite)
+            scores.setdefault(name, {}).update(ends)
     return {name: score for name, score in scores.items() if "score" in score}

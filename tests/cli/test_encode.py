@@ -21,7 +21,7 @@ from PIL import Image
 from pyarrow import parquet
 
 from tests import undrawn
-from tf_disentangle import checks
+from tf_disentangle import checks, serving
 from tf_disentangle.cli import encode, encoded_parts, image_paths, main
 from tf_disentangle.datasets import CorrelatedEllipses, ImageFolder
 from tf_disentangle.latents import CategoricalLatents, GaussianLatents, JointLatents
@@ -29,6 +29,7 @@ from tf_disentangle.models import build_vae
 from tf_disentangle.networks import mlp_decoder, mlp_encoder
 from tf_disentangle.objectives import joint_vae
 from tf_disentangle.serving import server
+from tf_disentangle.serving.client.errors import error_of
 
 NAMES = ["z0", "z1", "z2", "c0", "c1"]
 KINDS = ["continuous"] * 3 + ["categorical"] * 2
@@ -220,6 +221,29 @@ def test_what_only_the_model_refuses_is_found(
     assert "2 files were left out" in told
 
 
+@pytest.mark.parametrize("code", ["FAILED_PRECONDITION", "UNIMPLEMENTED", "INTERNAL"])
+def test_a_server_that_fails_loses_no_file(photos, served, monkeypatch, capsys, code):
+    """Only INVALID_ARGUMENT lies in the files; after another failure one goes on."""
+    where = [f"--server=grpc://localhost:{served.grpc_port}", "--model_name=joint"]
+    with monkeypatch.context() as context:
+
+        def fail(client, signature, inputs, outputs):
+            raise error_of(client.url, signature, code, "told to fail")
+
+        context.setattr(serving.Client, "predict", fail)
+        assert command("photos", *where, "--output=codes.csv") == 2
+    told = capsys.readouterr().err
+    assert "--server must answer" in told
+    assert "The same command goes on" in told
+    assert "left out" not in told
+    # With another server it would not go on, even if that has the same model.
+    other = [f"--server=http://localhost:{served.rest_port}", "--model_name=joint"]
+    assert command("photos", *other, "--output=codes.csv") == 2
+    assert "must be of the same model" in capsys.readouterr().err
+    assert command("photos", *where, "--output=codes.csv") == 0
+    assert len(read_csv("codes.csv")[1]) == len(photos)
+
+
 class TestGoingOn:
     def test_after_a_stop_nothing_is_done_twice(
         self, photos, run, exported, monkeypatch, capsys
@@ -354,6 +378,10 @@ class TestFiles:
         (["empty", "--model=x", "--output=a.csv"], "IMAGES must hold images"),
         (["photos", "--model=x", "--card=c", "--output=a.csv"], "--card must be left"),
         (["photos", "--server=grpc://localhost:1", "--output=a.csv"], "refused"),
+        (
+            ["photos", "--server=grpc://x", "--version=stable", "--output=a.csv"],
+            "--version must be a number; received 'stable'. A label may move",
+        ),
     ],
 )
 def test_mistakes(photos, arguments, words, capsys, tmp_path):

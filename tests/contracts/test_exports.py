@@ -6,7 +6,9 @@ every model of gin's top level in each of them with -m slow.
 
 import functools
 import importlib
+import logging
 import os
+import threading
 
 import keras
 import numpy as np
@@ -17,7 +19,7 @@ from tests.contracts.test_models import FILES, data_for, trained
 from tf_disentangle import checks, latents, models, networks, objectives, priors
 from tf_disentangle.distributions import Normal
 from tf_disentangle.serving import variants
-from tf_disentangle.serving.variants import onnx
+from tf_disentangle.serving.variants import conversion, onnx
 
 TOLERANCE = 1e-5
 MLP = {
@@ -299,3 +301,24 @@ def test_every_model_of_gin_in_every_runtime(file, tmp_path):
     with open(os.environ.get("EXPORTS_TABLE", os.devnull), "a") as table:
         table.write(f"{file.stem:28}" + "".join(f"{e:10.1e}" for e in row.values()))
         table.write("\n")
+
+
+def test_conversions_of_two_threads_give_stderr_back():
+    """The second begins while the first runs, and ends after it."""
+    before = os.fstat(2).st_ino, logging.root.manager.disable
+    begun, end = ([threading.Event() for _ in range(2)] for _ in range(2))
+
+    def convert(number):
+        with conversion.explaining("onnx"):
+            begun[number].set()
+            assert end[number].wait(60)
+
+    threads = [threading.Thread(target=convert, args=(n,)) for n in range(2)]
+    threads[0].start()
+    assert begun[0].wait(60)
+    threads[1].start()
+    begun[1].wait(0.2)  # It has to wait for the first.
+    for thread, ended in zip(threads, end, strict=True):
+        ended.set()
+        thread.join()
+    assert (os.fstat(2).st_ino, logging.root.manager.disable) == before

@@ -16,6 +16,7 @@ import tf_disentangle
 from tests.datasets.tiny import Tiny
 from tests.explorer.view import View
 from tf_disentangle import explorer, latents, models, networks, objectives
+from tf_disentangle.explorer.runtime import find
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FLAGS = [
@@ -31,8 +32,10 @@ def runtime(own_cache):
     """ONNX Runtime Web in this run's cache, which is empty."""
     if shutil.which("npm") is None:
         pytest.skip("npm is not installed, which fetches ONNX Runtime Web")
-    if not explorer.has_runtime():
-        pytest.skip("npm could not fetch ONNX Runtime Web")
+    try:
+        find()
+    except explorer.RuntimeMissingError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")

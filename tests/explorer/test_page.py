@@ -38,7 +38,9 @@ def test_what_the_page_knows_is_the_runs(make_run, page_of):
     (told,) = known["runs"]
     assert told["name"] == "vae"
     assert told["image_shape"] == [16, 16, 3]
-    assert told["folder"] == str(run.folder)
+    assert told["folder"] == "vae"
+    # The page is made to be given away, and its author's folders stay at home.
+    assert str(run.folder.path.parent) not in page_of("vae").read_text(encoding="utf-8")
     assert told["checkpoint"] == "last"
     assert told["scores"]["factor_vae"]["score"] == 0.5
     assert [one["factor"] for one in told["latents"]] == ["x", "y", None, None]
@@ -51,6 +53,17 @@ def test_what_the_page_knows_is_the_runs(make_run, page_of):
     assert labels[3] == f"Image {indices[3]}: x {x}, y {y}, size {size}"
     codes = run.encode(data.images()[indices])
     np.testing.assert_allclose(told["shelf_codes"], codes, rtol=1e-5, atol=1e-6)
+
+
+def test_no_setting_tells_where_the_data_lie(make_run, monkeypatch):
+    real = contents.summary.summarize
+    place = {"data.path": "/home/ada/photos", "data.size": 16, "data.name": "a/b"}
+    monkeypatch.setattr(
+        contents.summary, "summarize", lambda run: real(run) | {"settings": place}
+    )
+    run = make_run("joint_vae")
+    told = contents.describe(run, contents.shelf_of(run)[0])["settings"]
+    assert told == place | {"data.path": "photos"}
 
 
 def test_a_gan_reconstructs_nothing(page_of):
@@ -115,7 +128,7 @@ def test_the_address_of_a_server(address, base, name, make_run):
     known = json.loads(re.search(r'id="contents">(.*?)</script>', page, re.DOTALL)[1])
     assert known["server"] == base
     assert known["runs"][0]["served_as"] == (name or "vae")
-    assert f"connect-src {base}" in page
+    assert f'connect-src {base}/"' in page  # and all that is below it
 
 
 @pytest.mark.parametrize(
@@ -124,6 +137,34 @@ def test_the_address_of_a_server(address, base, name, make_run):
 def test_what_is_no_address_is_refused(address, make_run):
     with pytest.raises(checks.ArgumentError, match="server must be an address"):
         explorer.explore(make_run("vae"), server=address)
+
+
+def test_a_server_has_each_run_under_its_own_name(make_run):
+    """Two folders of one name would show one model twice."""
+    runs, server = [make_run("joint_vae"), make_run("infogan")], "http://localhost:1"
+    with pytest.raises(checks.ArgumentError, match=r"runs must have different names"):
+        explorer.explore(*runs, server=server)  # both are in memory, as "run"
+    with pytest.raises(checks.ArgumentError, match=r"runs must have different names"):
+        explorer.explore(*runs, server=server, served_as=["a", "a"])
+    page = explorer.explore(*runs, server=server, served_as=["a", "b"]).page
+    known = json.loads(re.search(r'id="contents">(.*?)</script>', page, re.DOTALL)[1])
+    assert [run["served_as"] for run in known["runs"]] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"served_as": ["a"]}, "served_as must come with a server"),
+        ({"server": "http://h", "served_as": "ab"}, "a name for each of the 1 runs"),
+        (
+            {"server": "http://h/v1/models/a", "served_as": ["a"]},
+            "server must name no model",
+        ),
+    ],
+)
+def test_names_that_make_no_sense_are_refused(options, words, make_run):
+    with pytest.raises(checks.ArgumentError, match=words):
+        explorer.explore(make_run("vae"), **options)
 
 
 def test_vectors_and_unequal_shapes_are_refused(make_run):
@@ -165,7 +206,8 @@ def no_npm(monkeypatch, tmp_path):
 
 
 def test_an_installed_npm_package_is_taken(two_files, no_npm):
-    assert not explorer.has_runtime()
+    with pytest.raises(explorer.RuntimeMissingError, match="there is no npm client"):
+        runtime.find()
     folder = no_npm / "node_modules" / npm.PACKAGE / "dist"
     folder.mkdir(parents=True)
     for name, text in two_files.items():
@@ -173,7 +215,18 @@ def test_an_installed_npm_package_is_taken(two_files, no_npm):
     found = runtime.find()
     assert {name: gzip.decompress(text) for name, text in found.items()} == two_files
     (folder / npm.WASM).write_bytes(b"of another version")
-    assert not explorer.has_runtime()
+    with pytest.raises(explorer.RuntimeMissingError):
+        runtime.find()
+
+
+def test_npm_that_hangs_is_ended(two_files, no_npm, monkeypatch):
+    client = no_npm / "npm"
+    client.write_text("#!/bin/sh\nexec sleep 60\n")
+    client.chmod(0o755)
+    monkeypatch.setattr(npm.shutil, "which", lambda name: str(client))
+    monkeypatch.setattr(npm, "TIMEOUT", 0.2)
+    with pytest.raises(explorer.RuntimeMissingError, match=r"not end within 0\.2 s"):
+        runtime.find()
 
 
 def fake_npm(folder, content):

@@ -114,6 +114,28 @@ def test_a_run_in_memory_has_a_summary_too(run, summary):
     assert own["terms"] == own["scores"] == {}
 
 
+def test_what_is_no_finite_number_is_none(run, monkeypatch, tmp_path):
+    """JSON has no NaN; browsers and other programs read these files."""
+    nan, inf = float("nan"), float("inf")
+    terms = {"step": 2, "loss": nan, "val_loss": inf, "elbo": -1.5}
+    scored = {"step": 2, "scores": {"mig": {"score": nan}, "sap": {"score": 0.25}}}
+    rows = [terms, scored, {"step": 2, "bounds": {"sap": {"noise": -inf}}}]
+    described = run.folder.describe()
+    described["training"] |= {"limit": inf, "rate": 1e-3}
+    monkeypatch.setattr(type(run), "history", property(lambda self: rows))
+    monkeypatch.setattr(type(run.folder), "describe", lambda self: described)
+    found = summarize(run)
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert found["terms"] == {"loss": None, "val_loss": None, "elbo": -1.5}
+    assert found["scores"]["mig"]["score"] is None
+    assert found["scores"]["sap"]["score"] == 0.25
+    assert found["scores"]["sap"]["floor"] is None
+    settings = found["settings"]
+    assert (settings["training.limit"], settings["training.rate"]) == ("inf", 1e-3)
+    text = (run.export(tmp_path) / "model_card.json").read_text()
+    assert json.loads(text, parse_constant=pytest.fail)["terms"]["loss"] is None
+
+
 def test_a_latent_that_the_decoder_ignores_stands_for_no_factor(run):
     weights = run.model.decoder.get_weights()
     changed = [w.copy() for w in weights]

@@ -1,12 +1,15 @@
 """The exported version: alone, equal, whole or not there, with what a server needs."""
 
+import concurrent.futures
 import functools
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -16,6 +19,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tests.contracts.test_models import FILES, data_for, prepared
 from tests.serving.portable import expected, questions
 from tf_disentangle import checks, latents, models, networks, objectives, priors
+from tf_disentangle.cli.main import main
 from tf_disentangle.distributions import Normal
 from tf_disentangle.serving import config_files, export, versions, warmup
 
@@ -165,7 +169,7 @@ def test_versions_count_upwards_and_are_never_overwritten(model, tmp_path):
     for there in ("4", "007", "notes", ".9.1a2b3c4d.tmp"):  # the last of a killed one
         (tmp_path / "m" / there).mkdir(parents=True)
     assert versions(tmp_path / "m") == [4, 7] and versions(tmp_path / "none") == []
-    for version, words in ((7, "be new"), (0, "be at least 1")):
+    for version, words in ((7, "be new .* the next, 8"), (0, "be at least 1")):
         with pytest.raises(checks.ArgumentError, match=f"version must {words}"):
             export(model, tmp_path, "m", version)
     assert export(model, tmp_path, "m") == tmp_path / "m" / "8"
@@ -179,20 +183,52 @@ def test_versions_count_upwards_and_are_never_overwritten(model, tmp_path):
         ({"name": "a/b"}, "name must be letters, digits"),
         ({"name": "a:b"}, "name must be letters, digits"),
         ({"name": ""}, "name must be letters, digits"),
-        ({"precision": "int8"}, "precision must be 'float32' for"),
-        ({"variant": "onx"}, "Did you mean onnx"),
+        ({"precision": "int8"}, "be 'float32' for the .*'savedmodel'.*for litert"),
+        ({"variant": "openvino", "precision": "int8"}, "for the variant 'openvino'"),
+        ({"variant": "onx"}, "'savedmodel', 'onnx'.*Did you mean onnx"),
     ],
 )
 def test_what_has_no_meaning(options, words, model, tmp_path):
     with pytest.raises(checks.ArgumentError, match=words):
         export(model, tmp_path, **{"name": "m", **options})
-    assert not list(tmp_path.rglob("[0-9]*"))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--version=-1"], "--version must be at least 1"),
+        (["--name=a/b"], "--name must be letters"),
+        (["--variant=openvino", "--precision=int8"], "for the variant 'openvino'"),
+        (["--destination=FILE"], "--destination must be writable"),
+        (["--destination=FILE/below"], "A part of the path is a file"),
+    ],
+)
+def test_the_command_refuses_before_it_loads(options, words, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    options = [option.replace("FILE", str(tmp_path / "file")) for option in options]
+    assert main(["export", str(tmp_path), *options]) == 2
+    error = capsys.readouterr().err
+    assert re.search(words, error) and "Loading" not in error
 
 
 def test_a_folder_that_cannot_be_written(model, tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(checks.ArgumentError, match="destination must be writable"):
         export(model, tmp_path / "file", "m")
+
+
+def test_a_failed_export_keeps_the_versions_there_are(model, tmp_path, monkeypatch):
+    there = export(model, tmp_path, "m")
+
+    def fail(*_):
+        raise RuntimeError("failed")
+
+    monkeypatch.setattr(warmup, "replay", fail)
+    with pytest.raises(RuntimeError, match="failed"):
+        export(model, tmp_path, "m")
+    assert {p.name for p in (tmp_path / "m").iterdir()} == {".lock", "1"}
+    assert (there / "saved_model.pb").exists()
 
 
 def test_a_full_disk_leaves_nothing_behind(model, tmp_path):
@@ -208,8 +244,19 @@ def test_a_full_disk_leaves_nothing_behind(model, tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
-    assert [p.name for p in (tmp_path / "m").iterdir()] == [".lock"]
-    assert not list(tmp_path.glob("*.config"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_error_of_the_model_is_not_one_of_the_destination(
+    model, tmp_path, monkeypatch
+):
+    def fail(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
+
+    monkeypatch.setattr(warmup, "replay", fail)
+    with pytest.raises(tf.errors.ResourceExhaustedError, match="OOM"):
+        export(model, tmp_path, "m")
+    assert versions(tmp_path / "m") == []
 
 
 @pytest.mark.slow
@@ -277,30 +324,26 @@ def test_a_model_of_nan_is_not_served(tmp_path):
     assert versions(tmp_path / "m") == []
 
 
-def test_config_files(exported, caplog):
-    """TF Serving's own messages read the models'; the others have none to be had."""
+def stand_in(folder, name):
+    """Makes what looks like an exported model."""
+    (folder / name / "1").mkdir(parents=True)
+    (folder / name / "1" / "saved_model.pb").touch()
+
+
+def told(folder):
+    """The names and paths in models.config, read by TF Serving's own messages."""
     text_format = pytest.importorskip("google.protobuf.text_format")
     api = pytest.importorskip("tensorflow_serving.config.model_server_config_pb2")
+    text = (folder / "models.config").read_text()
+    found = text_format.Parse(text, api.ModelServerConfig()).model_config_list.config
+    assert {each.model_platform for each in found} <= {"tensorflow"}
+    return {each.name: each.base_path for each in found}
+
+
+def test_config_files(exported):
+    """The models' is read as TF Serving does; the others have no messages to be had."""
     folder = exported.parent.parent
-    (folder / "b" / "1").mkdir(parents=True)
-    (folder / "b" / "1" / "saved_model.pb").touch()
-    config_files.write(folder, "b")
-
-    def configs():
-        text = (folder / "models.config").read_text()
-        found = text_format.Parse(text, api.ModelServerConfig()).model_config_list
-        return [(c.name, c.base_path, c.model_platform) for c in found.config]
-
-    names = [(n, f"/models/{n}", "tensorflow") for n in ("b", "small")]
-    assert configs() == names
-    # What someone has edited stays.
-    path = folder / "models.config"
-    edited = path.read_text().replace("model_platform", "# \n    model_platform")
-    path.write_text(edited)
-    (folder / "c" / "1").mkdir(parents=True)
-    (folder / "c" / "1" / "saved_model.pb").touch()
-    config_files.write(folder, "c")
-    assert path.read_text() == edited and "add the model c" in caplog.text
+    assert told(folder) == {"small": "/models/small"}
     batching = (folder / "batching.config").read_text()
     sizes = [int(n) for n in re.findall(r"^allowed_batch_sizes: (\d+)", batching, re.M)]
     (largest,) = re.findall(r"max_batch_size { value: (\d+) }", batching)
@@ -309,3 +352,60 @@ def test_config_files(exported, caplog):
     assert "enable: true" in monitoring and '"/monitoring/prometheus' in monitoring
     command = config_files.docker_command(folder)
     assert f"-v {folder}:/models" in command and "models.config" in command
+
+
+def test_models_config_names_what_is_there(tmp_path, caplog):
+    """Models come and go, two at once, and one is still being written."""
+    stand_in(tmp_path, "b")
+    stand_in(tmp_path, "a")
+    (tmp_path / "c" / ".1.0a1b2c3d.tmp").mkdir(parents=True)
+    (tmp_path / "c" / ".1.0a1b2c3d.tmp" / "saved_model.pb").touch()
+    for name in ("a", "b"):  # Both were there when the first of them looked.
+        config_files.write(tmp_path, name)
+    assert told(tmp_path) == {n: f"/models/{n}" for n in "ab"}
+    shutil.rmtree(tmp_path / "a")
+    stand_in(tmp_path, "d")
+    config_files.write(tmp_path, "d")
+    assert told(tmp_path) == {n: f"/models/{n}" for n in "bd"}
+    assert not caplog.text
+
+
+EDITED = """\
+# Ours.
+model_config_list {
+  config { name: "production" base_path: "/models/small/" model_platform: "tensorflow" }
+  # config { name: "old" base_path: "/models/old" }
+}  # the end {}
+# of all }
+"""
+
+
+def test_what_someone_edited_stays_and_the_model_is_added(tmp_path, caplog):
+    path = tmp_path / "models.config"
+    path.write_text(EDITED)
+    for name in ("small", "old"):  # Under another name; left out on purpose.
+        config_files.write(tmp_path, name)
+        assert path.read_text() == EDITED
+    for name in ("new", "new", "ol"):
+        config_files.write(tmp_path, name)
+    known = {"production": "/models/small/"}
+    assert told(tmp_path) == known | {n: f"/models/{n}" for n in ("new", "ol")}
+    kept = [line in path.read_text() for line in EDITED.splitlines()]
+    assert all(kept) and not caplog.text
+    path.write_text("# To come.")
+    config_files.write(tmp_path, "new")
+    assert path.read_text() == "# To come." and "add the model new" in caplog.text
+
+
+def test_exports_that_end_together_are_all_told(tmp_path):
+    names = [f"m{i}" for i in range(8)]
+    barrier = threading.Barrier(len(names))
+
+    def finish(name):
+        stand_in(tmp_path, name)
+        barrier.wait()
+        config_files.write(tmp_path, name)
+
+    with concurrent.futures.ThreadPoolExecutor(len(names)) as pool:
+        list(pool.map(finish, names))
+    assert sorted(told(tmp_path)) == names

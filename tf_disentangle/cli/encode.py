@@ -41,7 +41,7 @@ for _name, _help in (
     ("model", "A run folder, or a folder that bin/export wrote."),
     ("server", "URL of a server, grpc://host:8500 or http://host:8501."),
     ("model_name", "Under which name the server has the model; default is its own."),
-    ("version", "The version, or with --server its label; by default the newest."),
+    ("version", "The version, a number; by default the newest."),
     ("card", "A model_card.json, for the names of the latents with --server."),
     ("output", "A new file that ends with .npz, .csv or .parquet."),
 ):

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from tf_disentangle import checks
+from tf_disentangle import summary
 from tf_disentangle.cli import run_flags
 
 if TYPE_CHECKING:
@@ -60,13 +60,14 @@ def main(values: flags.FlagValues) -> int:
         runs.append(run_flags.load(values))
     from tf_disentangle import explorer
 
-    if values.server is None and not explorer.has_runtime():
-        rule = "be left out where ONNX Runtime Web is not at hand"
-        remedy = "Install npm, which fetches it, or pass --server."
-        checks.require(values.output is None, "--output", rule, values.output, remedy)
-        return _over_own_server(runs)
     print("Making the page", file=sys.stderr)
-    page = explorer.explore(*runs, server=values.server)
+    try:
+        page = explorer.explore(*runs, server=values.server)
+    except explorer.RuntimeMissingError as error:
+        if values.output is not None:
+            raise
+        print(error, file=sys.stderr)
+        return _over_own_server(runs)
     name = "-".join(["explorer", *(pathlib.Path(path).name for path in values.runs)])
     path = values.output or pathlib.Path(folders[0]) / f"{name}.html"
     print(page.save(path))
@@ -85,13 +86,16 @@ def _over_own_server(runs: list[Run]) -> int:
     from tf_disentangle import explorer
     from tf_disentangle.serving import server
 
-    print("No ONNX Runtime Web here: a local server runs the model.", file=sys.stderr)
+    print("For now a local server runs the model.", file=sys.stderr)
+    # Two runs may have folders of one name.
+    names = [f"{k}-{summary.name_of(run)}" for k, run in enumerate(runs, start=1)]
     with tempfile.TemporaryDirectory() as folder:
-        for run in runs:
-            run.export(folder)
+        for run, name in zip(runs, names, strict=True):
+            run.export(folder, name=name)
         with server.start(folder, cors=True) as started:
             address = f"http://localhost:{started.rest_port}"
-            print(explorer.explore(*runs, server=address).open())
+            page = explorer.explore(*runs, server=address, served_as=names)
+            print(page.open())
             print("Ctrl-C ends it.", file=sys.stderr, flush=True)
             _wait()
     return 0

@@ -8,16 +8,18 @@ DESTINATION/NAME/VERSION/ is a SavedModel for TensorFlow Serving, with the signa
 encode (the default), encode_bytes, decode, reconstruct, edit and sample; model_card.md
 in it describes them. Variants go to DESTINATION/NAME-VARIANT/VERSION/. Serve all models
 of the folder with `bin/serve DESTINATION`, or with TensorFlow Serving by the command
-that is printed (not run in this project's tests, which have no Docker).
+that is printed. docs/serving.md says more.
 """
 
 from __future__ import annotations
 
+import pathlib
 import sys
 
 from absl import flags
 
 from tf_disentangle.cli import run_flags
+from tf_disentangle.serving import destinations
 
 FLAGS = flags.FlagValues()
 run_flags.define(FLAGS)
@@ -42,21 +44,23 @@ flags.DEFINE_integer(
 flags.DEFINE_enum(
     "variant",
     "savedmodel",
-    ["savedmodel", "onnx", "openvino", "litert"],
+    list(destinations.PRECISIONS),
     "The runtime: TensorFlow, ONNX Runtime, OpenVINO or LiteRT.",
     flag_values=FLAGS,
 )
 flags.DEFINE_enum(
     "precision",
     "float32",
-    ["float32", "float16", "int8"],
-    "Of the weights; smaller ones of a variant are less exact, as its card says.",
+    list(dict.fromkeys(p for those in destinations.PRECISIONS.values() for p in those)),
+    "Of the weights: float32; onnx and openvino also have float16, litert float16 and "
+    "int8. Smaller ones are less exact, as the card says.",
     flag_values=FLAGS,
 )
 
 
 def main(values: flags.FlagValues) -> int:
     """Runs the command."""
+    _check(values)
     run = run_flags.load(values)
     print(f"Exporting step {run.step}, {values.variant}", file=sys.stderr)
     path = run.export(
@@ -75,3 +79,17 @@ def main(values: flags.FlagValues) -> int:
         print(f"or      {docker_command(models)}", file=sys.stderr)
     print(f"Card:   {path / 'model_card.md'}", file=sys.stderr)
     return 0
+
+
+def _check(values: flags.FlagValues) -> None:
+    """Refuses what cannot be written, before the run takes its time to load."""
+    if values.run and pathlib.Path(values.run).is_dir():
+        folder = pathlib.Path(values.run)
+        destinations.check(
+            values.destination or folder / "export",
+            folder.resolve().name if values.name is None else values.name,
+            values.version,
+            variant=values.variant,
+            precision=values.precision,
+            prefix="--",
+        )

@@ -19,6 +19,7 @@ from tf_disentangle.serving import folders
 
 _SIGNATURE = "encode_bytes"
 _PROBABILITIES = "probabilities_"
+_BAD_INPUT = "INVALID_ARGUMENT"
 
 
 class RefusedError(Exception):
@@ -58,19 +59,18 @@ def of_server(
     Args:
         url: Of the server.
         name: Under which it has the model.
-        version: A number or label; None is the newest.
+        version: A number; None is the newest.
         card: Path of a model_card.json, for the names of the latents.
         probabilities: Whether to keep them.
 
     Raises:
-        ArgumentError: If the server does not answer, or has no such model.
+        ArgumentError: If the server does not answer, or has no such model, or if the
+            version is a label.
     """
-    from tf_disentangle.serving import Client, InvalidRequestError, ServingError
+    from tf_disentangle.serving import Client, ServingError
 
     latents = None if card is None else _latents_of(pathlib.Path(card))
-    number: Any = version
-    if version is not None and version.isdecimal():
-        number = int(version)
+    number = None if version is None else _number(version)
     try:
         if number is None:
             with Client(url, name) as client:
@@ -95,14 +95,15 @@ def of_server(
         array[:] = contents
         try:
             return client.predict(_SIGNATURE, {"image_bytes": array}, wanted)
-        except InvalidRequestError as error:
-            raise RefusedError(error.reason) from error
         except ServingError as error:
+            # Of the others that a request can be refused for, none lies in the images.
+            if error.code == _BAD_INPUT:
+                raise RefusedError(error.reason) from error
             remedy = f"{error} The same command goes on where this one was."
             text = checks.message("--server", "answer", url, remedy)
             raise checks.ArgumentError(text) from error
 
-    identity = {"name": name, "version": number}
+    identity = {"server": client.url, "name": name, "version": number}
     return ImageModel(encode, layout, identity, client.close)
 
 
@@ -245,6 +246,13 @@ def _version_below(folder: pathlib.Path, version: str | None) -> pathlib.Path:
     there = version.isdecimal() and int(version) in numbers
     checks.require(there, "--version", rule, version)
     return numbers[int(version)]
+
+
+def _number(version: str) -> int:
+    """Returns the number of a server's version."""
+    remedy = "A label may move to another version while files are encoded."
+    checks.require(version.isdecimal(), "--version", "be a number", version, remedy)
+    return int(version)
 
 
 def _require_bytes(function: object, where: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import pathlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +79,9 @@ def describe(run: Run, shelf: np.ndarray) -> dict[str, Any]:
         "order": _order(latents),
         "shelf_codes": _numbers(codes),
         "prior_codes": _numbers(prior[np.isfinite(prior).all(axis=1)]),
-        "folder": None if run.folder is None else str(run.folder),
+        # The page is made to be given away: no path of its author's stands in it.
+        "folder": None if run.folder is None else facts["name"],
+        "settings": {name: _last(item) for name, item in facts["settings"].items()},
         "checkpoint": _checkpoint(run),
         "decoded_as": "reconstruction"
         if model.reconstructs
@@ -107,6 +110,12 @@ def matches_between(runs: Sequence[dict[str, Any]]) -> list[list[list[dict[str, 
                 ratio = _ratio(runs[a], i, runs[b], j)
                 found[a][i].append({"run": b, "latent": j, "ratio": ratio})
     return found
+
+
+def _last(value: Any) -> Any:
+    """Returns the last part of a setting that is an absolute path."""
+    is_path = isinstance(value, str) and pathlib.PurePath(value).is_absolute()
+    return pathlib.PurePath(value).name if is_path else value
 
 
 def _checkpoint(run: Run) -> str:

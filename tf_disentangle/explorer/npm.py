@@ -16,6 +16,8 @@ import tempfile
 
 PACKAGE, VERSION = "onnxruntime-web", "1.30.0"
 SCRIPT, WASM = "ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"
+#: Seconds for the whole of it, 14 MB as an archive.
+TIMEOUT = 300
 #: Checksums (SHA-256) of the files below dist/ of the npm package.
 CHECKSUMS = {
     SCRIPT: "11e64bd8ffe11bd1a2a2f0d6275fdfbbba7262f0b76b99b53d228a8a22ef3d90",
@@ -58,7 +60,8 @@ def fetch(folder: str | os.PathLike) -> None:
             explorer/runtime, `runtime.find` the cache.
 
     Raises:
-        RuntimeUnavailable: If there is no npm client, it fails, or a file is another.
+        RuntimeUnavailable: If there is no npm client, it fails or takes too long, or a
+            file is another.
     """
     npm = shutil.which("npm")
     if npm is None:
@@ -67,7 +70,13 @@ def fetch(folder: str | os.PathLike) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         # Without a network it gives up at once, where npm would try for minutes.
         command = [npm, "pack", f"{PACKAGE}@{VERSION}", "--silent", "--fetch-retries=0"]
-        done = subprocess.run(command, cwd=temporary, capture_output=True, text=True)
+        try:
+            done = subprocess.run(
+                command, cwd=temporary, capture_output=True, text=True, timeout=TIMEOUT
+            )
+        except subprocess.TimeoutExpired as error:
+            last = f"npm pack did not end within {TIMEOUT} s"
+            raise RuntimeUnavailable(last) from error
         archives = list(pathlib.Path(temporary).glob("*.tgz"))
         if done.returncode or not archives:
             last = (done.stderr.strip() or "no archive").splitlines()[-1]

@@ -12,9 +12,10 @@ import string
 import tempfile
 import urllib.parse
 import webbrowser
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tf_disentangle import checks, files
+from tf_disentangle import checks, files, summary
 from tf_disentangle.explorer import contents, npm, runtime
 from tf_disentangle.serving import variants
 
@@ -64,7 +65,9 @@ class Explorer:
         )
 
 
-def explore(*runs: Run, server: str | None = None) -> Explorer:
+def explore(
+    *runs: Run, server: str | None = None, served_as: Sequence[str] = ()
+) -> Explorer:
     """Makes the explorer of one or more runs: a file that holds the models.
 
     It needs no server and no network: encoder and decoder run in the page. Several
@@ -74,40 +77,53 @@ def explore(*runs: Run, server: str | None = None) -> Explorer:
         *runs: Trained runs on images of one shape.
         server: Where to run the models instead: the address of a server that speaks
             TensorFlow Serving's REST and answers other pages (CORS), such as
-            "http://localhost:8501", which serves each run under its name; that of one
-            run may end in /v1/models/NAME. The page then holds no models.
+            "http://localhost:8501"; that of one run may end in /v1/models/NAME. The
+            page then holds no models.
+        served_as: The names under which the server has the runs; by default their own.
 
     Raises:
-        ArgumentError: If a run has vectors, the image shapes differ, or ONNX Runtime
-            Web or the packages that write ONNX are missing.
+        ArgumentError: If a run has vectors, the image shapes differ, a server has two
+            runs under one name, or the packages that write ONNX are missing.
+        RuntimeMissingError: If ONNX Runtime Web is missing; it is an ArgumentError.
     """
     contents.require_pictures(runs)
-    address, name = (None, "") if server is None else _address(server)
-    rule = "name no model for several runs, each of which has its own"
-    checks.require(not name or len(runs) == 1, "server", rule, server)
+    address, names = _served(runs, server, served_as)
+    blobs = _models_and_runtime(runs) if server is None else {}
     images, shelf = contents.shelf_of(runs[0])
     described = [contents.describe(run, images) for run in runs]
     for key, (run, matches) in enumerate(
         zip(described, contents.matches_between(described), strict=True)
     ):
-        run |= {"key": key, "matches": matches, "served_as": name or run["name"]}
-    blobs = {"shelf": gzip.compress(images.tobytes(), mtime=0)}
-    if server is None:
-        blobs |= _models_and_runtime(runs)
+        run |= {"key": key, "matches": matches, "served_as": names[key]}
+    blobs["shelf"] = gzip.compress(images.tobytes(), mtime=0)
     known = {"runs": described, "shelf": shelf, "server": address}
     return Explorer(_html(known, blobs))
 
 
-def _models_and_runtime(runs: tuple[Run, ...]) -> dict[str, bytes]:
+def _served(
+    runs: Sequence[Run], server: str | None, served_as: Sequence[str]
+) -> tuple[str | None, list[str]]:
+    """Returns the address of the server, and under which name it has each run."""
+    names = [*served_as] or [summary.name_of(run) for run in runs]
+    rule = f"be a name for each of the {len(runs)} runs"
+    checks.require(len(names) == len(runs), "served_as", rule, names)
+    if server is None:
+        checks.require(not served_as, "served_as", "come with a server", names)
+        return None, names
+    address, name = _address(server)
+    if name:
+        rule = "name no model for several runs, nor where served_as does"
+        checks.require(len(runs) == 1 and not served_as, "server", rule, server)
+        return address, [name]
+    rule = "have different names on the server"
+    remedy = "explore(..., served_as=...) gives them; else rename a run's folder."
+    checks.require(len({*names}) == len(names), "runs", rule, names, remedy)
+    return address, names
+
+
+def _models_and_runtime(runs: Sequence[Run]) -> dict[str, bytes]:
     """Returns what runs in the page, gzipped, by the id that the scripts ask for."""
-    try:
-        found = runtime.find()
-    except npm.RuntimeUnavailable as error:
-        name = f"{npm.PACKAGE} {npm.VERSION}"
-        rule = f"be at hand: it runs the models in the page ({name})"
-        remedy = "Install npm, which fetches it once, or explore over a server."
-        message = checks.message("ONNX Runtime Web", rule, str(error), remedy)
-        raise checks.ArgumentError(message) from error
+    found = runtime.find()
     blobs = {"runtime": found[npm.SCRIPT], "wasm": found[npm.WASM]}
     for key, run in enumerate(runs):
         for name, model in variants.onnx_models(
@@ -129,13 +145,18 @@ def _html(known: dict[str, Any], blobs: dict[str, bytes]) -> str:
     title = ", ".join(run["name"] for run in known["runs"])
     template = string.Template((_PAGE / "index.html").read_text(encoding="utf-8"))
     return template.substitute(
-        policy=html.escape(_POLICY.format(connect=known["server"] or "'none'")),
+        policy=html.escape(_POLICY.format(connect=_connect(known["server"]))),
         title=html.escape(title),
         style=(_PAGE / "style.css").read_text(encoding="utf-8"),
         imports=_json({"imports": scripts}),
         contents=_json(known),
         blobs="\n".join(carried),
     )
+
+
+def _connect(server: str | None) -> str:
+    """Returns what the page may ask; a path without a slash at its end is no folder."""
+    return "'none'" if server is None else f"{server}/"
 
 
 def _address(server: str) -> tuple[str, str]:

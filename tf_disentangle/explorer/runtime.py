@@ -12,28 +12,22 @@ import logging
 import pathlib
 import zlib
 
-from tf_disentangle import files
+from tf_disentangle import checks, files
 from tf_disentangle.datasets.cache import cache_dir
 from tf_disentangle.explorer import npm
 
 _logger = logging.getLogger(__name__)
 
 
-def has_runtime() -> bool:
-    """Tells whether ONNX Runtime Web is at hand, or npm could fetch it now."""
-    try:
-        find()
-    except npm.RuntimeUnavailable as error:
-        _logger.warning("ONNX Runtime Web: %s.", error)
-        return False
-    return True
+class RuntimeMissingError(checks.ArgumentError):
+    """ONNX Runtime Web is nowhere here and cannot be fetched."""
 
 
 def find() -> dict[str, bytes]:
     """Returns the runtime's files, gzipped, by their names; checked.
 
     Raises:
-        npm.RuntimeUnavailable: If it is nowhere and cannot be fetched.
+        RuntimeMissingError: If it is nowhere and cannot be fetched.
     """
     cached = cache_dir() / f"{npm.PACKAGE}-{npm.VERSION}"
     for folder in (pathlib.Path(__file__).parent / "runtime", cached):
@@ -46,8 +40,15 @@ def find() -> dict[str, bytes]:
         if found is not None:
             return found
     _logger.warning("Fetching %s %s by npm, once.", npm.PACKAGE, npm.VERSION)
-    with files.replacing(cached) as temporary:
-        npm.fetch(temporary)
+    try:
+        with files.replacing(cached) as temporary:
+            npm.fetch(temporary)
+    except npm.RuntimeUnavailable as error:
+        name = f"{npm.PACKAGE} {npm.VERSION}"
+        rule = f"be at hand: it runs the models in the page ({name})"
+        remedy = "Install npm, which fetches it once, or explore over a server."
+        message = checks.message("ONNX Runtime Web", rule, str(error), remedy)
+        raise RuntimeMissingError(message) from error
     return _read(cached, ".gz")
 
 

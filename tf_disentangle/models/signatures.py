@@ -90,8 +90,9 @@ def _function(function: Callable[..., Tensors], *specs: tf.TensorSpec) -> Any:
 def _with_empty_batches(function: Any, image_shape: tuple[int, int, int]) -> Any:
     """Returns a function that takes batches of no rows too, which oneDNN refuses.
 
-    It computes one row then and drops it. The portable signatures go without, since
-    a runtime for small devices plans worse where shapes depend on values.
+    It computes one row then and drops it. Inputs of different numbers of rows are
+    refused. The portable signatures go without both, since a runtime for small devices
+    plans worse where shapes depend on values, and knows no assertions.
     """
     specs = function.input_signature
 
@@ -104,6 +105,9 @@ def _with_empty_batches(function: Any, image_shape: tuple[int, int, int]) -> Any
 
     def filled(*tensors: tf.Tensor) -> Tensors:
         count = tf.shape(tensors[0])[0]
+        for spec, tensor in zip(specs[1:], tensors[1:], strict=True):
+            text = f"{spec.name} must have as many rows as {specs[0].name}"
+            tf.debugging.assert_equal(tf.shape(tensor)[0], count, message=text)
         missing = tf.cast(tf.equal(count, 0), tf.int32)
         pairs = zip(tensors, rows, strict=True)
         parts = [[each, tf.repeat(row, missing, axis=0)] for each, row in pairs]

@@ -82,7 +82,7 @@ def write(folder: pathlib.Path, card: Mapping[str, Any]) -> None:
     paths = sorted(p for p in folder.rglob("*") if p.is_file() and p.name not in NAMES)
     sums = {str(path.relative_to(folder)): _sha256(path) for path in paths}
     full = {**card, "files": sums}
-    text = json.dumps(full, indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(full, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     (folder / NAMES[0]).write_text(text, encoding="utf-8")
     (folder / NAMES[1]).write_text(markdown(full), encoding="utf-8")
 

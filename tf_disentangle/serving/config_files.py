@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import pathlib
+import re
 import shlex
 
 from tf_disentangle import files
@@ -50,32 +51,47 @@ prometheus_config {
 }
 """
 
+# The names in a models.config of our own.
+_NAME = re.compile(r'^    name: "(.*)"$', re.MULTILINE)
+# The last bracket, after which only comments come.
+_END = re.compile(r"\}(?:\s|#.*$)*\Z", re.MULTILINE)
 _logger = logging.getLogger(__name__)
 
 
 def write(destination: str | os.PathLike, name: str) -> None:
     """Writes what is missing of the three files, and adds a model to the first.
 
-    Files that someone edited are left as they are; if the model is not in one, that is
-    logged.
+    A models.config that nobody edited names the models that are there. To one that
+    someone edited the model is added, and all else stays, unless its name stands in it
+    already, in a comment at least.
 
     Args:
         destination: The folder of the models.
         name: The model that was added.
     """
     destination = pathlib.Path(destination)
+    with files.locked(destination / ".lock", "destination", notice=""):
+        _write(destination, name)
+
+
+def _write(destination: pathlib.Path, name: str) -> None:
     for file, text in (("batching", _BATCHING), ("monitoring", _MONITORING)):
         path = destination / f"{file}.config"
         if not path.exists():
             files.write_text(path, text)
-    path, names = destination / "models.config", served(destination)
-    there = path.read_text(encoding="utf-8") if path.exists() else None
-    before = models_config([each for each in names if each != name])
-    if there in (None, before):
-        files.write_text(path, models_config(names))
-    elif f'"{name}"' not in there:
-        text = "%s was edited and is left as it is: add the model %s to it."
-        _logger.warning(text, path, name)
+    path = destination / "models.config"
+    there = path.read_text(encoding="utf-8") if path.exists() else models_config([])
+    if there == models_config(_NAME.findall(there)):
+        files.write_text(path, models_config(served(destination)))
+    elif not re.search(rf"[\"'/]{re.escape(name)}/?[\"']", there):
+        end = _END.search(there)
+        if end and "model_config_list" in there:
+            at = end.start()
+            text = there[:at] + _MODEL.format(name=name) + there[at:]
+            files.write_text(path, text)
+        else:
+            text = "%s has no model_config_list at its end: add the model %s to it."
+            _logger.warning(text, path, name)
 
 
 def models_config(names: list[str]) -> str:

@@ -14,22 +14,21 @@ import contextlib
 import logging
 import os
 import pathlib
-import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import tensorflow as tf
 
 from tf_disentangle import checks, files
 from tf_disentangle.interfaces import Resizing
 from tf_disentangle.models import LatentModel
-from tf_disentangle.serving import card, config_files, folders, warmup
-from tf_disentangle.summary import summarize
+from tf_disentangle.serving import card, config_files, destinations, warmup
+from tf_disentangle.serving.destinations import SAVED_MODEL
+from tf_disentangle.summary import held_out_images, summarize
 
 if TYPE_CHECKING:
     from tf_disentangle.run import Run
-
-_SAVED_MODEL = "savedmodel"
 
 _logger = logging.getLogger(__name__)
 
@@ -40,10 +39,11 @@ def export(
     name: str,
     version: int | None = None,
     *,
-    variant: str = _SAVED_MODEL,
+    variant: str = SAVED_MODEL,
     precision: str = "float32",
     summary: Mapping[str, Any] | None = None,
     resizing: Resizing | None = None,
+    images: np.ndarray | None = None,
 ) -> pathlib.Path:
     """Writes a version of a model that runs without this library.
 
@@ -58,6 +58,8 @@ def export(
         summary: What the card says of the run, as `summary.summarize` gives it.
         resizing: How images of other sizes became those of the data; None is
             `Resizing()`.
+        images: Images [N, H, W, C], a few dozen, on which a variant is compared with
+            the model; None draws random ones.
 
     Returns:
         The path of the version's folder.
@@ -67,28 +69,23 @@ def export(
             none for a server, an answer is not finite, or the variant does not take
             the model.
     """
-    is_saved_model = variant == _SAVED_MODEL
-    folder = pathlib.Path(destination, _checked_name(name, variant))
-    if is_saved_model:
-        rule = "be 'float32' for the variant 'savedmodel'"
-        checks.require(precision == "float32", "precision", rule, precision)
+    is_saved_model = variant == SAVED_MODEL
+    options = {"variant": variant, "precision": precision}
+    folder = destinations.check(destination, name, version, **options)
     summary = {"latents": card.of_columns(model.columns)} | dict(summary or {})
     resizing = Resizing() if resizing is None else resizing
-    with files.explaining(folder, "destination"):
-        folder.mkdir(parents=True, exist_ok=True)
-    waiting = f"Another process exports to {folder}; waiting for it."
-    with files.locked(folder / ".lock", "destination", notice=waiting):
-        files.remove_temporaries(folder)
-        target = folder / str(_free(folder, version))
-        with files.replacing(target) as temporary, _explaining(target):
-            about: dict[str, Any] = {"variant": variant, "precision": precision}
+    with _locked(folder):
+        target = folder / str(destinations.free_version(folder, version))
+        with files.replacing(target) as temporary:
+            about: dict[str, Any] = dict(options)
             made = model.signatures(resizing)
             if is_saved_model:
-                _write_saved_model(model, temporary, folder.name, resizing)
+                _write_saved_model(model, temporary, target, resizing)
             else:
                 from tf_disentangle.serving import variants
 
-                about["errors"] = variants.write(model, temporary, variant, precision)
+                asked = (model, temporary, variant, precision, images)
+                about["errors"] = variants.write(*asked)
                 made = {signature: made[signature] for signature in about["errors"]}
             about |= {
                 "name": folder.name,
@@ -106,7 +103,10 @@ def export_run(
     run: Run,
     destination: str | os.PathLike | None = None,
     name: str | None = None,
-    **options: Any,
+    version: int | None = None,
+    *,
+    variant: str = SAVED_MODEL,
+    precision: str = "float32",
 ) -> pathlib.Path:
     """Writes a version of the model of a run, with all that its card can say.
 
@@ -115,7 +115,9 @@ def export_run(
         destination: Folder of the models; None is the run folder's export/.
         name: The model's name at the server; None is the run folder's name, or that
             of the objective of a run in memory.
-        **options: `version`, `variant` and `precision` of `export`.
+        version: As for `export`, and the same holds for what follows.
+        variant: A variant is compared with the model on held-out images of the run.
+        precision: Of the weights.
 
     Returns:
         The path of the version's folder.
@@ -130,8 +132,12 @@ def export_run(
     name = own_name if name is None else name
     rule = "be given for a run in memory"
     checks.require(destination, "destination", rule, destination)
+    options = {"variant": variant, "precision": precision}
+    destinations.check(destination, name, version, **options)
     about: dict[str, Any] = {"resizing": resizing_of(run), "summary": summarize(run)}
-    return export(run.model, destination, name, **about, **options)
+    if variant != SAVED_MODEL:
+        about["images"] = held_out_images(run)
+    return export(run.model, destination, name, version, **about, **options)
 
 
 def resizing_of(run: Run) -> Resizing:
@@ -144,34 +150,46 @@ def resizing_of(run: Run) -> Resizing:
         return Resizing()
 
 
-def _checked_name(name: str, variant: str) -> str:
-    checks.require_type(name, str, "name")
-    fits = re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name)
-    rule = "be letters, digits, '_', '-' and '.', as it is a part of a server's address"
-    checks.require(fits, "name", rule, name, "Give another name.")
-    return name if variant == _SAVED_MODEL else f"{name}-{variant}"
+@contextlib.contextmanager
+def _locked(folder: pathlib.Path) -> Iterator[None]:
+    """Makes the folder of a model's versions, and keeps other exports out of it.
 
-
-def _free(folder: pathlib.Path, version: int | None) -> int:
-    """Returns the number of a version that is not there yet."""
-    there = folders.versions(folder)
-    if version is None:
-        return max(there, default=0) + 1
-    checks.integer(version, "version", at_least=1)
-    rule, remedy = f"be new in {folder}", "Leave it out to take the next."
-    checks.require(version not in there, "version", rule, version, remedy)
-    return version
+    If the export fails and nothing else is there, the folder goes again.
+    """
+    with files.explaining(folder, "destination"):
+        folder.mkdir(parents=True, exist_ok=True)
+    lock = folder / ".lock"
+    waiting = f"Another process exports to {folder}; waiting for it."
+    with files.locked(lock, "destination", notice=waiting):
+        files.remove_temporaries(folder)
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(OSError):
+                if {path.name for path in folder.iterdir()} <= {lock.name}:
+                    # Who waits for the lock finds its file gone, and makes another.
+                    lock.unlink(missing_ok=True)
+                    folder.rmdir()
+            raise
 
 
 def _write_saved_model(
-    model: LatentModel, folder: pathlib.Path, name: str, resizing: Resizing
+    model: LatentModel, folder: pathlib.Path, target: pathlib.Path, resizing: Resizing
 ) -> None:
-    """Writes a SavedModel and its warm-up file, and asks it what a server will."""
-    model.export(folder, verbose=False, resizing=resizing)
+    """Writes a SavedModel and its warm-up file, and asks it what a server will.
+
+    Args:
+        model: The model.
+        folder: Where to.
+        target: What the folder will be called: NAME/VERSION.
+        resizing: Of `encode_bytes`.
+    """
     asked = warmup.requests(model)
-    if warmup.is_available():
-        warmup.write(folder, name, asked)
-    else:
+    with _explaining(target):
+        model.export(folder, verbose=False, resizing=resizing)
+        if warmup.is_available():
+            warmup.write(folder, target.parent.name, asked)
+    if not warmup.is_available():
         _logger.warning(
             "tensorflow-serving-api is not installed: the version has no warm-up file, "
             "so that a server's first answers take longer. "
@@ -182,9 +200,14 @@ def _write_saved_model(
 
 @contextlib.contextmanager
 def _explaining(target: pathlib.Path) -> Iterator[None]:
-    """Turns TensorFlow's errors of writing files into the `ArgumentError` they are."""
+    """Turns TensorFlow's errors of writing files into the `ArgumentError` they are.
+
+    What the model itself does wrong keeps its own name.
+    """
     try:
         yield
+    except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
+        raise
     except tf.errors.OpError as error:
         rule, remedy = "be writable", "Free some space or choose another folder."
         reason = error.message.rsplit("; ", 1)[-1].split(" [Op:")[0]

@@ -8,6 +8,7 @@ import pathlib
 from tf_disentangle import checks
 
 _RULE = "hold an exported model: NAME/VERSION/saved_model.pb"
+_RUNTIMES = {".onnx": "ONNX Runtime", ".xml": "OpenVINO", ".tflite": "LiteRT"}
 _SAVED_MODEL = "saved_model.pb"
 # TF Serving counts versions in 64 bits.
 _LAST_VERSION = 2**63 - 1

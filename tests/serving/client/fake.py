@@ -197,6 +197,8 @@ class Rest(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.requests.append((self.path, dict(self.headers), body))
+        self.server.clients.append(self.client_address)
+        self.server.hold()
         if self._told():
             return
         name = body["signature_name"]
@@ -245,10 +247,15 @@ def _specs(tensors):
 
 @contextlib.contextmanager
 def by_rest():
-    """Serves it; yields the server, with `url`, `requests` and `answers`."""
+    """Serves it; yields the server, with `url`, `requests` and `answers`.
+
+    It has the `clients`, host and port, of the requests too, and calls `hold` before
+    each answer.
+    """
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Rest)
     server.daemon_threads = True
-    server.requests, server.answers = [], []
+    server.requests, server.answers, server.clients = [], [], []
+    server.hold = lambda: None
     server.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()

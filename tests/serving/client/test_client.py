@@ -197,6 +197,27 @@ class TestRequests:
             expected = images.astype(np.float32).mean(axis=(2, 3))
             np.testing.assert_array_equal(codes, expected)
 
+    def test_by_rest_threads_that_end_leave_no_connection(self, rest):
+        with Client(rest.url, "tiny") as client:
+            for _ in range(5):
+                with concurrent.futures.ThreadPoolExecutor(1) as pool:
+                    pool.submit(client.encode, IMAGES).result()
+        assert len(set(rest.clients)) == 1
+
+    def test_by_rest_a_request_under_way_outlives_the_close(self, rest):
+        client = Client(rest.url, "tiny")
+        client.metadata()
+        arrived, go = threading.Event(), threading.Event()
+        rest.hold = lambda: (arrived.set(), go.wait(10))
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            codes = pool.submit(client.encode, IMAGES)
+            assert arrived.wait(10)
+            client.close()
+            go.set()
+            assert codes.result().shape == (9, 4)
+        with pytest.raises(ServingError, match="closed"):
+            client.encode(IMAGES)
+
 
 class TestFailures:
     def test_overload_is_waited_out(self, served):
@@ -336,11 +357,14 @@ class TestFailures:
             ):
                 client.status()
 
-    def test_a_closed_client(self, served):
-        client = Client(served.url, "tiny")
+    @pytest.mark.parametrize("kind", ["served", "rest"])
+    def test_a_closed_client(self, kind, request):
+        client = Client(request.getfixturevalue(kind).url, "tiny")
+        client.status()
         client.close()
-        with pytest.raises(ServingError, match="closed"):
+        with pytest.raises(ServingError, match="closed") as caught:
             client.status()
+        assert caught.value.code == "CANCELLED"
 
 
 class TestArguments:

@@ -3,7 +3,7 @@
 import { makeCanvas } from "explorer/pictures";
 import { makeShelf } from "explorer/shelf";
 import { drawRow } from "explorer/traversals";
-import { element, percent } from "explorer/words";
+import { element, percent } from "explorer/text";
 
 const STEPS = 9;
 

@@ -1,6 +1,6 @@
 /** What is known of the runs: their scores and their model cards. */
 
-import { element } from "explorer/words";
+import { element } from "explorer/text";
 
 const shown = (value) => {
   if (value === null || value === undefined) return "–";

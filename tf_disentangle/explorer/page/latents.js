@@ -1,6 +1,6 @@
 /** The sliders of the continuous latents and the buttons of the categorical ones. */
 
-import { element, number, percent } from "explorer/words";
+import { element, number, percent } from "explorer/text";
 
 /** What is known of a latent, in a few words. */
 function notes(latent) {

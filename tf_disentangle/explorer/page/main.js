@@ -18,8 +18,8 @@ import { makePlane } from "explorer/plane";
 import { makeShelf, readImage } from "explorer/shelf";
 import { makeStage } from "explorer/stage";
 import { parse, Store } from "explorer/state";
+import { called, element, percent, python } from "explorer/text";
 import { makeGrid, makeStrip, steps, traversal } from "explorer/traversals";
-import { called, element, percent, python } from "explorer/words";
 
 const $$ = (id) => document.getElementById(id);
 const { runs, shelf, server } = JSON.parse($$("contents").textContent);

@@ -1,7 +1,7 @@
 /** Two latents as a plane: pictures behind, the shelf's codes as dots, one to drag. */
 
 import { drawImage, makeCanvas } from "explorer/pictures";
-import { called, element, number } from "explorer/words";
+import { called, element, number } from "explorer/text";
 import { steps } from "explorer/traversals";
 
 const SIDE = 7;

@@ -1,7 +1,7 @@
 /** The shelf of data images, and an image of one's own. */
 
 import { drawImage, makeCanvas } from "explorer/pictures";
-import { element } from "explorer/words";
+import { element } from "explorer/text";
 
 /** Builds a row of images to choose from; returns what marks the chosen one. */
 export function makeShelf(place, shelf, shape, name, onChoose) {

@@ -1,7 +1,7 @@
 /** Traversals: the strip of the latent in hand, and the grid of all. */
 
 import { drawImage, makeCanvas } from "explorer/pictures";
-import { called, element, number } from "explorer/words";
+import { called, element, number } from "explorer/text";
 
 const STEPS = 9;
 

@@ -25,7 +25,6 @@ CODES = (
     *("FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL"),
     *("UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"),
 )
-_STATES = ("UNKNOWN", "START", "LOADING", "AVAILABLE", "UNLOADING", "END")
 #: States of a version, by number.
 STATES = {
     10 * k: name

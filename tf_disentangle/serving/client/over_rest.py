@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import threading
 import urllib.parse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,10 +19,11 @@ from tf_disentangle.serving.client.tensors import Signature
 
 
 class RestConnection:
-    """HTTP connections to a server; each thread has its own, which it keeps open.
+    """HTTP connections to a server, which stay open for the next requests.
 
-    urllib3 repeats requests. `timeout` holds for each attempt: for connecting, and for
-    each wait until the server sends something.
+    There are as many as requests at one time. urllib3 repeats requests. `timeout` holds
+    for each attempt: for connecting, and for each wait until the server sends
+    something.
     """
 
     def __init__(
@@ -38,8 +39,10 @@ class RestConnection:
             allowed_methods=None,  # A prediction changes nothing: POST too.
             raise_on_status=False,
         )
-        self._own = threading.local()
-        self._sessions: list[requests.Session] = []
+        # requests' sessions are not safe to share: a request takes one of these, or a
+        # new one, and puts it back. Threads may append to a list and pop from it.
+        self._idle: list[requests.Session] = []
+        self._is_closed = False
 
     def predict(
         self,
@@ -86,29 +89,44 @@ class RestConnection:
             raise self._unreadable(request, answer, error) from error
 
     def close(self) -> None:
-        """Closes the connections."""
-        for session in self._sessions:
-            session.close()
+        """Closes the connections for good; requests that are under way end first."""
+        self._is_closed = True
+        with contextlib.suppress(IndexError):
+            while True:
+                self._idle.pop().close()
 
-    def _session(self) -> requests.Session:
-        """Returns this thread's session: requests' own are not safe to share."""
-        if not hasattr(self._own, "session"):
-            session = requests.Session()
-            session.headers.update(self._headers)
-            for scheme in ("http://", "https://"):
-                session.mount(scheme, HTTPAdapter(max_retries=self._retry))
-            self._sessions.append(session)
-            self._own.session = session
-        return self._own.session
+    @contextlib.contextmanager
+    def _session(self, request: str) -> Iterator[requests.Session]:
+        """Yields a session that no other thread has meanwhile."""
+        if self._is_closed:
+            raise error_of(self._url, request, "CANCELLED", "the client is closed")
+        try:
+            session = self._idle.pop()
+        except IndexError:
+            session = self._new_session()
+        try:
+            yield session
+        finally:
+            self._idle.append(session)
+            if self._is_closed:
+                self.close()
+
+    def _new_session(self) -> requests.Session:
+        session = requests.Session()
+        session.headers.update(self._headers)
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, HTTPAdapter(max_retries=self._retry))
+        return session
 
     def _call(self, verb: str, path: str, request: str, body: Any = None) -> Any:
         data = (
             None if body is None else json.dumps(body, separators=(",", ":")).encode()
         )
         try:
-            answer = self._session().request(
-                verb, f"{self._url}{path}", data=data, timeout=self._timeout
-            )
+            with self._session(request) as session:
+                answer = session.request(
+                    verb, f"{self._url}{path}", data=data, timeout=self._timeout
+                )
         except requests.RequestException as error:
             raise error_of(self._url, request, *_code_and_reason(error)) from error
         try:

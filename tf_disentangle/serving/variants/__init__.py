@@ -36,6 +36,7 @@ import numpy as np
 
 from tf_disentangle import checks, files
 from tf_disentangle.models import LatentModel
+from tf_disentangle.serving import destinations
 from tf_disentangle.serving.variants import comparison, conversion
 from tf_disentangle.serving.variants.comparison import Runner
 
@@ -43,9 +44,9 @@ __all__ = ["SIGNATURES", "VARIANTS", "load", "onnx_models", "write"]
 
 #: The precisions of the weights of each variant.
 VARIANTS = {
-    "onnx": ("float32", "float16"),
-    "openvino": ("float32", "float16"),
-    "litert": ("float32", "float16", "int8"),
+    variant: precisions
+    for variant, precisions in destinations.PRECISIONS.items()
+    if variant != destinations.SAVED_MODEL
 }
 #: The signatures that a variant holds.
 SIGNATURES = ("encode", "decode", "reconstruct", "edit")
@@ -85,7 +86,7 @@ def write(
             further than 1e-5 from the model, or a weight is too large for float16.
     """
     checks.one_of(variant, tuple(VARIANTS), "variant")
-    checks.one_of(precision, VARIANTS[variant], "precision")
+    destinations.check_precision(variant, precision)
     folder = pathlib.Path(folder)
     checks.require(not folder.exists(), "folder", "be new", str(folder))
     with files.replacing(folder) as temporary, conversion.explaining(variant):

@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -15,6 +16,8 @@ import tensorflow as tf
 from tensorflow.python.framework import convert_to_constants
 
 from tf_disentangle import checks
+
+_SILENCE = threading.RLock()
 
 
 def freeze(signatures: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,11 +80,15 @@ def explaining(variant: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Holds back warnings, log messages, and what C++ code writes to stderr."""
-    disabled = logging.root.manager.disable
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as notes, warnings.catch_warnings():
+    """Holds back warnings, log messages, and what C++ code writes to stderr.
+
+    They are those of the whole process: other threads' notes are held back too. One
+    thread at a time does it, or they would restore each other's stderr.
+    """
+    with _SILENCE, tempfile.TemporaryFile() as notes, warnings.catch_warnings():
+        disabled = logging.root.manager.disable
+        sys.stderr.flush()
+        kept = os.dup(2)
         warnings.simplefilter("ignore")
         logging.disable(logging.WARNING)
         os.dup2(notes.fileno(), 2)

@@ -1,4 +1,4 @@
-/** Small helpers for text and elements. */
+/** Text and the elements that hold it. */
 
 export const number = (value) => value.toFixed(2).replace("-", "−");
 export const percent = (share) => `${Math.round(100 * share)}%`;
@@ -26,7 +26,8 @@ export function python(run, codes, server) {
   } else {
     lines.push("import tf_disentangle", "");
     const options = run.checkpoint === "last" ? "" : `, ${JSON.stringify(run.checkpoint)}`;
-    lines.push(`model = tf_disentangle.load(${JSON.stringify(run.folder ?? "RUN")}${options})`);
+    const folder = JSON.stringify(run.folder ?? "RUN");
+    lines.push(`model = tf_disentangle.load(${folder}${options})  # the run's folder`);
   }
   const names = run.latents.map((latent) => latent.name).join(", ");
   lines.push(`# ${names}`, array);
