@@ -26,7 +26,6 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from tf_disentangle import summary
 from tf_disentangle.cli import run_flags
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ def _over_own_server(runs: list[Run]) -> int:
 
     print("For now a local server runs the model.", file=sys.stderr)
     # Two runs may have folders of one name.
-    names = [f"{k}-{summary.name_of(run)}" for k, run in enumerate(runs, start=1)]
+    names = [f"run-{k}" for k, _ in enumerate(runs, start=1)]
     with tempfile.TemporaryDirectory() as folder:
         for run, name in zip(runs, names, strict=True):
             run.export(folder, name=name)
