@@ -19,15 +19,13 @@ import tensorflow as tf
 from tf_disentangle import checks, configs, visualization
 from tf_disentangle.metrics.bounds import Bounds
 from tf_disentangle.training.pictures import latent_annotations, random_images
-from tf_disentangle.training.run_folder import environment, own_row
+from tf_disentangle.training.run_folder import NO_TERMS, environment, own_row
 
 if TYPE_CHECKING:
     from tf_disentangle.run import Run
 
 # Images from which traversals start that measure how much a latent moves the image.
 _NUM_MEASURED = 16
-# What rows hold beside the terms.
-_NO_TERMS = ("step", "wall_time", "images_per_second", "seed")
 # Digits of a float32.
 _DIGITS = 6
 
@@ -124,6 +122,7 @@ def _flat(value: Any, name: str) -> Iterator[tuple[str, Any]]:
             for number, item in enumerate(items):
                 yield from _flat(item, f"{name}.{number}")
         return
+    is_keras = "keras" in value
     value = value.get("keras", value)
     config = value.get("config", {})
     if isinstance(config, Mapping) and "layers" in config:
@@ -135,6 +134,8 @@ def _flat(value: Any, name: str) -> Iterator[tuple[str, Any]]:
             yield name, _short(value)
             inner = value.get(rest, {})
     for key, item in inner.items():
+        if is_keras and key == "name":
+            continue  # A second optimizer of a process is called "adam_1".
         yield from _flat(item, f"{name}.{key}" if name else key)
 
 
@@ -253,7 +254,7 @@ def _terms(rows: list[dict[str, Any]]) -> dict[str, float]:
     terms: dict[str, float] = {}
     for row in filter(own_row, rows):
         is_number = {k: isinstance(v, int | float) for k, v in row.items()}
-        terms |= {k: row[k] for k in row if is_number[k] and k not in _NO_TERMS}
+        terms |= {k: row[k] for k in row if is_number[k] and k not in NO_TERMS}
     return terms
 
 

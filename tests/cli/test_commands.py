@@ -301,7 +301,8 @@ def test_export_writes_the_next_version(trained, tmp_path):
         (["export", "/tmp", "--version=x"], "version"),
         (["visualize"], "RUN must be given"),
         (["visualize", "r", "--start=prior", "--images=3"], "--start must not be"),
-        (["compare", "runs/one"], "RUNS must be two runs or more"),
+        (["compare", "runs/one"], "RUNS must be 2 to 6 runs"),
+        (["compare", *"abcdefg"], "RUNS must be 2 to 6 runs"),
     ],
 )
 def test_mistakes_end_with_code_2_and_one_message(arguments, words, here):

@@ -1,17 +1,25 @@
 """Pages of runs: what a reader finds in them is what the runs' records say."""
 
 import re
+import shutil
 
 import numpy as np
 import pytest
 
-from tests.pages.conftest import ROWS
+import tf_disentangle
+from tests.pages.conftest import FACTOR, ROWS
 from tests.pages.test_html import Reader, references
 from tf_disentangle import pages
 from tf_disentangle.checks import ArgumentError
 from tf_disentangle.pages import results
-from tf_disentangle.pages.comparison import differing_settings, matched_latents
+from tf_disentangle.pages.comparison import (
+    differing_settings,
+    matched_latents,
+    repeated_runs,
+)
+from tf_disentangle.pages.run_page import _curves
 from tf_disentangle.summary import summarize
+from tf_disentangle.training import RunFolder
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +68,28 @@ class TestRunPage:
         given = [run.folder.pictures / "reconstructions.png"]
         assert pages.run_page(run, given).count("<figure>") == 1
 
+    def test_a_damaged_picture_is_named_and_the_others_stay(self, run, tmp_path):
+        damaged = tmp_path / "damaged<b>.png"
+        damaged.write_bytes(b"no image")
+        paths = [damaged, run.folder.pictures / "reconstructions.png"]
+        page = pages.run_page(run, paths)
+        assert page.count("<figure>") == 2
+        assert "damaged&lt;b&gt;.png cannot be read" in page
+        assert "reconstructions" in page
+
+    def test_a_run_in_memory_needs_a_path(self, run):
+        class InMemory:
+            folder = None
+
+        with pytest.raises(ArgumentError, match="path must be given for a run in memo"):
+            pages.write_run_page(InMemory())
+
+    def test_latents_have_charts_where_no_term_has_a_number(self, run):
+        rows = [{"step": n, "kl_per_latent": [0.1 * n] * 4} for n in (2, 4)]
+        page = _curves(summarize(run) | {"terms": {}}, rows)
+        assert "Curve of kl_per_latent" in page
+        assert _curves(summarize(run) | {"terms": {}}, []) == ""
+
     def test_is_written_into_the_folder_whole(self, run, page):
         path = pages.write_run_page(run)
         assert path == run.folder.path / "index.html"
@@ -84,12 +114,39 @@ class TestComparison:
         with pytest.raises(ArgumentError, match="runs must be 2 to 6 runs; received 1"):
             pages.comparison_page([run])
 
-    def test_runs_of_one_name_are_told_apart_and_seeds_get_an_interval(self, run):
+    def test_runs_of_one_name_are_told_apart_and_one_seed_has_no_interval(self, run):
         page = pages.comparison_page([run, run])
         assert "The runs have the same settings." in page
-        # Two equal scores: the mean of 0.6 has an interval of no width.
-        assert "<b>0.6</b> [0.6, 0.6]" in page
         assert "first (1)" in page and "first (2)" in page
+        # One run twice is no experiment repeated.
+        assert "mean over training seeds" not in page
+
+    def test_runs_of_several_seeds_have_a_mean_with_its_interval(
+        self, run, other, tmp_path
+    ):
+        shutil.copytree(other.folder.path, tmp_path / "second")
+        scored = RunFolder(tmp_path / "second")
+        scored.append({"step": 4, "scores": {"factor_vae": {**FACTOR, "score": 0.8}}})
+        page = pages.comparison_page([run, tf_disentangle.load(tmp_path / "second")])
+        # t(1) = 12.706 times the standard error of 0.6 and 0.8, which is 0.1.
+        assert "<b>0.7</b> [\N{MINUS SIGN}0.571, 1.97]" in page
+        assert "first, second" in page
+
+    def test_repeated_runs_differ_in_their_seed_alone(self):
+        def about(seed, step=4, beta=1.0):
+            seeds = {"training.seed": seed, "model.seed": seed}
+            settings = {**seeds, "model.beta": beta}
+            return {"step": step, "settings": settings}
+
+        one, two, three = about(0), about(1), about(2)
+        assert repeated_runs([one, about(5, beta=4.0), two]) == [[0, 2]]
+        # Weights of other steps are another experiment.
+        assert repeated_runs([one, about(1, step=10)]) == []
+        assert repeated_runs([one, two, about(2, 10), about(3, 10)]) == [[0, 1], [2, 3]]
+        # The same seed twice is one observation.
+        assert repeated_runs([one, about(0)]) == []
+        assert repeated_runs([one, two, about(1)]) == []
+        assert repeated_runs([three, one, two]) == [[0, 1, 2]]
 
     def test_settings_that_differ(self):
         settings = [{"a": 1, "b": [1, 2]}, {"a": 1, "b": [1, 3], "c": None}]

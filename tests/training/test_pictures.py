@@ -18,7 +18,7 @@ from tf_disentangle.networks import mlp_decoder, mlp_encoder
 from tf_disentangle.objectives import decomposition_vae, joint_vae
 from tf_disentangle.training.checkpoints import Checkpoints
 from tf_disentangle.training.input_pipeline import Batches
-from tf_disentangle.training.kinds import KINDS
+from tf_disentangle.training.kinds import KINDS, every_other
 from tf_disentangle.training.pictures import Plotter, latent_annotations, random_images
 
 SHAPE, SCALE = (8, 8, 1), 8
@@ -309,6 +309,16 @@ def test_formats(model, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
         path.name for path in paths
     )
+
+
+@pytest.mark.parametrize(
+    ("steps", "kept"),
+    [(9, [0, 2, 4, 6, 8]), (5, [0, 2, 4]), (8, [*range(8)]), (3, [0, 1, 2])],
+)
+def test_every_other_step_keeps_both_ends(steps, kept):
+    values = np.stack([np.arange(steps), 10 + np.arange(steps)])
+    np.testing.assert_array_equal(every_other(values[0]), kept)
+    np.testing.assert_array_equal(every_other(values), values[:, kept])
 
 
 def test_checkpoints_are_drawn_with_their_weights_and_leave_the_model_its_own(

@@ -1,5 +1,6 @@
 """What TensorBoard reads of a run: the events' content, read by TensorBoard itself."""
 
+import dataclasses
 import json
 import resource
 
@@ -17,7 +18,7 @@ from tf_disentangle import visualization
 from tf_disentangle.metrics import METRICS
 from tf_disentangle.objectives import LinearSchedule, beta_vae
 from tf_disentangle.training import Intervals
-from tf_disentangle.training.projector import write_points
+from tf_disentangle.training.projector import write_points, write_projector
 from tf_disentangle.training.tensorboard import TensorBoard, cut, settings, tag_of
 
 EVERY_2 = Intervals(log=2, evaluate=2, save=2, pictures=0, score=2)
@@ -215,6 +216,24 @@ class TestProjector:
         table = (tmp_path / "projector/factors.tsv").read_text()
         assert table.splitlines() == ["0", "1", "2", "3", "4"]
 
+    def test_a_factor_called_image_has_its_own_column(self, tmp_path):
+        factors = {"image": np.array([7, 8])}
+        write_points(tmp_path, np.zeros([2, 2]), None, factors, "codes of mine")
+        table = (tmp_path / "projector/factors.tsv").read_text()
+        assert table.splitlines() == ["image_number\timage", "0\t7", "1\t8"]
+        config = (tmp_path / "projector_config.pbtxt").read_text()
+        assert 'tensor_name: "codes of mine"' in config
+
+    @pytest.mark.parametrize(("count", "kind"), [(16, "held-out"), (0, "training")])
+    def test_says_which_images_the_points_are_of(
+        self, data, trained, tmp_path, count, kind
+    ):
+        held_out = trained.batches.held_out[:count]
+        batches = dataclasses.replace(trained.batches, held_out=held_out)
+        write_projector(tmp_path, trained.model, data, batches)
+        config = (tmp_path / "projector_config.pbtxt").read_text()
+        assert f'tensor_name: "codes of {kind} images"' in config
+
 
 class TestResuming:
     def test_events_are_those_of_the_uninterrupted_run_each_once(
@@ -268,6 +287,16 @@ class TestResuming:
         before = counts(tmp_path / "scores"), counts(tmp_path)
         run(data, tmp_path, 2)
         assert (counts(tmp_path / "scores"), counts(tmp_path)) == before
+
+    def test_scores_that_a_killed_process_did_not_write_are_written(
+        self, data, tmp_path
+    ):
+        run(data, tmp_path, 2)
+        before = events(tmp_path / "scores")["scores/mig"]
+        for path in (tmp_path / "scores").glob("*tfevents*"):
+            path.unlink()  # The row was there first.
+        run(data, tmp_path, 2)
+        assert events(tmp_path / "scores")["scores/mig"] == before
 
 
 class TestOverTime:

@@ -18,6 +18,7 @@ from absl import flags
 
 from tf_disentangle import checks
 from tf_disentangle.cli import startup
+from tf_disentangle.visualization.charts import COLOURS
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_list(
@@ -38,7 +39,8 @@ def main(values: flags.FlagValues) -> int:
     """Runs the command."""
     folders = values.runs or []
     example = "For example: runs/beta_vae runs/chyvae"
-    checks.require(len(folders) >= 2, "RUNS", "be two runs or more", folders, example)
+    rule = f"be 2 to {len(COLOURS)} runs"
+    checks.require(2 <= len(folders) <= len(COLOURS), "RUNS", rule, folders, example)
     startup.import_tensorflow()
     import tf_disentangle
     from tf_disentangle import pages

@@ -28,8 +28,10 @@ _SECTIONS = {
     "latents": "What each latent does",
     "curves": "Training",
 }
-# Settings in which runs differ that are the same experiment repeated.
-_SEEDS = ("training.seed",)
+# The settings in which runs differ that are one experiment repeated: the seed of the
+# training, and that of the weights, which follows from it.
+_SEED = "training.seed"
+_SEEDS = (_SEED, "model.seed")
 _NUM_STEPS, _MOST_OTHERS = 7, 6
 
 
@@ -102,7 +104,7 @@ def comparison_page(runs: Sequence[Run]) -> str:
 def differing_settings(
     settings: Sequence[Mapping[str, Any]],
 ) -> dict[str, list[Any]]:
-    """Returns by name the settings that are not alike in all runs.
+    """Returns by name the settings that are not equal in all runs.
 
     Args:
         settings: For each run, flat name to value.
@@ -154,6 +156,31 @@ def matched_latents(
         each = [own[place] if place < len(own) else None for own in rest]
         rows.append(("", each))
     return rows
+
+
+def repeated_runs(summaries: Sequence[Mapping[str, Any]]) -> list[list[int]]:
+    """Returns which runs are one experiment, repeated with other training seeds.
+
+    They have the same settings but for the seed, as many steps, and no two of them the
+    same seed: a run that is there twice is no second observation.
+
+    Args:
+        summaries: Of each run, as `summarize` returns it.
+
+    Returns:
+        For each such experiment the places of its runs, two or more.
+    """
+    groups: dict[str, list[int]] = {}
+    for place, about in enumerate(summaries):
+        settings = {k: v for k, v in about["settings"].items() if k not in _SEEDS}
+        same = repr((about["step"], sorted(settings.items())))
+        groups.setdefault(same, []).append(place)
+
+    def differ(places: Sequence[int]) -> bool:
+        seeds = {summaries[place]["settings"].get(_SEED) for place in places}
+        return len(seeds) == len(places) > 1
+
+    return [places for places in groups.values() if differ(places)]
 
 
 def _votes(latent: Mapping[str, Any]) -> int:
@@ -217,7 +244,7 @@ def _differences(compared: Sequence[_Compared]) -> str:
         for name, values in found.items()
     ]
     equal = len({name for each in settings for name in each}) - len(found)
-    note = f'<p class="note">The other {equal} settings are alike.</p>'
+    note = f'<p class="note">The other {equal} settings are equal.</p>'
     return html.table(("setting", *_heads(compared)), rows) + note
 
 
@@ -252,18 +279,14 @@ def _scores(compared: Sequence[_Compared]) -> str:
 
 def _repeated(compared: Sequence[_Compared], metrics: Sequence[str]) -> str:
     """Returns the mean scores of runs that differ in their seed alone."""
-    groups: dict[str, list[_Compared]] = {}
-    for each in compared:
-        settings = each.about["settings"].items()
-        same = repr([(k, v) for k, v in settings if k not in _SEEDS])
-        groups.setdefault(same, []).append(each)
     rows = []
-    for group in groups.values():
+    for places in repeated_runs([each.about for each in compared]):
+        group = [compared[place] for place in places]
         for metric in metrics:
             scores = [each.about["scores"].get(metric) for each in group]
             values = [s["score"] for s in scores if s and s["score"] is not None]
             protocols = {s["protocol"] for s in scores if s}
-            if len(group) < 2 or len(values) < len(group) or len(protocols) > 1:
+            if len(values) < len(group) or len(protocols) > 1:
                 continue
             interval = mean_interval(values)
             ends = (interval.low, interval.high)

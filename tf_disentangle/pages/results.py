@@ -11,14 +11,14 @@ import numpy as np
 from tf_disentangle import visualization
 from tf_disentangle.pages import html
 from tf_disentangle.pages.html import Html
+from tf_disentangle.training.run_folder import NO_TERMS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Rows = Sequence[Mapping[str, Any]]
 
-# What a row holds that is no term, and the terms that come first.
-_NO_TERMS = ("step", "seed", "wall_time", "images_per_second")
+# The terms that come first.
 _FIRST = ("loss", "elbo", "reconstruction", "kl_term")
 _MOST_LATENTS = 6
 
@@ -29,7 +29,7 @@ def term_names(rows: Rows) -> list[str]:
     for row in rows:
         for name, value in row.items():
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
-            if is_number and name not in _NO_TERMS:
+            if is_number and name not in NO_TERMS:
                 names[name.removeprefix("val_")] = None
     if all(row["loss"] == -row["elbo"] for row in rows if {"loss", "elbo"} <= {*row}):
         names.pop("elbo", None)  # The same curve upside down.

@@ -43,7 +43,7 @@ _CAPTIONS = {
     "data": "Images of the data, and rows in which one factor varies.",
     "points": "Data, reconstructions, samples and codes.",
     "checkpoints": "The same traversals with the weights of several checkpoints.",
-    "cycle_": "Every latent along a closed way that begins at one image.",
+    "cycle_": "Every latent along a cycle that begins and ends at one image.",
 }
 
 
@@ -61,9 +61,15 @@ def write_run_page(
 
     Returns:
         The path.
+
+    Raises:
+        ArgumentError: If neither is there.
     """
-    target = run.folder.path / "index.html" if path is None else pathlib.Path(path)
-    text = run_page(run, pictures)
+    if path is None:
+        rule = "be given for a run in memory, which has no folder"
+        checks.require(run.folder is not None, "path", rule, path)
+        path = run.folder.path / "index.html"
+    target, text = pathlib.Path(path), run_page(run, pictures)
     with files.replacing(target) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return target
@@ -161,7 +167,7 @@ def _latents(run: Run, about: Mapping[str, Any]) -> list[str]:
         note,
         f'<div class="strips">{"".join(start_rows(subject))}'
         f'<div class="rule"></div>{"".join(strips)}</div>',
-        f"<details><summary>The latents in figures</summary>"
+        f"<details><summary>The latents in a table</summary>"
         f"{_latent_table(about['latents'])}</details>",
     ]
 
@@ -264,13 +270,11 @@ def _curves(about: Mapping[str, Any], rows: results.Rows) -> str:
         (name, html.number(terms.get(name)), html.number(terms.get(f"val_{name}")))
         for name in results.term_names(rows)
     ]
-    table = html.table(header, lines, numbers=(1, 2))
-    return (
-        (f'<div class="charts">{"".join(parts)}</div>' if parts else "")
-        + f"<details><summary>The last values</summary>{table}</details>"
-        if lines
-        else ""
-    )
+    content = f'<div class="charts">{"".join(parts)}</div>' if parts else ""
+    if lines:
+        table = html.table(header, lines, numbers=(1, 2))
+        content += f"<details><summary>The last values</summary>{table}</details>"
+    return content
 
 
 def _gallery(paths: Sequence[pathlib.Path]) -> str:
@@ -280,8 +284,11 @@ def _gallery(paths: Sequence[pathlib.Path]) -> str:
         form = path.suffix.lower().removeprefix(".")
         if form not in ("png", "gif") or path.name == "traversals.png":
             continue
-        content = path.read_bytes()
-        figures.append(html.figure(content, form, _caption(path.stem)))
+        try:
+            figures.append(html.figure(path.read_bytes(), form, _caption(path.stem)))
+        except OSError:  # One damaged file does not lose the page.
+            text = html.escaped(f"{path.name} cannot be read")
+            figures.append(f"<figure><figcaption>{text}</figcaption></figure>")
     return f'<div class="gallery">{"".join(figures)}</div>' if figures else ""
 
 

@@ -112,7 +112,7 @@ def starts(subject: Subject) -> dict[str, AnyPicture]:
     """Every latent moved, from several images that lie far apart."""
     spread = visualization.spread(subject.codes, _NUM_STARTS)
     decode, rows = subject.decoder(), subject.rows
-    rows["values"] = _every_other(subject.values)
+    rows["values"] = every_other(subject.values)
     panels = {
         f"start {number + 1}": (decode, subject.codes[index])
         for number, index in enumerate(spread)
@@ -189,7 +189,7 @@ def edits(subject: Subject) -> dict[str, AnyPicture]:
     """Images with one latent changed, for the latents that move them most."""
     shown = visualization.spread(subject.codes, _NUM_EDITED)
     moving = subject.moving("categorical")[:1] + subject.moving("continuous")
-    steps, pictures = _every_other(subject.values), {}
+    steps, pictures = every_other(subject.values), {}
     for latent in moving[:_MOST_LATENTS]:
         column = subject.columns[latent]
         own = steps if steps.ndim == 1 else steps[latent]
@@ -287,7 +287,7 @@ def moving_traversals(subject: Subject) -> dict[str, np.ndarray]:
 
 
 def cycles(subject: Subject) -> dict[str, np.ndarray]:
-    """The 2019 study's five closed ways, from the first example."""
+    """The 2019 study's five cycles, from the first example."""
     numbers = [
         float(code) if column.kind == "continuous" else 0.0
         for code, column in zip(subject.code, subject.columns, strict=True)
@@ -346,8 +346,8 @@ def decoded_examples(subject: Subject) -> dict[str, np.ndarray]:
     return {label: subject.decoder()(subject.model.encode(subject.examples))}
 
 
-def _every_other(values: np.ndarray) -> np.ndarray:
-    """Returns about half of the steps, both ends among them."""
+def every_other(values: np.ndarray) -> np.ndarray:
+    """Returns every other step, or all if there are few or the last would be lost."""
     count = values.shape[-1]
     return values[..., ::2] if count >= 5 and count % 2 else values
 

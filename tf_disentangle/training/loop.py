@@ -372,7 +372,7 @@ class TrainingLoop:
             name: entry.results[0] if isinstance(entry, Evaluation) else entry
             for name, entry in table.items()
         }
-        if len(known) > before:
+        if len(known) > before or not self.board.has_scores(step):
             numbers = {name: scalars(result) for name, result in self.scores.items()}
             self.board.write_scores(step, numbers)
 

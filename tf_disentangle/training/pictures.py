@@ -26,6 +26,7 @@ from tf_disentangle.training.kinds import (
     STILLS,
     AnyPicture,
     Subject,
+    every_other,
 )
 
 #: Where traversals start: from the image nearest to the mean code, from images that lie
@@ -305,7 +306,7 @@ class Plotter:
         try:
             panels = {f"step {step_of(path)}": decode_with(path) for path in paths}
             rows = subject.rows
-            rows["values"] = rows["values"][..., ::2]
+            rows["values"] = every_other(rows["values"])
             return visualization.traversals_side_by_side(panels, **rows)
         finally:
             model.set_weights(own)

@@ -28,7 +28,8 @@ def write_projector(
         data: Whose images, and factors where they are known.
         batches: Which images are held out, and the seed.
     """
-    indices = batches.held_out if len(batches.held_out) else batches.training
+    is_held_out = len(batches.held_out) > 0
+    indices = batches.held_out if is_held_out else batches.training
     indices = np.random.default_rng(batches.seed).permutation(indices)[:_NUM_POINTS]
     images = images_at(data.images(), indices)
     factors = {}
@@ -36,7 +37,8 @@ def write_projector(
         values = data.factors_of(indices)
         factors = dict(zip(data.factor_names, values.T, strict=True))
     pictures = None if model.is_vector else images
-    write_points(folder, model.encode(images), pictures, factors)
+    title = f"codes of {'held-out' if is_held_out else 'training'} images"
+    write_points(folder, model.encode(images), pictures, factors, title)
 
 
 def write_points(
@@ -44,6 +46,7 @@ def write_points(
     codes: np.ndarray,
     images: np.ndarray | None,
     factors: Mapping[str, np.ndarray],
+    title: str = "codes of images",
 ) -> None:
     """Writes what the Projector tab shows: codes, pictures of them, their factors.
 
@@ -52,19 +55,23 @@ def write_points(
         codes: [N, L].
         images: uint8 [N, H, W, C] with C 1 or 3; None for vectors.
         factors: By name, the value of each image, [N].
+        title: What the tab calls the points.
     """
     from tensorboard.plugins import projector
 
     inside = folder / "projector"
     files.write_text(inside / "codes.tsv", _table(codes))
+    number = "image"
+    while number in factors:
+        number = f"{number}_number"
     # A table of one column has no header.
-    columns = {"image": np.arange(len(codes)), **factors}
+    columns = {number: np.arange(len(codes)), **factors}
     header = "" if len(columns) == 1 else "\t".join(columns) + "\n"
     rows = np.stack(list(columns.values()), axis=1)
     files.write_text(inside / "factors.tsv", header + _table(rows))
     config = projector.ProjectorConfig()
     embedding = config.embeddings.add(
-        tensor_name="codes of held-out images",
+        tensor_name=title,
         tensor_path="projector/codes.tsv",
         metadata_path="projector/factors.tsv",
     )

@@ -210,6 +210,10 @@ class RunFolder:
             files.write_text(self.metrics, text)
 
 
+#: What a row holds beside the terms.
+NO_TERMS = ("step", "seed", "wall_time", "images_per_second")
+
+
 def own_row(row: Mapping[str, Any]) -> bool:
     """Whether the run wrote a row; those of `evaluate` name the kind of codes."""
     return "codes" not in row

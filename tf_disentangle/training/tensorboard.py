@@ -72,6 +72,7 @@ class TensorBoard:
         self._scheduled = model.scheduled_names
         self._names = model.row_names
         self._writers: dict[str, tf.summary.SummaryWriter] = {}
+        self._scored: set[int] = set()
 
     def begin(self, step: int, description: Mapping[str, Any], config: str) -> None:
         """Describes the run; drops what a stopped process wrote after `step`.
@@ -83,8 +84,12 @@ class TensorBoard:
         """
         if self._folder is None:
             return
-        for part in (TRAINING, VALIDATION, SCORES):
+        for part in (TRAINING, VALIDATION):
             cut(self._folder / part, step)
+        kept = cut(self._folder / SCORES, step)
+        self._scored = {
+            at for at, tags in kept if any(tag.startswith("scores/") for tag in tags)
+        }
         from tensorboard.plugins.custom_scalar import summary as custom_scalar
         from tensorboard.plugins.hparams import api as hparams
 
@@ -115,10 +120,15 @@ class TensorBoard:
                 runs[run][tag_of(name, self._names, self._scheduled)] = value
         self._write_scalars(step, runs)
 
+    def has_scores(self, step: int) -> bool:
+        """Whether scores of a step were written; a killed process may not have."""
+        return step in self._scored
+
     def write_scores(
         self, step: int, scores: Mapping[str, Mapping[str, float]]
     ) -> None:
         """Writes the numbers of each metric's result, `score` among them."""
+        self._scored.add(step)
         runs: dict[str, dict[str, float]] = {TRAINING: {}, SCORES: {}}
         for name, numbers in scores.items():
             for part, value in numbers.items():
@@ -272,18 +282,21 @@ def _flat(value: Any, path: str) -> Iterator[tuple[str, Any]]:
         yield path, float(f"{value:.6g}")  # float32's 9.999999747378752e-05 is 1e-4
 
 
-def cut(folder: pathlib.Path, step: int) -> None:
+def cut(folder: pathlib.Path, step: int) -> set[tuple[int, tuple[str, ...]]]:
     """Drops events after `step`, and what is written anew, from a folder's event files.
 
     What is left stands in one new file, each event once: TensorBoard takes files of one
     folder as one run.
+
+    Returns:
+        Step and tags of each event that is left.
     """
     from tensorboard.compat.proto import event_pb2
 
     old = sorted(folder.glob("events.out.tfevents.*"))
+    seen: set[tuple[int, tuple[str, ...]]] = set()
     if not old:
-        return
-    seen = set()
+        return seen
     path = folder / f"events.out.tfevents.{int(time.time()):010d}.until.{step}"
     with (
         files.replacing(path) as temporary,
@@ -299,6 +312,7 @@ def cut(folder: pathlib.Path, step: int) -> None:
     for each in old:
         if each != path:
             files.remove(each)
+    return seen
 
 
 # What each start and end of a run writes anew.

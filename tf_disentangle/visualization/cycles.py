@@ -1,4 +1,4 @@
-"""Where traversals start, and the closed ways that animated ones take.
+"""Where traversals start, and the cycles that animated ones take.
 
 References:
     Locatello et al. (2019), Challenging Common Assumptions in the Unsupervised Learning
@@ -60,7 +60,7 @@ def spread(codes: np.ndarray, count: int) -> np.ndarray:
 def cycle(
     code: np.ndarray, codes: np.ndarray, kind: Cycle = "normal", num_frames: int = 20
 ) -> np.ndarray:
-    """Returns for each latent a closed way that begins at its own value.
+    """Returns for each latent a cycle that begins and ends at its own value.
 
     It goes up to the upper limit, down to the lower one and back to its beginning, all
     steps alike: in probability for the two Gaussian cycles, else in value. A latent
