@@ -190,6 +190,21 @@ def test_a_latent_that_is_not_there_edits_nothing(served, model):
     np.testing.assert_allclose(edited["images"], model.decode(codes), atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "rows", [(1, 2, 1), (1, 2, 2), (2, 1, 1), (2, 2, 1), (0, 1, 1)]
+)
+def test_edit_refuses_unequal_numbers_of_rows(rows, served):
+    """None of them stands for all, and none is left over."""
+    codes, latent, value = rows
+    words = "codes, latent, value must have equal numbers of rows"
+    with pytest.raises(tf.errors.InvalidArgumentError, match=words):
+        served["edit"](
+            codes=tf.zeros([codes, 4]),
+            latent=tf.zeros([latent], tf.int32),
+            value=tf.ones([value]),
+        )
+
+
 def test_batches_of_no_rows(served):
     inputs = {
         "encode": {"images": IMAGES[:0]},

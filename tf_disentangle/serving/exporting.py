@@ -132,7 +132,7 @@ def export_run(
     name = own_name if name is None else name
     rule = "be given for a run in memory"
     checks.require(destination, "destination", rule, destination)
-    options = {"variant": variant, "precision": precision}
+    options: dict[str, Any] = {"variant": variant, "precision": precision}
     destinations.check(destination, name, version, **options)
     about: dict[str, Any] = {"resizing": resizing_of(run), "summary": summarize(run)}
     if variant != SAVED_MODEL:
