@@ -466,6 +466,15 @@ def test_what_a_server_does_not_have(photos, served, scheme, options, words, cap
     assert "client." not in told
 
 
+def test_the_help_starts_with_its_usage(capsys):
+    assert command("--help") == 0
+    usage, *_ = capsys.readouterr().out.splitlines()
+    assert usage == "Usage: tf_disentangle encode IMAGES ... [--OPTION=VALUE ...]"
+    assert main.main(["explore", "--help"]) == 0
+    usage, *_ = capsys.readouterr().out.splitlines()
+    assert usage == "Usage: tf_disentangle explore [RUN ...] [--OPTION=VALUE ...]"
+
+
 def test_evaluate_reads_what_it_writes(photos, data, exported, capsys):
     """Codes alone, and with the factors that a user adds."""
     assert command("photos", f"--model={exported}", "--output=codes.npz") == 0

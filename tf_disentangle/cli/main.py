@@ -108,8 +108,10 @@ def _usage(command: Any, name: str) -> str:
     """Returns the line that says what may stand without an option's name."""
     places = getattr(command, "POSITIONAL", ("run",))
     shown = [f"[{place.upper()}]" for place in places if place in command.FLAGS]
-    for many, text in (("runs", "[RUN ...]"), ("files", "IMAGES ...")):
-        shown += [text] if many in command.FLAGS else []
+    if "runs" in command.FLAGS:
+        shown = ["[RUN ...]"]
+    if "files" in command.FLAGS:
+        shown = ["IMAGES ..."]
     return " ".join(["Usage: tf_disentangle", name, *shown, "[--OPTION=VALUE ...]"])
 
 
