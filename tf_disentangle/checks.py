@@ -183,7 +183,12 @@ def uint8_images(images: Any, argument: str = "images") -> np.ndarray:
         remedy = "Add an axis: images[..., np.newaxis] or images[np.newaxis]."
     require(images.ndim == 4, argument, "have shape [B, H, W, C]", images.shape, remedy)
     if images.dtype != np.uint8:
-        remedy = "Floats in [0, 1] become uint8 by np.round(255 * x).astype(np.uint8)."
+        remedies = {
+            "f": "Floats in [0, 1] become uint8 by np.round(255 * x).astype(np.uint8).",
+            "i": "Integers in 0 to 255 become uint8 by x.astype(np.uint8).",
+            "b": "True becomes white by np.uint8(255) * x.",
+        }
+        remedy = remedies.get(images.dtype.kind.replace("u", "i"), "")
         raise ArgumentTypeError(
             message(argument, "be of dtype uint8", images.dtype.name, remedy)
         )

@@ -10,6 +10,7 @@ import io
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -32,6 +33,8 @@ from tf_disentangle.serving import server
 from tf_disentangle.serving.client.errors import error_of
 
 NAMES = ["z0", "z1", "z2", "c0", "c1"]
+IN_ORDER = [f"photos/{k:03}.png" for k in range(20)]
+IN_ORDER += [f"photos/more/{k:03}.png" for k in range(10)]
 KINDS = ["continuous"] * 3 + ["categorical"] * 2
 
 
@@ -106,10 +109,7 @@ def test_an_exported_model_gives_the_codes_of_the_run(photos, run, exported, cap
     assert capsys.readouterr().out == "codes.npz\n"
     stored = read_npz("codes.npz")
     np.testing.assert_array_equal(stored["codes"], run.encode(photos))
-    assert stored["paths"].tolist() == [
-        *(f"photos/{k:03}.png" for k in range(20)),
-        *(f"photos/more/{k:03}.png" for k in range(10)),
-    ]
+    assert stored["paths"].tolist() == IN_ORDER
     assert stored["latent_names"].tolist() == NAMES
     assert stored["column_kinds"].tolist() == KINDS
     assert sorted(os.listdir()) == ["codes.npz", "photos"]
@@ -187,7 +187,7 @@ def test_what_is_no_image_is_named_and_left_out(photos, run, exported, capsys):
     told = capsys.readouterr().err
     for path in spoilt:
         assert f"{path} is left out: {path} must " in told, path
-    assert "4 files were left out" in told
+    assert "4 files were left out: no images of 8 bits, or unreadable" in told
     _, codes = read_csv("codes.csv")
     good = [k for k in range(30) if k not in (3, 5)]
     np.testing.assert_array_equal(codes, run.encode(photos[good]))
@@ -251,11 +251,11 @@ class TestGoingOn:
         whole = encode._encode_block
         calls = []
 
-        def stop_at_the_third(names, contents, model):
+        def stop_at_the_third(names, *others):
             calls.append(names)
             if len(calls) == 3:
                 raise KeyboardInterrupt
-            return whole(names, contents, model)
+            return whole(names, *others)
 
         monkeypatch.setattr(encode, "_encode_block", stop_at_the_third)
         options = ["photos", f"--model={exported}", "--output=codes.npz"]
@@ -297,6 +297,70 @@ class TestGoingOn:
             "must be of the same model and columns as before" in capsys.readouterr().err
         )
         assert command("photos", *options) == 0
+
+    @pytest.mark.parametrize(
+        ("change", "words"),
+        [
+            (
+                lambda: shutil.copy("photos/006.png", "photos/005.png"),
+                "photos/005.png must be as it was when it was encoded",
+            ),
+            (lambda: os.utime("photos/002.png", ns=(0, 0)), "photos/002.png must be"),
+            (
+                lambda: os.remove("photos/more/009.png"),
+                "IMAGES must be the 30 files of before; received '29 files",
+            ),
+            (
+                lambda: shutil.copy("photos/006.png", "photos/more/zz.png"),
+                "IMAGES must be the 30 files of before; received '31 files",
+            ),
+            (
+                lambda: os.rename("photos/more/009.png", "photos/more/zz.png"),
+                "IMAGES must be the 30 files of before; received '30 files, not all",
+            ),
+        ],
+    )
+    def test_not_with_files_that_changed_came_or_went(self, photos, change, words):
+        """The first fourteen are encoded; a list on stdin is not otherwise."""
+        stdin = io.StringIO("".join(f"{path}\n" for path in IN_ORDER))
+        images = image_paths.Images(["-"], stdin)
+        assert (images.count, [*images], [*images]) == (30, IN_ORDER, IN_ORDER)
+        record = {"count": images.count, "checksum": images.checksum}
+        parts = encoded_parts.Parts("codes.csv")
+        parts.begin({"model": 1}, record)
+        stamps = [image_paths.stamp(path) for path in IN_ORDER[:14]]
+        codes = np.zeros((14, 1))
+        parts.append(encoded_parts.Part(IN_ORDER[:14], stamps, [""] * 14, codes))
+        again = encoded_parts.Parts("codes.csv")
+        again.begin({"model": 1}, record)
+        (part,) = again.resume(iter(images))
+        assert part.stamps == stamps
+
+        change()
+        images = image_paths.Images(["photos"], io.StringIO())
+        again = encoded_parts.Parts("codes.csv")
+        record = {"count": images.count, "checksum": images.checksum}
+        again.begin({"model": 1}, record)
+        remedy = "Remove codes.csv.parts to start anew"
+        with pytest.raises(checks.ArgumentError, match=f"{words}.*{remedy}"):
+            [*again.resume(iter(images))]
+
+    def test_nor_does_the_command(self, photos, exported, monkeypatch, capsys):
+        append = encoded_parts.Parts.append
+
+        def stop(parts, part):
+            append(parts, part)
+            raise KeyboardInterrupt
+
+        options = ["photos", f"--model={exported}", "--output=codes.csv"]
+        with monkeypatch.context() as context:
+            context.setattr(encoded_parts.Parts, "append", stop)
+            assert command(*options) == 130
+        capsys.readouterr()
+        shutil.copy("photos/006.png", "photos/005.png")
+        assert command(*options) == 2
+        assert "photos/005.png must be as it was" in capsys.readouterr().err
+        assert not os.path.exists("codes.csv")
 
     @pytest.mark.slow
     def test_killed_many_times_it_ends_with_the_same_table(self, photos, exported):
@@ -382,6 +446,20 @@ class TestFiles:
             ["photos", "--server=grpc://x", "--version=stable", "--output=a.csv"],
             "--version must be a number; received 'stable'. A label may move",
         ),
+        (["photos", "--server=localhost:1", "--output=a.csv"], "--server must start"),
+        (
+            [
+                "photos",
+                "--server=http://localhost:1",
+                "--version=a-b",
+                "--output=a.csv",
+            ],
+            "--version must be a number; received 'a-b'",
+        ),
+        (
+            ["photos", "--server=http://x", "--model_name=a/b", "--output=a.csv"],
+            "--model_name must be a name without slash",
+        ),
     ],
 )
 def test_mistakes(photos, arguments, words, capsys, tmp_path):
@@ -389,6 +467,40 @@ def test_mistakes(photos, arguments, words, capsys, tmp_path):
     open("photos/000.csv", "w").close()
     assert command(*arguments) == 2
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ([], "--model_name must name a model of {url}; received 'default'"),
+        (["--model_name=chivae"], "--model_name must name a model of {url}; received"),
+        (
+            ["--model_name=joint", "--version=8"],
+            "--version must be a version of joint (7), or the label of one; received 8",
+        ),
+        (
+            ["--model_name=joint", "--version=canary"],
+            "--version must be a version of joint (7), or the label of one; received",
+        ),
+    ],
+)
+@pytest.mark.parametrize("scheme", ["grpc", "http"])
+def test_what_a_server_does_not_have(photos, served, scheme, options, words, capsys):
+    port = served.grpc_port if scheme == "grpc" else served.rest_port
+    url = f"{scheme}://localhost:{port}"
+    assert command("photos", f"--server={url}", *options, "--output=a.csv") == 2
+    told = capsys.readouterr().err
+    assert words.format(url=url) in told
+    assert "client." not in told
+
+
+def test_the_help_starts_with_its_usage(capsys):
+    assert command("--help") == 0
+    usage, *_ = capsys.readouterr().out.splitlines()
+    assert usage == "Usage: tf_disentangle encode IMAGES ... [--OPTION=VALUE ...]"
+    assert main.main(["explore", "--help"]) == 0
+    usage, *_ = capsys.readouterr().out.splitlines()
+    assert usage == "Usage: tf_disentangle explore [RUN ...] [--OPTION=VALUE ...]"
 
 
 def test_evaluate_reads_what_it_writes(photos, data, exported, capsys):

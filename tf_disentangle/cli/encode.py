@@ -1,7 +1,7 @@
 """Encodes image files with a trained model: a table of codes, a row for each file.
 
     bin/encode photos/ --model=runs/chyvae --output=codes.npz
-    bin/encode photos/ 'more/**/*.png' --model=exported/chyvae --output=codes.parquet
+    bin/encode photos/ 'more/**/*.png' --model=exports/chyvae --output=codes.parquet
     bin/encode photos/ --server=grpc://host:8500 --model_name=chyvae --output=codes.csv
     find . -name '*.jpg' | bin/encode - --model=runs/chyvae --output=codes.csv
 
@@ -14,8 +14,11 @@ latent; .npz holds codes [N, L], paths, latent_names and column_kinds, which
 bin/evaluate --codes reads (add factors to it for metrics that need them).
 
 Files are read and encoded some at a time, however many there are. What is done is kept
-in OUTPUT.parts/ until the end, and the same command goes on where it was stopped. Files
-that are no intact images are named and left out; the exit code is 4 then.
+in OUTPUT.parts/ until the end, and the same command goes on where it was stopped. It
+refuses to if files came, went, or were changed after they were encoded.
+
+Files that cannot be read as images of 8 bits are named with the reason and left out;
+the exit code is 4 then.
 """
 
 from __future__ import annotations
@@ -36,11 +39,11 @@ from tf_disentangle.cli.image_models import ImageModel
 
 POSITIONAL = ()
 FLAGS = flags.FlagValues()
-flags.DEFINE_list("files", [], "IMAGES; may stand alone.", flag_values=FLAGS)
+flags.DEFINE_list("files", [], "IMAGES, separated by commas.", flag_values=FLAGS)
 for _name, _help in (
     ("model", "A run folder, or a folder that bin/export wrote."),
     ("server", "URL of a server, grpc://host:8500 or http://host:8501."),
-    ("model_name", "Under which name the server has the model; default is its own."),
+    ("model_name", "The model's name on the server; default, if it is left out."),
     ("version", "The version, a number; by default the newest."),
     ("card", "A model_card.json, for the names of the latents with --server."),
     ("output", "A new file that ends with .npz, .csv or .parquet."),
@@ -68,21 +71,20 @@ def main(values: flags.FlagValues) -> int:
     given = "both" if values.model else "neither"
     checks.require(one, "--model or --server", "be given, one of the two", given)
     parts = Parts(values.output)
-    names = values.files
-    count = None  # A list on stdin can be read only once.
-    if "-" not in names:
-        count = sum(1 for _ in image_paths.paths(names, sys.stdin))
-        checks.require(count, "IMAGES", "hold images", " ".join(names))
+    images = image_paths.Images(values.files, sys.stdin)
+    checks.require(images.count, "IMAGES", "hold images", " ".join(values.files))
     with (
         contextlib.closing(_model_of(values)) as model,
         files.locked(parts.folder / ".lock", "--output"),
     ):
-        parts.begin({"model": model.identity, "columns": model.layout.header()})
-        num_left_out = _encode_all(names, parts, model, count)
+        settings = {"model": model.identity, "columns": model.layout.header()}
+        parts.begin(settings, {"count": images.count, "checksum": images.checksum})
+        num_left_out = _encode_all(images, parts, model)
         parts.join(model.layout)
     print(values.output)
     if num_left_out:
-        text = f"{num_left_out} files were left out: they are no intact images."
+        number = "1 file was" if num_left_out == 1 else f"{num_left_out} files were"
+        text = f"{number} left out: no images of 8 bits, or unreadable; see above."
         print(f"tf_disentangle encode: {text}", file=sys.stderr)
     return _LEFT_OUT if num_left_out else 0
 
@@ -105,15 +107,13 @@ def _model_of(values: flags.FlagValues) -> ImageModel:
     return image_models.of_folder(values.model, values.version, values.probabilities)
 
 
-def _encode_all(
-    names: Sequence[str], parts: Parts, model: ImageModel, count: int | None
-) -> int:
-    """Encodes what is not in the parts yet; returns how many files are no images."""
+def _encode_all(images: image_paths.Images, parts: Parts, model: ImageModel) -> int:
+    """Encodes what is not in the parts yet; returns how many files are left out."""
     from tqdm import tqdm
 
-    paths, num_left_out = image_paths.paths(names, sys.stdin), 0
+    paths, num_left_out = iter(images), 0
     with (
-        tqdm(total=count, unit="file", file=sys.stderr, disable=None) as bar,
+        tqdm(total=images.count, unit="file", file=sys.stderr, disable=None) as bar,
         concurrent.futures.ThreadPoolExecutor(1) as reader,
     ):
 
@@ -136,13 +136,18 @@ def _encode_all(
     return num_left_out
 
 
-def _read_block(paths: Iterator[str]) -> tuple[list[str], list[bytes | str]]:
-    """Reads some files: their paths, and their contents or why there are none."""
+def _read_block(
+    paths: Iterator[str],
+) -> tuple[list[str], list[tuple[int, int]], list[bytes | str]]:
+    """Reads some files: paths, stamps, and their contents or why there are none."""
     names: list[str] = []
+    stamps: list[tuple[int, int]] = []
     contents: list[bytes | str] = []
     size = 0
     for path in itertools.islice(paths, _BLOCK):
         names.append(path)
+        # Before the content, so that a change in between is noticed later.
+        stamps.append(image_paths.stamp(path))
         try:
             contents.append(image_paths.content(path))
         except checks.ArgumentError as error:
@@ -150,13 +155,16 @@ def _read_block(paths: Iterator[str]) -> tuple[list[str], list[bytes | str]]:
         size += len(contents[-1])
         if size > _BLOCK_BYTES:
             break
-    return names, contents
+    return names, stamps, contents
 
 
 def _encode_block(
-    names: Sequence[str], contents: Sequence[bytes | str], model: ImageModel
+    names: Sequence[str],
+    stamps: Sequence[tuple[int, int]],
+    contents: Sequence[bytes | str],
+    model: ImageModel,
 ) -> Part:
-    """Encodes a block of files; those that are no images get a reason."""
+    """Encodes a block of files; those that are left out get a reason."""
     reasons = [item if isinstance(item, str) else "" for item in contents]
     rows: dict[int, np.ndarray] = {}
 
@@ -179,4 +187,4 @@ def _encode_block(
     width = len(model.layout.header())
     values = [rows[k] for k in sorted(rows)]
     array = np.array(values, np.float32).reshape(-1, width)
-    return Part(names, reasons, array)
+    return Part(names, stamps, reasons, array)

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from tf_disentangle import checks, files
+from tf_disentangle.cli import image_paths
 
 FORMATS = (".npz", ".csv", ".parquet")
 
@@ -59,11 +60,13 @@ class Part:
 
     Attributes:
         paths: Of all of them [n].
+        stamps: Size and time of change of each, before it was read [n, 2].
         reasons: Why a file has no codes [n]; "" for one that has.
         values: Codes and then probabilities [m, L + ...] of those that have.
     """
 
     paths: Sequence[str]
+    stamps: Sequence[tuple[int, int]]
     reasons: Sequence[str]
     values: np.ndarray
 
@@ -93,25 +96,32 @@ class Parts:
         if self.output.suffix == ".parquet":
             _require_pyarrow()
         self.folder = self.output.with_name(f"{self.output.name}.parts")
+        self._remedy = f"Remove {self.folder} to start anew."
         self._count = 0
 
-    def begin(self, settings: Mapping[str, Any]) -> None:
+    def begin(self, settings: Mapping[str, Any], images: Mapping[str, Any]) -> None:
         """Makes the folder, or goes on in it if its settings are the same.
+
+        Args:
+            settings: Model and columns.
+            images: Number and checksum of the files to encode; `resume` compares them.
 
         Raises:
             ArgumentError: If its parts are of another model, or of other columns.
         """
         path = self.folder / "settings.json"
         own = json.loads(json.dumps(settings))
+        self._images = self._images_before = dict(images)
         if path.exists():
             files.remove_temporaries(self.folder)
             other = json.loads(path.read_text(encoding="utf-8"))
+            self._images_before = other.pop("images", None)
+            same = own == other and self._images_before is not None
             rule = f"be of the same model and columns as before, {other}"
-            remedy = f"Remove {self.folder} to start anew."
-            checks.require(own == other, str(self.folder), rule, own, remedy)
+            checks.require(same, str(self.folder), rule, own, self._remedy)
             return
         with files.explaining(self.folder, "--output"):
-            files.write_json(path, own)
+            files.write_json(path, {**own, "images": self._images})
 
     def __iter__(self) -> Iterator[Part]:
         """Reads one part after the other."""
@@ -120,23 +130,31 @@ class Parts:
             if not path.exists():
                 return
             with np.load(path) as stored:
-                paths, reasons = stored["paths"].tolist(), stored["reasons"].tolist()
-                yield Part(paths, reasons, stored["values"])
+                texts = stored["paths"].tolist(), stored["reasons"].tolist()
+                stamps = [(size, time) for size, time in stored["stamps"].tolist()]
+                yield Part(texts[0], stamps, texts[1], stored["values"])
 
     def resume(self, paths: Iterator[str]) -> Iterator[Part]:
         """Yields the parts that are there, and takes their files from `paths`.
 
         Raises:
-            ArgumentError: If these are other files than those of the parts.
+            ArgumentError: If these are other files than before, or files of the parts
+                have changed since.
         """
         for part in self:
-            for before in part.paths:
+            for before, stamp in zip(part.paths, part.stamps, strict=True):
                 now = next(paths, "no more files")
                 rule = f"be the files of before, here {before}"
-                remedy = f"Remove {self.folder} to start anew."
-                checks.require(now == before, "IMAGES", rule, now, remedy)
+                checks.require(now == before, "IMAGES", rule, now, self._remedy)
+                rule = "be as it was when it was encoded, by size and time of change"
+                same = image_paths.stamp(now) == stamp
+                checks.require(same, now, rule, "another", self._remedy)
             self._count += 1
             yield part
+        same = self._images == self._images_before
+        rule = f"be the {self._images_before['count']} files of before"
+        received = f"{self._images['count']} files, not all of them the same"
+        checks.require(same, "IMAGES", rule, received, self._remedy)
 
     def append(self, part: Part) -> None:
         """Writes a part, whole or not at all."""
@@ -147,6 +165,7 @@ class Parts:
             np.savez(
                 temporary,
                 paths=np.array(part.paths, str),
+                stamps=np.array(part.stamps, np.int64).reshape(-1, 2),
                 reasons=np.array(part.reasons, str),
                 values=part.values,
             )

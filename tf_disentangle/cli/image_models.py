@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
 import pathlib
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -72,15 +73,15 @@ def of_server(
     latents = None if card is None else _latents_of(pathlib.Path(card))
     number = None if version is None else _number(version)
     try:
+        with _naming_options():  # No request is made yet.
+            client = Client(url, name, version=number)
+        with Client(url, name) as of_all:
+            usable = _usable_versions(of_all)
         if number is None:
-            with Client(url, name) as client:
-                states = client.status()
-            usable = [v for v, state in states.items() if state == "AVAILABLE"]
-            rule = "have a version that can be used"
-            checks.require(usable, f"{name} at {url}", rule, states)
+            client.close()
             number = max(usable)
-        client = Client(url, name, version=number)
-        known = client.metadata().get(_SIGNATURE)
+            client = Client(url, name, version=number)
+        known = _signatures(client, usable, number).get(_SIGNATURE)
     except ServingError as error:
         text = checks.message("--server", "answer", url, str(error))
         raise checks.ArgumentError(text) from error
@@ -105,6 +106,52 @@ def of_server(
 
     identity = {"server": client.url, "name": name, "version": number}
     return ImageModel(encode, layout, identity, client.close)
+
+
+@contextlib.contextmanager
+def _naming_options() -> Iterator[None]:
+    """Names the command's options in errors about the client's arguments."""
+    try:
+        yield
+    except checks.ArgumentError as error:
+        argument, _, rest = str(error).partition(" ")
+        options = {"url": "--server", "model": "--model_name", "version": "--version"}
+        text = f"{options.get(argument, argument)} {rest}"
+        raise checks.ArgumentError(text) from error
+
+
+def _usable_versions(client: Any) -> list[int]:
+    """Returns the versions of a client's model that the server can use."""
+    from tf_disentangle.serving import ModelNotFoundError
+
+    rule = f"name a model of {client.url}"
+    remedy = "It is the name of the model's folder, or that in models.config."
+    try:
+        states = client.status()
+    except ModelNotFoundError as error:
+        remedy = f"The server says: {error.reason.rstrip('.')}. {remedy}"
+        text = checks.message("--model_name", rule, client.model, remedy)
+        raise checks.ArgumentError(text) from error
+    usable = [version for version, state in states.items() if state == "AVAILABLE"]
+    rule += " that can be used now"
+    checks.require(usable, "--model_name", rule, f"{client.model}, {states}")
+    return usable
+
+
+def _signatures(client: Any, usable: Sequence[int], version: int | str) -> Any:
+    """Returns the signatures of a version, or closes the client and tells why not."""
+    from tf_disentangle.serving import ModelNotFoundError, ServingError
+
+    try:
+        return client.metadata()
+    except ServingError as error:
+        client.close()
+        if not isinstance(error, ModelNotFoundError):
+            raise
+        known = ", ".join(map(str, sorted(usable)))
+        rule = f"be a version of {client.model} ({known}), or the label of one"
+        text = checks.message("--version", rule, version)
+        raise checks.ArgumentError(text) from error
 
 
 def of_folder(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import io
 import os
 import pathlib
@@ -14,6 +15,47 @@ from tf_disentangle.datasets.files.image_files import decoded
 from tf_disentangle.datasets.files.readers import IMAGE_NAME
 
 _ORIENTATION = 0x0112  # EXIF's tag; 1 is upright.
+
+
+class Images:
+    """The files that names stand for, as often as they are asked for.
+
+    A list on stdin is kept, since it can be read only once.
+
+    Args:
+        names: As `paths` takes them.
+        stdin: Likewise.
+
+    Attributes:
+        count: How many files there are.
+        checksum: Of all their paths, in their order.
+
+    Raises:
+        ArgumentError: If there is no file, or none of a pattern.
+    """
+
+    def __init__(self, names: Sequence[str], stdin: TextIO) -> None:
+        self._names = names
+        self._list = io.StringIO(stdin.read() if "-" in names else "")
+        digest, self.count = hashlib.sha256(), 0
+        for path in self:
+            digest.update(os.fsencode(path) + b"\0")
+            self.count += 1
+        self.checksum = digest.hexdigest()
+
+    def __iter__(self) -> Iterator[str]:
+        """Yields the paths, from the first."""
+        self._list.seek(0)
+        return paths(self._names, self._list)
+
+
+def stamp(path: str) -> tuple[int, int]:
+    """Returns size in bytes and time of change in ns; -1, -1 for what is not there."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return -1, -1
+    return found.st_size, found.st_mtime_ns
 
 
 def paths(names: Sequence[str], stdin: TextIO) -> Iterator[str]:

@@ -9,9 +9,9 @@ Usage: tf_disentangle COMMAND [options]      (in a checkout: bin/COMMAND [option
 
 COMMAND --help says what each command does, with examples.
 Exit codes: 0 done; 1 a fault of the library, with a traceback; 2 a mistake in what
-was asked, with one message; 3 a loss term was not finite; 4 some files were no images
-and were left out (encode); 130 or 143 stopped by Ctrl-C or SIGTERM, resumable by the
-same command.
+was asked, with one message; 3 a loss term was not finite; 4 some files could not be
+read as images and were left out (encode); 130 or 143 stopped by Ctrl-C or SIGTERM,
+resumable by the same command.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from absl import flags
 
@@ -63,7 +64,8 @@ def main(argv: Sequence[str]) -> int:
         checks.require(name in COMMANDS, "COMMAND", rule, name, remedy)
         command = importlib.import_module(f"tf_disentangle.cli.{name}")
         if any(option in ("-h", "--help", "-help") for option in options):
-            print(f"{command.__doc__}\n{_described(command.FLAGS)}")
+            print(f"{_usage(command, name)}\n\n{command.__doc__}")
+            print(_described(command.FLAGS))
             return 0
         places = getattr(command, "POSITIONAL", ("run",))
         values = _parsed(command.FLAGS, name, options, places)
@@ -103,6 +105,17 @@ def _print_help() -> None:
     print(f"{__doc__}\nCommands:")
     for name, purpose in COMMANDS.items():
         print(f"  {name:10} {purpose}")
+
+
+def _usage(command: Any, name: str) -> str:
+    """Returns the line that says what may stand without an option's name."""
+    places = getattr(command, "POSITIONAL", ("run",))
+    shown = [f"[{place.upper()}]" for place in places if place in command.FLAGS]
+    if "runs" in command.FLAGS:
+        shown = ["[RUN ...]"]
+    if "files" in command.FLAGS:
+        shown = ["IMAGES ..."]
+    return " ".join(["Usage: tf_disentangle", name, *shown, "[--OPTION=VALUE ...]"])
 
 
 def _described(values: flags.FlagValues) -> str:

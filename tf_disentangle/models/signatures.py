@@ -102,7 +102,6 @@ def _with_empty_batches(function: Any, image_shape: tuple[int, int, int]) -> Any
         return tf.zeros([1, *spec.shape[1:]], spec.dtype)
 
     rows = [row_of(spec) for spec in specs]
-    equal = f"{', '.join(spec.name for spec in specs)} must have equal numbers of rows"
 
     def filled(*tensors: tf.Tensor) -> Tensors:
         count = tf.shape(tensors[0])[0]

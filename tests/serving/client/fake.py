@@ -132,6 +132,7 @@ class Fake(
                     for size in shape:
                         infos[key].tensor_shape.dim.add(size=size)
             known.signature_def[name].CopyFrom(signature)
+        known.signature_def["__saved_model_init_op"].SetInParent()
         packed = any_pb2.Any()
         packed.Pack(known)
         answer = get_model_metadata_pb2.GetModelMetadataResponse()
@@ -149,7 +150,9 @@ class Fake(
         if self.wait is not None:
             self.wait.wait(10)
         if self.failures:
-            context.abort(self.failures.pop(0), "told to fail")
+            failure = self.failures.pop(0)
+            code, words = failure if isinstance(failure, tuple) else (failure, None)
+            context.abort(code, words or "told to fail")
         if request.model_spec.name != "tiny":
             text = f"Servable not found for request: Latest({request.model_spec.name})"
             context.abort(grpc.StatusCode.NOT_FOUND, text)

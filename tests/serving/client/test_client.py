@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import pickle
+import re
 import socket
 import subprocess
 import sys
@@ -336,6 +337,37 @@ class TestFailures:
         ):
             client.status()
 
+    def test_of_another_protocol_name_it(self, served, rest):
+        url = served.url.replace("grpc://", "http://")
+        with (
+            Client(url, "tiny", retries=1) as client,
+            pytest.raises(UnavailableError, match=f"gRPC port: use {served.url}"),
+        ):
+            client.status()
+        with (
+            Client(rest.url.replace("http://", "grpc://"), retries=0) as client,
+            pytest.raises(UnavailableError, match=f"use {rest.url} if"),
+        ):
+            client.status()
+
+    def test_an_unknown_label_is_a_model_that_is_not_there(self, served, rest):
+        words = "Unrecognized servable version label: canary"
+        served.failures = [(grpc.StatusCode.INVALID_ARGUMENT, words)]
+        rest.answers = [(400, {"error": words})]
+        for url in (served.url, rest.url):
+            with (
+                Client(url, "tiny", version="canary") as client,
+                pytest.raises(ModelNotFoundError, match="check the version"),
+            ):
+                client.encode(IMAGES)
+
+    def test_of_files_speak_of_files(self, served):
+        with Client(served.url, "tiny") as client:
+            client.encode_bytes([b"an image"])
+            served.failures = [grpc.StatusCode.INVALID_ARGUMENT]
+            with pytest.raises(InvalidRequestError, match="content of a PNG or JPEG"):
+                client.encode_bytes([b"no image"])
+
     def test_deadlines(self, served):
         served.wait = threading.Event()
         with (
@@ -397,7 +429,13 @@ class TestArguments:
             (lambda c: c.encode(IMAGES[0]), "images"),
             (lambda c: c.encode(IMAGES / 255), "images"),
             (lambda c: c.encode_bytes(["path.png"]), r"files\[0\]"),
+            (lambda c: c.encode(["photos/a.png"]), "images"),
+            (lambda c: c.reconstruct([b"content"]), "images"),
             (lambda c: c.decode(CODES[0]), "codes"),
+            (lambda c: c.decode(CODES * np.nan), "codes"),
+            (lambda c: c.decode(CODES.astype(float) * 1e300), "codes"),
+            (lambda c: c.edit(CODES, 0, np.inf), "value"),
+            (lambda c: c.traverse(CODES[0], 0, [0.0, np.nan]), "value"),
             (lambda c: c.decode([["a"]]), "codes"),
             (lambda c: c.edit(CODES, 4, 0.0), "latent"),
             (lambda c: c.edit(CODES, -1, 0.0), "latent"),
@@ -418,6 +456,29 @@ class TestArguments:
         ):
             call(client)
         assert served.requests == []
+
+    @pytest.mark.parametrize(
+        ("images", "remedy"),
+        [
+            (IMAGES / 255, "Floats in [0, 1] become uint8 by np.round(255 * x)"),
+            (IMAGES.astype(int), "Integers in 0 to 255 become uint8 by x.astype"),
+            (IMAGES.astype(np.uint16), "Integers in 0 to 255 become uint8 by x.astype"),
+            (IMAGES > 9, "True becomes white by np.uint8(255) * x"),
+            (["photos/a.png"], "client.encode_bytes takes the contents of files"),
+        ],
+    )
+    def test_of_another_type_are_told_what_fits_them(self, served, images, remedy):
+        with (
+            Client(served.url, "tiny") as client,
+            pytest.raises(checks.ArgumentTypeError, match=re.escape(remedy)),
+        ):
+            client.encode(images)
+
+    def test_signatures_are_listed_without_internal_ones(self, client):
+        with pytest.raises(checks.ArgumentError) as caught:
+            client.predict("enc", {"images": IMAGES})
+        assert "'encode'" in str(caught.value)
+        assert "__" not in str(caught.value)
 
 
 def test_needs_no_tensorflow():

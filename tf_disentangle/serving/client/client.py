@@ -14,7 +14,7 @@ from tf_disentangle.serving.client.over_grpc import GrpcConnection
 from tf_disentangle.serving.client.over_rest import RestConnection
 from tf_disentangle.serving.client.tensors import Signature
 
-_EXAMPLE = "For example grpc://localhost:8500 or http://localhost:8501"
+_EXAMPLE = "For example grpc://localhost:8500 or http://localhost:8501."
 # gRPC's own servers refuse 4 MiB and more; some room is left for what frames the rows.
 _MESSAGE_BYTES = 4_000_000
 _GRPC, _REST = ("grpc", "grpcs"), ("http", "https")
@@ -130,8 +130,7 @@ class Client:
             ArgumentTypeError: If they are of another type.
             ServingError: If the server gives no answer, or refuses the images.
         """
-        images = checks.images_or_vectors(images)
-        return self._codes("encode", {"images": images})
+        return self._codes("encode", {"images": _images_array(images)})
 
     def encode_bytes(self, files: Sequence[bytes]) -> np.ndarray:
         """Maps the contents of PNG or JPEG files to codes, float32 [B, L].
@@ -148,7 +147,7 @@ class Client:
         """Maps codes [B, L] to images, float32 [B, H, W, C] in [0, 1].
 
         Raises:
-            ArgumentError: If the codes have another shape.
+            ArgumentError: If the codes have another shape, or are not finite.
             ServingError: If the server gives no answer, or refuses the codes.
         """
         return self._images("decode", {"codes": _codes_array(codes)})
@@ -161,7 +160,7 @@ class Client:
             ArgumentTypeError: If they are of another type.
             ServingError: If the server gives no answer, or refuses the images.
         """
-        inputs = {"images": checks.images_or_vectors(images)}
+        inputs = {"images": _images_array(images)}
         return self._only("reconstruct", inputs, "reconstructions")
 
     def edit(
@@ -178,8 +177,8 @@ class Client:
             Images, float32 [B, H, W, C] in [0, 1].
 
         Raises:
-            ArgumentError: If the shapes do not fit each other, or there is no such
-                latent.
+            ArgumentError: If the shapes do not fit each other, there is no such latent,
+                or a number is not finite.
             ServingError: If the server gives no answer.
         """
         codes = _codes_array(codes)
@@ -191,13 +190,14 @@ class Client:
         for name, array in (("latent", latents), ("value", values)):
             rule = f"be one number, or {count}, one for each code"
             checks.require(array.shape in ((), (count,)), name, rule, array.shape)
+        values = _finite(values, "value")
         rule = f"be in [0, {num_latents})"
         inside = np.all((latents >= 0) & (latents < num_latents))
         checks.require(inside, "latent", rule, latent)
         inputs = {
             "codes": codes,
             "latent": np.broadcast_to(latents, count).astype(np.int32),
-            "value": np.broadcast_to(values, count).astype(np.float32),
+            "value": np.broadcast_to(values, count),
         }
         return self._images("edit", inputs)
 
@@ -348,11 +348,32 @@ def _model_spec(model: str, version: int | str | None) -> Any:
 
 def _codes_array(codes: Any) -> np.ndarray:
     """Returns codes as float32 [B, L]."""
-    array = np.asarray(codes)
-    checks.require(array.dtype.kind in "biuf", "codes", "be numbers", array.dtype.name)
+    array = _finite(codes, "codes")
     remedy = "For one code give codes[numpy.newaxis]." if array.ndim == 1 else ""
     checks.require(array.ndim == 2, "codes", "have shape [B, L]", array.shape, remedy)
-    return array.astype(np.float32)
+    return array
+
+
+def _finite(numbers: Any, name: str) -> np.ndarray:
+    """Returns numbers as float32, in which they must be finite."""
+    array = np.asarray(numbers)
+    checks.require(array.dtype.kind in "biuf", name, "be numbers", array.dtype.name)
+    with np.errstate(over="ignore"):  # What is too large is refused below.
+        singles = array.astype(np.float32)
+    wrong = array[~np.isfinite(singles)]
+    first = wrong.flat[0] if wrong.size else None
+    checks.require(not wrong.size, name, "be finite in float32", first)
+    return singles
+
+
+def _images_array(images: Any) -> np.ndarray:
+    """Returns uint8 images [B, H, W, C] or vectors; paths and bytes are told apart."""
+    array = np.asarray(images)
+    if array.dtype.kind in "USO":
+        remedy = "client.encode_bytes takes the contents of files, read with 'rb'."
+        text = checks.message("images", "be an array of pixels", images, remedy)
+        raise checks.ArgumentTypeError(text)
+    return checks.images_or_vectors(array)
 
 
 def _bytes_array(files: Sequence[bytes]) -> np.ndarray:

@@ -41,11 +41,19 @@ class InvalidRequestError(ServingError):
 
     remedy = "client.metadata() shows what the model takes."
 
+    def __init__(self, server: str, request: str, code: str, reason: str) -> None:
+        if request.startswith("encode_bytes "):
+            self.remedy = "Each item must be the whole content of a PNG or JPEG file."
+        super().__init__(server, request, code, reason)
+
 
 class ModelNotFoundError(ServingError):
-    """The server has no model, or no version of it, of that name."""
+    """The server has no model of that name, or no such version or label of it."""
 
-    remedy = "Check the model's name and version; client.status() lists the versions."
+    remedy = (
+        "Check the name of the model; if it is right, check the version: "
+        "Client(url, model).status(), without a version, lists them."
+    )
 
 
 class AccessError(ServingError):
@@ -78,6 +86,8 @@ _KINDS = {
     "RESOURCE_EXHAUSTED": UnavailableError,
     "DEADLINE_EXCEEDED": DeadlineExceededError,
 }
+# TensorFlow Serving answers so to a label that it does not know: INVALID_ARGUMENT.
+_NO_LABEL = "Unrecognized servable version label"
 _OF_STATUS = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",
@@ -99,6 +109,8 @@ _OF_STATUS = {
 def error_of(server: str, request: str, code: str, reason: str) -> ServingError:
     """Returns the error of a code; one of no class of its own is a `ServingError`."""
     kind = _KINDS.get(code if code in CODES else "UNKNOWN", ServingError)
+    if _NO_LABEL in reason:
+        kind = ModelNotFoundError
     return kind(server, request, code, reason)
 
 

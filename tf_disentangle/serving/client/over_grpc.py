@@ -16,6 +16,8 @@ from tf_disentangle.serving.client.tensors import Signature
 _PREDICTION = "/tensorflow.serving.PredictionService"
 _MODEL = "/tensorflow.serving.ModelService"
 _PORT = 8500
+# gRPC's words for what a server of HTTP/1 answers.
+_NO_HTTP2 = ("Failed parsing HTTP/2", "http1.x server")
 
 
 class GrpcConnection:
@@ -122,6 +124,9 @@ class GrpcConnection:
             return method(message, timeout=self._timeout, metadata=self._headers)
         except grpc.RpcError as error:
             code, reason = error.code().name, error.details() or "no reason given"
+            if any(words in reason for words in _NO_HTTP2):
+                address = f"http{self._url.removeprefix('grpc')}"
+                reason = f"the answer is not HTTP/2: use {address} if it is a REST port"
             raise error_of(self._url, request, code, reason) from error
         except ValueError as error:  # The channel is closed.
             raise error_of(self._url, request, "CANCELLED", str(error)) from error

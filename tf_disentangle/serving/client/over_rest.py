@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,8 @@ from requests.adapters import HTTPAdapter
 from tf_disentangle.serving.client import tensors
 from tf_disentangle.serving.client.errors import code_of_status, error_of
 from tf_disentangle.serving.client.tensors import Signature
+
+_NO_HTTP = "the answer is not HTTP, and this looks like a gRPC port"
 
 
 class RestConnection:
@@ -128,7 +131,10 @@ class RestConnection:
                     verb, f"{self._url}{path}", data=data, timeout=self._timeout
                 )
         except requests.RequestException as error:
-            raise error_of(self._url, request, *_code_and_reason(error)) from error
+            code, reason = _code_and_reason(error)
+            if reason == _NO_HTTP:
+                reason += f": use grpc{self._url.removeprefix('http')}"
+            raise error_of(self._url, request, code, reason) from error
         try:
             content = json.loads(answer.content)
         except ValueError:
@@ -163,4 +169,7 @@ def _code_and_reason(error: requests.RequestException) -> tuple[str, str]:
     late = (urllib3.exceptions.ReadTimeoutError, TimeoutError)
     if isinstance(error, requests.ReadTimeout) or isinstance(reason, late):
         return "DEADLINE_EXCEEDED", "no answer in time"
+    below = [item for item in getattr(reason, "args", ()) if not isinstance(item, str)]
+    if any(type(item) is http.client.BadStatusLine for item in below):
+        return "UNAVAILABLE", _NO_HTTP
     return "UNAVAILABLE", str(reason).rpartition(">: ")[2]

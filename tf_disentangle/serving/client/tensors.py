@@ -32,6 +32,8 @@ _TYPES = (
 _BY_NUMBER = {number: (dtype, field) for number, _, dtype, field in _TYPES}
 _BY_DTYPE = {dtype: (number, field) for number, _, dtype, field in _TYPES}
 _DTYPE_OF_NAME = {name: dtype for _, name, dtype, _ in _TYPES}
+# __saved_model_init_op is among the signatures, and is none that can be called.
+_INTERNAL = "__"
 # Characters of a value in JSON, at most; a float32 is written as the double it is.
 _DIGITS = {"u1": 3, "b1": 5}
 
@@ -167,6 +169,7 @@ def signatures_of_message(map_of_signatures: Any) -> dict[str, Signature]:
     return {
         name: Signature(specs(signature.inputs), specs(signature.outputs))
         for name, signature in map_of_signatures.signature_def.items()
+        if not name.startswith(_INTERNAL)
     }
 
 
@@ -185,7 +188,7 @@ def signatures_of_json(signatures: Mapping[str, Any]) -> dict[str, Signature]:
     return {
         name: Signature(specs(signature["inputs"]), specs(signature["outputs"]))
         for name, signature in signatures.items()
-        if not name.startswith("__")  # __saved_model_init_op takes and gives nothing.
+        if not name.startswith(_INTERNAL)
     }
 
 
