@@ -32,7 +32,7 @@ from tf_disentangle.training.checkpoints import (
 )
 from tf_disentangle.training.input_pipeline import Batches, split_indices
 from tf_disentangle.training.loop import Metric, TrainingLoop
-from tf_disentangle.training.pictures import ON_DEMAND, latent_annotations, make_plotter
+from tf_disentangle.training.pictures import latent_annotations, make_plotter
 from tf_disentangle.training.preparation import check_numbers, check_types, compiled
 from tf_disentangle.training.user_callbacks import check_callbacks
 
@@ -353,17 +353,17 @@ class Run:
     def draw(
         self,
         folder: str | os.PathLike | None = None,
-        kinds: Collection[str] = ON_DEMAND,
+        kinds: Collection[str] | None = None,
         formats: Collection[str] = ("png", "gif"),
         **options: Any,
     ) -> list[pathlib.Path]:
         """Writes pictures: traversals, reconstructions, samples; returns their paths.
 
         Args:
-            folder: Folder of the pictures; None is the run folder's pictures/.
-            kinds: Of `training.pictures.KINDS`.
+            folder: Where to; None is the run folder's pictures/.
+            kinds: Of `training.pictures.KINDS`; None is all that apply.
             formats: Of "png", "gif", "pdf", "svg".
-            **options: Options of `training.pictures.Plotter`, such as `latents`.
+            **options: Of `training.pictures.Plotter`, such as `latents`.
         """
         folder = self.folder.pictures if folder is None and self.folder else folder
         checks.require(folder, "folder", "be given for a run in memory", folder)

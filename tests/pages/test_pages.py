@@ -13,6 +13,7 @@ from tf_disentangle import pages
 from tf_disentangle.checks import ArgumentError
 from tf_disentangle.pages import results
 from tf_disentangle.pages.comparison import (
+    differing_layers,
     differing_settings,
     matched_latents,
     repeated_runs,
@@ -64,16 +65,16 @@ class TestRunPage:
         assert sorted(badges) == sorted(named)
 
     def test_has_the_pictures_of_the_folder_or_those_it_is_given(self, run, page):
-        assert page.count("<figure>") == 2
+        assert page.count("<figure ") == 2
         given = [run.folder.pictures / "reconstructions.png"]
-        assert pages.run_page(run, given).count("<figure>") == 1
+        assert pages.run_page(run, given).count("<figure ") == 1
 
     def test_a_damaged_picture_is_named_and_the_others_stay(self, run, tmp_path):
         damaged = tmp_path / "damaged<b>.png"
         damaged.write_bytes(b"no image")
         paths = [damaged, run.folder.pictures / "reconstructions.png"]
         page = pages.run_page(run, paths)
-        assert page.count("<figure>") == 2
+        assert page.count("<figure ") + page.count("<figure>") == 2
         assert "damaged&lt;b&gt;.png cannot be read" in page
         assert "reconstructions" in page
 
@@ -152,6 +153,31 @@ class TestComparison:
         settings = [{"a": 1, "b": [1, 2]}, {"a": 1, "b": [1, 3], "c": None}]
         assert differing_settings(settings) == {"b": [[1, 2], [1, 3]]}
         assert differing_settings([{"a": 1}, {"a": 2}, {}]) == {"a": [1, 2, None]}
+
+    def test_layers_that_differ(self):
+        networks = [
+            "InputLayer(9), Dense(8, relu), Dense(4), Reshape(2x2)",
+            "InputLayer(9), Dense(8, relu), Dense(6), Dense(4), Reshape(2x2)",
+        ]
+        dots = "\N{HORIZONTAL ELLIPSIS}"
+        assert differing_layers(networks) == [
+            f"{dots} nothing {dots}",
+            f"{dots} Dense(6) {dots}",
+        ]
+        ends = ["Input(9), Flatten, Dense(2)", "Input(8), Flatten, Dense(3)"]
+        assert differing_layers(ends) == ends
+        for others in ([1, 2], ["chyvae", "joint_vae"], ["Input(1), Flatten", None]):
+            assert differing_layers(others) == others
+
+    def test_other_latents_stand_apart_from_those_of_one_factor(self, run, other):
+        page = pages.comparison_page([run, other])
+        rows = matched_latents([summarize(r)["latents"] for r in (run, other)])
+        kinds = [bool(factor) for factor, _ in rows]
+        assert kinds == sorted(kinds, reverse=True)
+        apart = page.count('class="rest"')
+        assert apart == (False in kinds)
+        if apart and kinds[0]:
+            assert "<h3>Other latents</h3>" in page
 
 
 def latent(name, factor, votes, movement=0.1, moves=True):

@@ -94,7 +94,7 @@ def test_takes_a_posterior_that_is_not_gaussian():
 
 def test_pictures_are_diagonal_draws():
     pictures = space(2.0).prior.covariances(SEED)
-    assert list(pictures) == ["a = 1", "a = 10", "a = 100"]
+    assert list(pictures) == ["a = 1", "a = 2 (this model)", "a = 10", "a = 100"]
     for matrix in pictures.values():
         np.testing.assert_array_equal(matrix, np.diag(np.diag(matrix)))
     assert abs(np.diag(pictures["a = 100"]) - 1).max() < 0.6

@@ -121,3 +121,14 @@ def test_large_nu_is_the_standard_normal():
 def test_errors(nu, sigma0, words):
     with pytest.raises((checks.ArgumentError, checks.ArgumentTypeError), match=words):
         space(nu, sigma0)
+
+
+def test_pictures_are_the_papers_and_the_models_own():
+    pictures = space(200.0).prior.covariances(tf.constant([0, 1]))
+    sigma, *of_nu = pictures
+    assert sigma == "\N{GREEK CAPITAL LETTER SIGMA}\N{SUBSCRIPT ZERO}"
+    labels = [label.partition(" = ")[2] for label in of_nu]
+    assert labels == ["10", "100", "200 (this model)", "1000"]
+    (own,) = (m for label, m in pictures.items() if "this model" in label)
+    drawn = space(200.0).prior.inverse_wishart().sample(1, seed=tf.constant([0, 1]))
+    np.testing.assert_allclose(own, drawn[0], rtol=1e-6)

@@ -350,6 +350,8 @@ def test_checkpoints_are_drawn_with_their_weights_and_leave_the_model_its_own(
     [
         ({"kinds": ["plane"]}, "kinds must be one of .*Did you mean planes"),
         ({"formats": ["jpg"]}, "formats must be one of 'png', 'gif', 'pdf', 'svg'"),
+        ({"kinds": ["planes", "categories"]}, "in png, gif; received 'categories'"),
+        ({"kinds": ["cycles"], "formats": ["png"]}, "in png; received 'cycles'"),
     ],
 )
 def test_kinds_and_formats_that_there_are_not(model, tmp_path, options, words):

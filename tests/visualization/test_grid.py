@@ -4,7 +4,7 @@ import pytest
 from tests.visualization.pixels import enlarged, margins_are_white, noise, place, places
 from tf_disentangle.checks import ArgumentError
 from tf_disentangle.visualization import image_grid
-from tf_disentangle.visualization.canvas import FAINT, INK, Faint, legible, rgb
+from tf_disentangle.visualization.canvas import FAINT, INK, Faint, rgb
 
 
 def positions(picture, tiles, scale):
@@ -142,5 +142,8 @@ class TestRgb:
             rgb(images)
 
 
-def test_characters_that_the_font_lacks():
-    assert legible("caf\xe9 \N{MINUS SIGN}1 \N{SNOWMAN}") == "caf\xe9 -1 ?"
+def test_greek_letters_and_signs_are_drawn_and_not_a_box():
+    tile = noise(1, 1, 8, 8, 1)
+    lacking = image_grid(tile, title="\U0010fffd")
+    for sign in "\N{GREEK CAPITAL LETTER SIGMA}\N{SUBSCRIPT ZERO}\N{MINUS SIGN}\xe9":
+        assert not np.array_equal(image_grid(tile, title=sign), lacking), sign

@@ -10,6 +10,7 @@ from tf_disentangle.visualization import (
     pixels,
     points,
 )
+from tf_disentangle.visualization.charts import readable
 
 
 def shown(axes):
@@ -31,6 +32,26 @@ class TestCovariances:
         np.testing.assert_array_equal(shown(first)[0], matrix)
         assert shown(first)[1] == (-2.0, 2.0) and shown(second)[1] == (-1e4, 1e4)
         assert [first.get_title(), second.get_title()] == ["Sigma", "heavy tail"]
+
+    def test_ends_of_the_colour_bar_are_numbers_for_readers(self):
+        (_, bar) = covariances({"heavy tail": 37152.0 * np.eye(2)}).axes
+        texts = [label.get_text() for label in bar.get_yticklabels()]
+        assert texts == ["\N{MINUS SIGN}37,152", "0", "37,152"]
+
+    @pytest.mark.parametrize(
+        ("value", "text"),
+        [
+            (0.0, "0"),
+            (0.25, "0.25"),
+            (-1.3649, "\N{MINUS SIGN}1.36"),
+            (200.0, "200"),
+            (1000.0, "1,000"),
+            (4.2e9, r"$4.2 \times 10^{9}$"),
+            (-2e-5, r"$-2.0 \times 10^{-5}$"),
+        ],
+    )
+    def test_numbers_for_readers(self, value, text):
+        assert readable(value) == text
 
     def test_many_panels_wrap_and_the_rest_of_the_last_row_is_empty(self):
         figure = covariances({f"nu = {nu}": np.eye(2) for nu in range(5)})

@@ -46,8 +46,8 @@ def test_a_row_for_each_category_while_a_latent_moves():
     at = places_of(picture, decode, 0, 2, STEPS, range(4))
     assert (np.diff(at[..., 0], axis=0) > 0).all(), "from the first downwards"
     texts = [text.text for text in picture.texts]
-    assert texts[:3] == ["z0 = -1.0", "0.5", "2.0"]
-    assert texts[3:] == [f"c0 = {k}" for k in range(4)]
+    assert texts[:4] == ["z0", "-1.0", "0.5", "2.0"]
+    assert texts[4:] == [f"c0 = {k}" for k in range(4)]
 
 
 @pytest.mark.parametrize(

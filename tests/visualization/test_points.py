@@ -76,6 +76,15 @@ class TestCurves:
         (axes,) = curves({"loss": (np.arange(200), values)}).axes
         low, high = axes.get_ylim()
         assert low < 1.0 and 1.8 < high < 2
+        said = [text.get_text() for text in axes.texts]
+        assert said == ["\N{UPWARDS ARROW} first up to 1,000,000"]
+
+    def test_what_lies_below_is_said_and_of_what_is_seen_nothing(self):
+        values = np.r_[-0.25, np.linspace(1, 2, 199)]
+        (axes,) = curves({"mi": (np.arange(200), values)}).axes
+        (text,) = axes.texts
+        assert text.get_text() == "\N{DOWNWARDS ARROW} first from \N{MINUS SIGN}0.25"
+        assert not curves({"mi": ([1, 2, 3], [1.0, 2.0, 3.0])}).axes[0].texts
 
     def test_what_is_not_finite_is_left_out(self):
         (axes,) = curves({"a": (np.arange(3), [1.0, np.nan, 2.0])}).axes

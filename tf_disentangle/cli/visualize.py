@@ -8,7 +8,7 @@
     bin/visualize runs/chyvae --kinds=cycles,checkpoints --start=spread
     bin/visualize runs/joint_vae --range=quantiles --start=prior
 
-Kinds of pictures (those that do not apply to a model are left out):
+Kinds of pictures (without --kinds, those that do not apply to a model are left out):
 
     traversals       each latent moved from one image, still and as GIF
     reconstructions  images and what is decoded from their codes
@@ -134,13 +134,11 @@ def main(values: flags.FlagValues) -> int:
     from tf_disentangle.training.pictures import (
         FORMATS,
         KINDS,
-        ON_DEMAND,
         num_images,
         random_images,
     )
 
-    kinds = ON_DEMAND if values.kinds is None else values.kinds
-    for kind in kinds:
+    for kind in values.kinds or ():
         checks.one_of(kind, KINDS, "--kinds")
     for form in values.format:
         checks.one_of(form, FORMATS, "--format")
@@ -161,7 +159,7 @@ def main(values: flags.FlagValues) -> int:
         rng = np.random.default_rng(seed)
         examples = images_with(run.data, factors, num_images(run.model), rng)
     options = {"examples": examples, "latents": values.latents, "values": steps}
-    paths = run.draw(values.output, kinds, values.format, seed=seed, **options)
+    paths = run.draw(values.output, values.kinds, values.format, seed=seed, **options)
     for path in paths:
         print(path)
     if values.page:

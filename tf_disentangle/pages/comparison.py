@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,12 @@ _SECTIONS = {
 _SEED = "training.seed"
 _SEEDS = (_SEED, "model.seed")
 _NUM_STEPS, _MOST_OTHERS = 7, 6
+# What stands above the rows whose latents have nothing to do with each other.
+_REST = (
+    "<h3>Other latents</h3>Each run's own, in order of how much they move the image: "
+    "what is side by side here need not be alike."
+)
+_ALL = _REST.replace("Other latents", "The latents")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -119,6 +126,35 @@ def differing_settings(
         for name, values in found.items()
         if any(value != values[0] for value in values[1:])
     }
+
+
+def differing_layers(values: Sequence[Any]) -> list[Any]:
+    """Returns networks with the layers that all have at both ends left out.
+
+    Args:
+        values: The networks as texts, a layer after the other; other values of a
+            setting are returned as they are.
+    """
+    networks = [
+        re.split(r", (?=[A-Z])", value) if isinstance(value, str) else [value]
+        for value in values
+    ]
+    if min(map(len, networks)) < 2:
+        return list(values)
+    ahead = _num_common(networks)
+    behind = _num_common([layers[ahead:][::-1] for layers in networks])
+    dots, texts = "\N{HORIZONTAL ELLIPSIS}", []
+    for layers in networks:
+        own = ", ".join(layers[ahead : len(layers) - behind]) or "nothing"
+        parts = [dots] * bool(ahead) + [own] + [dots] * bool(behind)
+        texts.append(" ".join(parts))
+    return texts
+
+
+def _num_common(networks: Sequence[Sequence[str]]) -> int:
+    """Returns how many layers are alike from the first on."""
+    alike = [len({*layers}) == 1 for layers in zip(*networks, strict=False)]
+    return [*alike, False].index(False)
 
 
 def matched_latents(
@@ -228,7 +264,7 @@ def _overview(compared: Sequence[_Compared]) -> str:
         )
         for head, each in zip(_heads(compared), compared, strict=True)
     ]
-    return html.table(header, rows, numbers=(4, 5))
+    return html.table(header, rows, numbers=(4, 5), stacked=True)
 
 
 def _differences(compared: Sequence[_Compared]) -> str:
@@ -239,13 +275,14 @@ def _differences(compared: Sequence[_Compared]) -> str:
     rows = [
         (
             html.setting(name),
-            *("\N{EN DASH}" if value is None else value for value in values),
+            *("\N{EN DASH}" if x is None else x for x in differing_layers(values)),
         )
         for name, values in found.items()
     ]
     equal = len({name for each in settings for name in each}) - len(found)
     note = f'<p class="note">The other {equal} settings are equal.</p>'
-    return html.table(("setting", *_heads(compared)), rows) + note
+    header = ("setting", *_heads(compared))
+    return html.table(header, rows, stacked=True) + note
 
 
 def _scores(compared: Sequence[_Compared]) -> str:
@@ -273,7 +310,7 @@ def _scores(compared: Sequence[_Compared]) -> str:
         "seeds is the error of the measurement of one run; only runs of several "
         "training seeds say how a method does."
     )
-    table = html.table(("metric", *_heads(compared)), rows)
+    table = html.table(("metric", *_heads(compared)), rows, stacked=True)
     return f'<p class="note">{note}</p>{table}{_repeated(compared, [*metrics])}'
 
 
@@ -358,7 +395,10 @@ def _traversals(compared: Sequence[_Compared]) -> str:
         text = f"{each.name}: the image where traversals start, and what is decoded"
         label = "<small>the start, and what is decoded from its code</small>"
         cells.append(f'<div class="label">{name}{label}{html.strip(both, text)}</div>')
-    for factor, latents in rows:
+    named = sum(bool(factor) for factor, _ in rows)
+    for place, (factor, latents) in enumerate(rows):
+        if place == named:
+            cells.append(f'<div class="rest">{_REST if named else _ALL}</div>')
         for name, each, own, latent in zip(who, compared, strips, latents, strict=True):
             if latent is None:
                 missing = f"no latent for {factor}" if factor else ""
@@ -371,7 +411,7 @@ def _traversals(compared: Sequence[_Compared]) -> str:
     columns = f"grid-template-columns:repeat({len(compared)}, minmax(0, 1fr))"
     note = (
         '<p class="note">Each strip moves one latent from \N{MINUS SIGN}2 to 2. '
-        "Latents that stand for one factor are in one row.</p>"
+        "Latents that a score gave to one factor are in one row.</p>"
     )
     return f'{note}<div class="side" style="{columns}">{"".join(cells)}</div>'
 

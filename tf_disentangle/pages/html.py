@@ -88,6 +88,7 @@ def table(
     *,
     numbers: Sequence[int] = (),
     faint: Sequence[int] = (),
+    stacked: bool = False,
 ) -> str:
     """Returns a table whose first column names its rows.
 
@@ -96,12 +97,16 @@ def table(
         rows: A text or `Html` for each cell.
         numbers: Columns that are aligned to the right.
         faint: Rows that are grey.
+        stacked: Whether the cells of a row stand below each other on a phone, each
+            under its column's name.
     """
 
     def cell(tag: str, column: int, value: object, scope: str = "") -> str:
         kind = "number" if column in numbers else "wrap" if tag == "td" else ""
         attributes = f' class="{kind}"' if kind else ""
         attributes += f' scope="{scope}"' if scope else ""
+        if stacked and tag == "td":
+            attributes += f' data-column="{_without_tags(header[column])}"'
         return f"<{tag}{attributes}>{escaped(value)}</{tag}>"
 
     head = "".join(cell("th", i, text, "col") for i, text in enumerate(header))
@@ -111,11 +116,17 @@ def table(
         cells += "".join(cell("td", i, v) for i, v in enumerate(values, 1))
         style = ' class="faint"' if number in faint else ""
         body.append(f"<tr{style}>{cells}</tr>")
+    kind = ' class="stacked"' if stacked else ""
     return (
-        '<div class="scroll" tabindex="0" role="group" aria-label="Table">'
-        f"<table><thead><tr>{head}</tr></thead>"
+        '<div class="scroll table" tabindex="0" role="group" aria-label="Table">'
+        f"<table{kind}><thead><tr>{head}</tr></thead>"
         f"<tbody>{''.join(body)}</tbody></table></div>"
     )
+
+
+def _without_tags(value: object) -> str:
+    """Returns a text, or the text of `Html`, as it stands in an attribute."""
+    return re.sub(r"<[^>]*>", "", escaped(value))
 
 
 def facts(values: Mapping[str, object]) -> str:
@@ -256,13 +267,13 @@ def figure(content: bytes, form: str, caption: str) -> str:
     """
     with Image.open(io.BytesIO(content)) as image:
         width, height = image.size
-    text = re.sub(r"<[^>]*>", "", caption)
     # Letters of pictures are drawn for 1.5 pixels to one of the screen's.
     shown = round(width / 1.5)
     moving = ' class="moving"' if form == "gif" else ""
     return (
-        f'<figure><div class="scroll" tabindex="0" role="group" aria-label="Picture">'
+        f'<figure style="flex-basis:{shown}px">'
+        '<div class="scroll" tabindex="0" role="group" aria-label="Picture">'
         f'<img{moving} style="width:{shown}px;aspect-ratio:{width}/{height}" '
-        f'alt="{escaped(text)}" src="{data_uri(content, form)}"></div>'
+        f'alt="{_without_tags(Html(caption))}" src="{data_uri(content, form)}"></div>'
         f"<figcaption>{caption}</figcaption></figure>"
     )

@@ -26,7 +26,7 @@ _SECTIONS = {
 }
 #: What a picture shows, by the beginning of its file's name; the longest one counts.
 _CAPTIONS = {
-    "traversals": "Each row moves one latent and keeps the others.",
+    "traversals": "Each image moves one latent and keeps the others.",
     "reconstructions": "Images, and below each what the model makes of its code.",
     "same_codes": "Images, and what the generator makes of their inferred codes.",
     "samples": "Images decoded from draws from the prior.",

@@ -3,12 +3,12 @@
 STYLE = """
 :root { color-scheme: light dark;
   --page: #fbfbf9; --card: #ffffff; --ink: #1c1d1f; --soft: #5c6066; --line: #dfe1e4;
-  --track: #e9ebee; --shade: #f2f3f5;
+  --track: #e9ebee; --shade: #f2f3f5; --shadow: rgb(0 0 0 / 0.2);
   --c0: #0072b2; --c1: #c85200; --c2: #007f5c; --c3: #b0568a; --c4: #9a6a00;
   --c5: #2b86c0; }
 @media (prefers-color-scheme: dark) { :root {
   --page: #141517; --card: #1d1f22; --ink: #e9eaec; --soft: #a3a8b0; --line: #34373c;
-  --track: #34373c; --shade: #25282c;
+  --track: #34373c; --shade: #25282c; --shadow: rgb(0 0 0 / 0.7);
   --c0: #5db0ea; --c1: #ff8f4a; --c2: #35cf9f; --c3: #e6a0c8; --c4: #efb53a;
   --c5: #9ad4f7; } }
 * { box-sizing: border-box; }
@@ -40,6 +40,13 @@ pre code { background: none; padding: 0; }
   font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
 .facts dl, dl.facts { margin-bottom: 0; }
 .scroll { overflow-x: auto; }
+/* A shadow at the side where more can be scrolled to. */
+.scroll.table { background:
+  linear-gradient(to right, var(--page) 30%, transparent) left / 36px 100% local,
+  linear-gradient(to left, var(--page) 30%, transparent) right / 36px 100% local,
+  linear-gradient(to right, var(--shadow), transparent) left / 12px 100% scroll,
+  linear-gradient(to left, var(--shadow), transparent) right / 12px 100% scroll;
+  background-repeat: no-repeat; }
 table { border-collapse: collapse; width: 100%; margin: 10px 0 0; }
 caption { text-align: left; color: var(--soft); font-size: 14px; }
 th, td { text-align: left; vertical-align: top; padding: 6px 14px 6px 0;
@@ -88,14 +95,18 @@ tr.faint th, tr.faint td { color: var(--soft); }
 .chart, figure { background: var(--card); border: 1px solid var(--line);
   border-radius: 10px; padding: 10px; margin: 0; }
 .chart svg { display: block; width: 100%; height: auto; }
-.gallery { display: flex; flex-wrap: wrap; gap: 16px; margin: 14px 0 0;
-  align-items: flex-start; }
-figure { max-width: 100%; }
-figure .scroll { background: #fff; border-radius: 6px; }
-figure img { display: block; height: auto; }
-figcaption { font-size: 14px; padding: 8px 2px 0; max-width: 62ch; }
+.gallery { display: flex; flex-wrap: wrap; gap: 16px; margin: 14px 0 0; }
+figure { flex-grow: 1; max-width: 100%; display: flex; flex-direction: column; }
+figure .scroll { display: flex; }
+figure img { display: block; height: auto; margin: 0 auto; border-radius: 6px; }
+figcaption { font-size: 14px; padding: 8px 2px 0; contain: inline-size; }
+@media (prefers-color-scheme: dark) { /* white paper, but not as bright as a lamp */
+  figure img { filter: brightness(0.82); } }
 figcaption b { color: var(--ink); }
 .side { display: grid; gap: 10px 18px; margin: 14px 0 0; align-items: start; }
+.side .rest { grid-column: 1 / -1; border-top: 1px solid var(--line);
+  padding-top: 10px; margin-top: 8px; color: var(--soft); font-size: 14px; }
+.side .rest h3 { color: var(--ink); display: block; }
 details { margin: 12px 0 0; }
 summary { cursor: pointer; font-weight: 600; }
 footer { color: var(--soft); font-size: 14px; max-width: 1180px; margin: 48px auto 0;
@@ -108,6 +119,15 @@ footer { color: var(--soft); font-size: 14px; max-width: 1180px; margin: 48px au
   .strips .label small { display: inline; }
   tbody th { white-space: normal; }
   .side h3 { display: none; }
+  .stacked thead { position: absolute; clip-path: inset(50%); }
+  .stacked tbody, .stacked tr, .stacked th, .stacked td { display: block;
+    width: 100%; text-align: left; }
+  .stacked tbody th { border: none; padding-bottom: 0; overflow-wrap: anywhere; }
+  .stacked tbody td { border: none; padding: 2px 0 4px 12px; white-space: normal; }
+  .stacked tbody tr { border-bottom: 1px solid var(--line); display: block;
+    padding-bottom: 4px; }
+  .stacked td::before { content: attr(data-column); display: block;
+    color: var(--soft); font-size: 12px; }
   .side .who { display: block; font-size: 13px; }
   .side { grid-template-columns: minmax(0, 1fr) !important; }
   .facts { grid-template-columns: repeat(2, 1fr); }

@@ -78,13 +78,14 @@ class InverseGammaPrior(Prior):
         return tfd.StudentT(2.0 * a, tf.zeros(self.num_latents), scale)
 
     def covariances(self, seed: tf.Tensor) -> Mapping[str, np.ndarray]:
-        """Returns a draw of Sigma for each of three a, at the prior's own b/a."""
-        draws = {a: self.inverse_gamma(a).sample(1, seed=seed)[0] for a in _FIGURE_A}
-        return {
-            f"a = {a:g}": np.diag(variances)
-            for a, variances in draws.items()
-            if np.isfinite(variances).all()
-        }
+        """Returns draws of Sigma for three a and the prior's, at the prior's b/a."""
+        matrices = {}
+        for a in sorted({*_FIGURE_A, self.concentration}):
+            variances = self.inverse_gamma(a).sample(1, seed=seed)[0]
+            own = " (this model)" if a == self.concentration else ""
+            if np.isfinite(variances).all():
+                matrices[f"a = {a:g}{own}"] = np.diag(variances)
+        return matrices
 
     def sample(self, num_samples: int, seed: tf.Tensor) -> tf.Tensor:
         """Draws s, then z ~ N(0, diag(s)), [num_samples, L]."""

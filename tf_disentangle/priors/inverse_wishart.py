@@ -123,13 +123,19 @@ class InverseWishartPrior(Prior):
         return tfd.StudentT(df, tf.zeros(self.num_latents), tf.sqrt(scale))
 
     def covariances(self, seed: tf.Tensor) -> Mapping[str, np.ndarray]:
-        """Returns the paper's figure 1: Sigma_0, and a draw for each of three nu."""
+        """Returns the paper's figure 1: Sigma_0, and a draw for each of some nu.
+
+        They are three fixed ones and the prior's own.
+        """
         size = self.num_latents
-        matrices = {"Sigma_0": np.eye(size) if self.sigma0 is None else self.sigma0}
-        for nu in _FIGURE_1_NU:
+        sigma0 = np.eye(size) if self.sigma0 is None else self.sigma0
+        matrices = {"\N{GREEK CAPITAL LETTER SIGMA}\N{SUBSCRIPT ZERO}": sigma0}
+        for nu in sorted({*_FIGURE_1_NU, self.nu}):
             if nu > size - 1:
                 draw = self.inverse_wishart(nu).sample(1, seed=seed)[0]
-                matrices[f"nu = {nu:g}"] = draw.numpy()
+                own = " (this model)" if nu == self.nu else ""
+                label = f"\N{GREEK SMALL LETTER NU} = {nu:g}{own}"
+                matrices[label] = draw.numpy()
         # Near p - 1 degrees of freedom a draw can overflow.
         return {k: m for k, m in matrices.items() if np.isfinite(m).all()}
 

@@ -169,7 +169,8 @@ def hyperprior(subject: Subject) -> dict[str, AnyPicture]:
     matrices = subject.model.latents.prior.covariances(subject.seed)
     if not matrices:
         return {}
-    return {"hyperprior": visualization.covariances(matrices, num_columns=2)}
+    across = 2 if len(matrices) in (2, 4) else 3
+    return {"hyperprior": visualization.covariances(matrices, num_columns=across)}
 
 
 def interpolation(subject: Subject) -> dict[str, AnyPicture]:

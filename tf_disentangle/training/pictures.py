@@ -228,12 +228,16 @@ class Plotter:
                 `matrices` those of scores, [L, K] by name.
         """
         drawn = self._stills(self.subject(**annotations), kinds)
-        return {name: visualization.pixels(each) for name, each in drawn.items()}
+        return {
+            name: visualization.pixels(picture)
+            for pictures in drawn.values()
+            for name, picture in pictures.items()
+        }
 
     def save(
         self,
         folder: str | os.PathLike,
-        kinds: Collection[str] = OF_TRAINING,
+        kinds: Collection[str] | None = OF_TRAINING,
         formats: Collection[str] = ("png", "gif"),
         checkpoints: Sequence[pathlib.Path] = (),
         **annotations: Any,
@@ -242,7 +246,8 @@ class Plotter:
 
         Args:
             folder: Where to; it is made if need be.
-            kinds: Names of `KINDS`.
+            kinds: Names of `KINDS`; None is `ON_DEMAND`. Of that and of the default
+                those are drawn that apply; of any other choice each must apply.
             formats: Of "png", "pdf" and "svg", those of each figure that stands still;
                 and "gif", for those that move.
             checkpoints: Those of the kind "checkpoints"; their steps are its labels.
@@ -252,24 +257,38 @@ class Plotter:
             The paths of the files.
 
         Raises:
-            ArgumentError: If there is no such kind or format.
+            ArgumentError: If there is no such kind or format, or one does not apply.
         """
         for form in formats:
             checks.one_of(form, FORMATS, "formats")
         folder, paths = pathlib.Path(folder), []
+        must_apply = kinds not in (None, OF_TRAINING)
+        kinds = ON_DEMAND if kinds is None else kinds
         subject = self.subject(**annotations)
-        pictures = self._stills(subject, kinds)
+        still_forms = [form for form in FORMATS if form in formats and form != "gif"]
+        stills = self._stills(subject, kinds)
         if CHECKPOINTS in kinds and checkpoints and not self._model.is_vector:
-            pictures[CHECKPOINTS] = self.checkpoints(checkpoints, **annotations)
-        for name, picture in pictures.items():
-            for form in (form for form in FORMATS if form in formats and form != "gif"):
-                paths.append(folder / f"{name}.{form}")
-                visualization.save(picture, paths[-1])
+            picture = self.checkpoints(checkpoints, **annotations)
+            stills[CHECKPOINTS] = {CHECKPOINTS: picture}
+        moving = {}
         if "gif" in formats and not self._model.is_vector:
-            for kind in (kind for kind in ANIMATIONS if kind in kinds):
-                for name, frames in ANIMATIONS[kind](subject).items():
-                    paths.append(folder / f"{name}.gif")
-                    visualization.save_gif(frames, paths[-1])
+            drawn = (kind for kind in ANIMATIONS if kind in kinds)
+            moving = {kind: ANIMATIONS[kind](subject) for kind in drawn}
+        if must_apply:
+            has = {kind: still_forms and stills.get(kind) for kind in kinds}
+            missing = [kind for kind in kinds if not has[kind] and not moving.get(kind)]
+            rule = f"be kinds that this model has in {', '.join(formats)}"
+            remedy = "Without kinds, all that apply are drawn."
+            require(not missing, "kinds", rule, ", ".join(missing), remedy)
+        for pictures in stills.values():
+            for name, picture in pictures.items():
+                for form in still_forms:
+                    paths.append(folder / f"{name}.{form}")
+                    visualization.save(picture, paths[-1])
+        for animations in moving.values():
+            for name, frames in animations.items():
+                paths.append(folder / f"{name}.gif")
+                visualization.save_gif(frames, paths[-1])
         return paths
 
     def traversals(self, **annotations: Any) -> np.ndarray:
@@ -313,15 +332,12 @@ class Plotter:
 
     def _stills(
         self, subject: Subject, kinds: Collection[str]
-    ) -> dict[str, AnyPicture]:
-        """Returns pictures by name, those of the kinds that apply."""
+    ) -> dict[str, dict[str, AnyPicture]]:
+        """Returns the pictures of each kind by name; none where it does not apply."""
         for kind in kinds:
             checks.one_of(kind, KINDS, "kinds")
         table = OF_VECTORS if self._model.is_vector else STILLS
-        pictures: dict[str, AnyPicture] = {}
-        for kind in (kind for kind in table if kind in kinds):
-            pictures |= table[kind](subject)
-        return pictures
+        return {kind: table[kind](subject) for kind in table if kind in kinds}
 
     def _chosen(self, codes: np.ndarray) -> np.ndarray:
         """Returns the images to show, the first where traversals start."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import importlib.util
 import io
 import math
+import pathlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,7 +23,7 @@ FRAME = (185, 185, 185)
 
 #: Pixels of a line of a label and of a title. Pictures of about 800 pixels stay legible
 #: in TensorBoard's thumbnails, which are half as wide.
-FONT_SIZE, TITLE_SIZE = 18, 22
+FONT_SIZE, TITLE_SIZE = 20, 24
 
 
 class Faint(str):
@@ -31,16 +33,6 @@ class Faint(str):
 # Rounding in a float32 decoder may leave [0, 1] by this much.
 _RANGE_SLACK = 1e-4
 _DECODE_BATCH = 256
-# The font that comes with pillow draws a box for these.
-_REPLACEMENTS = str.maketrans(
-    {
-        "\N{MINUS SIGN}": "-",
-        "\N{EN DASH}": "-",
-        "\N{EM DASH}": "-",
-        "\N{RIGHT SINGLE QUOTATION MARK}": "'",
-        "\N{HORIZONTAL ELLIPSIS}": "...",
-    }
-)
 
 
 def rgb(images: np.ndarray, argument: str = "images") -> np.ndarray:
@@ -89,15 +81,16 @@ def decoded(decode: Decode, codes: np.ndarray) -> np.ndarray:
     return np.concatenate(batches)
 
 
-def legible(text: str) -> str:
-    """Replaces what the font lacks: dashes by hyphens, other scripts by "?"."""
-    latin = text.translate(_REPLACEMENTS).encode("latin-1", errors="replace")
-    return latin.decode("latin-1")
-
-
 @functools.cache
 def _font(size: int) -> ImageFont.FreeTypeFont:
-    return ImageFont.load_default(size)
+    """Returns the font of the charts, which has Greek letters and signs.
+
+    It comes with matplotlib, which is found but not imported: that takes long.
+    """
+    found = importlib.util.find_spec("matplotlib")
+    folder = pathlib.Path(found.origin).parent if found and found.origin else None
+    require(folder, "matplotlib", "be installed", None, "pip install matplotlib")
+    return ImageFont.truetype(folder / "mpl-data/fonts/ttf/DejaVuSans.ttf", size)
 
 
 def line_height(size: int) -> int:
@@ -109,7 +102,7 @@ def text_size(text: str, size: int) -> tuple[int, int]:
     """Width and height of text, in pixels; (0, 0) for none."""
     if not text:
         return 0, 0
-    lines = legible(text).split("\n")
+    lines = text.split("\n")
     width = max(max(_font(size).getbbox(line)[2] for line in lines), 0)
     return math.ceil(width), line_height(size) * len(lines)
 
@@ -171,7 +164,7 @@ def written(tiles: np.ndarray, texts: Sequence[Text]) -> Picture:
     page = Image.fromarray(tiles)
     draw = ImageDraw.Draw(page)
     for text in texts:
-        for number, line in enumerate(legible(text.text).split("\n")):
+        for number, line in enumerate(text.text.split("\n")):
             shift = text_size(line, text.size)[0] / 2 if text.centre else 0.0
             y = round(text.y) + number * line_height(text.size)
             position = (round(text.x - shift), y)

@@ -8,6 +8,7 @@ is imported where a figure is made: training starts without it.
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
@@ -100,6 +101,19 @@ def without_frame(axes: Axes) -> None:
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
+
+
+def readable(value: float) -> str:
+    """Returns a number of three digits as people write it: 0.25, 37,200, 4.2 x 10^9."""
+    if not value:
+        return "0"
+    if 1e-3 <= abs(value) < 1e7:
+        digits = max(0, 2 - math.floor(math.log10(abs(value))))
+        text = f"{value:,.{digits}f}"
+        text = text.rstrip("0").rstrip(".") if digits else text
+        return text.replace("-", "\N{MINUS SIGN}")
+    factor, exponent = f"{value:.1e}".split("e")
+    return rf"${factor} \times 10^{{{int(exponent)}}}$"
 
 
 def pixels(picture: Any, dpi: int = _DPI) -> np.ndarray:

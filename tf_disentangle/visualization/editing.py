@@ -66,7 +66,7 @@ def attribute_editing(
     return image_grid(
         np.stack([rgb(np.asarray(row), "images") for row in rows], axis=1),
         title=title,
-        column_labels=["original", "reconstruction", *labels],
+        column_labels=["original", "decoded", *labels],
         scale=scale,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+import statistics
 from collections.abc import Sequence
 
 import numpy as np
@@ -30,6 +31,8 @@ _GAP = 6
 _GROUP_GAP = 22
 _LABEL_GAP = 10
 _READABLE_PIXELS = 64
+# Tiles grow under wide labels, up to this size, until most are so much wider at most.
+_LARGE_PIXELS, _WIDER = 128, 1.25
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +64,11 @@ class Labels:
             rule = f"add up to {num_columns} columns"
             require(total == num_columns, "column_groups", rule, total)
 
+    def widths_above(self) -> list[int]:
+        """Pixels of each label that stands above a single tile; [0] for none."""
+        above = [*(self.columns or ()), *itertools.chain(*(self.tiles or ()))]
+        return [text_size(text, FONT_SIZE)[0] for text in above if text] or [0]
+
     def row_cells(self) -> list[list[str]]:
         """Row labels as cells, each row with equally many."""
         rows = [[row] if isinstance(row, str) else list(row) for row in self.rows or ()]
@@ -91,7 +99,10 @@ class Layout:
         labels.check(*shape)
         self._labels = labels
         if scale is None:
-            scale = max(1, math.ceil(_READABLE_PIXELS / max(tile_shape)))
+            widths = labels.widths_above()
+            across = min(statistics.median(widths) / _WIDER, _LARGE_PIXELS)
+            readable = max(_READABLE_PIXELS / max(tile_shape), across / tile_shape[1])
+            scale = max(1, math.ceil(readable))
         self.scale = integer(scale, "scale", at_least=1)
         self._tile = (scale * tile_shape[0], scale * tile_shape[1])
         row_groups = shape[:1] if row_groups is None else row_groups
@@ -134,9 +145,9 @@ class Layout:
         for column in zip(*cells, strict=True):
             self._cell_x.append(x)
             x += max(text_size(cell, size)[0] for cell in column) + _LABEL_GAP
-        above = [*(labels.columns or ()), *itertools.chain(*(labels.tiles or ()))]
-        widest = max((text_size(text, size)[0] for text in above), default=0)
-        pitch = max(self._tile[1], widest) + _GAP
+        widest = max(labels.widths_above())
+        # Labels that are wider than their tiles must not read as one.
+        pitch = max(self._tile[1] + _GAP, widest + 2 * _LABEL_GAP)
         self._x, self._group_x = [], []
         for label, count in labels.column_groups or [("", num_columns)]:
             inner = count * pitch - _GAP

@@ -25,9 +25,8 @@ if TYPE_CHECKING:
 
 PathLike = str | os.PathLike
 
-# Pixels per inch of a page in PDF and SVG. Letters of matplotlib's font are wider than
-# those that the page was laid out for.
-_PAGE_DPI, _NARROWER = 160, 0.88
+# Pixels per inch of a page in PDF and SVG.
+_PAGE_DPI = 160
 _PAGE_COLOURS = ((255, 255, 255), (0, 0, 0), INK, FRAME)
 
 
@@ -90,7 +89,7 @@ def _as_figure(picture: np.ndarray) -> Figure:
                     text.y + (number + 0.5) * line_height(text.size),
                     line,
                     color=[channel / 255 for channel in text.colour],
-                    fontsize=_NARROWER * text.size * 72 / _PAGE_DPI,
+                    fontsize=text.size * 72 / _PAGE_DPI,
                     horizontalalignment="center" if text.centre else "left",
                     verticalalignment="center",
                 )

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tf_disentangle.checks import integer, require
-from tf_disentangle.visualization.charts import INK, style, subplots, without_frame
+from tf_disentangle.visualization.charts import (
+    INK,
+    readable,
+    style,
+    subplots,
+    without_frame,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -64,8 +70,9 @@ def covariances(
             image = axes.imshow(matrix, cmap=_DIVERGING, vmin=-limit, vmax=limit)
             axes.set_title(label)
             without_frame(axes)
-            bar = figure.colorbar(image, ax=axes, shrink=0.85, format="%+.3g")
-            bar.set_ticks([-limit, 0, limit])
+            bar = figure.colorbar(image, ax=axes, shrink=0.85)
+            ends = [-limit, 0.0, limit]
+            bar.set_ticks(ends, labels=[readable(end) for end in ends])
     return figure
 
 

@@ -84,7 +84,8 @@ def plane(
     return image_grid(
         images.reshape(len(below), len(right), *images.shape[1:]),
         title=title,
-        column_labels=_named_first(columns[across].name, right_labels),
+        column_labels=right_labels,
+        column_groups=[(columns[across].name, len(right))],
         row_labels=[f"{columns[down].name} = {text}" for text in below_labels],
         scale=scale,
     )
@@ -99,8 +100,3 @@ def _moves(
         return categories, [str(value) for value in categories]
     own = steps if steps.ndim == 1 else steps[latent]
     return own, step_labels(own)
-
-
-def _named_first(name: str, labels: Sequence[str]) -> list[str]:
-    """Writes the name of a latent before the first of its values."""
-    return [f"{name} = {labels[0]}", *labels[1:]]

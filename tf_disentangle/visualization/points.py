@@ -16,6 +16,7 @@ from tf_disentangle.visualization.charts import (
     FAINT,
     INK,
     MARKERS,
+    readable,
     style,
     subplots,
 )
@@ -124,7 +125,8 @@ def curves(
     """Pictures curves, each with its colour, dashes and marker.
 
     The vertical range is that of the last nine tenths of the steps, so that the first
-    ones of a training do not flatten the rest; values that are not finite are left out.
+    ones of a training do not flatten the rest; how far the first ones reach stands
+    below. Values that are not finite are left out.
 
     Args:
         series: Name to steps and values; at most six.
@@ -145,7 +147,7 @@ def curves(
         figure, ((axes,),) = subplots(1, 1, size, layout=None)
         # Known margins: a page has many of these.
         figure.subplots_adjust(left=0.17, right=0.97, top=0.89, bottom=0.2)
-        late = []
+        late, all_values = [], []
         for number, (name, (steps, values)) in enumerate(series.items()):
             x, y = np.asarray(steps, np.float64), np.asarray(values, np.float64)
             shaped = x.ndim == 1 and x.shape == y.shape and len(x)
@@ -153,6 +155,7 @@ def curves(
             require(shaped, f"series[{name!r}]", rule, (x.shape, y.shape))
             early = _EARLY * (x[-1] - x[0]) if len(x) >= _FEW else 0.0
             late.append(y[(x >= x[0] + early) & np.isfinite(y)])
+            all_values.append(y[np.isfinite(y)])
             axes.plot(
                 x,
                 y,
@@ -166,6 +169,7 @@ def curves(
             low, high = shown.min(), shown.max()
             margin = 0.08 * (high - low) or 1.0
             axes.set_ylim(low - margin, high + margin)
+            _say_what_is_beyond(axes, np.concatenate(all_values))
         axes.set_title(title, loc="left")
         axes.set(xlabel=x_label, ylabel=y_label)
         axes.locator_params(nbins=5)
@@ -174,6 +178,27 @@ def curves(
         if len(series) > 1:
             axes.legend(fontsize=7, handlelength=3)
     return figure
+
+
+def _say_what_is_beyond(axes: Axes, values: np.ndarray) -> None:
+    """Writes below the axes how far values reach that lie outside of them."""
+    low, high = axes.get_ylim()
+    parts = []
+    if values.max() > high:
+        parts.append(f"\N{UPWARDS ARROW} first up to {readable(values.max())}")
+    if values.min() < low:
+        parts.append(f"\N{DOWNWARDS ARROW} first from {readable(values.min())}")
+    if parts:
+        axes.annotate(
+            ", ".join(parts),
+            (1, 0),
+            (0, -17),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            horizontalalignment="right",
+            verticalalignment="top",
+            fontsize=7,
+        )
 
 
 def codes_against_factors(
