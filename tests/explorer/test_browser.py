@@ -92,7 +92,7 @@ def test_a_latent_that_moves_nothing_is_folded_away_and_has_no_factor(view, run)
         "1 latent that changes nothing"
     )
     notes = view.page.locator("#latent-0 + .notes").inner_text()
-    assert notes.startswith("75% of its votes · KL ")
+    assert notes.startswith("75% of its 40 votes · KL ")
 
 
 def test_randomise_undo_and_reset(view, run):

@@ -10,12 +10,11 @@ import json
 import pathlib
 import string
 import tempfile
-import urllib.parse
 import webbrowser
 from typing import TYPE_CHECKING, Any
 
 from tf_disentangle import checks, files
-from tf_disentangle.explorer import contents, npm, runtime
+from tf_disentangle.explorer import address, contents, npm, runtime
 from tf_disentangle.serving import variants
 
 if TYPE_CHECKING:
@@ -82,7 +81,7 @@ def explore(*runs: Run, server: str | None = None) -> Explorer:
             Web or the packages that write ONNX are missing.
     """
     contents.require_pictures(runs)
-    address, name = (None, "") if server is None else _address(server)
+    base, name = (None, "") if server is None else address.parse(server)
     rule = "name no model for several runs, each of which has its own"
     checks.require(not name or len(runs) == 1, "server", rule, server)
     images, shelf = contents.shelf_of(runs[0])
@@ -94,7 +93,7 @@ def explore(*runs: Run, server: str | None = None) -> Explorer:
     blobs = {"shelf": gzip.compress(images.tobytes(), mtime=0)}
     if server is None:
         blobs |= _models_and_runtime(runs)
-    known = {"runs": described, "shelf": shelf, "server": address}
+    known = {"runs": described, "shelf": shelf, "server": base}
     return Explorer(_html(known, blobs))
 
 
@@ -136,22 +135,6 @@ def _html(known: dict[str, Any], blobs: dict[str, bytes]) -> str:
         contents=_json(known),
         blobs="\n".join(carried),
     )
-
-
-def _address(server: str) -> tuple[str, str]:
-    """Returns the address of a server, and the name of a model if it has one.
-
-    Raises:
-        ArgumentError: If it is no address.
-    """
-    base, _, name = server.rstrip("/").partition("/v1/models/")
-    parts = urllib.parse.urlsplit(base)
-    good = parts.scheme in ("http", "https") and parts.netloc
-    # It stands in the page's policy, whose grammar has blanks, commas and semicolons.
-    plain = not (parts.query or parts.fragment) and not set(server) & set(" ;,'\"<>")
-    rule = "be an address such as http://localhost:8501"
-    checks.require(good and plain and "/" not in name, "server", rule, server)
-    return base, name
 
 
 def _base64(content: bytes) -> str:

@@ -144,16 +144,17 @@ async function drawAtOnce(state) {
     if (r === state.lead && rows.length) {
       strip.draw(images.subarray(size, (1 + rows.length) * size), shape);
     }
-    if (startKey !== drawnStart) {
-      stage.drawStart(r, pixelsOf(state.image), images.subarray(-size));
-    }
+    if (startKey !== drawnStart) stage.drawAgain(r, images.subarray(-size));
   }
   drawnStart = startKey;
 }
 
-function pixelsOf(image) {
-  if (image !== "own") return shelf.pixels.subarray(image * size, (image + 1) * size);
-  return own ? own.pixels : null;
+function showOriginal({ image }) {
+  if (image !== "own") {
+    stage.drawOriginal(shelf.pixels.subarray(image * size, (image + 1) * size), "data image");
+  } else {
+    stage.drawOriginal(own?.pixels, own ? "your image" : "your image; a link does not hold it");
+  }
 }
 
 const surveys = runs.map(() => ({ key: "", rows: [], variances: [] }));
@@ -219,6 +220,7 @@ async function draw() {
 function changed(state) {
   version += 1;
   showLead(state);
+  showOriginal(state);
   controls(state, startOf(state.lead));
   strip.show(state);
   plane.show(state);
