@@ -175,7 +175,9 @@ async function survey(r, state, isStale) {
   const match = matches.find((one) => one.run === r);
   const latent = r === state.lead ? state.hand : match?.latent;
   if (latent === undefined) {
-    stage.drawHeat(r, new Float32Array(shape[0] * shape[1]), "no latent of this factor");
+    const { factor } = runs[state.lead].latents[state.hand];
+    const text = factor ? `no latent of ${factor}` : "no factor to match";
+    stage.drawHeat(r, new Float32Array(shape[0] * shape[1]), text);
   } else {
     const { pixels, all } = shares(known.variances, latent);
     const text = `moved by ${run.latents[latent].name}: ${percent(all)} of all change`;
