@@ -92,7 +92,7 @@ def test_a_latent_that_moves_nothing_is_folded_away_and_has_no_factor(view, run)
         "1 latent that changes nothing"
     )
     notes = view.page.locator("#latent-0 + .notes").inner_text()
-    assert notes.startswith("75% of its votes · KL ")
+    assert notes.startswith("75% of its 40 votes · KL ")
 
 
 def test_randomise_undo_and_reset(view, run):
@@ -128,6 +128,8 @@ def test_an_own_image_is_encoded_in_the_page(view, run):
     view.settle()
     np.testing.assert_allclose(view.codes(), run.encode(image[None]), rtol=1e-4)
     np.testing.assert_array_equal(view.pixels("#stage .original canvas"), image)
+    caption = view.page.locator("#stage .original figcaption")
+    assert caption.inner_text() == "your image"
     assert_shows(view, run)
     # A wide picture: its middle, resized.
     wide = np.repeat(np.repeat(image, 4, 0), 4, 1)
@@ -138,6 +140,36 @@ def test_an_own_image_is_encoded_in_the_page(view, run):
     view.settle()
     difference = view.pixels("#stage .original canvas") - image
     assert np.abs(difference).max() <= 2
+    view.page.check("#shelf input[value='2']", force=True)
+    view.settle()
+    assert caption.inner_text() == "data image"
+
+
+def test_a_value_beyond_the_range_is_told(view, run):
+    latent = view.page.evaluate("explorer.runs[0].latents[0]")
+    length = latent["high"] - latent["low"]
+    values = {"below": latent["low"] - length, "": latent["low"]}
+    for place, value in values.items():
+        view.page.evaluate("(value) => explorer.store.set(0, value)", value)
+        view.settle()
+        note = ", beyond the range" if place else ""
+        said = f"{value:.2f}{note}".replace("-", "\N{MINUS SIGN}")
+        assert view.page.locator("output[for=latent-0]").inner_text() == said
+        slider = view.page.locator("#latent-0")
+        assert slider.get_attribute("aria-valuetext") == said
+        mark = view.page.locator("#strip .mark")
+        assert mark.get_attribute("class").split() == ["mark", *place.split()]
+        assert_shows(view, run)
+        # The mark hides no number.
+        number = view.page.locator("#strip .ends span").first.evaluate(
+            """(span) => {
+              const range = document.createRange();
+              range.selectNodeContents(span);
+              return range.getBoundingClientRect().top;
+            }"""
+        )
+        box = mark.bounding_box()
+        assert box["y"] + box["height"] <= number
 
 
 def test_a_file_that_is_no_image_is_named_and_nothing_is_lost(view, run):

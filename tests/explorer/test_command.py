@@ -1,7 +1,10 @@
 """bin/explore, in this process."""
 
+import http.server
 import pathlib
 import shutil
+import socket
+import threading
 import webbrowser
 
 import numpy as np
@@ -12,6 +15,7 @@ from tests.explorer.test_page import described
 from tests.explorer.view import assert_shows
 from tf_disentangle import explorer, load
 from tf_disentangle.cli import explore, main
+from tf_disentangle.explorer import address, runtime
 
 
 @pytest.fixture
@@ -45,16 +49,63 @@ def namesake(folder, tmp_path):
 
 def test_output_writes_it_only(folder, shown, tmp_path, capsys, namesake):
     path = tmp_path / "x.html"
-    server = "http://localhost:8501"
     other = namesake.rename(namesake.with_name("other"))
+    with socket.create_server(("localhost", 0)) as taken:
+        server = f"http://localhost:{taken.getsockname()[1]}"
     runs = [str(folder), str(other)]
     options = [f"--output={path}", f"--server={server}"]
     assert main.main(["explore", *runs, *options]) == 0
-    assert capsys.readouterr().out == f"{path}\n"
+    said = capsys.readouterr()
+    assert said.out == f"{path}\n"
+    assert f"WARNING: No answer from {server}/v1/models/vae (" in said.err
     assert not shown
     told = described(path)
     assert told["server"] == server
     assert [run["folder"] for run in told["runs"]] == ["vae", "other"]
+
+
+@pytest.mark.parametrize("server", ["grpc://localhost:8500", "localhost:8501"])
+def test_what_is_no_address_is_refused_before_the_run_is_loaded(server, capsys):
+    assert main.main(["explore", "nowhere", f"--server={server}"]) == 2
+    error = capsys.readouterr().err
+    assert "--server must be an address such as http://localhost:8501" in error
+    assert "by gRPC" in error
+    assert "Loading" not in error
+
+
+@pytest.fixture
+def answering():
+    """A server of one model, by the headers that it answers with."""
+
+    headers = {}
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            assert self.headers["Origin"] == "null"
+            self.send_response(200 if self.path == "/v1/models/a%20b" else 404)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.HTTPServer(("localhost", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://localhost:{server.server_port}", headers
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_server_that_a_page_cannot_ask_is_noticed(answering):
+    base, headers = answering
+    option = "--rest_api_enable_cors_support"
+    assert address.trouble(base, "a b") == (
+        f"{base} does not let pages ask: start the server with {option}."
+    )
+    headers["Access-Control-Allow-Origin"] = "*"
+    assert address.trouble(base, "a b") == ""
+    assert "answers 404 Not Found: does it serve" in address.trouble(base, "other")
 
 
 def test_two_runs_of_one_name_need_two_on_a_server(folder, namesake, capsys):
@@ -74,7 +125,7 @@ def no_runtime(monkeypatch):
         calls.append(1)
         raise explorer.RuntimeMissingError("ONNX Runtime Web must be at hand")
 
-    monkeypatch.setattr(explorer.runtime, "find", find)
+    monkeypatch.setattr(runtime, "find", find)
     return calls
 
 

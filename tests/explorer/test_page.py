@@ -45,6 +45,7 @@ def test_what_the_page_knows_is_the_runs(make_run, page_of):
     assert told["scores"]["factor_vae"]["score"] == 0.5
     assert [one["factor"] for one in told["latents"]] == ["x", "y", None, None]
     assert told["latents"][0]["share"] == 0.75
+    assert [one["votes"] for one in told["latents"]] == [40, 40, 0, 9]
     assert told["order"][-1] == 3  # the one that moves nothing
     labels = known["shelf"]["labels"]
     data, indices = run.data, [int(re.match(r"Image (\d+)", x)[1]) for x in labels]

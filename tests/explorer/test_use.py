@@ -80,6 +80,48 @@ def test_no_width_scrolls_sideways(names, width, view_of):
     assert cut == []
 
 
+def tops(view, selector):
+    return view.page.locator(selector).evaluate_all(
+        "(all) => all.map((one) => one.getBoundingClientRect().top)"
+    )
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_pictures_of_several_runs_are_level(width, view_of):
+    view = view_of("vae", "joint_vae")
+    view.page.set_viewport_size({"width": width, "height": 700})
+    title = view.page.locator("#stage h2").first
+    name = title.inner_text()
+    title.evaluate("(title) => { title.textContent = 'a long name '.repeat(9); }")
+    for part in (".large", ".original", ".again", ".heat"):
+        first, second = tops(view, f"#stage {part} canvas")
+        assert first == pytest.approx(second, abs=0.5), part
+    title.evaluate("(title, name) => { title.textContent = name; }", name)
+
+
+@pytest.mark.parametrize("names", [("vae",), ("vae", "joint_vae")])
+def test_on_a_phone_no_picture_hides_a_slider_in_focus(names, view_of):
+    view = view_of(*names)
+    view.page.set_viewport_size({"width": 360, "height": 700})
+    view.page.evaluate("document.body.style.paddingBottom = '900px'")
+    view.page.locator("#shelf input").first.focus()
+    view.page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    seen = []
+    while "latent-" not in focused(view) or not seen:
+        view.page.keyboard.press("Shift+Tab")
+        seen.append(focused(view))
+        assert len(seen) < 20, seen
+    pictures, slider = (
+        view.page.evaluate(f"document.{where}.getBoundingClientRect().toJSON()")
+        for where in ("querySelector('#stage .large')", "activeElement")
+    )
+    view.page.evaluate("document.body.style.paddingBottom = ''")
+    assert 0 <= pictures["top"] < 50  # in sight
+    assert pictures["bottom"] < 350  # of 700
+    assert pictures["bottom"] <= slider["top"]
+    assert slider["bottom"] <= 700
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing(theme, view_of):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
@@ -175,3 +217,7 @@ def test_a_server_that_does_not_answer_is_named(make_run, open_page, tmp_path):
         "running, and does it allow other pages to ask "
         "(--rest_api_enable_cors_support)?"
     )
+    # What needs no model is there.
+    image = view.pixels("#shelf canvas >> nth=0")
+    assert image.any()
+    np.testing.assert_array_equal(view.pixels("#stage .original canvas"), image)

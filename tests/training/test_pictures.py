@@ -235,6 +235,17 @@ def test_annotations_are_the_last_of_each_kind():
     assert latent_annotations([{"step": 9, "loss": 3.0}]) == {}
 
 
+def test_a_latent_with_hardly_a_vote_gets_no_factor():
+    score = {"factor_of_latent": ["x", "y", "y", ""]}
+    votes = [[85, 6], [0, 5], [0, 4], [0, 0]]  # of 100
+    rows = [{"step": 9, "scores": {"factor_vae": score | {"votes": votes}}}]
+    notes = latent_annotations(rows)
+    assert notes["factor_of_latent"] == ["x", "y", "", ""]
+    assert notes["votes"] == votes
+    rows = [{"step": 9, "scores": {"without votes": score}}]
+    assert latent_annotations(rows)["factor_of_latent"] == ["x", "y", "y", ""]
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

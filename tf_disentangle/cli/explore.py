@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from tf_disentangle.cli import run_flags
+from tf_disentangle.explorer import address
 
 if TYPE_CHECKING:
     from tf_disentangle.run import Run
@@ -54,6 +55,7 @@ def main(values: flags.FlagValues) -> int:
     """Runs the command."""
     folders = [values.run, *values.runs]
     runs = []
+    served = None if values.server is None else address.parse(values.server, "--server")
     for folder in folders:
         values["run"].value = folder
         runs.append(run_flags.load(values))
@@ -70,9 +72,22 @@ def main(values: flags.FlagValues) -> int:
     name = "-".join(["explorer", *(pathlib.Path(path).name for path in values.runs)])
     path = values.output or pathlib.Path(folders[0]) / f"{name}.html"
     print(page.save(path))
+    if served is not None:
+        _warn_of_trouble(*served, folders)
     if values.output is None:
         webbrowser.open(pathlib.Path(path).absolute().as_uri())
     return 0
+
+
+def _warn_of_trouble(base: str, name: str, folders: list[str]) -> None:
+    """Says which models a page could not ask for now: the server may start later."""
+    for folder in folders:
+        model = name or pathlib.Path(folder).resolve().name
+        if trouble := address.trouble(base, model):
+            print(f"WARNING: {trouble}", file=sys.stderr)
+            note = "The page is written; it works once that is mended."
+            print(note, file=sys.stderr)
+            return
 
 
 def _wait() -> None:

@@ -136,6 +136,7 @@ def _latent(latent: dict[str, Any], codes: np.ndarray, measure: str) -> dict[str
     words = {"kl": "KL", "information": "information"}
     keep = ("name", "kind", "num_values", "moves", "factor", "share")
     return {name: latent[name] for name in keep} | {
+        "votes": sum(latent["votes"] or ()),
         "kl": latent[measure],
         "measure": words[measure],
         "low": low,

@@ -10,13 +10,12 @@ import json
 import pathlib
 import string
 import tempfile
-import urllib.parse
 import webbrowser
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tf_disentangle import checks, files, summary
-from tf_disentangle.explorer import contents, npm, runtime
+from tf_disentangle.explorer import address, contents, npm, runtime
 from tf_disentangle.serving import variants
 
 if TYPE_CHECKING:
@@ -87,7 +86,7 @@ def explore(
         RuntimeMissingError: If ONNX Runtime Web is missing; it is an ArgumentError.
     """
     contents.require_pictures(runs)
-    address, names = _served(runs, server, served_as)
+    base, names = _served(runs, server, served_as)
     blobs = _models_and_runtime(runs) if server is None else {}
     images, shelf = contents.shelf_of(runs[0])
     described = [contents.describe(run, images) for run in runs]
@@ -96,7 +95,7 @@ def explore(
     ):
         run |= {"key": key, "matches": matches, "served_as": names[key]}
     blobs["shelf"] = gzip.compress(images.tobytes(), mtime=0)
-    known = {"runs": described, "shelf": shelf, "server": address}
+    known = {"runs": described, "shelf": shelf, "server": base}
     return Explorer(_html(known, blobs))
 
 
@@ -110,15 +109,15 @@ def _served(
     if server is None:
         checks.require(not served_as, "served_as", "come with a server", names)
         return None, names
-    address, name = _address(server)
+    base, name = address.parse(server)
     if name:
         rule = "name no model for several runs, nor where served_as does"
         checks.require(len(runs) == 1 and not served_as, "server", rule, server)
-        return address, [name]
+        return base, [name]
     rule = "have different names on the server"
     remedy = "explore(..., served_as=...) gives them; else rename a run's folder."
     checks.require(len({*names}) == len(names), "runs", rule, names, remedy)
-    return address, names
+    return base, names
 
 
 def _models_and_runtime(runs: Sequence[Run]) -> dict[str, bytes]:
@@ -157,22 +156,6 @@ def _html(known: dict[str, Any], blobs: dict[str, bytes]) -> str:
 def _connect(server: str | None) -> str:
     """Returns what the page may ask; a path without a slash at its end is no folder."""
     return "'none'" if server is None else f"{server}/"
-
-
-def _address(server: str) -> tuple[str, str]:
-    """Returns the address of a server, and the name of a model if it has one.
-
-    Raises:
-        ArgumentError: If it is no address.
-    """
-    base, _, name = server.rstrip("/").partition("/v1/models/")
-    parts = urllib.parse.urlsplit(base)
-    good = parts.scheme in ("http", "https") and parts.netloc
-    # It stands in the page's policy, whose grammar has blanks, commas and semicolons.
-    plain = not (parts.query or parts.fragment) and not set(server) & set(" ;,'\"<>")
-    rule = "be an address such as http://localhost:8501"
-    checks.require(good and plain and "/" not in name, "server", rule, server)
-    return base, name
 
 
 def _base64(content: bytes) -> str:

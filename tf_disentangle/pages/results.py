@@ -124,6 +124,8 @@ def latent_note(latent: Mapping[str, Any]) -> str:
     elif latent.get("factor") and latent.get("share") is not None:
         total = sum(latent["votes"])
         parts.append(f"{latent['share']:.0%} of {total} votes")
+    elif sum(latent.get("votes") or ()):
+        parts.append(f"{sum(latent['votes'])} votes, too few for a name")
     return ", ".join(parts)
 
 

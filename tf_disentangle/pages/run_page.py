@@ -160,7 +160,7 @@ def _latents(run: Run, about: Mapping[str, Any]) -> list[str]:
     note = (
         "<p class=note>Each row changes one latent and keeps all others, in order of "
         "how much it moves the image. A latent carries the factor that a score gave it "
-        "only if it moves the image.</p>"
+        "only if it moves the image and won at least 5% of all votes.</p>"
     )
     strips = latent_strips(subject, about["latents"])
     return [
@@ -216,7 +216,7 @@ def _latent_table(latents: Sequence[Mapping[str, Any]]) -> str:
     largest = max((each["movement"] or 0.0 for each in latents), default=0.0) or 1.0
     rows = []
     for each in latents:
-        movement, share = each["movement"], each["share"]
+        movement = each["movement"]
         kind = each["kind"]
         if each["num_values"] is not None:
             kind += f", {each['num_values']} values"
@@ -227,13 +227,21 @@ def _latent_table(latents: Sequence[Mapping[str, Any]]) -> str:
                 html.number(each[number], 3),
                 html.bar(None if movement is None else movement / largest),
                 each["factor"] or "",
-                f"{share:.0%}" if each["factor"] and share is not None else "",
+                _votes(each),
                 html.number(each["low"], 3),
                 html.number(each["high"], 3),
             )
         )
     faint = [place for place, each in enumerate(latents) if each["moves"] is False]
     return html.table(header, rows, numbers=(2, 5, 6, 7), faint=faint)
+
+
+def _votes(latent: Mapping[str, Any]) -> str:
+    """Returns how many votes a latent won, and the share that its factor has."""
+    total, share = sum(latent["votes"] or ()), latent["share"]
+    if latent["factor"] and share is not None:
+        return f"{share:.0%} of {total}"
+    return str(total) if total else ""
 
 
 def _scores(about: Mapping[str, Any], rows: results.Rows) -> str:

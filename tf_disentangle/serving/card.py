@@ -169,8 +169,11 @@ def _latents(latents: Iterable[Mapping[str, Any]]) -> str:
         if each.get("num_values"):
             kind = f"{kind}, values 0 to {each['num_values'] - 1}"
         share, factor = each.get("share"), each.get("factor") or ""
+        votes = sum(each.get("votes") or ())
         if factor and share is not None:
-            factor = f"{factor} ({share:.0%} of its votes)"
+            factor = f"{factor} ({share:.0%} of its {votes} votes)"
+        elif votes:
+            factor = f"none: {votes} votes are too few"
         if each.get("moves") is False:
             factor = "none: it does not change the image"
         nats = each.get("kl", each.get("information"))

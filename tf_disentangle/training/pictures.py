@@ -48,6 +48,8 @@ FORMATS = ("png", "gif", "pdf", "svg")
 # Of the images that a plotter has, so many are drawn as pairs, and so many are where
 # traversals start that measure how much a latent moves the image.
 _NUM_PAIRS, _NUM_MEASURED = 16, 16
+# The share of all votes below which a latent gets no factor.
+_LEAST_VOTES = 0.05
 
 
 def num_images(model: LatentModel) -> int:
@@ -78,7 +80,8 @@ def latent_annotations(
 
     These are the number that validation gives each latent, the factors and votes of the
     last score that assigns factors to latents, and every score's matrices of latents
-    and factors, as far as there are any.
+    and factors, as far as there are any. A latent that won less than 5% of all votes
+    gets no factor: of a handful, all are easily for one factor.
 
     Args:
         rows: Of a run.
@@ -93,12 +96,24 @@ def latent_annotations(
                 notes["per_latent"] = value
         for metric, result in row.get("scores", {}).items():
             if "factor_of_latent" in result:
-                notes["factor_of_latent"] = result["factor_of_latent"]
-                notes["votes"] = result.get("votes", ())
+                votes = result.get("votes", ())
+                factors = _with_enough_votes(result["factor_of_latent"], votes)
+                notes |= {"factor_of_latent": factors, "votes": votes}
             fields = {f"{metric}_{name}": result.get(name) for name in MATRICES}
             found = {name: m for name, m in fields.items() if m is not None}
             notes.setdefault("matrices", {}).update(found)
     return notes
+
+
+def _with_enough_votes(
+    factors: Sequence[str], votes: Sequence[Sequence[int]]
+) -> list[str]:
+    """Returns the factors of latents, "" for those that won hardly a vote."""
+    least = _LEAST_VOTES * sum(map(sum, votes))
+    if not len(votes):
+        return list(factors)
+    pairs = zip(factors, votes, strict=True)
+    return [factor if sum(own) >= least else "" for factor, own in pairs]
 
 
 class Plotter:

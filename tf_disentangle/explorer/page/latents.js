@@ -5,7 +5,11 @@ import { element, number, percent } from "explorer/text";
 /** What is known of a latent, in a few words. */
 function notes(latent) {
   const said = [];
-  if (latent.factor && latent.share !== null) said.push(`${percent(latent.share)} of its votes`);
+  if (latent.factor && latent.share !== null) {
+    said.push(`${percent(latent.share)} of its ${latent.votes} votes`);
+  } else if (latent.votes && latent.moves !== false) {
+    said.push(`${latent.votes} votes, too few for a name`);
+  }
   if (latent.kl !== null) said.push(`${latent.measure} ${latent.kl.toFixed(2)} nats`);
   return said.join(" · ");
 }
@@ -45,8 +49,10 @@ function slider(latent, index, store) {
       if (document.activeElement !== input || Number(input.value) !== value) {
         input.value = value;
       }
-      input.setAttribute("aria-valuetext", number(value));
-      output.textContent = number(value);
+      const beyond = value < input.min || value > input.max;
+      const text = `${number(value)}${beyond ? ", beyond the range" : ""}`;
+      input.setAttribute("aria-valuetext", text);
+      output.textContent = text;
     },
   };
 }

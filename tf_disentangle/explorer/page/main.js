@@ -144,16 +144,17 @@ async function drawAtOnce(state) {
     if (r === state.lead && rows.length) {
       strip.draw(images.subarray(size, (1 + rows.length) * size), shape);
     }
-    if (startKey !== drawnStart) {
-      stage.drawStart(r, pixelsOf(state.image), images.subarray(-size));
-    }
+    if (startKey !== drawnStart) stage.drawAgain(r, images.subarray(-size));
   }
   drawnStart = startKey;
 }
 
-function pixelsOf(image) {
-  if (image !== "own") return shelf.pixels.subarray(image * size, (image + 1) * size);
-  return own ? own.pixels : null;
+function showOriginal({ image }) {
+  if (image !== "own") {
+    stage.drawOriginal(shelf.pixels.subarray(image * size, (image + 1) * size), "data image");
+  } else {
+    stage.drawOriginal(own?.pixels, own ? "your image" : "your image; a link does not hold it");
+  }
 }
 
 const surveys = runs.map(() => ({ key: "", rows: [], variances: [] }));
@@ -174,7 +175,9 @@ async function survey(r, state, isStale) {
   const match = matches.find((one) => one.run === r);
   const latent = r === state.lead ? state.hand : match?.latent;
   if (latent === undefined) {
-    stage.drawHeat(r, new Float32Array(shape[0] * shape[1]), "no latent of this factor");
+    const { factor } = runs[state.lead].latents[state.hand];
+    const text = factor ? `no latent of ${factor}` : "no factor to match";
+    stage.drawHeat(r, new Float32Array(shape[0] * shape[1]), text);
   } else {
     const { pixels, all } = shares(known.variances, latent);
     const text = `moved by ${run.latents[latent].name}: ${percent(all)} of all change`;
@@ -219,6 +222,7 @@ async function draw() {
 function changed(state) {
   version += 1;
   showLead(state);
+  showOriginal(state);
   controls(state, startOf(state.lead));
   strip.show(state);
   plane.show(state);

@@ -15,6 +15,7 @@ function figure(canvas, className, caption = "") {
 export function makeStage(place, runs) {
   const [height, width] = runs[0].image_shape;
   place.style.setProperty("--shape", `${width} / ${height}`);
+  place.closest(".bench").style.setProperty("--runs", runs.length);
   place.classList.toggle("several", runs.length > 1);
   const canvas = (label) => makeCanvas(width, height, label);
   const panels = runs.map((run) => {
@@ -43,12 +44,15 @@ export function makeStage(place, runs) {
   return {
     canvasOf: (run) => panels[run].edited.canvas,
     drawEdited: (run, images) => drawImage(panels[run].edited.canvas, images, shape),
-    drawStart(run, original, again) {
-      const { canvas } = panels[run].original;
-      if (original) drawImage(canvas, original, shape);
-      else canvas.getContext("2d").clearRect(0, 0, width, height);
-      drawImage(panels[run].again.canvas, again, shape);
+    /** The chosen image in each panel; needs no model. */
+    drawOriginal(pixels, caption) {
+      for (const { original } of panels) {
+        if (pixels) drawImage(original.canvas, pixels, shape);
+        else original.canvas.getContext("2d").clearRect(0, 0, width, height);
+        original.words.textContent = caption;
+      }
     },
+    drawAgain: (run, images) => drawImage(panels[run].again.canvas, images, shape),
     drawHeat(run, pixels, caption) {
       drawHeat(panels[run].heat.canvas, pixels);
       panels[run].heat.words.textContent = caption;

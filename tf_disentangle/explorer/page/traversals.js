@@ -85,6 +85,9 @@ export function makeStrip(container, heading, store, runs) {
       const at = Math.min(1, Math.max(0, cell / 2 + share * (1 - cell)));
       const part = Math.min(1, values.length / STEPS);
       mark.style.left = `${100 * at * part}%`;
+      // A value that no image of the strip is near: the mark points out of it.
+      mark.classList.toggle("below", share < -cell);
+      mark.classList.toggle("above", share > 1 + cell);
       ends.style.width = `${100 * part}%`;
       heading.textContent = `${called(latent)}, over its range`;
       const show = latent.kind === "categorical" ? String : number;
