@@ -12,7 +12,7 @@ from tests import undrawn
 from tf_disentangle import checks, configs, latents, models, networks
 from tf_disentangle.datasets import CorrelatedEllipses
 from tf_disentangle.interfaces import Resizing
-from tf_disentangle.serving import card, export
+from tf_disentangle.serving import card, export, variants
 from tf_disentangle.summary import summarize
 
 MLP = {
@@ -224,6 +224,27 @@ def test_a_model_without_a_run_has_a_card_too(tmp_path):
     text = (folder / "model_card.md").read_text()
     assert "None are recorded" in text and "black and white" in text
     assert "bilinear" in text and "black borders" in text
+
+
+def test_a_variant_is_compared_on_held_out_images(run, tmp_path, monkeypatch):
+    seen = []
+
+    def write(model, folder, variant, precision, images):
+        seen.append(images)
+        folder.mkdir()
+        return {"encode": 0.0}
+
+    monkeypatch.setattr(variants, "write", write)
+    run.export(tmp_path, variant="onnx")
+    held_out = run.data.images()[run.batches.held_out]
+    (images,) = seen
+    known = {image.tobytes() for image in held_out}
+    assert len(images) == len({image.tobytes() for image in images} & known) > 1
+    monkeypatch.setattr(
+        type(run), "data", property(lambda run: checks.require(0, "data", "be", 0))
+    )
+    run.export(tmp_path, variant="onnx")
+    assert seen[1] is None
 
 
 def test_a_variant_says_how_far_it_is_from_the_model(tmp_path):
