@@ -52,8 +52,7 @@ def summarize(run: Run) -> dict[str, Any]:
           not move the image or won less than 5% of all votes), share (of its votes
           for that factor), movement (mean range of a pixel when it is traversed, in
           [0, 1]), moves (whether that is more than nothing), low and high (of its
-          codes on held-out images, from the 1st to the 99th percentile). What is not
-          known is None.
+          codes on held-out images, from the 1st to the 99th percentile).
         - terms: The last terms, in nats per image; those of validation as val_NAME.
         - scores: By metric, a dictionary of score, floor, ceiling (both None unless
           `evaluate --bounds` recorded them) and protocol.

@@ -224,22 +224,6 @@ def test_batches_of_no_rows(served):
         assert all(tensor.shape[0] == 0 for tensor in answer.values())
 
 
-@pytest.mark.parametrize(
-    "rows", [(1, 3, 3), (3, 1, 3), (3, 3, 1), (0, 1, 1), (1, 0, 0)]
-)
-def test_inputs_of_different_numbers_of_rows_are_refused(served, rows):
-    """None is dropped, none is repeated."""
-    codes, latent, value = rows
-    inputs = {
-        "codes": tf.zeros([codes, 4]),
-        "latent": tf.zeros([latent], tf.int32),
-        "value": tf.zeros([value]),
-    }
-    words = "(latent|value) must have as many rows as codes"
-    with pytest.raises(tf.errors.InvalidArgumentError, match=words):
-        served["edit"](**inputs)
-
-
 @pytest.mark.parametrize("shape", [(2, 15, 16, 1), (2, 16, 16, 3), (16, 16, 1)])
 def test_another_shape_is_named(served, shape):
     """TF Serving passes this text on, as INVALID_ARGUMENT."""

@@ -90,9 +90,9 @@ def _function(function: Callable[..., Tensors], *specs: tf.TensorSpec) -> Any:
 def _with_empty_batches(function: Any, image_shape: tuple[int, int, int]) -> Any:
     """Returns a function that takes batches of no rows too, which oneDNN refuses.
 
-    It computes one row then and drops it. Inputs of different numbers of rows are
-    refused. The portable signatures go without both, since a runtime for small devices
-    plans worse where shapes depend on values, and knows no assertions.
+    It computes one row then and drops it. Inputs with unequal numbers of rows, which
+    would be broadcast and cut, it refuses. The portable signatures go without, since
+    a runtime for small devices plans worse where shapes depend on values.
     """
     specs = function.input_signature
 
@@ -102,12 +102,12 @@ def _with_empty_batches(function: Any, image_shape: tuple[int, int, int]) -> Any
         return tf.zeros([1, *spec.shape[1:]], spec.dtype)
 
     rows = [row_of(spec) for spec in specs]
+    equal = f"{', '.join(spec.name for spec in specs)} must have equal numbers of rows"
 
     def filled(*tensors: tf.Tensor) -> Tensors:
         count = tf.shape(tensors[0])[0]
-        for spec, tensor in zip(specs[1:], tensors[1:], strict=True):
-            text = f"{spec.name} must have as many rows as {specs[0].name}"
-            tf.debugging.assert_equal(tf.shape(tensor)[0], count, message=text)
+        for each in tensors[1:]:
+            tf.debugging.assert_equal(tf.shape(each)[0], count, message=equal)
         missing = tf.cast(tf.equal(count, 0), tf.int32)
         pairs = zip(tensors, rows, strict=True)
         parts = [[each, tf.repeat(row, missing, axis=0)] for each, row in pairs]
