@@ -235,3 +235,12 @@ class TestResults:
     def test_intervals_of_the_weights_alone(self):
         assert results.intervals(ROWS, 4) == {"factor_vae": (0.5, 0.7, "95% t, n = 3")}
         assert results.intervals(ROWS, 5) == {}
+
+
+def test_the_votes_of_a_latent_are_counted_with_a_name_or_without():
+    won = {"kl": 1.0, "moves": True, "votes": [3, 1], "share": 0.75}
+    assert results.latent_note({**won, "factor": "x"}) == "KL 1.00, 75% of 4 votes"
+    few = results.latent_note({**won, "factor": None})
+    assert few == "KL 1.00, 4 votes, too few for a name"
+    none = results.latent_note({**won, "factor": None, "votes": None, "share": None})
+    assert none == "KL 1.00"
