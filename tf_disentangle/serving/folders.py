@@ -36,8 +36,8 @@ def version_folders(folder: str | os.PathLike) -> dict[int, pathlib.Path]:
         OSError: If it cannot be read.
     """
     numbers = {
-        int(each.name): pathlib.Path(each.path)
-        for each in os.scandir(folder)
+        int(each.name): each
+        for each in pathlib.Path(folder).iterdir()
         if each.name.isdecimal() and each.name.isascii() and each.is_dir()
     }
     return {n: numbers[n] for n in sorted(numbers) if n <= _LAST_VERSION}
