@@ -75,8 +75,7 @@ def test_the_session_trains_scores_draws_and_exports(session, data, tmp_path):
     figure = session.traversals(images[0], values=[-1.0, 0.0, 1.0])
     assert figure.dtype == np.uint8 and figure.ndim == 3
     version = session.export(tmp_path / "served")
-    name = session.model.objective.name
-    assert version == tmp_path / "served" / name / "1"
+    assert version == tmp_path / "served" / "run" / "1"
     assert (version / "saved_model.pb").exists()
     evidence = session.log_evidence(num_images=4, num_samples=10)
     assert np.isfinite(evidence.score) and len(evidence.per_image) == 4
@@ -243,7 +242,8 @@ def test_the_commands_work_on_a_run_from_python(session, tmp_path):
     code = """
 from tf_disentangle.cli import main
 for command in ("evaluate", "visualize", "export"):
-    flags = [f"--output={sys.argv[2]}/{command}", *["--again"][command != "evaluate" :]]
+    option = "destination" if command == "export" else "output"
+    flags = [f"--{option}={sys.argv[2]}/{command}", *["--again"][command != "evaluate" :]]
     assert main.main([command, sys.argv[1], *flags]) == 0
 print(json.dumps(td.load(sys.argv[1]).history[-1]))
 """
