@@ -243,7 +243,8 @@ def test_the_commands_work_on_a_run_from_python(session, tmp_path):
 from tf_disentangle.cli import main
 for command in ("evaluate", "visualize", "export"):
     option = "destination" if command == "export" else "output"
-    flags = [f"--{option}={sys.argv[2]}/{command}", *["--again"][command != "evaluate" :]]
+    again = ["--again"] if command == "evaluate" else []
+    flags = [f"--{option}={sys.argv[2]}/{command}", *again]
     assert main.main([command, sys.argv[1], *flags]) == 0
 print(json.dumps(td.load(sys.argv[1]).history[-1]))
 """

@@ -45,11 +45,9 @@ OF_TRAINING = (
 ON_DEMAND = tuple(kind for kind in KINDS if kind not in ("cycles", CHECKPOINTS))
 FORMATS = ("png", "gif", "pdf", "svg")
 
-# Of the images that a plotter has, so many are drawn as pairs, and so many are where
-# traversals start that measure how much a latent moves the image.
+# How many images are drawn as pairs; in how many a latent's movement is measured.
 _NUM_PAIRS, _NUM_MEASURED = 16, 16
-# The share of all votes below which a latent gets no factor.
-_LEAST_VOTES = 0.05
+_LEAST_VOTES = 0.05  # of all votes: with fewer, a latent gets no factor
 
 
 def num_images(model: LatentModel) -> int:
