@@ -12,7 +12,7 @@ from tests.pages.test_html import Reader, references
 from tf_disentangle import pages
 from tf_disentangle.checks import ArgumentError
 from tf_disentangle.pages import results
-from tf_disentangle.pages.comparison import (
+from tf_disentangle.pages.differences import (
     differing_layers,
     differing_settings,
     matched_latents,
