@@ -62,6 +62,16 @@ def at_call(number, owner, name, kill=die):
         return function(*arguments, **options)
     setattr(owner, name, counted)
 
+def at_removal(part):
+    "Dies once the first path with `part` in it has been put aside to be removed."
+    remove = files.remove
+    def aside(path):
+        if part not in str(path):
+            return remove(path)
+        path.rename(path.with_name(f".{path.name}.1.old.tmp"))
+        die()
+    files.remove = aside
+
 CODE
 main.main(sys.argv[1:])
 """
@@ -100,15 +110,29 @@ reporting.Speed.on_epoch_begin = begin
 at_call(4, checkpoints, "_contents")
 """,
     "while an old checkpoint is removed": """
-def aside(path):
-    path.rename(path.with_name(f".{path.name}.1.old.tmp"))
-    die()
-at_call(3, files, "remove", aside)
+at_removal("checkpoints")
+""",
+    "while old events are removed": """
+at_removal("events.out")
 """,
     "while scores are computed": """
 at_call(1, loop, "evaluate")
 """,
 }
+# What is left in the run's folder shows that the moment was the one meant.
+LEFT = {
+    "while a checkpoint is written": "checkpoints/**/.step-*.????????.tmp",
+    "while an old checkpoint is removed": "checkpoints/**/.step-*.old.tmp",
+    "while old events are removed": "**/.events.out.*.old.tmp",
+}
+# One of each kind: a file that grows, a folder under its temporary name, a removal,
+# and a computation, which here the system kills. Each process takes five seconds.
+KINDS = (
+    "while a row is written",
+    "in a page of the data cache that is gone",
+    "while a checkpoint is written",
+    "while old events are removed",
+)
 
 
 class Runs:
@@ -195,23 +219,36 @@ def runs(tmp_path_factory):
     return runs
 
 
-def test_a_run_killed_at_every_moment_comes_to_the_same_end(runs, tmp_path):
-    """One run, killed at one moment after the other."""
-    cache = tmp_path / "cache"
+def kill_at(moments, runs, folder):
+    """Starts one run again and again, killed at one moment after the other."""
     is_gone = False
-    for moment, code in MOMENTS.items():
-        killed = runs.start(tmp_path / "run", code=code, cache=cache)
+    for moment in moments:
+        cache, code = folder / "cache", MOMENTS[moment]
+        killed = runs.start(folder / "run", code=code, cache=cache)
         text = killed.communicate()[0]
         assert ("Building it again" in text) == is_gone, f"{moment}: {text}"
         is_gone = "gone" in moment
         # The system kills whoever reads a page that is gone.
         number = signal.SIGBUS if is_gone else signal.SIGKILL
         assert killed.returncode == -number, f"{moment}: {text}"
+        if moment in LEFT:
+            assert [*(folder / "run").glob(LEFT[moment])], moment
         if "is written" in moment and "cache" in moment:
-            final = list(tmp_path.rglob("[!.]*.npy"))
+            final = list(folder.rglob("[!.]*.npy"))
             assert not final, "no half-written array has its final name"
+
+
+def test_a_run_killed_at_each_kind_of_moment_comes_to_the_same_end(runs, tmp_path):
+    kill_at(KINDS, runs, tmp_path)
+    runs.finish(tmp_path / "run", cache=tmp_path / "cache")
+    assert_same(tmp_path / "run", runs.folder / "whole")
+
+
+@pytest.mark.slow
+def test_a_run_killed_at_every_moment_comes_to_the_same_end(runs, tmp_path):
+    kill_at(MOMENTS, runs, tmp_path)
     for _ in range(2):  # To the end, and once more: nothing is left to do.
-        runs.finish(tmp_path / "run", cache=cache)
+        runs.finish(tmp_path / "run", cache=tmp_path / "cache")
         assert_same(tmp_path / "run", runs.folder / "whole")
 
 
