@@ -480,7 +480,7 @@ def test_mistakes(photos, arguments, words, capsys, tmp_path):
         ),
         (
             ["--model_name=joint", "--version=canary"],
-            "--version must be a version of joint (7), or the label of one; received",
+            "--version must be a number; received 'canary'",
         ),
     ],
 )

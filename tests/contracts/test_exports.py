@@ -237,7 +237,7 @@ def test_a_missing_package(variant, model, tmp_path, monkeypatch):
     ("arguments", "message"),
     [
         (("onx",), "variant must be one of .* Did you mean onnx"),
-        (("onnx", "int8"), "precision must be one of 'float32', 'float16'"),
+        (("onnx", "int8"), "precision must be 'float32' or 'float16'"),
         (("onnx", "float32", np.zeros((2, 9, 8, 1), np.uint8)), "images must have"),
         (("onnx", "float32", np.zeros((0, 8, 8, 1), np.uint8)), "not be empty"),
     ],
