@@ -476,7 +476,7 @@ def test_mistakes(photos, arguments, words, capsys, tmp_path):
         (["--model_name=chivae"], "--model_name must name a model of {url}; received"),
         (
             ["--model_name=joint", "--version=8"],
-            "--version must be a version of joint (7), or the label of one; received 8",
+            "--version must be a version of joint (7); received 8",
         ),
         (
             ["--model_name=joint", "--version=canary"],

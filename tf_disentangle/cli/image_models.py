@@ -149,7 +149,7 @@ def _signatures(client: Any, usable: Sequence[int], version: int | str) -> Any:
         if not isinstance(error, ModelNotFoundError):
             raise
         known = ", ".join(map(str, sorted(usable)))
-        rule = f"be a version of {client.model} ({known}), or the label of one"
+        rule = f"be a version of {client.model} ({known})"
         text = checks.message("--version", rule, version)
         raise checks.ArgumentError(text) from error
 
