@@ -62,6 +62,8 @@ PORTABLE = [
     "openvino>=2025.0",
     "tf2onnx>=1.16",
 ]
+# bin/study: the engine of many runs, their table, the live view of it.
+STUDY = ["pandas>=2.2", "pyarrow>=17", "ray>=2.50", "rich>=13"]
 
 setup(
     name="tf_disentangle",
@@ -73,7 +75,9 @@ setup(
     # Tested on 3.11; 3.12 and 3.13 have all the wheels but are not tested.
     python_requires=">=3.11,<3.14",
     packages=find_packages(include=["tf_disentangle", "tf_disentangle.*"]),
-    package_data={"tf_disentangle": ["py.typed", "explorer/page/*"]},
+    package_data={
+        "tf_disentangle": ["py.typed", "explorer/page/*", "store/models/*/*"]
+    },
     cmdclass={"build_py": BuildWithData},
     install_requires=[
         "absl-py>=2.1",
@@ -87,6 +91,7 @@ setup(
         "numpy>=2.0",
         "opencv-python-headless>=4.10",
         "pillow>=10.1",
+        "safetensors>=0.5",
         "scikit-learn>=1.5",
         "scipy>=1.13",
         "setuptools",  # TFP imports distutils, which Python 3.12 has only from here
@@ -103,16 +108,15 @@ setup(
         "serving": SERVING,
         "client": CLIENT,
         "portable": PORTABLE,
-        "study": ["ray>=2.50", "pandas>=2.2"],
+        "study": STUDY,
         "test": [
             *SERVING,
             *CLIENT,
             *PORTABLE,
+            *STUDY,
             "build>=1.2",
             "hypothesis>=6.100",
             "mypy>=1.13",
-            "pandas>=2.2",
-            "pyarrow>=17",
             "pytest>=8",
             "pytest-xdist>=3.6",
             "pyyaml>=6",
