@@ -230,13 +230,15 @@ def _seeds(values: Any, argument: str = "seeds", *, is_count: bool = True) -> li
 
 
 def _varied_number(axes: Any) -> str | None:
-    """Returns the one binding of a part that takes several values, all numbers."""
+    """Returns the one binding of a part that takes several values, all numbers.
+
+    Of names that change together it is the first.
+    """
     varied = []
     for names, rows in axes:
-        for name, column in zip(names, zip(*rows, strict=True), strict=True):
-            several = len({repr(value) for value in column}) > 1
-            if name not in NAMES and several:
-                varied.append((name, all(map(_is_number, column))))
+        name, column = names[0], [row[0] for row in rows]
+        if name not in NAMES and len({repr(value) for value in column}) > 1:
+            varied.append((name, all(map(_is_number, column))))
     return varied[0][0] if len(varied) == 1 and varied[0][1] else None
 
 
