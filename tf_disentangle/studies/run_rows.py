@@ -96,7 +96,9 @@ class Curves:
     steps: array.array = dataclasses.field(default_factory=lambda: array.array("q"))
     values: array.array = dataclasses.field(default_factory=lambda: array.array("d"))
 
-    def add(self, run: str, curves: Mapping[tuple[str, str], Mapping[int, float]]):
+    def add(
+        self, run: str, curves: Mapping[tuple[str, str], Mapping[int, float]]
+    ) -> None:
         """Adds the curves of one run, values by step, by (kind, metric)."""
         before = len(self.steps)
         for (kind, metric), values in curves.items():

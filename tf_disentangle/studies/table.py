@@ -39,6 +39,7 @@ import pyarrow.parquet as pq
 from tf_disentangle import files
 from tf_disentangle.checks import ArgumentError, require
 from tf_disentangle.studies import run_rows
+from tf_disentangle.studies.plan import folder_of
 
 #: Runs whose rows are written together, and read together in memory.
 RUNS_PER_PART = 1_000
@@ -145,11 +146,6 @@ def bindings_of(table: pd.DataFrame) -> list[str]:
     return [name for name in table.columns if name not in (*_HEAD, *_TAIL)]
 
 
-def run_folder(folder: pathlib.Path, run: str) -> pathlib.Path:
-    """Returns where a run of the study is."""
-    return folder / "runs" / run
-
-
 def _update_parts(
     folder: pathlib.Path, plan: pa.Table, parts: pathlib.Path, progress: bool
 ) -> bool:
@@ -177,7 +173,7 @@ def _update_part(
     """Brings the two files of one part up to date; whether anything was read."""
     stamps = {}
     for run in runs:
-        place = run_folder(folder, run)
+        place = folder_of(folder, run)
         stamps[run] = _stamp(place / "metrics.jsonl", place / "done.json")
     results_path, curves_path = (
         _part(parts, "results", number),
@@ -194,7 +190,7 @@ def _update_part(
     for run in runs:
         if old.get(run) == stamps[run]:
             continue
-        place = run_folder(folder, run)
+        place = folder_of(folder, run)
         is_done = (place / "done.json").exists()
         try:
             path = place / "metrics.jsonl"
