@@ -40,7 +40,8 @@ PASSES = {
     "nothing new": "t = table.collect({folder!r}); note = ''",
     "one new run": (
         "import pathlib; p = pathlib.Path({folder!r}); "
-        "(next((p / 'runs').iterdir()) / 'done.json').touch(); t = table.collect(p); note = ''"
+        "(next((p / 'runs').iterdir()) / 'done.json').touch(); "
+        "t = table.collect(p); note = ''"
     ),
     "read": "t = table.read({folder!r}); note = ''",
     "read and analyse": (
