@@ -242,10 +242,10 @@ def _write_results(
     def tables() -> Iterator[pa.Table]:
         for piece in pieces:
             rows = pq.read_table(piece).replace_schema_metadata(None)
-            places = [place_of.get(run) for run in rows["run"].to_pylist()]
-            known = np.array([place is not None for place in places], bool)
-            rows = rows.filter(pa.array(known))
-            joined = about.take([place for place in places if place is not None])
+            places = [place_of.get(run, -1) for run in rows["run"].to_pylist()]
+            places = np.array(places, np.int64)
+            rows = rows.filter(pa.array(places >= 0))
+            joined = about.take(pa.array(places[places >= 0]))
             for name in joined.column_names:
                 rows = rows.append_column(name, joined[name])
             yield rows.select([*_HEAD, *_TAIL, *bindings])

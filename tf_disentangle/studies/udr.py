@@ -146,12 +146,12 @@ class _Known:
         paths = [folder_of(self._folder, run) / "codes.npz" for run in runs]
         stamp = f"{self._similarity} {','.join(runs)} {table.stamp(*paths)}"
         key = f"{name} {hashlib.sha256(stamp.encode()).hexdigest()}"
-        self.notes[key] = ""
         if key in self._before:
             for run in runs:
                 self.results.add(**self._rows[name, run])
         else:
             _add_group(self._folder, name, runs, self._similarity, self.results)
+        self.notes[key] = ""
 
 
 def _add_group(
