@@ -22,7 +22,7 @@ flags.DEFINE_string("folder", None, "The study's folder.", flag_values=FLAGS)
 flags.DEFINE_string("run", None, "Id or index of the run.", flag_values=FLAGS)
 
 
-def run(values: flags.FlagValues) -> int:
+def main(values: flags.FlagValues) -> int:
     """Runs the command."""
     for name in POSITIONAL:
         remedy = "For example: bin/study run runs/sweep 17"
