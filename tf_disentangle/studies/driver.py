@@ -259,8 +259,11 @@ class _Driver:
         elif outcome.kind == records.FULL:
             self.queue.appendleft(run)
             self._fill(f"{label(run)}: {outcome.reason}")
-        elif progress.signal is not None:
-            self._note(f"{label(run)}: stopped")
+        elif progress.signal is not None or outcome.kind == records.STOPPED:
+            # Killed together with its supervisor it could not say so itself.
+            with contextlib.suppress(OSError):
+                records.end_silent(self.plan.folder_of(run), "killed with the study")
+            self._note(f"{label(run)}: {outcome.reason or 'stopped'}")
             self.queue.appendleft(run)
         else:
             self._fail(run, job, outcome)
