@@ -136,7 +136,7 @@ def test_ten_wins_of_ten():
     )
     assert found.p_value == pytest.approx(2 / 2**10)
     assert (found.difference, found.low, found.high) == (0.5, 0.5, 0.5)
-    assert (found.improvement, found.improvement_low) == (1.0, 1.0)
+    assert (found.improvement, found.improvement_low) == pytest.approx((1.0, 1.0))
     assert found.reason == ""
 
 
