@@ -13,6 +13,7 @@ import os
 import pathlib
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -157,12 +158,13 @@ class RayEngine:
         common: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         if self._address is not None:
             try:
+                _require_listening(self._address)
                 self._ray.init(self._address, **common)
-            except (ConnectionError, RuntimeError, ValueError) as error:
-                rule = "be that of a Ray cluster"
+            except (OSError, RuntimeError, ValueError) as error:
+                rule = "be that of a Ray cluster, such as 10.0.0.1:6379 or auto"
                 remedy = (
-                    f"Ray says: {error} Every node needs the token of the first: "
-                    "`ray get-auth-token` there shows it, RAY_AUTH_TOKEN hands it on."
+                    f"Ray says: {error}. Every node, this one too, needs the token of "
+                    "the first (ray get-auth-token; RAY_AUTH_TOKEN hands it on)."
                 )
                 message = checks.message("address", rule, self._address, remedy)
                 raise checks.ArgumentError(message) from error
@@ -250,6 +252,13 @@ def _imported(address: str | None) -> Any:
             token = secrets.token_hex(32)
             os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=token)
     return importlib.import_module("ray")
+
+
+def _require_listening(address: str) -> None:
+    """Raises an `OSError` if nobody listens there: Ray would try for minutes."""
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdecimal() and "/" not in host:
+        socket.create_connection((host, int(port)), timeout=10).close()
 
 
 def _remove_left_over() -> None:
