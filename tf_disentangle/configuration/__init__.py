@@ -25,6 +25,7 @@ from tf_disentangle.configuration.messages import explained as explained
 from tf_disentangle.configuration.names import parameters as parameters
 from tf_disentangle.configuration.reading import modules as modules
 from tf_disentangle.configuration.resolution import Resolved as Resolved
+from tf_disentangle.configuration.resolution import arguments as arguments
 from tf_disentangle.configuration.resolution import literal as literal
 from tf_disentangle.configuration.resolution import require_name as require_name
 from tf_disentangle.configuration.resolution import resolved as resolved

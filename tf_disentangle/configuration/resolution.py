@@ -209,3 +209,37 @@ def _map(function: Any, value: Any) -> Any:
     if isinstance(value, dict):
         return {_map(function, k): _map(function, v) for k, v in value.items()}
     return value
+
+
+def arguments(file: str, function: str, known: Collection[str]) -> dict[str, Any]:
+    """Returns what a gin file binds to the parameters of one function.
+
+    Args:
+        file: A path, or a name below `gin_root()`.
+        function: Its name.
+        known: Its parameters.
+
+    Returns:
+        Values by parameter, with references as strings; empty if the file binds none.
+
+    Raises:
+        ArgumentError: If the file binds a parameter that the function does not have, or
+            one of this function and something else too.
+    """
+    values: dict[str, Any] = {}
+    source = named_file(file)
+    _read(text_of(source), source, values, {})
+    own = {n: n.split(".", 1)[1] for n in values if n.startswith(f"{function}.")}
+    found = {}
+    for name, value in values.items() if own else ():
+        argument = f"{name} in {file}"
+        if "." not in name:
+            continue  # A macro.
+        rule = f"be a binding of {function}, which holds those of the runs"
+        checks.require(name in own, argument, rule, name)
+        rule = f"name a parameter of {function}"
+        remedy = checks.nearest(own[name], known)
+        checks.require(own[name] in known, argument, rule, own[name], remedy)
+        plain = _without_macros(value, values)
+        found[own[name]] = _map(lambda written: written.text, plain)
+    return found

@@ -186,6 +186,11 @@ class Plan:
             files.write_json(folder / "study.json", whole._study())
         return whole
 
+    def require_extends(self, folder: str | os.PathLike) -> None:
+        """Raises `ArgumentError` if the study in a folder is another one."""
+        whole = dataclasses.replace(self, folder=pathlib.Path(folder))
+        Plan.read(folder)._require_same(whole)
+
     def _extended(self, new: Plan) -> Plan:
         """Returns this plan with the runs of `new` that it does not have."""
         self._require_same(new)
