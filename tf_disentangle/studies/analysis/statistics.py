@@ -45,19 +45,19 @@ _CONFIDENCE = 0.95
 _PERMUTATIONS = 9_999
 
 
-def interquartile_mean(sample: Sequence[float], axis: int = -1) -> Any:
+def interquartile_mean(sample: Sequence[float] | np.ndarray, axis: int = -1) -> Any:
     """Returns the mean of the middle half, NaN of nothing (Agarwal et al., 2021).
 
     Args:
         sample: Numbers, [..., N].
         axis: Along which the mean is taken.
     """
-    sample = np.asarray(sample, np.float64)
-    return stats.trim_mean(sample, 0.25, axis=axis) if sample.size else math.nan
+    array = np.asarray(sample, np.float64)
+    return stats.trim_mean(array, 0.25, axis=axis) if array.size else math.nan
 
 
 def stratified_bootstrap(
-    strata: Sequence[Sequence[float]],
+    strata: Sequence[Sequence[float] | np.ndarray],
     statistic: Callable[..., np.ndarray] = interquartile_mean,
     *,
     seed: int = 0,
@@ -146,7 +146,7 @@ def t_interval(sample: np.ndarray) -> tuple[float, float]:
     """Returns the ends of Student's interval of the mean, NaN for one value."""
     if len(sample) < 2:
         return math.nan, math.nan
-    interval = mean_interval(sample, confidence=_CONFIDENCE)
+    interval = mean_interval(sample.tolist(), confidence=_CONFIDENCE)
     return interval.low, interval.high
 
 
