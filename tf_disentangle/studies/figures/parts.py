@@ -1,0 +1,247 @@
+"""What the figures of a study share: words, looks of methods, matrices, legends.
+
+A figure is of the width of one column of a paper, has one subject and says on its axes
+what they are, with units. It draws what `studies.analysis` computes, and computes
+nothing by itself.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tf_disentangle.visualization.charts import (
+    COLOURS,
+    DASHES,
+    FAINT,
+    INK,
+    MARKERS,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Inches: one column of a paper.
+WIDTH = 3.4
+#: More points than this are drawn as pixels: vectors would take megabytes.
+MOST_VECTORS = 300
+# Text on cells keeps its colour on a dark page, since the cells keep theirs.
+_ON_CELLS = "#101010"
+# Beyond it cells would be too dark for their numbers.
+_DARKEST = 1 / 0.62
+
+#: What metrics and terms are called on axes.
+WORDS = {
+    "beta_vae": "BetaVAE score",
+    "factor_vae": "FactorVAE score",
+    "mig": "MIG",
+    "dci": "DCI disentanglement",
+    "sap": "SAP",
+    "irs": "IRS",
+    "udr": "UDR",
+    "elbo": "ELBO, nats per image",
+    "loss": "loss, nats per image",
+    "reconstruction": "reconstruction error, nats per image",
+    "kl_term": "KL term, nats per image",
+    "mutual_information": "mutual information, nats",
+    "total_correlation": "total correlation, nats",
+    "gaussian_total_correlation": "Gaussian total correlation, nats",
+    "dimension_kl": "KL of the single latents, nats",
+    "hoyer": "Hoyer sparsity",
+    "hoyer_sparsity": "Hoyer sparsity",
+    "statistical_efficiency": "statistical efficiency",
+}
+
+
+def words(name: str) -> str:
+    """Returns what a metric, a term or a binding is called on an axis."""
+    if name in WORDS:
+        return WORDS[name]
+    return name if "." in name else name.replace("_", " ")
+
+
+def short(name: str) -> str:
+    """Returns what `words` does, without the unit."""
+    return words(name).split(",")[0]
+
+
+def number(value: Any) -> str:
+    """Returns a setting as people write it: 4, 0.5, 13,000; "" for none."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, bool | str | np.str_):
+        return str(value)
+    text = f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def wrapped(text: str, width: int = 24) -> str:
+    """Returns a long name on several lines."""
+    return "\n".join(textwrap.wrap(text.replace("_", "_\u200b"), width)).replace(
+        "\u200b", ""
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """How a method is drawn: a colour, and a marker and a dash that tell it too."""
+
+    colour: str
+    marker: str
+    dash: Any
+
+    @property
+    def line(self) -> dict[str, Any]:
+        """Options of a line."""
+        return {
+            "color": self.colour,
+            "marker": self.marker,
+            "linestyle": self.dash,
+        }
+
+
+def looks(names: Iterable[str]) -> dict[str, Look]:
+    """Returns the look of each name; those beyond the sixth get other markers."""
+    found = {}
+    for place, name in enumerate(names):
+        again, colour = divmod(place, len(COLOURS))
+        other = (colour + again) % len(MARKERS)
+        found[name] = Look(COLOURS[colour], MARKERS[other], DASHES[other])
+    return found
+
+
+def legend(figure: Figure, axes: Axes, width: float = WIDTH) -> None:
+    """Puts what the curves of axes are called below the figure, if there are several.
+
+    Args:
+        figure: In constrained layout.
+        axes: Whose labelled parts are named.
+        width: Of the figure, in inches.
+    """
+    handles, labels = axes.get_legend_handles_labels()
+    if len(labels) < 2:
+        return
+    longest = max(map(len, labels))
+    columns = max(1, min(len(labels), int(width / (0.075 * longest + 0.42))))
+    figure.legend(
+        handles,
+        labels,
+        loc="outside lower center",
+        ncols=columns,
+        fontsize=7,
+        handlelength=2.2,
+        columnspacing=1.2,
+    )
+
+
+def score_bounds(
+    axes: Axes, bounds: pd.DataFrame | None, direction: str = "horizontal"
+) -> None:
+    """Draws the floor and the ceiling of a score: a line, or a band where runs differ.
+
+    Args:
+        axes: With the score on one axis.
+        bounds: Rows "floor" and "ceiling" with columns "low" and "high"; None draws
+            nothing.
+        direction: That of the lines: "horizontal" where the score is on the vertical
+            axis.
+    """
+    if bounds is None:
+        return
+    upright = direction == "vertical"
+    for name, (low, high) in bounds[["low", "high"]].iterrows():
+        if not math.isfinite(low) or not math.isfinite(high):
+            continue
+        span, line = (
+            (axes.axvspan, axes.axvline) if upright else (axes.axhspan, axes.axhline)
+        )
+        if high > low:
+            span(low, high, color=FAINT, alpha=0.22, linewidth=0, zorder=0)
+        middle = (low + high) / 2
+        line(middle, color=FAINT, linewidth=0.8, linestyle=(0, (4, 2)), zorder=0)
+        place = (middle, 1.0) if upright else (1.0, middle)
+        transform = (
+            axes.get_xaxis_transform() if upright else axes.get_yaxis_transform()
+        )
+        axes.annotate(
+            str(name),
+            place,
+            (0, 2) if upright else (-1, 2),
+            xycoords=transform,
+            textcoords="offset points",
+            ha="center" if upright else "right",
+            va="bottom",
+            fontsize=6.5,
+            color=INK,
+        )
+
+
+def light_grid(axes: Axes, axis: str = "y") -> None:
+    """Draws faint lines across axes."""
+    axes.grid(axis=axis, color=FAINT, alpha=0.3, linewidth=0.5)
+    axes.set_axisbelow(True)
+
+
+def matrix(
+    axes: Axes,
+    frame: pd.DataFrame,
+    *,
+    form: str = "{:.2f}",
+    limit: float = 1.0,
+    names: Sequence[Sequence[str]] | None = None,
+) -> None:
+    """Draws a matrix as colours with its values written into it.
+
+    Blue is below zero, red above, white at zero; what is not known is grey.
+
+    Args:
+        axes: Empty.
+        frame: Rows and columns named.
+        form: Of a value.
+        limit: The magnitude at which colours end.
+        names: Of the rows and of the columns as they are to be read; None takes the
+            frame's.
+    """
+    values = frame.to_numpy(np.float64)
+    finite = np.isfinite(values)
+    end = limit * _DARKEST
+    axes.set_facecolor("#b9b9b9")
+    axes.imshow(
+        np.ma.masked_array(values, ~finite),
+        cmap="RdBu_r",
+        vmin=-end,
+        vmax=end,
+        aspect="auto",
+    )
+    size = 7.0 if max(values.shape) <= 8 else 5.5
+    for (row, column), value in np.ndenumerate(values):
+        text = form.format(value) if math.isfinite(value) else "\N{EN DASH}"
+        text = text.replace("-", "\N{MINUS SIGN}")
+        style = {"ha": "center", "va": "center", "fontsize": size, "color": _ON_CELLS}
+        axes.text(column, row, text, **style)
+    rows, columns = names or (
+        [short(str(name)) for name in frame.index],
+        [short(str(name)) for name in frame.columns],
+    )
+    axes.set_yticks(range(len(rows)), [wrapped(name, 22) for name in rows])
+    few = len(columns) * max(map(len, columns)) <= 30
+    axes.set_xticks(
+        range(len(columns)),
+        columns if few else [wrapped(name, 22) for name in columns],
+        rotation=0 if few else 45,
+        ha="center" if few else "left",
+        rotation_mode="anchor",
+    )
+    axes.tick_params(length=0, top=False, labeltop=True, labelbottom=False)
+    axes.set_xticks(np.arange(len(columns) - 1) + 0.5, minor=True)
+    axes.set_yticks(np.arange(len(rows) - 1) + 0.5, minor=True)
+    axes.grid(which="minor", color="white", linewidth=1.5)
+    axes.tick_params(which="minor", length=0, top=False, bottom=False)
+    axes.spines[:].set_visible(False)
