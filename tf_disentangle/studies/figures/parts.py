@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tf_disentangle.studies.table import bindings_of
 from tf_disentangle.visualization.charts import (
     COLOURS,
     DASHES,
@@ -142,7 +143,10 @@ def legend(figure: Figure, axes: Axes, width: float = WIDTH) -> None:
 
 
 def score_bounds(
-    axes: Axes, bounds: pd.DataFrame | None, direction: str = "horizontal"
+    axes: Axes,
+    bounds: pd.DataFrame | None,
+    direction: str = "horizontal",
+    named: bool = True,
 ) -> None:
     """Draws the floor and the ceiling of a score: a line, or a band where runs differ.
 
@@ -152,6 +156,7 @@ def score_bounds(
             nothing.
         direction: That of the lines: "horizontal" where the score is on the vertical
             axis.
+        named: Whether to write what they are beside them.
     """
     if bounds is None:
         return
@@ -166,6 +171,8 @@ def score_bounds(
             span(low, high, color=FAINT, alpha=0.22, linewidth=0, zorder=0)
         middle = (low + high) / 2
         line(middle, color=FAINT, linewidth=0.8, linestyle=(0, (4, 2)), zorder=0)
+        if not named:
+            continue
         place = (middle, 1.0) if upright else (1.0, middle)
         transform = (
             axes.get_xaxis_transform() if upright else axes.get_yaxis_transform()
@@ -173,14 +180,39 @@ def score_bounds(
         axes.annotate(
             str(name),
             place,
-            (0, 2) if upright else (-1, 2),
+            (0, 2) if upright else (-1, -2 if name == "ceiling" else 2),
             xycoords=transform,
             textcoords="offset points",
             ha="center" if upright else "right",
-            va="bottom",
+            va="top" if name == "ceiling" and not upright else "bottom",
             fontsize=6.5,
             color=INK,
         )
+
+
+def strength_name(table: pd.DataFrame, method: str) -> str:
+    """Returns what the strength of a method is called: "beta" of beta_vae.beta.
+
+    Args:
+        table: Results of a study.
+        method: One of its methods.
+    """
+    rows = table[table["method"] == method].dropna(subset="strength")
+    for name in bindings_of(table):
+        values = rows[name]
+        if len(values) and values.notna().all() and (values == rows["strength"]).all():
+            return name.rsplit(".", 1)[-1].replace("_", " ")
+    return "strength"
+
+
+def strength_ticks(axes: Axes, strengths: Sequence[float]) -> None:
+    """Names strengths in their order at equal distances 0, 1, 2, ..."""
+    labels = [number(strength) for strength in strengths]
+    crowded = sum(map(len, labels)) > 14
+    axes.set_xticks(range(len(labels)), labels, fontsize=6.5)
+    if crowded:
+        axes.tick_params(axis="x", labelrotation=45)
+    axes.set_xlim(-0.5, len(labels) - 0.5)
 
 
 def light_grid(axes: Axes, axis: str = "y") -> None:
@@ -193,18 +225,16 @@ def matrix(
     axes: Axes,
     frame: pd.DataFrame,
     *,
-    form: str = "{:.2f}",
     limit: float = 1.0,
     names: Sequence[Sequence[str]] | None = None,
 ) -> None:
-    """Draws a matrix as colours with its values written into it.
+    """Draws a matrix as colours with its values, times 100, written into it.
 
     Blue is below zero, red above, white at zero; what is not known is grey.
 
     Args:
         axes: Empty.
         frame: Rows and columns named.
-        form: Of a value.
         limit: The magnitude at which colours end.
         names: Of the rows and of the columns as they are to be read; None takes the
             frame's.
@@ -222,7 +252,7 @@ def matrix(
     )
     size = 7.0 if max(values.shape) <= 8 else 5.5
     for (row, column), value in np.ndenumerate(values):
-        text = form.format(value) if math.isfinite(value) else "\N{EN DASH}"
+        text = str(round(100 * value)) if math.isfinite(value) else "\N{EN DASH}"
         text = text.replace("-", "\N{MINUS SIGN}")
         style = {"ha": "center", "va": "center", "fontsize": size, "color": _ON_CELLS}
         axes.text(column, row, text, **style)
