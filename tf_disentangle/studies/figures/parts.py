@@ -84,10 +84,9 @@ def number(value: Any) -> str:
 
 
 def wrapped(text: str, width: int = 24) -> str:
-    """Returns a long name on several lines."""
-    return "\n".join(textwrap.wrap(text.replace("_", "_\u200b"), width)).replace(
-        "\u200b", ""
-    )
+    """Returns a long name on several lines, which may end after "_"."""
+    lines = textwrap.wrap(text.replace("_", "_ "), width)
+    return "\n".join(line.replace("_ ", "_") for line in lines)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,19 +117,22 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
     return found
 
 
-def legend(figure: Figure, axes: Axes, width: float = WIDTH) -> None:
+def legend(figure: Figure, axes: Axes) -> None:
     """Puts what the curves of axes are called below the figure, if there are several.
+
+    The figure grows by what that takes.
 
     Args:
         figure: In constrained layout.
         axes: Whose labelled parts are named.
-        width: Of the figure, in inches.
     """
     handles, labels = axes.get_legend_handles_labels()
     if len(labels) < 2:
         return
     longest = max(map(len, labels))
-    columns = max(1, min(len(labels), int(width / (0.075 * longest + 0.42))))
+    width, height = figure.get_size_inches()
+    columns = max(1, min(len(labels), int(width / (0.07 * longest + 0.5))))
+    figure.set_size_inches(width, height + 0.15 * -(-len(labels) // columns) + 0.1)
     figure.legend(
         handles,
         labels,
@@ -140,6 +142,39 @@ def legend(figure: Figure, axes: Axes, width: float = WIDTH) -> None:
         handlelength=2.2,
         columnspacing=1.2,
     )
+
+
+def runs_by_method(axes: Axes, runs: pd.DataFrame) -> None:
+    """Draws a point for each run, in the look of its method.
+
+    Args:
+        axes: To draw in.
+        runs: Columns method, x, y.
+    """
+    for method, look in looks(runs["method"].unique()).items():
+        own = runs[runs["method"] == method]
+        axes.scatter(
+            own["x"],
+            own["y"],
+            s=9,
+            color=look.colour,
+            marker=look.marker,
+            alpha=0.7,
+            linewidths=0,
+            rasterized=len(runs) > MOST_VECTORS,
+            label=method,
+        )
+
+
+def footnote(figure: Figure, text: str, width: int = 62) -> None:
+    """Writes below a figure in constrained layout, which grows by the lines."""
+    lines = textwrap.wrap(text, width)
+    height = figure.get_size_inches()[1] + 0.13 * len(lines) + 0.05
+    figure.set_size_inches(figure.get_size_inches()[0], height)
+    share = (0.13 * len(lines) + 0.05) / height
+    engine = figure.get_layout_engine()
+    engine.set(rect=(0, share, 1, 1 - share))
+    figure.text(0.02, 0.01, "\n".join(lines), fontsize=6.5, color=INK, va="bottom")
 
 
 def score_bounds(
