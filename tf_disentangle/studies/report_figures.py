@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 #: Panels that a section holds at most, all data sets together: a page of thousands of
 #: runs stays below 5 MB and is made in 20 s.
 MOST_PANELS = 12
+# Of sections in which one or two metrics tell what there is to tell.
+_FEW = 4
+# Varied numbers of which sweeps are drawn.
+_MOST_SWEPT = 3
 # Terms and scores whose curves are drawn, if they are there.
 _CURVES = ("reconstruction", "loss", "kl_term")
 # Scores that no section but one of their own shows.
@@ -82,9 +86,10 @@ _SINGLE: dict[str, tuple[Callable[..., Figure], str]] = {
     "best": (figures.best_settings, "{} of each method at its best strength"),
     "iqm": (figures.interquartile_means, "interquartile mean of {} by method"),
     "pairs": (figures.paired_comparisons, "paired differences in {}"),
-    "selection": (figures.selection, "{} against UDR"),
+    "selection": (figures.selection, "{} of runs selected without labels"),
     "efficiency": (figures.efficiency, "statistical efficiency against {}"),
 }
+_FULL = ("spread", "strength", "reconstruction")
 _OF_DATA: dict[str, tuple[str, Callable[..., Figure], str]] = {
     "variance": ("variance", figures.variance_shares, "share of variance"),
     "metrics": ("agreement", figures.metric_correlations, "correlations of metrics"),
@@ -167,9 +172,10 @@ SECTIONS = (
     ),
     Section(
         "selection",
-        "UDR against the oracle",
-        "UDR compares runs of one setting with each other and needs no factors. Lines: "
-        "the run that it selects, the best run, and the mean of all.",
+        "Selection without labels",
+        "Of each method's runs UDR and others select one without its factors: its score "
+        "lies between the mean of all, which chance gives, and the best run's, which an "
+        "oracle would find.",
     ),
     Section(
         "transfer",
@@ -207,15 +213,21 @@ def draw(table: pd.DataFrame, curves: pd.DataFrame) -> Iterator[Drawn]:
     """
     scores = _scores(table)
     for section, (function, label) in _SINGLE.items():
-        chosen = _spread_over_data(scores, MOST_PANELS)
+        most = MOST_PANELS if section in _FULL else _FEW
+        chosen = _spread_over_data(scores, most)
         for score in chosen:
             call = functools.partial(function, score.table, score.metric)
             text = label.format(f"{score.label} on {score.data}")
             yield _tried(section, f"{score.label}_{score.data}", text, call, score.data)
         if left := [s for s in scores if s not in chosen]:
             names = ", ".join(f"{s.label} on {s.data}" for s in left)
-            reason = f"The page has {MOST_PANELS} panels of this kind at most."
-            yield Drawn(section, f"{section}_rest", f"{names}: {section}", "", None, reason)
+            reason = (
+                f"The page has {most} figures of this kind at most, first metrics first: "
+                "choose them with --metrics."
+            )
+            yield Drawn(
+                section, f"{section}_rest", f"{names}: {section}", "", None, reason
+            )
     for name, (section, function, label) in _OF_DATA.items():
         for data in table["data"].unique():
             call = functools.partial(function, table)
@@ -297,21 +309,31 @@ def _published(table: pd.DataFrame) -> Iterator[Drawn]:
 
 
 def _sweeps(table: pd.DataFrame, scores: Sequence[Score]) -> Iterator[Drawn]:
-    """Yields scores, sparsity and reconstruction against bindings that vary alone."""
+    """Yields scores, sparsity and reconstruction against numbers that vary."""
     wanted = list(dict.fromkeys([s.metric for s in scores[:2]]))
     terms = set(table["metric"])
     wanted += [n for n in ("hoyer_sparsity", "reconstruction") if n in terms]
-    for binding in bindings_of(table):
-        values = table[binding].dropna()
-        numeric = values.map(lambda value: isinstance(value, int | float)).all()
-        if not numeric or values.nunique() < 2:
-            continue
-        for data in table["data"].unique():
+    varied = [name for name in bindings_of(table) if _is_varied_number(table[name])]
+    if not varied or len(varied) > _MOST_SWEPT:
+        reason = (
+            f"{len(varied)} bindings vary as numbers; sweeps are drawn of 1 to "
+            f"{_MOST_SWEPT}. For one strength a method see the scores against strength."
+        )
+        yield Drawn("sweeps", "sweeps", "sweeps of bindings", "", None, reason)
+        return
+    for binding in varied:
+        for data in table["data"].unique()[:_FEW]:
             for metric in dict.fromkeys(wanted):
                 label = f"{metric} on {data} against {binding}"
                 call = functools.partial(figures.sweep, table, binding, metric)
                 name = f"{binding}_{metric}_{data}"
                 yield _tried("sweeps", name, label, call, data)
+
+
+def _is_varied_number(values: pd.Series) -> bool:
+    known = values.dropna()
+    is_number = known.map(lambda v: isinstance(v, int | float) and v is not True)
+    return bool(len(known)) and bool(is_number.all()) and known.nunique() > 1
 
 
 def _curves(

@@ -12,7 +12,6 @@ from tf_disentangle.studies.figures.agreement import (
 )
 from tf_disentangle.studies.figures.codes import (
     efficiency,
-    selection,
     sweep,
     total_correlation,
 )
@@ -20,6 +19,7 @@ from tf_disentangle.studies.figures.comparing import (
     best_settings,
     interquartile_means,
     paired_comparisons,
+    selection,
 )
 from tf_disentangle.studies.figures.scores import (
     score_against_reconstruction,

@@ -53,7 +53,12 @@ def total_correlation(table: pd.DataFrame, *, data: str | None = None) -> Figure
                 curve = own[own["representation"] == name].sort_values("strength")
                 x = [strengths.index(strength) for strength in curve["strength"]]
                 axes.fill_between(
-                    x, curve["low"], curve["high"], color=look.colour, alpha=0.2, linewidth=0
+                    x,
+                    curve["low"],
+                    curve["high"],
+                    color=look.colour,
+                    alpha=0.2,
+                    linewidth=0,
                 )
                 axes.plot(x, curve["mean"], **look.line, label=f"{name} codes")
             parts.strength_ticks(axes, strengths)
@@ -91,18 +96,18 @@ def efficiency(
         ArgumentError: If no run has both.
     """
     selected = {"data": data, "representation": representation}
-    found = analysis.score_against(table, "statistical_efficiency", metric, **selected)
+    found = analysis.efficiency(table, metric, **selected)
     bounds = analysis.bounds(table, metric, **selected)
     with style():
         figure, ((axes,),) = subplots(1, 1, (parts.WIDTH, 2.3))
-        parts.runs_by_method(axes, found.runs)
+        parts.runs_by_method(axes, found.runs, parts.method_looks(table))
+        parts.limits(axes, found.runs["x"], bounds, "x")
         parts.score_bounds(axes, bounds, "vertical")
         label = parts.words("statistical_efficiency")
         axes.set(xlabel=parts.words(metric), ylabel=label)
-        title = f"rank correlation {found.correlation:.2f}, {len(found.runs)} runs"
-        axes.set_title(title.replace("-", "\N{MINUS SIGN}"), fontsize=7, loc="left")
+        note = f"Rank correlation {found.correlation:.2f} over {len(found.runs)} runs."
         parts.light_grid(axes)
-        parts.legend(figure, axes)
+        parts.legend(figure, axes, note.replace("-", "\N{MINUS SIGN}"))
     return figure
 
 
@@ -134,81 +139,30 @@ def sweep(
         ArgumentError: If the binding does not vary, or is no number.
     """
     selected = {"data": data, "representation": representation}
-    cells = analysis.sweep(table, binding, metric, **selected)
+    cells = analysis.sweep(table, binding, [metric], **selected)
+    both = cells[["method", "others"]].agg(" ".join, axis=1).str.strip()
+    cells = cells.assign(line=both)
     bounds = analysis.bounds(table, metric, **selected)
     with style():
         figure, ((axes,),) = subplots(1, 1, (parts.WIDTH, 2.2))
         for line, look in parts.looks(cells["line"].unique()).items():
             own = cells[cells["line"] == line]
-            x = own[binding].astype(float)
+            x = own["binding"].astype(float)
             axes.fill_between(
                 x, own["low"], own["high"], color=look.colour, alpha=0.2, linewidth=0
             )
             axes.plot(x, own["mean"], **look.line, label=line)
             axes.plot(x, own["best"], "*", color=look.colour, markersize=5)
-        values = np.unique(cells[binding].astype(float))
+        values = np.unique(cells["binding"].astype(float))
         if values.min() > 0 and values.max() >= 20 * values.min():
             axes.set_xscale("log")
             axes.set_xticks(values, [parts.number(value) for value in values])
             axes.minorticks_off()
+        ends = cells[["mean", "best"]].to_numpy().ravel()
+        parts.limits(axes, ends, bounds)
         parts.score_bounds(axes, bounds)
         name = binding.rsplit(".", 1)[-1].replace("_", " ")
         axes.set(xlabel=name, ylabel=parts.words(metric))
-        parts.light_grid(axes)
-        parts.legend(figure, axes)
-    return figure
-
-
-def selection(
-    table: pd.DataFrame,
-    metric: str,
-    *,
-    by: str = "udr",
-    data: str | None = None,
-    representation: str = "mean",
-) -> Figure:
-    """Pictures a score against what selects runs without labels, beside the oracle.
-
-    Args:
-        table: Results of a study.
-        metric: The score.
-        by: What selects: the run with the greatest value is taken.
-        data: A data set; None is the only one.
-        representation: Of the codes that were scored.
-
-    Returns:
-        A matplotlib figure: a point for each run; lines at the score of the run that
-        was selected, of the best run (the oracle) and at the mean of all runs.
-
-    Raises:
-        ArgumentError: If no run has both.
-
-    References:
-        Duan et al. (2020), Unsupervised Model Selection for Variational Disentangled
-        Representation Learning, arXiv 1905.12614.
-    """
-    selected = {"data": data, "representation": representation}
-    found = analysis.selected(table, metric, by, **selected)
-    with style():
-        figure, ((axes,),) = subplots(1, 1, (parts.WIDTH, 2.4))
-        parts.runs_by_method(axes, found.runs)
-        for name, value in (
-            ("best run", found.oracle),
-            (f"selected by {parts.short(by)}", found.selected),
-            ("mean of all", found.mean),
-        ):
-            axes.axhline(value, color=INK, linewidth=0.8, linestyle=(0, (4, 2)))
-            axes.annotate(
-                f"{name} {value:.2f}",
-                (0.0, value),
-                (2, 1),
-                xycoords=axes.get_yaxis_transform(),
-                textcoords="offset points",
-                fontsize=6.5,
-                color=INK,
-            )
-        parts.score_bounds(axes, analysis.bounds(table, metric, **selected))
-        axes.set(xlabel=parts.words(by), ylabel=parts.words(metric))
         parts.light_grid(axes)
         parts.legend(figure, axes)
     return figure

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from tf_disentangle.studies import analysis
 from tf_disentangle.studies.figures import parts
 from tf_disentangle.visualization.charts import COLOURS, FAINT, INK, style, subplots
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -45,32 +45,102 @@ def best_settings(
         Dupont (2018), arXiv 1804.00104, figure 6.
     """
     selected = {"data": data, "representation": representation}
-    found = analysis.best_settings(table, metric, **selected)
-    cells = found.cells
+    found = analysis.scores_of_methods(table, metric, **selected)
+    runs = analysis.values(table, metric, **selected)
+    methods, collapsed = found.methods, runs["run"].isin(found.collapsed["run"])
     with style():
-        figure, axes = _rows(
-            [
-                f"{name} {parts.number(strength)} ({num})".replace("  ", " ")
-                for name, strength, num in cells[["method", "strength", "num"]].values
-            ]
-        )
-        for place, (method, look) in enumerate(parts.looks(cells["method"]).items()):
-            own = found.runs[found.runs["method"] == method]
-            _points(axes, own["value"], place, look)
-            dead = found.excluded[found.excluded["method"] == method]
-            axes.scatter(
-                dead["value"], [place] * len(dead), marker="x", s=18, color=INK, zorder=3
-            )
-        _estimates(axes, cells, "mean", "low", "high")
-        axes.plot(cells["best"], range(len(cells)), **_STAR, label="best run")
+        names = zip(methods["method"], methods["strength"], methods["num"], strict=True)
+        labels = [f"{name} {parts.number(x)} ({num:.0f})" for name, x, num in names]
+        figure, axes = _rows([label.replace("  ", " ") for label in labels])
+        for place, one in enumerate(methods.itertuples()):
+            look = parts.method_looks(table)[one.method]
+            same = runs["strength"].eq(one.strength) | pd.isna(one.strength)
+            own = (runs["method"] == one.method) & same
+            _points(axes, runs.loc[own & ~collapsed, "value"], place, look)
+            dead = runs.loc[own & collapsed, "value"]
+            axes.scatter(dead, [place] * len(dead), marker="x", s=18, color=INK)
+        _estimates(axes, methods, "mean", "low", "high")
+        axes.plot(methods["best"], range(len(methods)), **_STAR, label="best run")
         bounds = analysis.bounds(table, metric, **selected)
         parts.score_bounds(axes, bounds, "vertical")
         axes.set(xlabel=f"{parts.words(metric)} at the best strength")
+        parts.limits(axes, [*runs["value"]], bounds, "x")
+        names = ", ".join(_names(found.collapsed))
+        note = f"\N{MULTIPLICATION SIGN} {found.rule} {names}." if names else ""
+        parts.legend(figure, axes, note)
+    return figure
+
+
+def _names(runs: pd.DataFrame) -> list[str]:
+    """Returns what runs are called, the first ten of them."""
+    names = [
+        f"{one.method} {parts.number(one.strength)} seed {one.seed} ({one.run[:6]})"
+        for one in runs.head(10).itertuples()
+    ]
+    more = len(runs) - len(names)
+    return [*names, f"and {more} more"] if more else names
+
+
+def selection(
+    table: pd.DataFrame,
+    metric: str,
+    *,
+    selectors: Sequence[str] | None = None,
+    data: str | None = None,
+    representation: str = "mean",
+) -> Figure:
+    """Pictures what UDR and others select without labels, between chance and oracle.
+
+    Args:
+        table: Results of a study.
+        metric: The score.
+        selectors: Names among `analysis.SELECTORS`; None takes those that are known.
+        data: A data set; None is the only one.
+        representation: Of the codes that were scored.
+
+    Returns:
+        A matplotlib figure, a row for each method: the score of the run that each
+        selector finds, on a line from the mean of all runs to the best one.
+
+    Raises:
+        ArgumentError: If the score or every selector is missing.
+
+    References:
+        Duan et al. (2020), Unsupervised Model Selection for Variational Disentangled
+        Representation Learning, arXiv 1905.12614.
+    """
+    selected = {"data": data, "representation": representation}
+    found = analysis.selection_without_labels(
+        table, metric, selectors=selectors, **selected
+    )
+    methods = list(found["method"].unique())
+    with style():
+        figure, axes = _rows(methods)
+        names = list(found["selector"].unique())
+        for number, (name, look) in enumerate(parts.looks(names).items()):
+            own = found[found["selector"] == name].set_index("method").loc[methods]
+            shift = 0.12 * (number - (len(names) - 1) / 2)
+            places = np.arange(len(methods)) + shift
+            axes.scatter(
+                own["selected"],
+                places,
+                s=18,
+                color=look.colour,
+                marker=look.marker,
+                linewidths=0,
+                zorder=3,
+                label=parts.short(name),
+            )
+        ends = found.drop_duplicates("method").set_index("method").loc[methods]
+        places = np.arange(len(methods))
+        axes.hlines(places, ends["random"], ends["oracle"], color=FAINT, linewidth=1)
+        chance = {"linestyle": "", "color": INK, "markersize": 11}
+        axes.plot(ends["random"], places, marker="|", label="mean of all", **chance)
+        axes.plot(ends["oracle"], places, **_STAR, label="best run (oracle)")
+        bounds = analysis.bounds(table, metric, **selected)
+        parts.score_bounds(axes, bounds, "vertical")
+        axes.set(xlabel=f"{parts.words(metric)} of the selected run")
         parts.legend(figure, axes)
-        if len(found.excluded):
-            names = ", ".join(found.excluded["run"])
-            text = f"\N{MULTIPLICATION SIGN} collapsed, left out: {names}"
-            parts.footnote(figure, text)
     return figure
 
 
@@ -144,7 +214,7 @@ def paired_comparisons(
     pairs = analysis.paired_comparisons(table, metric, settings, **selected)
     with style():
         labels = [
-            f"{one.first} {parts.number(one.first_strength)} "
+            f"{one.first} {parts.number(one.first_strength)}\n"
             f"\N{MINUS SIGN} {one.second} {parts.number(one.second_strength)}"
             for one in pairs.itertuples()
         ]
@@ -167,9 +237,10 @@ def paired_comparisons(
         axes.axvline(0, color=FAINT, linewidth=0.8)
         axes.set(xlabel=f"difference in {parts.short(metric)}")
         axes.set_title("P: a run of the first is better", fontsize=6.5, loc="right")
+        every = [d for differences in pairs["differences"] for d in differences]
+        parts.limits(axes, [*every, 0.0], axis="x")
         reasons = dict.fromkeys(reason for reason in pairs["reason"] if reason)
-        if reasons:
-            parts.footnote(figure, "; ".join(reasons))
+        parts.legend(figure, axes, "; ".join(reasons))
     return figure
 
 
@@ -185,7 +256,10 @@ _STAR = {
 
 def _rows(labels: Sequence[str]) -> tuple[Figure, Axes]:
     """Returns a figure with a row for each label, from top to bottom."""
-    names = [parts.wrapped(label, 26) for label in labels]
+    names = [
+        "\n".join(parts.wrapped(line, 26) for line in label.split("\n"))
+        for label in labels
+    ]
     lines = sum(max(1.6, 0.75 + name.count("\n")) for name in names)
     figure, ((axes,),) = subplots(1, 1, (parts.WIDTH, 0.17 * lines + 0.65))
     axes.set_yticks(range(len(names)), names)

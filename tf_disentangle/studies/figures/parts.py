@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -107,6 +107,11 @@ class Look:
         }
 
 
+def method_looks(table: pd.DataFrame) -> dict[str, Look]:
+    """Returns the look of each method, the same in all figures of a table."""
+    return looks(table["method"].unique())
+
+
 def looks(names: Iterable[str]) -> dict[str, Look]:
     """Returns the look of each name; those beyond the sixth get other markers."""
     found = {}
@@ -117,22 +122,30 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
     return found
 
 
-def legend(figure: Figure, axes: Axes) -> None:
-    """Puts what the curves of axes are called below the figure, if there are several.
+def legend(figure: Figure, axes: Axes, note: str = "") -> None:
+    """Says below the figure what the curves of axes are, if there are several.
 
     The figure grows by what that takes.
 
     Args:
         figure: In constrained layout.
         axes: Whose labelled parts are named.
+        note: A sentence above the names.
     """
     handles, labels = axes.get_legend_handles_labels()
     if len(labels) < 2:
+        handles, labels = [], []
+    lines = textwrap.wrap(note, 64)
+    if not labels and not lines:
         return
-    longest = max(map(len, labels))
     width, height = figure.get_size_inches()
-    columns = max(1, min(len(labels), int(width / (0.07 * longest + 0.5))))
-    figure.set_size_inches(width, height + 0.15 * -(-len(labels) // columns) + 0.1)
+    columns, num_rows = 1, 0
+    if labels:
+        room = int(width / (0.07 * max(map(len, labels)) + 0.5))
+        columns = max(1, min(len(labels), room))
+        num_rows = -(-len(labels) // columns)
+    extra = 0.15 * num_rows + 0.125 * len(lines) + 0.1
+    figure.set_size_inches(width, height + extra)
     figure.legend(
         handles,
         labels,
@@ -141,18 +154,24 @@ def legend(figure: Figure, axes: Axes) -> None:
         fontsize=7,
         handlelength=2.2,
         columnspacing=1.2,
+        title="\n".join(lines),
+        title_fontsize=6.5,
+        alignment="left" if lines else "center",
     )
 
 
-def runs_by_method(axes: Axes, runs: pd.DataFrame) -> None:
+def runs_by_method(axes: Axes, runs: pd.DataFrame, methods: Mapping[str, Look]) -> None:
     """Draws a point for each run, in the look of its method.
 
     Args:
         axes: To draw in.
         runs: Columns method, x, y.
+        methods: Looks by method.
     """
-    for method, look in looks(runs["method"].unique()).items():
+    for method, look in methods.items():
         own = runs[runs["method"] == method]
+        if own.empty:
+            continue
         axes.scatter(
             own["x"],
             own["y"],
@@ -166,15 +185,32 @@ def runs_by_method(axes: Axes, runs: pd.DataFrame) -> None:
         )
 
 
-def footnote(figure: Figure, text: str, width: int = 62) -> None:
-    """Writes below a figure in constrained layout, which grows by the lines."""
-    lines = textwrap.wrap(text, width)
-    height = figure.get_size_inches()[1] + 0.13 * len(lines) + 0.05
-    figure.set_size_inches(figure.get_size_inches()[0], height)
-    share = (0.13 * len(lines) + 0.05) / height
-    engine = figure.get_layout_engine()
-    engine.set(rect=(0, share, 1, 1 - share))
-    figure.text(0.02, 0.01, "\n".join(lines), fontsize=6.5, color=INK, va="bottom")
+def limits(
+    axes: Axes,
+    values: Iterable[float],
+    bounds: pd.DataFrame | None = None,
+    axis: str = "y",
+) -> None:
+    """Sets the range of an axis by values and bounds.
+
+    Intervals may reach beyond it: those of a mean of two runs are so wide that they
+    would press everything else together.
+
+    Args:
+        axes: Whose range is set.
+        values: Of runs; those that are not finite do not count.
+        bounds: As for `score_bounds`.
+        axis: "x" or "y".
+    """
+    known = np.asarray(list(values), float)
+    if bounds is not None:
+        known = np.concatenate([known, bounds[["low", "high"]].to_numpy().ravel()])
+    known = known[np.isfinite(known)]
+    if not known.size:
+        return
+    margin = 0.06 * np.ptp(known) or 0.05 * abs(known[0]) or 0.05
+    ends = known.min() - margin, known.max() + margin
+    (axes.set_xlim if axis == "x" else axes.set_ylim)(*ends)
 
 
 def score_bounds(

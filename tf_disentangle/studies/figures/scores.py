@@ -9,7 +9,7 @@ import numpy as np
 
 from tf_disentangle.studies import analysis
 from tf_disentangle.studies.figures import parts
-from tf_disentangle.visualization.charts import COLOURS, FAINT, INK, style, subplots
+from tf_disentangle.visualization.charts import INK, style, subplots
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,11 +55,13 @@ def score_against_reconstruction(
         table, metric, reconstruction, data=data, representation=representation
     )
     bounds = analysis.bounds(table, metric, data=data, representation=representation)
-    methods = list(dict.fromkeys(found.cells["method"]))
+    kept = _kept(table, found.runs)
     with style():
-        figure, ((axes,),) = subplots(1, 1, (parts.WIDTH, 2.7))
-        for method, look in parts.looks(methods).items():
+        figure, ((axes,),) = subplots(1, 1, (parts.WIDTH, 2.3))
+        for method, look in parts.method_looks(table).items():
             runs = found.runs[found.runs["method"] == method]
+            if runs.empty:
+                continue
             axes.scatter(
                 runs["x"],
                 runs["y"],
@@ -74,17 +76,31 @@ def score_against_reconstruction(
             _crosses(axes, cells, look)
             if len(found.cells) <= _MOST_NAMED:
                 _name_strengths(axes, cells)
+        parts.limits(axes, kept["x"], axis="x")
+        parts.limits(axes, found.runs["y"], bounds)
         parts.score_bounds(axes, bounds)
         axes.set(xlabel=parts.words(reconstruction), ylabel=parts.words(metric))
         parts.light_grid(axes)
-        parts.legend(figure, axes)
+        low, high = axes.get_xlim()
+        outside = int((~found.runs["x"].between(low, high)).sum())
+        note = f"{outside} collapsed or diverged runs lie outside." if outside else ""
+        parts.legend(figure, axes, note)
     return figure
+
+
+def _kept(table: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """Returns the runs that did not collapse or diverge; all, if none is left."""
+    kept = runs[~runs["run"].isin(analysis.exclude(table).runs["run"])]
+    return kept if len(kept) else runs
 
 
 def _crosses(axes: Axes, cells: pd.DataFrame, look: parts.Look) -> None:
     """Draws the means of one method with the intervals on both axes."""
     for one in cells.itertuples():
-        for ends, along in (((one.x_low, one.x_high), "x"), ((one.y_low, one.y_high), "y")):
+        for ends, along in (
+            ((one.x_low, one.x_high), "x"),
+            ((one.y_low, one.y_high), "y"),
+        ):
             if all(map(math.isfinite, ends)):
                 other = [one.y, one.y] if along == "x" else [one.x, one.x]
                 places = (ends, other) if along == "x" else (other, ends)
@@ -145,7 +161,8 @@ def score_violins(
     with style():
         size = (parts.WIDTH, 0.42 * len(methods) + 0.75)
         figure, ((axes,),) = subplots(1, 1, size)
-        for place, (method, look) in enumerate(parts.looks(methods).items()):
+        for place, method in enumerate(methods):
+            look = parts.method_looks(table)[method]
             values = runs.loc[runs["method"] == method, "value"].to_numpy()
             if len(values) >= _FEWEST_FOR_A_VIOLIN and np.ptp(values) > 0:
                 (body,) = axes.violinplot(
@@ -187,6 +204,7 @@ def score_violins(
             label="best run",
         )
         bounds = analysis.bounds(table, metric, **selected)
+        parts.limits(axes, runs["value"], bounds, "x")
         parts.score_bounds(axes, bounds, "vertical")
         names = zip(methods, spread["num"], strict=True)
         labels = [f"{parts.wrapped(name)} ({num:.0f})" for name, num in names]
@@ -233,12 +251,14 @@ def score_against_strength(
         figure, grid = subplots(rows, columns, size, sharey=True)
         for axes in grid.flat[len(methods) :]:
             axes.set_visible(False)
-        for axes, (method, look) in zip(grid.flat, parts.looks(methods).items(), strict=False):
+        for axes, method in zip(grid.flat, methods, strict=False):
+            look = parts.method_looks(table)[method]
             own = cells[cells["method"] == method]
             points = runs[runs["method"] == method]
             _strengths(axes, own, points, look, len(runs) > parts.MOST_VECTORS)
             axes.set_title(parts.wrapped(method, 44 // columns), fontsize=7)
             axes.set_xlabel(parts.strength_name(table, method), fontsize=7)
+            parts.limits(axes, runs["value"], bounds)
             parts.score_bounds(axes, bounds, named=axes is grid[0, 0])
             parts.light_grid(axes)
         figure.supylabel(parts.words(metric), fontsize=8, color=INK)

@@ -70,7 +70,12 @@ def variance_shares(
                         va="center",
                         fontsize=7,
                         color="#101010",
-                        bbox={"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 0.8},
+                        bbox={
+                            "facecolor": "white",
+                            "alpha": 0.75,
+                            "linewidth": 0,
+                            "pad": 0.8,
+                        },
                     )
             left += width
         axes.set_yticks(places, [parts.short(name) for name in shares.index])

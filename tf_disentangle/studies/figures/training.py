@@ -40,15 +40,15 @@ def curves_over_training(
         ArgumentError: If no run has it at several steps.
     """
     found = analysis.mean_curves(table, curves, metric, data=data)
+    several = found.groupby("method")["strength"].nunique() > 1
     groups = found.groupby(["method", "strength"], sort=False, dropna=False)
-    several = found.groupby("method", sort=False)["strength"].nunique() > 1
-    names = {
-        key: f"{key[0]} {parts.number(key[1])}".strip() if several[key[0]] else key[0]
-        for key, _ in groups
-    }
+    methods = parts.method_looks(table)
+    order = sorted(groups, key=lambda group: list(methods).index(group[0][0]))
+    drawn: set[str] = set()
     with style():
-        figure, ((axes,),) = subplots(1, 1, (parts.WIDTH, 2.5))
-        for (key, curve), look in zip(groups, parts.looks(names).values(), strict=True):
+        figure, ((axes,),) = subplots(1, 1, (parts.WIDTH, 2.1))
+        for (method, strength), curve in order:
+            look = methods[method]
             axes.fill_between(
                 curve["step"],
                 curve["low"],
@@ -57,16 +57,34 @@ def curves_over_training(
                 alpha=0.18,
                 linewidth=0,
             )
+            # A method's other strength is dashed and hollow.
+            is_other = method in drawn
             axes.plot(
                 curve["step"],
                 curve["mean"],
-                **look.line,
+                color=look.colour,
+                marker=look.marker,
+                linestyle="--" if is_other else "-",
+                markerfacecolor="none" if is_other else look.colour,
                 markevery=max(1, len(curve) // _MOST_MARKERS),
-                label=names[key],
+                label=f"{method} {parts.number(strength)}"
+                if several[method]
+                else method,
             )
+            drawn.add(method)
+        bounds = analysis.bounds(table, metric, data=data)
+        parts.limits(axes, _late(found), bounds)
+        parts.score_bounds(axes, bounds)
         axes.set(xlabel="training step", ylabel=parts.words(metric))
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axes.locator_params(axis="x", nbins=5)
         parts.light_grid(axes)
         parts.legend(figure, axes)
     return figure
+
+
+def _late(found: pd.DataFrame) -> pd.Series:
+    """Returns the means beyond the first tenth, which would flatten the rest."""
+    last = found["step"].max()
+    late = found.loc[found["step"] >= 0.1 * last, "mean"]
+    return late if len(late) else found["mean"]
