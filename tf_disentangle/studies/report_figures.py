@@ -47,6 +47,7 @@ class Drawn:
         name: Of its file, without an ending; no two have the same.
         label: What it shows, for those who do not see it.
         data: The data set; "" if it is of all.
+        source: Where it was printed; "" of our own.
         figure: The figure; None if it cannot be drawn.
         reason: Why not.
     """
@@ -55,6 +56,7 @@ class Drawn:
     name: str
     label: str
     data: str = ""
+    source: str = ""
     figure: Figure | None = None
     reason: str = ""
 
@@ -211,7 +213,7 @@ def draw(table: pd.DataFrame, curves: pd.DataFrame) -> Iterator[Drawn]:
         table: Results of a study; may be empty.
         curves: Its curves.
     """
-    scores = _scores(table)
+    scores = scores_of(table)
     for section, (function, label) in _SINGLE.items():
         most = MOST_PANELS if section in _FULL else _FEW
         chosen = _spread_over_data(scores, most)
@@ -246,11 +248,11 @@ def _tried(
     try:
         figure = call(data=data) if data else call()
     except ArgumentError as error:
-        return Drawn(section, name, label, data, None, str(error))
-    return Drawn(section, name, label, data, figure)
+        return Drawn(section, name, label, data, reason=str(error))
+    return Drawn(section, name, label, data, figure=figure)
 
 
-def _scores(table: pd.DataFrame) -> list[Score]:
+def scores_of(table: pd.DataFrame) -> list[Score]:
     """Returns what can be drawn by itself: each metric and protocol on each data set."""
     rows = table[(table["kind"] == "score") & (table["representation"] == "mean")]
     rows = rows[~rows["metric"].str.contains(".", regex=False)]
@@ -282,7 +284,7 @@ def _across_data(table: pd.DataFrame, scores: Sequence[Score]) -> Iterator[Drawn
     if table["data"].nunique() < 2:
         reason = "The study has one data set."
         label = "transfer of settings across data sets"
-        yield Drawn("transfer", "transfer_data", label, "", None, reason)
+        yield Drawn("transfer", "transfer_data", label, reason=reason)
         return
     for metric in metrics[:MOST_PANELS]:
         label = f"transfer of {metric} across data sets"
@@ -303,9 +305,10 @@ def _published(table: pd.DataFrame) -> Iterator[Drawn]:
         if enough < (1 if printed.metric else 2):
             continue
         of = printed.data or parts.short(printed.metric)
-        label = f"published, {of}: {printed.title}; {printed.source}"
-        call = functools.partial(figures.published_correlations, printed)
-        yield _tried(section, "published", label, call)
+        figure = figures.published_correlations(printed)
+        label = f"published, {of}: {printed.title}"
+        source = f"Published: {of}; {printed.source}"
+        yield Drawn(section, f"{section}_published", label, "", source, figure)
 
 
 def _sweeps(table: pd.DataFrame, scores: Sequence[Score]) -> Iterator[Drawn]:
@@ -319,7 +322,7 @@ def _sweeps(table: pd.DataFrame, scores: Sequence[Score]) -> Iterator[Drawn]:
             f"{len(varied)} bindings vary as numbers; sweeps are drawn of 1 to "
             f"{_MOST_SWEPT}. For one strength a method see the scores against strength."
         )
-        yield Drawn("sweeps", "sweeps", "sweeps of bindings", "", None, reason)
+        yield Drawn("sweeps", "sweeps", "sweeps of bindings", reason=reason)
         return
     for binding in varied:
         for data in table["data"].unique()[:_FEW]:
