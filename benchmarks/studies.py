@@ -39,8 +39,9 @@ PASSES = {
     "first pass": "t = table.collect({folder!r}); note = f', {{len(t):,}} rows'",
     "nothing new": "t = table.collect({folder!r}); note = ''",
     "one new run": (
-        "import pathlib; p = pathlib.Path({folder!r}); q = next((p / 'runs').iterdir());"
-        "(q / 'done.json').touch(); t = table.collect(p); note = ''"
+        "import pathlib; p = pathlib.Path({folder!r}); "
+        "(next((p / 'runs').iterdir()) / 'done.json').touch(); "
+        "t = table.collect(p); note = ''"
     ),
     "read": "t = table.read({folder!r}); note = ''",
     "read and analyse": (
@@ -51,6 +52,7 @@ PASSES = {
 
 
 def main() -> None:
+    """Makes the folders, then prints the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=12_600)
     parser.add_argument("--intervals", type=int, default=60, help="logged, per run")

@@ -95,6 +95,11 @@ RULES = {
         {"keras"},
     ),
     "configuration": ({"registry", "checks"}, {"gin"}),
+    "studies": (
+        {"configuration", "datasets", "files", "metrics", "pages", "run", "training"}
+        | BASE,
+        {"matplotlib", "pandas", "pyarrow", "ray", "rich", "scipy", "tqdm"},
+    ),
     "cli": (
         {
             "configuration",
@@ -107,6 +112,7 @@ RULES = {
             "pages",
             "registry",
             "serving",
+            "studies",
             "summary",
             "training",
             "visualization",
@@ -115,7 +121,7 @@ RULES = {
         {"absl", "PIL", "pyarrow", "tqdm"} | TFP,
     ),
     "__main__": ({"cli"}, set()),
-    "__init__": ({"run", "checks"}, set()),
+    "__init__": ({"run", "studies", "checks"}, set()),
 }
 
 MODULES = sorted(PACKAGE.rglob("*.py"))

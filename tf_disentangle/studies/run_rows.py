@@ -96,7 +96,9 @@ class Curves:
     steps: array.array = dataclasses.field(default_factory=lambda: array.array("q"))
     values: array.array = dataclasses.field(default_factory=lambda: array.array("d"))
 
-    def add(self, run: str, curves: Mapping[tuple[str, str], Mapping[int, float]]):
+    def add(
+        self, run: str, curves: Mapping[tuple[str, str], Mapping[int, float]]
+    ) -> None:
         """Adds the curves of one run, values by step, by (kind, metric)."""
         before = len(self.steps)
         for (kind, metric), values in curves.items():
@@ -299,17 +301,24 @@ def _scalars(result: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
 def _curves_of(
     rows: Sequence[tuple[int, bool, Mapping[str, Any]]],
 ) -> dict[tuple[str, str], dict[int, float]]:
-    """Values by step, by (kind, metric); of scores those of mean codes."""
+    """Values by step, by (kind, metric); of scores those of mean codes.
+
+    Several results of one step, as of several seeds, count with their mean.
+    """
     curves: dict[tuple[str, str], dict[int, float]]
     curves = collections.defaultdict(dict)
+    scores: dict[tuple[str, str], dict[int, list[float]]]
+    scores = collections.defaultdict(lambda: collections.defaultdict(list))
     for step, is_score, row in rows:
         if not is_score:
             for kind, metric, value in _terms_of(row):
                 curves[kind, metric][step] = value
-        elif row.get("codes", "mean") == "mean" and not row.get("seed"):
+        elif row.get("codes", "mean") == "mean":
             for name, result in row.get("scores", {}).items():
                 kind = "unsupervised" if name in _UNSUPERVISED else "score"
-                curves[kind, name][step] = _real(result.get("score"))
+                scores[kind, name][step].append(_real(result.get("score")))
+    for key, by_step in scores.items():
+        curves[key] = {step: math.fsum(v) / len(v) for step, v in by_step.items()}
     return curves
 
 

@@ -39,6 +39,7 @@ import pyarrow.parquet as pq
 from tf_disentangle import files
 from tf_disentangle.checks import ArgumentError, require
 from tf_disentangle.studies import run_rows
+from tf_disentangle.studies.plan import folder_of
 
 #: Runs whose rows are written together, and read together in memory.
 RUNS_PER_PART = 1_000
@@ -72,7 +73,7 @@ def collect(folder: str | os.PathLike, *, progress: bool = False) -> pd.DataFram
         files.locked(parts / ".lock", notice="Another process collects; waiting."),
     ):
         changed = _update_parts(folder, plan, parts, progress)
-        key = _stamp(folder / "plan.parquet", *sorted(parts.glob("added-*.parquet")))
+        key = stamp(folder / "plan.parquet", *sorted(parts.glob("added-*.parquet")))
         results, curves = folder / "results.parquet", folder / "curves.parquet"
         if changed or _metadata(results).get("key") != key or not curves.exists():
             count = -(-plan.num_rows // RUNS_PER_PART)
@@ -113,7 +114,10 @@ def read_curves(
 
 
 def add_rows(
-    folder: str | os.PathLike, name: str, results: run_rows.Results
+    folder: str | os.PathLike,
+    name: str,
+    results: run_rows.Results,
+    notes: Mapping[str, str],
 ) -> pd.DataFrame:
     """Puts rows that no single run has beside those of the runs, and collects.
 
@@ -121,11 +125,26 @@ def add_rows(
         folder: Of the study.
         name: Of the rows; those of the same name are replaced.
         results: Their columns, `run` being the ids of runs of the plan.
+        notes: Kept with them, for `read_added`.
     """
-    path = pathlib.Path(folder) / "results" / f"added-{name}.parquet"
-    with files.replacing(path) as temporary:
-        pq.write_table(results.table(), temporary, compression="zstd")
+    rows = results.table().replace_schema_metadata(dict(notes))
+    with files.replacing(_added(folder, name)) as temporary:
+        pq.write_table(rows, temporary, compression="zstd")
     return collect(folder)
+
+
+def read_added(
+    folder: str | os.PathLike, name: str
+) -> tuple[pa.Table, Mapping[str, str]]:
+    """Returns what `add_rows` put there, and its notes; nothing if there is nothing."""
+    path = _added(folder, name)
+    if not path.exists():
+        return run_rows.Results().table(), {}
+    return pq.read_table(path), _metadata(path)
+
+
+def _added(folder: str | os.PathLike, name: str) -> pathlib.Path:
+    return pathlib.Path(folder) / "results" / f"added-{name}.parquet"
 
 
 def read_plan(folder: pathlib.Path) -> pa.Table:
@@ -143,11 +162,6 @@ def read_plan(folder: pathlib.Path) -> pa.Table:
 def bindings_of(table: pd.DataFrame) -> list[str]:
     """Returns the names of the columns of varied bindings of a table of results."""
     return [name for name in table.columns if name not in (*_HEAD, *_TAIL)]
-
-
-def run_folder(folder: pathlib.Path, run: str) -> pathlib.Path:
-    """Returns where a run of the study is."""
-    return folder / "runs" / run
 
 
 def _update_parts(
@@ -177,12 +191,10 @@ def _update_part(
     """Brings the two files of one part up to date; whether anything was read."""
     stamps = {}
     for run in runs:
-        place = run_folder(folder, run)
-        stamps[run] = _stamp(place / "metrics.jsonl", place / "done.json")
-    results_path, curves_path = (
-        _part(parts, "results", number),
-        _part(parts, "curves", number),
-    )
+        place = folder_of(folder, run)
+        stamps[run] = stamp(place / "metrics.jsonl", place / "done.json")
+    results_path = _part(parts, "results", number)
+    curves_path = _part(parts, "curves", number)
     known = _metadata(results_path)
     before = known if known.get("version") == _VERSION else {}
     before = before if curves_path.exists() else {}
@@ -194,7 +206,7 @@ def _update_part(
     for run in runs:
         if old.get(run) == stamps[run]:
             continue
-        place = run_folder(folder, run)
+        place = folder_of(folder, run)
         is_done = (place / "done.json").exists()
         try:
             path = place / "metrics.jsonl"
@@ -230,10 +242,10 @@ def _write_results(
     def tables() -> Iterator[pa.Table]:
         for piece in pieces:
             rows = pq.read_table(piece).replace_schema_metadata(None)
-            places = [place_of.get(run) for run in rows["run"].to_pylist()]
-            known = np.array([place is not None for place in places], bool)
-            rows = rows.filter(pa.array(known))
-            joined = about.take([place for place in places if place is not None])
+            places = [place_of.get(run, -1) for run in rows["run"].to_pylist()]
+            places = np.array(places, np.int64)
+            rows = rows.filter(pa.array(places >= 0))
+            joined = about.take(pa.array(places[places >= 0]))
             for name in joined.column_names:
                 rows = rows.append_column(name, joined[name])
             yield rows.select([*_HEAD, *_TAIL, *bindings])
@@ -264,8 +276,8 @@ def _part(parts: pathlib.Path, kind: str, number: int) -> pathlib.Path:
     return parts / f"{kind}-{number:05d}.parquet"
 
 
-def _stamp(*paths: pathlib.Path) -> str:
-    """The sizes and times of files, which change when they do."""
+def stamp(*paths: pathlib.Path) -> str:
+    """Returns the sizes and times of files, which change when they do."""
     known = []
     for path in paths:
         try:

@@ -37,6 +37,10 @@ _PACKAGES = (
 )
 
 
+#: What a study writes into the folder of a run that has not begun yet.
+_BEFORE_A_RUN = {"attempts.jsonl", "log.txt"}
+
+
 class RunFolder:
     """Paths and records of one run.
 
@@ -79,7 +83,8 @@ class RunFolder:
         rule = "be a new folder or a run of this library"
         is_file = self.path.exists() and not self.path.is_dir()
         checks.require(not is_file, "output", rule, f"{self}, a file", remedy)
-        if self.path.is_dir() and any(self.path.glob("[!.]*")):
+        found = {path.name for path in self.path.glob("[!.]*")}
+        if found - _BEFORE_A_RUN:
             is_run = self.description.exists()
             checks.require(is_run, "output", rule, f"{self}, which is neither", remedy)
             self._check_schema()

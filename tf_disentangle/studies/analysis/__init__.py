@@ -24,13 +24,11 @@ from tf_disentangle.studies.analysis.agreement import (
     unsupervised,
     unsupervised_correlations,
 )
+from tf_disentangle.studies.analysis.methods import MethodScores, scores_of_methods
 from tf_disentangle.studies.analysis.relations import (
-    MethodScores,
     Relation,
     efficiency,
-    mean_curves,
     score_against,
-    scores_of_methods,
     sweep,
     total_correlation,
 )
@@ -57,6 +55,7 @@ from tf_disentangle.studies.analysis.statistics import (
     stratified_bootstrap,
     summary,
 )
+from tf_disentangle.studies.analysis.training import mean_curves
 from tf_disentangle.studies.analysis.transfer import (
     transfer_of_settings,
     transfer_summary,

@@ -1,21 +1,17 @@
-"""How a score goes with something else: reconstruction, strength, samples, a binding."""
+"""How a score goes with something else: reconstruction, strength, samples, settings."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from tf_disentangle.checks import require
 from tf_disentangle.studies.analysis.agreement import FEWEST
 from tf_disentangle.studies.analysis.selection import (
-    RUN,
     SETTING,
-    exclude,
     of_data,
     values,
 )
@@ -195,7 +191,7 @@ def sweep(
     """Returns scores and terms by the value of one binding, whatever else varies.
 
     Such are the sweep of a Student-t prior's degrees of freedom, and the sparsity
-    (`hoyer_sparsity`), reconstruction and divergence against alpha of the decomposition.
+    (`hoyer_sparsity`), reconstruction and divergence against the decomposition's alpha.
 
     Args:
         table: Results of a study.
@@ -240,147 +236,3 @@ def sweep(
 def _words(row: pd.Series) -> str:
     known = row[row.notna()]
     return ", ".join(f"{name}={value}" for name, value in known.items())
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class MethodScores:
-    """The score of each method at its best strength: JointVAE's figure 6.
-
-    Attributes:
-        methods: method, strength, num, mean with its t interval low to high, deviation,
-            best, of the runs that did not collapse; num_collapsed and mean_with_collapsed
-            of the same setting; reason.
-        collapsed: The runs that were left out, with the reason.
-        rule: The rule, with the count.
-    """
-
-    methods: pd.DataFrame
-    collapsed: pd.DataFrame
-    rule: str
-
-
-def scores_of_methods(
-    table: pd.DataFrame,
-    metric: str,
-    *,
-    data: str | None = None,
-    representation: str = "mean",
-) -> MethodScores:
-    """Returns the mean score of each method at its best strength, collapsed runs apart.
-
-    The best strength is that of the greatest mean over the runs that did not collapse,
-    as in JointVAE's figure 6, which removes "outliers where the model collapsed to the
-    mean" without saying how many; here they are counted and named, and the mean with
-    them stands beside. A strength all of whose runs collapsed cannot be the best.
-
-    Args:
-        table: Results of a study.
-        metric: The score.
-        data: A data set; None is the only one.
-        representation: Of the codes that were scored.
-
-    References:
-        Dupont (2018), Learning Disentangled Joint Continuous and Discrete
-        Representations, arXiv 1804.00104.
-    """
-    rows = of_data(table, data)
-    without = exclude(rows)
-    selected: dict[str, Any] = {"representation": representation}
-    everything = values(rows, metric, **selected)
-    cells = by_strength(rows, metric, **selected)
-    if len(without.table) and metric in set(without.table["metric"]):
-        cells = by_strength(without.table, metric, **selected)
-    best = cells.loc[cells.groupby("method", sort=False)["mean"].idxmax()]
-    best = best.reset_index(drop=True)
-    counts, means = [], []
-    for row in best.itertuples():
-        same = everything["strength"].eq(row.strength)
-        same |= everything["strength"].isna() & math.isnan(row.strength)
-        own = everything[(everything["method"] == row.method) & same]
-        means.append(own["value"].mean())
-        counts.append(int(own["run"].isin(without.runs["run"]).sum()))
-    best = best.assign(num_collapsed=counts, mean_with_collapsed=means)
-    lost = [m for m in everything["method"].unique() if m not in set(best["method"])]
-    gone = [{"method": m, "num": 0, "reason": "every run collapsed"} for m in lost]
-    if gone:
-        best = pd.concat([best, pd.DataFrame(gone)], ignore_index=True)
-    return MethodScores(best, without.runs[[*RUN, "reason"]], without.rule)
-
-
-def mean_curves(
-    table: pd.DataFrame,
-    curves: pd.DataFrame,
-    metric: str,
-    *,
-    data: str | None = None,
-    every_strength: bool = False,
-) -> pd.DataFrame:
-    """Returns the mean of a term or score over seeds as training goes on.
-
-    Figures 4 and 9 of CHyVAE are such curves. A step counts that at least half of the
-    runs of a setting have, so that a run that is still training ends no curve and makes
-    no jump.
-
-    Args:
-        table: Results of a study, which say what the runs are.
-        curves: Its curves.
-        metric: A score, or a term: held out where it is, else in training.
-        data: A data set; None is the only one.
-        every_strength: Whether all strengths of a method are given; else, of a score,
-            the one with the greatest mean at the end, and of a term the least and the
-            greatest strength.
-
-    Returns:
-        method, strength, step, num, mean, low and high: the 95% t interval of the mean,
-        NaN for one seed.
-
-    Raises:
-        ArgumentError: If no run has it on the way.
-    """
-    about = of_data(table, data).drop_duplicates("run").set_index("run")
-    points = curves[(curves["metric"] == metric) & curves["run"].isin(about.index)]
-    points = points[np.isfinite(points["value"])]
-    kinds = [k for k in ("score", "unsupervised", "held_out", "term")]
-    kind = next((k for k in kinds if (points["kind"] == k).any()), None)
-    require(kind, "metric", "be one that has a curve", metric)
-    points = points[points["kind"] == kind].join(about[SETTING], on="run")
-    sizes = points.groupby(SETTING, dropna=False)["run"].nunique()
-    rows = []
-    keys = [*SETTING, "step"]
-    for key, group in points.groupby(keys, dropna=False):
-        sample = group["value"].to_numpy(float)
-        if 2 * len(sample) < _size(sizes, key[:2]):
-            continue
-        low, high = t_interval(sample)
-        numbers = {"num": len(sample), "mean": sample.mean(), "low": low, "high": high}
-        rows.append({**dict(zip(keys, key, strict=True)), **numbers})
-    found = pd.DataFrame(rows)
-    if every_strength:
-        return found
-    return found[found.apply(_is_shown(found, kind), axis=1)].reset_index(drop=True)
-
-
-def _size(sizes: pd.Series, key: tuple[str, float]) -> int:
-    """Runs of a setting; its strength may be NaN, which is no key for pandas."""
-    method, strength = key
-    own = sizes[sizes.index.get_level_values(0) == method]
-    level = own.index.get_level_values(1)
-    same = level.isna() if pd.isna(strength) else level == strength
-    return int(own[same].iloc[0])
-
-
-def _is_shown(found: pd.DataFrame, kind: str) -> Any:
-    """Which rows are of a strength that stands for its method."""
-    shown: dict[str, set[float]] = {}
-    for method, group in found.groupby("method"):
-        ends = group.groupby("strength", dropna=False)["mean"].last()
-        if kind == "score":
-            chosen = {ends.idxmax()} if len(ends) > 1 else set(ends.index)
-        else:
-            chosen = {ends.index.min(), ends.index.max()}
-        shown[str(method)] = chosen
-
-    def is_shown(row: pd.Series) -> bool:
-        return pd.isna(row["strength"]) or row["strength"] in shown[row["method"]]
-
-    return is_shown

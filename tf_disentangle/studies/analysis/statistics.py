@@ -4,8 +4,8 @@
     t interval        of the mean over runs: m -+ t(n - 1) s / sqrt(n), from 2 runs on
     interquartile     the mean of the middle half: a quarter of the runs is cut off at
     mean              each end (the floor of n / 4)
-    stratified        runs are drawn again within each stratum, 2,000 times; the interval
-    bootstrap         is between quantiles of the statistic
+    stratified        runs are drawn again within each stratum, 2,000 times; the
+    bootstrap         interval is between quantiles of the statistic
     paired            differences of runs with the same seed; their mean with its BCa
     comparison        bootstrap interval, and the share of sign changes with at least as
                       large a mean (permutation test)
@@ -163,6 +163,10 @@ def by_method(table: pd.DataFrame, metric: str, **selected: Any) -> pd.DataFrame
         table: Results of a study.
         metric: A score or a term.
         **selected: Options of `values`: data, representation, protocol.
+
+    Returns:
+        As `summary`. The t interval takes all runs for one sample; that of the
+        interquartile mean knows that strengths differ.
     """
     return summary(values(table, metric, **selected), ["method"])
 
