@@ -7,6 +7,7 @@ placing is used: retries, results and the record of what is done are the run fol
 from __future__ import annotations
 
 import contextlib
+import importlib
 import logging
 import os
 import pathlib
@@ -18,12 +19,6 @@ import tempfile
 import time
 from collections.abc import Sequence
 from typing import Any
-
-# Before Ray is imported, which reads some of them once.
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-os.environ.setdefault("RAY_task_oom_retries", "0")
-
-import ray
 
 from tf_disentangle import checks
 from tf_disentangle.studies import attempts
@@ -92,7 +87,8 @@ class RayEngine:
         self._gpus = gpus
         self._gpus_here = gpus_here
         self._address = address
-        self._running: dict[ray.ObjectRef, Job] = {}
+        self._ray = _imported(address)
+        self._running: dict[Any, Job] = {}
         self._folder: str | None = None
         self._starts = 0
         self._looked = 0.0
@@ -102,7 +98,7 @@ class RayEngine:
     def slots(self) -> int:
         """Twice what the nodes take: a free one finds a job there, a new one too."""
         with contextlib.suppress(Exception):  # Ray is being lost: the next look tells
-            total = ray.cluster_resources()
+            total = self._ray.cluster_resources()
             takes = total.get("CPU", 0) / self._threads
             if self._gpus:
                 takes = min(takes, total.get("GPU", 0) / self._gpus)
@@ -121,12 +117,12 @@ class RayEngine:
         try:
             self._look()
             refs = list(self._running)
-            ended, _ = ray.wait(refs, num_returns=len(refs), timeout=0)
+            ended, _ = self._ray.wait(refs, num_returns=len(refs), timeout=0)
             if not ended:
-                ended, _ = ray.wait(refs, timeout=timeout)
+                ended, _ = self._ray.wait(refs, timeout=timeout)
         except Exception as error:  # whatever of Ray it is that broke
             return self._start_anew(error)
-        return [(self._running.pop(ref), _outcome(ref)) for ref in ended]
+        return [(self._running.pop(ref), _outcome(self._ray, ref)) for ref in ended]
 
     def stop(self) -> None:
         """Has all jobs save themselves and stop."""
@@ -140,23 +136,25 @@ class RayEngine:
         """Kills what still runs and ends an embedded Ray."""
         self.kill()
         with contextlib.suppress(Exception):
-            ray.wait(list(self._running), num_returns=len(self._running), timeout=10)
+            self._ray.wait(
+                list(self._running), num_returns=len(self._running), timeout=10
+            )
         self._running.clear()
-        ray.shutdown()
+        self._ray.shutdown()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def _cancel(self, force: bool) -> None:
         for ref in self._running:
             with contextlib.suppress(Exception):
-                ray.cancel(ref, force=force)
+                self._ray.cancel(ref, force=force)
 
     def _start(self) -> None:
         """Connects to the cluster, or starts Ray inside this process."""
         common: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         if self._address is not None:
             try:
-                ray.init(self._address, **common)
+                self._ray.init(self._address, **common)
             except (ConnectionError, RuntimeError, ValueError) as error:
                 rule = "be that of a Ray cluster"
                 remedy = (
@@ -167,13 +165,9 @@ class RayEngine:
                 raise checks.ArgumentError(message) from error
         else:
             _remove_left_over()
-            # Others on this machine could start processes through an open port.
-            if "RAY_AUTH_MODE" not in os.environ:
-                token = secrets.token_hex(32)
-                os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=token)
             # A short path, since those of sockets may have 107 bytes.
             self._folder = tempfile.mkdtemp(prefix=f"tfd-ray-{os.getpid()}-", dir=_TEMP)
-            ray.init(
+            self._ray.init(
                 num_cpus=(self._workers or default_workers(self._threads))
                 * self._threads,
                 num_gpus=self._gpus_here,
@@ -184,7 +178,7 @@ class RayEngine:
                 **common,
             )
         self._looked = time.monotonic()
-        self._remote = ray.remote(run_supervised).options(
+        self._remote = self._ray.remote(run_supervised).options(
             num_cpus=self._threads, num_gpus=self._gpus, max_retries=0
         )
 
@@ -197,7 +191,7 @@ class RayEngine:
         if time.monotonic() - self._looked < _LOOK:
             return
         self._looked = time.monotonic()
-        if not any(node["Alive"] for node in ray.nodes()):
+        if not any(node["Alive"] for node in self._ray.nodes()):
             raise RuntimeError("no node of Ray is alive")
 
     def _start_anew(self, error: Exception) -> list[tuple[Job, Outcome]]:
@@ -213,7 +207,19 @@ class RayEngine:
         return finished
 
 
-def _outcome(ref: ray.ObjectRef) -> Outcome:
+def _imported(address: str | None) -> Any:
+    """Returns Ray, set up before its import, when it reads most of its environment."""
+    if "ray" not in sys.modules:
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        os.environ.setdefault("RAY_task_oom_retries", "0")
+        if address is None and "RAY_AUTH_MODE" not in os.environ:
+            # Others could start processes as this user through an open port.
+            token = secrets.token_hex(32)
+            os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=token)
+    return importlib.import_module("ray")
+
+
+def _outcome(ray: Any, ref: Any) -> Outcome:
     """Returns how a job ended, or that Ray lost it."""
     try:
         return outcome_of(*ray.get(ref))
