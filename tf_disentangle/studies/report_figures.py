@@ -228,7 +228,7 @@ def draw(table: pd.DataFrame, curves: pd.DataFrame) -> Iterator[Drawn]:
                 "choose them with --metrics."
             )
             yield Drawn(
-                section, f"{section}_rest", f"{names}: {section}", "", None, reason
+                section, f"{section}_rest", f"{names}: {section}", reason=reason
             )
     for name, (section, function, label) in _OF_DATA.items():
         for data in table["data"].unique():
@@ -308,7 +308,9 @@ def _published(table: pd.DataFrame) -> Iterator[Drawn]:
         figure = figures.published_correlations(printed)
         label = f"published, {of}: {printed.title}"
         source = f"Published: {of}; {printed.source}"
-        yield Drawn(section, f"{section}_published", label, "", source, figure)
+        yield Drawn(
+            section, f"{section}_published", label, source=source, figure=figure
+        )
 
 
 def _sweeps(table: pd.DataFrame, scores: Sequence[Score]) -> Iterator[Drawn]:
