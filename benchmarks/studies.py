@@ -26,12 +26,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 _PASS = """
 import resource, sys, time
 sys.path.insert(0, {root!r})
-began = time.perf_counter(); cpu = time.process_time()
 from tf_disentangle.studies import table
-from tf_disentangle.studies.analysis import rank_correlations, variance_shares
-imported = time.perf_counter()
+from tf_disentangle.studies import analysis
+began, cpu = time.perf_counter(), time.process_time()
 {code}
-seconds, cpu = time.perf_counter() - imported, time.process_time() - cpu
+seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 print(f"{{seconds:8.1f}} {{cpu:8.1f}} {{peak:8.0f}}   {name}{{note}}")
 """
@@ -45,8 +44,10 @@ PASSES = {
     ),
     "read": "t = table.read({folder!r}); note = ''",
     "read and analyse": (
-        "t = table.read({folder!r}); rank_correlations(t); variance_shares(t); "
-        "note = ''"
+        "t = table.read({folder!r}); names = t.data.unique(); note = ''; "
+        "[f(t, data=d) for d in names for f in (analysis.metric_correlations, "
+        "analysis.unsupervised_correlations, analysis.variance_shares)]; "
+        "analysis.transfer_of_settings(t)"
     ),
 }
 
