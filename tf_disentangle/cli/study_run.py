@@ -4,8 +4,8 @@
     bin/study run runs/sweep 17
 
 RUN is an id or an index of the plan. A run that is done is left alone; one that was
-stopped goes on. Return codes: 0 done; 75 another process has this run; 1 a fault, 2 a
-mistake or a full disk, 3 a loss term was not finite, 130 or 143 stopped by a signal.
+stopped goes on. Return codes: 0 done; 75 another process has this run; 1 a fault, as of
+a full disk; 2 a mistake; 3 a loss term was not finite; 130 or 143 stopped by a signal.
 Engines start this command; by hand it does the same.
 """
 
