@@ -93,6 +93,13 @@ def end(
     _append(folder, {**row, "reason": reason})
 
 
+def end_silent(folder: str | os.PathLike, reason: str) -> None:
+    """Records of attempts that were killed without a word that the study stopped."""
+    for attempt in read(folder):
+        if _silent(attempt):
+            end(folder, attempt.key, STOPPED, None, reason)
+
+
 def forgive(folder: str | os.PathLike) -> None:
     """Counts the attempts from none again; their lines stay."""
     _append(folder, {"retry": True, "time": round(time.time(), 3)})

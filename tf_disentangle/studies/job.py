@@ -39,7 +39,7 @@ from tf_disentangle.metrics.results import (
     results_by_call,
     summary_rows,
 )
-from tf_disentangle.studies import attempts
+from tf_disentangle.studies import attempts, state
 from tf_disentangle.studies.plan import PlannedRun, find, folder_of
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def do(
         folder.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(files.locked(folder / ".attempt.lock", "run"))
+            stack.enter_context(files.locked(folder / state.LOCK, "run"))
         except checks.ArgumentError as error:
             print(error, file=sys.stderr)
             return IN_USE

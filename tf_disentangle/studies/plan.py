@@ -27,6 +27,7 @@ from tf_disentangle.configuration import Resolved
 from tf_disentangle.metrics import METRICS
 from tf_disentangle.studies import grid as grids
 from tf_disentangle.studies import plan_table
+from tf_disentangle.studies.plan_table import folder_of
 
 SCHEMA_VERSION = 1
 
@@ -250,12 +251,6 @@ class Plan:
                 for paths, resolved in self.configurations.items()
             ],
         }
-
-
-def folder_of(study: str | os.PathLike, run: PlannedRun | str) -> pathlib.Path:
-    """Returns the folder of a run, or of its id, below that of the study."""
-    identity = run if isinstance(run, str) else run.id
-    return pathlib.Path(study) / "runs" / identity
 
 
 def find(

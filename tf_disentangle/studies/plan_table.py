@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -70,6 +71,12 @@ def read(
         values = {name: value for name, value in row.items() if value is not None}
         runs.append({**head, "values": values})
     return runs
+
+
+def folder_of(study: str | os.PathLike, run: Any) -> pathlib.Path:
+    """Returns the folder of a run, or of its id, below that of the study."""
+    identity = run if isinstance(run, str) else run.id
+    return pathlib.Path(study) / "runs" / identity
 
 
 def _column(values: Sequence[Any]) -> pa.Array:
