@@ -134,7 +134,7 @@ def test_print_writes_the_plan_and_prints_a_script_that_bash_reads(
         ([*SWEEP, "--workers=0"], "--workers must be a whole number of at least 1"),
         ([*SWEEP, "--engine=slurm"], "--engine must be one of auto, processes, ray"),
         ([*SWEEP, "--metrics=mig", "--representations=men"], "representations must be"),
-        (["run"], "FOLDER must be given"),
+        (["run"], "STUDY must be given"),
         (["run", "."], "RUN must be given"),
         (["run", ".", "3"], "be the folder of a study"),
         (["check", "nowhere"], "There is no such folder"),
@@ -165,4 +165,4 @@ def test_help_has_an_example_and_needs_no_tensorflow(name):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert f"bin/study {name} runs/sweep" in done.stdout
-    assert f"Usage: tf_disentangle study {name} [FOLDER]" in done.stdout
+    assert f"Usage: tf_disentangle study {name} [STUDY]" in done.stdout

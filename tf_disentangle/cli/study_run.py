@@ -16,9 +16,9 @@ from absl import flags
 from tf_disentangle import checks
 from tf_disentangle.cli import startup
 
-POSITIONAL = ("folder", "run")
+POSITIONAL = ("study", "run")
 FLAGS = flags.FlagValues()
-flags.DEFINE_string("folder", None, "The study's folder.", flag_values=FLAGS)
+flags.DEFINE_string("study", None, "The study's folder.", flag_values=FLAGS)
 flags.DEFINE_string("run", None, "Id or index of the run.", flag_values=FLAGS)
 
 
@@ -30,4 +30,4 @@ def main(values: flags.FlagValues) -> int:
         checks.require(value is not None, name.upper(), "be given", value, remedy)
     from tf_disentangle.studies import job
 
-    return job.do(values.folder, values.run, startup.import_tensorflow)
+    return job.do(values.study, values.run, startup.import_tensorflow)
