@@ -63,9 +63,7 @@ class TestPage:
 
     def test_opens_with_what_the_study_is_and_how_far(self, page):
         text = words(page)
-        assert (
-            "2 methods, 1 data set, 2 seeds: 17 runs. 12 of 17 runs are done." in text
-        )
+        assert "2 methods, 1 data set, 2 seeds: 17 runs. 12 of 17 runs are done." in text
         assert "machine hours 1.5" in text and "12 of 17" in text
         assert "1 of 12 runs left out" in text and "no latent is active" in text
         assert "tf_disentangle 0.2.0" in text and "node-1" in text
@@ -154,9 +152,7 @@ def folder(tmp_path):
 
 def test_what_a_folder_says(folder):
     about = about_study(folder)
-    assert (
-        about.states["done"] == about.states["failed"] == about.states["waiting"] == 1
-    )
+    assert about.states["done"] == about.states["failed"] == about.states["waiting"] == 1
     assert about.hours == pytest.approx(0.5) and about.machines == ["node-1"]
     assert about.axes["seed"] == ["0", "1"] and about.axes["method"] == ["vae"]
     (failure,) = about.failures

@@ -158,3 +158,4 @@ def _missing(drawn: Sequence[Drawn]) -> str:
     listed = html.table(header, rows, stacked=True)
     count = f"{len(missing)} figure{'s' if len(missing) > 1 else ''}"
     return f"<details><summary>{count}, with the reasons</summary>{listed}</details>"
+

@@ -30,18 +30,10 @@ def lead(about: About) -> str:
         for name, values in about.axes.items()
         if name in ("method", "data", "seed")
     ]
-    others = [
-        n
-        for n, v in about.axes.items()
-        if n not in ("method", "data", "seed") and len(v) > 1
-    ]
+    others = [n for n, v in about.axes.items() if n not in ("method", "data", "seed") and len(v) > 1]
     varied = f", with other values of {', '.join(others)}" if others else ""
     done = about.states.get("done", 0)
-    state = (
-        "All runs are done."
-        if done == total
-        else f"{done:,} of {total:,} runs are done."
-    )
+    state = "All runs are done." if done == total else f"{done:,} of {total:,} runs are done."
     return html.escaped(f"{', '.join(axes)}{varied}: {total:,} runs. {state}")
 
 
@@ -60,9 +52,7 @@ def facts(about: About, results: pd.DataFrame) -> str:
         if count or name in ("done", "failed", "waiting")
     }
     states["done"] = f"{about.states.get('done', 0):,} of {total:,}"
-    order = [
-        n for n in ("done", "running", "partial", "waiting", "failed") if n in states
-    ]
+    order = [n for n in ("done", "running", "partial", "waiting", "failed") if n in states]
     shown: dict[str, object] = {name: states[name] for name in order}
     shown["machine hours"] = html.number(about.hours, 3) or "0"
     shown["results"] = f"{len(results):,}"
@@ -112,14 +102,7 @@ def _exclusions(results: pd.DataFrame) -> str:
     if left.runs.empty:
         return f'<p class="note after">{note}</p>'
     rows = [
-        (
-            one.run,
-            one.method,
-            parts.number(one.strength),
-            one.data,
-            one.seed,
-            one.reason,
-        )
+        (one.run, one.method, parts.number(one.strength), one.data, one.seed, one.reason)
         for one in left.runs.head(100).itertuples()
     ]
     header = ("run", "method", "strength", "data", "seed", "reason")
@@ -166,17 +149,11 @@ def _score_table(found: Sequence, results: pd.DataFrame) -> str:
         number = parts.number(strength)
         name = html.escaped(f"{method} {number}".strip())
         seeds = counts[method, strength]
-        shown = (
-            f"{min(seeds)}\N{EN DASH}{max(seeds)}"
-            if len(seeds) > 1
-            else f"{seeds.pop()}"
-        )
+        shown = f"{min(seeds)}\N{EN DASH}{max(seeds)}" if len(seeds) > 1 else f"{seeds.pop()}"
         values = [Html(row.get(score.label, "\N{EN DASH}")) for score in found]
         rows.append((Html(name), shown, *values))
     del results
-    return html.table(
-        [header[0], "runs", *header[1:]], rows, numbers=(1,), stacked=True
-    )
+    return html.table([header[0], "runs", *header[1:]], rows, numbers=(1,), stacked=True)
 
 
 def _key(strength: float) -> float | None:
@@ -222,14 +199,8 @@ def failures(about: About) -> str:
         state = "given up" if one.final else "may be tried again"
         times = "once" if one.attempts == 1 else f"{one.attempts} times"
         head = f"{one.what} ({one.run}): failed {times}, {state}. {one.reason}"
-        log = (
-            f"<pre><code>{html.escaped(one.log)}</code></pre>"
-            if one.log
-            else "<p>No log.</p>"
-        )
-        content.append(
-            f"<details><summary>{html.escaped(head)}</summary>{log}</details>"
-        )
+        log = f"<pre><code>{html.escaped(one.log)}</code></pre>" if one.log else "<p>No log.</p>"
+        content.append(f"<details><summary>{html.escaped(head)}</summary>{log}</details>")
     return "\n".join(content)
 
 
