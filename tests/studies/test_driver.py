@@ -75,10 +75,10 @@ def test_runs_end_done_or_failed_with_reason_and_log(tmp_path):
     damaged = plan.folder_of(plan.runs[5])
     damaged.mkdir(parents=True)
     (damaged / "run.json").write_text('{"training": {"st')
-    progress, lines = drive(plan, time_limit=2)
+    progress, lines = drive(plan, time_limit=1.5)
     reasons = {
         "0001": "ValueError: beta must be at least 0; received -1.",
-        "0002": "not done within the time limit of 2 s",
+        "0002": "not done within the time limit of 1.5 s",
         "0004": "OSError: [Errno 27] File too large",
         "0005": "json.decoder.JSONDecodeError: Unterminated string",
     }
@@ -186,8 +186,8 @@ def test_a_full_disk_stops_the_study(tmp_path):
         ballast.write_bytes(bytes(700_000))
         for run in plan.runs[:3]:
             plan.folder_of(run).mkdir(parents=True)
-        fill = "open(sys.argv[1] + '/big', 'wb', buffering=0).write(bytes(900_000))\n"
-        code = f"import sys\n{fill}{fill}"
+        code = "import sys\nwith open(sys.argv[1] + '/big', 'wb') as file:\n"
+        code += "    while True:\n        file.write(bytes(100_000))"
         command = [sys.executable, "-c", code]
         with pytest.raises(checks.ArgumentError, match="disk must have room") as error:
             driver.drive(
@@ -195,7 +195,7 @@ def test_a_full_disk_stops_the_study(tmp_path):
                 ProcessEngine(2),
                 lambda run: [*command, str(plan.folder_of(run))],
             )
-        assert "No space left" in str(error.value) or "short" in str(error.value)
+        assert "No space left" in str(error.value)
         assert all(
             state.state_of(plan.folder_of(r)).state != "failed" for r in plan.runs
         )

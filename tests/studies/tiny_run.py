@@ -17,7 +17,7 @@ import time
 
 import filelock
 
-STEPS = 5
+STEPS = 10
 
 
 def main(study, name, seconds="0.2"):

@@ -69,8 +69,8 @@ def do(
 
     Returns:
         0 if the run is done, by this call or before; 75 if another process has it; 1
-        for a fault, 2 for a mistake or a full disk, 3 for a loss that is not finite;
-        128 + n if signal n stopped it.
+        for a fault, as of a full disk; 2 for a mistake in what was asked; 3 for a loss
+        that is not finite; 128 + n if signal n stopped it.
 
     Raises:
         ArgumentError: If there is no such run.
@@ -158,10 +158,10 @@ def _train_and_score_or_end(*arguments: Any) -> None:
         _train_and_score(*arguments)
     except NonFiniteError as error:
         raise _Ended(NOT_FINITE, str(error)) from error
-    except (checks.ArgumentError, checks.ArgumentTypeError) as error:
-        raise _Ended(MISTAKE, str(error)) from error
     except KeyboardInterrupt as error:
         raise _Ended(128 + signal.SIGINT, "Stopped by Ctrl-C.") from error
+    except (checks.ArgumentError, checks.ArgumentTypeError) as error:
+        raise _Ended(FAULT, str(error)) from error  # Such as a disk that is full.
     except Exception as error:
         traceback.print_exc()
         reason = f"{type(error).__name__}: {error}".removesuffix(": ")
@@ -180,7 +180,10 @@ def _train_and_score(
 ) -> None:
     """Does all of a run, done.json last."""
     with _in_directory(about["directory"]):
-        run = prepare(planned, about, folder, resolved)
+        try:
+            run = prepare(planned, about, folder, resolved)
+        except (checks.ArgumentError, checks.ArgumentTypeError) as error:
+            raise _Ended(MISTAKE, str(error)) from error
         run.start(configuration.with_defaults(), configuration.modules())
         if run.signal is not None:
             reason = f"Stopped by signal {run.signal} at step {run.step}."
