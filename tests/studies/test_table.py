@@ -123,6 +123,24 @@ def test_floors_and_ceilings(study):
     assert math.isnan(one(own, metric="downstream")["floor"])
 
 
+def test_bounds_of_scores_that_were_kept_from_before(study):
+    """`bin/evaluate --bounds` computes no score again that is there."""
+    limits = {"mig": {"noise": 0.1, "untrained": 0.0, "ceiling": 1.0}}
+    rows = [terms(300, 1.0), score(300, "mig", 0.5), score(300, "dci", 0.5)]
+    # The training's own line has no bounds; then come those of the command.
+    rows = [rows[0], {k: v for k, v in rows[1].items() if k != "codes"}, rows[2]]
+    rows.append({"step": 300, "codes": "mean", "bounds": {"dci": limits["mig"]}})
+    rows.append({"step": 300, "codes": "mean", "bounds": limits})
+    write_run(study, B, rows)
+    assert one(table.collect(study), run=B, metric="mig")["floor"] == 0.1
+    # All anew, with others.
+    limits = {"mig": {"noise": 0.2, "untrained": 0.0, "ceiling": 1.0}}
+    rows += [score(300, "mig", 0.6), {"step": 300, "codes": "mean", "bounds": limits}]
+    write_run(study, B, rows)
+    row = one(table.collect(study), run=B, metric="mig")
+    assert (row["value"], row["floor"]) == (0.6, 0.2)
+
+
 def test_a_refusal_has_its_reason(study):
     row = one(table.collect(study), run=B, metric="sap")
     assert math.isnan(row["value"])

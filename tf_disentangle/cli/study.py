@@ -1,10 +1,10 @@
-"""Trains and scores every run of a grid of settings, then makes a table and a report.
+r"""Trains and scores every run of a grid of settings, then makes a table and a report.
 
     bin/study --gin_file=gin/studies/chyvae_small.gin
-    bin/study --gin_file=gin/beta_vae.gin --sweep='beta_vae.beta=[1, 4, 16]' \\
-              --sweep='train.seed=range(3)' --output=runs/sweep
-    bin/study --gin_file=gin/beta_vae.gin --sweep='beta_vae.beta=[1, 4, 16]' --seeds=3 \\
-              --gin_param='train.steps=3000' --metrics=mig,dci --output=runs/sweep --check
+    bin/study --gin_file=gin/beta_vae.gin --sweep='beta_vae.beta=[1, 4, 16]' \
+        --sweep='train.seed=range(3)' --output=runs/sweep
+    bin/study --gin_file=gin/vae.gin --seeds=5 --gin_param='train.steps=3000' \
+        --metrics=mig,dci --output=runs/sweep --check
     bin/study --gin_file=mine.gin --address=auto --gpus_per_run=0.25   (a Ray cluster)
     bin/study --gin_file=mine.gin --print=slurm | sbatch
 

@@ -160,7 +160,9 @@ def recorded(folder: str | os.PathLike) -> Iterator[None]:
         yield
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else int(bool(error.code))
-        end(folder, key, kind_of(code), code, "" if not code else f"exit code {code}")
+        reason = getattr(error, "reason", f"exit code {code}") if code else ""
+        is_stopped = code in (128 + signal.SIGINT, 128 + signal.SIGTERM)
+        end(folder, key, STOPPED if is_stopped else kind_of(code), code, reason)
         raise
     except BaseException as error:
         reason = f"{type(error).__name__}: {error}".removesuffix(": ")

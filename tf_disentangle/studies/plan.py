@@ -269,7 +269,7 @@ def find(
     is_index = run.isdecimal() and len(run) < 12
     column, value = ("index", int(run)) if is_index else ("id", run)
     path = folder / plan_table.NAME
-    rows = plan_table.read(path, [(column, "==", value)])
+    rows = plan_table.read(path, (column, value))
     rule = f"be the id or the index of a run in {path}"
     checks.require(len(rows) == 1, "run", rule, run)
     found = PlannedRun(**rows[0])

@@ -44,6 +44,8 @@ CURVES = pa.schema(
     ]
 )
 
+# Of a result: metric, representation, call and seed.
+_Key = tuple[str, str, str, str]
 _STEP = re.compile(rb'\{"step": ?(\d+)')
 _SEED = re.compile(r"\bseed=(\d+)\b")
 _SCORES = (b'"scores"', b'"bounds"', b'"intervals"', b'"spreads"')
@@ -225,9 +227,9 @@ def _add_scores(
 
     Floors and ceilings stand in a line after the scores that they belong to.
     """
-    found: dict[tuple[str, ...], tuple[str, dict[str, Any]]] = {}
-    bounds: dict[tuple[str, ...], Bounds] = {}
-    since: dict[tuple[str, str], dict[tuple[str, ...], None]]
+    found: dict[_Key, tuple[str, dict[str, Any]]] = {}
+    bounds: dict[_Key, Bounds] = {}
+    since: dict[tuple[str, str], dict[_Key, None]]
     since = collections.defaultdict(dict)
     for row in rows:
         codes = row.get("codes", "mean")
@@ -238,9 +240,11 @@ def _add_scores(
             found[key] = (call, result)
             since[name, codes][key] = None
         for name, values in row.get("bounds", {}).items():
-            limits = {k: _real(values.get(k)) for k in ("noise", "untrained")}
-            each = Bounds(**limits, ceiling=_real(values.get("ceiling")))
-            bounds |= dict.fromkeys(since.pop((name, codes), {}), each)
+            numbers = [_real(values.get(k)) for k in ("noise", "untrained", "ceiling")]
+            # Of results that were kept from before there is no line since.
+            own = [k for k in found if k[:2] == (name, codes) and k not in bounds]
+            keys = since.pop((name, codes), None) or dict.fromkeys(own)
+            bounds |= dict.fromkeys(keys, Bounds(*numbers))
     protocols = _protocols(found)
     for key, (call, result) in found.items():
         name, codes, _, seed = key
@@ -261,8 +265,8 @@ def _add_scores(
 
 
 def _protocols(
-    found: Mapping[tuple[str, ...], tuple[str, Mapping[str, Any]]],
-) -> dict[tuple[str, ...], str]:
+    found: Mapping[_Key, tuple[str, Mapping[str, Any]]],
+) -> dict[_Key, str]:
     """The protocol of each result, with the call where two calls share it."""
     calls = collections.defaultdict(set)
     for (name, codes, call, _), (_, result) in found.items():

@@ -242,8 +242,8 @@ def _write_results(
     def tables() -> Iterator[pa.Table]:
         for piece in pieces:
             rows = pq.read_table(piece).replace_schema_metadata(None)
-            places = [place_of.get(run, -1) for run in rows["run"].to_pylist()]
-            places = np.array(places, np.int64)
+            runs = rows["run"].to_pylist()
+            places = np.array([place_of.get(run, -1) for run in runs], np.int64)
             rows = rows.filter(pa.array(places >= 0))
             joined = about.take(pa.array(places[places >= 0]))
             for name in joined.column_names:

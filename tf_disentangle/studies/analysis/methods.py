@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
 
 import pandas as pd
 
-from tf_disentangle.studies.analysis.selection import RUN, exclude, of_data, values
-from tf_disentangle.studies.analysis.statistics import by_strength
+from tf_disentangle.studies.analysis.selection import (
+    RUN,
+    SETTING,
+    exclude,
+    of_data,
+    values,
+)
+from tf_disentangle.studies.analysis.statistics import summary
+
+_COLUMNS = [
+    *("method", "strength", "num", "mean", "low", "high", "deviation", "best"),
+    *("best_run", "num_collapsed", "mean_with_collapsed"),
+]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -55,23 +65,21 @@ def scores_of_methods(
     """
     rows = of_data(table, data)
     without = exclude(rows)
-    selected: dict[str, Any] = {"representation": representation}
-    everything = values(rows, metric, **selected)
-    cells = by_strength(rows, metric, **selected)
-    if len(without.table) and metric in set(without.table["metric"]):
-        cells = by_strength(without.table, metric, **selected)
-    best = cells.loc[cells.groupby("method", sort=False)["mean"].idxmax()]
-    best = best.reset_index(drop=True)
-    counts, means = [], []
-    for row in best.itertuples():
-        same = everything["strength"].eq(row.strength)
-        same |= everything["strength"].isna() & math.isnan(row.strength)
-        own = everything[(everything["method"] == row.method) & same]
-        means.append(own["value"].mean())
-        counts.append(int(own["run"].isin(without.runs["run"]).sum()))
-    best = best.assign(num_collapsed=counts, mean_with_collapsed=means)
-    lost = [m for m in everything["method"].unique() if m not in set(best["method"])]
-    gone = [{"method": m, "num": 0, "reason": "every run collapsed"} for m in lost]
-    if gone:
-        best = pd.concat([best, pd.DataFrame(gone)], ignore_index=True)
-    return MethodScores(best, without.runs[[*RUN, "reason"]], without.rule)
+    everything = values(rows, metric, representation=representation)
+    kept = everything[~everything["run"].isin(without.runs["run"])]
+    cells = summary(kept, SETTING)
+    found = []
+    for method in everything["method"].unique():
+        own = cells[cells["method"] == method] if len(cells) else cells
+        if own.empty:
+            found.append({"method": method, "num": 0, "reason": "every run collapsed"})
+            continue
+        best = own.loc[own["mean"].idxmax()]
+        same = everything[everything["method"] == method]
+        if not math.isnan(best["strength"]):
+            same = same[same["strength"] == best["strength"]]
+        num = int(same["run"].isin(without.runs["run"]).sum())
+        whole = {"num_collapsed": num, "mean_with_collapsed": same["value"].mean()}
+        found.append({**best, **whole})
+    methods = pd.DataFrame(found).reindex(columns=[*_COLUMNS, "reason"])
+    return MethodScores(methods, without.runs[[*RUN, "reason"]], without.rule)

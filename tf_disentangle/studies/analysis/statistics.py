@@ -45,15 +45,20 @@ _CONFIDENCE = 0.95
 _PERMUTATIONS = 9_999
 
 
-def interquartile_mean(sample: Sequence[float]) -> float:
-    """Returns the mean of the middle half, NaN of nothing (Agarwal et al., 2021)."""
-    sample = np.asarray(sample, np.float64)
-    return float(stats.trim_mean(sample, 0.25)) if sample.size else math.nan
+def interquartile_mean(sample: Sequence[float] | np.ndarray, axis: int = -1) -> Any:
+    """Returns the mean of the middle half, NaN of nothing (Agarwal et al., 2021).
+
+    Args:
+        sample: Numbers, [..., N].
+        axis: Along which the mean is taken.
+    """
+    array = np.asarray(sample, np.float64)
+    return stats.trim_mean(array, 0.25, axis=axis) if array.size else math.nan
 
 
 def stratified_bootstrap(
-    strata: Sequence[Sequence[float]],
-    statistic: Callable[[np.ndarray], float] = interquartile_mean,
+    strata: Sequence[Sequence[float] | np.ndarray],
+    statistic: Callable[..., np.ndarray] = interquartile_mean,
     *,
     seed: int = 0,
     confidence: float = _CONFIDENCE,
@@ -64,7 +69,7 @@ def stratified_bootstrap(
 
     Args:
         strata: Values of each stratum, such as the seeds of each setting.
-        statistic: Of an array [N].
+        statistic: Called as `statistic(array [R, N], axis=1)`, such as numpy.mean.
         seed: Of the resampling, at least 0.
         confidence: In (0, 1).
 
@@ -79,7 +84,12 @@ def stratified_bootstrap(
         [a[rng.integers(len(a), size=(_RESAMPLES, len(a)))] for a in arrays if len(a)],
         axis=1,
     )
-    draws = [statistic(sample) for sample in drawn]
+    return _percentiles(statistic(drawn, axis=1), confidence)
+
+
+def _percentiles(
+    draws: np.ndarray, confidence: float = _CONFIDENCE
+) -> tuple[float, float]:
     tail = (1 - confidence) / 2
     low, high = np.quantile(draws, [tail, 1 - tail])
     return float(low), float(high)
@@ -119,7 +129,7 @@ def summary(runs: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
                 "low": low,
                 "high": high,
                 "deviation": sample.std(ddof=1) if len(sample) > 1 else math.nan,
-                "iqm": interquartile_mean(sample),
+                "iqm": float(interquartile_mean(sample)),
                 "iqm_low": iqm_low,
                 "iqm_high": iqm_high,
                 "median": np.median(sample),
@@ -136,7 +146,7 @@ def t_interval(sample: np.ndarray) -> tuple[float, float]:
     """Returns the ends of Student's interval of the mean, NaN for one value."""
     if len(sample) < 2:
         return math.nan, math.nan
-    interval = mean_interval(sample, confidence=_CONFIDENCE)
+    interval = mean_interval(sample.tolist(), confidence=_CONFIDENCE)
     return interval.low, interval.high
 
 
@@ -245,19 +255,24 @@ def compare(first: Mapping[int, float], second: Mapping[int, float]) -> Comparis
 
 def probability_of_improvement(first: np.ndarray, second: np.ndarray) -> float:
     """Returns P(X > Y) + P(X = Y) / 2 over all pairs: Mann and Whitney's U / (n m)."""
-    wins = np.sign(first[:, np.newaxis] - second[np.newaxis, :])
-    return float((wins.mean() + 1) / 2)
+    return float(_wins(first, second).mean())
+
+
+def _wins(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """1 where a value of the first is greater, 1/2 where equal, [n, m]."""
+    return (np.sign(first[:, np.newaxis] - second[np.newaxis, :]) + 1) / 2
 
 
 def _improvement_interval(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Percentile interval; both samples are drawn again, each by itself."""
     rng = np.random.default_rng(0)
-    draws = [
-        probability_of_improvement(rng.choice(x, len(x)), rng.choice(y, len(y)))
-        for _ in range(_RESAMPLES)
+    # How often each value is drawn is all that the mean over pairs depends on.
+    often = [
+        rng.multinomial(len(sample), np.full(len(sample), 1 / len(sample)), _RESAMPLES)
+        for sample in (x, y)
     ]
-    tail = (1 - _CONFIDENCE) / 2
-    low, high = np.quantile(draws, [tail, 1 - tail])
-    return float(low), float(high)
+    often = [counts / counts.shape[1] for counts in often]
+    return _percentiles(np.sum(often[0] @ _wins(x, y) * often[1], axis=1))
 
 
 def _bca(differences: np.ndarray) -> tuple[float, float]:
