@@ -104,6 +104,7 @@ def rank_runs(
     ]
     disable = None if progress is None else not progress
     known = _Known(folder, similarity)
+    known.keep_others([name for name, _ in groupings])
     try:
         for name, runs in tqdm(groups, desc="udr", unit="group", disable=disable):
             known.add(name, runs)
@@ -152,6 +153,15 @@ class _Known:
         else:
             _add_group(self._folder, name, runs, self._similarity, self.results)
         self.notes[key] = ""
+
+    def keep_others(self, names: Sequence[str]) -> None:
+        """Keeps the scores of before that were not asked for."""
+        for (name, _), row in self._rows.items():
+            if name not in names:
+                self.results.add(**row)
+        for key, note in self._before.items():
+            if key.split()[0] in set(_OF) - set(names):
+                self.notes[key] = note
 
 
 def _add_group(
