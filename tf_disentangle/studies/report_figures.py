@@ -224,8 +224,8 @@ def draw(table: pd.DataFrame, curves: pd.DataFrame) -> Iterator[Drawn]:
         if left := [s for s in scores if s not in chosen]:
             names = ", ".join(f"{s.label} on {s.data}" for s in left)
             reason = (
-                f"The page has {most} figures of this kind at most, in the order of the "
-                "metrics: --metrics says which come first."
+                f"The page has {most} figures of this kind at most; --metrics says "
+                "which metrics come first."
             )
             yield Drawn(
                 section, f"{section}_rest", f"{names}: {section}", reason=reason

@@ -117,8 +117,8 @@ def scores(results: pd.DataFrame) -> str:
         return "<p>No run is scored yet.</p>"
     note = (
         '<p class="note">Mean over seeds with its 95% t interval in brackets (none of '
-        "one run), and the best run after it. Below a metric's name stand its floor and "
-        "its ceiling. The greatest mean of a column is bold.</p>"
+        "one run), and the best run after it. Below a metric's name stand its floor "
+        "and ceiling. The greatest mean of a column is bold.</p>"
     )
     content = [note]
     sets = list(dict.fromkeys(score.data for score in found))
