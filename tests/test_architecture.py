@@ -69,7 +69,7 @@ RULES = {
     ),
     "explorer": (
         {"datasets", "files", "models", "serving", "summary", "training"} | BASE,
-        set(),
+        {"scipy"},
     ),
     "run": (
         {"models", "datasets", "metrics", "training", "serving", "explorer"} | BASE,

@@ -126,7 +126,10 @@ def test_an_own_image_is_encoded_in_the_page(view, run):
     view.page.set_input_files("#file", as_file(image))
     view.until("explorer.store.state.image === 'own'")
     view.settle()
-    np.testing.assert_allclose(view.codes(), run.encode(image[None]), rtol=1e-4)
+    # The encoder's weights have 16 bits in the page.
+    np.testing.assert_allclose(
+        view.codes(), run.encode(image[None]), rtol=1e-2, atol=1e-3
+    )
     np.testing.assert_array_equal(view.pixels("#stage .original canvas"), image)
     caption = view.page.locator("#stage .original figcaption")
     assert caption.inner_text() == "your image"
