@@ -77,7 +77,7 @@ RULES = {
     ),
     "pages": (
         {"run", "summary", "metrics", "training", "visualization", "files"} | BASE,
-        {"PIL"},
+        {"PIL", "scipy"},
     ),
     "registry": (
         {

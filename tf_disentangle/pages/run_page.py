@@ -8,8 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tf_disentangle import checks, files, visualization
-from tf_disentangle.metrics.results import MATRICES
-from tf_disentangle.pages import html, results
+from tf_disentangle.pages import gallery, html, results
 from tf_disentangle.summary import summarize
 from tf_disentangle.training.pictures import latent_annotations, make_plotter
 
@@ -23,27 +22,6 @@ _SECTIONS = {
     "curves": "Training",
     "pictures": "Pictures",
     "settings": "Settings",
-}
-#: What a picture shows, by the beginning of its file's name; the longest one counts.
-_CAPTIONS = {
-    "traversals": "Each image moves one latent and keeps the others.",
-    "reconstructions": "Images, and below each what the model makes of its code.",
-    "same_codes": "Images, and what the generator makes of their inferred codes.",
-    "samples": "Images decoded from draws from the prior.",
-    "samples_": "One row for each category, one draw of the other latents a column.",
-    "starts": "The same traversals from images that lie far apart: a latent that is "
-    "disentangled does the same to each.",
-    "plane_": "Two latents against each other.",
-    "interpolation": "From the first image to the last, in a straight line between "
-    "their codes.",
-    "edits_": "Images with one latent set to other values.",
-    "posteriors": "Codes of images against the factors of these images. The percentage "
-    "is the share of the code's variance that the factor explains.",
-    "hyperprior": "Covariances drawn from the hyperprior.",
-    "data": "Images of the data, and rows in which one factor varies.",
-    "points": "Data, reconstructions, samples and codes.",
-    "checkpoints": "The same traversals with the weights of several checkpoints.",
-    "cycle_": "Every latent along a cycle that begins and ends at one image.",
 }
 
 
@@ -97,7 +75,7 @@ def run_page(run: Run, pictures: Iterable[str | os.PathLike] | None = None) -> s
             html.section("latents", _SECTIONS["latents"], *_latents(run, about)),
             html.section("scores", _SECTIONS["scores"], _scores(about, rows)),
             html.section("curves", _SECTIONS["curves"], _curves(about, rows)),
-            html.section("pictures", _SECTIONS["pictures"], _gallery(paths)),
+            html.section("pictures", _SECTIONS["pictures"], gallery.of_files(paths)),
             html.section("settings", _SECTIONS["settings"], _settings(run, about)),
         )
     )
@@ -283,33 +261,6 @@ def _curves(about: Mapping[str, Any], rows: results.Rows) -> str:
         table = html.table(header, lines, numbers=(1, 2))
         content += f"<details><summary>The last values</summary>{table}</details>"
     return content
-
-
-def _gallery(paths: Sequence[pathlib.Path]) -> str:
-    figures = []
-    # The strips above are the traversals; the animation shows them at once.
-    for path in sorted(paths, key=lambda path: (path.stem != "traversals", path.name)):
-        form = path.suffix.lower().removeprefix(".")
-        if form not in ("png", "gif") or path.name == "traversals.png":
-            continue
-        try:
-            figures.append(html.figure(path.read_bytes(), form, _caption(path.stem)))
-        except OSError:  # One damaged file does not lose the page.
-            text = html.escaped(f"{path.name} cannot be read")
-            figures.append(f"<figure><figcaption>{text}</figcaption></figure>")
-    return f'<div class="gallery">{"".join(figures)}</div>' if figures else ""
-
-
-def _caption(name: str) -> str:
-    """Returns the caption of a picture, HTML."""
-    known = [prefix for prefix in _CAPTIONS if name.startswith(prefix)]
-    text = _CAPTIONS[max(known, key=len)] if known else ""
-    for field, what in MATRICES.items():
-        if name.endswith(f"_{field}"):
-            text = f"For each latent and factor: {what}."
-    if "_against_" in name:
-        text = "One row for each category, while a continuous latent moves."
-    return f"<b>{html.escaped(name.replace('_', ' '))}</b> {html.escaped(text)}".strip()
 
 
 def _settings(run: Run, about: Mapping[str, Any]) -> str:
