@@ -55,8 +55,8 @@ def test_pictures_of_one_width_stand_together(tmp_path):
     assert wide.count("<figure>") == 1 and "1200px" in wide
     assert columns.count("<figure>") == 5
     kinds = dict(re.findall(r'class="picture ([^"]*)".*?<b>(.*?)</b>', text)[::-1])
-    assert set(kinds) == {"", "chart", "grid", "moving grid"}
-    assert kinds["chart"] == "posteriors" and kinds["moving grid"] == "traversals"
+    assert set(kinds) == {"", "plot", "grid", "moving grid"}
+    assert kinds["plot"] == "posteriors" and kinds["moving grid"] == "traversals"
     # Around the picture, and around each of five images.
     corners = re.search(r"polygon\(evenodd,([^)]*)\)", text)[1].split(",")
     assert len(corners) == 5 + 5 * 6

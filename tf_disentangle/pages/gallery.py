@@ -84,7 +84,7 @@ def _figure(path: pathlib.Path) -> tuple[str, int]:
         pixels = np.asarray(image.convert("RGB"))
     height, width = pixels.shape[:2]
     shown = round(width / _SCALE)
-    kinds = ["moving"] * (form == "gif") + ["chart"] * _is_chart(path.stem)
+    kinds = ["moving"] * (form == "gif") + ["plot"] * _is_chart(path.stem)
     style = f"width:clamp({_LEAST * shown:.0f}px,100%,{shown}px)"
     tiles = [] if _is_chart(path.stem) else tiles_of(pixels)
     if tiles:

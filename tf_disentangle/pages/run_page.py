@@ -14,7 +14,7 @@ from tf_disentangle.training.pictures import latent_annotations, make_plotter
 
 if TYPE_CHECKING:
     from tf_disentangle.run import Run
-    from tf_disentangle.training.kinds import Subject
+    from tf_disentangle.training.kinds import FigureInputs
 
 _SECTIONS = {
     "latents": "What each latent does",
@@ -87,13 +87,13 @@ def run_page(run: Run, pictures: Iterable[str | os.PathLike] | None = None) -> s
     return html.document(about["name"], lead, body, shown)
 
 
-def start_rows(subject: Subject, count: int = 9) -> list[str]:
+def start_rows(inputs: FigureInputs, count: int = 9) -> list[str]:
     """Returns the strips of the examples and of what is decoded from their codes."""
     from tf_disentangle.training.kinds import decoded_examples
 
-    if not len(subject.examples):
+    if not len(inputs.examples):
         return []
-    both = {"images": subject.examples, **decoded_examples(subject)}
+    both = {"images": inputs.examples, **decoded_examples(inputs)}
     parts = []
     for name, images in both.items():
         tiles = visualization.rgb(images[:count])
@@ -134,34 +134,36 @@ def _latents(run: Run, about: Mapping[str, Any]) -> list[str]:
     if run.model.is_vector:
         return [_latent_table(about["latents"])]
     plotter = make_plotter(run.model, run.data, run.batches)
-    subject = plotter.subject(**latent_annotations(run.history, run.step))
+    inputs = plotter.inputs(**latent_annotations(run.history, run.step))
     note = (
         "<p class=note>Each row changes one latent and keeps all others, in order of "
         "how much it moves the image. A latent carries the factor that a score gave it "
         "only if it moves the image and won at least 5% of all votes.</p>"
     )
-    strips = latent_strips(subject, about["latents"])
+    strips = latent_strips(inputs, about["latents"])
     return [
         note,
-        f'<div class="strips">{"".join(start_rows(subject))}'
+        f'<div class="strips">{"".join(start_rows(inputs))}'
         f'<div class="rule"></div>{"".join(strips)}</div>',
         f"<details><summary>The latents in a table</summary>"
         f"{_latent_table(about['latents'])}</details>",
     ]
 
 
-def latent_strips(subject: Subject, latents: Sequence[Mapping[str, Any]]) -> list[str]:
+def latent_strips(
+    inputs: FigureInputs, latents: Sequence[Mapping[str, Any]]
+) -> list[str]:
     """Returns label and strip of each latent, with the steps above the first."""
     rows = visualization.traversal_rows(
-        subject.decoder(),
-        subject.code,
-        values=subject.values,
-        columns=subject.columns,
-        order=subject.order,
+        inputs.decoder(),
+        inputs.code,
+        values=inputs.values,
+        columns=inputs.columns,
+        order=inputs.order,
     )
     parts: list[str] = []
     steps_are_said = False
-    for latent, images in zip(subject.order, rows, strict=True):
+    for latent, images in zip(inputs.order, rows, strict=True):
         about, width = latents[latent], images.shape[2]
         steps = ""
         if about["num_values"] is not None:
@@ -169,7 +171,7 @@ def latent_strips(subject: Subject, latents: Sequence[Mapping[str, Any]]) -> lis
             steps = html.strip_steps(texts, width)
         elif not steps_are_said:
             steps_are_said = True
-            texts = visualization.step_labels(subject.values)
+            texts = visualization.step_labels(inputs.values)
             steps = html.strip_steps(texts, width)
         text = f"{about['name']}: {len(images)} images while this latent changes"
         faint = ' class="faint"' if about["moves"] is False else ""

@@ -92,8 +92,8 @@ tr.faint th, tr.faint td { color: var(--soft); }
 .steps span { flex: 1; text-align: center; }
 .charts { display: grid; gap: 14px; margin: 14px 0 0;
   grid-template-columns: repeat(auto-fill, minmax(290px, 1fr)); }
-div.chart:not(.picture), figure { background: var(--card);
-  border: 1px solid var(--line); border-radius: 10px; padding: 10px; margin: 0; }
+.chart, figure { background: var(--card); border: 1px solid var(--line);
+  border-radius: 10px; padding: 10px; margin: 0; }
 .chart svg { display: block; width: 100%; height: auto; }
 .gallery { display: grid; gap: 16px; margin: 14px 0 0; }
 .gallery .wide { display: grid; gap: 16px; }
@@ -111,7 +111,7 @@ figcaption { font-size: 14px; padding: 8px 2px 0; contain: inline-size; }
 /* White paper becomes as dark as the card; images keep their colours. */
 @media screen and (prefers-color-scheme: dark) {
   .picture { border-radius: 0; }
-  .picture.chart img { filter: invert(0.886) hue-rotate(180deg); }
+  .picture.plot img { filter: invert(0.886) hue-rotate(180deg); }
   .picture.grid::before, .picture.grid::after { content: ""; position: absolute;
     inset: 0; z-index: 1; clip-path: var(--paper); }
   .picture.grid::before { background: #fff; mix-blend-mode: difference; }
