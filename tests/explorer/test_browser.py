@@ -195,6 +195,10 @@ def test_the_url_holds_the_state(view, run, page_of, open_page):
     address = view.page.evaluate("location.hash")
     again = open_page(page_of("vae"), address)
     again.settle()
+    # It stays in the URL, and is what undo would go back to.
+    assert again.page.evaluate("location.hash") == address
+    again.page.click("#undo")
+    assert again.page.locator("#said").inner_text() == "Nothing to undo."
     np.testing.assert_allclose(again.codes(), view.codes(), rtol=1e-5)
     shown = [v.pixels("#stage .large canvas") for v in (view, again)]
     assert np.abs(shown[0] - shown[1]).max() <= 1
@@ -214,6 +218,10 @@ def test_the_code_as_python_gives_the_picture(view, run, monkeypatch):
     assert (
         np.abs(view.pixels("#stage .large canvas") - levels(names["image"])).max() <= 1
     )
+    # It goes on with the sliders.
+    view.slide(0, -0.25)
+    exec(view.page.locator("#code").inner_text(), names)
+    np.testing.assert_allclose(names["codes"], view.codes(), rtol=1e-5)
 
 
 def test_pictures_are_saved(view, run, tmp_path):

@@ -9,7 +9,7 @@ import { enlarged, pixelVariances, save, shares } from "explorer/pictures";
 import { makePlane } from "explorer/plane";
 import { makeShelf, readImage } from "explorer/shelf";
 import { makeStage } from "explorer/stage";
-import { parse, Store } from "explorer/state";
+import { parse, serialize, Store } from "explorer/state";
 import { called, element, percent, python } from "explorer/text";
 import { cycle, makeGrid, makeStrip, steps, traversal } from "explorer/traversals";
 
@@ -220,6 +220,7 @@ function showState(state, before) {
     });
   }
   controls(state, startOf(state.lead));
+  if (!$$("code").hidden) $$("code").textContent = code(state);
   strip.show(state);
   if ($$("plane-section").open) plane.show(state);
 }
@@ -320,12 +321,12 @@ function savePng() {
   say("Saved the picture.");
 }
 
+const code = (state) => python(runs[state.lead], state.codes[state.lead], server);
+
 function copyCode() {
-  const { state } = store;
-  const code = python(runs[state.lead], state.codes[state.lead], server);
   $$("code").hidden = false;
-  $$("code").textContent = code;
-  copy(code, "Copied the code.");
+  $$("code").textContent = code(store.state);
+  copy(code(store.state), "Copied the code.");
 }
 
 function setTheme(theme) {
@@ -379,7 +380,7 @@ connect();
 showScores($$("scores"), runs);
 showCard($$("card"), runs);
 store.change(parse(location.hash.slice(1), runs, shelf.labels.length));
-store.show(store.committed);
+store.show(serialize(store.state, runs));
 showState(store.state, null);
 try {
   backend = server ? serverBackend(server) : await pageBackend();
