@@ -128,7 +128,7 @@ def test_an_own_image_is_encoded_in_the_page(view, run):
     view.settle()
     # The encoder's weights have 16 bits in the page.
     np.testing.assert_allclose(
-        view.codes(), run.encode(image[None]), rtol=1e-2, atol=1e-3
+        view.codes(), run.encode(image[None]), rtol=1e-2, atol=5e-3
     )
     np.testing.assert_array_equal(view.pixels("#stage .original canvas"), image)
     caption = view.page.locator("#stage .original figcaption")
@@ -321,5 +321,5 @@ def test_two_runs_side_by_side(make_run, view_of):
     view.settle()
     picture = np.round(255 * runs[1].decode(view.codes(1))).astype(np.uint8)
     np.testing.assert_allclose(
-        view.codes(0), runs[0].encode(picture), rtol=1e-3, atol=1e-4
+        view.codes(0), runs[0].encode(picture), rtol=1e-2, atol=5e-3
     )
