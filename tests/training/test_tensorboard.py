@@ -334,6 +334,14 @@ class TestOverTime:
         assert [text.get_text() for text in axes.texts] == [" 1.00", " 0.00"]
         assert [t.get_text() for t in axes.get_yticklabels()] == ["z0", "z1"]
 
+    def test_numbers_below_0_are_named_with_their_colour(self):
+        values = np.array([[0.0, 2.0], [-0.001, -4.0]])
+        figure = visualization.over_time(values, steps=[10, 20], names=["a", "b"])
+        title = figure.get_suptitle()
+        assert title == "from -4 (dark blue) over 0 (white) to 4 (dark red)"
+        texts = [text.get_text() for text in figure.axes[0].texts]
+        assert texts == [" 0.00", " -4.00"]
+
     @pytest.mark.parametrize("values", [[], [[np.nan, 1.0]], [[1.0]], [[1.0] * 2] * 2])
     def test_refuses_other_values(self, values):
         with pytest.raises(ValueError, match="values must"):

@@ -48,8 +48,12 @@ _PER_LATENT = {
         "generated of it, in nats.",
     ),
 }
-# Settings that tell no run from another.
+# Settings that tell no run from another, and details of Keras's optimisers.
 _NO_SETTINGS = {
+    "amsgrad",
+    "ema_momentum",
+    "epsilon",
+    "use_ema",
     "intervals",
     "device",
     "metrics",
