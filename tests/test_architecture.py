@@ -69,7 +69,7 @@ RULES = {
     ),
     "explorer": (
         {"datasets", "files", "models", "serving", "summary", "training"} | BASE,
-        set(),
+        {"scipy"},
     ),
     "run": (
         {"models", "datasets", "metrics", "training", "serving", "explorer"} | BASE,
@@ -77,7 +77,7 @@ RULES = {
     ),
     "pages": (
         {"run", "summary", "metrics", "training", "visualization", "files"} | BASE,
-        {"PIL"},
+        {"PIL", "scipy"},
     ),
     "registry": (
         {
