@@ -42,6 +42,7 @@ _ROOMS = (
     "pages",
     "priors",
     "serving",
+    "store",
     "training",
     "visualization",
 )

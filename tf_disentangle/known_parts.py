@@ -1,4 +1,4 @@
-"""What a record from elsewhere may name: the library's own parts and plain Keras layers.
+"""What a record from elsewhere may name: the library's parts and plain Keras layers.
 
 A published model is data of somebody else's. Its record names classes and functions,
 and to import whatever it names would be to run whatever it likes:

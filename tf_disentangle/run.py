@@ -24,12 +24,12 @@ from tf_disentangle.metrics import Scores, evaluate, log_evidence
 from tf_disentangle.models import LatentModel
 from tf_disentangle.models.encoder import ModelEncoder, UntrainedEncoder
 from tf_disentangle.training import Device, Intervals, RunFolder, description
-from tf_disentangle.training.run_folder import Examples
 from tf_disentangle.training.checkpoints import all_saved
 from tf_disentangle.training.input_pipeline import Batches, split_indices
 from tf_disentangle.training.loop import Metric, TrainingLoop
 from tf_disentangle.training.pictures import latent_annotations, make_plotter
 from tf_disentangle.training.preparation import check_numbers, check_types, compiled
+from tf_disentangle.training.run_folder import Examples
 from tf_disentangle.training.user_callbacks import check_callbacks
 
 

@@ -36,6 +36,7 @@ COMMANDS = {
     "explore": "show what each latent does, in a page with the model inside",
     "compare": "compare runs on one page: settings, scores, traversals, curves",
     "export": "write a trained run as a SavedModel for TensorFlow Serving",
+    "publish": "write a trained run as a folder that others load and check",
     "encode": "encode image files with a trained, exported or served model",
     "serve": "serve exported models by TensorFlow Serving's REST and gRPC",
     "data": "prepare, list and look at data sets",

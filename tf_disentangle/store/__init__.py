@@ -1,8 +1,8 @@
 """The model store: trained models as folders that others load, check and look at.
 
-    run.publish("models/chyvae")                the layout of Hugging Face, and works alone
-    tf_disentangle.load("models/chyvae")        checked; nothing of it is run
-    tf_disentangle.load("store:chyvae_ellipses")        comes with the library
+    run.publish("models/chyvae")            in the layout of Hugging Face; works alone
+    tf_disentangle.load("models/chyvae")            checked; nothing of it is run
+    tf_disentangle.load("store:chyvae_ellipses")    it comes with the library
 
 docs/store.md says what each file is. Names are imported when they are first used: a
 command asks what a path is before TensorFlow is there.

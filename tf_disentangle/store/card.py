@@ -33,8 +33,8 @@ saw. Without labels no objective guarantees that latents and factors correspond,
 another seed often gives another answer.
 - It knows the images that it was trained on. Of others it makes the nearest that it \
 knows, without a warning.
-- A score is one protocol's view of one run; a floor and a ceiling say how much of it is \
-the model's own.
+- A score is one protocol's view of one run; a floor and a ceiling say how much of it \
+is the model's own.
 """
 
 
@@ -94,8 +94,8 @@ def _introduction(facts: Mapping[str, Any], about: About) -> str:
     said = (
         f"A {facts['model']} with the objective {facts['objective']}, trained on "
         f"{facts['data']} ({shape}) for {facts['step']:,} steps: "
-        f"{len(facts['latents'])} latents, {facts['num_parameters']:,} weights, kept as "
-        f"{about.precision}."
+        f"{len(facts['latents'])} latents, {facts['num_parameters']:,} weights, kept "
+        f"as {about.precision}."
     )
     terms = facts["terms"]
     names = ("val_reconstruction", "val_kl_term", "val_elbo")
@@ -117,9 +117,9 @@ codes = run.encode(images)  # and run.decode(codes), run.score("mig"), run.explo
 ```"""
     if about.modules:
         text += (
-            "\n\nIt has parts that its author wrote, in `modules/`. They are Python code "
-            'and run only if you say so: `load("'
-            f'{about.name}", trust=True)`. Read them first.'
+            "\n\nIt has parts that its author wrote, in `modules/`. They are Python "
+            "code and run only if you say so: "
+            f'`load("{about.name}", trust=True)`. Read them first.'
         )
     if "encode.onnx" in about.sizes:
         text += (

@@ -25,7 +25,11 @@ from typing import BinaryIO
 from tf_disentangle import checks
 from tf_disentangle.store.places import CHECKSUMS, RECORD
 
-WEIGHTS, HISTORY, EXAMPLES = "model.safetensors", "metrics.jsonl", "examples.safetensors"
+WEIGHTS, HISTORY, EXAMPLES = (
+    "model.safetensors",
+    "metrics.jsonl",
+    "examples.safetensors",
+)
 README = "README.md"
 #: The files that `load` reads, with the most bytes that each may have.
 LIMITS = {
