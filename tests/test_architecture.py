@@ -118,6 +118,11 @@ RULES = {
         {"keras"},
     ),
     "configuration": ({"registry", "checks"}, {"gin"}),
+    "studies": (
+        {"configuration", "datasets", "files", "metrics", "pages", "run", "training"}
+        | BASE,
+        {"matplotlib", "pandas", "pyarrow", "ray", "rich", "scipy", "tqdm"},
+    ),
     "cli": (
         {
             "configuration",
@@ -131,6 +136,7 @@ RULES = {
             "registry",
             "serving",
             "store",
+            "studies",
             "summary",
             "training",
             "visualization",
@@ -139,7 +145,7 @@ RULES = {
         {"absl", "PIL", "pyarrow", "tqdm"} | TFP,
     ),
     "__main__": ({"cli"}, set()),
-    "__init__": ({"run", "checks"}, set()),
+    "__init__": ({"run", "studies", "checks"}, set()),
 }
 
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -300,10 +300,10 @@ class Run:
         chosen = list(names or self.metrics)
         rule, remedy = "name one metric or more", 'For example run.score("mig", "dci").'
         checks.require(chosen, "names", rule, (), remedy)
-        rule = "be False for sampled codes: the floors are those of mean codes"
-        checks.require(not (bounds and sampled), "bounds", rule, bounds)
         if bounds:
-            untrained = [UntrainedEncoder(self.model, seed) for seed in range(3)]
+            untrained = [
+                UntrainedEncoder(self.model, seed, sampled) for seed in range(3)
+            ]
             options["floor_encoders"] = untrained
             options["architecture"] = untrained[0].architecture
             options["cache"] = cache_dir()

@@ -14,6 +14,7 @@ from tests import representations as known
 from tf_disentangle import checks, metrics
 from tf_disentangle.cli import codes_file, evaluate, main, score_table
 from tf_disentangle.metrics import results
+from tf_disentangle.metrics.results import summary_rows
 
 SIZES = (4, 4, 3)
 
@@ -273,7 +274,7 @@ def test_rows_of_seeds_spreads_and_bounds():
     table = metrics.evaluate_arrays(
         codes, factors, ["mig", "sap"], seeds=(0, 1), bounds=True, progress=False
     )
-    rows = score_table.summaries(table, step=7)
+    rows = summary_rows(table, step=7)
     assert [row["step"] for row in rows] == [7] * len(rows)
     (spreads,) = [row["spreads"] for row in rows if "spreads" in row]
     assert spreads["sap"]["num"] == 2

@@ -29,7 +29,7 @@ from __future__ import annotations
 
 import functools
 import pathlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from absl import flags
@@ -117,6 +117,7 @@ def main(values: flags.FlagValues) -> int:
 def _evaluate_file(values: flags.FlagValues) -> Mapping[str, Evaluation | Refusal]:
     from tf_disentangle import metrics
     from tf_disentangle.cli import score_table
+    from tf_disentangle.metrics.results import recording, summary_rows
 
     file = codes_file.read(values.codes)
     scored = values.factors or None
@@ -148,14 +149,14 @@ def _evaluate_file(values: flags.FlagValues) -> Mapping[str, Evaluation | Refusa
         factor_names=file.factor_names or None,
         scored=scored,
         bounds=values.bounds,
-        on_result=_recording(append, about),
+        on_result=recording(append, **about),
     )
     print(table)
     if folder is not None:
         latents = [f"z{d}" for d in range(file.codes.shape[1])]
         factors = [file.factor_names[k] for k in positions]
         paths = score_table.save_pictures(table, factors, latents, folder)
-        for row in score_table.summaries(table, **about):
+        for row in summary_rows(table, **about):
             append(row)
         print("", *paths, folder / "metrics.jsonl", sep="\n")
     return table
@@ -165,7 +166,11 @@ def _evaluate_run(values: flags.FlagValues) -> Mapping[str, Evaluation | Refusal
     run = run_flags.load(values)
     from tf_disentangle import metrics
     from tf_disentangle.cli import score_table
-    from tf_disentangle.metrics.results import results_by_call
+    from tf_disentangle.metrics.results import (
+        recording,
+        results_by_call,
+        summary_rows,
+    )
 
     chosen = _metrics_of(run, values)
     positions, _ = metrics.scored_factors(run.data.factor_names, values.factors or None)
@@ -183,10 +188,10 @@ def _evaluate_run(values: flags.FlagValues) -> Mapping[str, Evaluation | Refusal
         sampled=values.sampled,
         bounds=values.bounds,
         done={} if values.again else done,
-        on_result=_recording(append, about),
+        on_result=recording(append, **about),
         factors=values.factors or None,
     )
-    for row in score_table.summaries(table, **about):
+    for row in summary_rows(table, **about):
         append(row)
     print(score_table.terms(run.folder.rows(), run.step))
     print(f"\nStep {run.step}, {kind} codes\n{table}")
@@ -208,19 +213,6 @@ def _output_of(run: Any, values: flags.FlagValues) -> pathlib.Path | None:
         return None if run.folder.is_published else run.folder.pictures
     own = run.folder.name if values.runs else ""
     return pathlib.Path(values.output) / own
-
-
-def _recording(
-    append: Callable[[dict[str, Any]], object], about: Mapping[str, Any]
-) -> Callable[[str, int | None, Any, str], None]:
-    """Returns what adds a row for each result as it ends."""
-    from tf_disentangle.metrics.results import as_row
-
-    def record(name: str, seed: int | None, result: Any, call: str) -> None:
-        own = {} if seed is None else {"seed": seed}
-        append({**about, **own, "call": call, "scores": as_row({name: result})})
-
-    return record
 
 
 def _metrics_of(run: Any, values: flags.FlagValues) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 from tf_disentangle import files
 from tf_disentangle.metrics import Evaluation, Refusal
 from tf_disentangle.metrics.printing import number
-from tf_disentangle.metrics.results import MATRICES, as_row, matrices
+from tf_disentangle.metrics.results import MATRICES, matrices
 
 #: What `metrics.evaluate` returns.
 Table = Mapping[str, Evaluation | Refusal]
@@ -36,20 +36,6 @@ def side_by_side(tables: Mapping[str, Table]) -> str:
             cells.append(f"{number(score).strip() if score == score else '-':>{size}}")
         lines.append(f"{run:<{width}} {' '.join(cells)}")
     return "\n".join(lines)
-
-
-def summaries(table: Table, **about: Any) -> list[dict[str, Any]]:
-    """Returns rows of what is said of several seeds, and of floors and ceilings."""
-    scored = {name: e for name, e in table.items() if isinstance(e, Evaluation)}
-    return [
-        {**about, kind: as_row(values)}
-        for kind, field in (
-            ("intervals", "interval"),
-            ("spreads", "spread"),
-            ("bounds", "bounds"),
-        )
-        if (values := {n: v for n, e in scored.items() if (v := getattr(e, field))})
-    ]
 
 
 def save_pictures(

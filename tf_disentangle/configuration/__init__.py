@@ -1,7 +1,8 @@
 """gin's one door into the library: no other room but the commands knows gin.
 
 `parse` reads files and bindings (`reading.py`) by the names of `registry.py`
-(`names.py`) and remembers where each binding stands (`locations.py`); `build` calls a
+(`names.py`) and remembers where each binding stands (`locations.py`); `resolved` tells
+what files come to, without TensorFlow (`resolution.py`); `build` calls a
 configured function, `built` what is bound to a parameter, and both say what is wrong
 with its values (`messages.py`); `drop_unused` refuses bindings without an effect
 (`unused_bindings.py`). The numerics stay free of gin: they are plain functions and
@@ -23,6 +24,12 @@ from tf_disentangle.configuration.locations import gin_root as gin_root
 from tf_disentangle.configuration.messages import explained as explained
 from tf_disentangle.configuration.names import parameters as parameters
 from tf_disentangle.configuration.reading import modules as modules
+from tf_disentangle.configuration.resolution import Resolved as Resolved
+from tf_disentangle.configuration.resolution import arguments as arguments
+from tf_disentangle.configuration.resolution import literal as literal
+from tf_disentangle.configuration.resolution import require_name as require_name
+from tf_disentangle.configuration.resolution import resolved as resolved
+from tf_disentangle.configuration.resolution import short_name as short_name
 from tf_disentangle.configuration.unused_bindings import drop_unused as drop_unused
 from tf_disentangle.configuration.unused_bindings import (
     unused_bindings as unused_bindings,
@@ -52,18 +59,27 @@ def users_parts() -> dict[str, Callable[..., Any]]:
     }
 
 
-def parse(files: Sequence[str], bindings: Sequence[str] = ()) -> None:
+def parse(
+    files: Sequence[str],
+    bindings: Sequence[str] = (),
+    *,
+    text: str = "",
+    option: str = "--gin_param",
+) -> None:
     """Replaces gin's state by these files and then these bindings.
 
     Args:
         files: Paths, or names below `gin_root()` such as "chyvae.gin".
         bindings: Such as "train.steps = 5000"; they win over the files.
+        text: What the library wrote itself, between files and bindings, such as
+            `Resolved.text()`.
+        option: How errors name the source of the bindings.
 
     Raises:
         ArgumentError: For a file that does not exist, or anything gin does not accept.
     """
     _register()
-    reading.read(files, bindings)
+    reading.read(files, bindings, text, option)
 
 
 def build(name: str, **arguments: Any) -> Any:

@@ -35,6 +35,7 @@ class Source:
     name: str  #: What messages call it.
     path: pathlib.Path | None = None  #: None for a binding of the command line.
     parent: Origin | None = None  #: Where the file was included, if it was.
+    is_library: bool = False  #: Whether the library wrote it, which has no file.
 
     def chain(self) -> Iterator[Source]:
         """Yields this source and those that include it, outwards."""
@@ -50,7 +51,7 @@ class Source:
         those include nor what the library wrote: its own files and a run's config.gin.
         """
         if self.path is None or self.parent is not None:
-            return self.path is None
+            return self.path is None and not self.is_library
         is_of_run = self.path.name == "config.gin" and (
             self.path.with_name("run.json").exists()
         )

@@ -31,10 +31,22 @@ from tf_disentangle.configuration.locations import (
 )
 
 _OPENING = set("([{\"'")
+_OF_LIBRARY = "the resolved configuration"
 
 
-def read(files: Sequence[str], bindings: Sequence[str]) -> None:
-    """Replaces gin's state by these files and then these bindings.
+def read(
+    files: Sequence[str],
+    bindings: Sequence[str],
+    text: str = "",
+    option: str = "--gin_param",
+) -> None:
+    """Replaces gin's state by these files, then `text`, and then these bindings.
+
+    Args:
+        files: Paths, or names below `gin_root()`.
+        bindings: One statement each.
+        text: Statements that the library wrote: one without an effect is no mistake.
+        option: How errors name the source of the bindings.
 
     Raises:
         ArgumentError: For a file that is not there, or anything that gin or the rules
@@ -43,29 +55,35 @@ def read(files: Sequence[str], bindings: Sequence[str]) -> None:
     gin.clear_config()
     origins.clear()
     for file in files:
-        path = _first_file(file, [pathlib.Path.cwd(), gin_root()])
-        if path is None:
-            names_there = [p.name for p in gin_root().glob("*.gin")]
-            is_folder = file and pathlib.Path(file).is_dir()
-            remedy = (
-                ""
-                if is_folder
-                else checks.nearest(pathlib.Path(file).name, names_there)
-            )
-            received = f"{file}, a folder" if is_folder else file
-            rule = f"be a file, or a name in {gin_root()}"
-            raise checks.ArgumentError(
-                checks.message("gin_file", rule, received, remedy)
-            )
-        _read_file(Source(file, path))
+        _read_file(named_file(file))
+    if text:
+        _read_text(text, Source(_OF_LIBRARY, is_library=True))
     for binding in bindings:
-        _read_text(binding, Source(f"--gin_param={binding!r}"))
+        _read_text(binding, Source(f"{option}={binding!r}"))
     _check_macros()
     try:
         gin.finalize()
     except ValueError as error:  # as for @name/macro without parentheses
         text = str(error).split(" in config string:")[0]
         raise checks.ArgumentError(text) from error
+
+
+def named_file(file: str) -> Source:
+    """Returns the file that a path or a name below `gin_root()` means.
+
+    Raises:
+        ArgumentError: If there is none, with the nearest names.
+    """
+    path = _first_file(file, [pathlib.Path.cwd(), gin_root()])
+    if path is not None:
+        return Source(file, path)
+    names_there = [p.name for p in gin_root().glob("*.gin")]
+    is_folder = file and pathlib.Path(file).is_dir()
+    name = pathlib.Path(file).name
+    remedy = "" if is_folder else checks.nearest(name, names_there)
+    received = f"{file}, a folder" if is_folder else file
+    rule = f"be a file, or a name in {gin_root()}"
+    raise checks.ArgumentError(checks.message("gin_file", rule, received, remedy))
 
 
 def _first_file(file: str, folders: Iterable[pathlib.Path]) -> pathlib.Path | None:
@@ -75,28 +93,34 @@ def _first_file(file: str, folders: Iterable[pathlib.Path]) -> pathlib.Path | No
 
 
 def _read_file(source: Source) -> None:
+    _read_text(text_of(source), source)
+
+
+def text_of(source: Source) -> str:
+    """Returns a file's text.
+
+    Raises:
+        ArgumentError: If it cannot be read, or is no text.
+    """
     try:
-        text = source.path.read_text(encoding="utf-8-sig")
+        return source.path.read_text(encoding="utf-8-sig")
     except (UnicodeDecodeError, OSError) as error:
         is_binary = isinstance(error, UnicodeDecodeError)
         rule = "be a text file in UTF-8" if is_binary else "be readable"
         message = checks.message("gin_file", rule, source.name, str(error))
         raise checks.ArgumentError(message) from error
-    _read_text(text, source)
 
 
 def _read_text(text: str, source: Source) -> None:
     """Does what each statement of `text` says."""
     with gin.config._parse_scope() as context:
-        for statement in _statements(text, source):
-            line = statement.location.line_content.strip()
-            where = Origin(source, statement.location.line_num, line)
+        for statement, where in statements(text, source, _Delegate()):
             if isinstance(statement, gin.config_parser.BindingStatement):
                 _bind(statement, where)
             elif isinstance(statement, gin.config_parser.BlockDeclaration):
                 names.find(statement.selector, where)
             elif isinstance(statement, gin.config_parser.IncludeStatement):
-                _include(statement.filename, where)
+                _read_file(included(statement.filename, where))
             else:
                 _import(context, statement, where)
         gin.config._IMPORTS.update(context.imports)
@@ -123,13 +147,25 @@ class _Delegate(gin.config.ParserDelegate):
         return super().configurable_reference(scoped_selector, evaluate)
 
 
-def _statements(text: str, source: Source) -> Iterator[Any]:
-    """Yields gin's statements; a syntax error is raised with its line."""
+def statements(
+    text: str, source: Source, delegate: gin.config_parser.ParserDelegate
+) -> Iterator[tuple[Any, Origin]]:
+    """Yields gin's statements and where each stands.
+
+    Args:
+        text: Of a file, or a binding.
+        source: Where it is from.
+        delegate: Makes the values of references and macros.
+
+    Raises:
+        ArgumentError: For a syntax error, with its line.
+    """
     lines, line = text.splitlines(), 0
     try:
-        for statement in gin.config_parser.ConfigParser(text, _Delegate()):
+        for statement in gin.config_parser.ConfigParser(text, delegate):
             line = statement.location.line_num
-            yield statement
+            content = statement.location.line_content.strip()
+            yield statement, Origin(source, line, content)
         return
     except SyntaxError as error:
         line, reason = error.lineno or 1, error.msg
@@ -178,8 +214,8 @@ def _syntax(reason: str, line: str, source: Source) -> str:
     return checks.message("the value", _VALUE, word, remedy)
 
 
-def _include(file: str, where: Origin) -> None:
-    """Reads an included file.
+def included(file: str, where: Origin) -> Source:
+    """Returns the file that an include means.
 
     The root comes first: there "datasets/x.gin" means the library's file, whatever lies
     beside the user's.
@@ -194,7 +230,7 @@ def _include(file: str, where: Origin) -> None:
     if path in [source.path for source in sources]:
         rule = "not include a file that includes this one"
         raise where.error("a file", rule, file)
-    _read_file(Source(file, path, where))
+    return Source(file, path, where)
 
 
 def _import(context: Any, statement: Any, where: Origin) -> None:

@@ -19,7 +19,7 @@ import json
 import math
 import os
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -176,22 +176,35 @@ class BoundsOfData:
             text = json.dumps(key, sort_keys=True)
             digest = hashlib.sha256(text.encode()).hexdigest()[:32]
             path = self.folder / f"{name}-{digest}.json"
-            if path.exists():
+        # Runs that need the same bound at once wait for the first of them.
+        with _alone(path):
+            if path is not None and path.exists():
                 kept = json.loads(path.read_text("utf-8"))["score"]
                 return math.nan if kept is None else float(kept)
-        columns = None if isinstance(encoder, FactorEncoder) else self.columns
-        try:
-            result = call.function(
-                self.data, encoder, **values, **columns_for(call, columns)
-            )
-        except Exception:  # A bound that cannot be had must not take the scores along.
-            return math.nan
-        score = float(result.score)
-        if path is not None:
-            kept = score if math.isfinite(score) else None
-            with contextlib.suppress(ArgumentError):  # A cache may be read-only.
-                files.write_json(path, {**key, "score": kept})
+            columns = None if isinstance(encoder, FactorEncoder) else self.columns
+            try:
+                result = call.function(
+                    self.data, encoder, **values, **columns_for(call, columns)
+                )
+            except Exception:  # A bound that cannot be had must not take scores along.
+                return math.nan
+            score = float(result.score)
+            if path is not None:
+                kept = score if math.isfinite(score) else None
+                with contextlib.suppress(ArgumentError):  # A cache may be read-only.
+                    files.write_json(path, {**key, "score": kept})
         return score
+
+
+@contextlib.contextmanager
+def _alone(path: pathlib.Path | None) -> Iterator[None]:
+    """Lets one process at a time compute what is kept at `path`, if it is writable."""
+    with contextlib.ExitStack() as stack:
+        if path is not None:
+            with contextlib.suppress(OSError):
+                lock = path.with_name(f".{path.stem}.lock")
+                stack.enter_context(files.locked(lock, notice=""))
+        yield
 
 
 def _tells_apart(record: Any) -> bool:

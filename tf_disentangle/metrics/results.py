@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -191,6 +191,34 @@ def results_by_call(
             if "call" in row and "reason" not in result:
                 kept[row["call"]] = result
     return kept
+
+
+def summary_rows(
+    table: Mapping[str, Evaluation | Refusal], **about: Any
+) -> list[dict[str, Any]]:
+    """Returns rows of what is said of several seeds, and of floors and ceilings."""
+    scored = {name: e for name, e in table.items() if isinstance(e, Evaluation)}
+    return [
+        {**about, kind: as_row(values)}
+        for kind, field in (
+            ("intervals", "interval"),
+            ("spreads", "spread"),
+            ("bounds", "bounds"),
+        )
+        if (values := {n: v for n, e in scored.items() if (v := getattr(e, field))})
+    ]
+
+
+def recording(
+    append: Callable[[dict[str, Any]], object], **about: Any
+) -> Callable[[str, int | None, Any, str], None]:
+    """Returns an `on_result` that adds a row for each result as it ends."""
+
+    def record(name: str, seed: int | None, result: Any, call: str) -> None:
+        own = {} if seed is None else {"seed": seed}
+        append({**about, **own, "call": call, "scores": as_row({name: result})})
+
+    return record
 
 
 def _array(value: Any) -> np.ndarray:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -141,15 +143,17 @@ class ModelEncoder(PosteriorEncoder):
         return np.concatenate([mean, scale], axis=1)
 
 
-class UntrainedEncoder:
-    """The encoder of a model with the weights that it had before its first step.
+class UntrainedEncoder(ModelEncoder):
+    """The encoder of a model with weights as they are before a first step.
 
     Floors of scores are made of such encoders (`metrics.bounds`). The weights of the
-    network are exchanged for the time of a call.
+    network are exchanged for the time of a call. They depend on the network and on
+    `seed` alone, so that the runs of a study share their floors.
 
     Args:
         model: A model whose encoder can be made anew from its own configuration.
         seed: Seed of the weights, at least 0; each gives other ones.
+        sampled: As of `ModelEncoder`.
 
     Raises:
         ArgumentError: If the encoder is a class that does not say its configuration.
@@ -158,8 +162,10 @@ class UntrainedEncoder:
         architecture: A checksum of the network and the latents, equal for equal ones.
     """
 
-    def __init__(self, model: LatentModel, seed: int = 0) -> None:
-        self.model = model
+    def __init__(
+        self, model: LatentModel, seed: int = 0, sampled: bool = False
+    ) -> None:
+        super().__init__(model, sampled)
         network = model.encoder
         try:
             own = network.get_config()
@@ -168,7 +174,11 @@ class UntrainedEncoder:
             remedy = "Define it and from_config; without floors leave out bounds."
             text = checks.message("model.encoder", rule, network, remedy)
             raise checks.ArgumentError(text) from error
-        text = f"{own} {type(model.latents).__name__} {model.latents.num_latents}"
+        # Keras numbers names by what the process has made before.
+        names = [layer["config"]["name"] for layer in own.get("layers", ())]
+        plain = _renamed(_reseeded(own, 0), {n: str(i) for i, n in enumerate(names)})
+        text = f"{plain} {type(model.latents).__name__} {model.latents.num_latents}"
+        text += " sampled" * sampled
         self.architecture = hashlib.sha256(text.encode()).hexdigest()[:16]
         config = _reseeded(own, checks.integer(seed, "seed", at_least=0))
         fresh = type(network).from_config(config)
@@ -178,24 +188,46 @@ class UntrainedEncoder:
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Maps uint8 images [B, H, W, C], or vectors, to codes, float32 [B, L]."""
+        with self._untrained():
+            return super().__call__(images)
+
+    def parameters(self, images: np.ndarray) -> np.ndarray:
+        """Maps images to the parameters of q(z|x), as `ModelEncoder.parameters`."""
+        with self._untrained():
+            return super().parameters(images)
+
+    @contextlib.contextmanager
+    def _untrained(self) -> Iterator[None]:
+        """Exchanges the weights."""
         network = self.model.encoder
         trained = network.get_weights()
         network.set_weights(self._weights)
         try:
-            return self.model.encode(images)
+            yield
         finally:
             network.set_weights(trained)
 
 
 def _reseeded(config: Any, seed: int) -> Any:
     """Returns a configuration of Keras with other seeds, each by its own place."""
-    if isinstance(config, dict):
-        return {
-            name: seed * 1_000 + value + 1
-            if name == "seed" and isinstance(value, int)
-            else _reseeded(value, seed)
-            for name, value in config.items()
-        }
-    if isinstance(config, list | tuple):
-        return type(config)(_reseeded(value, seed) for value in config)
-    return config
+    places = itertools.count(1)
+
+    def changed(value: Any, name: str = "") -> Any:
+        if name == "seed" and isinstance(value, int):
+            return seed * 1_000_003 + next(places)
+        if isinstance(value, dict):
+            return {name: changed(inner, name) for name, inner in value.items()}
+        if isinstance(value, list | tuple):
+            return type(value)(map(changed, value))
+        return value
+
+    return changed(config)
+
+
+def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+    """Returns a configuration of Keras with other names of the layers."""
+    if isinstance(value, dict):
+        return {name: _renamed(inner, names) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_renamed(inner, names) for inner in value)
+    return names.get(value, value) if isinstance(value, str) else value

@@ -42,6 +42,10 @@ _PACKAGES = (
 )
 
 
+#: What a study writes into the folder of a run that has not begun yet.
+_BEFORE_A_RUN = {"attempts.jsonl", "log.txt"}
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Examples:
     """Images to look at a model with, where its data are not at hand.
@@ -129,9 +133,10 @@ class RunFolder:
         rule = "be a new folder or a run of this library"
         is_file = self.path.exists() and not self.path.is_dir()
         checks.require(not is_file, "output", rule, f"{self}, a file", remedy)
-        if self.path.is_dir() and any(self.path.glob("[!.]*")):
+        found = {path.name for path in self.path.glob("[!.]*")}
+        if found - _BEFORE_A_RUN:
             is_run, what = self.description.exists(), "which is neither"
-            if (self.path / CHECKSUMS).exists():
+            if CHECKSUMS in found:
                 what = "a published model"
                 remedy += f" It can start from these weights: warm_start={str(self)!r}"
             checks.require(is_run, "output", rule, f"{self}, {what}", remedy)

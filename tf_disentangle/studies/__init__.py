@@ -1,0 +1,1 @@
+"""Studies: many runs of one grid, their table, analysis, figures and report."""

@@ -1,0 +1,193 @@
+"""The attempts at one run, counted in its own folder: attempts.jsonl.
+
+A line is written as an attempt begins and another as it ends, each in one piece, so
+that a driver that was killed, or two that work on one study, count alike. Python's own
+library alone is imported: each run's supervisor starts with this file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import secrets
+import signal
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+#: Exit code of a run that another process has in hand (EX_TEMPFAIL).
+LOCKED_CODE = 75
+#: Set for the runs of an engine, whose supervisor records their attempts.
+VARIABLE = "TF_DISENTANGLE_ATTEMPT"
+
+# How an attempt ended.
+DONE = "done"
+FAILED = "failed"
+LOCKED = "locked"  # another process has the run in hand
+STOPPED = "stopped"  # because the study was stopped
+FULL = "full"  # the disk was full
+LOST = "lost"  # its worker or machine went away
+
+
+@dataclasses.dataclass(frozen=True)
+class Attempt:
+    """One attempt at a run.
+
+    Attributes:
+        key: Names it.
+        time: When it began, in seconds since 1970.
+        host: The machine.
+        pid: The process there that watches it, or the run itself.
+        kind: How it ended: DONE, FAILED, LOCKED, STOPPED, FULL or LOST; "" if no line
+            says that it ended.
+        code: The exit code; negative for a signal, None if it is not known.
+        reason: Why it failed, in a sentence; "" if it did not.
+    """
+
+    key: str
+    time: float
+    host: str
+    pid: int
+    kind: str = ""
+    code: int | None = None
+    reason: str = ""
+
+    @property
+    def alive(self) -> bool:
+        """Whether it is under way: not ended, and its process not known to be gone."""
+        if self.kind:
+            return False
+        if self.host != socket.gethostname():
+            return True
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            pass
+        return True
+
+
+def path_of(folder: str | os.PathLike) -> pathlib.Path:
+    """Returns the file of a run folder."""
+    return pathlib.Path(folder) / "attempts.jsonl"
+
+
+def begin(folder: str | os.PathLike) -> str:
+    """Records that an attempt begins in this process; returns its key."""
+    key = secrets.token_hex(4)
+    place = {"host": socket.gethostname(), "pid": os.getpid()}
+    _append(folder, {"begin": key, "time": round(time.time(), 3), **place})
+    return key
+
+
+def end(
+    folder: str | os.PathLike, key: str, kind: str, code: int | None, reason: str = ""
+) -> None:
+    """Records how an attempt ended."""
+    row = {"end": key, "time": round(time.time(), 3), "kind": kind, "code": code}
+    _append(folder, {**row, "reason": reason})
+
+
+def forgive(folder: str | os.PathLike) -> None:
+    """Counts the attempts from none again; their lines stay."""
+    _append(folder, {"retry": True, "time": round(time.time(), 3)})
+
+
+def read(folder: str | os.PathLike) -> list[Attempt]:
+    """Returns the attempts since the last `forgive`, in order; half lines are left out.
+
+    Args:
+        folder: The run folder; without the file there were none.
+    """
+    try:
+        lines = path_of(folder).read_bytes().splitlines()
+    except OSError:
+        return []
+    found: dict[str, Attempt] = {}
+    for line in lines:
+        try:
+            row = json.loads(line)
+            if "begin" in row:
+                place = (float(row["time"]), str(row["host"]), int(row["pid"]))
+                found[row["begin"]] = Attempt(row["begin"], *place)
+            elif row.get("end") in found:
+                ended = {name: row[name] for name in ("kind", "code", "reason")}
+                found[row["end"]] = dataclasses.replace(found[row["end"]], **ended)
+            elif "retry" in row:
+                found.clear()
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue
+    return list(found.values())
+
+
+def failures(attempts: Sequence[Attempt]) -> list[Attempt]:
+    """Returns those that count as failures of the run.
+
+    They failed, or ended without a word, as with the machine. To be stopped with the
+    study, or to find the run in other hands or the disk full, is no failure of the run.
+    """
+    return [a for a in attempts if a.kind in (FAILED, LOST) or _silent(a)]
+
+
+def _silent(attempt: Attempt) -> bool:
+    """Whether the attempt is over and nothing says how it ended."""
+    return not attempt.kind and not attempt.alive
+
+
+@contextlib.contextmanager
+def recorded(folder: str | os.PathLike) -> Iterator[None]:
+    """Records the block as an attempt, unless a supervisor does so already.
+
+    For runs that are started by hand or by Slurm: `bin/study run DIR ID`.
+    """
+    if os.environ.get(VARIABLE):
+        yield
+        return
+    key = begin(folder)
+    try:
+        yield
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else int(bool(error.code))
+        end(folder, key, kind_of(code), code, "" if not code else f"exit code {code}")
+        raise
+    except BaseException as error:
+        reason = f"{type(error).__name__}: {error}".removesuffix(": ")
+        end(folder, key, FAILED, 1, reason)
+        raise
+    end(folder, key, DONE, 0)
+
+
+def kind_of(code: Any) -> str:
+    """Returns how an attempt that nobody stopped ended, by its exit code."""
+    return {0: DONE, LOCKED_CODE: LOCKED}.get(code, FAILED)
+
+
+def reason_of(code: int, text: str) -> str:
+    """Returns why a run failed, in a sentence.
+
+    Args:
+        code: Its exit code, negative for a signal.
+        text: What it printed; the last line says why, as Python's tracebacks do.
+    """
+    if code < 0:
+        names = {int(s): s.name for s in signal.Signals}
+        name = names.get(-code, f"signal {-code}")
+        memory = ", as happens when memory is short" if name == "SIGKILL" else ""
+        return f"killed by {name}{memory}"
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1][-500:] if lines else f"exit code {code}, without a word"
+
+
+def _append(folder: str | os.PathLike, row: dict[str, Any]) -> None:
+    """Adds a line in one piece, on a line of its own after a half one."""
+    with open(path_of(folder), "ab+") as file:
+        size = file.seek(0, os.SEEK_END)
+        if size:
+            file.seek(size - 1)
+        broken = bool(size) and file.read(1) != b"\n"
+        file.write(b"\n" * broken + json.dumps(row).encode() + b"\n")

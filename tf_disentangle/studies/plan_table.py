@@ -1,0 +1,76 @@
+"""plan.parquet: the runs of a study as a table that pandas reads as it is."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tf_disentangle import checks, files
+
+NAME = "plan.parquet"
+
+_SCHEMA = pa.schema(
+    [
+        *(("id", pa.string()), ("index", pa.int64()), ("method", pa.string())),
+        *(("strength", pa.float64()), ("data", pa.string()), ("seed", pa.int64())),
+        *(("files", pa.list_(pa.string())), ("settings", pa.string())),
+    ]
+)
+
+
+def write(path: pathlib.Path, runs: Sequence[Any]) -> None:
+    """Writes the planned runs, with a column for each binding that the grid names."""
+    columns: dict[str, Any] = {
+        field.name: [getattr(run, field.name) for run in runs] for field in _SCHEMA
+    }
+    columns["settings"] = [json.dumps(dict(run.settings)) for run in runs]
+    arrays = [pa.array(columns[field.name], field.type) for field in _SCHEMA]
+    table = pa.table(arrays, schema=_SCHEMA)
+    for name in dict.fromkeys(name for run in runs for name in run.values):
+        column = _column([run.values.get(name) for run in runs])
+        table = table.append_column(name, column)
+    with files.replacing(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def read(path: pathlib.Path, filters: Any = None) -> list[dict[str, Any]]:
+    """Returns the arguments of `PlannedRun` for each run, in the order of the index.
+
+    Args:
+        path: Of the table.
+        filters: Which rows, as of `pyarrow.parquet.read_table`; None is all.
+
+    Raises:
+        ArgumentError: If it is not there, or damaged.
+    """
+    try:
+        table = pq.read_table(path, filters=filters, partitioning=None)
+        rows = table.sort_by("index").to_pylist()
+    except (OSError, KeyError, pa.ArrowException) as error:
+        remedy = "The same bin/study command writes it again."
+        message = checks.message(str(path), "be readable", str(error), remedy)
+        raise checks.ArgumentError(message) from error
+    runs = []
+    for row in rows:
+        head = {name: row.pop(name) for name in _SCHEMA.names}
+        head["files"] = tuple(head["files"])
+        head["settings"] = json.loads(head["settings"])
+        values = {name: value for name, value in row.items() if value is not None}
+        runs.append({**head, "values": values})
+    return runs
+
+
+def _column(values: Sequence[Any]) -> pa.Array:
+    """Returns a column of numbers, or of truth values, or else of text."""
+    kinds = {type(value) for value in values} - {type(None)}
+    if kinds <= {int, float}:
+        return pa.array(values, pa.float64() if float in kinds else pa.int64())
+    if kinds == {bool}:
+        return pa.array(values, pa.bool_())
+    text = [v if v is None or isinstance(v, str) else repr(v) for v in values]
+    return pa.array(text, pa.string())
