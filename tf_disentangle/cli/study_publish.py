@@ -28,12 +28,12 @@ from tf_disentangle.cli import publish_flags, startup
 if TYPE_CHECKING:
     from tf_disentangle.studies.plan import Plan, PlannedRun
 
-POSITIONAL = ("dir",)
+POSITIONAL = ("folder",)
 FLAGS = flags.FlagValues()
 publish_flags.define(FLAGS)
-flags.DEFINE_string("dir", None, "The study's folder.", flag_values=FLAGS)
+flags.DEFINE_string("folder", None, "The study's folder.", flag_values=FLAGS)
 flags.DEFINE_list(
-    "runs", [], "IDS, which may stand alone after DIR.", flag_values=FLAGS
+    "runs", [], "IDS, which may stand alone after FOLDER.", flag_values=FLAGS
 )
 flags.DEFINE_string("output", None, "The folder of the models.", flag_values=FLAGS)
 flags.DEFINE_string(
@@ -45,14 +45,14 @@ flags.DEFINE_string(
 flags.DEFINE_bool("archive", False, "Write .zip files, not folders.", flag_values=FLAGS)
 
 
-def main(values: flags.FlagValues) -> int:
+def run(values: flags.FlagValues) -> int:
     """Runs the command."""
-    for option, given in (("DIR", values.dir), ("--output", values.output)):
+    for option, given in (("FOLDER", values.folder), ("--output", values.output)):
         remedy = "For example: bin/study publish runs/sweep --output=models"
         checks.require(given, option, "be given", given, remedy)
     from tf_disentangle.studies.plan import Plan
 
-    plan = Plan.read(values.dir)
+    plan = Plan.read(values.folder)
     chosen = _chosen(plan, values.runs)
     if values.best:
         chosen = best(plan, chosen, values.best)
@@ -61,13 +61,13 @@ def main(values: flags.FlagValues) -> int:
     import tf_disentangle
     from tf_disentangle.store import index
 
-    for number, run in enumerate(chosen, start=1):
-        path = store / f"{model_name(run)}{'.zip' if values.archive else ''}"
+    for number, planned in enumerate(chosen, start=1):
+        path = store / f"{model_name(planned)}{'.zip' if values.archive else ''}"
         print(f"{number} of {len(chosen)}: {path.name}", file=sys.stderr)
         if path.exists():
             print("  is there already", file=sys.stderr)
             continue
-        loaded = tf_disentangle.load(plan.folder_of(run))
+        loaded = tf_disentangle.load(plan.folder_of(planned))
         loaded.publish(path, **publish_flags.options(values))
         print(path)
     print(index.write(store))
@@ -89,7 +89,7 @@ def _chosen(plan: Plan, names: Sequence[str]) -> list[PlannedRun]:
     done = [run for run in plan.runs if _is_done(plan, run)]
     if not names:
         rule, remedy = "have runs that are done", f"bin/study status {plan.folder}"
-        checks.require(done, "DIR", rule, str(plan.folder), remedy)
+        checks.require(done, "FOLDER", rule, str(plan.folder), remedy)
         return done
     by_name = {run.id: run for run in plan.runs}
     by_name |= {str(run.index): run for run in plan.runs}

@@ -157,7 +157,7 @@ def _write_base(
     shown: Examples | None,
 ) -> None:
     """Writes what `load` reads, and what the configuration was."""
-    about = {"library": "tf_disentangle", "precision": options.precision}
+    about = {"precision": options.precision}
     (folder / reading.WEIGHTS).write_bytes(weights.write(arrays, about))
     own = run.folder
     modules = []
@@ -166,11 +166,11 @@ def _write_base(
         shutil.copytree(own.modules, folder / "modules", ignore=ignored)
         modules = sorted(path.name for path in (folder / "modules").iterdir())
     record = {
+        **privacy.without_paths(_record(run)),
         "library_name": "tf_disentangle",
         "format": FORMAT,
         "name": name,
         "precision": options.precision,
-        **privacy.without_paths(_record(run)),
         "step": run.step,
         "modules": modules,
     }
@@ -242,10 +242,18 @@ def _write_codes(run: Run, folder: pathlib.Path) -> int:
     if data.factor_names and "known_rows" in data.traits:
         arrays["factors"] = np.asarray(data.factors_of(chosen))
         arrays["factor_names"] = np.array(data.factor_names)
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
-    (folder / "codes.npz").write_bytes(buffer.getvalue())
+    _write_npz(folder / "codes.npz", arrays)
     return len(chosen)
+
+
+def _write_npz(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
+    """As `numpy.savez_compressed`, which puts the time of writing into the file."""
+    contents = {}
+    for name, array in arrays.items():
+        buffer = io.BytesIO()
+        np.lib.format.write_array(buffer, array, allow_pickle=False)
+        contents[f"{name}.npy"] = buffer.getvalue()
+    _write_zip(path, contents)
 
 
 def _onnx(model: Any, options: Options) -> dict[str, bytes]:
@@ -269,11 +277,18 @@ def _write_sums(folder: pathlib.Path) -> None:
 
 
 def _zip(folder: pathlib.Path, target: pathlib.Path, name: str) -> None:
-    """Writes a folder as an archive: equal bytes for equal files."""
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-            place = f"{name}/{path.relative_to(folder).as_posix()}"
-            info = zipfile.ZipInfo(place, _TIME)
+    """Writes a folder as an archive."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    places = [f"{name}/{path.relative_to(folder).as_posix()}" for path in paths]
+    contents = {p: path.read_bytes() for p, path in zip(places, paths, strict=True)}
+    _write_zip(target, contents)
+
+
+def _write_zip(path: pathlib.Path, contents: dict[str, bytes]) -> None:
+    """Writes a .zip: equal bytes for equal contents."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in contents.items():
+            info = zipfile.ZipInfo(name, _TIME)
             info.compress_type = zipfile.ZIP_DEFLATED
             info.external_attr = 0o644 << 16
-            archive.writestr(info, path.read_bytes())
+            archive.writestr(info, content)

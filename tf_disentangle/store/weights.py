@@ -94,7 +94,10 @@ def assign(model: LatentModel, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def write(arrays: Mapping[str, np.ndarray], about: Mapping[str, str]) -> bytes:
-    """Returns arrays as a safetensors file, with texts about them."""
+    """Returns arrays as a safetensors file, with one text about them.
+
+    The library writes several in any order.
+    """
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     return safetensors.numpy.save(contiguous, metadata=dict(about))
 
