@@ -45,7 +45,7 @@ flags.DEFINE_string(
 flags.DEFINE_bool("archive", False, "Write .zip files, not folders.", flag_values=FLAGS)
 
 
-def run(values: flags.FlagValues) -> int:
+def main(values: flags.FlagValues) -> int:
     """Runs the command."""
     for option, given in (("FOLDER", values.folder), ("--output", values.output)):
         remedy = "For example: bin/study publish runs/sweep --output=models"
