@@ -81,7 +81,16 @@ RULES = {
         set(),
     ),
     "store": (
-        {"explorer", "files", "metrics", "models", "serving", "summary", "training"}
+        {
+            "explorer",
+            "files",
+            "metrics",
+            "models",
+            "serving",
+            "summary",
+            "training",
+            "visualization",
+        }
         | BASE,
         {"safetensors"},
     ),

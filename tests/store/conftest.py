@@ -5,6 +5,17 @@ import pytest
 import tf_disentangle as td
 from tests import undrawn
 from tests.store import published
+from tf_disentangle.store import publishing
+
+_draw = publishing._draw
+
+
+@pytest.fixture(scope="session", autouse=True)
+def undrawn_models():
+    """Pictures take as long as all else, and are drawn for one model alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(publishing, "_draw", lambda run, folder: None)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +32,9 @@ def original(data):
 @pytest.fixture(scope="session")
 def folder(original, tmp_path_factory):
     path = tmp_path_factory.mktemp("store") / "model"
-    return original.publish(path, **published.SMALL)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(publishing, "_draw", _draw)
+        return original.publish(path, **published.SMALL)
 
 
 @pytest.fixture

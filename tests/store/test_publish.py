@@ -92,6 +92,7 @@ def test_the_files_are_those_of_the_layout(folder):
         "metrics.jsonl",
         "model.safetensors",
         "scores.json",
+        "traversals.png",
     }
     done = subprocess.run(
         ["sha256sum", "-c", "--strict", "SHA256SUMS"], cwd=folder, capture_output=True

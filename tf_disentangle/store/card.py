@@ -19,11 +19,16 @@ _FILES = {
     "codes.npz": "codes and factors of {codes:,} images; "
     "`bin/evaluate --codes=codes.npz` scores them",
     "examples.safetensors": "a few images of the data, to look at the model with",
+    "traversals.png": "the picture above",
     "encode.onnx": "images to codes, for ONNX Runtime in any language",
     "decode.onnx": "codes to images, likewise",
     "explorer.html": "a page with the model inside: open it in a browser",
     "SHA256SUMS": "checksums: `sha256sum -c SHA256SUMS`",
 }
+_PICTURE = """\
+![What each latent changes in an image, a row each](traversals.png)
+
+*What each latent changes in an image, a row each, from left to right.*"""
 _CAVEATS = """\
 It was trained to study how a model represents the factors behind images, and to be \
 compared with others. It is no tool for decisions about people.
@@ -75,6 +80,7 @@ def text(
         f"---\n{_front_matter(facts, scores, about)}---",
         f"# {about.name}",
         _introduction(facts, about),
+        _PICTURE if "traversals.png" in about.sizes else "",
         "## Use it",
         _use(about),
         "## Scores",
@@ -98,7 +104,7 @@ def _introduction(facts: Mapping[str, Any], about: About) -> str:
         f"as {about.precision}."
     )
     terms = facts["terms"]
-    names = ("val_reconstruction", "val_kl_term", "val_elbo")
+    names = ("val_reconstruction", "val_elbo")
     known = [(n.removeprefix("val_"), terms[n]) for n in names if n in terms]
     if known:
         each = ", ".join(f"{name} {value:.5g}" for name, value in known)
@@ -165,7 +171,8 @@ def _rounded(measured: Measured) -> str:
         text += f", a code by at most {measured.codes:.2g}"
         text += f" (over {measured.num_images} images)"
     if measured.changed is not None:
-        text += f", and {measured.changed:.2%} of the categorical codes"
+        share = f"{measured.changed:.2%}" if measured.changed else "none"
+        text += f", and {share} of the categorical codes"
     return f"{text}."
 
 
@@ -189,8 +196,7 @@ def _front_matter(
 ) -> str:
     data = str(facts["data"])
     metrics = [
-        {"type": name, "name": f"{name}, {score['protocol'] or 'own protocol'}"}
-        | {"value": score["score"]}
+        {"type": name, "name": _metric_name(name, score), "value": score["score"]}
         for name, score in scores.items()
         if score["score"] is not None
     ]
@@ -214,6 +220,12 @@ def _front_matter(
     if metrics:
         matter["model-index"] = [{"name": about.name, "results": [result]}]
     return "".join(f"{line}\n" for line in _yaml(matter))
+
+
+def _metric_name(name: str, score: Mapping[str, Any]) -> str:
+    """Returns a metric with its protocol, where that is a word or two."""
+    protocol = score["protocol"]
+    return f"{name}, {protocol}" if protocol and len(protocol) < 40 else name
 
 
 def _yaml(value: Any, indent: str = "") -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import io
@@ -14,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tf_disentangle import checks, explorer, files, summary
-from tf_disentangle.explorer import contents
+from tf_disentangle import checks, explorer, files, summary, visualization
+from tf_disentangle.explorer import contents as page_contents
 from tf_disentangle.serving import variants
 from tf_disentangle.store import card, privacy, reading, rounding, weights
 from tf_disentangle.store.folder import FORMAT, PublishedFolder, write_examples
@@ -44,13 +45,13 @@ class Options:
     explorer: bool = True
     onnx: bool = True
     rescore: bool = True
-    examples: int = contents.NUM_IMAGES
+    examples: int = page_contents.NUM_IMAGES
 
     def __post_init__(self) -> None:
         """Checks them, before anything is computed."""
         checks.one_of(self.precision, weights.PRECISIONS, "precision")
         checks.integer(self.examples, "examples", at_least=0)
-        most = contents.NUM_IMAGES
+        most = page_contents.NUM_IMAGES
         checks.require(self.examples <= most, "examples", f"be at most {most}", self)
         if self.license is not None:
             checks.require_type(self.license, str, "license")
@@ -68,7 +69,7 @@ def publish(
     explorer: bool = True,
     onnx: bool = True,
     rescore: bool = True,
-    examples: int = contents.NUM_IMAGES,
+    examples: int = page_contents.NUM_IMAGES,
 ) -> pathlib.Path:
     """Writes a run as a folder, or one .zip, that others can load, check and look at.
 
@@ -129,6 +130,7 @@ def _write(run: Run, folder: pathlib.Path, name: str, options: Options) -> None:
     with weights.holding(model, arrays):
         own = _as_published(run, folder)
         codes = _write_codes(own, folder)
+        _draw(own, folder)
         for signature, content in _onnx(model, options).items():
             (folder / f"{signature}.onnx").write_bytes(content)
         if options.explorer:
@@ -215,7 +217,7 @@ def _examples(run: Run, count: int) -> Examples | None:
     if run.examples is not None:
         return Examples(run.examples.images[:count], run.examples.labels[:count])
     try:
-        images, about = contents.shelf_of(run)
+        images, about = page_contents.shelf_of(run)
     except checks.ArgumentError:
         return None
     return Examples(images[:count], tuple(about["labels"][:count]))
@@ -254,6 +256,14 @@ def _write_npz(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
         np.lib.format.write_array(buffer, array, allow_pickle=False)
         contents[f"{name}.npy"] = buffer.getvalue()
     _write_zip(path, contents)
+
+
+def _draw(run: Run, folder: pathlib.Path) -> None:
+    """Draws what each latent does, where there are images to start from."""
+    if run.model.is_vector:
+        return
+    with contextlib.suppress(checks.ArgumentError):  # The data are not at hand.
+        visualization.save(run.traversals(), folder / "traversals.png")
 
 
 def _onnx(model: Any, options: Options) -> dict[str, bytes]:
