@@ -14,8 +14,8 @@ At its capacity the KL of a categorical latent need not be information on x:
     mean_B KL(q(c|x) || p(c)) = I(x; c) + KL(q(c) || p(c)),   q(c) = mean_B q(c|x)
 
 and the second part is there too where values are left unused: five values of ten, all
-certain, have a KL of log 10 and an information of at most log 5. `CategoryMarginalKL` is
-that part, ours and not the paper's; with it the capacity holds I(x; c).
+certain, have a KL of log 10 and an information of at most log 5. `CategoryMarginalKL`
+is that part, ours and not the paper's; with it the capacity holds I(x; c).
 
 `WeightedGroups` is the second of the paper's negative results (appendix D): one beta
 for each group. The first, `beta_vae` on joint latents, and the third,
