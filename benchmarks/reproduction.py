@@ -23,6 +23,7 @@ MARK = "<!-- claims -->"
 PARTS = (
     "introduction",
     "joint_vae_mnist",
+    "joint_vae_mnist_beyond",
     "infogan_mnist",
     "chyvae_ellipses",
     "cfactor_vae_mnist",
