@@ -253,7 +253,7 @@ class TestResuming:
         self, data, trained, tmp_path
     ):
         folder = tmp_path / "mine"
-        first = run(data, folder, 4)
+        first = run(data, folder, 4, diagnosed=True)
         # What a killed process leaves: events after the checkpoint, and half of one.
         board = TensorBoard(folder, first.model)
         board.write_row(6, {"loss": 9.0, "val_loss": 9.0})
