@@ -233,7 +233,7 @@ def test_not_a_study(here):
     [
         ({"grid": {"method": "vea.gin"}}, "Did you mean"),
         ({"grid": {"method": "vae.gin", "mig_score.num_train": [1, 2]}}, "in one way"),
-        ({"grid": {"method": "vae.gin", "train.metrics": [["mig"]]}}, "chooses metrics"),
+        ({"grid": {"method": "vae.gin", "train.metrics": [["mig"]]}}, "es metrics"),
         ({"representations": ["maen"]}, "Did you mean mean"),
         ({"metrics": []}, "at least one"),
         ({"bindings": {"train.seed": 3}}, "arguments of their own"),
