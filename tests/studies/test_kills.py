@@ -88,7 +88,7 @@ def test_sixty_runs_survive(tmp_path, engine):
     wait_until(
         lambda: kill_one(runs_without_failure(plan, processes_below(drivers[0])))
     )
-    worker = "ray::run_supervised" if engine == "ray" else "engines.supervisor"
+    worker = "ray::run_supervised" if engine == "ray" else "studies.supervisor"
     wait_until(lambda: kill_one(named(processes_below(drivers[1]), worker)))
     wait_until(lambda: num_done(plan) >= 12, 180)
     if engine == "ray":  # Ray itself
