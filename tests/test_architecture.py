@@ -96,16 +96,8 @@ RULES = {
     ),
     "configuration": ({"registry", "checks"}, {"gin"}),
     "studies": (
-        {
-            "configuration",
-            "datasets",
-            "files",
-            "metrics",
-            "pages",
-            "run",
-            "training",
-            "visualization",
-        }
+        {"configuration", "datasets", "files", "metrics", "pages", "run", "training"}
+        | {"visualization"}
         | BASE,
         {"matplotlib", "pandas", "pyarrow", "ray", "rich", "scipy", "tqdm"},
     ),
