@@ -1,6 +1,7 @@
 """Disentangled representations on TensorFlow 2: learn, measure, inspect, serve.
 
     run = tf_disentangle.train(model, data, steps=5000)     tf_disentangle.load(folder)
+    table = tf_disentangle.study(grid, output=folder)       many runs
 
     datasets -> networks (encoders) -> latents (built from distributions)
              -> networks (decoders) -> objectives -> models -> training -> Run
@@ -27,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tf_disentangle.run import Run, load, train
+    from tf_disentangle.studies.study import study
 
 __version__ = "0.2.0"
 
@@ -43,21 +45,24 @@ _ROOMS = (
     "priors",
     "serving",
     "store",
+    "studies",
     "training",
     "visualization",
 )
 
 _OF_RUN = ("Run", "load", "train")
 
-__all__ = ["Run", "__version__", "load", "train", *_ROOMS]
+__all__ = ["Run", "__version__", "load", "study", "train", *_ROOMS]
 
 
 def __getattr__(name: str) -> Any:
-    """Imports a room, or what stands in run.py, at its first use."""
+    """Imports a room, or a function from one, at its first use."""
     if name in _ROOMS:
         return importlib.import_module(f"tf_disentangle.{name}")
     if name in _OF_RUN:
         return getattr(importlib.import_module("tf_disentangle.run"), name)
+    if name == "study":
+        return importlib.import_module("tf_disentangle.studies.study").study
     from tf_disentangle.checks import nearest
 
     hint = nearest(name, __all__) if not name.startswith("_") else ""
@@ -66,4 +71,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """Lists the public names, imported or not."""
-    return sorted({*globals(), *_OF_RUN, *_ROOMS})
+    return sorted({*globals(), *_OF_RUN, "study", *_ROOMS})

@@ -14,7 +14,7 @@ FLAGS = flags.FlagValues()
 _SCRIPT = """\
 _tf_disentangle() {{
     local word=${{COMP_WORDS[COMP_CWORD]}} options
-    case ${{COMP_WORDS[1]}} in
+    case "${{COMP_WORDS[1]}} ${{COMP_WORDS[2]}}" in
 {cases}
     *) options="{commands}" ;;
     esac
@@ -28,14 +28,19 @@ complete -o nospace -F _tf_disentangle tf_disentangle
 def main(values: flags.FlagValues) -> int:
     """Runs the command."""
     from tf_disentangle.cli.main import COMMANDS
+    from tf_disentangle.cli.study import SUBCOMMANDS
 
     cases = []
-    for name in COMMANDS:
-        command = importlib.import_module(f"tf_disentangle.cli.{name}")
+    # Longer names first: bash takes the first case that fits.
+    for name in [*(f"study {sub}" for sub in SUBCOMMANDS), *COMMANDS]:
+        module = name.replace(" ", "_")
+        command = importlib.import_module(f"tf_disentangle.cli.{module}")
         known = [
             f"--{o}" + "=" * (not _is_switch(command.FLAGS[o])) for o in command.FLAGS
         ]
-        cases.append(f'    {name}) options="{" ".join(sorted([*known, "--help"]))}" ;;')
+        known += SUBCOMMANDS if name == "study" else ()
+        options = " ".join(sorted([*known, "--help"]))
+        cases.append(f'    "{name} "*) options="{options}" ;;')
     print(_SCRIPT.format(cases="\n".join(cases), commands=" ".join(COMMANDS)), end="")
     return 0
 

@@ -10,8 +10,9 @@ Usage: tf_disentangle COMMAND [options]      (in a checkout: bin/COMMAND [option
 COMMAND --help says what each command does, with examples.
 Exit codes: 0 done; 1 a fault of the library, with a traceback; 2 a mistake in what
 was asked, with one message; 3 a loss term was not finite; 4 some files could not be
-read as images and were left out (encode); 130 or 143 stopped by Ctrl-C or SIGTERM,
-resumable by the same command.
+read as images and were left out (encode), or some runs failed (study); 75 another
+process does this (study run); 130 or 143 stopped by Ctrl-C or SIGTERM, resumable by the
+same command.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ COMMANDS = {
     "visualize": "draw a trained run, and write a page of everything about it",
     "explore": "show what each latent does, in a page with the model inside",
     "compare": "compare runs on one page: settings, scores, traversals, curves",
+    "study": "train and score every run of a grid of settings; a table, a report",
     "export": "write a trained run as a SavedModel for TensorFlow Serving",
     "publish": "write a trained run as a folder that others load and check",
     "encode": "encode image files with a trained, exported or served model",
@@ -63,7 +65,10 @@ def main(argv: Sequence[str]) -> int:
         rule = f"be one of {', '.join(COMMANDS)}"
         remedy = checks.suggestion(name, [*COMMANDS, "version"])
         checks.require(name in COMMANDS, "COMMAND", rule, name, remedy)
-        command = importlib.import_module(f"tf_disentangle.cli.{name}")
+        if name == "study":
+            name, options = _subcommand(options)
+        module = name.replace(" ", "_")
+        command = importlib.import_module(f"tf_disentangle.cli.{module}")
         if any(option in ("-h", "--help", "-help") for option in options):
             print(f"{_usage(command, name)}\n\n{command.__doc__}")
             print(_described(command.FLAGS))
@@ -77,7 +82,7 @@ def main(argv: Sequence[str]) -> int:
         print(f"tf_disentangle {name}: {text}", file=sys.stderr)
         return 2
     except (KeyboardInterrupt, process.Terminated) as signal:
-        goes_on = name in ("train", "encode")
+        goes_on = name in ("train", "encode", "study", "study run")
         again = " The same command goes on." if goes_on else ""
         print(f"tf_disentangle {name}: stopped.{again}", file=sys.stderr)
         return 130 if isinstance(signal, KeyboardInterrupt) else 143
@@ -86,7 +91,7 @@ def main(argv: Sequence[str]) -> int:
 def run() -> None:
     """Entry point of the console script and of bin/."""
     process.require_utf8()
-    if sys.argv[1:2] in (["train"], ["encode"]):
+    if sys.argv[1:2] in (["train"], ["encode"]) or sys.argv[1:3] == ["study", "run"]:
         process.raise_on_sigterm()
     # A gin file may import a module of the user's; last, so that it hides nothing.
     sys.path.append(os.getcwd())
@@ -100,6 +105,19 @@ def run() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     sys.exit(code)
+
+
+def _subcommand(options: list[str]) -> tuple[str, list[str]]:
+    """Returns the name of the command on studies that is meant, and its options."""
+    from tf_disentangle.cli.study import SUBCOMMANDS
+
+    first = options[0] if options else "-"
+    if first.startswith("-") or first.endswith(".gin"):
+        return "study", options
+    rule = f"be one of {', '.join(SUBCOMMANDS)}, or left out"
+    remedy = checks.suggestion(first, SUBCOMMANDS)
+    checks.require(first in SUBCOMMANDS, "COMMAND", rule, first, remedy)
+    return f"study {first}", options[1:]
 
 
 def _print_help() -> None:

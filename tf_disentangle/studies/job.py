@@ -2,15 +2,14 @@
 
     bin/study run DIR ID
 
-It may be called any number of times, by anyone, also at once: a run that is done is left
-alone, one that another process has is left to it, and one that was stopped goes on. The
+It may be called any number of times, also at once: a run that is done is left alone,
+one that another process has is left to it, and one that was stopped goes on. The
 training is that of `tf_disentangle.train` with the same configuration, bit for bit.
 Whether a run is done, its done.json alone says, which this process writes last.
 
-    attempts.jsonl  a line as an attempt begins, and one as it ends
-    codes.npz       codes [N, L], factors [N, K], indices [N]: of the same images for all
-                    runs of one data set
-    done.json       when, where, how long, by which versions
+    codes.npz    codes [N, L], factors [N, K], indices [N]: of the same images for all
+                 runs of one data set
+    done.json    when, where, how long, by which versions
 """
 
 from __future__ import annotations
@@ -18,16 +17,16 @@ from __future__ import annotations
 import contextlib
 import datetime
 import importlib.metadata
-import json
 import os
 import pathlib
 import platform
 import resource
+import signal
 import socket
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,13 +39,14 @@ from tf_disentangle.metrics.results import (
     results_by_call,
     summary_rows,
 )
+from tf_disentangle.studies import attempts, state
 from tf_disentangle.studies.plan import PlannedRun, find, folder_of
 
 if TYPE_CHECKING:
     from tf_disentangle.run import Run
 
 #: Return codes beside 0, done, and 128 + n, stopped by signal n.
-FAULT, MISTAKE, NOT_FINITE, IN_USE = 1, 2, 3, 75
+FAULT, MISTAKE, NOT_FINITE, IN_USE = 1, 2, 3, attempts.LOCKED_CODE
 
 #: Images of each data set whose codes are kept.
 NUM_CODES = 1_000
@@ -54,24 +54,23 @@ NUM_CODES = 1_000
 _PACKAGES = ("tf_disentangle", "tensorflow", "keras", "tensorflow-probability", "numpy")
 
 
-def command(study: str | os.PathLike, run: PlannedRun | str) -> list[str]:
-    """Returns the command that does one run, for an engine to start."""
-    identity = run if isinstance(run, str) else run.id
-    start = [sys.executable, "-m", "tf_disentangle", "study", "run"]
-    return [*start, os.path.abspath(study), identity]
-
-
-def do(study: str | os.PathLike, run: str) -> int:
+def do(
+    study: str | os.PathLike,
+    run: str,
+    import_tensorflow: Callable[[], object] = lambda: None,
+) -> int:
     """Does one run of a study, unless it is done.
 
     Args:
         study: The study's folder.
         run: The run's id or index.
+        import_tensorflow: Called before TensorFlow is needed; a run that is done does
+            without it.
 
     Returns:
         0 if the run is done, by this call or before; 75 if another process has it; 1
-        for a fault, 2 for a mistake or a full disk, 3 for a loss that is not finite;
-        128 + n if signal n stopped it.
+        for a fault, as of a full disk; 2 for a mistake in what was asked; 3 for a loss
+        that is not finite; 128 + n if signal n stopped it.
 
     Raises:
         ArgumentError: If there is no such run.
@@ -83,13 +82,14 @@ def do(study: str | os.PathLike, run: str) -> int:
         folder.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(files.locked(folder / ".attempt.lock", "run"))
+            stack.enter_context(files.locked(folder / state.LOCK, "run"))
         except checks.ArgumentError as error:
             print(error, file=sys.stderr)
             return IN_USE
         if (folder / "done.json").exists():
             print(f"{folder} is done.", file=sys.stderr)
             return 0
+        import_tensorflow()
         return _attempt(folder, planned, resolved, about)
 
 
@@ -126,32 +126,50 @@ def prepare(
     return built
 
 
+class _Ended(SystemExit):
+    """A run that ended before it was done, with its return code and the reason."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(code)
+        self.reason = reason
+
+
 def _attempt(
     folder: pathlib.Path,
     planned: PlannedRun,
     resolved: Resolved,
     about: Mapping[str, Any],
 ) -> int:
-    """Trains and scores, and notes in attempts.jsonl how that went."""
-    attempts = _Attempts(folder / "attempts.jsonl")
-    attempts.begin()
-    code, reason = 128 + 2, "KeyboardInterrupt"
+    """Trains and scores; returns the code, after a last line that says why."""
     try:
-        code, reason = _train_and_score(folder, planned, resolved, about, attempts)
+        with attempts.recorded(folder):
+            _train_and_score_or_end(folder, planned, resolved, about)
+    except _Ended as end:
+        print(end.reason, file=sys.stderr, flush=True)
+        return int(str(end.code))
+    return 0
+
+
+def _train_and_score_or_end(*arguments: Any) -> None:
+    """Does all of a run; whatever keeps it from that becomes an `_Ended`."""
+    from tf_disentangle.training import NonFiniteError
+
+    try:
+        _train_and_score(*arguments)
+    except NonFiniteError as error:
+        raise _Ended(NOT_FINITE, str(error)) from error
+    except KeyboardInterrupt as error:
+        raise _Ended(128 + signal.SIGINT, "Stopped by Ctrl-C.") from error
     except (checks.ArgumentError, checks.ArgumentTypeError) as error:
-        code, reason = MISTAKE, str(error)
+        raise _Ended(FAULT, str(error)) from error  # Such as a disk that is full.
     except Exception as error:
         traceback.print_exc()
-        code, reason = FAULT, f"{type(error).__name__}: {error}"
-    except BaseException as error:
-        is_sigterm = type(error).__name__ == "Terminated"
-        code, reason = (143, "SIGTERM") if is_sigterm else (130, "SIGINT")
+        reason = f"{type(error).__name__}: {error}".removesuffix(": ")
+        raise _Ended(FAULT, reason) from error
+    except _Ended:
         raise
-    finally:
-        attempts.end(code, reason)
-        if code:
-            print(f"The run did not end: {reason}", file=sys.stderr)
-    return code
+    except BaseException as error:  # The command's own for SIGTERM.
+        raise _Ended(128 + signal.SIGTERM, "Stopped by SIGTERM.") from error
 
 
 def _train_and_score(
@@ -159,33 +177,24 @@ def _train_and_score(
     planned: PlannedRun,
     resolved: Resolved,
     about: Mapping[str, Any],
-    attempts: _Attempts,
-) -> tuple[int, str]:
-    """Does all of a run; returns the code and the reason if it is not 0."""
-    from tf_disentangle.training import NonFiniteError
-
+) -> None:
+    """Does all of a run, done.json last."""
     with _in_directory(about["directory"]):
-        run = prepare(planned, about, folder, resolved)
         try:
-            run.start(configuration.with_defaults(), configuration.modules())
-        except NonFiniteError as error:
-            return NOT_FINITE, str(error)
+            run = prepare(planned, about, folder, resolved)
+        except (checks.ArgumentError, checks.ArgumentTypeError) as error:
+            raise _Ended(MISTAKE, str(error)) from error
+        run.start(configuration.with_defaults(), configuration.modules())
         if run.signal is not None:
-            return 128 + run.signal, f"signal {run.signal} at step {run.step}"
+            reason = f"Stopped by signal {run.signal} at step {run.step}."
+            raise _Ended(128 + run.signal, reason)
+        began = time.monotonic()
         for representation in about["representations"]:
             _score(run, representation)
         _keep_codes(run, folder / "codes.npz")
-    files.write_json(
-        folder / "done.json",
-        {
-            "id": planned.id,
-            "step": run.step,
-            "metrics": about["metrics"],
-            "representations": about["representations"],
-            **attempts.summary(),
-        },
-    )
-    return 0, ""
+    done = {"id": planned.id, "step": run.step}
+    done |= {name: about[name] for name in ("metrics", "representations")}
+    files.write_json(folder / "done.json", done | _about(folder, run, began))
 
 
 def _score(run: Run, representation: str) -> None:
@@ -212,9 +221,8 @@ def _score(run: Run, representation: str) -> None:
         if row not in rows:  # An attempt that was killed may have written them.
             run.folder.append(row)
     for name, entry in table.items():
-        score = f"no score. {entry.reason}"
-        if not isinstance(entry, Refusal):
-            score = f"{entry.score:.4f}"
+        is_refused = isinstance(entry, Refusal)
+        score = f"no score. {entry.reason}" if is_refused else f"{entry.score:.4f}"
         print(f"{name}, {representation} codes: {score}", file=sys.stderr)
 
 
@@ -233,69 +241,26 @@ def _keep_codes(run: Run, path: pathlib.Path) -> None:
         np.savez(temporary, codes=codes, factors=factors, indices=indices)
 
 
-class _Attempts:
-    """attempts.jsonl: a line as each attempt begins, and one as it ends.
+def _about(folder: pathlib.Path, run: Run, began: float) -> dict[str, Any]:
+    """Returns what done.json says of the time and the machine.
 
-    An attempt without a second line was killed.
+    Args:
+        folder: The run folder.
+        run: The trained run.
+        began: When its training had ended, by the monotonic clock.
     """
-
-    def __init__(self, path: pathlib.Path) -> None:
-        self.path = path
-        self.number = 0
-
-    def begin(self) -> None:
-        """Notes that this process has begun."""
-        lines = self._lines()
-        self.number = 1 + sum(line.get("event") == "begin" for line in lines)
-        self._seconds = sum(line.get("seconds", 0.0) for line in lines)
-        self._began = time.monotonic()
-        about = {"host": socket.gethostname(), "pid": os.getpid()}
-        self._append({"event": "begin", "attempt": self.number, **_now(), **about})
-
-    def end(self, code: int, reason: str) -> None:
-        """Notes how it ended; a full disk must not hide why."""
-        seconds = round(time.monotonic() - self._began, 1)
-        line = {"event": "end", "attempt": self.number, **_now(), "seconds": seconds}
-        with contextlib.suppress(checks.ArgumentError):
-            self._append({**line, "return_code": code, "reason": reason})
-
-    def summary(self) -> dict[str, Any]:
-        """Returns what done.json says of the attempts, this one the last of them."""
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        own = time.monotonic() - self._began
-        versions = {name: _version(name) for name in _PACKAGES}
-        return {
-            "finished": _now()["time"],
-            "attempts": self.number,
-            "wall_seconds": round(self._seconds + own, 1),
-            "cpu_seconds": round(used.ru_utime + used.ru_stime, 1),
-            "host": socket.gethostname(),
-            "versions": {"python": platform.python_version(), **versions},
-        }
-
-    def _lines(self) -> Sequence[Mapping[str, Any]]:
-        """Returns the lines; what a killed process left half-written is passed over."""
-        lines = []
-        if self.path.exists():
-            for text in self.path.read_text("utf-8", errors="replace").splitlines():
-                with contextlib.suppress(ValueError):
-                    line = json.loads(text)
-                    lines += [line] if isinstance(line, dict) else []
-        return lines
-
-    def _append(self, line: Mapping[str, Any]) -> None:
-        with files.explaining(self.path), open(self.path, "ab+") as file:
-            if file.tell():
-                file.seek(-1, os.SEEK_END)
-                # Half a line stands alone, so that it takes no other along.
-                file.write(b"\n" * (file.read(1) != b"\n"))
-            file.write(json.dumps(line).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-
-
-def _now() -> dict[str, str]:
-    return {"time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")}
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    training = run.folder.describe()["wall_seconds"]  # Of all attempts.
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    versions = {name: _version(name) for name in _PACKAGES}
+    return {
+        "finished": now,
+        "attempts": max(1, len(attempts.read(folder))),
+        "wall_seconds": round(training + time.monotonic() - began, 1),
+        "cpu_seconds": round(used.ru_utime + used.ru_stime, 1),
+        "host": socket.gethostname(),
+        "versions": {"python": platform.python_version(), **versions},
+    }
 
 
 def _version(package: str) -> str | None:

@@ -1,0 +1,117 @@
+"""Which values an analysis takes, and which runs it leaves out."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.studies.tables import planted
+from tf_disentangle.checks import ArgumentError
+from tf_disentangle.studies import analysis
+
+ROOMS = {"data": "rooms3d"}
+
+
+def test_one_value_for_each_run():
+    table = planted(missing=(46,), refused=(47,))
+    found = analysis.values(table, "mig", **ROOMS)
+    assert list(found["index"]) == [45, *range(48, 90)]
+    assert len(analysis.values(table, "dci", **ROOMS)) == 44
+    assert set(found["data"]) == {"rooms3d"}
+    assert found["setting"].iloc[0] == "1"
+
+
+def test_seeds_of_the_metric_count_with_their_mean():
+    table = planted(seeds=1)
+    again = table[table["metric"] == "mig"].copy()
+    again["metric_seed"], again["value"] = 1, again["value"] + 0.2
+    both = analysis.values(pd.concat([table, again]), "mig", **ROOMS)
+    one = analysis.values(table, "mig", **ROOMS)
+    np.testing.assert_allclose(both["value"], one["value"] + 0.1)
+    assert len(both) == len(one)
+
+
+def test_held_out_terms_go_before_those_of_training():
+    table = planted()
+    table.loc[table["kind"] == "term", "value"] = -1.0
+    assert (analysis.values(table, "loss", **ROOMS)["value"] > 0).all()
+    only = table[table["kind"] != "held_out"]
+    assert (analysis.values(only, "loss", **ROOMS)["value"] == -1).all()
+
+
+def test_what_is_not_clear_is_asked():
+    table = planted()
+    with pytest.raises(ArgumentError, match="several data sets"):
+        analysis.values(table, "mig")
+    with pytest.raises(ArgumentError, match="rooms3d"):
+        analysis.values(table, "mig", data="room")
+    with pytest.raises(ArgumentError, match="Did you mean mig"):
+        analysis.values(table, "mih", **ROOMS)
+    with pytest.raises(ArgumentError, match="sampled"):
+        one = planted(representations=("sampled",))
+        analysis.values(one, "mig", **ROOMS)
+    other = table[table["metric"] == "mig"].assign(protocol="other", value=0.0)
+    both = pd.concat([table, other])
+    with pytest.raises(ArgumentError, match="protocol"):
+        analysis.values(both, "mig", **ROOMS)
+    assert (analysis.values(both, "mig", protocol="other", **ROOMS)["value"] == 0).all()
+    names = analysis.scores(both, **ROOMS).columns
+    assert {"mig (dlib)", "mig (other)", "dci"} <= set(names)
+    assert "mig" not in names
+    with pytest.raises(ArgumentError, match="finite"):
+        analysis.values(planted(refused=range(90)), "mig", **ROOMS)
+    with pytest.raises(ArgumentError, match="results"):
+        analysis.values(table[:0], "mig")
+
+
+def test_scores_side_by_side():
+    table = planted(missing=(45,), refused=(46,))
+    wide = analysis.scores(table, **ROOMS)
+    assert len(wide) == 44
+    assert wide.index.names == ["run", "method", "setting", "seed"]
+    assert math.isnan(wide["mig"].iloc[0])
+    assert wide["dci"].notna().all()
+    assert not [name for name in wide.columns if "." in name]
+
+
+def test_settings_of_several_bindings_have_words():
+    table = planted(methods={"vae": (1.0, 2.0)}, seeds=2).rename(
+        columns={"vae.strength": "Net.width"}
+    )
+    table["strength"], table["Other.rate"] = np.nan, 0.5
+    found = analysis.values(table, "mig", **ROOMS)
+    assert list(found["setting"].unique()) == [
+        "width=1.0, rate=0.5",
+        "width=2.0, rate=0.5",
+    ]
+    shares = analysis.variance_shares(table, **ROOMS)
+    assert shares.loc["mig", "strength"] == pytest.approx(0.5)
+
+
+def test_collapsed_and_diverged_runs_are_named_and_counted():
+    table = planted(collapsed=(3, 50))
+    of_run = table["index"] == 7
+    table.loc[of_run & (table["metric"] == "loss"), "value"] = np.inf
+    found = analysis.exclude(table)
+    assert list(found.runs["index"]) == [3, 7, 50]
+    assert list(found.runs["reason"]) == [
+        "no latent is active",
+        "a term of the loss is not finite",
+        "no latent is active",
+    ]
+    assert found.rule.startswith("3 of 90 runs left out: 2 without an active latent")
+    assert set(table["index"]) - set(found.table["index"]) == {3, 7, 50}
+    nothing = analysis.exclude(planted())
+    assert nothing.rule.startswith("0 of 90")
+    assert len(nothing.runs) == 0
+
+
+def test_bounds_over_runs():
+    table = planted()
+    of_mig = table["metric"] == "mig"
+    table.loc[(table["index"] == 45) & of_mig, "floor"] = 0.05
+    found = analysis.bounds(table, "mig", **ROOMS)
+    assert found.loc["floor"].tolist() == [0.05, 0.1]
+    assert found.loc["ceiling"].tolist() == [1.0, 1.0]
+    assert analysis.bounds(table, "udr", **ROOMS) is None

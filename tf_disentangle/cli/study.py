@@ -1,0 +1,262 @@
+r"""Trains and scores every run of a grid of settings, then makes a table and a report.
+
+    bin/study --gin_file=gin/studies/chyvae_small.gin
+    bin/study --gin_file=gin/beta_vae.gin --sweep='beta_vae.beta=[1, 4, 16]' \
+        --sweep='train.seed=range(3)' --output=runs/sweep
+    bin/study --gin_file=gin/vae.gin --seeds=5 --gin_param='train.steps=3000' \
+        --metrics=mig,dci --output=runs/sweep --check
+    bin/study --gin_file=mine.gin --address=auto --gpus_per_run=0.25   (a Ray cluster)
+    bin/study --gin_file=mine.gin --print=slurm | sbatch
+
+A gin file that binds study.grid is a study; others are the method that --sweep varies.
+A sweep takes a list as gin files have it, range(stop), or several names at once:
+'beta_vae.beta,train.steps=[(1, 3000), (4, 6000)]'. Several sweeps are their product.
+
+Every run is an ordinary run folder in OUTPUT/runs. The same command goes on where it
+was stopped, and does what is new when a list has more values. On a study's folder:
+
+    bin/study status runs/sweep       what is done, runs, waits or failed, and why
+    bin/study retry runs/sweep        give the runs that failed new attempts
+    bin/study report runs/sweep       write report.html, also while the study runs
+    bin/study run runs/sweep 17       do one run, by its index or id
+    bin/study check runs/sweep        build one run of each kind, train none
+    bin/study udr runs/sweep          rank runs by UDR, which needs no factors
+    bin/study publish runs/sweep      pack the models for others
+
+COMMAND --help says more of each. Exit codes: 0 all runs are done; 2 a mistake; 4 some
+runs failed; 130 or 143 stopped, and the same command goes on.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import pathlib
+import sys
+from typing import TYPE_CHECKING, Any
+
+from absl import flags
+
+from tf_disentangle import checks
+
+if TYPE_CHECKING:
+    from tf_disentangle.studies.plan import Plan
+
+#: The commands on a study's folder; each is a module study_NAME beside this one.
+SUBCOMMANDS = ("run", "check", "status", "retry", "report", "udr", "publish")
+
+POSITIONAL = ()
+FLAGS = flags.FlagValues()
+flags.DEFINE_multi_string(
+    "gin_file",
+    [],
+    "A study, or a gin file of a method; a path, or a name of the library's. Several "
+    "files of a method are read in turn.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_multi_string(
+    "sweep",
+    [],
+    "A binding, or method, data or seed, and its values: 'beta_vae.beta=[1, 4, 16]'. "
+    "May be repeated.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_multi_string(
+    "gin_param",
+    [],
+    "A binding of all runs, such as 'train.steps=3000'. May be repeated.",
+    flag_values=FLAGS,
+)
+for _name, _help in (
+    ("output", "The study's folder; by default runs/ and the study's name."),
+    ("address", "A Ray cluster, such as 10.0.0.1:6379 or auto; else this machine."),
+):
+    flags.DEFINE_string(_name, None, _help, flag_values=FLAGS)
+flags.DEFINE_list(
+    "metrics",
+    None,
+    "Metrics that score each run, with floor and ceiling; by default those of the "
+    "study, or else of the method.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_list(
+    "representations",
+    None,
+    "Of mean and sampled: which codes are scored; mean by default.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_integer("seeds", None, "How many seeds, from 0.", flag_values=FLAGS)
+flags.DEFINE_enum(
+    "engine",
+    "auto",
+    ["auto", "processes", "ray"],
+    "What starts the runs; auto is Ray where it is installed.",
+    flag_values=FLAGS,
+)
+for _name, _help in (
+    ("workers", "Runs at a time on this machine; by default as many as it has cores."),
+    ("threads_per_run", "Cores of one run; 1 by default."),
+    ("attempts", "How often a run may fail before it is given up; 3 by default."),
+):
+    flags.DEFINE_integer(_name, None, _help, lower_bound=1, flag_values=FLAGS)
+for _name, _help in (
+    ("gpus_per_run", "GPUs of one run, such as 0.25; none by default."),
+    ("time_limit", "Seconds that an attempt at a run may take; no limit by default."),
+):
+    flags.DEFINE_float(_name, None, _help, flag_values=FLAGS)
+flags.DEFINE_enum(
+    "print",
+    None,
+    ["slurm"],
+    "Write the plan, and print a script that does the runs, instead of doing them.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_bool(
+    "check", False, "Plan and check, print the plan, write nothing.", flag_values=FLAGS
+)
+flags.DEFINE_bool("report", True, "Write report.html at the end.", flag_values=FLAGS)
+
+#: Options that are arguments of `tf_disentangle.study` by the same name.
+_PASSED = (
+    *("output", "metrics", "representations", "seeds", "address", "workers"),
+    *("threads_per_run", "gpus_per_run", "time_limit", "attempts"),
+)
+#: Those of `Plan.make`.
+OF_PLAN = ("grid", "data", "seeds", "bindings", "metrics", "representations")
+_SHOWN = 10
+
+
+def main(values: flags.FlagValues) -> int:
+    """Runs the command."""
+    example = "For example: bin/study --gin_file=gin/studies/chyvae_small.gin"
+    checks.require(values.gin_file, "--gin_file", "be given", values.gin_file, example)
+    asked = arguments(values)
+    output = pathlib.Path(asked.pop("output"))
+    show_report = asked.pop("report", True) and values.report
+
+    from tf_disentangle.studies import study as studies
+    from tf_disentangle.studies.plan import Plan
+
+    of_plan = {name: asked.pop(name) for name in OF_PLAN if name in asked}
+    plan = Plan.make(name=asked.pop("name"), **of_plan)
+    print(f"{len(plan.runs)} runs; study folder: {output}", file=sys.stderr)
+    if values.check:
+        from tf_disentangle.studies.checking import check
+
+        check(plan)
+        print(_described(plan, output))
+        return 0
+    plan = studies.begin(plan, output)
+    if values["print"].value:
+        print(_slurm(plan, asked), end="")
+        return 0
+    progress = studies.carry_out(plan, **asked)
+    if progress.signal is not None:
+        print("Stopped. The same command goes on.", file=sys.stderr)
+        return 128 + progress.signal
+    from tf_disentangle.studies import table
+
+    table.collect(output)
+    print(f"Table:    {output / 'results.parquet'}")
+    if show_report:
+        print(f"Report:   {studies.write_report(output)}")
+    for run in plan.runs:
+        if run.id in progress.failed:
+            print(f"Failed:   {run.index} {run.id}: {progress.failed[run.id]}")
+    if progress.failed:
+        print(f"Again:    bin/study retry {output}, then this command")
+    return 4 if progress.failed else 0
+
+
+def arguments(values: flags.FlagValues) -> dict[str, Any]:
+    """Returns the arguments of `tf_disentangle.study` that files and options give."""
+    from tf_disentangle import configuration
+    from tf_disentangle.studies import grid
+    from tf_disentangle.studies.study import study
+
+    known = inspect.signature(study).parameters
+    asked: dict[str, Any] = {}
+    methods = []
+    for file in values.gin_file:
+        own = configuration.arguments(file, "study", known)
+        asked |= own
+        methods += [] if own else [file]
+    sweeps = dict(map(grid.parse_sweep, values.sweep))
+    rule = "be studies, or files of one method, and not both"
+    is_mixed = bool(methods) and "grid" in asked
+    checks.require(not is_mixed, "--gin_file", rule, ", ".join(values.gin_file))
+    stem = pathlib.Path(values.gin_file[0]).stem
+    if methods:
+        asked["grid"] = {"method": [methods], **sweeps}
+        stem += "_study"
+    else:
+        rule = "bind study.grid"
+        checks.require("grid" in asked, values.gin_file[-1], rule, sorted(asked))
+        parts = asked["grid"] if isinstance(asked["grid"], list) else [asked["grid"]]
+        asked["grid"] = [{**part, **sweeps} for part in parts]
+    asked["bindings"] = dict(asked.get("bindings") or {})
+    for text in values.gin_param:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        rule = "be NAME=VALUE"
+        checks.require(name and equals and value, "--gin_param", rule, text)
+        found = configuration.literal(value, f"--gin_param={text!r}")
+        asked["bindings"][name] = found
+    given = {name: values[name].value for name in _PASSED}
+    asked |= {name: value for name, value in given.items() if value is not None}
+    if values.engine != "auto":
+        asked["engine"] = values.engine
+    asked.setdefault("output", str(pathlib.Path("runs") / asked.get("name", stem)))
+    asked.setdefault("name", pathlib.Path(asked["output"]).resolve().name)
+    return asked
+
+
+def _described(plan: Plan, output: pathlib.Path) -> str:
+    """Returns the first runs of a plan, and how much there is to do."""
+    lines = ["index  id            method, data, seed, bindings"]
+    for run in plan.runs[:_SHOWN]:
+        shown = ", ".join(f"{n} = {v}" for n, v in run.settings.items())
+        head = f"{run.index:5}  {run.id}  {run.method}, {run.data}, seed {run.seed}"
+        lines.append(f"{head}, {shown}" if shown else head)
+    if len(plan.runs) > _SHOWN:
+        lines.append(f"  ...  and {len(plan.runs) - _SHOWN} more")
+    steps = [int(plan.bindings_of(run).get("train.steps", 0)) for run in plan.runs]
+    lines.append(f"\n{len(plan.runs)} runs, {sum(steps):,} steps in all.")
+    lines.append(_time_left(plan, output))
+    return "\n".join(lines)
+
+
+def _time_left(plan: Plan, output: pathlib.Path) -> str:
+    """Returns how long the runs that are left take, by those that are done."""
+    from tf_disentangle.studies.plan import folder_of
+
+    seconds: dict[str, list[float]] = {}
+    waiting = []
+    for run in plan.runs:
+        done = folder_of(output, run) / "done.json"
+        if done.exists():
+            spent = json.loads(done.read_text(encoding="utf-8"))["wall_seconds"]
+            seconds.setdefault(run.method, []).append(spent)
+        else:
+            waiting.append(run.method)
+    known = [s for several in seconds.values() for s in several]
+    if not known:
+        return "How long they take is told when the first of them are done."
+    left = 0.0
+    for method in waiting:
+        own = seconds.get(method, known)
+        left += sum(own) / len(own)
+    ended = f"{len(known)} are done"
+    return f"{ended}; the others take about {left / 3600:.1f} hours, one at a time."
+
+
+def _slurm(plan: Plan, asked: dict[str, Any]) -> str:
+    from tf_disentangle.studies.engines import slurm
+
+    return slurm.script(
+        plan.folder,
+        len(plan.runs),
+        threads=asked.get("threads_per_run", 1),
+        gpus=asked.get("gpus_per_run", 0),
+        time_limit=asked.get("time_limit"),
+        at_a_time=asked.get("workers"),
+    )

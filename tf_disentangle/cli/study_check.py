@@ -1,0 +1,31 @@
+"""Builds one run of each kind in a study's plan, and trains none.
+
+    bin/study check runs/sweep
+
+A mistake in a gin file or a binding is told. bin/study does so before it begins.
+"""
+
+from __future__ import annotations
+
+from absl import flags
+
+from tf_disentangle import checks
+from tf_disentangle.cli import startup
+
+POSITIONAL = ("study",)
+FLAGS = flags.FlagValues()
+flags.DEFINE_string("study", None, "The study's folder.", flag_values=FLAGS)
+
+
+def main(values: flags.FlagValues) -> int:
+    """Runs the command."""
+    remedy = "For example: bin/study check runs/sweep"
+    checks.require(values.study, "STUDY", "be given", values.study, remedy)
+    from tf_disentangle.studies.plan import Plan
+
+    plan = Plan.read(values.study)
+    startup.import_tensorflow()
+    from tf_disentangle.studies.checking import build_each
+
+    print(f"{build_each(plan)} kinds of runs can be built.")
+    return 0

@@ -1,0 +1,79 @@
+"""Ranks the runs of a study without labels: unsupervised disentanglement ranking.
+
+    bin/study udr runs/sweep
+    bin/study udr runs/sweep --all_strengths
+    bin/study udr runs/sweep --similarity=spearman
+
+Runs that differ by their seed alone are compared by their codes, each pair of them: a
+model whose latents are found again in the others is likely to disentangle. The scores
+go into the table of results (metric "udr"), where the report sets them beside what the
+best run scores. With --all_strengths all runs of a method are compared too. It needs no
+TensorFlow, and the same command brings the scores up to date when there are more runs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from absl import flags
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FLAGS = flags.FlagValues()
+flags.DEFINE_string(
+    "study", None, "Folder of the study; may stand alone.", flag_values=FLAGS
+)
+flags.DEFINE_enum(
+    "similarity",
+    "lasso",
+    ["lasso", "spearman"],
+    "How alike two latents are: |weights| of a Lasso, or |rank correlation|.",
+    flag_values=FLAGS,
+)
+flags.DEFINE_bool(
+    "all_strengths",
+    False,
+    "Compare runs of all strengths of a method too (udr_all_strengths).",
+    flag_values=FLAGS,
+)
+POSITIONAL = ("study",)
+
+
+def main(values: flags.FlagValues) -> int:
+    """Runs the command; it returns 2 if no run could be compared with another."""
+    from tf_disentangle import checks
+    from tf_disentangle.studies import udr
+
+    example = "For example: bin/study udr runs/sweep"
+    checks.require(values.study, "STUDY", "be given", None, example)
+    rows = udr.rank_runs(
+        values.study,
+        similarity=values.similarity,
+        all_strengths=values.all_strengths,
+    )
+    print(shown(rows))
+    return 2 if rows["value"].isna().all() else 0
+
+
+def shown(rows: pd.DataFrame) -> str:
+    """Returns the best run of each group as lines, then what has no score, and why."""
+    lines = []
+    for metric, own in rows.groupby("metric", sort=False):
+        scored = own.dropna(subset="value")
+        lines.append(f"{metric}: {len(scored)} of {len(own)} runs")
+        by = ["data", "method", *(["strength"] if metric == "udr" else [])]
+        for key, group in scored.groupby(by, sort=False, dropna=False):
+            best = group.loc[group["value"].idxmax()]
+            name = " ".join(_text(part) for part in key if part == part)
+            lines.append(
+                f"  {name}: mean {group['value'].mean():.4f}, best "
+                f"{best['value']:.4f}, seed {best['seed']} ({best['run']})"
+            )
+        missing = own[own["value"].isna()]["reason"].value_counts()
+        lines += [f"  {count} without: {reason}" for reason, count in missing.items()]
+    return "\n".join(lines)
+
+
+def _text(part: str | float) -> str:
+    return part if isinstance(part, str) else f"{part:g}"

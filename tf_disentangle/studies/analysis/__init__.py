@@ -1,0 +1,102 @@
+"""What the runs of a study say together: functions of its table, which return tables.
+
+    runs of one data set      values, scores, bounds, exclude
+    mean, best, intervals     by_strength, by_method, summary, compare,
+                              paired_comparisons
+    do metrics agree          metric_correlations, unsupervised_correlations,
+                              downstream_correlations
+    what makes the score      variance_shares
+    do settings carry over    transfer_of_settings, transfer_summary,
+                              transfer_across_data, transfer_across_metrics
+    a score and another       score_against, efficiency, total_correlation, sweep,
+    number                    mean_curves, scores_of_methods
+    choosing without labels   selection_without_labels
+
+All speak of one data set at a time (`data=None` is the only one), but for the transfer
+between several. A run that is missing, or whose metric was refused, takes no part. What
+a table cannot answer is NaN, with a `reason` where there is a row for it, or an
+`ArgumentError` that says what is missing.
+"""
+
+from tf_disentangle.studies.analysis.agreement import (
+    downstream_correlations,
+    metric_correlations,
+    transfer_across_data,
+    transfer_across_metrics,
+    unsupervised,
+    unsupervised_correlations,
+)
+from tf_disentangle.studies.analysis.methods import MethodScores, scores_of_methods
+from tf_disentangle.studies.analysis.relations import (
+    Relation,
+    efficiency,
+    score_against,
+    sweep,
+    total_correlation,
+)
+from tf_disentangle.studies.analysis.selection import (
+    Exclusion,
+    bounds,
+    exclude,
+    scores,
+    values,
+)
+from tf_disentangle.studies.analysis.selectors import (
+    SELECTORS,
+    selection_without_labels,
+)
+from tf_disentangle.studies.analysis.statistics import (
+    FEWEST,
+    Comparison,
+    by_method,
+    by_strength,
+    compare,
+    interquartile_mean,
+    paired_comparisons,
+    probability_of_improvement,
+    stratified_bootstrap,
+    summary,
+)
+from tf_disentangle.studies.analysis.training import mean_curves
+from tf_disentangle.studies.analysis.transfer import (
+    transfer_of_settings,
+    transfer_summary,
+)
+from tf_disentangle.studies.analysis.variance import variance_shares
+
+__all__ = [
+    "FEWEST",
+    "SELECTORS",
+    "Comparison",
+    "Exclusion",
+    "MethodScores",
+    "Relation",
+    "bounds",
+    "by_method",
+    "by_strength",
+    "compare",
+    "downstream_correlations",
+    "efficiency",
+    "exclude",
+    "interquartile_mean",
+    "mean_curves",
+    "metric_correlations",
+    "paired_comparisons",
+    "probability_of_improvement",
+    "score_against",
+    "scores",
+    "scores_of_methods",
+    "selection_without_labels",
+    "stratified_bootstrap",
+    "summary",
+    "sweep",
+    "total_correlation",
+    "transfer_across_data",
+    "transfer_across_metrics",
+    "transfer_of_settings",
+    "transfer_summary",
+    "unsupervised",
+    "unsupervised_correlations",
+    "values",
+    "variance_shares",
+]

@@ -1,0 +1,211 @@
+"""Rank correlations: of metrics, of unsupervised scores, of settings.
+
+Spearman's rank correlation, with the mean rank for ties, over all runs of one data set
+(all methods, strengths and seeds), as in the study of 2019; or over the mean scores of
+the settings, where the question is whether a setting that is good here is good there. A
+value is NaN where a score is the same for all, or fewer than `FEWEST` have both.
+
+References:
+    Locatello et al. (2019), Challenging Common Assumptions, arXiv 1811.12359, sections
+    5.3, 5.5 and 5.6.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from tf_disentangle.checks import require
+from tf_disentangle.studies.analysis.selection import (
+    WHOLE_SETTING,
+    of_data,
+    scores,
+    values,
+)
+
+#: Runs, or settings, that a rank correlation needs at least.
+FEWEST = 3
+_DOWNSTREAM = ("downstream", "statistical_efficiency", "strong_downstream")
+_TERMS = ("reconstruction", "total_correlation", "kl_term", "elbo")
+
+
+def metric_correlations(
+    table: pd.DataFrame, *, data: str | None = None, representation: str = "mean"
+) -> pd.DataFrame:
+    """Returns the rank correlation of each metric with each other over runs.
+
+    Args:
+        table: Results of a study.
+        data: A data set; None is the only one.
+        representation: Of the codes that were scored.
+
+    Returns:
+        A square table by metric, in [-1, 1]; NaN where it is not defined.
+
+    Raises:
+        ArgumentError: If there are fewer than two metrics or `FEWEST` runs.
+    """
+    wide = scores(table, data=data, representation=representation)
+    require(wide.shape[1] >= 2, "table", "have two metrics", list(wide.columns))
+    _require_runs(wide)
+    return wide.corr(method="spearman", min_periods=FEWEST)
+
+
+def unsupervised_correlations(
+    table: pd.DataFrame, *, data: str | None = None, representation: str = "mean"
+) -> pd.DataFrame:
+    """Returns the rank correlation of what needs no factors with each metric over runs.
+
+    The rows are the reconstruction error, the KL term, the ELBO and the total
+    correlation of sampled codes on held-out images, and every unsupervised metric; the
+    Gaussian total correlation is that of sampled codes, where they were scored. Of the
+    first, the KL and the total correlations less is thought better, of the ELBO more:
+    the sign is that of the number itself.
+
+    Args:
+        table: Results of a study.
+        data: A data set; None is the only one.
+        representation: Of the codes of the metrics.
+
+    Returns:
+        Rows by unsupervised score, columns by metric, in [-1, 1].
+
+    Raises:
+        ArgumentError: If there is no metric, nothing unsupervised, or fewer than
+            `FEWEST` runs.
+    """
+    wide = scores(table, data=data, representation=representation)
+    require(wide.shape[1], "table", "have a score that needs the factors", "none")
+    _require_runs(wide)
+    known = unsupervised(table, data=data, representation=representation)
+    require(known.shape[1], "table", "have an unsupervised score", "none")
+    both = known.add_prefix("u:").join(wide)
+    found = both.corr(method="spearman", min_periods=FEWEST)
+    found = found.loc[[f"u:{name}" for name in known.columns], list(wide.columns)]
+    return found.rename(index=lambda name: name.removeprefix("u:"))
+
+
+def unsupervised(
+    table: pd.DataFrame, *, data: str | None = None, representation: str = "mean"
+) -> pd.DataFrame:
+    """Returns what is known of each run without its factors, a column for each."""
+    options = {"data": data}
+    terms = scores(table, kind="held_out", **options)
+    terms = terms[[name for name in _TERMS if name in terms]]
+    own = scores(table, kind="unsupervised", representation=representation, **options)
+    sampled = scores(table, kind="unsupervised", representation="sampled", **options)
+    own = own.loc[:, own.notna().any()].copy()
+    if "unsupervised" in sampled and sampled["unsupervised"].notna().any():
+        own["unsupervised"] = sampled["unsupervised"]
+    own = own.rename(columns={"unsupervised": "gaussian_total_correlation"})
+    return terms.join(own)
+
+
+def downstream_correlations(
+    table: pd.DataFrame,
+    *,
+    data: str | None = None,
+    representation: str = "mean",
+    protocol: str | None = None,
+) -> pd.DataFrame:
+    """Returns the rank correlation of each metric with what classifiers learn.
+
+    Do codes that are more disentangled need fewer samples? The rows are the accuracies
+    of classifiers of the factors from n samples (`metrics.downstream_scores`), and the
+    efficiency: that from 100 over that from 10,000, or of the fewest over the most if
+    these are not there.
+
+    Args:
+        table: Results of a study.
+        data: A data set; None is the only one.
+        representation: Of the codes.
+        protocol: Of the classifiers; None is the only one.
+
+    Returns:
+        Rows "10 samples", ..., "efficiency"; columns by metric, in [-1, 1].
+
+    Raises:
+        ArgumentError: If there is no metric, no such accuracy, or fewer than `FEWEST`
+            runs.
+    """
+    wide = scores(table, data=data, representation=representation)
+    names = [n for n in wide.columns if not str(n).startswith(_DOWNSTREAM)]
+    require(names, "table", "have a metric besides those of downstream tasks", "none")
+    _require_runs(wide)
+    prefix = "downstream.by_size."
+    known = of_data(table, data)["metric"].unique()
+    sizes = sorted(int(n.removeprefix(prefix)) for n in known if n.startswith(prefix))
+    remedy = "Score with --metrics=downstream."
+    require(sizes, "table", "have the metric downstream", "none", remedy)
+    options = {"data": data, "representation": representation, "protocol": protocol}
+    runs = wide.index.get_level_values("run")
+    accuracy = {}
+    for size in sizes:
+        own = values(table, f"{prefix}{size}", **options).set_index("run")["value"]
+        accuracy[size] = pd.Series(own.reindex(runs).to_numpy(), wide.index)
+    few, many = sizes[0], sizes[-1]
+    if {100, 10_000} <= set(sizes):
+        few, many = 100, 10_000
+    rows = {f"{size} samples": values for size, values in accuracy.items()}
+    if few != many:
+        rows["efficiency"] = accuracy[few] / accuracy[many].where(accuracy[many] > 0)
+    found = wide[names].join(pd.DataFrame(rows))
+    return found.corr(method="spearman", min_periods=FEWEST).loc[list(rows), names]
+
+
+def transfer_across_data(
+    table: pd.DataFrame, metric: str, *, representation: str = "mean"
+) -> pd.DataFrame:
+    """Returns whether settings that are good for one data set are good for another.
+
+    Args:
+        table: Results of a study.
+        metric: The score.
+        representation: Of the codes that were scored.
+
+    Returns:
+        A square table by data set: the rank correlation over settings (a method with
+        its strength) of their mean scores over seeds, of those that both have.
+
+    Raises:
+        ArgumentError: If there are fewer than two data sets.
+    """
+    names = list(table["data"].unique())
+    remedy = "Run the study on another data set too."
+    require(len(names) >= 2, "table", "have two data sets", names, remedy)
+    means = {}
+    for name in names:
+        rows = of_data(table, name)
+        if metric in set(rows["metric"]):
+            runs = values(rows, metric, representation=representation)
+            means[name] = runs.groupby(WHOLE_SETTING)["value"].mean()
+    rule = f"have {metric} on two data sets"
+    require(len(means) >= 2, "table", rule, list(means))
+    return pd.DataFrame(means).corr(method="spearman", min_periods=FEWEST)
+
+
+def transfer_across_metrics(
+    table: pd.DataFrame, *, data: str | None = None, representation: str = "mean"
+) -> pd.DataFrame:
+    """Returns whether settings that are good by one metric are good by another.
+
+    Args:
+        table: Results of a study.
+        data: A data set; None is the only one.
+        representation: Of the codes that were scored.
+
+    Returns:
+        A square table by metric: the rank correlation over settings of their mean
+        scores over seeds.
+
+    Raises:
+        ArgumentError: If there are fewer than two metrics.
+    """
+    wide = scores(table, data=data, representation=representation)
+    require(wide.shape[1] >= 2, "table", "have two metrics", list(wide.columns))
+    means = wide.groupby(level=WHOLE_SETTING).mean()
+    return means.corr(method="spearman", min_periods=FEWEST)
+
+
+def _require_runs(wide: pd.DataFrame) -> None:
+    rule = f"have at least {FEWEST} runs of one data set"
+    require(len(wide) >= FEWEST, "table", rule, len(wide), "Add seeds or strengths.")

@@ -1,0 +1,238 @@
+"""How a score goes with something else: reconstruction, strength, samples, settings."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+
+from tf_disentangle.checks import require
+from tf_disentangle.studies.analysis.agreement import FEWEST
+from tf_disentangle.studies.analysis.selection import (
+    SETTING,
+    of_data,
+    values,
+)
+from tf_disentangle.studies.analysis.statistics import by_strength, summary, t_interval
+
+_LARGE, _SMALL = 10_000, 100
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Relation:
+    """Two numbers of each run, and of each setting.
+
+    Attributes:
+        runs: run, index, method, strength, data, seed, setting, x and y.
+        cells: A row for each method and strength: num; x and y, their means over seeds;
+            x_low, x_high, y_low, y_high, the 95% t intervals (NaN for one seed); best,
+            the greatest y.
+        correlation: Spearman's rank correlation of x and y over runs; NaN where one of
+            them is constant or there are fewer than 3 runs.
+    """
+
+    runs: pd.DataFrame
+    cells: pd.DataFrame
+    correlation: float
+
+
+def score_against(
+    table: pd.DataFrame,
+    metric: str,
+    other: str = "reconstruction",
+    *,
+    data: str | None = None,
+    representation: str = "mean",
+) -> Relation:
+    """Sets a score against another number of the same run, such as the reconstruction.
+
+    Means over restarts of both, with intervals, are figures 2 and 3 of CHyVAE and
+    figure 3 of FactorVAE.
+
+    Args:
+        table: Results of a study.
+        metric: On the y axis.
+        other: On the x axis: a term or a score.
+        data: A data set; None is the only one.
+        representation: Of the codes that were scored.
+
+    Raises:
+        ArgumentError: If no run has both.
+
+    References:
+        Ansari and Soh (2019), arXiv 1809.04497; Kim and Mnih (2018), arXiv 1802.05983.
+    """
+    selected = {"data": data, "representation": representation}
+    y = values(table, metric, **selected).rename(columns={"value": "y"})
+    x = values(table, other, **selected).set_index("run")["value"]
+    runs = y.assign(x=y["run"].map(x)).dropna(subset="x").reset_index(drop=True)
+    require(len(runs), "table", f"have {metric} and {other} of one run", "none")
+    rows = []
+    for key, group in runs.groupby(SETTING, sort=False, dropna=False):
+        ends = [t_interval(group[name].to_numpy(float)) for name in ("x", "y")]
+        rows.append(
+            {
+                **dict(zip(SETTING, key, strict=True)),
+                "num": len(group),
+                "x": group["x"].mean(),
+                "x_low": ends[0][0],
+                "x_high": ends[0][1],
+                "y": group["y"].mean(),
+                "y_low": ends[1][0],
+                "y_high": ends[1][1],
+                "best": group["y"].max(),
+            }
+        )
+    return Relation(runs, pd.DataFrame(rows), rank_correlation(runs["x"], runs["y"]))
+
+
+def rank_correlation(first: pd.Series, second: pd.Series) -> float:
+    """Spearman's correlation; NaN for fewer than 3 pairs or a constant series."""
+    both = pd.DataFrame({"first": first, "second": second}).dropna()
+    if len(both) < FEWEST or min(both.nunique()) < 2:
+        return math.nan
+    return float(both["first"].corr(both["second"], method="spearman"))
+
+
+def total_correlation(table: pd.DataFrame, *, data: str | None = None) -> pd.DataFrame:
+    """Returns the total correlation of mean and of sampled codes against strength.
+
+    It is that of a Gaussian with the covariance of the codes, in nats (the score of
+    `metrics.unsupervised_scores`): figures 3 and 4 of the study of 2019, in which it
+    falls with the strength for sampled codes and need not for mean codes.
+
+    Args:
+        table: Results of a study.
+        data: A data set; None is the only one.
+
+    Returns:
+        representation, method, strength and the columns of `statistics.summary`.
+
+    Raises:
+        ArgumentError: If it was not computed ("unsupervised" is its metric).
+    """
+    rows = of_data(table, data)
+    named = rows[rows["metric"] == "unsupervised"]
+    remedy = "Score with --metrics=unsupervised, also with --sampled."
+    require(len(named), "table", "have the metric unsupervised", "none", remedy)
+    kinds = [
+        name for name in ("mean", "sampled") if name in set(named["representation"])
+    ]
+    return pd.concat(
+        [
+            by_strength(rows, "unsupervised", representation=kind).assign(
+                representation=kind
+            )
+            for kind in kinds
+        ],
+        ignore_index=True,
+    )
+
+
+def efficiency(
+    table: pd.DataFrame,
+    metric: str,
+    *,
+    small: int = _SMALL,
+    large: int = _LARGE,
+    data: str | None = None,
+    representation: str = "mean",
+    protocol: str | None = None,
+) -> Relation:
+    """Sets the sample efficiency of codes against a score of their disentanglement.
+
+    efficiency = accuracy from `small` samples / accuracy from `large` samples
+
+    of classifiers that predict the factors from the codes (`metrics.downstream_scores`,
+    of which the study trains gradient boosting and logistic regression: the protocol
+    tells which).
+
+    Args:
+        table: Results of a study.
+        metric: The score, on the x axis.
+        small: Samples, one of the sizes that were computed.
+        large: The same.
+        data: A data set; None is the only one.
+        representation: Of the codes that were scored.
+        protocol: Of the classifiers; None is the only one.
+
+    Raises:
+        ArgumentError: If no run has the score and both accuracies.
+
+    References:
+        Locatello et al. (2019), arXiv 1811.12359, section 5.7.
+    """
+    selected = {"data": data, "representation": representation}
+    name = "downstream.by_size.{}".format
+    ratio = values(table, name(small), protocol=protocol, **selected)
+    below = values(table, name(large), protocol=protocol, **selected)
+    below = ratio["run"].map(below.set_index("run")["value"])
+    ratio["value"] = ratio["value"] / below.where(below > 0)
+    rows = ratio.dropna(subset="value").assign(
+        kind="score",
+        metric="efficiency",
+        protocol="",
+        representation=representation,
+    )
+    together = pd.concat([of_data(table, data), rows.drop(columns="setting")])
+    return score_against(together, "efficiency", metric, **selected)
+
+
+def sweep(
+    table: pd.DataFrame,
+    binding: str,
+    metrics: Sequence[str],
+    *,
+    data: str | None = None,
+    representation: str = "mean",
+) -> pd.DataFrame:
+    """Returns scores and terms by the value of one binding, whatever else varies.
+
+    Such are the sweep of a Student-t prior's degrees of freedom, and the sparsity
+    (`hoyer_sparsity`), reconstruction and divergence against the decomposition's alpha.
+
+    Args:
+        table: Results of a study.
+        binding: Name of the column, such as "student_t.df".
+        metrics: Names of scores or terms.
+        data: A data set; None is the only one.
+        representation: Of the codes that were scored.
+
+    Returns:
+        metric, method, others (values of the other varied bindings, in words), binding
+        and the columns of `statistics.summary`; runs without the binding are left out.
+
+    Raises:
+        ArgumentError: If the study varies no such binding, or a metric is missing.
+
+    References:
+        Mathieu et al. (2019), Disentangling Disentanglement, arXiv 1812.02833, figures
+        2 and 4.
+    """
+    known = [str(name) for name in table.columns if "." in str(name)]
+    require(binding in known, "binding", f"be one that varies: {known}", binding)
+    first = of_data(table, data).drop_duplicates("run").set_index("run")
+    first = first[first[binding].notna()]
+    others = [name for name in known if name != binding]
+    words = first[others].apply(_words, axis=1) if others else ""
+    about = pd.DataFrame(
+        {"binding": first[binding], "others": words}, index=first.index
+    )
+    found = []
+    for metric in metrics:
+        runs = values(table, metric, data=data, representation=representation)
+        runs = runs[runs["run"].isin(about.index)].join(about, on="run")
+        runs = runs.sort_values("binding", kind="stable")
+        if len(runs):
+            rows = summary(runs, ["method", "others", "binding"])
+            found.append(rows.assign(metric=metric))
+    require(found, "metrics", f"be known of a run with {binding}", list(metrics))
+    result = pd.concat(found, ignore_index=True)
+    return result[["metric", *(name for name in result if name != "metric")]]
+
+
+def _words(row: pd.Series) -> str:
+    known = row[row.notna()]
+    return ", ".join(f"{name}={value}" for name, value in known.items())

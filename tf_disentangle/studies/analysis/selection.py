@@ -1,0 +1,236 @@
+"""Which rows of a study's table an analysis looks at, and which runs it leaves out.
+
+Every analysis speaks of one data set and one representation of the codes. A metric that
+was computed with several of its own seeds counts once for each run, with their mean:
+those seeds say how well one model was measured, and not how models differ.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tf_disentangle.checks import ArgumentError, message, nearest, require
+
+#: What says which run a value is of.
+RUN = ["run", "index", "method", "strength", "data", "seed"]
+#: The columns of a table that make a setting: runs that agree in them differ by seed.
+SETTING = ["method", "strength"]
+#: The same where several bindings vary together: then the strength is NaN, and the
+#: `setting` names their values.
+WHOLE_SETTING = ["method", "setting"]
+# Where a name is looked for; a held-out term goes before that of training.
+_KINDS = ("score", "unsupervised", "held_out", "term")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Exclusion:
+    """A table without the runs that a rule leaves out.
+
+    Attributes:
+        table: The rows of all other runs.
+        runs: The runs that were left out, a row for each, with the `reason`.
+        rule: The rule, in words, with the number of runs that it left out.
+    """
+
+    table: pd.DataFrame
+    runs: pd.DataFrame
+    rule: str
+
+
+def exclude(table: pd.DataFrame, *, non_finite: Sequence[str] = ("loss",)) -> Exclusion:
+    """Leaves out runs that collapsed or diverged.
+
+    The rule: a run is collapsed if no latent is active, which is to say that
+    KL(q(z_d|x) || p(z_d)) is at most 0.01 nats for each of them on held-out images
+    ("active_latents" is 0); it is diverged if one of the terms in `non_finite` is NaN
+    or infinite. A run whose latents were not counted is not taken for collapsed.
+
+    Args:
+        table: Results of a study.
+        non_finite: Terms that must be finite, held out or in training.
+    """
+    terms = table[table["kind"].isin(["held_out", "term"])]
+    dead = terms[(terms["metric"] == "active_latents") & (terms["value"] == 0)]
+    bad = terms[terms["metric"].isin(non_finite)]
+    bad = bad[~np.isfinite(bad["value"])]
+    reasons = dict.fromkeys(bad["run"], "a term of the loss is not finite")
+    reasons |= dict.fromkeys(dead["run"], "no latent is active")
+    runs = table.drop_duplicates("run").set_index("run").loc[list(reasons)]
+    runs = runs.reset_index()[RUN]
+    runs["reason"] = pd.Series(list(reasons.values()), dtype="str")
+    rule = (
+        f"{len(runs)} of {table['run'].nunique()} runs left out: "
+        f"{len(dead['run'].unique())} without an active latent (KL above 0.01 nats), "
+        f"{sum('finite' in reason for reason in reasons.values())} with a loss that is "
+        "not finite."
+    )
+    kept = table[~table["run"].isin(list(reasons))].reset_index(drop=True)
+    runs = runs.sort_values("index").reset_index(drop=True)
+    return Exclusion(kept, runs, rule)
+
+
+def values(
+    table: pd.DataFrame,
+    metric: str,
+    *,
+    data: str | None = None,
+    representation: str = "mean",
+    protocol: str | None = None,
+    kinds: Collection[str] = _KINDS,
+) -> pd.DataFrame:
+    """Returns one value for each run: of a score, or of a term.
+
+    Args:
+        table: Results of a study.
+        metric: Its name. A term is taken on held-out images if it is there, else in
+            training.
+        data: A data set; None is the only one.
+        representation: "mean" or "sampled"; without meaning for terms.
+        protocol: Of the metric; None is the only one.
+        kinds: Among which the name is looked for, in this order.
+
+    Returns:
+        A row for each run, in the plan's order: run, index, method, strength, data,
+        seed, setting, value. Values are finite; runs without one are missing.
+
+    Raises:
+        ArgumentError: If no run has such a value, or it is not said which of several
+            data sets or protocols is meant.
+    """
+    rows = of_data(table, data)
+    named = rows[rows["metric"] == metric]
+    if named.empty:
+        known = [name for name in rows["metric"].unique() if "." not in name]
+        rule = "be a score or a term that the study has"
+        raise ArgumentError(message("metric", rule, metric, nearest(metric, known)))
+    right = named[named["representation"].isin([representation, ""])]
+    kind = next((k for k in kinds if (right["kind"] == k).any()), None)
+    found = list(named["representation"].unique())
+    rule = f"be one for which {metric} was computed, of {found}"
+    require(kind is not None, "representation", rule, representation)
+    right = right[(right["kind"] == kind) & np.isfinite(right["value"])]
+    protocols = list(right["protocol"].unique())
+    if protocol is None and len(protocols) > 1:
+        rule = f"name one of the protocols of {metric}: {protocols}"
+        raise ArgumentError(message("protocol", rule, None))
+    if protocol is not None:
+        rule = f"be one of {protocols}"
+        require(protocol in protocols, "protocol", rule, protocol)
+        right = right[right["protocol"] == protocol]
+    require(len(right), "table", f"have a finite {metric} of a run", "none")
+    means = right.groupby("run", sort=False)["value"].mean()
+    first = right.drop_duplicates("run").set_index("run", drop=False)
+    runs = first[RUN].assign(setting=setting_of(first), value=means)
+    return runs.sort_values("index").reset_index(drop=True)
+
+
+def setting_of(rows: pd.DataFrame) -> pd.Series:
+    """Returns in words which values of the varied bindings each row has.
+
+    This is the strength alone where there is one, "4", else "nu=200, width=64".
+    """
+    named = [str(name) for name in rows.columns if "." in str(name)]
+    texts = []
+    for strength, *own in rows[["strength", *named]].itertuples(index=False):
+        pairs = zip(named, own, strict=True)
+        parts = [f"{name.split('.')[-1]}={v}" for name, v in pairs if not _missing(v)]
+        texts.append(", ".join(parts) if pd.isna(strength) else f"{strength:g}")
+    return pd.Series(texts, index=rows.index, dtype="str")
+
+
+def _missing(value: Any) -> bool:
+    return value is None or (not isinstance(value, list) and bool(pd.isna(value)))
+
+
+def of_data(table: pd.DataFrame, data: str | None = None) -> pd.DataFrame:
+    """Returns the rows of one data set.
+
+    Args:
+        table: Results of a study.
+        data: Its label; None is the only one.
+
+    Raises:
+        ArgumentError: If there is no row of it, or None is not enough to choose.
+    """
+    known = list(table["data"].unique())
+    require(known, "table", "have results", "none", "Wait until a run is done.")
+    if data is None:
+        rule = f"be one of {known}, since the study has several data sets"
+        require(len(known) == 1, "data", rule, None)
+        return table
+    require(data in known, "data", f"be one of {known}", data)
+    return table[table["data"] == data]
+
+
+def scores(
+    table: pd.DataFrame,
+    *,
+    data: str | None = None,
+    representation: str = "mean",
+    kind: str = "score",
+) -> pd.DataFrame:
+    """Returns the scores of each run side by side: a row a run, a column a metric.
+
+    Only the main number of each metric is taken ("dci", not "dci.completeness"). A
+    metric with several protocols has a column for each, "mig (dlib)".
+
+    Args:
+        table: Results of a study.
+        data: A data set; None is the only one.
+        representation: Of the codes that were scored.
+        kind: "score", or "unsupervised", "held_out", "term".
+
+    Returns:
+        Indexed by run, method, setting and seed; NaN where a run has no such score.
+
+    Raises:
+        ArgumentError: As `of_data`.
+    """
+    rows = of_data(table, data)
+    rows = rows[(rows["kind"] == kind) & ~rows["metric"].str.contains(".", regex=False)]
+    rows = rows[rows["representation"].isin([representation, ""])]
+    several = rows[~rows["reason"].astype(bool)].groupby("metric")["protocol"].nunique()
+    several = list(several[several > 1].index)
+    name = rows["metric"].where(
+        ~rows["metric"].isin(several), rows["metric"] + " (" + rows["protocol"] + ")"
+    )
+    rows = rows.assign(
+        metric=name, value=rows["value"].where(np.isfinite(rows["value"]))
+    )
+    order = list(dict.fromkeys(rows["metric"]))
+    wide = rows.pivot_table(
+        index="run", columns="metric", values="value", aggfunc="mean", dropna=False
+    )
+    about = of_data(table, data).drop_duplicates("run").set_index("run")
+    about = about.sort_values("index")
+    wide = wide.reindex(index=about.index, columns=order)
+    keys = about.assign(setting=setting_of(about)).reset_index()
+    wide.index = pd.MultiIndex.from_frame(keys[["run", *WHOLE_SETTING, "seed"]])
+    wide.columns.name = None
+    return wide
+
+
+def bounds(
+    table: pd.DataFrame,
+    metric: str,
+    *,
+    data: str | None = None,
+    representation: str = "mean",
+) -> pd.DataFrame | None:
+    """Returns between what the floor and the ceiling of a score lie over runs.
+
+    Returns:
+        Rows "floor" and "ceiling", columns "low" and "high"; None if they were not
+        computed.
+    """
+    rows = of_data(table, data)
+    rows = rows[(rows["metric"] == metric) & (rows["representation"] == representation)]
+    found = rows[["floor", "ceiling"]]
+    if not np.isfinite(found.to_numpy(float)).any():
+        return None
+    return pd.DataFrame({"low": found.min(), "high": found.max()})

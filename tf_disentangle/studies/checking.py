@@ -1,0 +1,60 @@
+"""Builds runs of a plan before any starts, so that a mistake is told at once."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+import tempfile
+
+from tf_disentangle import checks
+from tf_disentangle.studies import job
+from tf_disentangle.studies.plan import Plan, representatives
+
+_PROGRESS = "Checking "
+
+
+def check(plan: Plan) -> None:
+    """Builds one run for each set of files and names that are bound on top of them.
+
+    A process of its own does so, by `bin/study check`: TensorFlow's memory would
+    otherwise stay with the process that starts the runs, for as long as they take.
+
+    Raises:
+        ArgumentError: If one cannot be built, with what its files or bindings must be.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        written = dataclasses.replace(plan, folder=None).write(folder)
+        start = [sys.executable, "-m", "tf_disentangle", "study", "check"]
+        child = subprocess.Popen(
+            [*start, str(written.folder)], stderr=subprocess.PIPE, text=True
+        )
+        said = []
+        with child:
+            for line in child.stderr or ():
+                if line.startswith(_PROGRESS):
+                    print(line, end="", file=sys.stderr, flush=True)
+                else:
+                    said.append(line)
+    text = "".join(said).strip().removeprefix("tf_disentangle study check: ")
+    if child.returncode:
+        reason = f"building the runs ended with code {child.returncode}, without a word"
+        raise checks.ArgumentError(text or reason)
+
+
+def build_each(plan: Plan) -> int:
+    """Builds these runs in this process; returns how many they are.
+
+    Raises:
+        ArgumentError: As `check`.
+    """
+    runs = representatives(plan)
+    for number, run in enumerate(runs, start=1):
+        settings = ", ".join(f"{n} = {v}" for n, v in run.settings.items())
+        what = f"{run.method} on {run.data}" + (settings and f" with {settings}")
+        print(f"{_PROGRESS}{number} of {len(runs)}: {what}", file=sys.stderr)
+        try:
+            job.prepare(run, plan.about, None)
+        except (checks.ArgumentError, checks.ArgumentTypeError) as error:
+            raise checks.ArgumentError(f"{error}\n  In {what}.") from error
+    return len(runs)

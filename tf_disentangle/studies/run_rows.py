@@ -1,0 +1,335 @@
+"""The rows of one run's metrics.jsonl, as columns of a study's tables.
+
+A file has one JSON object a line, each with its "step": the terms of the loss at each
+logging interval (those of held-out images begin with "val_"), one line for each score
+as it ends, and lines with floors and ceilings. A table of results takes the last step;
+curves take the others too, thinned.
+"""
+
+from __future__ import annotations
+
+import array
+import collections
+import dataclasses
+import json
+import math
+import pathlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from tf_disentangle.checks import ArgumentError, message
+from tf_disentangle.metrics import METRICS, Bounds, Input
+
+#: Points of a curve at most, besides those with held-out terms, as many at most.
+CURVE_POINTS = 50
+#: Nats of KL(q(z_d|x) || p(z_d)) above which a latent is active, as for UDR.
+ACTIVE_KL = 0.01
+
+RESULTS = pa.schema(
+    [
+        *((name, pa.string()) for name in ("run", "kind", "metric", "protocol")),
+        *(("representation", pa.string()), ("step", pa.int64())),
+        *(("metric_seed", pa.int64()), ("value", pa.float64())),
+        *(("floor", pa.float64()), ("ceiling", pa.float64()), ("reason", pa.string())),
+    ]
+)
+CURVES = pa.schema(
+    [
+        *(("run", pa.string()), ("step", pa.int64()), ("kind", pa.string())),
+        *(("metric", pa.string()), ("value", pa.float64())),
+    ]
+)
+
+# Of a result: metric, representation, call and seed.
+_Key = tuple[str, str, str, str]
+_STEP = re.compile(rb'\{"step": ?(\d+)')
+_SEED = re.compile(r"\bseed=(\d+)\b")
+_SCORES = (b'"scores"', b'"bounds"', b'"intervals"', b'"spreads"')
+_NO_TERMS = {"step", "seed", "codes", "wall_time", "images_per_second"}
+_UNSUPERVISED = {
+    name for name, m in METRICS.items() if m.input in (Input.CODES, Input.ENCODER)
+}
+_NUMBERS = (int, float)
+# What a result says of how it was measured, and not of the codes.
+_NO_SCORES = {"protocol", "name", "reason"}
+
+
+_EMPTY: dict[str, Any] = {
+    **dict.fromkeys(("protocol", "representation", "reason"), ""),
+    **dict.fromkeys(("value", "floor", "ceiling"), math.nan),
+    "metric_seed": None,
+}
+
+
+@dataclasses.dataclass
+class Results:
+    """Columns of a table of results, filled run by run.
+
+    Attributes:
+        columns: Lists by the name of the column, all of one length.
+    """
+
+    columns: dict[str, list[Any]] = dataclasses.field(
+        default_factory=lambda: {name: [] for name in RESULTS.names}
+    )
+
+    def add(self, run: str, step: int, kind: str, metric: str, **others: Any) -> None:
+        """Adds one row; what is not said is "", NaN, or null for the seed."""
+        row = {**_EMPTY, "run": run, "step": step, "kind": kind, "metric": metric}
+        row |= others
+        for name, column in self.columns.items():
+            column.append(row[name])
+
+    def table(self) -> pa.Table:
+        """Returns the columns as Arrow has them."""
+        return pa.table(self.columns, schema=RESULTS)
+
+
+@dataclasses.dataclass
+class Curves:
+    """Columns of a table of curves: numbers in arrays, names once for each curve."""
+
+    runs: list[tuple[str, int]] = dataclasses.field(default_factory=list)
+    names: list[tuple[str, str, int]] = dataclasses.field(default_factory=list)
+    steps: array.array = dataclasses.field(default_factory=lambda: array.array("q"))
+    values: array.array = dataclasses.field(default_factory=lambda: array.array("d"))
+
+    def add(
+        self, run: str, curves: Mapping[tuple[str, str], Mapping[int, float]]
+    ) -> None:
+        """Adds the curves of one run, values by step, by (kind, metric)."""
+        before = len(self.steps)
+        for (kind, metric), values in curves.items():
+            self.names.append((kind, metric, len(values)))
+            self.steps.extend(values)
+            self.values.extend(values.values())
+        self.runs.append((run, len(self.steps) - before))
+
+    def table(self) -> pa.Table:
+        """Returns the columns as Arrow has them."""
+        counts = [count for *_, count in self.names]
+        names = {
+            "run": ([run for run, _ in self.runs], [count for _, count in self.runs]),
+            "kind": ([kind for kind, *_ in self.names], counts),
+            "metric": ([metric for _, metric, _ in self.names], counts),
+        }
+        columns = {name: _repeated(*pair) for name, pair in names.items()}
+        columns["step"] = pa.array(np.frombuffer(self.steps, np.int64))
+        columns["value"] = pa.array(np.frombuffer(self.values, np.float64))
+        return pa.table({name: columns[name] for name in CURVES.names}).cast(CURVES)
+
+
+def _repeated(values: Sequence[str], counts: Sequence[int]) -> pa.Array:
+    """Each value as often as it counts."""
+    known = {value: code for code, value in enumerate(dict.fromkeys(values))}
+    codes = np.repeat([known[value] for value in values], counts).astype(np.int32)
+    dictionary = pa.array(list(known), pa.string())
+    return pa.DictionaryArray.from_arrays(codes, dictionary).cast(pa.string())
+
+
+def add_run(
+    run: str, path: pathlib.Path, results: Results | None, curves: Curves | None
+) -> None:
+    """Reads a metrics.jsonl into the columns of both tables.
+
+    A half line at the end, which a process is writing or a killed one left, is left
+    out.
+
+    Args:
+        run: Its id.
+        path: The file; it need not be there.
+        results: Takes the rows of the last step; None takes none.
+        curves: Takes those of all steps; None takes none.
+
+    Raises:
+        ArgumentError: If a complete line is no row in JSON; nothing is added then.
+    """
+    if not path.exists():
+        return
+    lines = [line for line in path.read_bytes().split(b"\n")[:-1] if line.strip()]
+    steps = [_step_of(line, path, at) for at, line in enumerate(lines, start=1)]
+    if not steps:
+        return
+    is_score = [any(mark in line for mark in _SCORES) for line in lines]
+    wanted = set(_thinned([i for i, score in enumerate(is_score) if not score]))
+    held_out = [i for i, line in enumerate(lines) if b'"val_' in line]
+    wanted |= {*_thinned(held_out), *(i for i, score in enumerate(is_score) if score)}
+    rows = [
+        (steps[i], is_score[i], _parsed(lines[i], path, i + 1)) for i in sorted(wanted)
+    ]
+    last = max(steps)
+    if results is not None:
+        _add_terms(run, [row for _, score, row in rows if not score], last, results)
+        scores = [row for step, score, row in rows if score and step == last]
+        _add_scores(run, scores, last, results)
+    if curves is not None:
+        curves.add(run, _curves_of(rows))
+
+
+def _step_of(line: bytes, path: pathlib.Path, number: int) -> int:
+    """The step of a line, which is its first field in all that the library writes."""
+    found = _STEP.match(line)
+    return int(found[1]) if found else _parsed(line, path, number)["step"]
+
+
+def _parsed(line: bytes, path: pathlib.Path, number: int) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+        row["step"] = int(row["step"])
+    except (ValueError, TypeError, KeyError) as error:
+        rule = "be a row in JSON, with its step"
+        where = f"{path}, line {number}"
+        raise ArgumentError(message(where, rule, str(error))) from error
+    return row
+
+
+def _thinned(places: Sequence[int]) -> list[int]:
+    """At most `CURVE_POINTS` of them, evenly spaced, the first and the last kept."""
+    if len(places) <= CURVE_POINTS:
+        return list(places)
+    chosen = np.linspace(0, len(places) - 1, CURVE_POINTS).round().astype(int)
+    return [places[i] for i in chosen]
+
+
+def _terms_of(row: Mapping[str, Any]) -> Iterator[tuple[str, str, float]]:
+    """Yields (kind, metric, value) of what a row says of the loss."""
+    for name, value in row.items():
+        if name in _NO_TERMS:
+            continue
+        if name == "kl_per_latent":
+            active = sum(kl is not None and kl > ACTIVE_KL for kl in value)
+            yield "held_out", "active_latents", float(active)
+        elif _is_number(value):
+            if name.startswith("val_"):
+                yield "held_out", name.removeprefix("val_"), float(value)
+            else:
+                yield "term", name, float(value)
+
+
+def _add_terms(
+    run: str, rows: Sequence[Mapping[str, Any]], last: int, results: Results
+) -> None:
+    """Adds the terms of the last step: trained, and held out if that was validated."""
+    for row in rows:
+        if row["step"] == last:
+            for kind, metric, value in _terms_of(row):
+                results.add(run, last, kind, metric, value=value)
+
+
+def _add_scores(
+    run: str, rows: Sequence[Mapping[str, Any]], last: int, results: Results
+) -> None:
+    """Adds the scores of the last step, the later of two of one call, with bounds.
+
+    Floors and ceilings stand in a line after the scores that they belong to.
+    """
+    found: dict[_Key, tuple[str, dict[str, Any]]] = {}
+    bounds: dict[_Key, Bounds] = {}
+    since: dict[tuple[str, str], dict[_Key, None]]
+    since = collections.defaultdict(dict)
+    for row in rows:
+        codes = row.get("codes", "mean")
+        for name, result in row.get("scores", {}).items():
+            call = row.get("call") or row.get("calls", {}).get(name, "")
+            seed = row.get("seed", "")
+            key = (name, codes, call, str(seed))
+            found[key] = (call, result)
+            since[name, codes][key] = None
+        for name, values in row.get("bounds", {}).items():
+            numbers = [_real(values.get(k)) for k in ("noise", "untrained", "ceiling")]
+            # Of results that were kept from before there is no line since.
+            own = [k for k in found if k[:2] == (name, codes) and k not in bounds]
+            keys = since.pop((name, codes), None) or dict.fromkeys(own)
+            bounds |= dict.fromkeys(keys, Bounds(*numbers))
+    protocols = _protocols(found)
+    for key, (call, result) in found.items():
+        name, codes, _, seed = key
+        inside = _SEED.search(call)
+        common = {
+            "protocol": protocols[key],
+            "representation": codes,
+            "metric_seed": int(seed) if seed else int(inside[1]) if inside else None,
+            "reason": result.get("reason", ""),
+        }
+        kind = "unsupervised" if name in _UNSUPERVISED else "score"
+        limits = bounds.get(key, Bounds())
+        for part, value in _scalars(result):
+            own = {"floor": limits.floor, "ceiling": limits.ceiling}
+            own = own if part == "score" else {}
+            metric = name if part == "score" else f"{name}.{part}"
+            results.add(run, last, kind, metric, value=value, **common, **own)
+
+
+def _protocols(
+    found: Mapping[_Key, tuple[str, Mapping[str, Any]]],
+) -> dict[_Key, str]:
+    """The protocol of each result, with the call where two calls share it."""
+    calls = collections.defaultdict(set)
+    for (name, codes, call, _), (_, result) in found.items():
+        protocol = result.get("protocol", "")
+        calls[name, codes, protocol].add(_SEED.sub("seed", call))
+    protocols = {}
+    for key, (call, result) in found.items():
+        protocol = result.get("protocol", "")
+        shared = len(calls[key[0], key[1], protocol]) > 1
+        protocols[key] = f"{protocol}; {_without_seed(call)}" if shared else protocol
+    return protocols
+
+
+def _without_seed(call: str) -> str:
+    return re.sub(r"(, )?\bseed=\d+", "", call).replace("(, ", "(")
+
+
+def _scalars(result: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    """Yields the single numbers of a result, as `metrics.results.scalars` names them.
+
+    Numbers of a dict become "field.key".
+    """
+    yield "score", _real(result.get("score"))
+    if result.get("reason"):
+        return
+    for field, value in result.items():
+        if field == "score" or field in _NO_SCORES:
+            continue
+        if _is_number(value):
+            yield field, _real(value)
+        elif isinstance(value, dict):
+            inner = ((k, v) for k, v in value.items() if _is_number(v))
+            yield from ((f"{field}.{k}", _real(v)) for k, v in inner)
+
+
+def _curves_of(
+    rows: Sequence[tuple[int, bool, Mapping[str, Any]]],
+) -> dict[tuple[str, str], dict[int, float]]:
+    """Values by step, by (kind, metric); of scores those of mean codes.
+
+    Several results of one step, as of several seeds, count with their mean.
+    """
+    curves: dict[tuple[str, str], dict[int, float]]
+    curves = collections.defaultdict(dict)
+    scores: dict[tuple[str, str], dict[int, list[float]]]
+    scores = collections.defaultdict(lambda: collections.defaultdict(list))
+    for step, is_score, row in rows:
+        if not is_score:
+            for kind, metric, value in _terms_of(row):
+                curves[kind, metric][step] = value
+        elif row.get("codes", "mean") == "mean":
+            for name, result in row.get("scores", {}).items():
+                kind = "unsupervised" if name in _UNSUPERVISED else "score"
+                scores[kind, name][step].append(_real(result.get("score")))
+    for key, by_step in scores.items():
+        curves[key] = {step: math.fsum(v) / len(v) for step, v in by_step.items()}
+    return curves
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in _NUMBERS  # A bool is none; faster than isinstance.
+
+
+def _real(value: Any) -> float:
+    """A number; what is not finite was written as None."""
+    return math.nan if value is None else float(value)

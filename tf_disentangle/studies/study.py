@@ -1,0 +1,173 @@
+"""`study`: trains and scores all runs of a grid, for a table and a report.
+
+    table = tf_disentangle.study(
+        {"method": "beta_vae.gin", "beta_vae.beta": [1.0, 4.0, 16.0]},
+        seeds=3, metrics=["mig", "dci"], output="runs/beta",
+    )
+
+`bin/study` is this function: a gin file binds its arguments.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import signal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tf_disentangle.studies import checking, engines, state
+from tf_disentangle.studies.driver import Progress, drive, run_command
+from tf_disentangle.studies.plan import Plan
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def study(
+    grid: Mapping[Any, Any] | Sequence[Mapping[Any, Any]],
+    *,
+    output: str | os.PathLike,
+    name: str | None = None,
+    data: str | Sequence[str] | None = None,
+    seeds: int | Sequence[int] | None = None,
+    bindings: Mapping[str, Any] | None = None,
+    metrics: Sequence[str] | None = None,
+    representations: Sequence[str] = ("mean",),
+    engine: str | None = None,
+    address: str | None = None,
+    workers: int | None = None,
+    threads_per_run: int = 1,
+    gpus_per_run: float = 0,
+    time_limit: float | None = None,
+    attempts: int = state.ATTEMPTS,
+    report: bool = True,
+) -> pd.DataFrame:
+    """Trains and scores every run of a grid; goes on where it was stopped.
+
+    Each run is a process and an ordinary run folder. What is done is not done again:
+    the same call goes on, one with more values does what is new.
+
+    Args:
+        grid: What to combine: a dictionary of lists, or a list of such. Names with a
+            dot are gin bindings; "method" is a gin file, or a list of gin files of one
+            model; "data" and "seed" may stand here too. `studies.grid` says more.
+        output: The study's folder.
+        name: What the study is called; None is the name of the folder.
+        data: Gin files of data sets (gin/datasets); None leaves those of the methods.
+        seeds: Seeds of training, or how many; None leaves that of the methods.
+        bindings: Further bindings of all runs, such as {"train.steps": 3000}.
+        metrics: Names such as "mig", which score each run as it ends, with floor and
+            ceiling; None is what the methods' files score with.
+        representations: Of "mean" and "sampled": which codes are scored.
+        engine: "processes", or "ray"; None is Ray where it is installed.
+        address: Address of a Ray cluster, such as "auto"; None is this machine.
+        workers: Runs at a time on this machine; None is one for each
+            `threads_per_run` cores.
+        threads_per_run: Cores of one run.
+        gpus_per_run: GPUs of one run, such as 0.25; with Ray.
+        time_limit: Seconds that an attempt may take; None for no limit.
+        attempts: How often a run may fail before it is given up.
+        report: Whether to write report.html at the end.
+
+    Returns:
+        The table of results: a row for each run, metric, protocol and representation.
+
+    Raises:
+        ArgumentError: If a name or a value is wrong, before anything starts; or if the
+            folder has another study.
+        KeyboardInterrupt: If Ctrl-C stopped it, after the runs have saved themselves.
+
+    Example:
+        >>> import tf_disentangle as td
+        >>> table = td.study(  # doctest: +SKIP
+        ...     {"method": "vae.gin"}, seeds=2, output="runs/vae_twice"
+        ... )
+    """
+    output = pathlib.Path(output)
+    plan = Plan.make(
+        grid,
+        name=output.resolve().name if name is None else name,
+        data=data,
+        seeds=seeds,
+        bindings=bindings,
+        metrics=metrics,
+        representations=representations,
+    )
+    plan = begin(plan, output)
+    progress = carry_out(
+        plan,
+        engine=engine,
+        address=address,
+        workers=workers,
+        threads_per_run=threads_per_run,
+        gpus_per_run=gpus_per_run,
+        time_limit=time_limit,
+        attempts=attempts,
+    )
+    if progress.signal == signal.SIGINT:
+        raise KeyboardInterrupt
+    if progress.signal is not None:
+        raise SystemExit(128 + progress.signal)
+    from tf_disentangle.studies import table
+
+    results = table.collect(output)
+    if report:
+        write_report(output)
+    return results
+
+
+def begin(plan: Plan, output: str | os.PathLike) -> Plan:
+    """Checks a plan and writes it into its folder; returns it as it is there.
+
+    Raises:
+        ArgumentError: If a run cannot be built, or the folder has another study.
+    """
+    output = pathlib.Path(output)
+    known: set[str] = set()
+    if (output / "study.json").exists():
+        known = {run.id for run in Plan.read(output).runs}
+        plan.require_extends(output)
+    if not known.issuperset(run.id for run in plan.runs):
+        checking.check(plan)
+    return plan.write(output)
+
+
+def carry_out(
+    plan: Plan,
+    *,
+    engine: str | None = None,
+    address: str | None = None,
+    workers: int | None = None,
+    threads_per_run: int = 1,
+    gpus_per_run: float = 0,
+    time_limit: float | None = None,
+    attempts: int = state.ATTEMPTS,
+) -> Progress:
+    """Runs what is not done of a plan in its folder; the arguments are of `study`."""
+    from tf_disentangle.studies.live import LiveView
+
+    started = engines.make(
+        engine,
+        workers=workers,
+        threads=threads_per_run,
+        gpus=gpus_per_run,
+        address=address,
+    )
+    with LiveView() as view:
+        return drive(
+            plan,
+            started,
+            run_command(plan.folder),
+            attempts=attempts,
+            time_limit=time_limit,
+            threads=threads_per_run,
+            view=view,
+        )
+
+
+def write_report(folder: str | os.PathLike) -> pathlib.Path:
+    """Writes a study's report.html; returns its path."""
+    from tf_disentangle.studies import report
+
+    return report.write_report(folder)

@@ -1,0 +1,234 @@
+"""Unsupervised disentanglement ranking of the runs of a study, from their codes.
+
+Each run has a codes.npz with its codes [N, L] of images that are the same for all runs
+of a data set, so that `metrics.udr_score` can compare any of them without a model. Two
+scores of each run, as in Duan et al. (2020):
+
+    udr                 among the runs that differ from it by the seed alone
+    udr_all_strengths   among all runs of its method, whatever their strength ("A2A")
+
+The informative latents are those with more than 0.01 nats of KL on held-out images, as
+metrics.jsonl has them ("kl_per_latent"); where a run of a group has none, every latent
+of the group counts, and the protocol says so. A latent that is a category enters with
+its number, of which the paper says nothing: trust the score of such models less.
+
+A group of M runs costs M (M - 1) fits. It holds the codes of the group alone.
+
+References:
+    Duan et al. (2020), Unsupervised Model Selection for Variational Disentangled
+    Representation Learning, arXiv 1905.12614.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+import zipfile
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from tf_disentangle.checks import ArgumentError, message
+from tf_disentangle.metrics import udr_score
+from tf_disentangle.studies import table
+from tf_disentangle.studies.plan import folder_of
+from tf_disentangle.studies.run_rows import Results
+
+_CELL = ["data", "method", "setting"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Codes:
+    """What is known of one run.
+
+    Attributes:
+        run: Its id.
+        step: Its last step.
+        codes: [N, L].
+        indices: Of the images, [N].
+        kl_per_latent: [L]; None if it is not known.
+    """
+
+    run: str
+    step: int
+    codes: np.ndarray
+    indices: np.ndarray
+    kl_per_latent: np.ndarray | None
+
+
+def rank_runs(
+    folder: str | os.PathLike,
+    *,
+    similarity: str = "lasso",
+    all_strengths: bool = False,
+    progress: bool | None = None,
+) -> pd.DataFrame:
+    """Computes UDR of all runs that are done and puts it into the table of results.
+
+    Args:
+        folder: Of the study.
+        similarity: "lasso" or "spearman", as of `metrics.udr_score`.
+        all_strengths: Whether to compare all runs of a method too, which takes as many
+            times longer as there are strengths.
+        progress: Whether to show a bar on stderr; None shows it on a terminal only.
+
+    Returns:
+        The rows that were added, of kind "unsupervised" on mean codes. A run that has
+        nothing to be compared with has NaN and the reason.
+
+    Raises:
+        ArgumentError: If `folder` is no study, or no run is done.
+    """
+    folder = pathlib.Path(folder)
+    plan = table.read_plan(folder).to_pandas()
+    done = [
+        run for run in plan["id"] if (folder_of(folder, run) / "done.json").exists()
+    ]
+    plan = plan[plan["id"].isin(done)]
+    if plan.empty:
+        text = message("study", "have a run that is done", str(folder))
+        raise ArgumentError(text)
+    plan = plan.assign(setting=_settings(plan))
+    groupings = [("udr", _CELL)]
+    if all_strengths:
+        groupings.append(("udr_all_strengths", ["data", "method"]))
+    groups = [
+        (name, list(group["id"]))
+        for name, by in groupings
+        for _, group in plan.groupby(by, sort=False)
+    ]
+    disable = None if progress is None else not progress
+    known = _Known(folder, similarity)
+    try:
+        for name, runs in tqdm(groups, desc="udr", unit="group", disable=disable):
+            known.add(name, runs)
+    finally:  # What is done when somebody stops it need not be done again.
+        rows = table.add_rows(folder, "udr", known.results, known.notes)
+    names = {name for name, _ in groupings}
+    return rows[rows["metric"].isin(names)].reset_index(drop=True)
+
+
+def _settings(plan: pd.DataFrame) -> pd.Series:
+    """What a run is but for its seed: the bindings on top of its files."""
+
+    def without_seed(settings: str) -> str:
+        own = {k: v for k, v in json.loads(settings).items() if k != "train.seed"}
+        return json.dumps(own, sort_keys=True)
+
+    return plan["settings"].map(without_seed)
+
+
+class _Known:
+    """Scores by group: those of before, if no run of the group has changed.
+
+    Args:
+        folder: Of the study.
+        similarity: As of `udr_score`.
+
+    Attributes:
+        results: The rows.
+        notes: What the file of the rows keeps: the runs of each group, by its key.
+    """
+
+    def __init__(self, folder: pathlib.Path, similarity: str) -> None:
+        self._folder, self._similarity = folder, similarity
+        rows, self._before = table.read_added(folder, "udr")
+        self._rows = {(row["metric"], row["run"]): row for row in rows.to_pylist()}
+        self.results, self.notes = Results(), dict[str, str]()
+
+    def add(self, name: str, runs: Sequence[str]) -> None:
+        """Adds the scores of runs that are compared with each other."""
+        paths = [folder_of(self._folder, run) / "codes.npz" for run in runs]
+        stamp = f"{self._similarity} {','.join(runs)} {table.stamp(*paths)}"
+        key = f"{name} {hashlib.sha256(stamp.encode()).hexdigest()}"
+        if key in self._before:
+            for run in runs:
+                self.results.add(**self._rows[name, run])
+        else:
+            _add_group(self._folder, name, runs, self._similarity, self.results)
+        self.notes[key] = ""
+
+
+def _add_group(
+    folder: pathlib.Path,
+    name: str,
+    runs: Sequence[str],
+    similarity: str,
+    results: Results,
+) -> None:
+    """Adds the scores of runs that are compared with each other."""
+    known, reasons = [], {}
+    for run in runs:
+        try:
+            known.append(_read(folder_of(folder, run), run))
+        except (ArgumentError, OSError) as error:
+            reasons[run] = str(error)
+    first = known[0] if known else None
+    for one in known:
+        if not np.array_equal(one.indices, first.indices):
+            reasons[one.run] = "its codes are of other images"
+    known = [one for one in known if one.run not in reasons]
+    if len(known) < 2:
+        reasons |= {one.run: "no other run to compare it with" for one in known}
+        known = []
+    for run, reason in reasons.items():
+        common = {"representation": "mean", "reason": reason}
+        results.add(run, _last_step(folder_of(folder, run)), *_OF[name], **common)
+    if not known:
+        return
+    kls = [one.kl_per_latent for one in known]
+    is_known = all(kl is not None for kl in kls)
+    score = udr_score(
+        [one.codes for one in known],
+        kls if is_known else None,
+        similarity=similarity,
+        progress=False,
+    )
+    protocol = score.protocol if is_known else f"{score.protocol}, every latent"
+    for one, value in zip(known, score.model_scores, strict=True):
+        common = {"representation": "mean", "protocol": protocol}
+        results.add(one.run, one.step, *_OF[name], value=float(value), **common)
+
+
+#: Kind and name of the rows.
+_OF = {name: ("unsupervised", name) for name in ("udr", "udr_all_strengths")}
+
+
+def _read(folder: pathlib.Path, run: str) -> _Codes:
+    """Reads codes.npz, and the KL of each latent."""
+    path = folder / "codes.npz"
+    try:
+        with np.load(path) as file:
+            codes, indices = file["codes"], file["indices"]
+    except FileNotFoundError as error:
+        raise ArgumentError("it has no codes.npz") from error
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise ArgumentError(f"its codes.npz cannot be read: {error}") from error
+    step, kls = _last_step(folder), None
+    for row in _rows(folder):
+        if len(row.get("kl_per_latent", ())) == codes.shape[1]:
+            kls = np.array(row["kl_per_latent"], np.float64)
+            break
+    if kls is not None and not np.isfinite(kls).all():
+        raise ArgumentError("the KL of its latents is not finite")
+    return _Codes(run, step, codes, indices, kls)
+
+
+def _rows(folder: pathlib.Path) -> Iterator[dict]:
+    """Yields the rows with the KL of each latent, the last first."""
+    path = folder / "metrics.jsonl"
+    lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
+    yield from (
+        json.loads(line) for line in reversed(lines) if b"kl_per_latent" in line
+    )
+
+
+def _last_step(folder: pathlib.Path) -> int:
+    path = folder / "metrics.jsonl"
+    lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
+    return max((json.loads(line)["step"] for line in lines[-1:]), default=0)
