@@ -60,10 +60,11 @@ def main(values: flags.FlagValues) -> int:
         print(_models())
         return 0
     startup.import_tensorflow()
+    import tf_disentangle
     from tf_disentangle import configuration, registry
 
     configuration.parse(values.gin_file)
-    tables = dict(registry.PARTS)
+    tables = {**registry.PARTS, "studies": {"study": tf_disentangle.study}}
     if users := configuration.users_parts():
         tables["parts of your modules"] = users
     name = values.name
