@@ -73,7 +73,8 @@ def main(values: flags.FlagValues) -> int:
     short = {re.sub("_scores?$", "", name): name for name in tables["metrics"]}
     if name is None:
         print(*(_table(kind, table) for kind, table in tables.items()), sep="\n")
-        print(_gin_files(configuration.gin_root()), _models(), sep="\n")
+        root = configuration.gin_root()
+        print(_gin_files(root), _gin_files(root / "studies"), _models(), sep="\n")
     elif kind := kinds.get(re.sub("[ -]", "_", name).lower()):
         print(_table(kind, tables[kind]))
     elif name in kind_of or name in short:
