@@ -20,7 +20,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from typing import Any
 
 from tf_disentangle import checks
 from tf_disentangle.store.places import CHECKSUMS, RECORD
@@ -60,7 +60,7 @@ class _File:
     """One file: its size, as is claimed, and what opens it."""
 
     size: int
-    open: Callable[[], BinaryIO]
+    open: Callable[[], Any]
 
 
 def read(path: pathlib.Path) -> dict[str, bytes]:

@@ -172,13 +172,14 @@ def model_of(
         folder: The run's.
         model: A model, or a function (image_shape, seed) -> model; None builds it.
     """
+    built: Any = model
     if model is None:
-        model = rebuild(folder, "model")
+        built = rebuild(folder, "model")
     elif not isinstance(model, LatentModel):
         training = folder.describe()["training"]
-        model = model(tuple(training["image_shape"]), training["seed"])
-    checks.require_type(model, LatentModel, "model")
-    return model
+        built = model(tuple(training["image_shape"]), training["seed"])
+    checks.require_type(built, LatentModel, "model")
+    return built
 
 
 def batches_of(folder: RunFolder) -> Batches:

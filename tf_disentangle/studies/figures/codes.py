@@ -96,7 +96,7 @@ def efficiency(
         ArgumentError: If no run has both.
     """
     selected = {"data": data, "representation": representation}
-    found = analysis.efficiency(table, metric, **selected)
+    found = analysis.efficiency(table, metric, data=data, representation=representation)
     bounds = analysis.bounds(table, metric, **selected)
     with style():
         figure, ((axes,),) = subplots(1, 1, (parts.WIDTH, 2.3))

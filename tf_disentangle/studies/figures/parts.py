@@ -11,7 +11,7 @@ import dataclasses
 import math
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -291,7 +291,7 @@ def strength_ticks(axes: Axes, strengths: Sequence[float]) -> None:
     axes.set_xlim(-0.5, len(labels) - 0.5)
 
 
-def light_grid(axes: Axes, axis: str = "y") -> None:
+def light_grid(axes: Axes, axis: Literal["x", "y"] = "y") -> None:
     """Draws faint lines across axes."""
     axes.grid(axis=axis, color=FAINT, alpha=0.3, linewidth=0.5)
     axes.set_axisbelow(True)
@@ -331,8 +331,8 @@ def matrix(
     for (row, column), value in np.ndenumerate(values):
         text = str(round(100 * value)) if math.isfinite(value) else "\N{EN DASH}"
         text = text.replace("-", "\N{MINUS SIGN}")
-        style = {"ha": "center", "va": "center", "fontsize": size, "color": _ON_CELLS}
-        axes.text(column, row, text, **style)
+        centred: Any = {"ha": "center", "va": "center"}
+        axes.text(column, row, text, fontsize=size, color=_ON_CELLS, **centred)
     rows, columns = names or (
         [short(str(name)) for name in frame.index],
         [short(str(name)) for name in frame.columns],
