@@ -103,6 +103,7 @@ tr.faint th, tr.faint td { color: var(--soft); }
 .plots .wide { grid-column: 1 / -1; }
 .plots .wide .chart { min-width: 560px; }
 h3 { font-size: 16px; margin: 22px 0 0; }
+small.line { display: block; white-space: nowrap; line-height: 1.35; }
 .note.after { margin-top: 12px; }
 .gallery { display: flex; flex-wrap: wrap; gap: 16px; margin: 14px 0 0; }
 figure { flex-grow: 1; max-width: 100%; display: flex; flex-direction: column; }
