@@ -147,7 +147,8 @@ def drawn(snapshot: Snapshot) -> Group:
             table.add_column(name, justify="right" if right else "left")
         for run, one in snapshot.rows[:_SHOWN]:
             strength = "" if run.strength is None else f"{run.strength:g}"
-            tried = f", failed {one.attempts} times" if one.attempts else ""
+            again = "once" if one.attempts == 1 else f"{one.attempts} times"
+            tried = f", failed {again}" if one.attempts else ""
             names = (run.id, run.method, strength, run.data, str(run.seed))
             table.add_row(*names, f"{one.state}{tried}", steps(one))
         parts.append(table)
@@ -191,7 +192,8 @@ class LiveView:
     def update(self, progress: Progress) -> None:
         """Draws the table, at most twice a second; a line each minute in a log."""
         now = time.monotonic()
-        over = not progress.remaining and not progress.flying
+        stopped = progress.signal is not None or progress.full
+        over = not progress.flying and (stopped or not progress.remaining)
         pause = 0.4 if self._live is not None else _PERIOD
         if self._shown and now - self._shown < pause and not over:
             return
