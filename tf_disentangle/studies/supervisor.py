@@ -39,6 +39,7 @@ def supervise(job: dict[str, Any]) -> dict[str, Any]:
     if not folder.is_dir():
         reason = f"{folder} is not there on {os.uname().nodename}: share that folder"
         return {"kind": attempts.FAILED, "code": None, "reason": reason}
+    key = None
     try:
         key = attempts.begin(folder)
         outcome = _run(job, key)
@@ -47,8 +48,9 @@ def supervise(job: dict[str, Any]) -> dict[str, Any]:
         outcome = {"kind": kind, "code": None, "reason": f"OSError: {error}"}
     if outcome["kind"] == attempts.FAILED and _is_full(folder):
         outcome["kind"] = attempts.FULL
-    with contextlib.suppress(OSError, UnboundLocalError):
-        attempts.end(folder, key, **outcome)
+    if key is not None:
+        with contextlib.suppress(OSError):  # the disk is full
+            attempts.end(folder, key, **outcome)
     return outcome
 
 

@@ -7,6 +7,7 @@ placing is used: retries, results and the record of what is done are the run fol
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import importlib
 import logging
 import os
@@ -106,6 +107,10 @@ class RayEngine:
 
     def submit(self, job: Job) -> None:
         """Queues a job."""
+        if 0 < self._gpus < 1:
+            # TensorFlow would take all of a GPU that it shares.
+            env = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", **job.env}
+            job = dataclasses.replace(job, env=env)
         self._running[self._remote.remote(supervised(job), sys.executable)] = job
 
     def wait(self, timeout: float) -> list[tuple[Job, Outcome]]:
