@@ -277,7 +277,8 @@ engine = RayEngine(2, gpus=0.5, gpus_here=1)
 # The limits of the engine's own variables reach a run.
 shared = folder / "gpu"
 shared.mkdir()
-code = "import os; print(os.environ['CUDA_VISIBLE_DEVICES'])"
+code = "import os; print(*map(os.environ.get, ('CUDA_VISIBLE_DEVICES', "
+code += "'TF_FORCE_GPU_ALLOW_GROWTH')))"
 engine.submit(Job("gpu", [sys.executable, "-c", code], str(shared / "log.txt")))
 while not engine.wait(1):
     pass
@@ -315,7 +316,7 @@ def test_ray_runs_a_study_and_leaves_nothing(tmp_path):
     assert set(tiny.times_finished(plan).values()) == {1}
     killed = attempts.read(plan.folder_of(plan.runs[2]))
     assert [(a.kind, a.code) for a in killed] == [("failed", -9), ("done", 0)]
-    assert (study / "gpu" / "log.txt").read_text().splitlines()[-1] == "0"
+    assert (study / "gpu" / "log.txt").read_text().splitlines()[-1] == "0 true"
     assert len(children) > 4
     left = psutil.wait_procs(children, timeout=10)[1]
     assert not left

@@ -6,6 +6,7 @@ Run by hand, with -m slow; each in processes of its own.
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -196,13 +197,35 @@ def test_an_embedded_ray_whose_control_service_is_killed_is_started_again(tmp_pa
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("times", [1, 2])
+def test_ctrl_c_with_ray(tmp_path, times):
+    """Once: a run that hears ends as it likes; twice: a deaf one is killed."""
+    plan = tiny.TinyPlan(tmp_path, 2)
+    plan.behave(**({"slow": [0, 1]} if times == 1 else {"hang": [0], "slow": [1]}))
+    driver = start(plan, "ray", limit=100)
+    wait_until(lambda: len(list(tmp_path.glob("runs/*/pids.txt"))) == 2, 120)
+    time.sleep(2)
+    ever = processes_below(driver)
+    for _ in range(times):
+        os.killpg(driver.pid, signal.SIGINT)
+        time.sleep(1)
+    _, said = driver.communicate(timeout=100)
+    assert driver.returncode == 130, said
+    for run in plan.runs:
+        (attempt,) = attempts.read(plan.folder_of(run))
+        assert attempt.kind == "stopped"
+    tiny.require_none_left(tmp_path)
+    assert not psutil.wait_procs(ever, timeout=20)[1]
+
+
+@pytest.mark.slow
 def test_real_trainings_survive_with_their_bits(tmp_path):
     """A run and the driver are killed; the rows are those of runs left in peace."""
     (tmp_path / "tiny.gin").write_text(TINY)
     command = [sys.executable, "-m", "tf_disentangle", "study", "--gin_file=tiny.gin"]
-    command += ["--sweep=train.seed=range(3)", "--gin_param=train.steps=600"]
-    command += ["--gin_param=Intervals.save=20", "--gin_param=Intervals.log=20"]
-    command += ["--gin_param=Intervals.evaluate=200"]
+    command += ["--sweep=train.seed=range(3)", "--gin_param=train.steps=300"]
+    command += ["--gin_param=Intervals.save=50", "--gin_param=Intervals.log=50"]
+    command += ["--gin_param=Intervals.evaluate=100"]
     command += ["--report=false", "--workers=2"]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
     environment["PYTHONPATH"] = str(tiny.ROOT)
@@ -232,7 +255,7 @@ def test_real_trainings_survive_with_their_bits(tmp_path):
         assert (folder / "done.json").exists()
         calm = tmp_path / "peace" / "runs" / folder.name
         assert without_times(folder) == without_times(calm)
-        assert without_times(folder)[-1]["step"] == 600
+        assert without_times(folder)[-1]["step"] == 300
     failures = [len(attempts.failures(attempts.read(folder))) for folder in folders]
     assert sum(failures) == 1
     assert len(attempts.read(tmp_path / "killed" / "runs" / trained)) >= 2

@@ -158,10 +158,9 @@ def supervised(job: Job) -> list[str]:
     return [sys.executable, "-m", module, text]
 
 
-def outcome_of(printed: bytes | str, code: int | None) -> Outcome:
+def outcome_of(printed: bytes) -> Outcome:
     """Returns the outcome that a supervisor printed, or that it was killed."""
     try:
         return Outcome(**json.loads(printed))
     except (ValueError, TypeError):
-        reason = f"its supervisor ended with code {code}"
-        return Outcome(attempts.LOST, None, reason)
+        return Outcome(attempts.LOST, None, "its supervisor was killed")
