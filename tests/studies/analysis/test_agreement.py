@@ -94,6 +94,28 @@ def test_unsupervised_scores():
     assert own.loc["gaussian_total_correlation", "mig"] > 0
 
 
+def test_downstream_tasks():
+    table = shuffled(missing=(46,))
+    found = analysis.downstream_correlations(table, **ROOMS)
+    sizes = ["10 samples", "100 samples", "1000 samples", "10000 samples"]
+    assert list(found.index) == [*sizes, "efficiency"]
+    assert "statistical_efficiency" not in found
+    few, many, mig = (
+        analysis.values(table, name, **ROOMS)["value"]
+        for name in ("downstream.by_size.100", "downstream.by_size.10000", "mig")
+    )
+    for row, values in (("100 samples", few), ("efficiency", few / many)):
+        expected = stats.spearmanr(values, mig).statistic
+        assert found.loc[row, "mig"] == pytest.approx(expected)
+    only = table[table["metric"] != "downstream.by_size.100"]
+    other = analysis.downstream_correlations(only, **ROOMS).loc["efficiency", "mig"]
+    ten = analysis.values(table, "downstream.by_size.10", **ROOMS)["value"]
+    assert other == pytest.approx(stats.spearmanr(ten / many, mig).statistic)
+    with pytest.raises(ArgumentError, match="--metrics=downstream"):
+        none = table[~table["metric"].str.startswith("downstream")]
+        analysis.downstream_correlations(none, **ROOMS)
+
+
 def test_without_unsupervised_scores():
     table = planted()
     with pytest.raises(ArgumentError, match="unsupervised"):

@@ -3,7 +3,8 @@
     runs of one data set      values, scores, bounds, exclude
     mean, best, intervals     by_strength, by_method, summary, compare,
                               paired_comparisons
-    do metrics agree          metric_correlations, unsupervised_correlations
+    do metrics agree          metric_correlations, unsupervised_correlations,
+                              downstream_correlations
     what makes the score      variance_shares
     do settings carry over    transfer_of_settings, transfer_summary,
                               transfer_across_data, transfer_across_metrics
@@ -18,6 +19,7 @@ a table cannot answer is NaN, with a `reason` where there is a row for it, or an
 """
 
 from tf_disentangle.studies.analysis.agreement import (
+    downstream_correlations,
     metric_correlations,
     transfer_across_data,
     transfer_across_metrics,
@@ -73,6 +75,7 @@ __all__ = [
     "by_method",
     "by_strength",
     "compare",
+    "downstream_correlations",
     "efficiency",
     "exclude",
     "interquartile_mean",

@@ -24,6 +24,7 @@ from tf_disentangle.studies.analysis.selection import (
 
 #: Runs, or settings, that a rank correlation needs at least.
 FEWEST = 3
+_DOWNSTREAM = ("downstream", "statistical_efficiency", "strong_downstream")
 _TERMS = ("reconstruction", "total_correlation", "kl_term", "elbo")
 
 
@@ -97,6 +98,58 @@ def unsupervised(
         own["unsupervised"] = sampled["unsupervised"]
     own = own.rename(columns={"unsupervised": "gaussian_total_correlation"})
     return terms.join(own)
+
+
+def downstream_correlations(
+    table: pd.DataFrame,
+    *,
+    data: str | None = None,
+    representation: str = "mean",
+    protocol: str | None = None,
+) -> pd.DataFrame:
+    """Returns the rank correlation of each metric with what classifiers learn.
+
+    Do codes that are more disentangled need fewer samples? The rows are the accuracies
+    of classifiers of the factors from n samples (`metrics.downstream_scores`), and the
+    efficiency: that from 100 over that from 10,000, or of the fewest over the most if
+    these are not there.
+
+    Args:
+        table: Results of a study.
+        data: A data set; None is the only one.
+        representation: Of the codes.
+        protocol: Of the classifiers; None is the only one.
+
+    Returns:
+        Rows "10 samples", ..., "efficiency"; columns by metric, in [-1, 1].
+
+    Raises:
+        ArgumentError: If there is no metric, no such accuracy, or fewer than `FEWEST`
+            runs.
+    """
+    wide = scores(table, data=data, representation=representation)
+    names = [n for n in wide.columns if not str(n).startswith(_DOWNSTREAM)]
+    require(names, "table", "have a metric besides those of downstream tasks", "none")
+    _require_runs(wide)
+    prefix = "downstream.by_size."
+    known = of_data(table, data)["metric"].unique()
+    sizes = sorted(int(n.removeprefix(prefix)) for n in known if n.startswith(prefix))
+    remedy = "Score with --metrics=downstream."
+    require(sizes, "table", "have the metric downstream", "none", remedy)
+    options = {"data": data, "representation": representation, "protocol": protocol}
+    runs = wide.index.get_level_values("run")
+    accuracy = {}
+    for size in sizes:
+        own = values(table, f"{prefix}{size}", **options).set_index("run")["value"]
+        accuracy[size] = pd.Series(own.reindex(runs).to_numpy(), wide.index)
+    few, many = sizes[0], sizes[-1]
+    if {100, 10_000} <= set(sizes):
+        few, many = 100, 10_000
+    rows = {f"{size} samples": values for size, values in accuracy.items()}
+    if few != many:
+        rows["efficiency"] = accuracy[few] / accuracy[many].where(accuracy[many] > 0)
+    found = wide[names].join(pd.DataFrame(rows))
+    return found.corr(method="spearman", min_periods=FEWEST).loc[list(rows), names]
 
 
 def transfer_across_data(

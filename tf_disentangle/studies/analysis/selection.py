@@ -104,9 +104,10 @@ def values(
     """
     rows = of_data(table, data)
     named = rows[rows["metric"] == metric]
-    known = rows.loc[~rows["metric"].str.contains(".", regex=False), "metric"].unique()
-    rule = "be a score or a term that the study has"
-    require(len(named), "metric", rule, metric, nearest(metric, known))
+    if named.empty:
+        known = [name for name in rows["metric"].unique() if "." not in name]
+        rule = "be a score or a term that the study has"
+        raise ArgumentError(message("metric", rule, metric, nearest(metric, known)))
     right = named[named["representation"].isin([representation, ""])]
     kind = next((k for k in kinds if (right["kind"] == k).any()), None)
     found = list(named["representation"].unique())
