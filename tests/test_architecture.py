@@ -96,7 +96,16 @@ RULES = {
     ),
     "configuration": ({"registry", "checks"}, {"gin"}),
     "studies": (
-        {"configuration", "datasets", "files", "metrics", "pages", "run", "training"}
+        {
+            "configuration",
+            "datasets",
+            "files",
+            "metrics",
+            "pages",
+            "run",
+            "training",
+            "visualization",
+        }
         | BASE,
         {"matplotlib", "pandas", "pyarrow", "ray", "rich", "scipy", "tqdm"},
     ),
@@ -118,7 +127,7 @@ RULES = {
             "visualization",
         }
         | BASE,
-        {"absl", "PIL", "pyarrow", "tqdm"} | TFP,
+        {"absl", "PIL", "pyarrow", "rich", "tqdm"} | TFP,
     ),
     "__main__": ({"cli"}, set()),
     "__init__": ({"run", "studies", "checks"}, set()),

@@ -10,6 +10,7 @@ import pytest
 from tf_disentangle import configuration
 from tf_disentangle.cli import evaluate, main
 from tf_disentangle.metrics import METRICS
+from tf_disentangle.studies import Plan
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md")]
@@ -41,12 +42,20 @@ def commands(document, pattern):
 def test_commands_parse(document, monkeypatch):
     monkeypatch.chdir(ROOT)
     for name, arguments in commands(document, r"(?<!\.venv/)\bbin/(\w+)([^;|&>]*)"):
-        command = importlib.import_module(f"tf_disentangle.cli.{name}")
+        if name == "study":
+            name, arguments = main._subcommand(arguments)
+        module = name.replace(" ", "_")
+        command = importlib.import_module(f"tf_disentangle.cli.{module}")
         places = getattr(command, "POSITIONAL", ("run",))
         values = main._parsed(command.FLAGS, name, arguments, places)
         options = values.flag_values_dict()
         files = options.get("gin_file", [])
         ours = [f for f in files if f[:4] == "gin/" or (ROOT / "gin" / f).exists()]
+        if name == "study":
+            asked = command.arguments(values) if len(ours) == len(files) else {}
+            asked = {k: v for k, v in asked.items() if k in command.OF_PLAN}
+            assert not asked or Plan.make(**asked).runs
+            continue
         configuration.parse(ours, options.get("gin_param", []))
         if name == "evaluate" and values.metrics:
             evaluate.choose(values.metrics, METRICS)

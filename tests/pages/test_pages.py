@@ -18,7 +18,7 @@ from tf_disentangle.pages.differences import (
     matched_latents,
     repeated_runs,
 )
-from tf_disentangle.pages.run_page import _curves
+from tf_disentangle.pages.one_run import _curves
 from tf_disentangle.summary import summarize
 from tf_disentangle.training import RunFolder
 

@@ -11,7 +11,7 @@ import time
 
 import psutil
 
-from tf_disentangle.studies import driver, engines, live
+from tf_disentangle.studies import driver, engines, live, plan_table
 
 SCRIPT = pathlib.Path(__file__).with_name("tiny_run.py")
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -25,6 +25,9 @@ class TinyRun:
     strength: float | None = None
     data: str = "ellipses"
     seed: int = 0
+    files: tuple = ()
+    settings: dict = dataclasses.field(default_factory=dict)
+    values: dict = dataclasses.field(default_factory=dict)
 
 
 class TinyPlan:
@@ -36,6 +39,11 @@ class TinyPlan:
 
     def folder_of(self, run):
         return self.folder / "runs" / run.id
+
+    def write(self):
+        """Writes plan.parquet, for the commands on a study."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        plan_table.write(self.folder / plan_table.NAME, self.runs)
 
     def behave(self, **wrong):
         """Has runs misbehave: raise=[3, 5]."""

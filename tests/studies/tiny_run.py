@@ -17,7 +17,7 @@ import time
 
 import filelock
 
-STEPS = 5
+STEPS = 10
 
 
 def main(study, name, seconds="0.2"):
@@ -25,7 +25,7 @@ def main(study, name, seconds="0.2"):
     if (folder / "done.json").exists():
         return 0
     try:
-        lock = filelock.FileLock(folder / ".study.lock")
+        lock = filelock.FileLock(folder / ".attempt.lock")
         lock.acquire(timeout=0)
     except filelock.Timeout:
         return 75

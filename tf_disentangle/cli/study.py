@@ -121,7 +121,8 @@ _PASSED = (
     *("output", "metrics", "representations", "seeds", "address", "workers"),
     *("threads_per_run", "gpus_per_run", "time_limit", "attempts"),
 )
-_OF_PLAN = ("grid", "data", "seeds", "bindings", "metrics", "representations")
+#: Those of `Plan.make`.
+OF_PLAN = ("grid", "data", "seeds", "bindings", "metrics", "representations")
 _SHOWN = 10
 
 
@@ -136,7 +137,7 @@ def main(values: flags.FlagValues) -> int:
     from tf_disentangle.studies import study as studies
     from tf_disentangle.studies.plan import Plan
 
-    of_plan = {name: asked.pop(name) for name in _OF_PLAN if name in asked}
+    of_plan = {name: asked.pop(name) for name in OF_PLAN if name in asked}
     plan = Plan.make(name=asked.pop("name"), **of_plan)
     print(f"{len(plan.runs)} runs; study folder: {output}", file=sys.stderr)
     if values.check:

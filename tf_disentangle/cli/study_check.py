@@ -12,18 +12,18 @@ from absl import flags
 from tf_disentangle import checks
 from tf_disentangle.cli import startup
 
-POSITIONAL = ("folder",)
+POSITIONAL = ("study",)
 FLAGS = flags.FlagValues()
-flags.DEFINE_string("folder", None, "The study's folder.", flag_values=FLAGS)
+flags.DEFINE_string("study", None, "The study's folder.", flag_values=FLAGS)
 
 
 def main(values: flags.FlagValues) -> int:
     """Runs the command."""
     remedy = "For example: bin/study check runs/sweep"
-    checks.require(values.folder, "FOLDER", "be given", values.folder, remedy)
+    checks.require(values.study, "STUDY", "be given", values.study, remedy)
     from tf_disentangle.studies.plan import Plan
 
-    plan = Plan.read(values.folder)
+    plan = Plan.read(values.study)
     startup.import_tensorflow()
     from tf_disentangle.studies.checking import build_each
 

@@ -4,8 +4,8 @@
     bin/study run runs/sweep 17
 
 RUN is an id or an index of the plan. A run that is done is left alone; one that was
-stopped goes on. Return codes: 0 done; 75 another process has this run; 1 a fault, 2 a
-mistake or a full disk, 3 a loss term was not finite, 130 or 143 stopped by a signal.
+stopped goes on. Return codes: 0 done; 75 another process has this run; 1 a fault, as of
+a full disk; 2 a mistake; 3 a loss term was not finite; 130 or 143 stopped by a signal.
 Engines start this command; by hand it does the same.
 """
 
@@ -16,9 +16,9 @@ from absl import flags
 from tf_disentangle import checks
 from tf_disentangle.cli import startup
 
-POSITIONAL = ("folder", "run")
+POSITIONAL = ("study", "run")
 FLAGS = flags.FlagValues()
-flags.DEFINE_string("folder", None, "The study's folder.", flag_values=FLAGS)
+flags.DEFINE_string("study", None, "The study's folder.", flag_values=FLAGS)
 flags.DEFINE_string("run", None, "Id or index of the run.", flag_values=FLAGS)
 
 
@@ -30,4 +30,4 @@ def main(values: flags.FlagValues) -> int:
         checks.require(value is not None, name.upper(), "be given", value, remedy)
     from tf_disentangle.studies import job
 
-    return job.do(values.folder, values.run, startup.import_tensorflow)
+    return job.do(values.study, values.run, startup.import_tensorflow)

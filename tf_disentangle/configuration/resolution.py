@@ -138,8 +138,9 @@ def literal(text: str, argument: str) -> Any:
         ArgumentError: If it is no value.
     """
     source = Source(argument)
-    ((statement, _),) = list(statements(f"value = {text}", source, _Delegate()))
-    return _map(lambda w: w.text, statement.value)
+    found = [s for s, _ in statements(f"value = {text}", source, _Delegate())]
+    checks.require(len(found) == 1, argument, "hold one value", text)
+    return _map(lambda written: written.text, found[0].value)
 
 
 @functools.lru_cache(maxsize=4096)

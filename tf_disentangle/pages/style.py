@@ -95,6 +95,15 @@ tr.faint th, tr.faint td { color: var(--soft); }
 .chart, figure { background: var(--card); border: 1px solid var(--line);
   border-radius: 10px; padding: 10px; margin: 0; }
 .chart svg { display: block; width: 100%; height: auto; }
+.plots { display: grid; gap: 14px; margin: 12px 0 0; align-items: start;
+  grid-template-columns: repeat(auto-fill, minmax(min(100%, 330px), 1fr)); }
+.plots .plot { display: flex; flex-direction: column; height: 100%; min-width: 0; }
+.plots .plot .chart { flex-grow: 1; }
+.plots .plot .note { margin: 6px 2px 0; font-size: 12.5px; }
+.plots .wide { grid-column: 1 / -1; }
+.plots .wide .chart { min-width: 560px; }
+h3 { font-size: 16px; margin: 22px 0 0; }
+.note.after { margin-top: 12px; }
 .gallery { display: flex; flex-wrap: wrap; gap: 16px; margin: 14px 0 0; }
 figure { flex-grow: 1; max-width: 100%; display: flex; flex-direction: column; }
 figure .scroll { display: flex; }

@@ -93,6 +93,13 @@ def end(
     _append(folder, {**row, "reason": reason})
 
 
+def end_silent(folder: str | os.PathLike, reason: str) -> None:
+    """Records of attempts that were killed without a word that the study stopped."""
+    for attempt in read(folder):
+        if _silent(attempt):
+            end(folder, attempt.key, STOPPED, None, reason)
+
+
 def forgive(folder: str | os.PathLike) -> None:
     """Counts the attempts from none again; their lines stay."""
     _append(folder, {"retry": True, "time": round(time.time(), 3)})
@@ -153,7 +160,9 @@ def recorded(folder: str | os.PathLike) -> Iterator[None]:
         yield
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else int(bool(error.code))
-        end(folder, key, kind_of(code), code, "" if not code else f"exit code {code}")
+        reason = getattr(error, "reason", f"exit code {code}") if code else ""
+        is_stopped = code in (128 + signal.SIGINT, 128 + signal.SIGTERM)
+        end(folder, key, STOPPED if is_stopped else kind_of(code), code, reason)
         raise
     except BaseException as error:
         reason = f"{type(error).__name__}: {error}".removesuffix(": ")

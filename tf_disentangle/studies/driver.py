@@ -157,7 +157,7 @@ class _Driver:
         self.limits = limits
         self.view = view
         self.queue: collections.deque = collections.deque()
-        self.later: list[tuple[float, float, Any]] = []  # due, waited, run
+        self.later: list[tuple[float, Any]] = []  # when it is due
         self.waited: dict[str, float] = {}
         # Failures that this driver saw, for folders that take no lines.
         self.seen: collections.Counter = collections.Counter()
@@ -178,6 +178,8 @@ class _Driver:
                 self._submit()
                 for job, outcome in self.engine.wait(_TICK):
                     self._collect(job, outcome)
+                if not progress.flying and not self._has_work():
+                    self._look_again()
                 if self.view is not None:
                     self.view.update(progress)
 
@@ -209,24 +211,50 @@ class _Driver:
             return True
         return False
 
+    def _look_again(self) -> None:
+        """Counts as done what another driver did after it had failed here."""
+        for run in self.plan.runs:
+            if run.id in self.progress.failed and state.is_done(
+                self.plan.folder_of(run)
+            ):
+                del self.progress.failed[run.id]
+                self.progress.done += 1
+
     def _submit(self) -> None:
         """Hands the engine as many runs as it has slots."""
         now, progress = time.monotonic(), self.progress
         due = [item for item in self.later if item[0] <= now]
         if due:
             self.later = [item for item in self.later if item[0] > now]
-        for _, waited, run in due:
+        for _, run in due:
             progress.elsewhere.pop(run.id, None)
-            self.waited[run.id] = waited
             self.queue.appendleft(run)
         slots = self.engine.slots if self._has_work() and self.queue else 0
         while self.queue and len(progress.flying) < slots:
             run = self.queue.popleft()
             if self._settled(run):  # by another driver meanwhile
                 progress.finished.append(time.time())
-                continue
-            if not self._start(run):
+            elif self._in_other_hands(run):
+                self._put_off(run)
+            elif not self._start(run):
                 return
+
+    def _in_other_hands(self, run: Any) -> bool:
+        """Whether the record has another process at a run, which then is not started.
+
+        The record may be wrong about another machine; so the lock is tried at last.
+        """
+        tried = records.read(self.plan.folder_of(run))
+        asked = self.waited.get(run.id, 0.0) >= _LOCKED_WAIT[1]
+        return not asked and any(attempt.alive for attempt in tried)
+
+    def _put_off(self, run: Any) -> None:
+        """Looks at a run in other hands again after a while, each time a longer one."""
+        first, longest = _LOCKED_WAIT
+        wait = min(longest, 2 * self.waited.get(run.id, first / 2))
+        self.waited[run.id] = wait
+        self.progress.elsewhere[run.id] = run
+        self.later.append((time.monotonic() + wait, run))
 
     def _start(self, run: Any) -> bool:
         """Hands one run to the engine; False if its folder cannot be made."""
@@ -252,15 +280,15 @@ class _Driver:
             progress.finished.append(time.time())
             self._note(f"{label(run)}: done")
         elif outcome.kind == records.LOCKED:
-            first, longest = _LOCKED_WAIT
-            wait = min(longest, 2 * self.waited.get(run.id, first / 2))
-            progress.elsewhere[run.id] = run
-            self.later.append((time.monotonic() + wait, wait, run))
+            self._put_off(run)
         elif outcome.kind == records.FULL:
             self.queue.appendleft(run)
             self._fill(f"{label(run)}: {outcome.reason}")
-        elif progress.signal is not None:
-            self._note(f"{label(run)}: stopped")
+        elif progress.signal is not None or outcome.kind == records.STOPPED:
+            # Killed together with its supervisor it could not say so itself.
+            with contextlib.suppress(OSError):
+                records.end_silent(self.plan.folder_of(run), "killed with the study")
+            self._note(f"{label(run)}: {outcome.reason or 'stopped'}")
             self.queue.appendleft(run)
         else:
             self._fail(run, job, outcome)

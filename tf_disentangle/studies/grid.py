@@ -148,7 +148,7 @@ def written(value: Value, argument: str) -> str:
     if isinstance(value, float):
         is_plain = math.isfinite(value)
     rule = "have values that a gin file can have"
-    remedy = 'References to functions are texts such as "@beta_vae()".'
+    remedy = "A reference to a function is a text that begins with @."
     checks.require(is_plain, argument, rule, value, remedy)
     return repr(value)
 

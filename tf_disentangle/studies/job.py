@@ -21,6 +21,7 @@ import os
 import pathlib
 import platform
 import resource
+import signal
 import socket
 import sys
 import time
@@ -38,7 +39,7 @@ from tf_disentangle.metrics.results import (
     results_by_call,
     summary_rows,
 )
-from tf_disentangle.studies import attempts
+from tf_disentangle.studies import attempts, state
 from tf_disentangle.studies.plan import PlannedRun, find, folder_of
 
 if TYPE_CHECKING:
@@ -68,8 +69,8 @@ def do(
 
     Returns:
         0 if the run is done, by this call or before; 75 if another process has it; 1
-        for a fault, 2 for a mistake or a full disk, 3 for a loss that is not finite;
-        128 + n if signal n stopped it.
+        for a fault, as of a full disk; 2 for a mistake in what was asked; 3 for a loss
+        that is not finite; 128 + n if signal n stopped it.
 
     Raises:
         ArgumentError: If there is no such run.
@@ -81,7 +82,7 @@ def do(
         folder.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(files.locked(folder / ".attempt.lock", "run"))
+            stack.enter_context(files.locked(folder / state.LOCK, "run"))
         except checks.ArgumentError as error:
             print(error, file=sys.stderr)
             return IN_USE
@@ -125,6 +126,14 @@ def prepare(
     return built
 
 
+class _Ended(SystemExit):
+    """A run that ended before it was done, with its return code and the reason."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(code)
+        self.reason = reason
+
+
 def _attempt(
     folder: pathlib.Path,
     planned: PlannedRun,
@@ -134,19 +143,33 @@ def _attempt(
     """Trains and scores; returns the code, after a last line that says why."""
     try:
         with attempts.recorded(folder):
-            code, reason = _train_and_score(folder, planned, resolved, about)
-            if code:
-                print(reason, file=sys.stderr, flush=True)
-                raise SystemExit(code)
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    except (checks.ArgumentError, checks.ArgumentTypeError) as error:
-        print(error, file=sys.stderr)
-        return MISTAKE
-    except Exception:
-        traceback.print_exc()
-        return FAULT
+            _train_and_score_or_end(folder, planned, resolved, about)
+    except _Ended as end:
+        print(end.reason, file=sys.stderr, flush=True)
+        return int(str(end.code))
     return 0
+
+
+def _train_and_score_or_end(*arguments: Any) -> None:
+    """Does all of a run; whatever keeps it from that becomes an `_Ended`."""
+    from tf_disentangle.training import NonFiniteError
+
+    try:
+        _train_and_score(*arguments)
+    except NonFiniteError as error:
+        raise _Ended(NOT_FINITE, str(error)) from error
+    except KeyboardInterrupt as error:
+        raise _Ended(128 + signal.SIGINT, "Stopped by Ctrl-C.") from error
+    except (checks.ArgumentError, checks.ArgumentTypeError) as error:
+        raise _Ended(FAULT, str(error)) from error  # Such as a disk that is full.
+    except Exception as error:
+        traceback.print_exc()
+        reason = f"{type(error).__name__}: {error}".removesuffix(": ")
+        raise _Ended(FAULT, reason) from error
+    except _Ended:
+        raise
+    except BaseException as error:  # The command's own for SIGTERM.
+        raise _Ended(128 + signal.SIGTERM, "Stopped by SIGTERM.") from error
 
 
 def _train_and_score(
@@ -154,18 +177,17 @@ def _train_and_score(
     planned: PlannedRun,
     resolved: Resolved,
     about: Mapping[str, Any],
-) -> tuple[int, str]:
-    """Does all of a run; returns the code, and the reason if it is not 0."""
-    from tf_disentangle.training import NonFiniteError
-
+) -> None:
+    """Does all of a run, done.json last."""
     with _in_directory(about["directory"]):
-        run = prepare(planned, about, folder, resolved)
         try:
-            run.start(configuration.with_defaults(), configuration.modules())
-        except NonFiniteError as error:
-            return NOT_FINITE, str(error)
+            run = prepare(planned, about, folder, resolved)
+        except (checks.ArgumentError, checks.ArgumentTypeError) as error:
+            raise _Ended(MISTAKE, str(error)) from error
+        run.start(configuration.with_defaults(), configuration.modules())
         if run.signal is not None:
-            return 128 + run.signal, f"Stopped by signal {run.signal} at {run.step}."
+            reason = f"Stopped by signal {run.signal} at step {run.step}."
+            raise _Ended(128 + run.signal, reason)
         began = time.monotonic()
         for representation in about["representations"]:
             _score(run, representation)
@@ -173,7 +195,6 @@ def _train_and_score(
     done = {"id": planned.id, "step": run.step}
     done |= {name: about[name] for name in ("metrics", "representations")}
     files.write_json(folder / "done.json", done | _about(folder, run, began))
-    return 0, ""
 
 
 def _score(run: Run, representation: str) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -137,13 +136,8 @@ def counted(snapshot: Snapshot) -> str:
 
 
 def drawn(snapshot: Snapshot) -> Group:
-    """Returns the counts, a bar, the runs in hand and the failures, for a terminal."""
-    total = sum(snapshot.counts.values())
-    over = snapshot.counts[state.DONE] + snapshot.counts[state.FAILED]
-    parts: list[Any] = [
-        Text(counted(snapshot), style="bold"),
-        ProgressBar(total=max(total, 1), completed=over, width=60),
-    ]
+    """Returns the counts, the runs in hand and the failures, for a terminal."""
+    parts: list[Any] = [Text(counted(snapshot), style="bold")]
     if snapshot.rows:
         table = Table(box=None, pad_edge=False, header_style="dim")
         for name in ("run", "method", "strength", "data", "seed", "state", "step"):

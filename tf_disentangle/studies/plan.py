@@ -27,6 +27,7 @@ from tf_disentangle.configuration import Resolved
 from tf_disentangle.metrics import METRICS
 from tf_disentangle.studies import grid as grids
 from tf_disentangle.studies import plan_table
+from tf_disentangle.studies.plan_table import folder_of
 
 SCHEMA_VERSION = 1
 
@@ -252,12 +253,6 @@ class Plan:
         }
 
 
-def folder_of(study: str | os.PathLike, run: PlannedRun | str) -> pathlib.Path:
-    """Returns the folder of a run, or of its id, below that of the study."""
-    identity = run if isinstance(run, str) else run.id
-    return pathlib.Path(study) / "runs" / identity
-
-
 def find(
     folder: str | os.PathLike, run: str
 ) -> tuple[PlannedRun, Resolved, dict[str, Any]]:
@@ -274,7 +269,7 @@ def find(
     is_index = run.isdecimal() and len(run) < 12
     column, value = ("index", int(run)) if is_index else ("id", run)
     path = folder / plan_table.NAME
-    rows = plan_table.read(path, [(column, "==", value)])
+    rows = plan_table.read(path, (column, value))
     rule = f"be the id or the index of a run in {path}"
     checks.require(len(rows) == 1, "run", rule, run)
     found = PlannedRun(**rows[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -38,19 +39,26 @@ def write(path: pathlib.Path, runs: Sequence[Any]) -> None:
         pq.write_table(table, temporary, compression="zstd")
 
 
-def read(path: pathlib.Path, filters: Any = None) -> list[dict[str, Any]]:
+def read(
+    path: pathlib.Path, only: tuple[str, Any] | None = None
+) -> list[dict[str, Any]]:
     """Returns the arguments of `PlannedRun` for each run, in the order of the index.
 
     Args:
         path: Of the table.
-        filters: Which rows, as of `pyarrow.parquet.read_table`; None is all.
+        only: A column and the value that it shall have; None is all rows.
 
     Raises:
         ArgumentError: If it is not there, or damaged.
     """
     try:
-        table = pq.read_table(path, filters=filters, partitioning=None)
-        rows = table.sort_by("index").to_pylist()
+        with pq.ParquetFile(path) as file:  # `read_table` would import pandas.
+            table = file.read()
+        if only is not None:
+            values = table[only[0]].to_pylist()
+            place = values.index(only[1]) if only[1] in values else len(values)
+            table = table.slice(place, 1)
+        rows = sorted(table.to_pylist(), key=lambda row: row["index"])
     except (OSError, KeyError, pa.ArrowException) as error:
         remedy = "The same bin/study command writes it again."
         message = checks.message(str(path), "be readable", str(error), remedy)
@@ -63,6 +71,12 @@ def read(path: pathlib.Path, filters: Any = None) -> list[dict[str, Any]]:
         values = {name: value for name, value in row.items() if value is not None}
         runs.append({**head, "values": values})
     return runs
+
+
+def folder_of(study: str | os.PathLike, run: Any) -> pathlib.Path:
+    """Returns the folder of a run, or of its id, below that of the study."""
+    identity = run if isinstance(run, str) else run.id
+    return pathlib.Path(study) / "runs" / identity
 
 
 def _column(values: Sequence[Any]) -> pa.Array:

@@ -8,6 +8,7 @@ import os
 import pathlib
 from typing import Any
 
+from tf_disentangle import files
 from tf_disentangle.studies import attempts as records
 
 #: Attempts that a run has, unless the study says otherwise.
@@ -23,6 +24,8 @@ WAITING, RUNNING, PARTIAL, DONE, FAILED = STATES = (
 # asked, and a loss that is not finite.
 _FINAL = (2, 3)
 _TAIL = 1 << 16
+#: The lock of whoever has a run in hand, in its folder.
+LOCK = ".attempt.lock"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,3 +117,28 @@ def reason_of(attempt: records.Attempt) -> str:
     """Returns why an attempt failed."""
     silent = f"ended without a word on {attempt.host}: killed, or the machine went down"
     return attempt.reason or silent
+
+
+def renew(folder: str | os.PathLike) -> None:
+    """Gives a run all its attempts again; it goes on from its last checkpoint."""
+    with files.explaining(folder, "study"):
+        records.forgive(folder)
+
+
+def set_aside(folder: str | os.PathLike, study: str | os.PathLike) -> pathlib.Path:
+    """Moves a run folder to STUDY/aside, so that the run starts from nothing.
+
+    Returns:
+        Where the folder is now.
+
+    Raises:
+        ArgumentError: If a process has the run in hand.
+    """
+    folder, shelf = pathlib.Path(folder), pathlib.Path(study) / "aside"
+    with files.explaining(shelf, "study"), files.locked(folder / LOCK, "run"):
+        shelf.mkdir(exist_ok=True)
+        number = 1
+        while (aside := shelf / f"{folder.name}-{number}").exists():
+            number += 1
+        os.rename(folder, aside)
+    return aside

@@ -7,23 +7,19 @@ placing is used: retries, results and the record of what is done are the run fol
 from __future__ import annotations
 
 import contextlib
+import importlib
 import logging
 import os
 import pathlib
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from typing import Any
-
-# Before Ray is imported, which reads some of them once.
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-os.environ.setdefault("RAY_task_oom_retries", "0")
-
-import ray
 
 from tf_disentangle import checks
 from tf_disentangle.studies import attempts
@@ -36,8 +32,11 @@ from tf_disentangle.studies.engines import (
 )
 
 _STORE = 80 * 2**20  # Bytes; the smallest store that Ray takes. Nothing is put there.
+_RECOUNT = 30.0  # Seconds between counts of what a cluster takes; it may grow.
 _LOOK = 5.0  # Seconds between looks at whether Ray itself is alive.
 _TRIES = 3  # How often an embedded Ray is started anew.
+# A short path, since those of sockets may have 107 bytes.
+_TEMP = "/tmp" if os.path.isdir("/tmp") else tempfile.gettempdir()
 _logger = logging.getLogger(__name__)
 
 
@@ -92,22 +91,19 @@ class RayEngine:
         self._gpus = gpus
         self._gpus_here = gpus_here
         self._address = address
-        self._running: dict[ray.ObjectRef, Job] = {}
+        self._ray = _imported(address)
+        self._running: dict[Any, Job] = {}
         self._folder: str | None = None
         self._starts = 0
-        self._looked = 0.0
+        self._slots = 1
         self._start()
 
     @property
     def slots(self) -> int:
         """Twice what the nodes take: a free one finds a job there, a new one too."""
-        with contextlib.suppress(Exception):  # Ray is being lost: the next look tells
-            total = ray.cluster_resources()
-            takes = total.get("CPU", 0) / self._threads
-            if self._gpus:
-                takes = min(takes, total.get("GPU", 0) / self._gpus)
-            return max(1, 2 * int(takes))
-        return 1
+        if self._address is not None and time.monotonic() - self._counted > _RECOUNT:
+            self._count()
+        return self._slots
 
     def submit(self, job: Job) -> None:
         """Queues a job."""
@@ -118,15 +114,19 @@ class RayEngine:
         if not self._running:
             time.sleep(timeout)
             return []
+        finished: list[tuple[Job, Outcome]] = []
         try:
-            self._look()
+            self._require_alive()
             refs = list(self._running)
-            ended, _ = ray.wait(refs, num_returns=len(refs), timeout=0)
+            ended, _ = self._ray.wait(refs, num_returns=len(refs), timeout=0)
             if not ended:
-                ended, _ = ray.wait(refs, timeout=timeout)
+                ended, _ = self._ray.wait(refs, timeout=timeout)
+            finished = [(self._running.pop(ref), self._outcome(ref)) for ref in ended]
+            if any(outcome.kind == attempts.LOST for _, outcome in finished):
+                self._require_alive(at_once=True)
         except Exception as error:  # whatever of Ray it is that broke
-            return self._start_anew(error)
-        return [(self._running.pop(ref), _outcome(ref)) for ref in ended]
+            return self._start_anew(error, finished)
+        return finished
 
     def stop(self) -> None:
         """Has all jobs save themselves and stop."""
@@ -140,40 +140,38 @@ class RayEngine:
         """Kills what still runs and ends an embedded Ray."""
         self.kill()
         with contextlib.suppress(Exception):
-            ray.wait(list(self._running), num_returns=len(self._running), timeout=10)
+            self._ray.wait(
+                list(self._running), num_returns=len(self._running), timeout=10
+            )
         self._running.clear()
-        ray.shutdown()
+        self._ray.shutdown()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def _cancel(self, force: bool) -> None:
         for ref in self._running:
             with contextlib.suppress(Exception):
-                ray.cancel(ref, force=force)
+                self._ray.cancel(ref, force=force)
 
     def _start(self) -> None:
         """Connects to the cluster, or starts Ray inside this process."""
         common: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         if self._address is not None:
             try:
-                ray.init(self._address, **common)
-            except (ConnectionError, RuntimeError, ValueError) as error:
-                rule = "be that of a Ray cluster"
+                _require_listening(self._address)
+                self._ray.init(self._address, **common)
+            except (OSError, RuntimeError, ValueError) as error:
+                rule = "be that of a Ray cluster, such as 10.0.0.1:6379 or auto"
                 remedy = (
-                    f"Ray says: {error} Every node needs the token of the first: "
-                    "`ray get-auth-token` there shows it, RAY_AUTH_TOKEN hands it on."
+                    f"Ray says: {error}. Every node, this one too, needs the token of "
+                    "the first (ray get-auth-token; RAY_AUTH_TOKEN hands it on)."
                 )
                 message = checks.message("address", rule, self._address, remedy)
                 raise checks.ArgumentError(message) from error
         else:
             _remove_left_over()
-            # Others on this machine could start processes through an open port.
-            if "RAY_AUTH_MODE" not in os.environ:
-                token = secrets.token_hex(32)
-                os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=token)
-            # A short path, since those of sockets may have 107 bytes.
             self._folder = tempfile.mkdtemp(prefix=f"tfd-ray-{os.getpid()}-", dir=_TEMP)
-            ray.init(
+            self._ray.init(
                 num_cpus=(self._workers or default_workers(self._threads))
                 * self._threads,
                 num_gpus=self._gpus_here,
@@ -184,52 +182,88 @@ class RayEngine:
                 **common,
             )
         self._looked = time.monotonic()
-        self._remote = ray.remote(run_supervised).options(
+        self._count()
+        self._remote = self._ray.remote(run_supervised).options(
             num_cpus=self._threads, num_gpus=self._gpus, max_retries=0
         )
 
-    def _look(self) -> None:
-        """Raises an error if no node is alive, of which a waiting driver hears nothing.
+    def _count(self) -> None:
+        """Asks Ray how much the nodes take; an embedded Ray never takes more.
+
+        Without its control service Ray would answer after a minute, by ending us.
+        """
+        self._counted = time.monotonic()
+        total = self._ray.cluster_resources()
+        takes = total.get("CPU", 0) / self._threads
+        if self._gpus:
+            takes = min(takes, total.get("GPU", 0) / self._gpus)
+        self._slots = max(1, 2 * int(takes))
+
+    def _require_alive(self, at_once: bool = False) -> None:
+        """Raises an error if Ray itself ended, of which a waiting driver hears nothing.
 
         Raises:
             RuntimeError: If so.
         """
-        if time.monotonic() - self._looked < _LOOK:
-            return
-        self._looked = time.monotonic()
-        if not any(node["Alive"] for node in ray.nodes()):
-            raise RuntimeError("no node of Ray is alive")
+        if self._address is None:
+            # No public function tells of the processes of an embedded Ray.
+            node = self._ray._private.worker._global_node
+            dead = [name for name, _ in node.dead_processes()]
+            if dead:
+                raise RuntimeError(f"its {dead[0]} is gone")
+        elif at_once or time.monotonic() - self._looked > _LOOK:
+            self._looked = time.monotonic()
+            if not any(node["Alive"] for node in self._ray.nodes()):
+                raise RuntimeError("none of its nodes is alive")
 
-    def _start_anew(self, error: Exception) -> list[tuple[Job, Outcome]]:
-        """Starts an embedded Ray again after it broke; its jobs are lost."""
+    def _start_anew(
+        self, error: Exception, finished: list[tuple[Job, Outcome]]
+    ) -> list[tuple[Job, Outcome]]:
+        """Starts Ray again after it broke; that its jobs stopped is not their fault."""
         self._starts += 1
         if self._starts > _TRIES:
             raise error
         _logger.warning("Ray ended (%s) and is started again.", error)
-        lost = Outcome(attempts.LOST, None, f"Ray ended: {error}")
-        finished = [(job, lost) for job in self._running.values()]
+        lost = Outcome(attempts.STOPPED, None, f"Ray ended: {error}")
+        finished = [(j, lost if o.kind == attempts.LOST else o) for j, o in finished]
+        finished += [(job, lost) for job in self._running.values()]
         self.close()
         self._start()
         return finished
 
+    def _outcome(self, ref: Any) -> Outcome:
+        """Returns how a job ended, or that Ray lost it."""
+        try:
+            return outcome_of(*self._ray.get(ref))
+        except self._ray.exceptions.TaskCancelledError:
+            return Outcome(attempts.STOPPED, None, "stopped with the study")
+        except Exception as error:  # the errors of Ray have no common base
+            first = str(error).strip().splitlines()[0]
+            return Outcome(attempts.LOST, None, f"{type(error).__name__}: {first}")
 
-def _outcome(ref: ray.ObjectRef) -> Outcome:
-    """Returns how a job ended, or that Ray lost it."""
-    try:
-        return outcome_of(*ray.get(ref))
-    except ray.exceptions.TaskCancelledError:
-        return Outcome(attempts.STOPPED, None, "stopped with the study")
-    except Exception as error:  # the errors of Ray have no common base
-        first = str(error).strip().splitlines()[0]
-        return Outcome(attempts.LOST, None, f"{type(error).__name__}: {first}")
+
+def _imported(address: str | None) -> Any:
+    """Returns Ray, set up before its import, when it reads most of its environment."""
+    if "ray" not in sys.modules:
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        os.environ.setdefault("RAY_task_oom_retries", "0")
+        if address is None and "RAY_AUTH_MODE" not in os.environ:
+            # Others could start processes as this user through an open port.
+            token = secrets.token_hex(32)
+            os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=token)
+    return importlib.import_module("ray")
 
 
-_TEMP = "/tmp" if os.path.isdir("/tmp") else None
+def _require_listening(address: str) -> None:
+    """Raises an `OSError` if nobody listens there: Ray would try for minutes."""
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdecimal() and "/" not in host:
+        socket.create_connection((host, int(port)), timeout=10).close()
 
 
 def _remove_left_over() -> None:
     """Removes the folders of drivers that were killed."""
-    for folder in pathlib.Path(_TEMP or tempfile.gettempdir()).glob("tfd-ray-*-*"):
+    for folder in pathlib.Path(_TEMP).glob("tfd-ray-*-*"):
         pid = folder.name.split("-")[2]
         if pid.isdigit() and not pathlib.Path("/proc", pid).exists():
             shutil.rmtree(folder, ignore_errors=True)

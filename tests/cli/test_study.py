@@ -1,0 +1,168 @@
+"""bin/study: what files and options come to, the plan that it shows, its commands."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tf_disentangle.cli import main, study
+from tf_disentangle.studies import checking
+from tf_disentangle.studies.plan import Plan
+
+SWEEP = ["--gin_file=beta_vae.gin", "--sweep=beta_vae.beta=[1.0, 4.0]"]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def checked(monkeypatch):
+    """The check, which builds models, is told what it would build."""
+    plans = []
+    monkeypatch.setattr(checking, "check", plans.append)
+    return plans
+
+
+def arguments(*options):
+    values = main._parsed(study.FLAGS, "study", options, study.POSITIONAL)
+    return study.arguments(values)
+
+
+def test_sweeps_of_a_method():
+    asked = arguments(
+        *SWEEP,
+        "--gin_file=metrics/dlib.gin",
+        "--sweep=train.seed=range(3)",
+        "--gin_param=train.steps=30",
+        "--gin_param=train.metrics=['mig']",
+        "--workers=2",
+        "--gpus_per_run=0.25",
+        "--metrics=mig,dci",
+        "--engine=processes",
+    )
+    assert asked == {
+        "grid": {
+            "method": [["beta_vae.gin", "metrics/dlib.gin"]],
+            "beta_vae.beta": [1.0, 4.0],
+            "train.seed": [0, 1, 2],
+        },
+        "bindings": {"train.steps": 30, "train.metrics": ["mig"]},
+        "metrics": ["mig", "dci"],
+        "engine": "processes",
+        "workers": 2,
+        "gpus_per_run": 0.25,
+        "output": "runs/beta_vae_study",
+        "name": "beta_vae_study",
+    }
+
+
+def test_a_study_of_a_file_and_what_options_change(here):
+    (here / "mine.gin").write_text(
+        "study.name = 'mine'\n"
+        "study.grid = [{'method': 'vae.gin'}, {'method': 'chyvae.gin'}]\n"
+        "study.seeds = 5\n"
+        "study.bindings = {'train.steps': 30, 'elbo.likelihood': @Bernoulli()}\n"
+        "study.threads_per_run = 2\n"
+    )
+    asked = arguments(
+        *("--gin_file=mine.gin", "--seeds=2", "--gin_param=train.steps=4"),
+        "--sweep=train.batch_size=[8, 16]",
+    )
+    assert asked == {
+        "name": "mine",
+        "output": "runs/mine",
+        "seeds": 2,
+        "threads_per_run": 2,
+        "bindings": {"train.steps": 4, "elbo.likelihood": "@Bernoulli()"},
+        "grid": [
+            {"method": "vae.gin", "train.batch_size": [8, 16]},
+            {"method": "chyvae.gin", "train.batch_size": [8, 16]},
+        ],
+    }
+    assert arguments("--gin_file=mine.gin", "--output=x/y")["output"] == "x/y"
+
+
+def test_check_prints_the_plan_and_writes_nothing(here, checked, capsys):
+    options = [*SWEEP, "--seeds=8", "--gin_param=train.steps=100", "--check"]
+    assert main.main(["study", *options]) == 0
+    printed = capsys.readouterr().out
+    assert "16 runs, 1,600 steps in all." in printed
+    assert "beta_vae.beta = 1.0" in printed and "and 6 more" in printed
+    assert "when the first of them are done" in printed
+    assert [len(plan.runs) for plan in checked] == [16]
+    assert list(here.iterdir()) == []
+
+
+def test_check_tells_the_time_left_by_what_is_done(here, checked, capsys):
+    plan = Plan.make({"method": "beta_vae.gin", "beta_vae.beta": [1.0, 4.0]}, seeds=2)
+    plan = plan.write("s")
+    for run, seconds in zip(plan.runs, (1800, 5400), strict=False):
+        plan.folder_of(run).mkdir(parents=True)
+        text = json.dumps({"wall_seconds": seconds})
+        (plan.folder_of(run) / "done.json").write_text(text)
+    assert main.main(["study", *SWEEP, "--seeds=2", "--output=s", "--check"]) == 0
+    # Two are left, of an hour each.
+    assert "2 are done; the others take about 2.0 hours" in capsys.readouterr().out
+
+
+def test_print_writes_the_plan_and_prints_a_script_that_bash_reads(
+    here, checked, capsys
+):
+    options = ["--output=s", "--print=slurm", "--time_limit=600", "--threads_per_run=2"]
+    assert main.main(["study", *SWEEP, *options]) == 0
+    script = capsys.readouterr().out
+    assert "#SBATCH --array=0-1" in script and "--cpus-per-task=2" in script
+    done = subprocess.run(["bash", "-n"], input=script, text=True)
+    assert done.returncode == 0
+    assert len(Plan.read("s").runs) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ([], "--gin_file must be given"),
+        (["statsu", "runs/x"], "Did you mean status"),
+        (["vae.gin"], "Did you mean --gin_file=vae.gin"),
+        (["--gin_file=vea.gin"], "Did you mean vae.gin"),
+        ([*SWEEP, "--sweep=x"], "--sweep must be NAME=VALUES"),
+        ([*SWEEP, "--sweep=steps=[1]"], "be a binding or one of method, data"),
+        ([*SWEEP, "--gin_param=train.steps"], "--gin_param must be NAME=VALUE"),
+        ([*SWEEP, "--workers=0"], "--workers must be a whole number of at least 1"),
+        ([*SWEEP, "--engine=slurm"], "--engine must be one of auto, processes, ray"),
+        ([*SWEEP, "--metrics=mig", "--representations=men"], "representations must be"),
+        (["run"], "STUDY must be given"),
+        (["run", "."], "RUN must be given"),
+        (["run", ".", "3"], "be the folder of a study"),
+        (["check", "nowhere"], "There is no such folder"),
+    ],
+)
+def test_mistakes_end_with_code_2_and_one_message(options, words, capsys):
+    assert main.main(["study", *options]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_study_and_a_method_are_not_mixed(here, capsys):
+    (here / "mine.gin").write_text("study.grid = {'method': 'vae.gin'}\n")
+    options = ["--gin_file=mine.gin", "--gin_file=vae.gin"]
+    assert main.main(["study", *options]) == 2
+    assert "be studies, or files of one method" in capsys.readouterr().err
+    (here / "mine.gin").write_text("study.gird = {'method': 'vae.gin'}\n")
+    assert main.main(["study", "--gin_file=mine.gin"]) == 2
+    assert "Did you mean grid" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["run", "check"])
+def test_help_has_an_example_and_needs_no_tensorflow(name):
+    code = (
+        "import sys; from tf_disentangle.cli.main import main; "
+        f"code = main(['study', '{name}', '--help']); "
+        "sys.exit(code or int('tensorflow' in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert f"bin/study {name} runs/sweep" in done.stdout
+    assert f"Usage: tf_disentangle study {name} [STUDY]" in done.stdout

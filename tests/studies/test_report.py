@@ -1,0 +1,210 @@
+"""The page of a study: what a reader finds in it is what table and folders say."""
+
+import json
+import re
+
+import pytest
+
+from tests.pages.test_html import Reader, references
+from tests.studies import tables
+from tests.studies.folders import score, terms, write_plan, write_run
+from tf_disentangle.checks import ArgumentError
+from tf_disentangle.cli import main as cli
+from tf_disentangle.studies import report, report_figures
+from tf_disentangle.studies.about import About, Failure, about_study
+
+ABOUT = About(
+    name="planted",
+    folder="runs/planted",
+    axes={"method": ["beta_vae", "chyvae"], "data": ["ellipses"], "seed": ["0", "1"]},
+    states={"waiting": 3, "running": 1, "partial": 0, "done": 12, "failed": 1},
+    failures=[
+        Failure("00ab", "chyvae 200", 3, True, "ValueError: <nu>", "line 1\n<last>")
+    ],
+    hours=1.5,
+    machines=["node-1"],
+    versions={"tf_disentangle": "0.2.0"},
+    study={"grid": [{"method": "chyvae.gin"}], "bindings": {"train.steps": "300"}},
+    configurations={"chyvae.gin": "train.seed = 0"},
+)
+SIZE = {"seeds": 2, "data": ("ellipses",), "metrics": ("mig", "dci")}
+METHODS = {"beta_vae": (1.0, 4.0, 16.0), "chyvae": (100.0, 200.0, 1000.0)}
+
+
+@pytest.fixture(scope="module")
+def table():
+    return tables.planted(METHODS, collapsed=(3,), **SIZE)
+
+
+@pytest.fixture(scope="module")
+def drawn(table):
+    return list(report_figures.draw(table, tables.planted_curves(table)))
+
+
+@pytest.fixture(scope="module")
+def page(table, drawn):
+    return report.report_page(ABOUT, table, drawn)
+
+
+def words(page):
+    return " ".join(" ".join(Reader(page).texts).split())
+
+
+class TestPage:
+    def test_is_whole_and_needs_no_other_file(self, page):
+        reader = Reader(page)
+        assert references(page) == []
+        links = [link["href"].removeprefix("#") for link in reader.all("a")]
+        assert links == [section["id"] for section in reader.all("section")]
+        identifiers = re.findall(r'\bid="([^"]*)"', page)
+        assert len(identifiers) == len(set(identifiers))
+        labels = [svg["aria-label"] for svg in reader.all("svg")]
+        assert len(labels) == len(set(labels)) > 15
+
+    def test_opens_with_what_the_study_is_and_how_far(self, page):
+        text = words(page)
+        assert "2 methods, 1 data set, 2 seeds: 17 runs. 12 of 17 runs are done." in text
+        assert "machine hours 1.5" in text and "12 of 17" in text
+        assert "1 of 12 runs left out" in text and "no latent is active" in text
+        assert "tf_disentangle 0.2.0" in text and "node-1" in text
+
+    def test_scores_have_mean_interval_best_and_bounds(self, page, table):
+        rows = table[(table.metric == "mig") & (table.representation == "mean")]
+        own = rows[(rows.method == "chyvae") & (rows.strength == 1000)].value
+        text = words(page)
+        assert f"{own.mean():.3g}" in text and f"best {own.max():.3g}" in text
+        assert "0.1 to 1" in text
+
+    def test_every_figure_is_there_or_has_its_reason(self, page, drawn):
+        text = words(page)
+        missing = [each for each in drawn if each.figure is None]
+        assert missing and all(each.reason in text for each in missing)
+        sections = {each.name for each in report_figures.SECTIONS}
+        assert {each.section for each in drawn} == sections
+        names = [each.name for each in drawn]
+        assert len(names) == len(set(names))
+
+    def test_printed_tables_stand_beside_ours_with_their_source(self, page):
+        assert "Published: Noisy-dSprites; slides" in words(page)
+
+    def test_failures_have_their_logs_escaped(self, page):
+        text = words(page)
+        assert "ValueError: <nu>" in text and "<last>" in text
+        assert "failed 3 times, given up" in text
+        assert "bin/study retry runs/planted" in text
+
+    def test_is_small(self, page):
+        assert len(page.encode()) < 2e6
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        tables.planted().iloc[:0],
+        tables.planted({"chyvae": (100.0,)}, **{**SIZE, "seeds": 1}),
+    ],
+    ids=["nothing is done", "one run"],
+)
+def test_a_page_of_little_says_why(table):
+    drawn = list(report_figures.draw(table, tables.planted_curves(table)))
+    page = report.report_page(ABOUT, table, drawn)
+    assert references(page) == []
+    assert any(each.figure is None for each in drawn)
+    assert ("No run is scored yet." in words(page)) == table.empty
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A study of three runs: one done, one that failed, one that waits."""
+    study = tmp_path / "study"
+    runs = [("a" * 12, "vae", 1.0, "d", 0), ("b" * 12, "vae", 1.0, "d", 1)]
+    write_plan(study, [*runs, ("c" * 12, "vae", 4.0, "d", 0)], vae__beta=[1, 1, 4])
+    (study / "study.json").write_text(
+        json.dumps(
+            {
+                "schema_version": 1,
+                "name": "three",
+                "grid": {"method": "vae.gin"},
+                "bindings": {},
+                "metrics": ["mig"],
+                "representations": ["mean"],
+                "versions": {"tf_disentangle": "0.2.0"},
+                "configurations": [
+                    {"files": ["vae.gin"], "imports": [], "bindings": {"a.b": "1"}}
+                ],
+            }
+        )
+    )
+    rows = [terms(100, 20.0, 21.0), terms(200, 10.0, 11.0), score(200, "mig", 0.4)]
+    done = write_run(study, "a" * 12, rows)
+    failed = study / "runs" / ("b" * 12)
+    failed.mkdir()
+    (failed / "log.txt").write_text("step 1\n<b>MemoryError</b>\n")
+    for place, code, kind in ((done, 0, "done"), (failed, 2, "failed")):
+        lines = [
+            {"begin": "k", "time": 1000.0, "host": "node-1", "pid": 1},
+            {"end": "k", "time": 1900.0, "kind": kind, "code": code, "reason": kind},
+        ]
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        (place / "attempts.jsonl").write_text(text)
+    return study
+
+
+def test_what_a_folder_says(folder):
+    about = about_study(folder)
+    assert about.states["done"] == about.states["failed"] == about.states["waiting"] == 1
+    assert about.hours == pytest.approx(0.5) and about.machines == ["node-1"]
+    assert about.axes["seed"] == ["0", "1"] and about.axes["method"] == ["vae"]
+    (failure,) = about.failures
+    assert failure.run == "b" * 12 and failure.final
+    assert failure.log.endswith("<b>MemoryError</b>")
+
+
+def test_a_study_that_still_runs_has_its_page_and_files(folder, capsys):
+    code = cli.main(["study", "report", str(folder), "--formats=png", "--metrics=mig"])
+    assert code == 0
+    path = folder / "report.html"
+    assert capsys.readouterr().out.strip() == str(path)
+    text = words(path.read_text())
+    assert "1 of 3 runs are done" in text and "<b>MemoryError</b>" in text
+    files = list((folder / "figures").iterdir())
+    assert files and all(file.read_bytes()[:4] == b"\x89PNG" for file in files)
+
+
+def test_mistakes_are_told(folder, tmp_path):
+    with pytest.raises(ArgumentError, match="formats must be of svg, pdf, png"):
+        report.write_report(folder, formats=["gif"])
+    with pytest.raises(ArgumentError, match=r"metrics must name scores.*mig"):
+        report.write_report(folder, metrics=["migg"])
+    with pytest.raises(ArgumentError, match="study"):
+        report.write_report(tmp_path / "nothing")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (2560, "light")])
+def test_the_page_fits_and_is_accessible(page, tmp_path, width, scheme):
+    """Opened as a file in Chromium with the network off."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    from tests.pages.test_browser import CHROMIUM
+
+    path = tmp_path / "report.html"
+    path.write_text(page)
+    options = ["--no-sandbox", "--disable-gpu", "--no-first-run"]
+    with sync_api.sync_playwright() as driver:
+        try:
+            browser = driver.chromium.launch(executable_path=CHROMIUM, args=options)
+        except sync_api.Error as error:
+            pytest.skip(str(error))
+        view = {"width": width, "height": 900}
+        context = browser.new_context(viewport=view, color_scheme=scheme, offline=True)
+        opened, said = context.new_page(), []
+        opened.on("console", lambda message: said.append(message.text))
+        opened.on("requestfailed", lambda request: said.append(request.url))
+        opened.goto(path.as_uri())
+        opened.evaluate("document.querySelectorAll('details').forEach(d => d.open = 1)")
+        assert opened.evaluate("document.documentElement.scrollWidth") == width
+        found = axe.Axe().run(opened).response["violations"]
+        assert [(each["id"], each["nodes"][0]["html"]) for each in found] == []
+        assert said == []
+        browser.close()

@@ -1,0 +1,89 @@
+"""Shows how a study gets on, from its folder alone, also while it runs elsewhere.
+
+    bin/study status runs/sweep
+    bin/study status runs/sweep --json
+
+It shows how many runs are done, running, partial (stopped, and going on when the study
+does), waiting and failed; where the running ones are; of the failed ones why, and their
+log. It needs no TensorFlow. `bin/study retry` gives failed runs new attempts.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import types
+from typing import Any
+
+from absl import flags
+
+from tf_disentangle import checks
+from tf_disentangle.studies import state
+
+POSITIONAL = ("study",)
+FLAGS = flags.FlagValues()
+flags.DEFINE_string(
+    "study", None, "Folder of the study; may stand alone.", flag_values=FLAGS
+)
+flags.DEFINE_bool("json", False, "Print JSON, with all runs in it.", flag_values=FLAGS)
+flags.DEFINE_integer(
+    "attempts",
+    state.ATTEMPTS,
+    "How many attempts a run of this study has.",
+    lower_bound=1,
+    flag_values=FLAGS,
+)
+
+
+def main(values: flags.FlagValues) -> int:
+    """Runs the command."""
+    plan = read_plan(values.study, "status")
+    from tf_disentangle.studies import live
+
+    found = live.of_folder(plan, values.attempts)
+    if values.json:
+        print(found.as_json())
+        return 0
+    from rich.console import Console
+
+    Console(highlight=False).print(live.drawn(found))
+    if found.failures:
+        print(f"New attempts for those that failed: bin/study retry {values.study}")
+    return 0
+
+
+def read_plan(study: str | None, command: str) -> LightPlan:
+    """Returns the plan of a study's folder.
+
+    Args:
+        study: The folder; None if the user gave none.
+        command: The command, for the error.
+
+    Raises:
+        ArgumentError: If there is no such study.
+    """
+    example = f"For example: bin/study {command} runs/sweep"
+    checks.require(study, "STUDY", "be given", study, example)
+    return LightPlan(pathlib.Path(study))
+
+
+class LightPlan:
+    """The runs of a plan without their configurations, whose room takes a second.
+
+    Args:
+        folder: The study's folder.
+    """
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        from tf_disentangle.studies import plan_table
+
+        self.folder = folder
+        path = folder / plan_table.NAME
+        rule = f"be the folder of a study (with {plan_table.NAME})"
+        remedy = "" if folder.exists() else "There is no such folder."
+        checks.require(path.exists(), "study", rule, str(folder), remedy)
+        self.runs = [types.SimpleNamespace(**row) for row in plan_table.read(path)]
+        self._folder_of = plan_table.folder_of
+
+    def folder_of(self, run: Any) -> pathlib.Path:
+        """Returns a run's folder."""
+        return self._folder_of(self.folder, run)

@@ -1,0 +1,170 @@
+"""What a report says about a study besides its scores: axes, states, hours, failures."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import json
+import os
+import pathlib
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tf_disentangle.studies import attempts, state
+from tf_disentangle.studies.plan import Plan, PlannedRun
+
+#: Lines of a failed run's log that a report shows.
+LOG_LINES = 30
+# So much of the end of a log holds them.
+_LOG_BYTES = 20_000
+# Of the failed runs so many are shown with their logs.
+_MOST_LOGS = 50
+
+
+@dataclasses.dataclass(frozen=True)
+class Failure:
+    """A run that was given up, or that failed and may still be tried again.
+
+    Attributes:
+        run: Its id.
+        what: Method, strength, data and seed.
+        attempts: How often it failed.
+        final: Whether it is not tried again.
+        reason: Why the last attempt ended.
+        log: The last lines of its log; "" if it wrote none.
+    """
+
+    run: str
+    what: str
+    attempts: int
+    final: bool
+    reason: str
+    log: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class About:
+    """What is known of a study without its results.
+
+    Attributes:
+        name: What it is called.
+        folder: Where it is.
+        axes: The values of each axis, as they are to be read.
+        states: Number of runs by state, in the order of `state.STATES`.
+        failures: The runs that failed.
+        hours: Of all attempts, on whichever machine.
+        machines: Their names.
+        versions: By package.
+        study: What study.json says: grid, bindings, metrics, representations.
+        configurations: What the gin files come to, by the names of the files.
+    """
+
+    name: str
+    folder: str
+    axes: Mapping[str, Sequence[str]]
+    states: Mapping[str, int]
+    failures: Sequence[Failure] = ()
+    hours: float = 0.0
+    machines: Sequence[str] = ()
+    versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    study: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    configurations: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+def about_study(folder: str | os.PathLike) -> About:
+    """Reads what is known of the study in a folder, whatever state it is in.
+
+    Raises:
+        ArgumentError: If the folder holds no study.
+    """
+    plan = Plan.read(folder)
+    states: collections.Counter[str] = collections.Counter()
+    failures, machines, seconds = [], set(), 0.0
+    for run in plan.runs:
+        place = plan.folder_of(run)
+        found = state.state_of(place, steps=False)
+        states[found.state] += 1
+        time_taken, hosts = _time(place)
+        seconds += time_taken
+        machines |= hosts
+        if found.reason:
+            log = _end_of_log(place) if len(failures) < _MOST_LOGS else ""
+            final = found.state == state.FAILED
+            failures.append(
+                Failure(run.id, _what(run), found.attempts, final, found.reason, log)
+            )
+    return About(
+        name=str(plan.about["name"]),
+        folder=str(folder),
+        axes=_axes(plan.runs),
+        states={name: states[name] for name in state.STATES},
+        failures=failures,
+        hours=seconds / 3600,
+        machines=sorted(machines),
+        versions=dict(plan.about.get("versions", {})),
+        study=plan.about,
+        configurations={
+            ", ".join(paths): "\n".join(
+                f"{name} = {value}" for name, value in resolved.bindings.items()
+            )
+            for paths, resolved in plan.configurations.items()
+        },
+    )
+
+
+def _axes(runs: Sequence[PlannedRun]) -> dict[str, list[str]]:
+    """Returns the values of each axis in their first order."""
+    found: dict[str, dict[str, None]] = {"method": {}, "data": {}}
+    for run in runs:
+        found["method"][run.method] = None
+        found["data"][run.data] = None
+        for name, value in run.values.items():
+            found.setdefault(name, {})[str(value)] = None
+    found["seed"] = dict.fromkeys(str(run.seed) for run in runs)
+    return {name: list(values) for name, values in found.items()}
+
+
+def _what(run: PlannedRun) -> str:
+    strength = "" if run.strength is None else f" {run.strength:g}"
+    return f"{run.method}{strength}, {run.data}, seed {run.seed}"
+
+
+def _time(folder: pathlib.Path) -> tuple[float, set[str]]:
+    """Returns the seconds of all attempts at a run, and on which machines they were.
+
+    An attempt without an end counts until the log was last written.
+    """
+    try:
+        lines = attempts.path_of(folder).read_bytes().splitlines()
+    except OSError:
+        return 0.0, set()
+    begun: dict[str, float] = {}
+    seconds, hosts = 0.0, set()
+    for line in lines:
+        try:
+            row = json.loads(line)
+            if "begin" in row:
+                begun[row["begin"]] = float(row["time"])
+                hosts.add(str(row["host"]))
+            elif row.get("end") in begun:
+                seconds += float(row["time"]) - begun.pop(row["end"])
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue
+    try:
+        last = (folder / "log.txt").stat().st_mtime
+    except OSError:
+        last = time.time()
+    return seconds + sum(max(0.0, last - start) for start in begun.values()), hosts
+
+
+def _end_of_log(folder: pathlib.Path) -> str:
+    """Returns the last lines of a run's log."""
+    try:
+        with (folder / "log.txt").open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _LOG_BYTES))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
+    return "\n".join(text.splitlines()[-LOG_LINES:])

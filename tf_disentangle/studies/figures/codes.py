@@ -1,0 +1,168 @@
+"""Mean against sampled codes, efficiency of what is trained on codes, sweeps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tf_disentangle.studies import analysis
+from tf_disentangle.studies.figures import parts
+from tf_disentangle.visualization.charts import COLOURS, INK, style, subplots
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+#: Mean codes are blue and drawn through, sampled ones orange and dashed.
+_LOOKS = {
+    "mean": parts.Look(COLOURS[0], "o", "-"),
+    "sampled": parts.Look(COLOURS[1], "s", "--"),
+}
+
+
+def total_correlation(table: pd.DataFrame, *, data: str | None = None) -> Figure:
+    """Pictures the total correlation of mean and of sampled codes against strength.
+
+    That of sampled codes falls with the strength while that of mean codes need not:
+    figure 3 of the study of 2019. Bands are 95% intervals of the mean over seeds.
+
+    Args:
+        table: Results of a study.
+        data: A data set; None is the only one.
+
+    Returns:
+        A matplotlib figure, a panel for each method.
+
+    Raises:
+        ArgumentError: If the total correlation was not computed.
+    """
+    cells = analysis.total_correlation(table, data=data)
+    methods = list(dict.fromkeys(cells["method"]))
+    columns = min(3, len(methods))
+    rows = -(-len(methods) // columns)
+    with style():
+        size = (parts.WIDTH / columns, 1.6 if rows > 1 else 2.1)
+        figure, grid = subplots(rows, columns, size, sharey=True)
+        for axes in grid.flat[len(methods) :]:
+            axes.set_visible(False)
+        for axes, method in zip(grid.flat, methods, strict=False):
+            own = cells[cells["method"] == method]
+            strengths = sorted(own["strength"].unique())
+            for name, look in _LOOKS.items():
+                curve = own[own["representation"] == name].sort_values("strength")
+                x = [strengths.index(strength) for strength in curve["strength"]]
+                axes.fill_between(
+                    x,
+                    curve["low"],
+                    curve["high"],
+                    color=look.colour,
+                    alpha=0.2,
+                    linewidth=0,
+                )
+                axes.plot(x, curve["mean"], **look.line, label=f"{name} codes")
+            parts.strength_ticks(axes, strengths)
+            axes.set_title(parts.wrapped(method, 44 // columns), fontsize=7)
+            axes.set_xlabel(parts.strength_name(table, method), fontsize=7)
+            parts.light_grid(axes)
+        label = parts.words("gaussian_total_correlation")
+        figure.supylabel(label, fontsize=8, color=INK)
+        parts.legend(figure, grid[0, 0])
+    return figure
+
+
+def efficiency(
+    table: pd.DataFrame,
+    metric: str,
+    *,
+    data: str | None = None,
+    representation: str = "mean",
+) -> Figure:
+    """Pictures how few labels a predictor on the codes needs, against a score.
+
+    The statistical efficiency is the accuracy after few labelled images, divided by
+    that after many.
+
+    Args:
+        table: Results of a study.
+        metric: The score.
+        data: A data set; None is the only one.
+        representation: Of the codes that were scored.
+
+    Returns:
+        A matplotlib figure with a point for each run and their rank correlation.
+
+    Raises:
+        ArgumentError: If no run has both.
+    """
+    selected = {"data": data, "representation": representation}
+    found = analysis.efficiency(table, metric, **selected)
+    bounds = analysis.bounds(table, metric, **selected)
+    with style():
+        figure, ((axes,),) = subplots(1, 1, (parts.WIDTH, 2.3))
+        parts.runs_by_method(axes, found.runs, parts.method_looks(table))
+        parts.limits(axes, found.runs["x"], bounds, "x")
+        parts.score_bounds(axes, bounds, "vertical")
+        label = parts.words("statistical_efficiency")
+        axes.set(xlabel=parts.words(metric), ylabel=label)
+        note = f"Rank correlation {found.correlation:.2f} over {len(found.runs)} runs."
+        parts.light_grid(axes)
+        parts.legend(figure, axes, note.replace("-", "\N{MINUS SIGN}"))
+    return figure
+
+
+def sweep(
+    table: pd.DataFrame,
+    binding: str,
+    metric: str,
+    *,
+    data: str | None = None,
+    representation: str = "mean",
+) -> Figure:
+    """Pictures a score or term against one setting, a line for each of the others.
+
+    The degrees of freedom of Student's t, or sparsity against alpha with a line for
+    each gamma: the figures of Mathieu et al. (2019), arXiv 1812.02833.
+
+    Args:
+        table: Results of a study.
+        binding: The varied binding on the horizontal axis: one of the table's columns.
+        metric: A score or a term.
+        data: A data set; None is the only one.
+        representation: Of the codes that were scored.
+
+    Returns:
+        A matplotlib figure: means over seeds with 95% intervals as bands, the best run
+        as a star.
+
+    Raises:
+        ArgumentError: If the binding does not vary, or is no number.
+    """
+    selected = {"data": data, "representation": representation}
+    cells = analysis.sweep(table, binding, [metric], **selected)
+    both = cells[["method", "others"]].agg(" ".join, axis=1).str.strip()
+    cells = cells.assign(line=both)
+    bounds = analysis.bounds(table, metric, **selected)
+    with style():
+        figure, ((axes,),) = subplots(1, 1, (parts.WIDTH, 2.2))
+        for line, look in parts.looks(cells["line"].unique()).items():
+            own = cells[cells["line"] == line]
+            x = own["binding"].astype(float)
+            axes.fill_between(
+                x, own["low"], own["high"], color=look.colour, alpha=0.2, linewidth=0
+            )
+            axes.plot(x, own["mean"], **look.line, label=line)
+            axes.plot(x, own["best"], "*", color=look.colour, markersize=5)
+        values = np.unique(cells["binding"].astype(float))
+        if values.min() > 0 and values.max() >= 20 * values.min():
+            axes.set_xscale("log")
+            axes.set_xticks(values, [parts.number(value) for value in values])
+            axes.minorticks_off()
+        ends = cells[["mean", "best"]].to_numpy().ravel()
+        parts.limits(axes, ends, bounds)
+        parts.score_bounds(axes, bounds)
+        name = binding.rsplit(".", 1)[-1].replace("_", " ")
+        axes.set(xlabel=name, ylabel=parts.words(metric))
+        parts.light_grid(axes)
+        parts.legend(figure, axes)
+    return figure

@@ -1,0 +1,292 @@
+"""Scores by method and strength: against each other, spread out, against reconstruction."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tf_disentangle.studies import analysis
+from tf_disentangle.studies.figures import parts
+from tf_disentangle.visualization.charts import INK, style, subplots
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# A violin of fewer runs would show the smoothing, not the runs.
+_FEWEST_FOR_A_VIOLIN = 10
+_MOST_NAMED = 12
+
+
+def score_against_reconstruction(
+    table: pd.DataFrame,
+    metric: str,
+    *,
+    data: str | None = None,
+    representation: str = "mean",
+    reconstruction: str = "reconstruction",
+) -> Figure:
+    """Pictures a score against the reconstruction error: CHyVAE's figures 2 and 3.
+
+    A small point is a run, a large one the mean of a method at a strength with the 95%
+    intervals of both means over seeds; a line joins the strengths of a method in their
+    order. Better is above and to the left.
+
+    Args:
+        table: Results of a study.
+        metric: The score.
+        data: A data set; None is the only one.
+        representation: Of the codes that were scored.
+        reconstruction: The term on the horizontal axis.
+
+    Returns:
+        A matplotlib figure.
+
+    Raises:
+        ArgumentError: If no run has both.
+
+    References:
+        Ansari and Soh (2019), arXiv 1809.04497; Kim and Mnih (2018), arXiv 1802.05983.
+    """
+    found = analysis.score_against(
+        table, metric, reconstruction, data=data, representation=representation
+    )
+    bounds = analysis.bounds(table, metric, data=data, representation=representation)
+    kept = _kept(table, found.runs)
+    with style():
+        figure, ((axes,),) = subplots(1, 1, (parts.WIDTH, 2.3))
+        for method, look in parts.method_looks(table).items():
+            runs = found.runs[found.runs["method"] == method]
+            if runs.empty:
+                continue
+            axes.scatter(
+                runs["x"],
+                runs["y"],
+                s=5,
+                color=look.colour,
+                marker=look.marker,
+                alpha=0.45,
+                linewidths=0,
+                rasterized=len(found.runs) > parts.MOST_VECTORS,
+            )
+            cells = found.cells[found.cells["method"] == method]
+            _crosses(axes, cells, look)
+            if len(found.cells) <= _MOST_NAMED:
+                _name_strengths(axes, cells)
+        parts.limits(axes, kept["x"], axis="x")
+        parts.limits(axes, found.runs["y"], bounds)
+        parts.score_bounds(axes, bounds)
+        axes.set(xlabel=parts.words(reconstruction), ylabel=parts.words(metric))
+        parts.light_grid(axes)
+        low, high = axes.get_xlim()
+        outside = int((~found.runs["x"].between(low, high)).sum())
+        note = f"{outside} collapsed or diverged runs lie outside." if outside else ""
+        parts.legend(figure, axes, note)
+    return figure
+
+
+def _kept(table: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """Returns the runs that did not collapse or diverge; all, if none is left."""
+    kept = runs[~runs["run"].isin(analysis.exclude(table).runs["run"])]
+    return kept if len(kept) else runs
+
+
+def _crosses(axes: Axes, cells: pd.DataFrame, look: parts.Look) -> None:
+    """Draws the means of one method with the intervals on both axes."""
+    for one in cells.itertuples():
+        for ends, along in (
+            ((one.x_low, one.x_high), "x"),
+            ((one.y_low, one.y_high), "y"),
+        ):
+            if all(map(math.isfinite, ends)):
+                other = [one.y, one.y] if along == "x" else [one.x, one.x]
+                places = (ends, other) if along == "x" else (other, ends)
+                axes.plot(*places, color=look.colour, linewidth=0.8, alpha=0.8)
+    axes.plot(
+        cells["x"],
+        cells["y"],
+        **look.line,
+        linewidth=0.7,
+        markersize=5.5,
+        markeredgecolor="white",
+        markeredgewidth=0.5,
+        label=cells["method"].iloc[0],
+    )
+
+
+def _name_strengths(axes: Axes, cells: pd.DataFrame) -> None:
+    for one in cells.itertuples():
+        axes.annotate(
+            parts.number(one.strength),
+            (one.x, one.y),
+            (4, 3),
+            textcoords="offset points",
+            fontsize=6,
+            color=INK,
+        )
+
+
+def score_violins(
+    table: pd.DataFrame,
+    metric: str,
+    *,
+    data: str | None = None,
+    representation: str = "mean",
+) -> Figure:
+    """Pictures how a score spreads over all strengths and seeds of each method.
+
+    A small point is a run, the bar the mean, the star the best run. Of ten runs or more
+    the outline shows their density.
+
+    Args:
+        table: Results of a study.
+        metric: The score.
+        data: A data set; None is the only one.
+        representation: Of the codes that were scored.
+
+    Returns:
+        A matplotlib figure.
+
+    Raises:
+        ArgumentError: If no run has the score.
+    """
+    selected = {"data": data, "representation": representation}
+    runs = analysis.values(table, metric, **selected)
+    spread = analysis.by_method(table, metric, **selected)
+    methods = list(spread["method"])
+    jitter = np.random.default_rng(0)
+    with style():
+        size = (parts.WIDTH, 0.42 * len(methods) + 0.75)
+        figure, ((axes,),) = subplots(1, 1, size)
+        for place, method in enumerate(methods):
+            look = parts.method_looks(table)[method]
+            values = runs.loc[runs["method"] == method, "value"].to_numpy()
+            if len(values) >= _FEWEST_FOR_A_VIOLIN and np.ptp(values) > 0:
+                (body,) = axes.violinplot(
+                    [values],
+                    [place],
+                    orientation="horizontal",
+                    widths=0.8,
+                    showextrema=False,
+                )["bodies"]
+                body.set(facecolor=look.colour, alpha=0.25, edgecolor="none")
+            axes.scatter(
+                values,
+                place + jitter.uniform(-0.16, 0.16, len(values)),
+                s=4,
+                color=look.colour,
+                alpha=0.6,
+                linewidths=0,
+                rasterized=len(runs) > parts.MOST_VECTORS,
+            )
+        axes.plot(
+            spread["mean"],
+            range(len(methods)),
+            linestyle="",
+            marker="|",
+            markersize=15,
+            markeredgewidth=2,
+            color=INK,
+            label="mean",
+        )
+        axes.plot(
+            spread["best"],
+            range(len(methods)),
+            linestyle="",
+            marker="*",
+            markersize=7,
+            color=INK,
+            markeredgecolor="white",
+            markeredgewidth=0.4,
+            label="best run",
+        )
+        bounds = analysis.bounds(table, metric, **selected)
+        parts.limits(axes, runs["value"], bounds, "x")
+        parts.score_bounds(axes, bounds, "vertical")
+        names = zip(methods, spread["num"], strict=True)
+        labels = [f"{parts.wrapped(name)} ({num:.0f})" for name, num in names]
+        axes.set_yticks(range(len(methods)), labels)
+        axes.set_ylim(len(methods) - 0.45, -0.55)
+        axes.set(xlabel=parts.words(metric))
+        parts.light_grid(axes, "x")
+        parts.legend(figure, axes)
+    return figure
+
+
+def score_against_strength(
+    table: pd.DataFrame,
+    metric: str,
+    *,
+    data: str | None = None,
+    representation: str = "mean",
+) -> Figure:
+    """Pictures a score against the strength of each method, a panel for each.
+
+    The line is the mean over seeds with its 95% interval, a star the best run.
+
+    Args:
+        table: Results of a study.
+        metric: The score.
+        data: A data set; None is the only one.
+        representation: Of the codes that were scored.
+
+    Returns:
+        A matplotlib figure.
+
+    Raises:
+        ArgumentError: If no run has the score.
+    """
+    selected = {"data": data, "representation": representation}
+    cells = analysis.by_strength(table, metric, **selected)
+    runs = analysis.values(table, metric, **selected)
+    bounds = analysis.bounds(table, metric, **selected)
+    methods = list(dict.fromkeys(cells["method"]))
+    columns = min(3, len(methods))
+    rows = -(-len(methods) // columns)
+    with style():
+        size = (parts.WIDTH / columns, 1.6 if rows > 1 else 2.1)
+        figure, grid = subplots(rows, columns, size, sharey=True)
+        for axes in grid.flat[len(methods) :]:
+            axes.set_visible(False)
+        for axes, method in zip(grid.flat, methods, strict=False):
+            look = parts.method_looks(table)[method]
+            own = cells[cells["method"] == method]
+            points = runs[runs["method"] == method]
+            _strengths(axes, own, points, look, len(runs) > parts.MOST_VECTORS)
+            axes.set_title(parts.wrapped(method, 44 // columns), fontsize=7)
+            axes.set_xlabel(parts.strength_name(table, method), fontsize=7)
+            parts.limits(axes, runs["value"], bounds)
+            parts.score_bounds(axes, bounds, named=axes is grid[0, 0])
+            parts.light_grid(axes)
+        figure.supylabel(parts.words(metric), fontsize=8, color=INK)
+    return figure
+
+
+def _strengths(
+    axes: Axes,
+    cells: pd.DataFrame,
+    runs: pd.DataFrame,
+    look: parts.Look,
+    dense: bool,
+) -> None:
+    """Draws one method: strengths in their order at equal distances."""
+    place = {strength: x for x, strength in enumerate(cells["strength"])}
+    x = np.arange(len(cells))
+    axes.scatter(
+        [place[strength] for strength in runs["strength"]],
+        runs["value"],
+        s=4,
+        color=look.colour,
+        alpha=0.4,
+        linewidths=0,
+        rasterized=dense,
+    )
+    axes.fill_between(
+        x, cells["low"], cells["high"], color=look.colour, alpha=0.2, linewidth=0
+    )
+    axes.plot(x, cells["mean"], **look.line)
+    axes.plot(x, cells["best"], "*", color=INK, markersize=5)
+    parts.strength_ticks(axes, list(cells["strength"]))
