@@ -24,7 +24,8 @@ TFP = {"tensorflow", "tensorflow_probability"}
 # room: (what it may import from the package, what from outside beyond numpy)
 RULES = {
     "checks": (set(), set()),
-    "configs": ({"checks"}, {"keras"}),
+    "configs": ({"checks", "known_parts"}, {"keras"}),
+    "known_parts": (set(), set()),
     "interfaces": ({"checks", "configs"}, set()),
     "files": ({"checks"}, {"filelock"}),
     "determinism": (set(), TF),
@@ -47,7 +48,15 @@ RULES = {
     ),
     "visualization": (BASE | {"files"}, {"PIL", "matplotlib", "scipy"}),
     "training": (
-        {"models", "datasets", "metrics", "visualization", "files", "determinism"}
+        {
+            "datasets",
+            "determinism",
+            "files",
+            "known_parts",
+            "metrics",
+            "models",
+            "visualization",
+        }
         | BASE,
         TFP | {"keras", "tensorboard", "tqdm"},
     ),
@@ -71,8 +80,31 @@ RULES = {
         {"datasets", "files", "models", "serving", "summary", "training"} | BASE,
         set(),
     ),
+    "store": (
+        {
+            "explorer",
+            "files",
+            "metrics",
+            "models",
+            "serving",
+            "summary",
+            "training",
+            "visualization",
+        }
+        | BASE,
+        {"safetensors"},
+    ),
     "run": (
-        {"models", "datasets", "metrics", "training", "serving", "explorer"} | BASE,
+        {
+            "datasets",
+            "explorer",
+            "metrics",
+            "models",
+            "serving",
+            "store",
+            "training",
+        }
+        | BASE,
         {"keras"},
     ),
     "pages": (
@@ -121,6 +153,7 @@ RULES = {
             "pages",
             "registry",
             "serving",
+            "store",
             "studies",
             "summary",
             "training",
@@ -240,7 +273,8 @@ def test_only_the_configuration_and_the_commands_speak_gin():
     "room",
     [
         *("metrics", "datasets", "visualization", "serving"),
-        *("cli.main", "cli.train", "cli.encode"),
+        *("cli.main", "cli.train", "cli.encode", "cli.study"),
+        *("studies.plan", "studies.driver", "studies.state"),
     ],
 )
 def test_light_rooms_do_not_load_tensorflow(room):

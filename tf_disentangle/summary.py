@@ -94,7 +94,7 @@ def _finite(value: Any) -> Any:
 
 def name_of(run: Run) -> str:
     """Returns the name of a run's folder; "run" for a run in memory."""
-    return "run" if run.folder is None else run.folder.path.resolve().name
+    return "run" if run.folder is None else run.folder.name
 
 
 def _record(run: Run) -> dict[str, Any]:
@@ -223,7 +223,12 @@ def _at(values: Any, place: int) -> Any:
 
 
 def held_out_images(run: Run) -> np.ndarray | None:
-    """Returns a few dozen held-out images of a run; None where its data are gone."""
+    """Returns a few dozen held-out images of a run; None where its data are gone.
+
+    A published model's are those that were published with it.
+    """
+    if (examples := run.examples) is not None:
+        return examples.images
     try:
         data = run.data
     except checks.ArgumentError:  # Its files are not at hand.

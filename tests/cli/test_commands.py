@@ -360,6 +360,7 @@ def test_version(argument, here):
         "encode",
         "serve",
         "explore",
+        "study",
         "data",
         "list",
         "doctor",
@@ -378,6 +379,9 @@ def test_every_command_has_its_launcher(name):
         ("ev", {"evaluate"}),
         ("train --gin_f", {"--gin_file="}),
         ("doctor --", {"--help"}),
+        ("study st", {"status"}),
+        ("study --gin_p", {"--gin_param="}),
+        ("study run --", {"--help", "--run=", "--study="}),
     ],
 )
 def test_bash_completes_commands_and_options(words, completed, here, tmp_path):

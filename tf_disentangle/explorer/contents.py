@@ -41,7 +41,14 @@ def require_pictures(runs: Sequence[Run]) -> None:
 
 
 def shelf_of(run: Run) -> tuple[np.ndarray, dict[str, Any]]:
-    """Returns images to start from, uint8 [N, H, W, C], and what is said of them."""
+    """Returns images to start from, uint8 [N, H, W, C], and what is said of them.
+
+    They are a published model's own, or held-out images drawn at random.
+    """
+    if (examples := run.examples) is not None:
+        note = f"{len(examples.images)} images that were published with the model."
+        images = run.model.validate_images(examples.images)
+        return images, {"labels": list(examples.labels), "note": note}
     held_out = run.batches.held_out
     indices = held_out if len(held_out) else run.batches.training
     rng = np.random.default_rng(run.batches.seed)
@@ -120,7 +127,7 @@ def _last(value: Any) -> Any:
 
 def _checkpoint(run: Run) -> str:
     """Returns by which word `load` finds the weights that the run has."""
-    if run.folder is None:
+    if run.folder is None or run.folder.is_published:
         return "last"
     last = step_of(find(run.folder.checkpoints, "last"))
     return "last" if last == run.step else "best"

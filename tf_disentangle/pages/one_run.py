@@ -66,8 +66,9 @@ def write_run_page(
         ArgumentError: If neither is there.
     """
     if path is None:
-        rule = "be given for a run in memory, which has no folder"
-        checks.require(run.folder is not None, "path", rule, path)
+        rule = "be given for a published model or a run in memory"
+        own = run.folder is not None and not run.folder.is_published
+        checks.require(own, "path", rule, path)
         path = run.folder.path / "index.html"
     target, text = pathlib.Path(path), run_page(run, pictures)
     with files.replacing(target) as temporary:

@@ -93,21 +93,21 @@ def markdown(card: Mapping[str, Any]) -> str:
         f"# {card['name']}, version {card['version']}",
         _introduction(card),
         "## Latents",
-        _latents(card["latents"]),
+        latents_table(card["latents"]),
         "## Scores",
         _scores(card.get("scores", {})),
         "## Last terms of the training",
-        _table(("term", "nats per image"), card.get("terms", {}).items())
+        table(("term", "nats per image"), card.get("terms", {}).items())
         or "None are recorded.",
         "## Signatures",
         _signatures(card),
         "## Settings",
-        _table(("setting", "value"), _given(card.get("settings", {})))
+        table(("setting", "value"), _given(card.get("settings", {})))
         or "None are recorded.",
         "## Versions",
-        _table(("package", "version"), card.get("versions", {}).items()),
+        table(("package", "version"), card.get("versions", {}).items()),
         "## Files",
-        _table(("file", "sha256"), card.get("files", {}).items()),
+        table(("file", "sha256"), card.get("files", {}).items()),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -162,7 +162,8 @@ def _given(settings: Mapping[str, Any]) -> list[tuple[str, Any]]:
     ]
 
 
-def _latents(latents: Iterable[Mapping[str, Any]]) -> str:
+def latents_table(latents: Iterable[Mapping[str, Any]]) -> str:
+    """Returns the latents of a summary as a table in Markdown."""
     rows = []
     for each in latents:
         kind = each["kind"]
@@ -181,7 +182,7 @@ def _latents(latents: Iterable[Mapping[str, Any]]) -> str:
         span = "" if low is None or high is None else f"{low:.2f} to {high:.2f}"
         rows.append((each["name"], kind, nats, factor, span))
     head = ("latent", "kind", "KL or information, nats", "factor", "codes, 98% of them")
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _scores(scores: Mapping[str, Mapping[str, Any]]) -> str:
@@ -189,7 +190,7 @@ def _scores(scores: Mapping[str, Mapping[str, Any]]) -> str:
         return "None are recorded: `bin/evaluate RUN --metrics=... --bounds` adds them."
     keys = ("score", "floor", "ceiling", "protocol")
     rows = [(name, *(each.get(k) for k in keys)) for name, each in scores.items()]
-    text = _table(("metric", *keys), rows)
+    text = table(("metric", *keys), rows)
     if any(each.get("floor") is None for each in scores.values()):
         text += (
             "\n\nA floor is what untrained networks or noise score, a ceiling what the "
@@ -212,7 +213,7 @@ def _signatures(card: Mapping[str, Any]) -> str:
             for key, spec in each[side].items()
         ]
         head = ("", "name", "type", "shape", "what it is")
-        parts += [f"### {name}: {_PURPOSES.get(name, '')}", _table(head, rows)]
+        parts += [f"### {name}: {_PURPOSES.get(name, '')}", table(head, rows)]
         if name == "encode_bytes":
             parts.append(_resizing(resizing))
     return "\n\n".join(parts)
@@ -244,7 +245,7 @@ def _meaning(name: str, side: str) -> str:
     return MEANINGS.get(name, "")
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Returns a table in Markdown, or "" if it has no rows."""
     lines = [_row(cells) for cells in rows]
     if not lines:
@@ -260,4 +261,13 @@ def _row(cells: Sequence[Any]) -> str:
     return f"| {' | '.join(shown)} |"
 
 
-__all__ = ["MEANINGS", "NAMES", "make", "markdown", "of_columns", "write"]
+__all__ = [
+    "MEANINGS",
+    "NAMES",
+    "latents_table",
+    "make",
+    "markdown",
+    "of_columns",
+    "table",
+    "write",
+]

@@ -153,7 +153,7 @@ def thread_caps(threads: int) -> dict[str, str]:
 
 def supervised(job: Job) -> list[str]:
     """Returns the command that runs a job under its supervisor."""
-    module = "tf_disentangle.studies.engines.supervisor"
+    module = "tf_disentangle.studies.supervisor"
     text = json.dumps(dataclasses.asdict(job), default=dict)
     return [sys.executable, "-m", module, text]
 

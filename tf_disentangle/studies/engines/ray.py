@@ -51,8 +51,7 @@ def run_supervised(command: Sequence[str], driver_python: str) -> tuple[bytes, i
         What it printed, and its exit code.
     """
     command = [sys.executable, *command[1:]]
-    quoted = [f'"{python}"' for python in (driver_python, sys.executable)]
-    command[-1] = command[-1].replace(*quoted)
+    command[-1] = command[-1].replace(f'"{driver_python}"', f'"{sys.executable}"')
     pipe = subprocess.PIPE
     process = subprocess.Popen(command, stdin=pipe, stdout=pipe, start_new_session=True)
     try:
