@@ -115,6 +115,7 @@ setup(
             *PORTABLE,
             *STUDY,
             "build>=1.2",
+            "huggingface_hub>=0.30",  # reads the model cards that we write
             "hypothesis>=6.100",
             "mypy>=1.13",
             "pytest>=8",

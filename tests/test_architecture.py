@@ -24,7 +24,8 @@ TFP = {"tensorflow", "tensorflow_probability"}
 # room: (what it may import from the package, what from outside beyond numpy)
 RULES = {
     "checks": (set(), set()),
-    "configs": ({"checks"}, {"keras"}),
+    "configs": ({"checks", "known_parts"}, {"keras"}),
+    "known_parts": (set(), set()),
     "interfaces": ({"checks", "configs"}, set()),
     "files": ({"checks"}, {"filelock"}),
     "determinism": (set(), TF),
@@ -47,7 +48,15 @@ RULES = {
     ),
     "visualization": (BASE | {"files"}, {"PIL", "matplotlib", "scipy"}),
     "training": (
-        {"models", "datasets", "metrics", "visualization", "files", "determinism"}
+        {
+            "datasets",
+            "determinism",
+            "files",
+            "known_parts",
+            "metrics",
+            "models",
+            "visualization",
+        }
         | BASE,
         TFP | {"keras", "tensorboard", "tqdm"},
     ),
@@ -69,15 +78,38 @@ RULES = {
     ),
     "explorer": (
         {"datasets", "files", "models", "serving", "summary", "training"} | BASE,
-        set(),
+        {"scipy"},
+    ),
+    "store": (
+        {
+            "explorer",
+            "files",
+            "metrics",
+            "models",
+            "serving",
+            "summary",
+            "training",
+            "visualization",
+        }
+        | BASE,
+        {"safetensors"},
     ),
     "run": (
-        {"models", "datasets", "metrics", "training", "serving", "explorer"} | BASE,
+        {
+            "datasets",
+            "explorer",
+            "metrics",
+            "models",
+            "serving",
+            "store",
+            "training",
+        }
+        | BASE,
         {"keras"},
     ),
     "pages": (
         {"run", "summary", "metrics", "training", "visualization", "files"} | BASE,
-        {"PIL"},
+        {"PIL", "scipy"},
     ),
     "registry": (
         {
@@ -121,6 +153,7 @@ RULES = {
             "pages",
             "registry",
             "serving",
+            "store",
             "studies",
             "summary",
             "training",

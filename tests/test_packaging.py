@@ -50,6 +50,8 @@ def test_wheel_holds_the_package_and_the_gin_files_and_nothing_else(wheel):
     assert modules <= set(names)
     pages = {str(p.relative_to(ROOT)) for p in ROOT.glob("tf_disentangle/**/page/*")}
     assert pages and pages <= set(names)
+    models = {str(p.relative_to(ROOT)) for p in ROOT.glob("tf_disentangle/store/*/*/*")}
+    assert models and models <= set(names)
 
 
 def test_wheel_holds_the_explorers_runtime(wheel):

@@ -44,6 +44,7 @@ _ROOMS = (
     "pages",
     "priors",
     "serving",
+    "store",
     "studies",
     "training",
     "visualization",

@@ -27,12 +27,13 @@ from typing import Any, Self
 
 import numpy as np
 
-from tf_disentangle import checks
+from tf_disentangle import checks, known_parts
 
 # Arrays of more numbers are recorded by their checksum, and cannot be rebuilt.
 _MOST_NUMBERS = 4096
 # Arguments that say where files are; a fingerprint says what they hold.
 LOCATIONS = ("path", "factors", "source", "data_dir", "background")
+_FILES = (*LOCATIONS, "cache_dir")
 
 
 class CannotRebuildError(checks.ArgumentError):
@@ -130,7 +131,10 @@ def deserialize(config: Any) -> Any:
     if not isinstance(config, Mapping):
         return config
     if "array" in config and "dtype" in config:
-        return np.asarray(config["array"], config["dtype"])
+        dtype = np.dtype(config["dtype"])
+        if dtype.kind not in "biuf":
+            raise CannotRebuildError(f"an array of {dtype}", "it holds no numbers")
+        return np.asarray(config["array"], dtype)
     if "checksum" in config and "dtype" in config:
         what = f"an array of shape {tuple(config['shape'])}"
         raise CannotRebuildError(what, "only its checksum was kept")
@@ -240,6 +244,13 @@ def _deserialize_object(config: Mapping[str, Any]) -> Any:
     if "config" not in config:
         raise CannotRebuildError(path, "it has no get_config")
     cls, arguments = _find(path), config["config"]
+    if known_parts.asked_for():
+        if not isinstance(arguments, Mapping):
+            raise CannotRebuildError(path, "its config is no object")
+        for name in _FILES:
+            if isinstance(arguments.get(name), str):
+                reason = f"its {name} is a file or folder of its author's"
+                raise CannotRebuildError(path, reason)
     if hasattr(cls, "from_config"):
         return cls.from_config(arguments)
     # A file that was tampered with shall not call whatever can be imported.
@@ -251,6 +262,8 @@ def _deserialize_object(config: Mapping[str, Any]) -> Any:
 def _deserialize_function(config: Mapping[str, Any]) -> Any:
     if "self" in config:
         name = config["function"].rpartition(".")[2]
+        if known_parts.asked_for():
+            raise CannotRebuildError(name, "it is a method, not a part of this library")
         function = getattr(deserialize(config["self"]), name)
     else:
         function = _find(config["function"])
@@ -263,10 +276,12 @@ def _deserialize_function(config: Mapping[str, Any]) -> Any:
 def _deserialize_keras(config: Mapping[str, Any]) -> Any:
     import keras
 
+    name = config.get("class_name", "a Keras object")
+    if known_parts.asked_for() and (why := known_parts.trouble_with_keras(config)):
+        raise CannotRebuildError(str(name), why)
     try:
         return keras.saving.deserialize_keras_object(config)
     except (TypeError, ValueError, ImportError, AttributeError) as error:
-        name = config.get("class_name", "a Keras object")
         reason = "register it with keras.saving.register_keras_serializable"
         raise CannotRebuildError(str(name), reason) from error
 
@@ -302,6 +317,8 @@ def _exports(module: str, name: str, value: Any) -> bool:
 
 def _find(path: str) -> Any:
     """Returns the class or function of a dotted path."""
+    if known_parts.asked_for():
+        return _find_known(path)
     parts = path.split(".")
     if "<locals>" in parts or "<lambda>" in parts:
         raise CannotRebuildError(path, "it was made inside a function")
@@ -321,6 +338,17 @@ def _find(path: str) -> Any:
         if value is not None:
             return value
     raise CannotRebuildError(path, "it no longer exists")
+
+
+def _find_known(path: str) -> Any:
+    """Returns the part of the library that a record from elsewhere names."""
+    if why := known_parts.trouble_with_path(path):
+        raise CannotRebuildError(str(path), why)
+    room, _, name = path.rpartition(".")
+    value = getattr(importlib.import_module(room), name, None)
+    if why := known_parts.trouble_with_value(path, value):
+        raise CannotRebuildError(path, why)
+    return value
 
 
 def _equal(value: Any, default: Any) -> bool:

@@ -17,23 +17,25 @@ from typing import Any
 import keras
 import numpy as np
 
-from tf_disentangle import checks, explorer, models, serving
+from tf_disentangle import checks, explorer, models, serving, store
 from tf_disentangle.datasets.cache import cache_dir
 from tf_disentangle.interfaces import Dataset
 from tf_disentangle.metrics import Scores, evaluate, log_evidence
 from tf_disentangle.models import LatentModel
 from tf_disentangle.models.encoder import ModelEncoder, UntrainedEncoder
+from tf_disentangle.serving import card
 from tf_disentangle.training import Device, Intervals, RunFolder, description
-from tf_disentangle.training.checkpoints import (
-    all_saved,
-    find,
-    restore_weights,
-    step_of,
-)
+from tf_disentangle.training.checkpoints import all_saved
 from tf_disentangle.training.input_pipeline import Batches, split_indices
 from tf_disentangle.training.loop import Metric, TrainingLoop
 from tf_disentangle.training.pictures import latent_annotations, make_plotter
-from tf_disentangle.training.preparation import check_numbers, check_types, compiled
+from tf_disentangle.training.preparation import (
+    check_length,
+    check_numbers,
+    check_types,
+    compiled,
+)
+from tf_disentangle.training.run_folder import Examples
 from tf_disentangle.training.user_callbacks import check_callbacks
 
 
@@ -81,7 +83,7 @@ def train(
             to score after training.
         callbacks: Further Keras callbacks; their epoch is an interval of
             `intervals.log` steps.
-        warm_start: Folder of a run whose last weights to start from.
+        warm_start: Run, or published model, whose last weights to start from.
         dry_run: Whether to build and check everything and then stop: nothing is written
             and the returned run is untrained.
 
@@ -99,7 +101,8 @@ def train(
     folder = None if output is None else RunFolder(output).check()
     split = split_indices(len(data), validation_size, seed)
     batches = Batches(*split, batch_size, seed, with_replacement)
-    built = compiled(model, data, batches, optimizer, device, folder, warm_start)
+    source = store.opener(warm_start, "warm_start")
+    built = compiled(model, data, batches, optimizer, device, folder, source)
     intervals = intervals.fitted(steps, device.steps_per_execution)
     plan = (steps, intervals, device, tuple(callbacks), tuple(metrics), warm_start)
     loop = TrainingLoop(built, data, batches, folder, *plan)
@@ -114,41 +117,33 @@ def load(
     *,
     model: LatentModel | Callable[..., LatentModel] | None = None,
     data: Dataset | None = None,
+    trust: bool = False,
 ) -> Run:
     """Loads a trained run: its model with the weights of a checkpoint, and its data.
 
     Args:
-        folder: The run folder.
+        folder: The run folder; or a published model: its folder, its .zip or .tar, or
+            "store:NAME" for one that comes with the library.
         checkpoint: "last", or "best" by the validation ELBO.
         model: The run's model, or the function that made it, as for training; None
             builds it from the record in run.json. Needed where a part of it is a class
             or function that cannot be imported.
         data: The run's data set, likewise; it is made when it is first used.
+        trust: Whether to run Python code that a published model holds, as copies of its
+            author's modules; without, and in all else, loading runs nothing of it.
 
     Raises:
-        ArgumentError: If the folder holds no run, or the model must be passed.
+        ArgumentError: If the folder holds no run, the model must be passed, or a
+            published model is not what its author wrote.
     """
-    run_folder = RunFolder.existing(folder)
-    path = find(run_folder.checkpoints, checkpoint)
-    training = run_folder.describe()["training"]
-    if model is None:
-        built = description.rebuild(run_folder, "model")
-    elif isinstance(model, LatentModel):
-        built = model
-    else:
-        built = model(tuple(training["image_shape"]), training["seed"])
-    checks.require_type(built, LatentModel, "model")
-    restore_weights(built, path)
-    built.steps.assign(step_of(path))
-    _check_length(data, training["num_images"])
-    split = split_indices(
-        training["num_images"], training["validation_size"], training["seed"]
-    )
-    batches = Batches(
-        *split, training["batch_size"], training["seed"], training["with_replacement"]
-    )
+    run_folder = store.folder_of(folder, trust=trust)
+    built = description.model_of(run_folder, model)
+    step = run_folder.restore(built, checkpoint)
+    built.steps.assign(step)
+    check_length(data, run_folder.describe()["training"]["num_images"])
+    batches = description.batches_of(run_folder)
     built.num_examples = len(batches.training)
-    return Run(built, batches, run_folder, data=data, step=step_of(path))
+    return Run(built, batches, run_folder, data=data, step=step)
 
 
 class Run:
@@ -197,6 +192,7 @@ class Run:
         """
         rule = "be a run of train(..., dry_run=True)"
         checks.require(self._loop is not None, "run", rule, "a loaded run")
+        self._loop.card = lambda: card.of_run(self)
         self._loop.run(config, modules)
         return self
 
@@ -208,7 +204,7 @@ class Run:
         if self._data is None:
             self._data = description.rebuild(self.folder, "data")
             training = self.folder.describe()["training"]
-            _check_length(self._data, training["num_images"])
+            check_length(self._data, training["num_images"])
         return self._data
 
     @property
@@ -252,6 +248,11 @@ class Run:
     def scores(self) -> dict[str, Any]:
         """The results of the metrics of the training just done, by name."""
         return {} if self._loop is None else self._loop.scores
+
+    @property
+    def examples(self) -> Examples | None:
+        """Images that were published with the model; of a run of one's own none."""
+        return None if self.folder is None else self.folder.examples()
 
     @property
     def signal(self) -> int | None:
@@ -365,8 +366,10 @@ class Run:
             formats: Of "png", "gif", "pdf", "svg".
             **options: Of `training.pictures.Plotter`, such as `latents`.
         """
-        folder = self.folder.pictures if folder is None and self.folder else folder
-        checks.require(folder, "folder", "be given for a run in memory", folder)
+        own = self.folder if self.folder and not self.folder.is_published else None
+        folder = own.pictures if folder is None and own else folder
+        rule = "be given for a published model or a run in memory"
+        checks.require(folder, "folder", rule, folder)
         plotter = make_plotter(self.model, self.data, self.batches, **options)
         saved = all_saved(self.folder.checkpoints) if self.folder else []
         notes = latent_annotations(self.history, self.step)
@@ -388,13 +391,10 @@ class Run:
         """
         return serving.export_run(self, destination, name, **options)
 
+    def publish(self, path: str | os.PathLike, **options: Any) -> pathlib.Path:
+        """Writes the model for others, a folder or NAME.zip: see `store.publish`."""
+        return store.publish(self, path, **options)
+
     def explore(self, **options: Any) -> explorer.Explorer:
         """Makes a page with the model inside; Jupyter shows it. See `explorer`."""
         return explorer.explore(self, **options)
-
-
-def _check_length(data: Dataset | None, num_images: int) -> None:
-    """Checks that a data set, if there is one, has as many images as the run's."""
-    length = num_images if data is None else len(data)
-    rule = f"have the {num_images} images of the run"
-    checks.require(length == num_images, "data", rule, length)

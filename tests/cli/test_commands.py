@@ -1,7 +1,7 @@
 """The commands as a user types them.
 
-One run, one picture and one mistake in processes of their own, which take seconds to
-start; the rest in this one.
+One run and one mistake in processes of their own, which take seconds to start; the
+rest in this one.
 """
 
 import json
@@ -229,10 +229,10 @@ def test_evaluate_offers_the_metrics_of_the_model(trained, here):
     assert "diagonal Gaussian posteriors and a standard normal prior" in done.stdout
 
 
-def test_visualize_writes_pictures_and_a_page(trained, tmp_path):
+def test_visualize_writes_pictures_and_a_page(trained, tmp_path, here):
     options = ["--kinds=reconstructions,hyperprior", "--format=png,pdf"]
     options += [f"--output={tmp_path}", "--checkpoint=best", "--range=codes"]
-    done = command("visualize", trained[0], *options)
+    done = here("visualize", trained[0], *options)
     assert done.returncode == 0, done.stderr
     made = sorted(path.name for path in tmp_path.iterdir())
     assert done.stdout.splitlines()[-1] == str(tmp_path / "index.html")
@@ -258,9 +258,9 @@ def test_compare_writes_one_page(trained, tmp_path, here):
     assert "The runs have the same settings." in page.read_text()
 
 
-def test_export_writes_the_next_version(trained, tmp_path):
+def test_export_writes_the_next_version(trained, tmp_path, here):
     options = [f"--destination={tmp_path}", "--name=small", "--version=3"]
-    done = command("export", f"--run={trained[0]}", *options)
+    done = here("export", f"--run={trained[0]}", *options)
     assert done.returncode == 0, done.stderr
     version = tmp_path / "small" / "3"
     assert done.stdout.strip() == str(version)

@@ -244,7 +244,7 @@ def state(model):
 @pytest.fixture(scope="module")
 def whole(data, tmp_path_factory):
     """A run of four steps."""
-    return run(data, tmp_path_factory.mktemp("whole"))
+    return run(data, tmp_path_factory.mktemp("whole"), diagnosed=True)
 
 
 def as_if_killed(whole, folder):
@@ -421,13 +421,9 @@ for a, b in zip(state(two), state(run("two", 4, "mirrored"))):
 """
 
 
-def test_two_virtual_devices(tmp_path):
-    """In a process of its own: devices are set before TensorFlow starts."""
-    import subprocess
-    import sys
-
-    code = TWO_DEVICES.replace("OUT", str(tmp_path))
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+def test_two_virtual_devices(warm, tmp_path):
+    """In a process of its own: devices are set before TensorFlow runs anything."""
+    done = warm.run(TWO_DEVICES.replace("OUT", str(tmp_path)))
     assert done.returncode == 0, done.stderr[-4000:]
 
 

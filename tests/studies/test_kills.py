@@ -5,7 +5,6 @@ Run by hand, with -m slow; each in processes of its own.
 
 import json
 import os
-import pathlib
 import random
 import subprocess
 import sys
@@ -130,7 +129,7 @@ os.environ["RAY_AUTH_MODE"] = "disabled"
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 from ray.cluster_utils import Cluster
 from tests.studies import tiny
-from tf_disentangle.studies import driver, engines
+from tf_disentangle.studies import driver, engines, state
 
 store = {"object_store_memory": 80 * 2**20, "include_dashboard": False}
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, **store})
@@ -138,13 +137,16 @@ second = cluster.add_node(num_cpus=2, object_store_memory=80 * 2**20)
 cluster.wait_for_nodes()
 plan = tiny.TinyPlan(pathlib.Path(sys.argv[1]), 12)
 killed = []
+raylet = str(second.all_processes["raylet"][0].process.pid)
 
 def nodes():
     return [line.split()[1] for run in plan.runs
             for line in tiny.lines(plan.folder_of(run) / "pids.txt")]
 
 def kill_second(progress):
-    if not killed and progress.done >= 2 and len(set(nodes())) == 2:
+    there = [run for run in plan.runs if not state.is_done(plan.folder_of(run))
+             and raylet in (tiny.lines(plan.folder_of(run) / "pids.txt") or [""])[-1]]
+    if not killed and progress.done >= 2 and len(set(nodes())) == 2 and there:
         cluster.remove_node(second, allow_graceful=False)
         killed.append(len(nodes()))
 
@@ -168,17 +170,14 @@ def test_a_study_spreads_over_two_nodes_and_leaves_one_that_is_killed(tmp_path):
     assert json.loads(done.stdout.splitlines()[-1]) == [12, {}, 1, 2]
     plan = tiny.TinyPlan(tmp_path, 12)
     assert set(tiny.times_finished(plan).values()) == {1}
-    moved = [
-        run.id
-        for run in plan.runs
-        if len({line.split()[1] for line in pids(plan.folder_of(run))}) == 2
-    ]
+    moved = [run.id for run in plan.runs if len(nodes_of(plan, run)) == 2]
     assert moved
     tiny.require_none_left(tmp_path)
 
 
-def pids(folder: pathlib.Path):
-    return tiny.lines(folder / "pids.txt")
+def nodes_of(plan, run):
+    lines = tiny.lines(plan.folder_of(run) / "pids.txt")
+    return {line.split()[1] for line in lines}
 
 
 @pytest.mark.slow

@@ -38,7 +38,7 @@ def main(study, name, seconds="0.2"):
     wrong = pathlib.Path(study) / "behaviour" / name
     wrong = wrong.read_text() if wrong.exists() else ""
     with open(folder / "pids.txt", "a") as file:
-        file.write(f"{os.getpid()} {os.environ.get('RAY_NODE_ID', '')}\n")
+        file.write(f"{os.getpid()} {os.environ.get('RAY_RAYLET_PID', '')}\n")
     rows = folder / "metrics.jsonl"
     first = len(rows.read_text().splitlines()) if rows.exists() else 0
     for step in range(first + 1, STEPS + 1):

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
 
@@ -28,7 +27,7 @@ def test_same_seed_same_run_and_other_seed_other_run(data, whole, tmp_path):
 
 
 def test_resumed_rows_are_the_uninterrupted_runs(data, whole, begun):
-    resumed = run(data, begun(4), 6)
+    resumed = run(data, begun(4), 6, diagnosed=True)
     assert same(whole(6), resumed)
     assert rows(whole(6)) == rows(resumed)
     assert [row["step"] for row in rows(resumed)] == [2, 4, 6]
@@ -227,12 +226,13 @@ class Signal(keras.callbacks.Callback):
 def test_signal_stops_after_the_interval_and_the_run_goes_on(data, whole, tmp_path):
     number = signal.SIGTERM
     intervals = Intervals(log=2, evaluate=2, save=8, pictures=0)
-    stopped = run(data, tmp_path, 8, callbacks=[Signal(3, number)], intervals=intervals)
+    options = {"intervals": intervals, "diagnosed": True}
+    stopped = run(data, tmp_path, 8, callbacks=[Signal(3, number)], **options)
     assert stopped.signal == number and stopped.step == 4
     assert signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL)
     assert stopped.folder.describe()["status"] == "stopped"
     assert step_of(find(tmp_path / "checkpoints")) == 4
-    resumed = run(data, tmp_path, 8, intervals=intervals)
+    resumed = run(data, tmp_path, 8, **options)
     assert same(resumed, whole(8)) and rows(resumed) == rows(whole(8))
 
 
@@ -344,17 +344,17 @@ data = datasets.CorrelatedEllipses(num_images=80)
 """
 
 
-def in_own_process(code, **names):
-    """Devices are set before TensorFlow starts."""
+def in_own_process(warm, code, **names):
+    """Devices are set before TensorFlow runs anything."""
     for name, value in names.items():
         code = code.replace(name, str(value))
-    command = [sys.executable, "-c", TWO_DEVICES + code]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = warm.run(TWO_DEVICES + code)
     assert done.returncode == 0, done.stderr[-4000:]
 
 
-def test_two_virtual_devices_train_and_learn(tmp_path):
+def test_two_virtual_devices_train_and_learn(warm, tmp_path):
     in_own_process(
+        warm,
         """
 def build(shape, seed):
     prior = priors.InverseWishartPrior(nu=20.0)
@@ -382,12 +382,13 @@ for a, b in zip(result.model.variables, resumed.model.variables):
     )
 
 
-def test_replicas_average_to_the_gradient_of_the_batch():
+def test_replicas_average_to_the_gradient_of_the_batch(warm):
     """With no sampling noise: a plain autoencoder's first step, one device or two.
 
     In a process of its own: TensorFlow mixes up the collectives of two models on CPUs.
     """
     in_own_process(
+        warm,
         """
 def weights(strategy):
     # A posterior so narrow that no draw matters.
@@ -406,7 +407,7 @@ def weights(strategy):
     return [v.numpy() for v in run.model.trainable_variables]
 for a, b in zip(weights("one"), weights("mirrored")):
     np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
-"""
+""",
     )
 
 

@@ -8,6 +8,7 @@
     bin/evaluate runs/chyvae --metrics=factor_vae --protocol=dlib --factors=x,y
     bin/evaluate runs/chyvae --metrics=dci --gin_param='dci_score.num_train = 1000'
     bin/evaluate --codes=codes.npz --metrics=study,active_units --output=/tmp/scores
+    bin/evaluate store:chyvae_ellipses --metrics=mig
 
 A run's results are printed and added to its metrics.jsonl, each as it ends, and
 pictures of the matrices of latents and factors to its pictures/. The same command goes
@@ -18,6 +19,9 @@ Seeds are those of the metrics' draws: their interval is the error of measuring 
 model, not the spread over trainings. With --codes the rows are given, so that seeds
 show only what their split into train and test part, or a classifier's seed, does to the
 score: its least and greatest value.
+
+To a published model nothing is added: its scores are computed anew and printed, and
+pictures are written with --output alone.
 
 """
 
@@ -80,7 +84,7 @@ _string(
     "output",
     None,
     "Folder for pictures and, with --codes, metrics.jsonl; by default RUN/pictures, "
-    "and none for --codes.",
+    "and none for --codes or a published model.",
 )
 flags.DEFINE_multi_string(
     "gin_param",
@@ -170,23 +174,29 @@ def _evaluate_run(values: flags.FlagValues) -> Mapping[str, Evaluation | Refusal
 
     chosen = _metrics_of(run, values)
     positions, _ = metrics.scored_factors(run.data.factor_names, values.factors or None)
-    pictures = files.require_writable(_output_of(run, values), "--output")
+    output = _output_of(run, values)
+    pictures = output and files.require_writable(output, "--output")
+    # What was published stays as it was, and is not taken for what this measures.
+    append = (lambda row: None) if run.folder.is_published else run.folder.append
     kind = "sampled" if values.sampled else "mean"
     about = {"step": run.step, "codes": kind}
-    done = results_by_call(run.folder.rows(), run.step, kind)
+    known = [] if run.folder.is_published else run.folder.rows()
+    done = results_by_call(known, run.step, kind)
     table = run.score(
         *chosen.values(),
         seeds=_seeds(values),
         sampled=values.sampled,
         bounds=values.bounds,
         done={} if values.again else done,
-        on_result=recording(run.folder.append, **about),
+        on_result=recording(append, **about),
         factors=values.factors or None,
     )
     for row in summary_rows(table, **about):
-        run.folder.append(row)
+        append(row)
     print(score_table.terms(run.folder.rows(), run.step))
     print(f"\nStep {run.step}, {kind} codes\n{table}")
+    if not pictures:
+        return table
     paths = score_table.save_pictures(
         table,
         [run.data.factor_names[k] for k in positions],
@@ -197,11 +207,11 @@ def _evaluate_run(values: flags.FlagValues) -> Mapping[str, Evaluation | Refusal
     return table
 
 
-def _output_of(run: Any, values: flags.FlagValues) -> pathlib.Path:
+def _output_of(run: Any, values: flags.FlagValues) -> pathlib.Path | None:
     """Returns where pictures go: those of several runs to a folder for each."""
     if not values.output:
-        return run.folder.pictures
-    own = run.folder.path.resolve().name if values.runs else ""
+        return None if run.folder.is_published else run.folder.pictures
+    own = run.folder.name if values.runs else ""
     return pathlib.Path(values.output) / own
 
 
@@ -217,7 +227,9 @@ def _metrics_of(run: Any, values: flags.FlagValues) -> dict[str, Any]:
     from tf_disentangle import configuration, metrics
     from tf_disentangle.training import description
 
-    files = [str(run.folder.config)] if run.folder.config.exists() else []
+    # That of a published model may import anything; its metrics are in its record.
+    own = run.folder.config.exists() and not run.folder.is_published
+    files = [str(run.folder.config)] if own else []
     with description.importing_copies(run.folder):
         configuration.parse(files, values.gin_param)
     chosen: dict[str, Any] = {}

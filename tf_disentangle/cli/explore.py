@@ -4,6 +4,7 @@
     bin/explore runs/chyvae --output=chyvae.html    # writes it: to mail, to host
     bin/explore runs/chyvae runs/beta_vae           # side by side, with the same image
     bin/explore runs/chyvae --server=http://localhost:8501
+    bin/explore store:chyvae_ellipses               # it comes with the library
 
 The file needs no server and no network: encoder and decoder run in the browser, by ONNX
 Runtime Web, which npm fetches once into the cache. Where there is no npm, a local
@@ -43,7 +44,8 @@ flags.DEFINE_list(
 flags.DEFINE_string(
     "output",
     None,
-    "The file to write; by default RUN/explorer.html, which is opened too.",
+    "The file to write; by default RUN/explorer.html, which is opened too; of a "
+    "published model a temporary one.",
     flag_values=FLAGS,
 )
 flags.DEFINE_string(
@@ -69,20 +71,28 @@ def main(values: flags.FlagValues) -> int:
             raise
         print(error, file=sys.stderr)
         return _over_own_server(runs)
-    name = "-".join(["explorer", *(pathlib.Path(path).name for path in values.runs)])
-    path = values.output or pathlib.Path(folders[0]) / f"{name}.html"
+    path = values.output or _page_of(runs)
     print(page.save(path))
     if served is not None:
-        _warn_of_trouble(*served, folders)
+        _warn_of_trouble(*served, [run.folder.name for run in runs])
     if values.output is None:
         webbrowser.open(pathlib.Path(path).absolute().as_uri())
     return 0
 
 
-def _warn_of_trouble(base: str, name: str, folders: list[str]) -> None:
+def _page_of(runs: list[Run]) -> pathlib.Path:
+    """Returns where the page goes by itself: into the folder of the first run."""
+    name = "-".join(["explorer", *(run.folder.path.name for run in runs[1:])])
+    folder = runs[0].folder.path
+    if runs[0].folder.is_published:  # To which nothing is added.
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="tf_disentangle_"))
+    return folder / f"{name}.html"
+
+
+def _warn_of_trouble(base: str, name: str, names: list[str]) -> None:
     """Says which models a page could not ask for now: the server may start later."""
-    for folder in folders:
-        model = name or pathlib.Path(folder).resolve().name
+    for own in names:
+        model = name or own
         if trouble := address.trouble(base, model):
             print(f"WARNING: {trouble}", file=sys.stderr)
             note = "The page is written; it works once that is mended."

@@ -26,7 +26,7 @@ run_flags.define(FLAGS)
 flags.DEFINE_string(
     "destination",
     None,
-    "Folder of the models; by default RUN/export.",
+    "Folder of the models; by default RUN/export. A published model needs it.",
     flag_values=FLAGS,
 )
 flags.DEFINE_string(

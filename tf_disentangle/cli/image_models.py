@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tf_disentangle import checks, files
+from tf_disentangle import checks, files, store
 from tf_disentangle.cli import startup
 from tf_disentangle.cli.encoded_parts import Layout
 from tf_disentangle.serving import folders
@@ -160,8 +160,8 @@ def of_folder(
     """Returns the model of a run folder, or of what `bin/export` wrote.
 
     Args:
-        folder: A run folder; or a model's folder of versions, one of them, or the
-            folder of one such model.
+        folder: A run folder, or a published model; or a model's folder of versions,
+            one of them, or the folder of one such model.
         version: A number; None is the newest.
         probabilities: Whether to keep them.
 
@@ -169,24 +169,26 @@ def of_folder(
         ArgumentError: If the folder holds neither.
     """
     path = pathlib.Path(folder)
-    if (path / "run.json").exists():
+    if store.is_published(folder) or (path / "run.json").exists():
         checks.require(version is None, "--version", "be left out for a run", version)
-        return _of_run(path, probabilities)
+        return _of_run(folder, probabilities)
     return _of_export(_version_below(path, version), probabilities)
 
 
-def _of_run(folder: pathlib.Path, probabilities: bool) -> ImageModel:
+def _of_run(folder: str | os.PathLike, probabilities: bool) -> ImageModel:
     """The model of a run as it is, with the images resized as those of its data."""
     print(f"Loading {folder}", file=sys.stderr)
     startup.import_tensorflow()
     import tf_disentangle
 
     run = tf_disentangle.load(folder)
-    function: Any = run.model.signatures(run.data.resizing).get(_SIGNATURE)
+    from tf_disentangle.serving.exporting import resizing_of
+
+    function: Any = run.model.signatures(resizing_of(run)).get(_SIGNATURE)
     _require_bytes(function, str(folder))
     outputs = function.get_concrete_function().structured_outputs
     columns = [(column.name, column.kind) for column in run.model.latents.columns]
-    identity = {"run": os.path.abspath(folder), "step": run.step}
+    identity = {"run": str(run.folder.path.absolute()), "step": run.step}
     return _of_function(function, outputs, columns, probabilities, identity)
 
 

@@ -2,6 +2,7 @@
 
 bin/list                              everything, by kind
 bin/list priors                       one kind
+bin/list store                        trained models that come with the library
 bin/list beta_tcvae                   what it is, and what can be bound to it
 bin/list --gin_file=mine.gin          the parts of the modules that it imports too
 """
@@ -16,7 +17,7 @@ from typing import Any
 
 from absl import flags
 
-from tf_disentangle import checks
+from tf_disentangle import checks, store
 from tf_disentangle.cli import startup
 
 FLAGS = flags.FlagValues()
@@ -55,6 +56,9 @@ _ENTRY = re.compile(r"^ {2,4}\*{0,2}(\w+)(?: \([^)]*\))?: *(.*)")
 
 def main(values: flags.FlagValues) -> int:
     """Runs the command."""
+    if values.name == "store":  # It takes no TensorFlow.
+        print(_models())
+        return 0
     startup.import_tensorflow()
     from tf_disentangle import configuration, registry
 
@@ -68,7 +72,7 @@ def main(values: flags.FlagValues) -> int:
     short = {re.sub("_scores?$", "", name): name for name in tables["metrics"]}
     if name is None:
         print(*(_table(kind, table) for kind, table in tables.items()), sep="\n")
-        print(_gin_files(configuration.gin_root()))
+        print(_gin_files(configuration.gin_root()), _models(), sep="\n")
     elif kind := kinds.get(re.sub("[ -]", "_", name).lower()):
         print(_table(kind, tables[kind]))
     elif name in kind_of or name in short:
@@ -89,6 +93,16 @@ def _table(kind: str, table: Mapping[str, Callable[..., Any]]) -> str:
         for name, part in sorted(table.items())
     ]
     return "\n".join([kind[0].upper() + kind[1:], *rows])
+
+
+def _models() -> str:
+    """Returns the published models that come with the library."""
+    rows = [
+        f"  {store.PREFIX}{name}\n{textwrap.indent(textwrap.fill(text, 80), '      ')}"
+        for name, text in store.shipped().items()
+    ]
+    head = "Trained models, for whatever takes a RUN: bin/explore store:NAME"
+    return "\n".join([head, *rows])
 
 
 def _gin_files(root: Any) -> str:

@@ -38,6 +38,7 @@ COMMANDS = {
     "compare": "compare runs on one page: settings, scores, traversals, curves",
     "study": "train and score every run of a grid of settings; a table, a report",
     "export": "write a trained run as a SavedModel for TensorFlow Serving",
+    "publish": "write a trained run as a folder that others load and check",
     "encode": "encode image files with a trained, exported or served model",
     "serve": "serve exported models by TensorFlow Serving's REST and gRPC",
     "data": "prepare, list and look at data sets",

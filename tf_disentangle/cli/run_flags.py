@@ -17,13 +17,23 @@ if TYPE_CHECKING:
 def define(values: flags.FlagValues) -> None:
     """Defines --run (also the one positional argument) and --checkpoint."""
     flags.DEFINE_string(
-        "run", None, "The run folder; may stand alone.", flag_values=values
+        "run",
+        None,
+        "The run folder, or a published model: its folder, .zip or .tar, or "
+        "store:NAME; may stand alone.",
+        flag_values=values,
     )
     flags.DEFINE_enum(
         "checkpoint",
         "last",
         ["last", "best"],
         "Which weights; best is by validation ELBO.",
+        flag_values=values,
+    )
+    flags.DEFINE_bool(
+        "trust",
+        False,
+        "Run the Python code that a published model may hold, modules of its author's.",
         flag_values=values,
     )
 
@@ -37,4 +47,4 @@ def load(values: flags.FlagValues) -> Run:
     startup.import_tensorflow()
     import tf_disentangle
 
-    return tf_disentangle.load(values.run, values.checkpoint)
+    return tf_disentangle.load(values.run, values.checkpoint, trust=values.trust)

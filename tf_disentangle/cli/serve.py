@@ -1,6 +1,7 @@
 r"""Serves exported models by TensorFlow Serving's REST and gRPC, on this machine.
 
     bin/serve runs/chyvae                # a run that was exported
+    bin/serve store:chyvae_ellipses      # a published model; it is exported first
     bin/serve exports                    # a folder of models: exports/NAME/VERSION
     bin/serve --model_base_path=exports/chyvae --model_name=chyvae \
         --rest_api_port=8501 --port=8500
@@ -22,14 +23,16 @@ import logging
 import os
 import pathlib
 import signal
+import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from absl import flags
 
-from tf_disentangle import checks
+from tf_disentangle import checks, store
 from tf_disentangle.serving import folders
 
 if TYPE_CHECKING:
@@ -41,7 +44,7 @@ POSITIONAL = ("dir",)
 _TEXTS = {
     "dir": (
         None,
-        "An exported model, a folder of them, or an exported run.",
+        "An exported model, a folder of them, an exported run, or a published model.",
     ),
     "model_base_path": (None, "Folder of one model's versions."),
     "model_name": (None, "Name of that model; by default that of DIR, else default."),
@@ -118,6 +121,14 @@ for _name, _help in _NO_EFFECT.items():
 
 def main(values: flags.FlagValues) -> int:
     """Runs the command."""
+    with contextlib.ExitStack() as stack:
+        if values.dir and store.is_published(values.dir):
+            values["dir"].value = stack.enter_context(_exported(values.dir))
+        return _serve(values)
+
+
+def _serve(values: flags.FlagValues) -> int:
+    """Serves what the options name, until a signal."""
     models, name = _models(values)
     rule = "not both be 0"
     ports = (values.rest_api_port, values.port)
@@ -136,6 +147,27 @@ def main(values: flags.FlagValues) -> int:
             pass  # a signal that another thread received is seen only between waits
         print("Answering the last requests", file=sys.stderr)
     return 0
+
+
+@contextlib.contextmanager
+def _exported(model: str) -> Iterator[str]:
+    """Yields a folder to which a published model is exported, and removes it.
+
+    A process of its own exports it: TensorFlow is set up otherwise for a server.
+    """
+    print(f"Exporting {model}", file=sys.stderr)
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "tf_disentangle", "export", model]
+        done = subprocess.run(
+            [*command, f"--destination={folder}"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        error = done.stderr.strip().removeprefix("tf_disentangle export: ")
+        if done.returncode:
+            raise checks.ArgumentError(error.splitlines()[-1] if error else model)
+        yield folder
 
 
 @contextlib.contextmanager

@@ -2,6 +2,8 @@
 
 VERSION/model_card.json    for programs: `summary.summarize`, and how it is served
 VERSION/model_card.md      the same for people
+
+The card of a run that was not exported, as TensorBoard has it, leaves the server out.
 """
 
 from __future__ import annotations
@@ -12,10 +14,14 @@ import hashlib
 import json
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tf_disentangle.interfaces import CodeColumn, Resizing
 from tf_disentangle.models import LatentModel
+from tf_disentangle.summary import summarize
+
+if TYPE_CHECKING:
+    from tf_disentangle.run import Run
 
 NAMES = ("model_card.json", "model_card.md")
 
@@ -87,28 +93,33 @@ def write(folder: pathlib.Path, card: Mapping[str, Any]) -> None:
     (folder / NAMES[1]).write_text(markdown(full), encoding="utf-8")
 
 
+def of_run(run: Run) -> str:
+    """Returns the card of a run that was not exported, as text."""
+    return markdown(summarize(run))
+
+
 def markdown(card: Mapping[str, Any]) -> str:
-    """Returns a card as text."""
+    """Returns a card, or the summary of a run, as text."""
+    version = f", version {card['version']}" if "version" in card else ""
     parts = [
-        f"# {card['name']}, version {card['version']}",
+        f"# {card['name']}{version}",
         _introduction(card),
         "## Latents",
-        _latents(card["latents"]),
+        latents_table(card["latents"]),
         "## Scores",
         _scores(card.get("scores", {})),
         "## Last terms of the training",
-        _table(("term", "nats per image"), card.get("terms", {}).items())
+        table(("term", "nats per image"), card.get("terms", {}).items())
         or "None are recorded.",
-        "## Signatures",
-        _signatures(card),
+        *(("## Signatures", _signatures(card)) if "signatures" in card else ()),
         "## Settings",
-        _table(("setting", "value"), _given(card.get("settings", {})))
+        table(("setting", "value"), _given(card.get("settings", {})))
         or "None are recorded.",
         "## Versions",
-        _table(("package", "version"), card.get("versions", {}).items()),
-        "## Files",
-        _table(("file", "sha256"), card.get("files", {}).items()),
+        table(("package", "version"), card.get("versions", {}).items()),
     ]
+    if "files" in card:
+        parts += ["## Files", table(("file", "sha256"), card["files"].items())]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -143,8 +154,10 @@ def _introduction(card: Mapping[str, Any]) -> str:
         )
     kind = card.get("model", "model")
     size = f", {card['num_parameters']:,} weights" if "num_parameters" in card else ""
-    text = f"A {kind}{trained}: images {shape}{size}. Exported {card['exported']}"
-    text += f" as {card['variant']}, {card['precision']}."
+    text = f"A {kind}{trained}: images {shape}{size}."
+    if "exported" in card:
+        text += f" Exported {card['exported']} as {card['variant']}"
+        text += f", {card['precision']}."
     errors = card.get("errors")
     if errors:
         each = ", ".join(f"{name} {error:.1e}" for name, error in errors.items())
@@ -162,7 +175,8 @@ def _given(settings: Mapping[str, Any]) -> list[tuple[str, Any]]:
     ]
 
 
-def _latents(latents: Iterable[Mapping[str, Any]]) -> str:
+def latents_table(latents: Iterable[Mapping[str, Any]]) -> str:
+    """Returns the latents of a summary as a table in Markdown."""
     rows = []
     for each in latents:
         kind = each["kind"]
@@ -181,7 +195,7 @@ def _latents(latents: Iterable[Mapping[str, Any]]) -> str:
         span = "" if low is None or high is None else f"{low:.2f} to {high:.2f}"
         rows.append((each["name"], kind, nats, factor, span))
     head = ("latent", "kind", "KL or information, nats", "factor", "codes, 98% of them")
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _scores(scores: Mapping[str, Mapping[str, Any]]) -> str:
@@ -189,12 +203,12 @@ def _scores(scores: Mapping[str, Mapping[str, Any]]) -> str:
         return "None are recorded: `bin/evaluate RUN --metrics=... --bounds` adds them."
     keys = ("score", "floor", "ceiling", "protocol")
     rows = [(name, *(each.get(k) for k in keys)) for name, each in scores.items()]
-    text = _table(("metric", *keys), rows)
+    text = table(("metric", *keys), rows)
     if any(each.get("floor") is None for each in scores.values()):
         text += (
             "\n\nA floor is what untrained networks or noise score, a ceiling what the "
             "factors themselves do. Where they are empty they were not computed: "
-            "`bin/evaluate RUN --bounds`, and export again."
+            "`bin/evaluate RUN --bounds` does, before an export."
         )
     return text
 
@@ -212,7 +226,7 @@ def _signatures(card: Mapping[str, Any]) -> str:
             for key, spec in each[side].items()
         ]
         head = ("", "name", "type", "shape", "what it is")
-        parts += [f"### {name}: {_PURPOSES.get(name, '')}", _table(head, rows)]
+        parts += [f"### {name}: {_PURPOSES.get(name, '')}", table(head, rows)]
         if name == "encode_bytes":
             parts.append(_resizing(resizing))
     return "\n\n".join(parts)
@@ -244,7 +258,7 @@ def _meaning(name: str, side: str) -> str:
     return MEANINGS.get(name, "")
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Returns a table in Markdown, or "" if it has no rows."""
     lines = [_row(cells) for cells in rows]
     if not lines:
@@ -260,4 +274,14 @@ def _row(cells: Sequence[Any]) -> str:
     return f"| {' | '.join(shown)} |"
 
 
-__all__ = ["MEANINGS", "NAMES", "make", "markdown", "of_columns", "write"]
+__all__ = [
+    "MEANINGS",
+    "NAMES",
+    "latents_table",
+    "make",
+    "markdown",
+    "of_columns",
+    "of_run",
+    "table",
+    "write",
+]

@@ -127,10 +127,11 @@ def export_run(
     """
     own_name = run.model.objective.name
     if run.folder is not None:
-        destination = run.folder.export if destination is None else destination
-        own_name = run.folder.path.resolve().name
+        if destination is None and not run.folder.is_published:
+            destination = run.folder.export
+        own_name = run.folder.name
     name = own_name if name is None else name
-    rule = "be given for a run in memory"
+    rule = "be given for a published model or a run in memory"
     checks.require(destination, "destination", rule, destination)
     options: dict[str, Any] = {"variant": variant, "precision": precision}
     destinations.check(destination, name, version, **options)

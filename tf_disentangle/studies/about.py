@@ -1,4 +1,4 @@
-"""What a report says about a study besides its scores: axes, states, hours, failures."""
+"""What a report says of a study besides scores: axes, states, hours, failures."""
 
 from __future__ import annotations
 

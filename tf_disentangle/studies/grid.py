@@ -209,7 +209,11 @@ def _name(name: Any, where: str) -> str:
     configuration.require_name(name, f"a name in {where}")
     if configuration.short_name(name) == "train.seed":
         return "seed"
-    by_study = {"train.output": "its folders", "train.dry_run": "dry_run"}
+    by_study = {
+        "train.output": "its folders",
+        "train.dry_run": "dry_run",
+        "train.metrics": "metrics",
+    }
     rule = "be left out, for the study chooses " + by_study.get(name, "")
     checks.require(name not in by_study, name, rule, name)
     return name
@@ -230,13 +234,16 @@ def _seeds(values: Any, argument: str = "seeds", *, is_count: bool = True) -> li
 
 
 def _varied_number(axes: Any) -> str | None:
-    """Returns the one binding of a part that takes several values, all numbers."""
+    """Returns the one binding of a part that takes several values, all numbers.
+
+    Of names that change together it is the first that varies.
+    """
     varied = []
     for names, rows in axes:
         for name, column in zip(names, zip(*rows, strict=True), strict=True):
-            several = len({repr(value) for value in column}) > 1
-            if name not in NAMES and several:
+            if name not in NAMES and len({repr(value) for value in column}) > 1:
                 varied.append((name, all(map(_is_number, column))))
+                break
     return varied[0][0] if len(varied) == 1 and varied[0][1] else None
 
 

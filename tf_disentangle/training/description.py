@@ -20,16 +20,17 @@ import site
 import sys
 import sysconfig
 import types
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
+import tensorflow as tf
 
-from tf_disentangle import checks, configs
+from tf_disentangle import checks, configs, known_parts
 from tf_disentangle.interfaces import Dataset
 from tf_disentangle.metrics.calls import Call, calls_of
 from tf_disentangle.models import LatentModel
-from tf_disentangle.training.input_pipeline import Batches
+from tf_disentangle.training.input_pipeline import Batches, split_indices
 from tf_disentangle.training.run_folder import RunFolder
 
 #: What of "training" may be another when a run goes on.
@@ -78,6 +79,16 @@ def _metric(call: Call) -> Any:
     if not call.options:
         return call.metric.name
     return configs.serialize(functools.partial(call.metric.function, **call.options))
+
+
+def machine(model: LatentModel) -> dict[str, Any]:
+    """Returns what run.json says of the devices."""
+    get_threads = tf.config.threading.get_intra_op_parallelism_threads
+    return {
+        "devices": [device.name for device in tf.config.list_logical_devices()],
+        "replicas": model.distribute_strategy.num_replicas_in_sync,
+        "threads": get_threads() or os.cpu_count(),
+    }
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
@@ -152,6 +163,33 @@ def rebuild(folder: RunFolder, part: str) -> Any:
             raise checks.ArgumentError(message) from error
 
 
+def model_of(
+    folder: RunFolder, model: LatentModel | Callable[..., LatentModel] | None
+) -> LatentModel:
+    """Returns the model of a run: the one that is given, made, or built from run.json.
+
+    Args:
+        folder: The run's.
+        model: A model, or a function (image_shape, seed) -> model; None builds it.
+    """
+    if model is None:
+        model = rebuild(folder, "model")
+    elif not isinstance(model, LatentModel):
+        training = folder.describe()["training"]
+        model = model(tuple(training["image_shape"]), training["seed"])
+    checks.require_type(model, LatentModel, "model")
+    return model
+
+
+def batches_of(folder: RunFolder) -> Batches:
+    """Returns which images a run was trained on, and which were held out."""
+    training = folder.describe()["training"]
+    names = ("num_images", "validation_size", "seed")
+    split = split_indices(*(training[name] for name in names))
+    names = ("batch_size", "seed", "with_replacement")
+    return Batches(*split, *(training[name] for name in names))
+
+
 def rebuild_metrics(folder: RunFolder) -> list[Any]:
     """Returns the metrics of a run, as its run.json names them.
 
@@ -171,8 +209,13 @@ def importing_copies(folder: RunFolder) -> Iterator[None]:
     """Has the run's copies of the user's modules importable, after all others.
 
     Two runs may hold modules of one name: those of another run give way, and each
-    run's are imported once.
+    run's are imported once. Of a folder that is not trusted nothing is imported, and
+    its record may name nothing but `known_parts`.
     """
+    if not folder.trusted:
+        with known_parts.only():
+            yield
+        return
     path, modules = str(folder.modules.resolve()), sys.modules
     own = _copies.setdefault(path, {})
     for copies in _copies.values():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +12,7 @@ from tf_disentangle import checks
 from tf_disentangle.interfaces import Dataset
 from tf_disentangle.models import LatentModel
 from tf_disentangle.models.optimizers import checked_optimizer
-from tf_disentangle.training.checkpoints import find, has_any, restore_weights
+from tf_disentangle.training.checkpoints import has_any
 from tf_disentangle.training.input_pipeline import Batches
 from tf_disentangle.training.options import Device, Intervals
 from tf_disentangle.training.run_folder import RunFolder
@@ -48,6 +47,13 @@ def check_numbers(steps: Any, seed: Any, with_replacement: Any) -> None:
     checks.require_type(with_replacement, bool, "with_replacement")
 
 
+def check_length(data: Dataset | None, num_images: int) -> None:
+    """Checks that a data set, if there is one, has as many images as the run's."""
+    length = num_images if data is None else len(data)
+    rule = f"have the {num_images} images of the run"
+    checks.require(length == num_images, "data", rule, length)
+
+
 def compiled(
     model: LatentModel | Callable[..., LatentModel],
     data: Dataset,
@@ -55,25 +61,28 @@ def compiled(
     optimizer: Callable[[], keras.optimizers.Optimizer] | None,
     device: Device,
     folder: RunFolder | None,
-    warm_start: str | os.PathLike | None,
+    warm_start: Callable[[], RunFolder] | None,
 ) -> LatentModel:
     """Returns the model with its optimisers, and with the weights to start from.
 
     A run that goes on has weights of its own, and the source of its warm start may be
     gone. It compiles steps as it did, for the default depends on the machine.
 
+    Args:
+        model: As for `train`, and so are the others.
+        data: Its images give the shape.
+        batches: Their size must do for the objective.
+        optimizer: What makes it.
+        device: What compiles it.
+        folder: Where the run is, None for a run in memory.
+        warm_start: Opens the folder whose weights to start from.
+
     Raises:
         ArgumentError: If model, data, batches and device do not fit each other, or the
             source of weights is no run of such a model.
     """
     goes_on = folder is not None and has_any(folder.checkpoints)
-    source = None
-    if warm_start is not None and not goes_on:
-        checks.require_type(warm_start, (str, os.PathLike), "warm_start")
-        rule = "be the folder of a run (with run.json)"
-        is_run = RunFolder(warm_start).description.exists()
-        checks.require(is_run, "warm_start", rule, str(warm_start))
-        source = RunFolder.existing(warm_start)
+    source = None if warm_start is None or goes_on else warm_start()
     jit = device.jit
     if goes_on and device.jit_compile is None:
         jit = bool(folder.describe().get("training", {}).get("jit_compile", jit))
@@ -90,7 +99,7 @@ def compiled(
         for name, used in built.optimizers.items():
             _check_no_averages(name, used)
         if source is not None:
-            restore_weights(built, find(source.checkpoints))
+            source.restore(built)
     return built
 
 

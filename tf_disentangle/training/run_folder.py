@@ -12,6 +12,7 @@ events.out.tfevents.*    validation/    scores/    projector/    what TensorBoar
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 import importlib.metadata
 import json
@@ -22,9 +23,13 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from tf_disentangle import checks, files
 
 SCHEMA_VERSION = 4
+#: The file by which a published model is known, in place of a run.
+CHECKSUMS = "SHA256SUMS"
 
 _PACKAGES = (
     "tf_disentangle",
@@ -41,12 +46,32 @@ _PACKAGES = (
 _BEFORE_A_RUN = {"attempts.jsonl", "log.txt"}
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Examples:
+    """Images to look at a model with, where its data are not at hand.
+
+    Attributes:
+        images: [N, H, W, C], uint8, or float32 vectors.
+        labels: What is said of each.
+    """
+
+    images: np.ndarray
+    labels: tuple[str, ...]
+
+
 class RunFolder:
     """Paths and records of one run.
 
     Args:
         path: The folder; made by `create`.
+
+    Attributes:
+        is_published: Whether it is a published model, to which nothing is written.
+        trusted: Whether its copies of the user's modules may be imported.
     """
+
+    is_published = False
+    trusted = True
 
     def __init__(self, path: str | os.PathLike) -> None:
         checks.require_type(path, (str, os.PathLike), "output")
@@ -61,6 +86,31 @@ class RunFolder:
 
     def __str__(self) -> str:
         return str(self.path)
+
+    @property
+    def name(self) -> str:
+        """What the run is called: the folder's name."""
+        return self.path.resolve().name
+
+    def examples(self) -> Examples | None:
+        """Returns images that were published with the model; of a run none."""
+        return None
+
+    def restore(self, model: Any, checkpoint: str = "last") -> int:
+        """Gives a model the weights of a checkpoint; returns their step.
+
+        Args:
+            model: A model of the same parts as the run's.
+            checkpoint: "last", or "best" by the validation ELBO.
+
+        Raises:
+            ArgumentError: If there is none, or it is of another model.
+        """
+        from tf_disentangle.training import checkpoints
+
+        path = checkpoints.find(self.checkpoints, checkpoint)
+        checkpoints.restore_weights(model, path)
+        return checkpoints.step_of(path)
 
     def create(self) -> None:
         """Makes the folder, unless `check` refuses it.
@@ -85,22 +135,26 @@ class RunFolder:
         checks.require(not is_file, "output", rule, f"{self}, a file", remedy)
         found = {path.name for path in self.path.glob("[!.]*")}
         if found - _BEFORE_A_RUN:
-            is_run = self.description.exists()
-            checks.require(is_run, "output", rule, f"{self}, which is neither", remedy)
+            is_run, what = self.description.exists(), "which is neither"
+            if CHECKSUMS in found:
+                what = "a published model"
+                remedy += f" It can start from these weights: warm_start={str(self)!r}"
+            checks.require(is_run, "output", rule, f"{self}, {what}", remedy)
             self._check_schema()
         return self
 
     @classmethod
-    def existing(cls, path: str | os.PathLike) -> RunFolder:
+    def existing(cls, path: str | os.PathLike, argument: str = "run") -> RunFolder:
         """Returns the folder of a run that is there.
 
         Raises:
             ArgumentError: If `path` holds no run.
         """
+        checks.require_type(path, (str, os.PathLike), argument)
         folder = cls(path)
         checks.require(
             folder.description.exists(),
-            "run",
+            argument,
             "be the folder of a run (with run.json)",
             str(path),
             "" if folder.path.exists() else "There is no such folder.",
@@ -121,10 +175,11 @@ class RunFolder:
 
     def describe(self, **changes: Any) -> dict[str, Any]:
         """Returns run.json, after writing `changes` into it if there are any."""
-        content = {}
-        if self.description.exists():
+        content: dict[str, Any] = {}
+        text = self._read(self.description)
+        if text is not None:
             try:
-                content = json.loads(self.description.read_text(encoding="utf-8"))
+                content = json.loads(text)
             except ValueError as error:  # no JSON, or no UTF-8
                 raise checks.ArgumentError(
                     checks.message(str(self.description), "be JSON", str(error))
@@ -137,6 +192,10 @@ class RunFolder:
             content.update(changes)
             files.write_json(self.description, content)
         return content
+
+    def _read(self, path: pathlib.Path) -> bytes | None:
+        """Returns what is in one of its files, None if there is no such file."""
+        return path.read_bytes() if path.exists() else None
 
     def require_present(self) -> None:
         """Raises `ArgumentError` if the folder was removed while the run writes to it.
@@ -186,10 +245,8 @@ class RunFolder:
         Raises:
             ArgumentError: If a complete line is no row in JSON.
         """
-        if not self.metrics.exists():
-            return []
         rows = []
-        lines = self.metrics.read_bytes().split(b"\n")[:-1]
+        lines = (self._read(self.metrics) or b"").split(b"\n")[:-1]
         for number, line in enumerate(lines, start=1):
             try:
                 rows.append(json.loads(line))

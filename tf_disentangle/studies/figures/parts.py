@@ -68,6 +68,11 @@ def words(name: str) -> str:
     return name if "." in name else name.replace("_", " ")
 
 
+def label(name: str) -> str:
+    """Returns `words` for a vertical axis, on two lines if they are long."""
+    return "\n".join(textwrap.wrap(words(name), 26))
+
+
 def short(name: str) -> str:
     """Returns what `words` does, without the unit."""
     return words(name).split(",")[0]
@@ -310,13 +315,14 @@ def matrix(
         names: Of the rows and of the columns as they are to be read; None takes the
             frame's.
     """
+    import matplotlib
+
     values = frame.to_numpy(np.float64)
     finite = np.isfinite(values)
     end = limit * _DARKEST
-    axes.set_facecolor("#b9b9b9")
     axes.imshow(
         np.ma.masked_array(values, ~finite),
-        cmap="RdBu_r",
+        cmap=matplotlib.colormaps["RdBu_r"].with_extremes(bad="#b9b9b9"),
         vmin=-end,
         vmax=end,
         aspect="auto",

@@ -1,4 +1,4 @@
-"""Scores by method and strength: against each other, spread out, against reconstruction."""
+"""Scores: their spread by method, against strength, against reconstruction."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def score_against_reconstruction(
         parts.limits(axes, kept["x"], axis="x")
         parts.limits(axes, found.runs["y"], bounds)
         parts.score_bounds(axes, bounds)
-        axes.set(xlabel=parts.words(reconstruction), ylabel=parts.words(metric))
+        axes.set(xlabel=parts.words(reconstruction), ylabel=parts.label(metric))
         parts.light_grid(axes)
         low, high = axes.get_xlim()
         outside = int((~found.runs["x"].between(low, high)).sum())
@@ -176,7 +176,7 @@ def score_violins(
             axes.scatter(
                 values,
                 place + jitter.uniform(-0.16, 0.16, len(values)),
-                s=4,
+                s=10 if len(runs) <= 100 else 4,
                 color=look.colour,
                 alpha=0.6,
                 linewidths=0,
@@ -261,7 +261,7 @@ def score_against_strength(
             parts.limits(axes, runs["value"], bounds)
             parts.score_bounds(axes, bounds, named=axes is grid[0, 0])
             parts.light_grid(axes)
-        figure.supylabel(parts.words(metric), fontsize=8, color=INK)
+        figure.supylabel(parts.label(metric), fontsize=8, color=INK)
     return figure
 
 

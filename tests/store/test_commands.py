@@ -1,0 +1,241 @@
+"""A published model wherever a command takes a RUN."""
+
+import json
+import os
+import pathlib
+import sys
+import webbrowser
+
+import numpy as np
+import pytest
+
+import tf_disentangle as td
+from tests.store import published
+from tf_disentangle import checks, store
+from tf_disentangle.cli import main, serve, study_publish
+from tf_disentangle.store import index, places
+
+
+def told(capsys, *options):
+    """Runs a command; returns its code and what it printed."""
+    code = main.main([str(option) for option in options])
+    return code, capsys.readouterr()
+
+
+@pytest.fixture
+def stored(folder, monkeypatch):
+    """The published model as one that comes with the library."""
+    monkeypatch.setattr(places, "_MODELS", folder.parent)
+    return f"{store.PREFIX}{folder.name}"
+
+
+def state(folder):
+    return {path: path.stat().st_mtime_ns for path in sorted(folder.rglob("*"))}
+
+
+def test_publish_writes_what_load_reads(trained, tmp_path, capsys, data):
+    output = tmp_path / "given"
+    options = (f"--output={output}", "--noexplorer", "--noonnx", "--license=mit")
+    code, said = told(capsys, "publish", trained.folder, *options)
+    assert (code, said.out) == (0, f"{output}\n")
+    assert f"hf upload USER/given {output}" in said.err
+    images = data.images()[:3]
+    loaded = td.load(output)
+    np.testing.assert_array_equal(loaded.encode(images), trained.encode(images))
+    code, said = told(capsys, "publish", trained.folder, *options)
+    assert code == 2 and "--output must be new" in said.err
+    code, said = told(capsys, "publish", trained.folder)
+    assert code == 2 and "--output must be given" in said.err
+
+
+def test_evaluate_scores_anew_and_adds_nothing(folder, stored, capsys):
+    before = state(folder)
+    code, said = told(capsys, "evaluate", stored, "--metrics=active_units")
+    assert code == 0 and "active_units" in said.out
+    assert state(folder) == before
+
+
+def test_explore_makes_a_page_elsewhere(folder, stored, capsys, monkeypatch):
+    shown = []
+    monkeypatch.setattr(webbrowser, "open", shown.append)
+    before = state(folder)
+    code, said = told(capsys, "explore", stored, "--server=http://localhost:1")
+    page = pathlib.Path(said.out.strip())
+    assert code == 0 and shown == [page.as_uri()]
+    assert folder not in page.parents and state(folder) == before
+    text = page.read_text()
+    assert '"name": "model"' in text and "published with the model" in text
+
+
+def test_export_and_visualize_need_a_place(folder, stored, capsys):
+    before = state(folder)
+    for command, option in (("export", "destination"), ("visualize", "folder")):
+        code, said = told(capsys, command, stored)
+        assert code == 2
+        assert f"{option} must be given for a published model" in said.err
+    assert state(folder) == before
+
+
+def test_serve_exports_it_first(stored, capsys, tmp_path, monkeypatch):
+    """In a process of its own; here a script stands for it."""
+    script = tmp_path / "python"
+    script.write_text('#!/bin/sh\nmkdir -p "${5#*=}/model/1"\necho "$@" > "$LOG"\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("LOG", str(tmp_path / "log"))
+    monkeypatch.setattr(sys, "executable", str(script))
+    seen = []
+
+    def look(values):
+        seen.append(sorted(os.listdir(values.dir)))
+        return 0
+
+    monkeypatch.setattr(serve, "_serve", look)
+    code, _ = told(capsys, "serve", stored)
+    assert code == 0 and seen == [["model"]]
+    asked = (tmp_path / "log").read_text().split()
+    assert asked[:4] == ["-m", "tf_disentangle", "export", stored]
+    script.write_text("#!/bin/sh\necho 'tf_disentangle export: a reason' >&2\nexit 2\n")
+    code, said = told(capsys, "serve", stored)
+    assert code == 2 and "tf_disentangle serve: a reason" in said.err
+
+
+def test_encode_takes_it(stored, data, tmp_path, capsys):
+    from PIL import Image
+
+    images = data.images()[:2]
+    for number, image in enumerate(images):
+        Image.fromarray(image[..., 0]).save(tmp_path / f"{number}.png")
+    output = tmp_path / "codes.npz"
+    files = sorted(tmp_path.glob("*.png"))
+    code, _ = told(capsys, "encode", *files, f"--model={stored}", f"--output={output}")
+    assert code == 0
+    codes = td.load(stored).encode(images)
+    np.testing.assert_allclose(np.load(output)["codes"], codes, atol=1e-5)
+
+
+def test_list_names_what_comes_with_the_library(stored, capsys):
+    code, said = told(capsys, "list", "store")
+    assert (
+        code == 0 and "  store:model\n      A VAE with the objective chyvae" in said.out
+    )
+
+
+def test_a_new_run_starts_from_its_weights(folder, data, tmp_path):
+    options = {**published.SETTINGS, "warm_start": folder, "dry_run": True}
+    run = td.train(published.build("joint_vae"), data, **options | {"warm_start": None})
+    assert run.step == 0
+    run = td.train(published.build("chyvae"), data, **options)
+    loaded = td.load(folder).model.encoder.weights[0].numpy()
+    np.testing.assert_array_equal(run.model.encoder.weights[0].numpy(), loaded)
+    message = r"encoder/head/kernel must have shape \[8, 9\]; received \[8, 20\]"
+    with pytest.raises(checks.ArgumentError, match=message):
+        td.train(published.build("joint_vae"), data, **options)
+
+
+def test_training_does_not_go_on_in_it(folder, data):
+    before = state(folder)
+    message = "received '.*model, a published model'.*It can start from these weights"
+    with pytest.raises(checks.ArgumentError, match=message):
+        td.train(published.build("chyvae"), data, output=folder, **published.SETTINGS)
+    loaded = td.load(folder)
+    with pytest.raises(checks.ArgumentError, match="run must be a run of train"):
+        loaded.start()
+    message = "nothing is added to a published model.*warm_start="
+    for write in (
+        lambda: loaded.folder.append({"step": 1}),
+        lambda: loaded.folder.describe(status="x"),
+        lambda: loaded.folder.cut(0),
+    ):
+        with pytest.raises(checks.ArgumentError, match=message):
+            write()
+    with pytest.raises(checks.ArgumentError, match="be 'last'"):
+        td.load(folder, "best")
+    assert state(folder) == before
+
+
+# ---- Studies.
+
+
+class Plan:
+    """As `studies.plan.Plan`: three runs, of which two are done."""
+
+    folder = pathlib.Path("study")
+
+    def __init__(self, folder):
+        self.root = folder
+        names = [("chyvae nu=100", 0), ("chyvae nu=100", 1), ("vae", 0)]
+        self.runs = [
+            type(
+                "PlannedRun",
+                (),
+                {"id": f"{i:012x}", "index": i, "method": m, "seed": s, "data": "e"},
+            )
+            for i, (m, s) in enumerate(names)
+        ]
+
+    def folder_of(self, run):
+        return self.root / run.id
+
+
+@pytest.fixture
+def plan(trained, tmp_path, monkeypatch):
+    plan = Plan(tmp_path / "runs")
+    for run in plan.runs[:2]:
+        target = published.copied(trained.folder.path, plan.folder_of(run))
+        (target / "done.json").write_text("{}")
+        score = {"score": 0.2 - 0.1 * run.index}
+        row = {"step": 1, "codes": "mean", "scores": {"sap": score}}
+        with open(target / "metrics.jsonl", "a") as file:
+            file.write(json.dumps(row) + "\n")
+    from tf_disentangle.studies import plan as module
+
+    monkeypatch.setattr(module.Plan, "read", lambda folder: plan)
+    return plan
+
+
+def publish_study(*options):
+    values = main._parsed(
+        study_publish.FLAGS, "study", [str(o) for o in options], ("folder",)
+    )
+    return study_publish.main(values)
+
+
+def test_the_runs_of_a_study_become_a_store(plan, tmp_path, capsys):
+    output = tmp_path / "models"
+    options = (f"--output={output}", "--noexplorer", "--noonnx")
+    assert publish_study("study", *options) == 0
+    names = ["chyvae_nu_100-seed0-000000000000", "chyvae_nu_100-seed1-000000000001"]
+    assert sorted(p.name for p in output.iterdir()) == ["README.md", *names]
+    assert td.load(output / names[0]).step == 1
+    text = (output / "README.md").read_text()
+    assert "| model | objective | steps | weights | mig | sap |" in text
+    assert f"| [{names[1]}]({names[1]}) | chyvae | 1 | float32 |" in text
+    # Again: nothing is written twice.
+    before = state(output / names[0])
+    assert publish_study("study", *options) == 0
+    assert "is there already" in capsys.readouterr().err
+    assert state(output / names[0]) == before
+
+
+def test_the_best_of_a_study_in_archives(plan, tmp_path):
+    output = tmp_path / "models"
+    options = (f"--output={output}", "--noexplorer", "--noonnx", "--archive")
+    assert publish_study("study", "--best=sap", *options) == 0
+    name = "chyvae_nu_100-seed0-000000000000.zip"
+    assert sorted(p.name for p in output.iterdir()) == ["README.md", name]
+    assert name in (output / "README.md").read_text()
+    for asked, message in (
+        (["--best=sapp"], r"--best must be .* Did you mean sap\?"),
+        (["2"], "IDS must be runs that are done; received '2'"),
+        (["00000000000"], "IDS must be ids or numbers of the plan"),
+    ):
+        with pytest.raises(checks.ArgumentError, match=message):
+            publish_study("study", *asked, *options)
+
+
+def test_what_is_no_model_is_left_out_of_the_index(folder, tmp_path):
+    published.copied(folder, tmp_path / "one")
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes.txt").write_text("x")
+    text = index.write(tmp_path).read_text()
+    assert text.count("\n| [") == 1 and "[one](one)" in text

@@ -1,0 +1,69 @@
+"""The models that come with the library."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+import tf_disentangle as td
+from tf_disentangle import checks, store
+
+NAMES = sorted(store.shipped())
+MOST_BYTES = 2_000_000
+
+
+def test_there_is_one_of_each():
+    assert NAMES == ["chyvae_ellipses", "jointvae_mnist"]
+    for name, text in store.shipped().items():
+        assert len(text) > 50, name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_small_and_as_it_was_published(name):
+    folder = store.locate(f"store:{name}")
+    assert sum(f.stat().st_size for f in folder.rglob("*")) <= MOST_BYTES
+    assert not list(folder.glob("*/*"))  # The wheel takes one level.
+    published = store.folder_of(f"store:{name}")
+    assert published.name == name and not published.describe()["modules"]
+    assert len(published.examples().images) == 60
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def run(request):
+    return td.load(f"store:{request.param}")
+
+
+def test_it_encodes_and_decodes(run):
+    images = run.examples.images
+    codes = run.encode(images)
+    kept = run.folder.path / "codes.npz"
+    assert codes.shape[1] == np.load(kept)["codes"].shape[1]
+    decoded = run.decode(codes)
+    # It is a trained model: nearer to an image than the mean of all is.
+    floats = images / 255.0
+    error = np.square(decoded - floats).mean()
+    assert error < 0.5 * np.square(floats - floats.mean(axis=0)).mean()
+    assert run.step == run.history[-1]["step"]
+
+
+def test_the_card_has_the_scores_of_its_file(run):
+    folder = run.folder.path
+    text = (folder / "README.md").read_text()
+    scores = json.loads((folder / "scores.json").read_text())
+    assert scores
+    for name, score in scores.items():
+        assert f"| {name} | {score['score']:.4g} |" in text.replace(" |  |", " |")
+
+
+def test_mnist_need_not_be_there_for_all_but_scores(tmp_path, monkeypatch):
+    monkeypatch.setenv("TF_DISENTANGLE_CACHE", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    run = td.load("store:jointvae_mnist")
+    assert td.explorer.explore(run, server="http://localhost:1").page
+    assert run.sample(2).shape == (2, 32, 32, 1)
+    with pytest.raises(checks.ArgumentError, match="mnist") as error:
+        run.score("mig")
+    assert "prepare" in str(error.value)
+    assert not os.listdir(tmp_path)

@@ -1,0 +1,49 @@
+"""Writes a trained run for others: a folder, or one file, that they load and check.
+
+    bin/publish runs/chyvae --output=models/chyvae --license=apache-2.0
+    bin/publish runs/chyvae --output=chyvae.zip --precision=float16 --noexplorer
+    bin/explore models/chyvae       # whatever takes a RUN takes a published model
+    hf upload USER/chyvae models/chyvae
+
+The folder has the layout of Hugging Face's hub and works alone: weights (safetensors),
+record, codes, ONNX files, a page with the model inside, checksums, and a model card
+with the scores. It holds no path, user or host of yours. bin/study publish does the
+same for the runs of a study. docs/store.md says more.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+
+from absl import flags
+
+from tf_disentangle import checks
+from tf_disentangle.cli import publish_flags, run_flags
+
+FLAGS = flags.FlagValues()
+run_flags.define(FLAGS)
+publish_flags.define(FLAGS)
+flags.DEFINE_string(
+    "output",
+    None,
+    "The new folder, or NAME.zip; its name is the model's.",
+    flag_values=FLAGS,
+)
+
+
+def main(values: flags.FlagValues) -> int:
+    """Runs the command."""
+    remedy = "For example: --output=models/chyvae"
+    checks.require(values.output, "--output", "be given", values.output, remedy)
+    exists = pathlib.Path(values.output).exists()
+    checks.require(not exists, "--output", "be new", values.output)
+    run = run_flags.load(values)
+    print(f"Publishing step {run.step}", file=sys.stderr)
+    path = run.publish(values.output, **publish_flags.options(values))
+    print(path)
+    print(f"Look:   bin/explore {path}", file=sys.stderr)
+    if path.is_dir():
+        print(f"Card:   {path / 'README.md'}", file=sys.stderr)
+        print(f"Upload: hf upload USER/{path.name} {path}", file=sys.stderr)
+    return 0

@@ -1,0 +1,46 @@
+"""What bin/publish and bin/study publish share: what goes into a published model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from absl import flags
+
+_PRECISIONS = ("float32", "float16")
+
+
+def define(values: flags.FlagValues) -> None:
+    """Defines the options."""
+    flags.DEFINE_enum(
+        "precision",
+        "float32",
+        list(_PRECISIONS),
+        "Of the weights. float16 halves them; what that changes is measured, and every "
+        "recorded score computed again.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "license",
+        None,
+        "An identifier such as apache-2.0 or cc-by-4.0; by default none is claimed.",
+        flag_values=values,
+    )
+    for name, text in (
+        ("explorer", "Add explorer.html, the model in a page; 6 to 8 MB."),
+        ("onnx", "Add encode.onnx and decode.onnx."),
+        ("rescore", "With float16, compute the recorded scores again."),
+    ):
+        flags.DEFINE_bool(name, True, text, flag_values=values)
+    flags.DEFINE_integer(
+        "examples",
+        60,
+        "How many images of the data to add, so that the model can be looked at where "
+        "the data are not; 0 where they may not be given away.",
+        flag_values=values,
+    )
+
+
+def options(values: flags.FlagValues) -> dict[str, Any]:
+    """Returns the options of `store.publish`."""
+    names = ("precision", "license", "explorer", "onnx", "rescore", "examples")
+    return {name: values[name].value for name in names}
