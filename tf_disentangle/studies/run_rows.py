@@ -255,8 +255,8 @@ def _add_scores(
         for name, values in row.get("bounds", {}).items():
             numbers = [_real(values.get(k)) for k in ("noise", "untrained", "ceiling")]
             # Of results that were kept from before there is no line since.
-            own = [k for k in found if k[:2] == (name, codes) and k not in bounds]
-            keys = since.pop((name, codes), None) or dict.fromkeys(own)
+            kept = [k for k in found if k[:2] == (name, codes) and k not in bounds]
+            keys = since.pop((name, codes), None) or dict.fromkeys(kept)
             bounds |= dict.fromkeys(keys, Bounds(*numbers))
     protocols = _protocols(found)
     for key, (call, result) in found.items():
