@@ -189,8 +189,8 @@ def _add_group(
         reasons |= {one.run: "no other run to compare it with" for one in known}
         known = []
     for run, reason in reasons.items():
-        common = {"representation": "mean", "reason": reason}
-        results.add(run, _last_step(folder_of(folder, run)), *_OF[name], **common)
+        step = _last_step(folder_of(folder, run))
+        results.add(run, step, *_OF[name], representation="mean", reason=reason)
     if not known:
         return
     kls = [one.kl_per_latent for one in known]
@@ -203,8 +203,7 @@ def _add_group(
     )
     protocol = score.protocol if is_known else f"{score.protocol}, every latent"
     for one, value in zip(known, score.model_scores, strict=True):
-        common = {"representation": "mean", "protocol": protocol}
-        results.add(one.run, one.step, *_OF[name], value=float(value), **common)
+        results.add(one.run, one.step, *_OF[name], protocol, "mean", value=float(value))
 
 
 #: Kind and name of the rows.
