@@ -130,10 +130,10 @@ class TestTraversals:
             per_latent=KL, factor_of_latent=factors, votes=VOTES
         )
         assert seen["notes"] == [
-            "KL 0.30\nx 83% of 6 votes",
+            "KL 0.30\nx 83%",
             "KL 0.10",
             "KL 9.00\nunused",
-            "KL 0.20\nsize 100% of 7 votes",
+            "KL 0.20\nsize 100%",
         ]
         assert seen["unused"] == [2]
 

@@ -111,7 +111,7 @@ def matches_between(runs: Sequence[dict[str, Any]]) -> list[list[list[dict[str, 
     Categorical latents match where at least half of the images of the shelf have
     values that belong together, under the best assignment of the values of one to those
     of the other. Such a match has `values`: for each value that of the other latent,
-    None where it has none left.
+    None where no image has both.
 
     Args:
         runs: What `describe` returns.
@@ -221,7 +221,7 @@ def _assigned(
     counts = np.zeros(sizes, int)
     np.add.at(counts, tuple(values), 1)
     x, y = linear_sum_assignment(-counts)
-    pairs = dict(zip(x.tolist(), y.tolist(), strict=True))
+    pairs = {u: v for u, v in zip(x.tolist(), y.tolist(), strict=True) if counts[u, v]}
     share = float(counts[x, y].sum() / values.shape[1])
     return share, [pairs.get(value) for value in range(sizes[0])]
 

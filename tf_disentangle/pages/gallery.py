@@ -56,7 +56,8 @@ def of_files(paths: Sequence[pathlib.Path]) -> str:
     Args:
         paths: Files of a run's pictures; those of other formats are left out.
     """
-    wide, others = [], []
+    wide: list[str] = []
+    others: list[str] = []
     for path in sorted(paths):
         form = path.suffix.lower().removeprefix(".")
         # The strips of the page are the traversals; the animation shows them at once.

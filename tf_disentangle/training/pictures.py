@@ -379,7 +379,7 @@ class Plotter:
 def _share(votes: Sequence[int]) -> str:
     """Returns the share of a latent's votes that its factor won, as text."""
     total = sum(votes)
-    return f" {max(votes) / total:.0%} of {total} votes" if total else ""
+    return f" {max(votes) / total:.0%}" if total else ""
 
 
 def make_plotter(

@@ -138,7 +138,7 @@ def onnx_models(model: LatentModel, precisions: Mapping[str, str]) -> dict[str, 
     for name, precision in precisions.items():
         checks.one_of(name, SIGNATURES, "precisions")
         destinations.check_precision("onnx", precision)
-    made = {}
+    made: dict[str, bytes] = {}
     with conversion.explaining("onnx"):
         runtime = _runtime("onnx")
         signatures = _signatures(model, ("encode", *precisions))
