@@ -26,6 +26,10 @@ from tests import undrawn
 from tf_disentangle import datasets, latents, metrics, models, networks, objectives
 from tf_disentangle import priors, training
 from tf_disentangle.cli import train
+from tensorboard.plugins import projector  # What a run imports when it first needs it.
+from tensorboard.plugins.custom_scalar import summary
+from tensorboard.plugins.hparams import api
+from matplotlib.backends import backend_agg
 from tensorflow.python.eager import context
 if context.context()._initialized:
     sys.exit("TensorFlow has run something: it cannot be forked")

@@ -17,7 +17,7 @@ import tensorflow as tf
 from tf_disentangle.training.checkpoints import find, step_of
 
 SMALL = """
-include 'chyvae.gin'
+include 'vae.gin'
 CorrelatedEllipses.num_images = 500
 build_vae.encoder = @mlp_encoder
 build_vae.decoder = @mlp_decoder

@@ -132,11 +132,11 @@ def test_warm_start_holds_where_a_run_died_before_its_first_checkpoint(
         np.testing.assert_array_equal(a.numpy(), b.numpy())
 
 
-def test_a_warm_started_run_goes_on_without_its_source(data, tmp_path):
-    run(data, tmp_path / "a", 2)
-    run(data, tmp_path / "b", 2, warm_start=tmp_path / "a")
-    (tmp_path / "a").rename(tmp_path / "moved")
-    run(data, tmp_path / "b", 4, warm_start=tmp_path / "a")
+def test_a_warm_started_run_goes_on_without_its_source(data, begun, tmp_path):
+    source = begun(4)
+    run(data, tmp_path / "b", 2, warm_start=source)
+    source.rename(tmp_path / "moved")
+    run(data, tmp_path / "b", 4, warm_start=source)
 
 
 def test_records_and_keeps_the_best_checkpoint(whole):
@@ -311,9 +311,11 @@ def optimizer(**options):
     ids=["schedule, accumulation, decay and clipping", "loss scaling"],
 )
 def test_optimizer_options_are_resumed_bit_for_bit(data, tmp_path, make):
-    once = run(data, tmp_path / "a", 6, optimizer=make)
-    run(data, tmp_path / "b", 3, optimizer=make, intervals=Intervals(log=3))
-    resumed = run(data, tmp_path / "b", 6, optimizer=make, intervals=Intervals(log=3))
+    options = {"optimizer": make, "intervals": Intervals(log=3, evaluate=0, save=3)}
+    once = run(data, tmp_path / "a", 6, **options)
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    shutil.rmtree(tmp_path / "b" / "checkpoints" / "step-6")  # as if killed
+    resumed = run(data, tmp_path / "b", 6, **options)
     assert once.step == resumed.step == 6
     assert same(once, resumed)
     loaded = tf_disentangle.load(tmp_path / "b")
