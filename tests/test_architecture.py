@@ -266,7 +266,7 @@ def test_only_the_configuration_and_the_commands_speak_gin():
     [
         *("metrics", "datasets", "visualization", "serving"),
         *("cli.main", "cli.train", "cli.encode", "cli.study"),
-        *("studies.plan", "studies.driver", "studies.state"),
+        *("studies.driver", "studies.state"),
     ],
 )
 def test_light_rooms_do_not_load_tensorflow(room):

@@ -83,7 +83,7 @@ def points(
     parts = [grid] if isinstance(grid, Mapping) else grid
     checks.require_type(parts, (list, tuple), "grid")
     checks.require(len(parts), "grid", "have at least one part", parts)
-    sets = list(data) if _is_several(data) else [data]
+    sets: list[Any] = list(data) if data is not None and _is_several(data) else [data]
     checks.require(sets, "data", "name at least one file", data)
     for number, one in enumerate(sets):
         for position, part in enumerate(parts):
@@ -135,10 +135,8 @@ def written(value: Value, argument: str) -> str:
     if isinstance(value, str):
         return value if re.match(r"[@%][\w./]+(\(\))?$", value) else repr(value)
     if isinstance(value, dict):
-        items = (
-            f"{written(k, argument)}: {written(v, argument)}" for k, v in value.items()
-        )
-        return f"{{{', '.join(items)}}}"
+        pairs = [(written(k, argument), written(v, argument)) for k, v in value.items()]
+        return f"{{{', '.join(f'{k}: {v}' for k, v in pairs)}}}"
     if isinstance(value, list | tuple | np.ndarray):
         items = [written(item, argument) for item in value]
         if isinstance(value, tuple):
