@@ -128,8 +128,16 @@ RULES = {
     ),
     "configuration": ({"registry", "checks"}, {"gin"}),
     "studies": (
-        {"configuration", "datasets", "files", "metrics", "pages", "run", "training"}
-        | {"visualization"}
+        {
+            "configuration",
+            "datasets",
+            "files",
+            "metrics",
+            "pages",
+            "run",
+            "training",
+            "visualization",
+        }
         | BASE,
         {"matplotlib", "pandas", "pyarrow", "ray", "rich", "scipy", "tqdm"},
     ),

@@ -6,7 +6,7 @@ STYLE = """
   --track: #e9ebee; --shade: #f2f3f5; --shadow: rgb(0 0 0 / 0.2);
   --c0: #0072b2; --c1: #c85200; --c2: #007f5c; --c3: #b0568a; --c4: #9a6a00;
   --c5: #2b86c0; }
-@media (prefers-color-scheme: dark) { :root {
+@media screen and (prefers-color-scheme: dark) { :root {
   --page: #141517; --card: #1d1f22; --ink: #e9eaec; --soft: #a3a8b0; --line: #34373c;
   --track: #34373c; --shade: #25282c; --shadow: rgb(0 0 0 / 0.7);
   --c0: #5db0ea; --c1: #ff8f4a; --c2: #35cf9f; --c3: #e6a0c8; --c4: #efb53a;
@@ -110,7 +110,7 @@ figure { flex-grow: 1; max-width: 100%; display: flex; flex-direction: column; }
 figure .scroll { display: flex; }
 figure img { display: block; height: auto; margin: 0 auto; border-radius: 6px; }
 figcaption { font-size: 14px; padding: 8px 2px 0; contain: inline-size; }
-@media (prefers-color-scheme: dark) { /* white paper, but not as bright as a lamp */
+@media screen and (prefers-color-scheme: dark) { /* white paper, but not as bright as a lamp */
   figure img { filter: brightness(0.82); } }
 figcaption b { color: var(--ink); }
 .side { display: grid; gap: 10px 18px; margin: 14px 0 0; align-items: start; }
@@ -143,5 +143,8 @@ footer { color: var(--soft); font-size: 14px; max-width: 1180px; margin: 48px au
   .facts { grid-template-columns: repeat(2, 1fr); }
 }
 @media (prefers-reduced-motion: reduce) { img.moving { display: none; } }
-@media print { body { background: #fff; } .chart, figure { break-inside: avoid; } }
+@media print { body { background: #fff; } nav { display: none; }
+  .chart, figure, .plot, tr, pre { break-inside: avoid; }
+  h2, h3, .note { break-after: avoid; } .scroll { overflow: visible; }
+  details::details-content { content-visibility: visible; block-size: auto; } }
 """

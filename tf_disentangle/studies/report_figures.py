@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 #: runs stays below 5 MB and is made in 20 s.
 MOST_PANELS = 12
 # Of sections in which one or two metrics tell what there is to tell.
-_FEW = 4
+_FEW = 2
 # Varied numbers of which sweeps are drawn.
 _MOST_SWEPT = 3
 # Terms and scores whose curves are drawn, if they are there.

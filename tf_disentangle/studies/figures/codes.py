@@ -61,7 +61,7 @@ def total_correlation(table: pd.DataFrame, *, data: str | None = None) -> Figure
                     linewidth=0,
                 )
                 axes.plot(x, curve["mean"], **look.line, label=f"{name} codes")
-            parts.strength_ticks(axes, strengths)
+            parts.strength_ticks(axes, strengths, columns)
             axes.set_title(parts.wrapped(method, 44 // columns), fontsize=7)
             axes.set_xlabel(parts.strength_name(table, method), fontsize=7)
             parts.light_grid(axes)

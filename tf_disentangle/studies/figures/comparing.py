@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 
 _CHANCE = "mean of all"
+# Of more pairs those with the best setting are drawn.
+_MOST_PAIRS = 15
 
 
 def best_settings(
@@ -199,7 +201,8 @@ def paired_comparisons(
         metric: The score; greater is better.
         data: A data set; None is the only one.
         representation: Of the codes that were scored.
-        settings: Pairs (method, strength); None takes each method's best strength.
+        settings: Pairs (method, strength); None takes each method's best strength. Of
+            more than six the pairs with the best method alone are drawn.
 
     Returns:
         A matplotlib figure: a row for each pair with the differences of runs of the
@@ -212,6 +215,12 @@ def paired_comparisons(
     """
     selected = {"data": data, "representation": representation}
     pairs = analysis.paired_comparisons(table, metric, settings, **selected)
+    notes = []
+    if len(pairs) > _MOST_PAIRS:
+        best = analysis.by_strength(table, metric, **selected)
+        best = best.loc[best["mean"].idxmax(), "method"]
+        pairs = pairs[(pairs["first"] == best) | (pairs["second"] == best)]
+        notes = [f"Of many pairs those with {best}, the best by its mean"]
     with style():
         labels = [
             f"{one.first} {parts.number(one.first_strength)}\n"
@@ -240,5 +249,5 @@ def paired_comparisons(
         every = [d for differences in pairs["differences"] for d in differences]
         parts.limits(axes, [*every, 0.0], axis="x")
         reasons = dict.fromkeys(reason for reason in pairs["reason"] if reason)
-        parts.legend(figure, axes, "; ".join(reasons))
+        parts.legend(figure, axes, "; ".join([*notes, *reasons]))
     return figure

@@ -281,10 +281,16 @@ def strength_name(table: pd.DataFrame, method: str) -> str:
     return "strength"
 
 
-def strength_ticks(axes: Axes, strengths: Sequence[float]) -> None:
-    """Names strengths in their order at equal distances 0, 1, 2, ..."""
+def strength_ticks(axes: Axes, strengths: Sequence[float], columns: int) -> None:
+    """Names strengths in their order at equal distances 0, 1, 2, ...
+
+    Args:
+        axes: One of several side by side.
+        strengths: In their order.
+        columns: How many axes are side by side.
+    """
     labels = [number(strength) for strength in strengths]
-    crowded = sum(map(len, labels)) > 14
+    crowded = sum(map(len, labels)) > 42 // columns
     axes.set_xticks(range(len(labels)), labels, fontsize=6.5)
     if crowded:
         axes.tick_params(axis="x", labelrotation=45)

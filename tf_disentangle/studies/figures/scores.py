@@ -231,7 +231,7 @@ def score_against_strength(
             look = parts.method_looks(table)[method]
             own = cells[cells["method"] == method]
             points = runs[runs["method"] == method]
-            _strengths(axes, own, points, look, len(runs) > parts.MOST_VECTORS)
+            _strengths(axes, own, points, look, columns)
             axes.set_title(parts.wrapped(method, 44 // columns), fontsize=7)
             axes.set_xlabel(parts.strength_name(table, method), fontsize=7)
             parts.limits(axes, runs["value"], bounds)
@@ -246,7 +246,7 @@ def _strengths(
     cells: pd.DataFrame,
     runs: pd.DataFrame,
     look: parts.Look,
-    dense: bool,
+    columns: int,
 ) -> None:
     """Draws one method: strengths in their order at equal distances."""
     place = {strength: x for x, strength in enumerate(cells["strength"])}
@@ -258,11 +258,11 @@ def _strengths(
         color=look.colour,
         alpha=0.4,
         linewidths=0,
-        rasterized=dense,
+        rasterized=len(runs) > parts.MOST_VECTORS / 6,
     )
     axes.fill_between(
         x, cells["low"], cells["high"], color=look.colour, alpha=0.2, linewidth=0
     )
     axes.plot(x, cells["mean"], **look.line)
     axes.plot(x, cells["best"], "*", color=INK, markersize=5)
-    parts.strength_ticks(axes, list(cells["strength"]))
+    parts.strength_ticks(axes, list(cells["strength"]), columns)
