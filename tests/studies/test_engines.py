@@ -318,6 +318,7 @@ def test_ray_runs_a_study_and_leaves_nothing(tmp_path):
     assert [(a.kind, a.code) for a in killed] == [("failed", -9), ("done", 0)]
     assert (study / "gpu" / "log.txt").read_text().splitlines()[-1] == "0 true"
     assert len(children) > 4
+    tiny.require_none_left(study)
     left = psutil.wait_procs(children, timeout=10)[1]
     assert not left
     after = set(pathlib.Path("/tmp").glob(f"tfd-ray-{driver.pid}-*"))

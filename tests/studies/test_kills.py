@@ -88,7 +88,7 @@ def test_sixty_runs_survive(tmp_path, engine):
     ever |= set(below[0] + below[1])
     # A run, then a worker.
     wait_until(
-        lambda: kill_one(runs_without_failure(plan, processes_below(drivers[0])))
+        lambda: kill_one(runs_without_failure(plan, tiny.processes_of(tmp_path)))
     )
     worker = "ray::run_supervised" if engine == "ray" else "studies.supervisor"
     wait_until(lambda: kill_one(named(processes_below(drivers[1]), worker)))
@@ -240,7 +240,7 @@ def test_real_trainings_survive_with_their_bits(tmp_path):
     trained = next(iter(rows("killed/runs/*/checkpoints/[!.]*"))).parents[1].name
     wait_until(
         lambda: kill_one(
-            [p for p in named(processes_below(driver), trained) if is_run(p)]
+            [p for p in named(tiny.processes_of(tmp_path), trained) if is_run(p)]
         )
     )
     wait_until(lambda: list(rows("killed/runs/*/done.json")), 300)
