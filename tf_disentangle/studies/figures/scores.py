@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -186,9 +186,10 @@ def score_violins(
 
 def _violin(axes: Axes, values: np.ndarray, place: int, look: parts.Look) -> None:
     """Draws the density of values around a row."""
-    (body,) = axes.violinplot(
+    drawn: Any = axes.violinplot(
         [values], [place], orientation="horizontal", widths=0.8, showextrema=False
-    )["bodies"]
+    )
+    (body,) = drawn["bodies"]
     body.set(facecolor=look.colour, alpha=0.25, edgecolor="none")
 
 
