@@ -110,7 +110,7 @@ figure { flex-grow: 1; max-width: 100%; display: flex; flex-direction: column; }
 figure .scroll { display: flex; }
 figure img { display: block; height: auto; margin: 0 auto; border-radius: 6px; }
 figcaption { font-size: 14px; padding: 8px 2px 0; contain: inline-size; }
-@media screen and (prefers-color-scheme: dark) { /* white paper, but not as bright as a lamp */
+@media screen and (prefers-color-scheme: dark) { /* white paper, but no lamp */
   figure img { filter: brightness(0.82); } }
 figcaption b { color: var(--ink); }
 .side { display: grid; gap: 10px 18px; margin: 14px 0 0; align-items: start; }
