@@ -8,6 +8,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pytest
 
+from tests.warm import Warm
+
 SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared"
 
 
@@ -21,6 +23,13 @@ def pytest_collection_finish(session):
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     gc.enable()
+
+
+@pytest.fixture(scope="session")
+def warm():
+    """Processes of their own that start at once: warm.run(code, *arguments)."""
+    with Warm() as processes:
+        yield processes
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -78,7 +78,7 @@ RULES = {
     ),
     "explorer": (
         {"datasets", "files", "models", "serving", "summary", "training"} | BASE,
-        set(),
+        {"scipy"},
     ),
     "store": (
         {
@@ -109,7 +109,7 @@ RULES = {
     ),
     "pages": (
         {"run", "summary", "metrics", "training", "visualization", "files"} | BASE,
-        {"PIL"},
+        {"PIL", "scipy"},
     ),
     "registry": (
         {
@@ -273,7 +273,8 @@ def test_only_the_configuration_and_the_commands_speak_gin():
     "room",
     [
         *("metrics", "datasets", "visualization", "serving"),
-        *("cli.main", "cli.train", "cli.encode"),
+        *("cli.main", "cli.train", "cli.encode", "cli.study"),
+        *("studies.driver", "studies.state"),
     ],
 )
 def test_light_rooms_do_not_load_tensorflow(room):

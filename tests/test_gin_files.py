@@ -3,6 +3,7 @@
 How files are read, and what is wrong with them, is in tests/configuration.
 """
 
+import inspect
 import re
 import textwrap
 
@@ -12,9 +13,13 @@ import pytest
 from tests.datasets.published.published_files import make
 from tf_disentangle import checks, configuration, metrics
 from tf_disentangle.datasets import SETS
+from tf_disentangle.studies import checking
+from tf_disentangle.studies.plan import Plan
+from tf_disentangle.studies.study import study
 
 ROOT = configuration.gin_root()
 RUNNABLE = sorted([*ROOT.glob("*.gin"), *ROOT.glob("papers/*.gin")])
+STUDY_FILES = sorted(ROOT.glob("studies/*.gin"))
 SET_FILES = sorted((ROOT / "datasets").glob("*.gin"))
 PUBLISHED = [f for f in SET_FILES if "@published()" in f.read_text()]
 MADE = [f for f in SET_FILES if f not in PUBLISHED]
@@ -32,7 +37,7 @@ def test_every_file_starts_with_what_it_is():
     files = sorted(ROOT.rglob("*.gin"))
     assert {"chyvae.gin", "vae.gin", "beta_vae.gin"} <= {f.name for f in RUNNABLE}
     assert [f for f in files if not f.read_text().startswith("# ")] == []
-    for file in RUNNABLE:
+    for file in RUNNABLE + STUDY_FILES:
         header = file.read_text().split("\n\n")[0]
         for words in (
             *("Paper:", "Command:", "Expected:"),
@@ -218,3 +223,59 @@ def test_a_critics_penalty_is_added_to_chyvae_from_gin_alone(tmp_path):
     model = prepared([tmp_path / "mine.gin"], [FEW, *narrow], tmp_path / "run").model
     assert model.critic.count_params() < 500
     assert "critic_loss" in model.statistics.names
+
+
+# Study: how many runs it has.
+STUDIES = {
+    "cfactor_vae": 9,
+    "cfactor_vae_small": 9,
+    "chyvae": 260,
+    "chyvae_small": 18,
+    "decomposition": 70,
+    "decomposition_small": 24,
+    "decomposition_sparse": 30,
+    "factor_vae": 100,
+    "factor_vae_small": 12,
+    "infogan_mnist": 10,
+    "joint_vae": 30,
+    "joint_vae_mnist": 10,
+    "joint_vae_small": 9,
+    "locatello_2019": 12_600,
+    "locatello_2019_small": 54,
+}
+
+
+def plan_of(file):
+    known = inspect.signature(study).parameters
+    asked = configuration.arguments(str(file), "study", known)
+    return Plan.make(**asked)
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_studies_have_their_runs(name):
+    plan = plan_of(ROOT / "studies" / f"{name}.gin")
+    assert plan.about["name"] == name
+    assert len(plan.runs) == STUDIES[name]
+    for metric in plan.about["metrics"] or ():
+        assert metric in metrics.METRICS
+
+
+def test_every_study_is_in_the_table():
+    assert {file.stem for file in ROOT.glob("studies/*.gin")} == set(STUDIES)
+
+
+def test_index_of_the_2019_study_is_its_model_num():
+    """1800 for each data set, 50 for each setting, 1 for each seed."""
+    runs = plan_of(ROOT / "studies/locatello_2019.gin").runs
+    first, last = runs[0], runs[12_599]
+    assert (first.data, first.method, first.strength) == ("dsprites", "beta-VAE", 1.0)
+    assert (last.data, last.method, last.strength) == ("shapes3d", "AnnealedVAE", 100.0)
+    run = runs[1800 * 4 + 50 * 20 + 7]
+    assert (run.data, run.method) == ("smallnorb", "DIP-VAE-II")
+    assert (run.strength, run.seed) == (5.0, 7)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in STUDIES if name.endswith("_small")])
+def test_small_studies_can_be_built(name):
+    checking.check(plan_of(ROOT / "studies" / f"{name}.gin"))

@@ -1,7 +1,6 @@
 """One `Run`, whoever started it: trained, scored, drawn, exported, loaded, resumed."""
 
 import json
-import pathlib
 import subprocess
 import sys
 
@@ -41,20 +40,24 @@ def session(data, tmp_path_factory):
     return run
 
 
-def in_own_process(code, *arguments, folder=None):
-    """Runs code in another process, which prints JSON."""
-    code = "import sys, json, numpy as np, tf_disentangle as td\n" + code
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    root = pathlib.Path(__file__).resolve().parents[1]
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        env={**__import__("os").environ, "PYTHONPATH": str(root)},
-    )
+def answer(done):
+    """The JSON on the last line that a process printed."""
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
+
+
+PREAMBLE = "import sys, json, numpy as np, tf_disentangle as td\n"
+
+
+def in_own_process(warm, code, *arguments, **options):
+    """Runs code in another process, which prints JSON."""
+    return answer(warm.run(PREAMBLE + code, *arguments, **options))
+
+
+def from_the_start(code):
+    """Runs code in a process that has imported nothing yet."""
+    command = [sys.executable, "-c", PREAMBLE + code]
+    return answer(subprocess.run(command, capture_output=True, text=True))
 
 
 def test_the_session_trains_scores_draws_and_exports(session, data, tmp_path):
@@ -88,7 +91,7 @@ def test_history_is_ready_for_pandas(session):
 
 
 def test_it_is_loaded_and_resumed_bit_for_bit_in_another_process(
-    session, data, tmp_path
+    session, data, warm, tmp_path
 ):
     once = undrawn.train(build, data, steps=6, output=tmp_path / "a", **SETTINGS)
     undrawn.train(build, data, steps=4, output=tmp_path / "b", **SETTINGS)
@@ -100,7 +103,7 @@ run = td.load(sys.argv[2])
 run = td.train(run.model, run.data, steps=6, output=sys.argv[2], **{SETTINGS})
 print(json.dumps([told, [w.numpy().tolist() for w in run.model.trainable_variables]]))
 """
-    told, resumed = in_own_process(code, session.folder, tmp_path / "b")
+    told, resumed = in_own_process(warm, code, session.folder, tmp_path / "b")
     step, codes, objective, held_out, last = told
     assert (step, objective, last) == (5, "beta_tcvae", 5)
     np.testing.assert_array_equal(codes, session.encode(data.images()[:3]).tolist())
@@ -123,11 +126,11 @@ train.metrics = []
 """
 
 
-def test_gin_and_python_give_the_same_bits(data, tmp_path):
+def test_gin_and_python_give_the_same_bits(data, warm, tmp_path):
     (tmp_path / "small.gin").write_text(GIN)
-    command = [sys.executable, "-m", "tf_disentangle", "train"]
-    command += [f"--gin_file={tmp_path}/small.gin", f"--output={tmp_path}/gin"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    code = "from tf_disentangle.cli import main; main.run()"
+    options = [f"--gin_file={tmp_path}/small.gin", f"--output={tmp_path}/gin"]
+    done = warm.run(code, "train", *options)
     assert done.returncode == 0, done.stderr
     run = undrawn.train(build, data, steps=5, output=tmp_path / "python", **SETTINGS)
     rows = run.history
@@ -142,7 +145,7 @@ def test_gin_and_python_give_the_same_bits(data, tmp_path):
 
 
 def test_python_runs_one_operation_at_a_time_too():
-    got = in_own_process(
+    got = from_the_start(
         "td.models.build_vae\nimport tensorflow as tf\n"
         "print(json.dumps(tf.config.threading.get_inter_op_parallelism_threads()))"
     )
@@ -150,7 +153,7 @@ def test_python_runs_one_operation_at_a_time_too():
 
 
 def test_where_tensorflow_runs_already_a_warning_says_what_it_means():
-    got = in_own_process(
+    got = from_the_start(
         "import warnings, tensorflow as tf; tf.zeros(1)\n"
         "with warnings.catch_warnings(record=True) as caught:\n"
         "    warnings.simplefilter('always')\n"
@@ -197,23 +200,23 @@ print(json.dumps(run.encode(data.images()[:2]).tolist()))
 """
 
 
-def test_a_class_in_a_module_of_the_users_is_loaded_from_the_runs_copy(tmp_path):
+def test_a_class_in_a_module_of_the_users_is_loaded_from_the_runs_copy(warm, tmp_path):
     own = tmp_path / "own"
     own.mkdir()
     (own / "my_prior.py").write_text(PARTS)
     script = SCRIPT.format(own="sys.path.insert(0, '')\nfrom my_prior import MyPrior")
-    codes = in_own_process(script, tmp_path / "run", folder=own)
+    codes = in_own_process(warm, script, tmp_path / "run", cwd=own)
     code = """
 run = td.load(sys.argv[1])
 assert type(run.model.latents.prior).__name__ == "MyPrior"
 print(json.dumps(run.encode(run.data.images()[:2]).tolist()))
 """
-    assert in_own_process(code, tmp_path / "run", folder=tmp_path) == codes
+    assert in_own_process(warm, code, tmp_path / "run", cwd=tmp_path) == codes
     assert (tmp_path / "run" / "modules" / "my_prior.py").read_text() == PARTS
 
 
-def test_a_class_in_a_script_must_be_passed_again(tmp_path, data):
-    codes = in_own_process(SCRIPT.format(own=PARTS), tmp_path / "run")
+def test_a_class_in_a_script_must_be_passed_again(data, warm, tmp_path):
+    codes = in_own_process(warm, SCRIPT.format(own=PARTS), tmp_path / "run")
     words = r"model must be given.*load\('.*run', model=model\).*script or notebook"
     with pytest.raises(checks.ArgumentError, match=words):
         td.load(tmp_path / "run")
@@ -237,7 +240,7 @@ def test_a_loaded_run_has_nothing_to_start(session):
         loaded.start()
 
 
-def test_the_commands_work_on_a_run_from_python(session, tmp_path):
+def test_the_commands_work_on_a_run_from_python(session, warm, tmp_path):
     """The metrics are those of run.json, for there is no config.gin."""
     code = """
 from tf_disentangle.cli import main
@@ -248,7 +251,7 @@ for command in ("evaluate", "visualize", "export"):
     assert main.main([command, sys.argv[1], *flags]) == 0
 print(json.dumps(td.load(sys.argv[1]).history[-1]))
 """
-    row = in_own_process(code, session.folder, tmp_path)
+    row = in_own_process(warm, code, session.folder, tmp_path)
     assert row["codes"] == "mean"
     assert row["scores"]["mig"]["score"] == session.scores["mig"].score
     for command in ("evaluate", "visualize", "export"):

@@ -23,12 +23,18 @@ from tf_disentangle.interfaces import Dataset
 from tf_disentangle.metrics import Scores, evaluate, log_evidence
 from tf_disentangle.models import LatentModel
 from tf_disentangle.models.encoder import ModelEncoder, UntrainedEncoder
+from tf_disentangle.serving import card
 from tf_disentangle.training import Device, Intervals, RunFolder, description
 from tf_disentangle.training.checkpoints import all_saved
 from tf_disentangle.training.input_pipeline import Batches, split_indices
 from tf_disentangle.training.loop import Metric, TrainingLoop
 from tf_disentangle.training.pictures import latent_annotations, make_plotter
-from tf_disentangle.training.preparation import check_numbers, check_types, compiled
+from tf_disentangle.training.preparation import (
+    check_length,
+    check_numbers,
+    check_types,
+    compiled,
+)
 from tf_disentangle.training.run_folder import Examples
 from tf_disentangle.training.user_callbacks import check_callbacks
 
@@ -134,7 +140,7 @@ def load(
     built = description.model_of(run_folder, model)
     step = run_folder.restore(built, checkpoint)
     built.steps.assign(step)
-    _check_length(data, run_folder.describe()["training"]["num_images"])
+    check_length(data, run_folder.describe()["training"]["num_images"])
     batches = description.batches_of(run_folder)
     built.num_examples = len(batches.training)
     return Run(built, batches, run_folder, data=data, step=step)
@@ -186,6 +192,7 @@ class Run:
         """
         rule = "be a run of train(..., dry_run=True)"
         checks.require(self._loop is not None, "run", rule, "a loaded run")
+        self._loop.card = lambda: card.of_run(self)
         self._loop.run(config, modules)
         return self
 
@@ -197,7 +204,7 @@ class Run:
         if self._data is None:
             self._data = description.rebuild(self.folder, "data")
             training = self.folder.describe()["training"]
-            _check_length(self._data, training["num_images"])
+            check_length(self._data, training["num_images"])
         return self._data
 
     @property
@@ -391,10 +398,3 @@ class Run:
     def explore(self, **options: Any) -> explorer.Explorer:
         """Makes a page with the model inside; Jupyter shows it. See `explorer`."""
         return explorer.explore(self, **options)
-
-
-def _check_length(data: Dataset | None, num_images: int) -> None:
-    """Checks that a data set, if there is one, has as many images as the run's."""
-    length = num_images if data is None else len(data)
-    rule = f"have the {num_images} images of the run"
-    checks.require(length == num_images, "data", rule, length)

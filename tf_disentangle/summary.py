@@ -10,7 +10,7 @@ latent does. No score is computed here.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,14 +20,13 @@ from tf_disentangle import checks, configs, visualization
 from tf_disentangle.metrics.bounds import Bounds
 from tf_disentangle.training.pictures import latent_annotations, random_images
 from tf_disentangle.training.run_folder import NO_TERMS, environment, own_row
+from tf_disentangle.training.settings import flat_settings, short_name
 
 if TYPE_CHECKING:
     from tf_disentangle.run import Run
 
 # Images from which traversals start that measure how much a latent moves the image.
 _NUM_MEASURED = 16
-# Digits of a float32.
-_DIGITS = 6
 
 
 def summarize(run: Run) -> dict[str, Any]:
@@ -44,8 +43,7 @@ def summarize(run: Run) -> dict[str, Any]:
         - model, objective, data: In words.
         - image_shape: [H, W, C].
         - num_parameters: Weights of encoder, decoder and latents that were trained.
-        - settings: The record of the run, flat: "model.latents.num_latents" -> 10. A
-          network is one line of its layers.
+        - settings: The record of the run, as `training.settings.flat_settings` has it.
         - latents: For each column of the codes a dictionary of name, kind, num_values
           (of a categorical one), kl or information (nats), factor and votes (by the
           last score that assigns factors; the factor is None for a latent that does
@@ -74,7 +72,7 @@ def summarize(run: Run) -> dict[str, Any]:
         "data": _data_name(record["data"]),
         "image_shape": list(model.image_shape),
         "num_parameters": int(sum(math.prod(v.shape) for v in weights)),
-        "settings": dict(_flat(_described(record), "")),
+        "settings": flat_settings(record),
         "latents": _latents(run, rows),
         "terms": _terms(rows),
         "scores": _scores(rows, run.step),
@@ -105,84 +103,11 @@ def _record(run: Run) -> dict[str, Any]:
     return {**environment(), **configs.serialize(parts)}
 
 
-def _described(record: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: record[name] for name in ("model", "data", "training")}
-
-
-# ---- Settings.
-
-
-def _flat(value: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """Yields (flat name, value) of each setting of a record in `configs`' form."""
-    if not isinstance(value, Mapping):
-        items = value if isinstance(value, list) else [value]
-        if not any(isinstance(item, Mapping) for item in items):
-            yield name, _rounded(value)
-        else:
-            for number, item in enumerate(items):
-                yield from _flat(item, f"{name}.{number}")
-        return
-    is_keras = "keras" in value
-    value = value.get("keras", value)
-    config = value.get("config", {})
-    if isinstance(config, Mapping) and "layers" in config:
-        yield name, _network(config)
-        return
-    inner = value
-    for key, rest in (("class_name", "config"), ("function", "kwargs")):
-        if key in value:
-            yield name, _short(value)
-            inner = value.get(rest, {})
-    for key, item in inner.items():
-        if is_keras and key == "name":
-            continue  # A second optimizer of a process is called "adam_1".
-        yield from _flat(item, f"{name}.{key}" if name else key)
-
-
 def _data_name(record: Any) -> str:
     """Returns what people call a data set: a published one by its own name."""
     config = record.get("config", {}) if isinstance(record, Mapping) else {}
     name = config.get("name")
-    return name if isinstance(name, str) else _short(record)
-
-
-def _short(value: Any) -> str:
-    """Returns the name of the class or function that a record is of."""
-    if not isinstance(value, Mapping):
-        return str(value)
-    path = value.get("class_name", value.get("function", "?"))
-    return str(path).rsplit(".", 1)[-1]
-
-
-def _rounded(value: Any) -> Any:
-    """Returns numbers without the digits that a float32 does not have."""
-    if isinstance(value, list):
-        return [_rounded(item) for item in value]
-    if not isinstance(value, float):
-        return value
-    text = f"{value:.{_DIGITS}g}"
-    return float(text) if math.isfinite(value) else text
-
-
-def _network(config: Mapping[str, Any]) -> str:
-    """Returns the layers of a Keras network in one line."""
-    layers = []
-    for layer in config["layers"]:
-        own = layer.get("config", {})
-        if "layers" in own:
-            layers.append(f"({_network(own)})")
-            continue
-        shown = [str(own[key]) for key in ("filters", "units") if key in own]
-        for key in ("kernel_size", "strides", "batch_shape", "target_shape"):
-            size = own.get(key)
-            if isinstance(size, list) and (key != "strides" or {*size} != {1}):
-                text = "x".join(str(side) for side in size if side is not None)
-                shown.append(f"stride {text}" if key == "strides" else text)
-        if own.get("activation", "linear") != "linear":
-            shown.append(_short(own["activation"]))
-        name = layer.get("class_name", "?")
-        layers.append(f"{name}({', '.join(shown)})" if shown else name)
-    return ", ".join(layers)
+    return name if isinstance(name, str) else short_name(record)
 
 
 # ---- Latents.

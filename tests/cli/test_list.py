@@ -62,6 +62,12 @@ def test_a_part_shows_what_it_is_how_to_write_it_and_what_it_takes(shown):
     assert re.search(r"^  estimator +=.*'", text, re.M)
 
 
+def test_so_does_a_study(shown):
+    text = shown("study")
+    assert "Parameters, bound as study.PARAMETER = VALUE:" in text
+    assert re.search(r"^  seeds +=", text, re.M)
+
+
 def test_what_the_library_sets_stands_apart(shown):
     text = shown("conv_encoder")
     assert re.search(r"^  width +", text, re.M)

@@ -257,8 +257,10 @@ def test_a_folder_with_something_in_it_stays(model, tmp_path):
 
 
 def test_names(model):
-    with pytest.raises(checks.ArgumentError, match="names must be one of 'encode'"):
-        variants.onnx_models(model, ["encoder"])
+    with pytest.raises(
+        checks.ArgumentError, match="precisions must be one of 'encode'"
+    ):
+        variants.onnx_models(model, {"encoder": "float32"})
 
 
 def test_a_latent_that_cannot_decide(tmp_path):
@@ -271,11 +273,16 @@ def test_a_latent_that_cannot_decide(tmp_path):
 
 
 def test_onnx_models_for_a_page(model):
-    made = variants.onnx_models(model, ("decode", "edit"))
+    made = variants.onnx_models(model, {"decode": "float32", "edit": "float16"})
     assert [*made] == ["decode", "edit"]
-    asked = {name: q for name, q in questions(model).items() if name in made}
-    served = {name: onnx.runner(content) for name, content in made.items()}
-    compare(served, asked)
+    asked = questions(model)
+    compare({"decode": onnx.runner(made["decode"])}, {"decode": asked["decode"]})
+    inputs, expected = asked["edit"]
+    smaller = onnx.runner(made["edit"])(**inputs)["images"]
+    difference = np.abs(smaller - expected["images"]).max()
+    assert 0 < difference < 1e-2 * np.abs(expected["images"]).max()
+    with pytest.raises(checks.ArgumentError, match="precision must be 'float32' or"):
+        variants.onnx_models(model, {"decode": "int8"})
 
 
 @pytest.mark.slow

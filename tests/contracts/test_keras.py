@@ -57,7 +57,9 @@ def beta_tcvae():
     return vae(objective=objectives.beta_tcvae(6.0))
 
 
-every_kind = pytest.mark.parametrize("build", [vae, factor_vae, joint_vae, infogan])
+# A VAE on two latents is a second look: JointVAE is one on more.
+second = pytest.param(vae, marks=pytest.mark.slow)
+every_kind = pytest.mark.parametrize("build", [second, factor_vae, joint_vae, infogan])
 two_kinds = pytest.mark.parametrize("build", [factor_vae, infogan])
 
 

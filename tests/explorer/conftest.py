@@ -155,6 +155,7 @@ USUAL = {"viewport": {"width": 1280, "height": 900}, "offline": True}
 def opened(browser, path, address="", *, wait=READY, expected=(), **options):
     """Opens a file, as a view that keeps what goes wrong in its `errors`."""
     page = browser.new_context(**(USUAL | options)).new_page()
+    page.set_default_timeout(120_000)  # A busy machine takes its time.
     view = View(page)
 
     def said(note):

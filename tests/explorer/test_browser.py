@@ -126,7 +126,10 @@ def test_an_own_image_is_encoded_in_the_page(view, run):
     view.page.set_input_files("#file", as_file(image))
     view.until("explorer.store.state.image === 'own'")
     view.settle()
-    np.testing.assert_allclose(view.codes(), run.encode(image[None]), rtol=1e-4)
+    # The encoder's weights have 16 bits in the page.
+    np.testing.assert_allclose(
+        view.codes(), run.encode(image[None]), rtol=1e-2, atol=5e-3
+    )
     np.testing.assert_array_equal(view.pixels("#stage .original canvas"), image)
     caption = view.page.locator("#stage .original figcaption")
     assert caption.inner_text() == "your image"
@@ -192,6 +195,10 @@ def test_the_url_holds_the_state(view, run, page_of, open_page):
     address = view.page.evaluate("location.hash")
     again = open_page(page_of("vae"), address)
     again.settle()
+    # It stays in the URL, and is what undo would go back to.
+    assert again.page.evaluate("location.hash") == address
+    again.page.click("#undo")
+    assert again.page.locator("#said").inner_text() == "Nothing to undo."
     np.testing.assert_allclose(again.codes(), view.codes(), rtol=1e-5)
     shown = [v.pixels("#stage .large canvas") for v in (view, again)]
     assert np.abs(shown[0] - shown[1]).max() <= 1
@@ -211,6 +218,10 @@ def test_the_code_as_python_gives_the_picture(view, run, monkeypatch):
     assert (
         np.abs(view.pixels("#stage .large canvas") - levels(names["image"])).max() <= 1
     )
+    # It goes on with the sliders.
+    view.slide(0, -0.25)
+    exec(view.page.locator("#code").inner_text(), names)
+    np.testing.assert_allclose(names["codes"], view.codes(), rtol=1e-5)
 
 
 def test_pictures_are_saved(view, run, tmp_path):
@@ -310,5 +321,5 @@ def test_two_runs_side_by_side(make_run, view_of):
     view.settle()
     picture = np.round(255 * runs[1].decode(view.codes(1))).astype(np.uint8)
     np.testing.assert_allclose(
-        view.codes(0), runs[0].encode(picture), rtol=1e-3, atol=1e-4
+        view.codes(0), runs[0].encode(picture), rtol=1e-2, atol=5e-3
     )

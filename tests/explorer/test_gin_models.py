@@ -9,7 +9,7 @@ from tf_disentangle import checks, explorer, load
 
 # Of images; what the pinwheel's are told is in test_page.py.
 FILES = [path for path in sorted(ROOT.glob("*.gin")) if path.stem != "pinwheel"]
-FULL = ["conv_encoder.width = 128", "conv_decoder.width = 128"]  # of gin/networks
+FULL = ["conv_encoder.width = 256", "conv_decoder.width = 256"]  # of gin/networks
 
 
 def lively(run):

@@ -116,6 +116,32 @@ def test_latents_match_by_factor_best_to_best():
     assert found[1] == [[], [{"run": 0, "latent": 1, "ratio": -4.0}], [], []]
 
 
+def test_values_of_categorical_latents_match_by_their_images():
+    rng = np.random.default_rng(0)
+    first = rng.integers(0, 3, 20)
+    # Ours 0, 1, 2 are theirs 2, 0, 3; one image is seen otherwise.
+    second = np.array([2, 0, 3])[first]
+    second[0] = 1
+    chance = rng.permutation(np.arange(20) % 5)
+
+    def run(*columns):
+        sizes = {"kind": "categorical"}
+        latents = [latent(None, None, num_values=n, **sizes) for n, _ in columns]
+        codes = np.transpose([codes for _, codes in columns]).astype(float)
+        return {"latents": latents, "shelf_codes": codes.tolist()}
+
+    ours, theirs = (
+        run((3, first), (5, chance)),
+        run((5, rng.permutation(chance)), (4, second)),
+    )
+    found = contents.matches_between([ours, theirs])
+    assert found[0] == [[{"run": 1, "latent": 1, "values": [2, 0, 3]}], []]
+    assert found[1] == [[], [{"run": 0, "latent": 0, "values": [1, None, 0, 2]}]]
+    # What moves nothing stands for nothing.
+    theirs["latents"][1]["moves"] = False
+    assert contents.matches_between([ours, theirs])[0] == [[], []]
+
+
 @pytest.mark.parametrize(
     ("address", "base", "name"),
     [

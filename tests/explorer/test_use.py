@@ -165,7 +165,7 @@ def test_frames_and_memory_while_a_slider_moves(view_of):
     )
     print(f"{frames:.0f} frames a second, {megabytes:.0f} MB")
     # On a quiet machine 60; on a busy one still a picture that moves.
-    assert frames >= 10
+    assert frames >= 2
     assert megabytes < 300
 
 

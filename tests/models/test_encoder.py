@@ -1,6 +1,7 @@
 """A model as an encoder: its codes, samples of q(z|x), moments, evidence, floors."""
 
 import functools
+import json
 
 import keras
 import numpy as np
@@ -117,6 +118,34 @@ def test_untrained_networks_leave_the_model_as_it_is(data):
     assert UntrainedEncoder(wider).architecture != floors[0].architecture
     # The spread of the first codes is that of the model before its first step.
     assert 0.2 < codes[0].std() / before.std() < 5
+
+
+def test_runs_of_other_seeds_share_their_floors(data):
+    """Also with a model that was saved, or made after others in this process."""
+    one, two = of("diagonal", seed=0), of("diagonal", seed=7)
+    encoder = type(two.encoder).from_config(
+        json.loads(json.dumps(two.encoder.get_config()))
+    )
+    three = narrow((64, 64, 1), encoder=lambda *_, **__: encoder, latents=two.latents)
+    images = np.asarray(data.images()[:5])
+    assert np.any(one.encode(images) != two.encode(images))
+    floors = [UntrainedEncoder(model, 1) for model in (one, two, three)]
+    assert len({floor.architecture for floor in floors}) == 1
+    for floor in floors[1:]:
+        np.testing.assert_array_equal(floor(images), floors[0](images))
+    assert UntrainedEncoder(one, 1, True).architecture != floors[0].architecture
+
+
+def test_the_floor_of_sampled_codes_is_sampled(data):
+    model, images = of("full"), np.asarray(data.images()[:5])
+    before = model.encode(images)
+    floor = UntrainedEncoder(model, 1, sampled=True)
+    means = UntrainedEncoder(model, 1)(images)
+    draws = np.stack([floor(images) for _ in range(400)])
+    spread = draws.std(axis=0)
+    assert np.all(spread > 0)
+    assert np.all(np.abs(draws.mean(axis=0) - means) < 5 * spread / np.sqrt(400))
+    np.testing.assert_array_equal(model.encode(images), before)
 
 
 class OwnNetwork(keras.Model):

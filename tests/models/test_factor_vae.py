@@ -216,11 +216,11 @@ def data():
     return CorrelatedEllipses(num_images=80)
 
 
-def run(data, output, steps=4, objective=None, latents=GaussianLatents, **options):
+def run(data, output, steps=4, **options):
     model = functools.partial(
         build_vae,
-        latents=latents(3),
-        objective=factor_vae(3.0) if objective is None else objective,
+        latents=GaussianLatents(3),
+        objective=factor_vae(3.0),
         critic_training=CriticTraining(2, second_batch=True),
         **NETWORKS,
     )
@@ -244,7 +244,7 @@ def state(model):
 @pytest.fixture(scope="module")
 def whole(data, tmp_path_factory):
     """A run of four steps."""
-    return run(data, tmp_path_factory.mktemp("whole"))
+    return run(data, tmp_path_factory.mktemp("whole"), diagnosed=True)
 
 
 def as_if_killed(whole, folder):
@@ -264,28 +264,19 @@ def test_a_run_resumes_bit_for_bit_with_both_optimisers(data, whole, tmp_path):
     assert {f"val_{name}_correlation" for name in views} <= set(row)
 
 
-def joint_latents(num_latents):
-    return JointLatents(GaussianLatents(num_latents), CategoricalLatents([4]))
-
-
-def test_a_critic_beside_categorical_latents(data, tmp_path):
-    """The penalty on JointVAE's latents: both sides train, and a run resumes."""
+def test_a_critic_beside_categorical_latents():
+    """The penalty on JointVAE's latents: both sides train."""
     critic = CriticTotalCorrelation(3.0)
     objective = dataclasses.replace(joint_vae(), penalties=(critic,))
-    options = {"objective": objective, "latents": joint_latents}
-    whole = run(data, tmp_path / "a", **options)
-    resumed = run(data, as_if_killed(whole, tmp_path / "b"), **options)
-    assert all_equal(state(whole.model), state(resumed.model))
-    assert whole.model.critic.input_shape == (None, 3 + 4)
-    fresh = built(objective, latents=joint_latents(3))
-    encoder, others = weights(fresh.encoder), weights(fresh.critic)
-    fresh.train_step(images())
-    assert not all_equal(weights(fresh.encoder), encoder)
-    assert not all_equal(weights(fresh.critic), others)
-    row = whole.folder.rows()[-1]
-    assert {"kl_discrete", "weighted_critic_total_correlation", "critic_loss"} <= set(
-        row
-    )
+    latents = JointLatents(GaussianLatents(3), CategoricalLatents([4]))
+    model = built(objective, latents=latents)
+    assert model.critic.input_shape == (None, 3 + 4)
+    encoder, others = weights(model.encoder), weights(model.critic)
+    model.train_step(images())
+    assert not all_equal(weights(model.encoder), encoder)
+    assert not all_equal(weights(model.critic), others)
+    names = {"kl_discrete", "weighted_critic_total_correlation", "critic_loss"}
+    assert names <= set(model.get_metrics_result())
 
 
 def test_the_critics_optimiser_is_part_of_the_runs_identity(data, whole):
@@ -421,19 +412,14 @@ for a, b in zip(state(two), state(run("two", 4, "mirrored"))):
 """
 
 
-def test_two_virtual_devices(tmp_path):
-    """In a process of its own: devices are set before TensorFlow starts."""
-    import subprocess
-    import sys
-
-    code = TWO_DEVICES.replace("OUT", str(tmp_path))
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+def test_two_virtual_devices(warm, tmp_path):
+    """In a process of its own: devices are set before TensorFlow runs anything."""
+    done = warm.run(TWO_DEVICES.replace("OUT", str(tmp_path)))
     assert done.returncode == 0, done.stderr[-4000:]
 
 
-def test_draws_and_a_second_batch_under_a_strategy(data, tmp_path):
+def test_draws_and_a_second_batch_under_a_strategy(data, whole, tmp_path):
     """Of one device here; the same run as without a strategy."""
-    plain = run(data, tmp_path / "a", 2)
-    result = run(data, tmp_path / "b", 2, device=Device(strategy="mirrored"))
-    for a, b in zip(state(plain.model), state(result.model), strict=True):
+    result = run(data, tmp_path, device=Device(strategy="mirrored"))
+    for a, b in zip(state(whole.model), state(result.model), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)

@@ -26,7 +26,7 @@ def inference_of(latents, raw, seed=(5, 6)):
     posterior = latents.posterior(raw)
     step = tf.constant(0, tf.int64)
     sample = posterior.sample(seed=[3, 4])
-    return Inference(latents, posterior, sample, step, tf.constant(seed))
+    return Inference(latents, posterior, sample, step, tf.stack(seed))
 
 
 def loss_and_gradient(objective, latents):
@@ -72,17 +72,18 @@ def test_mmd_is_that_of_the_sample_and_the_prior():
     """Zero on average for posteriors that are the prior, and not for others."""
     latents = GaussianLatents(2, prior=SparsePrior(0.0))
     penalty = AggregateDivergence(1.0, "mmd")
+
+    @tf.function
+    def estimate(raw, i):
+        posterior = latents.posterior(raw)
+        sample = posterior.sample(seed=tf.stack([7, i]))
+        step, seed = tf.constant(0, tf.int64), tf.stack([8, i])
+        return penalty(Inference(latents, posterior, sample, step, seed))
+
     actual = {}
     for mean in (0.0, 1.0):
-        raw = np.tile(np.float32([mean, mean, 0, 0]), (60, 1))
-        values = []
-        for i in range(60):
-            posterior = latents.posterior(raw)
-            sample = posterior.sample(seed=[7, i])
-            step, seed = tf.constant(0, tf.int64), tf.constant([8, i])
-            values.append(
-                penalty(Inference(latents, posterior, sample, step, seed)).numpy()
-            )
+        raw = tf.tile(tf.constant([[mean, mean, 0, 0]]), (60, 1))
+        values = [estimate(raw, i).numpy() for i in tf.range(60)]
         actual[mean] = np.mean(values), np.std(values) / np.sqrt(60)
     assert abs(actual[0.0][0]) < 4.5 * actual[0.0][1]
     assert actual[1.0][0] > 20 * actual[1.0][1]
@@ -104,10 +105,13 @@ def test_kl_is_that_of_the_prior_to_the_known_mixture():
     spread = np.sqrt(np.trapezoid(p * np.log(p / q) ** 2, x) - expected**2)
     assert abs(actual - expected) < 4.5 * spread / np.sqrt(40_000)
     # The batch's penalty draws as many as it has posteriors, so it is right on average.
-    values = [
-        AggregateDivergence(2.0, "kl")(inference_of(latents, raw, (9, i))).numpy()
-        for i in range(100)
-    ]
+
+    @tf.function
+    def penalty(i):
+        inference = inference_of(latents, raw, (9, i))
+        return AggregateDivergence(2.0, "kl")(inference)
+
+    values = [penalty(i).numpy() for i in tf.range(100)]
     error = 2 * spread / np.sqrt(3 * 100)
     assert abs(np.mean(values) - 2 * expected) < 4.5 * error
 

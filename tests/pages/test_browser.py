@@ -1,11 +1,15 @@
 """Pages opened as files in Debian's Chromium, with the network off."""
 
+import io
 import os
 import pathlib
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tf_disentangle import pages
+from tf_disentangle.pages import gallery
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 # A phone in the dark and a very wide screen by day.
@@ -62,3 +66,29 @@ def test_a_page_fits_is_accessible_and_asks_for_nothing(
     assert [(each["id"], each["nodes"][0]["html"]) for each in found] == []
     assert said == []
     context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_paper_is_dark_in_the_dark_and_images_keep_their_colours(
+    browser, files, scored_run, scheme
+):
+    context = browser.new_context(color_scheme=scheme, offline=True)
+    page = context.new_page()
+    page.goto(files["one"].as_uri())
+    place = page.locator(".picture.grid", has=page.get_by_alt_text("reconstructions"))
+    with Image.open(io.BytesIO(place.first.screenshot())) as shot:
+        seen = np.asarray(shot.convert("RGB")).astype(int)
+    with Image.open(scored_run.folder.pictures / "reconstructions.png") as image:
+        drawn = np.asarray(image.resize(seen.shape[1::-1])).astype(int)
+    card = {"light": (255, 255, 255), "dark": (29, 31, 34)}[scheme]
+    assert np.abs(seen[3, 20:-20] - card).max() <= 1
+    left, top, right, bottom = gallery.tiles_of(np.asarray(image_of(scored_run)))[0]
+    inside = (slice(top, bottom), slice(left, right))
+    scale = seen.shape[1] / image_of(scored_run).width
+    ys, xs = (slice(int(s.start * scale) + 4, int(s.stop * scale) - 4) for s in inside)
+    assert np.abs(seen[ys, xs] - drawn[ys, xs]).mean() < 12
+    context.close()
+
+
+def image_of(run):
+    return Image.open(run.folder.pictures / "reconstructions.png").convert("RGB")

@@ -74,6 +74,7 @@ def test_settings_are_flat(summary, run):
     for layer in run.model.encoder.layers:
         if hasattr(layer, "units"):
             assert f"Dense({layer.units}" in settings["model.encoder"]
+    assert settings["model.encoder.name"] == run.model.encoder.name
     assert not any(isinstance(value, dict) for value in settings.values())
 
 

@@ -370,6 +370,7 @@ def test_modules_are_not_importable_without_trust(copy, evil):
     assert td.load(copy).step == 0
 
 
+@pytest.mark.slow
 def test_what_the_library_records_is_known(data):
     """Every kind of model is made again under the same restriction."""
     for kind in ("chyvae", "joint_vae", "factor_vae", "infogan"):

@@ -70,7 +70,7 @@ class RecordingEngine:
 
 
 def test_runs_end_done_or_failed_with_reason_and_log(tmp_path):
-    plan = tiny.TinyPlan(tmp_path, 10)
+    plan = tiny.TinyPlan(tmp_path, 7)
     plan.behave(**{"raise": [1], "hang": [2], "kill": [3], "fill": [4]})
     damaged = plan.folder_of(plan.runs[5])
     damaged.mkdir(parents=True)
@@ -98,11 +98,11 @@ def test_runs_end_done_or_failed_with_reason_and_log(tmp_path):
     # Another driver has nothing left to do.
     started = len(tiny.lines(plan.folder_of(plan.runs[1]) / "pids.txt"))
     again, _ = drive(plan)
-    assert (again.done, again.failed.keys()) == (6, reasons.keys())
+    assert (again.done, again.failed.keys()) == (3, reasons.keys())
     assert len(tiny.lines(plan.folder_of(plan.runs[1]) / "pids.txt")) == started
     # The remedy for a damaged folder: moved aside, then done.
     state.set_aside(damaged, plan.folder)
-    assert drive(plan)[0].done == 7
+    assert drive(plan)[0].done == 4
     assert (tmp_path / "aside" / "0005-1" / "run.json").exists()
 
 
@@ -136,9 +136,9 @@ def test_what_a_folder_cannot_record_is_bounded_too(tmp_path):
 
 
 def test_few_runs_are_in_hand_at_a_time(tmp_path):
-    plan = tiny.TinyPlan(tmp_path, 500)
+    plan = tiny.TinyPlan(tmp_path, 200)
     engine = RecordingEngine(slots=7)
-    assert driver.drive(plan, engine, plan.command(), threads=2).done == 500
+    assert driver.drive(plan, engine, plan.command(), threads=2).done == 200
     assert engine.most == 7
     assert engine.submitted[0].env["OMP_NUM_THREADS"] == "2"
     assert [job.id for job in engine.submitted] == [run.id for run in plan.runs]
@@ -180,11 +180,11 @@ def test_a_full_disk_stops_the_study(tmp_path):
     if os.geteuid() or subprocess.run(mount, capture_output=True).returncode:
         pytest.skip("needs the right to mount a small disk")
     try:
-        plan = tiny.TinyPlan(disk / "study", 12)
+        plan = tiny.TinyPlan(disk / "study", 4)
         plan.folder.mkdir()
         ballast = disk / "ballast"
         ballast.write_bytes(bytes(700_000))
-        for run in plan.runs[:3]:
+        for run in plan.runs[:2]:
             plan.folder_of(run).mkdir(parents=True)
         code = "import sys\nwith open(sys.argv[1] + '/big', 'wb') as file:\n"
         code += "    while True:\n        file.write(bytes(100_000))"
@@ -202,7 +202,7 @@ def test_a_full_disk_stops_the_study(tmp_path):
         ballast.unlink()
         for big in plan.folder.glob("runs/*/big"):
             big.unlink()
-        assert drive(plan)[0].done == 12
+        assert drive(plan)[0].done == 4
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=True)
 
@@ -239,23 +239,23 @@ def num_started(plan):
 
 
 def test_two_drivers_at_once_share_the_runs(tmp_path):
-    plan = tiny.TinyPlan(tmp_path, 12)
+    plan = tiny.TinyPlan(tmp_path, 8)
     drivers = [start(plan), start(plan)]
     for process in drivers:
         _, said = process.communicate(timeout=60)
         assert process.returncode == 0, said
-        assert "12 of 12 runs done" in said
+        assert "8 of 8 runs done" in said
     assert set(tiny.times_finished(plan).values()) == {1}
 
 
 def test_a_killed_driver_is_started_again(tmp_path):
-    plan = tiny.TinyPlan(tmp_path, 8)
+    plan = tiny.TinyPlan(tmp_path, 6)
     first = start(plan, seconds=0.5)
     wait_until(lambda: num_done(plan) >= 2)
     first.kill()
     first.communicate()
     progress, _ = drive(plan)
-    assert (progress.done, progress.failed) == (8, {})
+    assert (progress.done, progress.failed) == (6, {})
     assert set(tiny.times_finished(plan).values()) == {1}
     for run in plan.runs:
         assert attempts.failures(attempts.read(plan.folder_of(run))) == []

@@ -86,7 +86,8 @@ def test_several_files_of_one_method():
         ({"a.x": [True, False]}, [None] * 2),
         ({"a.x": [1]}, [None]),
         ({("a.x", "b.y"): [(1, "p"), (2, "p")]}, [1.0, 2.0]),
-        ({("a.x", "b.y"): [(1, 3), (2, 4)]}, [None, None]),
+        ({("a.x", "b.y"): [("p", 1), ("p", 2)]}, [1.0, 2.0]),
+        ({("a.x", "b.y"): [(1, 3), (2, 4)]}, [1.0, 2.0]),
     ],
 )
 def test_strength_is_the_one_number_that_varies(axes, strengths):

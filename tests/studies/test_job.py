@@ -10,6 +10,7 @@ import pytest
 import tf_disentangle
 from tf_disentangle import checks, files
 from tf_disentangle.cli import main
+from tf_disentangle.cli.process import Terminated
 from tf_disentangle.datasets.cache import cache_dir
 from tf_disentangle.studies import attempts, job
 from tf_disentangle.studies.plan import Plan
@@ -219,6 +220,29 @@ def test_a_run_that_fails_says_why(grid, code, words, here, tmp_path, capsys):
     assert (attempt.kind, attempt.code) == (attempts.FAILED, code)
     assert words in attempt.reason
     assert not (folder / "done.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "kind", "reason"),
+    [
+        (Terminated(), 143, attempts.STOPPED, "SIGTERM"),
+        (KeyboardInterrupt(), 130, attempts.STOPPED, "Ctrl-C"),
+        (checks.ArgumentError("the disk"), 1, attempts.FAILED, "the disk"),
+        (MemoryError(), 1, attempts.FAILED, "MemoryError"),
+    ],
+)
+def test_what_comes_while_it_scores(
+    error, code, kind, reason, here, tmp_path, monkeypatch
+):
+    def fail(*_):
+        raise error
+
+    plan = Plan.make({"method": "tiny.gin"}).write(tmp_path / "s")
+    monkeypatch.setattr(job, "_train_and_score", fail)
+    assert job.do(tmp_path / "s", "0") == code
+    (attempt,) = attempts.read(plan.folder_of(plan.runs[0]))
+    assert (attempt.kind, attempt.code) == (kind, code)
+    assert reason in attempt.reason
 
 
 def test_a_run_that_no_plan_has_is_refused(study):

@@ -135,6 +135,14 @@ def test_the_same_study_again_changes_nothing(here):
     assert before == after
 
 
+def test_a_score_may_change_together_with_the_run():
+    names = ("StudentTProductPrior.df", "factor_vae_score.student_t_df")
+    part = {"method": "papers/decomposition_student_t.gin", names: [(3, 3), (9, 9)]}
+    runs = Plan.make(part).runs
+    assert [run.strength for run in runs] == [3.0, 9.0]
+    assert [run.settings[names[1]] for run in runs] == ["3", "9"]
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -224,8 +232,8 @@ def test_not_a_study(here):
     ("options", "words"),
     [
         ({"grid": {"method": "vea.gin"}}, "Did you mean"),
-        ({"grid": {"method": "vae.gin", "mig_score.num_train": [1, 2]}}, "scores make"),
-        ({"grid": {"method": "vae.gin", "train.metrics": [["mig"]]}}, "scores make"),
+        ({"grid": {"method": "vae.gin", "mig_score.num_train": [1, 2]}}, "in one way"),
+        ({"grid": {"method": "vae.gin", "train.metrics": [["mig"]]}}, "es metrics"),
         ({"representations": ["maen"]}, "Did you mean mean"),
         ({"metrics": []}, "at least one"),
         ({"bindings": {"train.seed": 3}}, "arguments of their own"),

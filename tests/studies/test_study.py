@@ -125,7 +125,7 @@ def test_ctrl_c_comes_back_as_such(engine, checked, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_real_study(here):
+def test_a_real_study(here, capfd):
     """Plan, check, processes, table: two runs, one mistake told before they start."""
     (here / "tiny.gin").write_text(TINY)
     grid = {"method": "tiny.gin", "build_vae.objective": ["@elbo()", "@beta_vae()"]}
@@ -134,6 +134,7 @@ def test_a_real_study(here):
             grid, output="s", bindings={"mig_score.num_trian": 3}, report=False
         )
     assert not (here / "s").exists()
+    assert capfd.readouterr().out == ""
     options = {"engine": "processes", "workers": 1, "report": False}
     table = tf_disentangle.study(grid, seeds=1, output="s", **options)
     scores = table[(table["metric"] == "mig") & (table["representation"] == "mean")]

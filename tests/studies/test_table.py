@@ -252,8 +252,12 @@ def test_half_a_line_is_no_error(study):
     assert (table.collect(study).query("run == @A")["step"] == 300).all()
 
 
-def test_a_damaged_run_is_named_and_left_out(study, caplog):
-    (study / "runs" / B / "metrics.jsonl").write_text('{"step": 1, "loss": }\n')
+@pytest.mark.parametrize(
+    "line", ['{"step": 1, "loss": }', '{"loss": 1}', "[1]", '{"step": 1} {"step": 2}']
+)
+def test_a_damaged_run_is_named_and_left_out(study, caplog, line):
+    path = study / "runs" / B / "metrics.jsonl"
+    path.write_text(f'{line}\n{{"step": 5, "loss": 1.0}}\n')
     with caplog.at_level(logging.WARNING):
         found = table.collect(study)
     assert set(found["run"]) == {A}

@@ -80,6 +80,9 @@ def test_all_strengths_of_a_method(study):
     found = scores_of(rows, "udr_all_strengths")
     assert found[list(codes)].tolist() == expected.model_scores.tolist()
     assert len(scores_of(rows)) == 7
+    # They stay when only the others are asked for.
+    assert len(udr.rank_runs(folder, progress=False)) == 7
+    assert scores_of(table.read(folder), "udr_all_strengths").equals(found)
 
 
 def test_without_the_kl_every_latent_counts(study):

@@ -17,12 +17,14 @@ def data():
 
 @pytest.fixture(scope="session")
 def whole(data, tmp_path_factory):
-    """Uninterrupted runs, each trained once: whole(steps) -> Run."""
+    """Uninterrupted runs, each trained once, one drawn too: whole(steps) -> Run."""
 
     @functools.cache
     def trained(steps):
         folder = tmp_path_factory.mktemp("whole")
-        return run(data, folder, steps, do=tf_disentangle.train)
+        if steps == 6:
+            return run(data, folder, steps, do=tf_disentangle.train)
+        return run(data, folder, steps, diagnosed=True)
 
     return trained
 

@@ -1,6 +1,6 @@
 """Runs killed with SIGKILL and started again end as if they had not been.
 
-Each is a process of its own, started through the command line.
+Each is a process of its own, and runs the command line.
 """
 
 import json
@@ -17,7 +17,7 @@ import tensorflow as tf
 from tf_disentangle.training.checkpoints import find, step_of
 
 SMALL = """
-include 'chyvae.gin'
+include 'vae.gin'
 CorrelatedEllipses.num_images = 500
 build_vae.encoder = @mlp_encoder
 build_vae.decoder = @mlp_decoder
@@ -30,7 +30,7 @@ train.seed = {seed}
 Intervals.log = {log}
 Intervals.evaluate = {log}
 Intervals.save = {save}
-Intervals.pictures = {save}
+Intervals.pictures = {pictures}
 Intervals.score = {save}
 Device.steps_per_execution = 2
 train.callbacks = [@EarlyStopping()]
@@ -44,9 +44,8 @@ factor_vae_score.num_test_votes = 20
 # What each process does before it trains: let itself be killed at a moment.
 KILL = """
 import os, signal, sys, threading
-from tf_disentangle.cli import main, startup
-startup.import_tensorflow()
 from tf_disentangle import files
+from tf_disentangle.cli import main
 from tf_disentangle.datasets import CorrelatedEllipses
 from tf_disentangle.training import checkpoints, loop, reporting, run_folder
 
@@ -73,7 +72,7 @@ def at_removal(part):
     files.remove = aside
 
 CODE
-main.main(sys.argv[1:])
+sys.exit(main.main(sys.argv[1:]))
 """
 
 MOMENTS = {
@@ -126,7 +125,7 @@ LEFT = {
     "while old events are removed": "**/.events.out.*.old.tmp",
 }
 # One of each kind: a file that grows, a folder under its temporary name, a removal,
-# and a computation, which here the system kills. Each process takes five seconds.
+# and a computation, which here the system kills.
 KINDS = (
     "while a row is written",
     "in a page of the data cache that is gone",
@@ -136,41 +135,41 @@ KINDS = (
 
 
 class Runs:
-    """Starts training commands of one configuration."""
+    """Runs training commands of one configuration."""
 
-    def __init__(self, folder, **settings):
-        self.folder = folder
+    def __init__(self, warm, folder, **settings):
+        self.warm, self.folder = warm, folder
         self.gin_file = folder / "small.gin"
         settings = {
             "steps": 12,
             "log": 2,
             "save": 4,
+            "pictures": 0,
             "seed": 0,
             "mode": "max",
         } | settings
         self.gin_file.write_text(SMALL.format(**settings))
 
-    def start(self, output, code=None, cache=None):
-        python = ["-m", "tf_disentangle"]
-        if code is not None:
-            python = ["-c", KILL.replace("CODE", code)]
-        options = ["train", f"--gin_file={self.gin_file}", f"--output={output}"]
+    def options(self, output):
+        return ["train", f"--gin_file={self.gin_file}", f"--output={output}"]
+
+    def run(self, output, code="", cache=None):
+        """Runs the command, and code before it, to its end or its death."""
         environment = dict(os.environ)
         if cache is not None:
             environment["TF_DISENTANGLE_CACHE"] = str(cache)
-        return subprocess.Popen(
-            [sys.executable, *python, *options],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env=environment,
-        )
+        code = KILL.replace("CODE", code)
+        return self.warm.run(code, *self.options(output), env=environment)
 
     def finish(self, output, **options):
-        process = self.start(output, **options)
-        text = process.communicate()[0]
-        assert process.returncode == 0, text
-        return text
+        done = self.run(output, **options)
+        assert done.returncode == 0, done.stderr
+
+    def start(self, output):
+        """Starts the command as its users do."""
+        command = [sys.executable, "-m", "tf_disentangle", *self.options(output)]
+        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        return subprocess.Popen(command, **silent)
 
 
 def state(output, which="last"):
@@ -209,9 +208,9 @@ def assert_same(output, whole):
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+def runs(warm, tmp_path_factory):
     """EarlyStopping ends them: the ELBO should fall, and does not."""
-    runs = Runs(tmp_path_factory.mktemp("kills"), mode="min", steps=40)
+    runs = Runs(warm, tmp_path_factory.mktemp("kills"), mode="min", steps=40)
     runs.finish(runs.folder / "whole")
     assert len(state(runs.folder / "whole")) > 20, "weights and moments"
     steps = [row["step"] for row in rows(runs.folder / "whole")]
@@ -224,8 +223,8 @@ def kill_at(moments, runs, folder):
     is_gone = False
     for moment in moments:
         cache, code = folder / "cache", MOMENTS[moment]
-        killed = runs.start(folder / "run", code=code, cache=cache)
-        text = killed.communicate()[0]
+        killed = runs.run(folder / "run", code=code, cache=cache)
+        text = killed.stderr
         assert ("Building it again" in text) == is_gone, f"{moment}: {text}"
         is_gone = "gone" in moment
         # The system kills whoever reads a page that is gone.
@@ -245,35 +244,36 @@ def test_a_run_killed_at_each_kind_of_moment_comes_to_the_same_end(runs, tmp_pat
 
 
 @pytest.mark.slow
-def test_a_run_killed_at_every_moment_comes_to_the_same_end(runs, tmp_path):
-    kill_at(MOMENTS, runs, tmp_path)
+def test_a_run_killed_at_every_moment_comes_to_the_same_end(warm, runs, tmp_path):
+    drawn = Runs(warm, tmp_path, mode="min", steps=40, pictures=4)
+    kill_at(MOMENTS, drawn, tmp_path)
     for _ in range(2):  # To the end, and once more: nothing is left to do.
-        runs.finish(tmp_path / "run", cache=tmp_path / "cache")
+        drawn.finish(tmp_path / "run", cache=tmp_path / "cache")
         assert_same(tmp_path / "run", runs.folder / "whole")
 
 
 @pytest.mark.slow
-def test_a_loop_over_seeds_killed_twenty_times_at_random(tmp_path):
+def test_a_loop_over_seeds_killed_twenty_times_at_random(warm, tmp_path):
     """Prints a line for the ledger."""
     rng, kills, seed = np.random.default_rng(0), 0, 0
     reached = []
     while kills < 20:
         folder = tmp_path / str(seed)
         folder.mkdir()
-        runs = Runs(folder, steps=600, log=20, save=100, seed=seed)
+        runs = Runs(warm, folder, steps=600, log=20, save=100, seed=seed)
         started = time.monotonic()
-        runs.finish(folder / "whole")
+        assert runs.start(folder / "whole").wait() == 0
         seconds = time.monotonic() - started
         for _ in range(7):
             if kills == 20:
                 break
             process = runs.start(folder / "run")
             try:
-                process.communicate(timeout=rng.uniform(0.2, 1.0) * seconds)
+                process.wait(timeout=rng.uniform(0.2, 1.0) * seconds)
                 break
             except subprocess.TimeoutExpired:
                 process.kill()
-                process.communicate()
+                process.wait()
                 kills += 1
                 found = (folder / "run" / "metrics.jsonl").exists()
                 done = rows_done(folder / "run") if found else 0

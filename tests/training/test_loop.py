@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
 
@@ -28,7 +27,7 @@ def test_same_seed_same_run_and_other_seed_other_run(data, whole, tmp_path):
 
 
 def test_resumed_rows_are_the_uninterrupted_runs(data, whole, begun):
-    resumed = run(data, begun(4), 6)
+    resumed = run(data, begun(4), 6, diagnosed=True)
     assert same(whole(6), resumed)
     assert rows(whole(6)) == rows(resumed)
     assert [row["step"] for row in rows(resumed)] == [2, 4, 6]
@@ -133,11 +132,11 @@ def test_warm_start_holds_where_a_run_died_before_its_first_checkpoint(
         np.testing.assert_array_equal(a.numpy(), b.numpy())
 
 
-def test_a_warm_started_run_goes_on_without_its_source(data, tmp_path):
-    run(data, tmp_path / "a", 2)
-    run(data, tmp_path / "b", 2, warm_start=tmp_path / "a")
-    (tmp_path / "a").rename(tmp_path / "moved")
-    run(data, tmp_path / "b", 4, warm_start=tmp_path / "a")
+def test_a_warm_started_run_goes_on_without_its_source(data, begun, tmp_path):
+    source = begun(4)
+    run(data, tmp_path / "b", 2, warm_start=source)
+    source.rename(tmp_path / "moved")
+    run(data, tmp_path / "b", 4, warm_start=source)
 
 
 def test_records_and_keeps_the_best_checkpoint(whole):
@@ -227,12 +226,13 @@ class Signal(keras.callbacks.Callback):
 def test_signal_stops_after_the_interval_and_the_run_goes_on(data, whole, tmp_path):
     number = signal.SIGTERM
     intervals = Intervals(log=2, evaluate=2, save=8, pictures=0)
-    stopped = run(data, tmp_path, 8, callbacks=[Signal(3, number)], intervals=intervals)
+    options = {"intervals": intervals, "diagnosed": True}
+    stopped = run(data, tmp_path, 8, callbacks=[Signal(3, number)], **options)
     assert stopped.signal == number and stopped.step == 4
     assert signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL)
     assert stopped.folder.describe()["status"] == "stopped"
     assert step_of(find(tmp_path / "checkpoints")) == 4
-    resumed = run(data, tmp_path, 8, intervals=intervals)
+    resumed = run(data, tmp_path, 8, **options)
     assert same(resumed, whole(8)) and rows(resumed) == rows(whole(8))
 
 
@@ -311,9 +311,11 @@ def optimizer(**options):
     ids=["schedule, accumulation, decay and clipping", "loss scaling"],
 )
 def test_optimizer_options_are_resumed_bit_for_bit(data, tmp_path, make):
-    once = run(data, tmp_path / "a", 6, optimizer=make)
-    run(data, tmp_path / "b", 3, optimizer=make, intervals=Intervals(log=3))
-    resumed = run(data, tmp_path / "b", 6, optimizer=make, intervals=Intervals(log=3))
+    options = {"optimizer": make, "intervals": Intervals(log=3, evaluate=0, save=3)}
+    once = run(data, tmp_path / "a", 6, **options)
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    shutil.rmtree(tmp_path / "b" / "checkpoints" / "step-6")  # as if killed
+    resumed = run(data, tmp_path / "b", 6, **options)
     assert once.step == resumed.step == 6
     assert same(once, resumed)
     loaded = tf_disentangle.load(tmp_path / "b")
@@ -344,17 +346,17 @@ data = datasets.CorrelatedEllipses(num_images=80)
 """
 
 
-def in_own_process(code, **names):
-    """Devices are set before TensorFlow starts."""
+def in_own_process(warm, code, **names):
+    """Devices are set before TensorFlow runs anything."""
     for name, value in names.items():
         code = code.replace(name, str(value))
-    command = [sys.executable, "-c", TWO_DEVICES + code]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = warm.run(TWO_DEVICES + code)
     assert done.returncode == 0, done.stderr[-4000:]
 
 
-def test_two_virtual_devices_train_and_learn(tmp_path):
+def test_two_virtual_devices_train_and_learn(warm, tmp_path):
     in_own_process(
+        warm,
         """
 def build(shape, seed):
     prior = priors.InverseWishartPrior(nu=20.0)
@@ -382,12 +384,13 @@ for a, b in zip(result.model.variables, resumed.model.variables):
     )
 
 
-def test_replicas_average_to_the_gradient_of_the_batch():
+def test_replicas_average_to_the_gradient_of_the_batch(warm):
     """With no sampling noise: a plain autoencoder's first step, one device or two.
 
     In a process of its own: TensorFlow mixes up the collectives of two models on CPUs.
     """
     in_own_process(
+        warm,
         """
 def weights(strategy):
     # A posterior so narrow that no draw matters.
@@ -406,7 +409,7 @@ def weights(strategy):
     return [v.numpy() for v in run.model.trainable_variables]
 for a, b in zip(weights("one"), weights("mirrored")):
     np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
-"""
+""",
     )
 
 

@@ -130,10 +130,10 @@ class TestTraversals:
             per_latent=KL, factor_of_latent=factors, votes=VOTES
         )
         assert seen["notes"] == [
-            "KL 0.30\nx 83% of 6 votes",
+            "KL 0.30\nx 83%",
             "KL 0.10",
             "KL 9.00\nunused",
-            "KL 0.20\nsize 100% of 7 votes",
+            "KL 0.20\nsize 100%",
         ]
         assert seen["unused"] == [2]
 
@@ -300,16 +300,16 @@ class TestKinds:
 
 @pytest.mark.parametrize("start", ["spread", "prior"])
 def test_starts_that_are_named(model, start):
-    subject = Plotter(model, IMAGES, examples=start).subject()
+    inputs = Plotter(model, IMAGES, examples=start).inputs()
     if start == "prior":
-        assert not len(subject.examples)
+        assert not len(inputs.examples)
         prior = model.latents.prior.sample(1, [0, 0])
-        np.testing.assert_array_equal(subject.code, np.asarray(prior)[0])
+        np.testing.assert_array_equal(inputs.code, np.asarray(prior)[0])
         pictures = Plotter(model, IMAGES, examples=start).figures()
         assert "reconstructions" not in pictures and "traversals" in pictures
     else:
         chosen = visualization.spread(model.encode(IMAGES), 16)
-        np.testing.assert_array_equal(subject.examples, IMAGES[chosen])
+        np.testing.assert_array_equal(inputs.examples, IMAGES[chosen])
 
 
 def test_formats(model, tmp_path):

@@ -1,9 +1,6 @@
 """Images held on the device, gathered and decoded there."""
 
 import gc
-import pathlib
-import subprocess
-import sys
 import textwrap
 
 import keras
@@ -114,7 +111,7 @@ def test_wrong_devices():
         ResidentImages(IMAGES, devices=[])
 
 
-def test_replicas_gather_their_share():
+def test_replicas_gather_their_share(warm):
     """In a process of its own: two CPU devices are set before TensorFlow starts."""
     code = """
     import numpy as np
@@ -145,9 +142,7 @@ def test_replicas_gather_their_share():
             gathered = np.concatenate([part.numpy() for part in parts])
             np.testing.assert_array_equal(gathered, images[whole.numpy()])
     """
-    root = pathlib.Path(__file__).parents[2]
-    command = [sys.executable, "-c", textwrap.dedent(code)]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    done = warm.run(textwrap.dedent(code))
     assert done.returncode == 0, done.stderr
 
 

@@ -104,7 +104,8 @@ class TestRunsAndTags:
         shared = set(train) & set(held_out)
         assert {"loss", "loss_terms/reconstruction", "schedules/beta"} <= shared
         groups = {tag.split("/")[0] for tag in [*train, *held_out]}
-        groups -= {"configuration", "custom_scalars__config__"}  # Shown elsewhere.
+        # Shown elsewhere.
+        groups -= {"configuration", "model_card", "custom_scalars__config__"}
         assert sorted(groups)[0] == "loss"
 
     @pytest.mark.parametrize(
@@ -171,6 +172,18 @@ class TestWhatElseIsThere:
         board.close()
         text = events(tmp_path)["configuration"][0].item().decode()
         assert text == "    train.steps = 6\n"
+
+    def test_the_model_card_is_a_text_of_the_trained_run(self, trained):
+        (card,) = events(trained.folder.path)["model_card"].values()
+        text = card.item().decode()
+        assert text.startswith("# mine\n")
+        assert "trained on CorrelatedEllipses for 6 of 6 steps" in text
+        score = trained.scores["mig"].score
+        assert f"| mig | {score:.4g} |" in text
+        assert "| model.objective.kl_term.beta.end | 4 |" in text
+        assert "## Latents" in text
+        # Nothing of a server: the run was not exported.
+        assert "## Signatures" not in text and "Exported" not in text
 
     def test_kl_over_time_is_a_picture(self, trained):
         encoded = events(trained.folder.path)["pictures/per_latent_kl"][6][2]
@@ -240,7 +253,7 @@ class TestResuming:
         self, data, trained, tmp_path
     ):
         folder = tmp_path / "mine"
-        first = run(data, folder, 4)
+        first = run(data, folder, 4, diagnosed=True)
         # What a killed process leaves: events after the checkpoint, and half of one.
         board = TensorBoard(folder, first.model)
         board.write_row(6, {"loss": 9.0, "val_loss": 9.0})
@@ -282,6 +295,16 @@ class TestResuming:
         cut(tmp_path, 3)
         assert events(tmp_path) == {"loss": {2: 2.0}}
 
+    def test_a_run_that_goes_on_has_one_model_card(self, trained, tmp_path):
+        for step in (2, 4, 4):
+            board = TensorBoard(tmp_path, trained.model)
+            board.begin(step, trained._loop.description, "")
+            board.write_card(step, f"of step {step}")
+            board.close()
+        ((step, text),) = events(tmp_path)["model_card"].items()
+        assert (step, text.item()) == (4, b"of step 4")
+        assert counts(tmp_path)["model_card", 4] == 1
+
     def test_a_finished_run_started_again_adds_nothing(self, data, tmp_path):
         run(data, tmp_path, 2)
         before = counts(tmp_path / "scores"), counts(tmp_path)
@@ -310,6 +333,14 @@ class TestOverTime:
         assert image.get_clim() == (-2, 2)
         assert [text.get_text() for text in axes.texts] == [" 1.00", " 0.00"]
         assert [t.get_text() for t in axes.get_yticklabels()] == ["z0", "z1"]
+
+    def test_numbers_below_0_are_named_with_their_colour(self):
+        values = np.array([[0.0, 2.0], [-0.001, -4.0]])
+        figure = visualization.over_time(values, steps=[10, 20], names=["a", "b"])
+        title = figure.get_suptitle()
+        assert title == "from -4 (dark blue) over 0 (white) to 4 (dark red)"
+        texts = [text.get_text() for text in figure.axes[0].texts]
+        assert texts == [" 0.00", " -4.00"]
 
     @pytest.mark.parametrize("values", [[], [[np.nan, 1.0]], [[1.0]], [[1.0] * 2] * 2])
     def test_refuses_other_values(self, values):

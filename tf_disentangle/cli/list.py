@@ -60,10 +60,11 @@ def main(values: flags.FlagValues) -> int:
         print(_models())
         return 0
     startup.import_tensorflow()
+    import tf_disentangle
     from tf_disentangle import configuration, registry
 
     configuration.parse(values.gin_file)
-    tables = dict(registry.PARTS)
+    tables = {**registry.PARTS, "studies": {"study": tf_disentangle.study}}
     if users := configuration.users_parts():
         tables["parts of your modules"] = users
     name = values.name
@@ -72,7 +73,8 @@ def main(values: flags.FlagValues) -> int:
     short = {re.sub("_scores?$", "", name): name for name in tables["metrics"]}
     if name is None:
         print(*(_table(kind, table) for kind, table in tables.items()), sep="\n")
-        print(_gin_files(configuration.gin_root()), _models(), sep="\n")
+        root = configuration.gin_root()
+        print(_gin_files(root), _gin_files(root / "studies"), _models(), sep="\n")
     elif kind := kinds.get(re.sub("[ -]", "_", name).lower()):
         print(_table(kind, tables[kind]))
     elif name in kind_of or name in short:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from tf_disentangle import checks, summary
 from tf_disentangle.training.checkpoints import find, step_of
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from tf_disentangle.run import Run
 
 NUM_IMAGES, NUM_DRAWS = 60, 200
+# Of the images, those on which two categorical latents that match agree.
+_LEAST_SHARE = 0.5
 # The range of a latent that the summary has none for.
 _LOW, _HIGH = 0.01, 0.99
 
@@ -79,7 +82,8 @@ def describe(run: Run, shelf: np.ndarray) -> dict[str, Any]:
         _latent(latent, codes[:, i], model.per_latent)
         for i, latent in enumerate(facts["latents"])
     ]
-    draws = model.latents.prior.sample(NUM_DRAWS, np.array([run.batches.seed, 0]))
+    seed = np.array([run.batches.seed, 0], np.int32)
+    draws = model.latents.prior.sample(NUM_DRAWS, seed)
     prior = np.asarray(model.latents.to_codes(draws))
     return facts | {
         "latents": latents,
@@ -104,6 +108,11 @@ def matches_between(runs: Sequence[dict[str, Any]]) -> list[list[list[dict[str, 
     `ratio` of the two ranges, below 0 where the codes of the same images run against
     each other.
 
+    Categorical latents match where at least half of the images of the shelf have
+    values that belong together, under the best assignment of the values of one to those
+    of the other. Such a match has `values`: for each value that of the other latent,
+    None where no image has both.
+
     Args:
         runs: What `describe` returns.
     """
@@ -116,6 +125,8 @@ def matches_between(runs: Sequence[dict[str, Any]]) -> list[list[list[dict[str, 
             for i, j in zip(ours[factor], theirs[factor], strict=False):
                 ratio = _ratio(runs[a], i, runs[b], j)
                 found[a][i].append({"run": b, "latent": j, "ratio": ratio})
+        for i, j, values in _by_images(runs[a], runs[b]):
+            found[a][i].append({"run": b, "latent": j, "values": values})
     return found
 
 
@@ -180,6 +191,48 @@ def _ratio(ours: dict[str, Any], i: int, theirs: dict[str, Any], j: int) -> floa
     y = np.array(theirs["shelf_codes"])[:, j]
     sign = -1.0 if np.sum((x - x.mean()) * (y - y.mean())) < 0 else 1.0
     return sign * (b["high"] - b["low"]) / (a["high"] - a["low"])
+
+
+def _by_images(
+    ours: dict[str, Any], theirs: dict[str, Any]
+) -> Iterator[tuple[int, int, list[int | None]]]:
+    """Yields the categorical latents that match: ours, theirs, their value by ours."""
+    rows, columns = (_categorical(run) for run in (ours, theirs))
+    assigned = {(i, j): _assigned(ours, i, theirs, j) for i in rows for j in columns}
+    shares = np.array([[assigned[i, j][0] for j in columns] for i in rows])
+    shares = shares.reshape(len(rows), len(columns))
+    for k, n in zip(*linear_sum_assignment(-shares), strict=True):
+        share, values = assigned[rows[k], columns[n]]
+        if share >= _LEAST_SHARE:
+            yield rows[k], columns[n], values
+
+
+def _assigned(
+    ours: dict[str, Any], i: int, theirs: dict[str, Any], j: int
+) -> tuple[float, list[int | None]]:
+    """Returns their value for each of ours, and on which share of images they agree."""
+    values = np.array(
+        [
+            [row[i] for row in ours["shelf_codes"]],
+            [row[j] for row in theirs["shelf_codes"]],
+        ]
+    ).astype(int)
+    sizes = ours["latents"][i]["num_values"], theirs["latents"][j]["num_values"]
+    counts = np.zeros(sizes, int)
+    np.add.at(counts, tuple(values), 1)
+    x, y = linear_sum_assignment(-counts)
+    pairs = {u: v for u, v in zip(x.tolist(), y.tolist(), strict=True) if counts[u, v]}
+    share = float(counts[x, y].sum() / values.shape[1])
+    return share, [pairs.get(value) for value in range(sizes[0])]
+
+
+def _categorical(run: dict[str, Any]) -> list[int]:
+    """The categorical latents that move the image."""
+    return [
+        i
+        for i, latent in enumerate(run["latents"])
+        if latent["kind"] == "categorical" and latent["moves"] is not False
+    ]
 
 
 def _numbers(codes: np.ndarray) -> list[list[float]]:

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from tf_disentangle.run import Run
 
 _PAGE = pathlib.Path(__file__).parent / "page"
+# So that the page of a model of 64 x 64 images has at most 8 MB. What this changes in
+# codes is 0.1% of their spread; in images it can be more than one of 256 levels.
+_PRECISIONS = {"encode": "float16", "decode": "float32"}
+# Base 85 without the characters that mean something in HTML.
+_PLAIN = bytes.maketrans(b"&<>", b",./")
 # Nothing is loaded from anywhere: a browser enforces what the page promises.
 _POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' 'wasm-unsafe-eval' blob: data:; "
@@ -125,9 +130,7 @@ def _models_and_runtime(runs: Sequence[Run]) -> dict[str, bytes]:
     found = runtime.find()
     blobs = {"runtime": found[npm.SCRIPT], "wasm": found[npm.WASM]}
     for key, run in enumerate(runs):
-        for name, model in variants.onnx_models(
-            run.model, ("encode", "decode")
-        ).items():
+        for name, model in variants.onnx_models(run.model, _PRECISIONS).items():
             blobs[f"{name}-{key}"] = gzip.compress(model, mtime=0)
     return blobs
 
@@ -140,7 +143,7 @@ def _html(known: dict[str, Any], blobs: dict[str, bytes]) -> str:
         for path in sorted(_PAGE.glob("*.js"))
     }
     tag = '<script type="application/octet-stream" id="blob-{}">{}</script>'
-    carried = [tag.format(name, _base64(blob)) for name, blob in blobs.items()]
+    carried = [tag.format(name, _base85(blob)) for name, blob in blobs.items()]
     title = ", ".join(run["name"] for run in known["runs"])
     template = string.Template((_PAGE / "index.html").read_text(encoding="utf-8"))
     return template.substitute(
@@ -160,6 +163,11 @@ def _connect(server: str | None) -> str:
 
 def _base64(content: bytes) -> str:
     return base64.b64encode(content).decode("ascii")
+
+
+def _base85(content: bytes) -> str:
+    """Returns bytes as the page reads them: a sixteenth shorter than in base 64."""
+    return base64.b85encode(content).translate(_PLAIN).decode("ascii")
 
 
 def _json(value: Any) -> str:

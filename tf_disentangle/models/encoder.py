@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import itertools
+import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -177,8 +178,8 @@ class UntrainedEncoder(ModelEncoder):
         # Keras numbers names by what the process has made before.
         names = [layer["config"]["name"] for layer in own.get("layers", ())]
         plain = _renamed(_reseeded(own, 0), {n: str(i) for i, n in enumerate(names)})
-        text = f"{plain} {type(model.latents).__name__} {model.latents.num_latents}"
-        text += " sampled" * sampled
+        kind = (type(model.latents).__name__, model.latents.num_latents, sampled)
+        text = json.dumps([plain, kind], default=str)
         self.architecture = hashlib.sha256(text.encode()).hexdigest()[:16]
         config = _reseeded(own, checks.integer(seed, "seed", at_least=0))
         fresh = type(network).from_config(config)

@@ -37,6 +37,7 @@ from tf_disentangle.objectives.infogan import (
     infowgan_gp,
 )
 from tf_disentangle.objectives.joint_vae import (
+    CategoryMarginalKL,
     JointCapacityKL,
     WeightedGroups,
     joint_vae,
@@ -88,6 +89,7 @@ KL_TERMS = {
 }
 PENALTIES = {
     "AggregateDivergence": AggregateDivergence,
+    "CategoryMarginalKL": CategoryMarginalKL,
     "CovariancePenalty": CovariancePenalty,
     "CriticTotalCorrelation": CriticTotalCorrelation,
     "DimensionKL": DimensionKL,
@@ -113,6 +115,7 @@ __all__ = [
     "AggregateDivergence",
     "BatchPenalty",
     "CapacityKL",
+    "CategoryMarginalKL",
     "ConstantSchedule",
     "CosineSchedule",
     "CovariancePenalty",

@@ -26,7 +26,7 @@ from tf_disentangle.visualization.charts import COLOURS
 
 if TYPE_CHECKING:
     from tf_disentangle.run import Run
-    from tf_disentangle.training.kinds import Subject
+    from tf_disentangle.training.kinds import FigureInputs
 
 _SECTIONS = {
     "differences": "What differs",
@@ -247,32 +247,32 @@ def _traversals(compared: Sequence[_Compared]) -> str:
     drawn = [each for each in compared if not each.run.model.is_vector]
     if len(drawn) < len(compared):
         return ""
-    subjects: list[Subject] = []
+    all_inputs: list[FigureInputs] = []
     first = compared[0].run
     for each in compared:
         run, image = each.run, None
         if each is not compared[0] and _same_images(run, first):
-            image = subjects[0].examples[:1]
+            image = all_inputs[0].examples[:1]
         steps = np.linspace(-2, 2, _NUM_STEPS)
         plotter = make_plotter(
             run.model, run.data, run.batches, examples=image, values=steps
         )
-        subjects.append(plotter.subject(**latent_annotations(each.rows, run.step)))
+        all_inputs.append(plotter.inputs(**latent_annotations(each.rows, run.step)))
     rows = matched_latents([each.about["latents"] for each in compared])
     strips = []
-    for subject in subjects:
+    for inputs in all_inputs:
         images = visualization.traversal_rows(
-            subject.decoder(),
-            subject.code,
-            values=subject.values,
-            columns=subject.columns,
+            inputs.decoder(),
+            inputs.code,
+            values=inputs.values,
+            columns=inputs.columns,
         )
         strips.append(images)
     cells = [f"<div><h3>{head}</h3></div>" for head in _heads(compared)]
     who = [f'<div class="who">{head}</div>' for head in _heads(compared)]
-    for name, each, subject in zip(who, compared, subjects, strict=True):
-        start = visualization.rgb(subject.examples[:1])
-        decoded = visualization.rgb(subject.decoder()(subject.code[np.newaxis]))
+    for name, each, inputs in zip(who, compared, all_inputs, strict=True):
+        start = visualization.rgb(inputs.examples[:1])
+        decoded = visualization.rgb(inputs.decoder()(inputs.code[np.newaxis]))
         both = np.concatenate([start, decoded])
         text = f"{each.name}: the image where traversals start, and what is decoded"
         label = "<small>the start, and what is decoded from its code</small>"

@@ -106,7 +106,7 @@ def table(
         attributes = f' class="{kind}"' if kind else ""
         attributes += f' scope="{scope}"' if scope else ""
         if stacked and tag == "td":
-            attributes += f' data-column="{_without_tags(header[column])}"'
+            attributes += f' data-column="{without_tags(header[column])}"'
         return f"<{tag}{attributes}>{escaped(value)}</{tag}>"
 
     head = "".join(cell("th", i, text, "col") for i, text in enumerate(header))
@@ -124,7 +124,7 @@ def table(
     )
 
 
-def _without_tags(value: object) -> str:
+def without_tags(value: object) -> str:
     """Returns a text, or the text of `Html`, as it stands in an attribute."""
     return re.sub(r"<[^>]*>", "", escaped(value))
 
@@ -253,27 +253,3 @@ def strip_steps(texts: Sequence[str], width: int) -> Html:
     shown = max(_TILE, width) * (len(texts) * (width + gap) - gap) // width
     spans = "".join(f"<span>{escaped(text)}</span>" for text in texts)
     return Html(f'<div class="steps" style="width:{shown}px">{spans}</div>')
-
-
-def figure(content: bytes, form: str, caption: str) -> str:
-    """Returns a picture of a run with its caption.
-
-    A wide one is scrolled, not shrunk: its letters stay letters on a phone.
-
-    Args:
-        content: Of the file.
-        form: "png" or "gif".
-        caption: HTML.
-    """
-    with Image.open(io.BytesIO(content)) as image:
-        width, height = image.size
-    # Letters of pictures are drawn for 1.5 pixels to one of the screen's.
-    shown = round(width / 1.5)
-    moving = ' class="moving"' if form == "gif" else ""
-    return (
-        f'<figure style="flex-basis:{shown}px">'
-        '<div class="scroll" tabindex="0" role="group" aria-label="Picture">'
-        f'<img{moving} style="width:{shown}px;aspect-ratio:{width}/{height}" '
-        f'alt="{_without_tags(Html(caption))}" src="{data_uri(content, form)}"></div>'
-        f"<figcaption>{caption}</figcaption></figure>"
-    )

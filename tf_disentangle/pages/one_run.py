@@ -8,14 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tf_disentangle import checks, files, visualization
-from tf_disentangle.metrics.results import MATRICES
-from tf_disentangle.pages import html, results
+from tf_disentangle.pages import gallery, html, results
 from tf_disentangle.summary import summarize
 from tf_disentangle.training.pictures import latent_annotations, make_plotter
 
 if TYPE_CHECKING:
     from tf_disentangle.run import Run
-    from tf_disentangle.training.kinds import Subject
+    from tf_disentangle.training.kinds import FigureInputs
 
 _SECTIONS = {
     "latents": "What each latent does",
@@ -23,27 +22,6 @@ _SECTIONS = {
     "curves": "Training",
     "pictures": "Pictures",
     "settings": "Settings",
-}
-#: What a picture shows, by the beginning of its file's name; the longest one counts.
-_CAPTIONS = {
-    "traversals": "Each image moves one latent and keeps the others.",
-    "reconstructions": "Images, and below each what the model makes of its code.",
-    "same_codes": "Images, and what the generator makes of their inferred codes.",
-    "samples": "Images decoded from draws from the prior.",
-    "samples_": "One row for each category, one draw of the other latents a column.",
-    "starts": "The same traversals from images that lie far apart: a latent that is "
-    "disentangled does the same to each.",
-    "plane_": "Two latents against each other.",
-    "interpolation": "From the first image to the last, in a straight line between "
-    "their codes.",
-    "edits_": "Images with one latent set to other values.",
-    "posteriors": "Codes of images against the factors of these images. The percentage "
-    "is the share of the code's variance that the factor explains.",
-    "hyperprior": "Covariances drawn from the hyperprior.",
-    "data": "Images of the data, and rows in which one factor varies.",
-    "points": "Data, reconstructions, samples and codes.",
-    "checkpoints": "The same traversals with the weights of several checkpoints.",
-    "cycle_": "Every latent along a cycle that begins and ends at one image.",
 }
 
 
@@ -98,7 +76,7 @@ def run_page(run: Run, pictures: Iterable[str | os.PathLike] | None = None) -> s
             html.section("latents", _SECTIONS["latents"], *_latents(run, about)),
             html.section("scores", _SECTIONS["scores"], _scores(about, rows)),
             html.section("curves", _SECTIONS["curves"], _curves(about, rows)),
-            html.section("pictures", _SECTIONS["pictures"], _gallery(paths)),
+            html.section("pictures", _SECTIONS["pictures"], gallery.of_files(paths)),
             html.section("settings", _SECTIONS["settings"], _settings(run, about)),
         )
     )
@@ -110,13 +88,13 @@ def run_page(run: Run, pictures: Iterable[str | os.PathLike] | None = None) -> s
     return html.document(about["name"], lead, body, shown)
 
 
-def start_rows(subject: Subject, count: int = 9) -> list[str]:
+def start_rows(inputs: FigureInputs, count: int = 9) -> list[str]:
     """Returns the strips of the examples and of what is decoded from their codes."""
     from tf_disentangle.training.kinds import decoded_examples
 
-    if not len(subject.examples):
+    if not len(inputs.examples):
         return []
-    both = {"images": subject.examples, **decoded_examples(subject)}
+    both = {"images": inputs.examples, **decoded_examples(inputs)}
     parts = []
     for name, images in both.items():
         tiles = visualization.rgb(images[:count])
@@ -157,34 +135,36 @@ def _latents(run: Run, about: Mapping[str, Any]) -> list[str]:
     if run.model.is_vector:
         return [_latent_table(about["latents"])]
     plotter = make_plotter(run.model, run.data, run.batches)
-    subject = plotter.subject(**latent_annotations(run.history, run.step))
+    inputs = plotter.inputs(**latent_annotations(run.history, run.step))
     note = (
         "<p class=note>Each row changes one latent and keeps all others, in order of "
         "how much it moves the image. A latent carries the factor that a score gave it "
         "only if it moves the image and won at least 5% of all votes.</p>"
     )
-    strips = latent_strips(subject, about["latents"])
+    strips = latent_strips(inputs, about["latents"])
     return [
         note,
-        f'<div class="strips">{"".join(start_rows(subject))}'
+        f'<div class="strips">{"".join(start_rows(inputs))}'
         f'<div class="rule"></div>{"".join(strips)}</div>',
         f"<details><summary>The latents in a table</summary>"
         f"{_latent_table(about['latents'])}</details>",
     ]
 
 
-def latent_strips(subject: Subject, latents: Sequence[Mapping[str, Any]]) -> list[str]:
+def latent_strips(
+    inputs: FigureInputs, latents: Sequence[Mapping[str, Any]]
+) -> list[str]:
     """Returns label and strip of each latent, with the steps above the first."""
     rows = visualization.traversal_rows(
-        subject.decoder(),
-        subject.code,
-        values=subject.values,
-        columns=subject.columns,
-        order=subject.order,
+        inputs.decoder(),
+        inputs.code,
+        values=inputs.values,
+        columns=inputs.columns,
+        order=inputs.order,
     )
     parts: list[str] = []
     steps_are_said = False
-    for latent, images in zip(subject.order, rows, strict=True):
+    for latent, images in zip(inputs.order, rows, strict=True):
         about, width = latents[latent], images.shape[2]
         steps = ""
         if about["num_values"] is not None:
@@ -192,7 +172,7 @@ def latent_strips(subject: Subject, latents: Sequence[Mapping[str, Any]]) -> lis
             steps = html.strip_steps(texts, width)
         elif not steps_are_said:
             steps_are_said = True
-            texts = visualization.step_labels(subject.values)
+            texts = visualization.step_labels(inputs.values)
             steps = html.strip_steps(texts, width)
         text = f"{about['name']}: {len(images)} images while this latent changes"
         faint = ' class="faint"' if about["moves"] is False else ""
@@ -284,33 +264,6 @@ def _curves(about: Mapping[str, Any], rows: results.Rows) -> str:
         table = html.table(header, lines, numbers=(1, 2))
         content += f"<details><summary>The last values</summary>{table}</details>"
     return content
-
-
-def _gallery(paths: Sequence[pathlib.Path]) -> str:
-    figures = []
-    # The strips above are the traversals; the animation shows them at once.
-    for path in sorted(paths, key=lambda path: (path.stem != "traversals", path.name)):
-        form = path.suffix.lower().removeprefix(".")
-        if form not in ("png", "gif") or path.name == "traversals.png":
-            continue
-        try:
-            figures.append(html.figure(path.read_bytes(), form, _caption(path.stem)))
-        except OSError:  # One damaged file does not lose the page.
-            text = html.escaped(f"{path.name} cannot be read")
-            figures.append(f"<figure><figcaption>{text}</figcaption></figure>")
-    return f'<div class="gallery">{"".join(figures)}</div>' if figures else ""
-
-
-def _caption(name: str) -> str:
-    """Returns the caption of a picture, HTML."""
-    known = [prefix for prefix in _CAPTIONS if name.startswith(prefix)]
-    text = _CAPTIONS[max(known, key=len)] if known else ""
-    for field, what in MATRICES.items():
-        if name.endswith(f"_{field}"):
-            text = f"For each latent and factor: {what}."
-    if "_against_" in name:
-        text = "One row for each category, while a continuous latent moves."
-    return f"<b>{html.escaped(name.replace('_', ' '))}</b> {html.escaped(text)}".strip()
 
 
 def _settings(run: Run, about: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ STYLE = """
   --track: #e9ebee; --shade: #f2f3f5; --shadow: rgb(0 0 0 / 0.2);
   --c0: #0072b2; --c1: #c85200; --c2: #007f5c; --c3: #b0568a; --c4: #9a6a00;
   --c5: #2b86c0; }
-@media (prefers-color-scheme: dark) { :root {
+@media screen and (prefers-color-scheme: dark) { :root {
   --page: #141517; --card: #1d1f22; --ink: #e9eaec; --soft: #a3a8b0; --line: #34373c;
   --track: #34373c; --shade: #25282c; --shadow: rgb(0 0 0 / 0.7);
   --c0: #5db0ea; --c1: #ff8f4a; --c2: #35cf9f; --c3: #e6a0c8; --c4: #efb53a;
@@ -103,14 +103,29 @@ tr.faint th, tr.faint td { color: var(--soft); }
 .plots .wide { grid-column: 1 / -1; }
 .plots .wide .chart { min-width: 560px; }
 h3 { font-size: 16px; margin: 22px 0 0; }
+small.line { display: block; white-space: nowrap; line-height: 1.35; }
 .note.after { margin-top: 12px; }
-.gallery { display: flex; flex-wrap: wrap; gap: 16px; margin: 14px 0 0; }
-figure { flex-grow: 1; max-width: 100%; display: flex; flex-direction: column; }
-figure .scroll { display: flex; }
-figure img { display: block; height: auto; margin: 0 auto; border-radius: 6px; }
+.gallery { display: grid; gap: 16px; margin: 14px 0 0; }
+.gallery .wide { display: grid; gap: 16px; }
+.gallery .wide figure { display: flex; flex-wrap: wrap; gap: 0 16px; }
+.gallery .wide .picture { margin: 0; }
+.gallery .wide figcaption { flex: 1 1 180px; }
+.gallery .columns { columns: 480px; column-gap: 16px; }
+.gallery .columns figure { break-inside: avoid; margin-bottom: 16px; }
+@media (min-width: 1600px) { /* room for a third column */
+  .gallery { margin-inline: calc((100% - min(100vw - 60px, 1740px)) / 2); } }
+.picture { position: relative; isolation: isolate; margin: 0 auto; overflow: hidden;
+  border-radius: 6px; }
+.picture img { display: block; width: 100%; height: auto; }
 figcaption { font-size: 14px; padding: 8px 2px 0; contain: inline-size; }
-@media (prefers-color-scheme: dark) { /* white paper, but not as bright as a lamp */
-  figure img { filter: brightness(0.82); } }
+/* White paper becomes as dark as the card; images keep their colours. */
+@media screen and (prefers-color-scheme: dark) {
+  .picture { border-radius: 0; }
+  .picture.plot img { filter: invert(0.886) hue-rotate(180deg); }
+  .picture.grid::before, .picture.grid::after { content: ""; position: absolute;
+    inset: 0; z-index: 1; clip-path: var(--paper); }
+  .picture.grid::before { background: #fff; mix-blend-mode: difference; }
+  .picture.grid::after { background: var(--card); mix-blend-mode: lighten; } }
 figcaption b { color: var(--ink); }
 .side { display: grid; gap: 10px 18px; margin: 14px 0 0; align-items: start; }
 .side .rest { grid-column: 1 / -1; border-top: 1px solid var(--line);
@@ -141,6 +156,9 @@ footer { color: var(--soft); font-size: 14px; max-width: 1180px; margin: 48px au
   .side { grid-template-columns: minmax(0, 1fr) !important; }
   .facts { grid-template-columns: repeat(2, 1fr); }
 }
-@media (prefers-reduced-motion: reduce) { img.moving { display: none; } }
-@media print { body { background: #fff; } .chart, figure { break-inside: avoid; } }
+@media (prefers-reduced-motion: reduce) { .moving { display: none; } }
+@media print { body { background: #fff; } nav { display: none; }
+  .chart, figure, .plot, tr, pre { break-inside: avoid; }
+  h2, h3, .note { break-after: avoid; } .scroll { overflow: visible; }
+  details::details-content { content-visibility: visible; block-size: auto; } }
 """

@@ -2,6 +2,8 @@
 
 VERSION/model_card.json    for programs: `summary.summarize`, and how it is served
 VERSION/model_card.md      the same for people
+
+The card of a run that was not exported, as TensorBoard has it, leaves the server out.
 """
 
 from __future__ import annotations
@@ -12,10 +14,14 @@ import hashlib
 import json
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tf_disentangle.interfaces import CodeColumn, Resizing
 from tf_disentangle.models import LatentModel
+from tf_disentangle.summary import summarize
+
+if TYPE_CHECKING:
+    from tf_disentangle.run import Run
 
 NAMES = ("model_card.json", "model_card.md")
 
@@ -87,10 +93,16 @@ def write(folder: pathlib.Path, card: Mapping[str, Any]) -> None:
     (folder / NAMES[1]).write_text(markdown(full), encoding="utf-8")
 
 
+def of_run(run: Run) -> str:
+    """Returns the card of a run that was not exported, as text."""
+    return markdown(summarize(run))
+
+
 def markdown(card: Mapping[str, Any]) -> str:
-    """Returns a card as text."""
+    """Returns a card, or the summary of a run, as text."""
+    version = f", version {card['version']}" if "version" in card else ""
     parts = [
-        f"# {card['name']}, version {card['version']}",
+        f"# {card['name']}{version}",
         _introduction(card),
         "## Latents",
         latents_table(card["latents"]),
@@ -99,16 +111,15 @@ def markdown(card: Mapping[str, Any]) -> str:
         "## Last terms of the training",
         table(("term", "nats per image"), card.get("terms", {}).items())
         or "None are recorded.",
-        "## Signatures",
-        _signatures(card),
+        *(("## Signatures", _signatures(card)) if "signatures" in card else ()),
         "## Settings",
         table(("setting", "value"), _given(card.get("settings", {})))
         or "None are recorded.",
         "## Versions",
         table(("package", "version"), card.get("versions", {}).items()),
-        "## Files",
-        table(("file", "sha256"), card.get("files", {}).items()),
     ]
+    if "files" in card:
+        parts += ["## Files", table(("file", "sha256"), card["files"].items())]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -143,8 +154,10 @@ def _introduction(card: Mapping[str, Any]) -> str:
         )
     kind = card.get("model", "model")
     size = f", {card['num_parameters']:,} weights" if "num_parameters" in card else ""
-    text = f"A {kind}{trained}: images {shape}{size}. Exported {card['exported']}"
-    text += f" as {card['variant']}, {card['precision']}."
+    text = f"A {kind}{trained}: images {shape}{size}."
+    if "exported" in card:
+        text += f" Exported {card['exported']} as {card['variant']}"
+        text += f", {card['precision']}."
     errors = card.get("errors")
     if errors:
         each = ", ".join(f"{name} {error:.1e}" for name, error in errors.items())
@@ -195,7 +208,7 @@ def _scores(scores: Mapping[str, Mapping[str, Any]]) -> str:
         text += (
             "\n\nA floor is what untrained networks or noise score, a ceiling what the "
             "factors themselves do. Where they are empty they were not computed: "
-            "`bin/evaluate RUN --bounds`, and export again."
+            "`bin/evaluate RUN --bounds` does, before an export."
         )
     return text
 
@@ -268,6 +281,7 @@ __all__ = [
     "make",
     "markdown",
     "of_columns",
+    "of_run",
     "table",
     "write",
 ]

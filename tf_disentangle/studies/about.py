@@ -1,4 +1,4 @@
-"""What a report says about a study besides its scores: axes, states, hours, failures."""
+"""What a report says of a study besides scores: axes, states, hours, failures."""
 
 from __future__ import annotations
 
@@ -80,7 +80,9 @@ def about_study(folder: str | os.PathLike) -> About:
     """
     plan = Plan.read(folder)
     states: collections.Counter[str] = collections.Counter()
-    failures, machines, seconds = [], set(), 0.0
+    failures: list[Failure] = []
+    machines: set[str] = set()
+    seconds = 0.0
     for run in plan.runs:
         place = plan.folder_of(run)
         found = state.state_of(place, steps=False)
@@ -140,7 +142,8 @@ def _time(folder: pathlib.Path) -> tuple[float, set[str]]:
     except OSError:
         return 0.0, set()
     begun: dict[str, float] = {}
-    seconds, hosts = 0.0, set()
+    seconds = 0.0
+    hosts: set[str] = set()
     for line in lines:
         try:
             row = json.loads(line)

@@ -27,7 +27,10 @@ def check(plan: Plan) -> None:
         written = dataclasses.replace(plan, folder=None).write(folder)
         start = [sys.executable, "-m", "tf_disentangle", "study", "check"]
         child = subprocess.Popen(
-            [*start, str(written.folder)], stderr=subprocess.PIPE, text=True
+            [*start, str(written.folder)],
+            stdout=subprocess.DEVNULL,  # bin/study --print=slurm prints a script there.
+            stderr=subprocess.PIPE,
+            text=True,
         )
         said = []
         with child:

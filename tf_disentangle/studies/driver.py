@@ -195,8 +195,10 @@ class _Driver:
             self.engine.kill()
         else:
             number = len(self.progress.flying)
-            note = "they save themselves" if number else "nothing is running"
-            self._note(f"Stopping {number} runs: {note}. Once more kills them.")
+            self._note(
+                f"Stopping. Runs that save themselves first: {number}. Once more kills "
+                "them."
+            )
             self.engine.stop()
 
     def _settled(self, run: Any) -> bool:

@@ -83,7 +83,7 @@ def points(
     parts = [grid] if isinstance(grid, Mapping) else grid
     checks.require_type(parts, (list, tuple), "grid")
     checks.require(len(parts), "grid", "have at least one part", parts)
-    sets = list(data) if _is_several(data) else [data]
+    sets: list[Any] = list(data) if data is not None and _is_several(data) else [data]
     checks.require(sets, "data", "name at least one file", data)
     for number, one in enumerate(sets):
         for position, part in enumerate(parts):
@@ -135,10 +135,8 @@ def written(value: Value, argument: str) -> str:
     if isinstance(value, str):
         return value if re.match(r"[@%][\w./]+(\(\))?$", value) else repr(value)
     if isinstance(value, dict):
-        items = (
-            f"{written(k, argument)}: {written(v, argument)}" for k, v in value.items()
-        )
-        return f"{{{', '.join(items)}}}"
+        pairs = [(written(k, argument), written(v, argument)) for k, v in value.items()]
+        return f"{{{', '.join(f'{k}: {v}' for k, v in pairs)}}}"
     if isinstance(value, list | tuple | np.ndarray):
         items = [written(item, argument) for item in value]
         if isinstance(value, tuple):
@@ -209,7 +207,11 @@ def _name(name: Any, where: str) -> str:
     configuration.require_name(name, f"a name in {where}")
     if configuration.short_name(name) == "train.seed":
         return "seed"
-    by_study = {"train.output": "its folders", "train.dry_run": "dry_run"}
+    by_study = {
+        "train.output": "its folders",
+        "train.dry_run": "dry_run",
+        "train.metrics": "metrics",
+    }
     rule = "be left out, for the study chooses " + by_study.get(name, "")
     checks.require(name not in by_study, name, rule, name)
     return name
@@ -230,13 +232,16 @@ def _seeds(values: Any, argument: str = "seeds", *, is_count: bool = True) -> li
 
 
 def _varied_number(axes: Any) -> str | None:
-    """Returns the one binding of a part that takes several values, all numbers."""
+    """Returns the one binding of a part that takes several values, all numbers.
+
+    Of names that change together it is the first that varies.
+    """
     varied = []
     for names, rows in axes:
         for name, column in zip(names, zip(*rows, strict=True), strict=True):
-            several = len({repr(value) for value in column}) > 1
-            if name not in NAMES and several:
+            if name not in NAMES and len({repr(value) for value in column}) > 1:
                 varied.append((name, all(map(_is_number, column))))
+                break
     return varied[0][0] if len(varied) == 1 and varied[0][1] else None
 
 

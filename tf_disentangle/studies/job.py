@@ -221,8 +221,9 @@ def _score(run: Run, representation: str) -> None:
         if row not in rows:  # An attempt that was killed may have written them.
             run.folder.append(row)
     for name, entry in table.items():
-        is_refused = isinstance(entry, Refusal)
-        score = f"no score. {entry.reason}" if is_refused else f"{entry.score:.4f}"
+        score = f"{entry.score:.4f}"
+        if isinstance(entry, Refusal):
+            score = f"no score. {entry.reason}"
         print(f"{name}, {representation} codes: {score}", file=sys.stderr)
 
 

@@ -98,7 +98,9 @@ def of_folder(plan: Planned, attempts: int = state.ATTEMPTS) -> Snapshot:
 def of_progress(progress: Progress) -> Snapshot:
     """Returns the snapshot that a driver shows; only the runs in hand are looked at."""
     plan, counts = progress.plan, dict.fromkeys(state.STATES, 0)
-    logs, rows, running = {}, [], 0
+    logs: dict[str, str] = {}
+    rows: list[tuple[Any, state.RunState]] = []
+    running = 0
     in_hand = [*progress.flying.values(), *progress.elsewhere.values()]
     for run in in_hand:
         folder = plan.folder_of(run)
@@ -107,7 +109,7 @@ def of_progress(progress: Progress) -> Snapshot:
             running += 1
             if len(rows) < _SHOWN:
                 rows.append((run, state.state_of(folder, progress.attempts)))
-    failures = []
+    failures: list[tuple[Any, state.RunState]] = []
     if progress.failed:
         for run in plan.runs:
             if run.id in progress.failed and len(failures) < _SHOWN:
@@ -118,7 +120,7 @@ def of_progress(progress: Progress) -> Snapshot:
     counts[state.FAILED] = len(progress.failed)
     counts[state.RUNNING] = running
     counts[state.WAITING] = progress.remaining - running
-    left = eta(progress.finished, progress.remaining)
+    left = eta(progress.finished[-_RECENT:], progress.remaining)
     return Snapshot(counts, rows, failures, left, logs)
 
 
@@ -145,7 +147,8 @@ def drawn(snapshot: Snapshot) -> Group:
             table.add_column(name, justify="right" if right else "left")
         for run, one in snapshot.rows[:_SHOWN]:
             strength = "" if run.strength is None else f"{run.strength:g}"
-            tried = f", failed {one.attempts} times" if one.attempts else ""
+            again = "once" if one.attempts == 1 else f"{one.attempts} times"
+            tried = f", failed {again}" if one.attempts else ""
             names = (run.id, run.method, strength, run.data, str(run.seed))
             table.add_row(*names, f"{one.state}{tried}", steps(one))
         parts.append(table)
@@ -189,7 +192,8 @@ class LiveView:
     def update(self, progress: Progress) -> None:
         """Draws the table, at most twice a second; a line each minute in a log."""
         now = time.monotonic()
-        over = not progress.remaining and not progress.flying
+        stopped = progress.signal is not None or progress.full
+        over = not progress.flying and (stopped or not progress.remaining)
         pause = 0.4 if self._live is not None else _PERIOD
         if self._shown and now - self._shown < pause and not over:
             return

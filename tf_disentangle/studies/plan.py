@@ -127,7 +127,8 @@ class Plan:
             if point.files not in configurations:
                 configurations[point.files] = configuration.resolved(point.files)
             run = _planned(point, configurations[point.files], common, len(runs))
-            runs.setdefault(run.id, run)
+            same = runs.setdefault(run.id, run)
+            _require_one_score(same, run)
         about = {
             "name": name,
             "grid": _shown(grid),
@@ -289,11 +290,6 @@ def _planned(
 ) -> PlannedRun:
     settings = dict(common)
     for name, value in point.settings.items():
-        short = configuration.short_name(name)
-        rule = "be a binding of training: scores make no other runs"
-        remedy = "Bind it in the study's bindings, for all runs."
-        is_of_run = _NO_IDENTITY.isdisjoint([short, short.split(".")[0]])
-        checks.require(is_of_run, "a name in grid", rule, name, remedy)
         settings[name] = grids.written(value, f"grid[{name!r}]")
     if point.seed is not None:
         settings["train.seed"] = str(point.seed)
@@ -312,6 +308,25 @@ def _planned(
             for name, value in point.settings.items()
         },
     )
+
+
+def _require_one_score(run: PlannedRun, same: PlannedRun) -> None:
+    """Checks that the grid does not score one training in two ways."""
+    names = sorted(
+        name
+        for name in {*run.settings, *same.settings}
+        if run.settings.get(name) != same.settings.get(name)
+        and not _NO_IDENTITY.isdisjoint(_parts(name))
+    )
+    rule = "score each run in one way: what binds a metric makes no other run"
+    remedy = "Bind it in the study's bindings, or together with what makes a run."
+    checks.require(not names, "grid", rule, ", ".join(names), remedy)
+
+
+def _parts(name: str) -> tuple[str, str]:
+    """Returns a binding without its scope and module, and its function alone."""
+    short = configuration.short_name(name)
+    return short, short.split(".")[0]
 
 
 def _shown(grid: Any) -> list[dict[str, Any]]:

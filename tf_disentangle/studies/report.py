@@ -6,6 +6,7 @@ by then, and says how many are not.
 
 from __future__ import annotations
 
+import collections
 import os
 import pathlib
 from collections.abc import Callable, Collection, Sequence
@@ -115,25 +116,28 @@ def _figures(section: Section, drawn: Sequence[Drawn]) -> str:
     own = [each for each in drawn if each.section == section.name and each.figure]
     if not own:
         return ""
-    sets = list(dict.fromkeys(each.data for each in own))
     parts = [f'<p class="note">{html.escaped(section.note)}</p>']
-    for data in sets:
-        if data and len([name for name in sets if name]) > 1:
+    counts = collections.Counter(each.data for each in own)
+    several = len([data for data in counts if data]) > 1
+    if not several or max(counts[data] for data in counts if data) == 1:
+        plots = "".join(_plot(each, each.data if several else "") for each in own)
+        return f'{parts[0]}\n<div class="plots">{plots}</div>'
+    for data in counts:
+        if data:
             parts.append(f"<h3>{html.escaped(data)}</h3>")
-        charts = "".join(_plot(each) for each in own if each.data == data)
-        parts.append(f'<div class="plots">{charts}</div>')
+        plots = "".join(_plot(each) for each in own if each.data == data)
+        parts.append(f'<div class="plots">{plots}</div>')
     return "\n".join(parts)
 
 
-def _plot(drawn: Drawn) -> str:
+def _plot(drawn: Drawn, data: str = "") -> str:
     """Returns one figure in the page's colours; a wide one can be scrolled."""
     figure = drawn.figure
     if figure is None:
         return ""
     wide = figure.get_size_inches()[0] > _WIDE
-    caption = ""
-    if drawn.source:
-        caption = f'<p class="note">{html.escaped(drawn.source)}</p>'
+    about = drawn.source or data
+    caption = f'<p class="note">{html.escaped(about)}</p>' if about else ""
     chart = html.chart(figure, drawn.label)
     if wide:
         label = html.escaped(drawn.label)
@@ -158,4 +162,3 @@ def _missing(drawn: Sequence[Drawn]) -> str:
     listed = html.table(header, rows, stacked=True)
     count = f"{len(missing)} figure{'s' if len(missing) > 1 else ''}"
     return f"<details><summary>{count}, with the reasons</summary>{listed}</details>"
-

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 #: runs stays below 5 MB and is made in 20 s.
 MOST_PANELS = 12
 # Of sections in which one or two metrics tell what there is to tell.
-_FEW = 4
+_FEW = 2
 # Varied numbers of which sweeps are drawn.
 _MOST_SWEPT = 3
 # Terms and scores whose curves are drawn, if they are there.
@@ -175,9 +175,9 @@ SECTIONS = (
     Section(
         "selection",
         "Selection without labels",
-        "Of each method's runs UDR and others select one without its factors: its score "
-        "lies between the mean of all, which chance gives, and the best run's, which an "
-        "oracle would find.",
+        "Of each method's runs UDR and others select one without factors. Its score "
+        "lies between the mean of all, which chance gives, and the best run's, which "
+        "an oracle would find.",
     ),
     Section(
         "transfer",
@@ -224,8 +224,8 @@ def draw(table: pd.DataFrame, curves: pd.DataFrame) -> Iterator[Drawn]:
         if left := [s for s in scores if s not in chosen]:
             names = ", ".join(f"{s.label} on {s.data}" for s in left)
             reason = (
-                f"The page has {most} figures of this kind at most, first metrics first: "
-                "choose them with --metrics."
+                f"The page has {most} figures of this kind at most; --metrics says "
+                "which metrics come first."
             )
             yield Drawn(
                 section, f"{section}_rest", f"{names}: {section}", reason=reason
@@ -253,7 +253,7 @@ def _tried(
 
 
 def scores_of(table: pd.DataFrame) -> list[Score]:
-    """Returns what can be drawn by itself: each metric and protocol on each data set."""
+    """Returns what can be drawn alone: each metric and protocol on each data set."""
     rows = table[(table["kind"] == "score") & (table["representation"] == "mean")]
     rows = rows[~rows["metric"].str.contains(".", regex=False)]
     rows = rows[~rows["metric"].isin(_APART) & rows["value"].notna()]
@@ -344,7 +344,7 @@ def _is_varied_number(values: pd.Series) -> bool:
 def _curves(
     table: pd.DataFrame, curves: pd.DataFrame, scores: Sequence[Score]
 ) -> Iterator[Drawn]:
-    """Yields the curves of the usual terms, and of scores that were taken on the way."""
+    """Yields curves of the usual terms, and of scores that were taken on the way."""
     known = set(curves["metric"])
     names = [name for name in _CURVES if name in known]
     names += list(dict.fromkeys(s.metric for s in scores if s.metric in known))

@@ -1,17 +1,17 @@
-"""The tables of a study's page: what it is, its scores, what failed, how to repeat it."""
+"""The tables of a study's page: what it is, its scores, failures, how to repeat it."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tf_disentangle.pages import html
 from tf_disentangle.pages.html import Html
 from tf_disentangle.studies import analysis
 from tf_disentangle.studies.figures import parts
-from tf_disentangle.studies.report_figures import scores_of
+from tf_disentangle.studies.report_figures import Score, scores_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,42 +20,39 @@ if TYPE_CHECKING:
 
 # Values of an axis that are listed; of more the ends.
 _MOST_VALUES = 12
+_COUNTED = {
+    "method": ("method", "methods"),
+    "data": ("data set", "data sets"),
+    "seed": ("seed", "seeds"),
+}
+_ORDER = ("done", "running", "partial", "waiting", "failed")
 
 
 def lead(about: About) -> str:
     """Returns in a sentence what the study is and how far it is."""
-    total = sum(about.states.values())
-    axes = [
-        f"{len(values)} {_plural(name, len(values))}"
-        for name, values in about.axes.items()
-        if name in ("method", "data", "seed")
+    total, done = sum(about.states.values()), about.states.get("done", 0)
+    counts = [
+        f"{len(values)} {names[len(values) > 1]}"
+        for name, names in _COUNTED.items()
+        if (values := about.axes.get(name))
     ]
-    others = [n for n, v in about.axes.items() if n not in ("method", "data", "seed") and len(v) > 1]
-    varied = f", with other values of {', '.join(others)}" if others else ""
-    done = about.states.get("done", 0)
-    state = "All runs are done." if done == total else f"{done:,} of {total:,} runs are done."
-    return html.escaped(f"{', '.join(axes)}{varied}: {total:,} runs. {state}")
-
-
-def _plural(name: str, count: int) -> str:
-    names = {"method": "methods", "data": "data sets", "seed": "seeds"}
-    one = {"data": "data set"}.get(name, name)
-    return one if count == 1 else names[name]
+    others = [n for n, v in about.axes.items() if n not in _COUNTED and len(v) > 1]
+    varied = f" and values of {', '.join(others)}" if others else ""
+    state = "All are done." if done == total else f"{done:,} are done."
+    return html.escaped(f"{', '.join(counts)}{varied}: {total:,} runs. {state}")
 
 
 def facts(about: About, results: pd.DataFrame) -> str:
     """Returns the large numbers at the top."""
     total = sum(about.states.values())
-    states = {
-        name: f"{count:,}"
-        for name, count in about.states.items()
-        if count or name in ("done", "failed", "waiting")
-    }
-    states["done"] = f"{about.states.get('done', 0):,} of {total:,}"
-    order = [n for n in ("done", "running", "partial", "waiting", "failed") if n in states]
-    shown: dict[str, object] = {name: states[name] for name in order}
+    shown: dict[str, object] = {}
+    for name in _ORDER:
+        count = about.states.get(name, 0)
+        if count or name in ("done", "waiting", "failed"):
+            shown[name] = f"{count:,}"
+    shown["done"] = f"{shown['done']} of {total:,}"
     shown["machine hours"] = html.number(about.hours, 3) or "0"
-    shown["results"] = f"{len(results):,}"
+    shown["rows of results"] = f"{len(results):,}"
     return html.facts(shown)
 
 
@@ -102,8 +99,10 @@ def _exclusions(results: pd.DataFrame) -> str:
     if left.runs.empty:
         return f'<p class="note after">{note}</p>'
     rows = [
-        (one.run, one.method, parts.number(one.strength), one.data, one.seed, one.reason)
-        for one in left.runs.head(100).itertuples()
+        (run, method, parts.number(strength), data, seed, reason)
+        for run, method, strength, data, seed, reason in left.runs[
+            ["run", "method", "strength", "data", "seed", "reason"]
+        ].values[:100]
     ]
     header = ("run", "method", "strength", "data", "seed", "reason")
     listed = html.table(header, rows, numbers=(2, 4), stacked=True)
@@ -118,72 +117,65 @@ def scores(results: pd.DataFrame) -> str:
         return "<p>No run is scored yet.</p>"
     note = (
         '<p class="note">Mean over seeds with its 95% t interval in brackets (none of '
-        "one run), and the best run after it. Below a metric's name stand its floor and "
-        "its ceiling. The greatest mean of a column is bold.</p>"
+        "one run), and the best run after it. Below a metric's name stand its floor "
+        "and ceiling. The greatest mean of a column is bold.</p>"
     )
     content = [note]
     sets = list(dict.fromkeys(score.data for score in found))
     for data in sets:
         own = [score for score in found if score.data == data]
         heading = f"<h3>{html.escaped(data)}</h3>" if len(sets) > 1 else ""
-        content.append(heading + _score_table(own, results))
+        content.append(heading + _score_table(own))
     return "\n".join(content)
 
 
-def _score_table(found: Sequence, results: pd.DataFrame) -> str:
+def _score_table(found: Sequence[Score]) -> str:
     """Returns the table of one data set."""
-    header: list[object] = ["method"]
-    cells: dict[tuple[str, float], dict[str, str]] = {}
-    counts: dict[tuple[str, float], set[int]] = {}
+    columns = []
     for score in found:
-        header.append(_head(score))
-        summary = analysis.by_strength(score.table, score.metric, data=score.data)
-        greatest = summary["mean"].max()
-        for one in summary.itertuples():
-            key = (one.method, _key(one.strength))
-            text = _cell(one, one.mean == greatest)
-            cells.setdefault(key, {})[score.label] = text
-            counts.setdefault(key, set()).add(int(one.num))
+        cells = analysis.by_strength(score.table, score.metric, data=score.data)
+        greatest = cells["mean"].max()
+        columns.append(
+            {
+                f"{one.method} {parts.number(one.strength)}".strip(): (
+                    one.num,
+                    _cell(one, one.mean == greatest),
+                )
+                for one in cells.itertuples()
+            }
+        )
     rows = []
-    for (method, strength), row in cells.items():
-        number = parts.number(strength)
-        name = html.escaped(f"{method} {number}".strip())
-        seeds = counts[method, strength]
-        shown = f"{min(seeds)}\N{EN DASH}{max(seeds)}" if len(seeds) > 1 else f"{seeds.pop()}"
-        values = [Html(row.get(score.label, "\N{EN DASH}")) for score in found]
-        rows.append((Html(name), shown, *values))
-    del results
-    return html.table([header[0], "runs", *header[1:]], rows, numbers=(1,), stacked=True)
+    for name in dict.fromkeys(name for column in columns for name in column):
+        nums = sorted({column[name][0] for column in columns if name in column})
+        shown = "\N{EN DASH}".join(str(num) for num in (*nums[:1], *nums[1:][-1:]))
+        cells = [column.get(name, (0, Html("\N{EN DASH}")))[1] for column in columns]
+        rows.append((name, shown, *cells))
+    header = ["method", "runs", *(_head(score) for score in found)]
+    return html.table(header, rows, numbers=(1,), stacked=True)
 
 
-def _key(strength: float) -> float | None:
-    return None if strength is None or math.isnan(strength) else strength
-
-
-def _head(score) -> Html:
+def _head(score: Score) -> Html:
     """Returns the name of a metric with its floor and ceiling."""
     bounds = analysis.bounds(score.table, score.metric, data=score.data)
     name = html.escaped(score.label.replace("_", " "))
     if bounds is None:
         return Html(name)
-    ends = [
-        html.number(low, 3) if low == high else f"{low:.3g}\N{EN DASH}{high:.3g}"
-        for low, high in bounds.to_numpy()
-    ]
-    known = [end or "?" for end in ends]
-    text = f"{known[0]} to {known[1]}"
-    return Html(f'{name} <span class="unit">{text}</span>')
+    floor, ceiling = (
+        "\N{EN DASH}".join(dict.fromkeys(f"{end:.3g}" for end in ends))
+        if math.isfinite(sum(ends))
+        else "unknown"
+        for ends in bounds[["low", "high"]].to_numpy()
+    )
+    return Html(f'{name} <span class="unit">{floor} to {ceiling}</span>')
 
 
-def _cell(one, is_greatest: bool) -> str:
-    mean = html.number(one.mean, 3)
-    mean = f"<b>{mean}</b>" if is_greatest else mean
-    ends = ""
-    if math.isfinite(one.low):
-        ends = f" [{html.number(one.low, 3)}, {html.number(one.high, 3)}]"
-    best = f"best {html.number(one.best, 3)}" if one.num > 1 else ""
-    small = f'<small class="unit">{ends} {best}</small>' if ends or best else ""
-    return f"{mean}{small}"
+def _cell(one: Any, is_greatest: bool) -> Html:
+    """Returns a mean, its interval and the best run, each on its line."""
+    mean = f"<b>{one.mean:.3f}</b>" if is_greatest else f"{one.mean:.3f}"
+    small = [f"[{one.low:.3f}, {one.high:.3f}]"] if math.isfinite(one.low) else []
+    small += [f"best {one.best:.3f}"] if one.num > 1 else []
+    lines = "".join(f'<small class="unit line">{text}</small>' for text in small)
+    return Html(f"{mean}{lines}".replace("-0.", "\N{MINUS SIGN}0."))
 
 
 def failures(about: About) -> str:
@@ -199,8 +191,7 @@ def failures(about: About) -> str:
         state = "given up" if one.final else "may be tried again"
         times = "once" if one.attempts == 1 else f"{one.attempts} times"
         head = f"{one.what} ({one.run}): failed {times}, {state}. {one.reason}"
-        log = f"<pre><code>{html.escaped(one.log)}</code></pre>" if one.log else "<p>No log.</p>"
-        content.append(f"<details><summary>{html.escaped(head)}</summary>{log}</details>")
+        content.append(_folded(head, one.log or "It wrote no log."))
     return "\n".join(content)
 
 

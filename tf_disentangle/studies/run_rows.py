@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import array
 import collections
+import contextlib
 import dataclasses
 import json
 import math
@@ -21,7 +22,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tf_disentangle.checks import ArgumentError, message
+from tf_disentangle.checks import ArgumentError, message, require
 from tf_disentangle.metrics import METRICS, Bounds, Input
 
 #: Points of a curve at most, besides those with held-out terms, as many at most.
@@ -48,7 +49,6 @@ CURVES = pa.schema(
 _Key = tuple[str, str, str, str]
 _STEP = re.compile(rb'\{"step": ?(\d+)')
 _SEED = re.compile(r"\bseed=(\d+)\b")
-_SCORES = (b'"scores"', b'"bounds"', b'"intervals"', b'"spreads"')
 _NO_TERMS = {"step", "seed", "codes", "wall_time", "images_per_second"}
 _UNSUPERVISED = {
     name for name, m in METRICS.items() if m.input in (Input.CODES, Input.ENCODER)
@@ -58,35 +58,38 @@ _NUMBERS = (int, float)
 _NO_SCORES = {"protocol", "name", "reason"}
 
 
-_EMPTY: dict[str, Any] = {
-    **dict.fromkeys(("protocol", "representation", "reason"), ""),
-    **dict.fromkeys(("value", "floor", "ceiling"), math.nan),
-    "metric_seed": None,
-}
-
-
-@dataclasses.dataclass
 class Results:
-    """Columns of a table of results, filled run by run.
+    """Rows of a table of results, filled run by run."""
 
-    Attributes:
-        columns: Lists by the name of the column, all of one length.
-    """
+    def __init__(self) -> None:
+        self._rows: list[tuple[Any, ...]] = []
 
-    columns: dict[str, list[Any]] = dataclasses.field(
-        default_factory=lambda: {name: [] for name in RESULTS.names}
-    )
-
-    def add(self, run: str, step: int, kind: str, metric: str, **others: Any) -> None:
-        """Adds one row; what is not said is "", NaN, or null for the seed."""
-        row = {**_EMPTY, "run": run, "step": step, "kind": kind, "metric": metric}
-        row |= others
-        for name, column in self.columns.items():
-            column.append(row[name])
+    def add(
+        self,
+        run: str,
+        step: int,
+        kind: str,
+        metric: str,
+        protocol: str = "",
+        representation: str = "",
+        metric_seed: int | None = None,
+        value: float = math.nan,
+        floor: float = math.nan,
+        ceiling: float = math.nan,
+        reason: str = "",
+    ) -> None:
+        """Adds one row, with the columns of `RESULTS`."""
+        own = (run, kind, metric, protocol, representation, step, metric_seed)
+        self._rows.append((*own, value, floor, ceiling, reason))
 
     def table(self) -> pa.Table:
-        """Returns the columns as Arrow has them."""
-        return pa.table(self.columns, schema=RESULTS)
+        """Returns the rows as Arrow has them, column by column."""
+        columns = zip(*self._rows, strict=True) if self._rows else [()] * len(RESULTS)
+        arrays = [
+            pa.array(column, field.type)
+            for column, field in zip(columns, RESULTS, strict=True)
+        ]
+        return pa.table(arrays, schema=RESULTS)
 
 
 @dataclasses.dataclass
@@ -154,13 +157,13 @@ def add_run(
     steps = [_step_of(line, path, at) for at, line in enumerate(lines, start=1)]
     if not steps:
         return
-    is_score = [any(mark in line for mark in _SCORES) for line in lines]
+    is_score = [b'"scores"' in line or b'"codes"' in line for line in lines]
     wanted = set(_thinned([i for i, score in enumerate(is_score) if not score]))
     held_out = [i for i, line in enumerate(lines) if b'"val_' in line]
     wanted |= {*_thinned(held_out), *(i for i, score in enumerate(is_score) if score)}
-    rows = [
-        (steps[i], is_score[i], _parsed(lines[i], path, i + 1)) for i in sorted(wanted)
-    ]
+    places = sorted(wanted)
+    parsed = _parsed([lines[i] for i in places], [i + 1 for i in places], path)
+    rows = [(steps[i], is_score[i], row) for i, row in zip(places, parsed, strict=True)]
     last = max(steps)
     if results is not None:
         _add_terms(run, [row for _, score, row in rows if not score], last, results)
@@ -172,19 +175,29 @@ def add_run(
 
 def _step_of(line: bytes, path: pathlib.Path, number: int) -> int:
     """The step of a line, which is its first field in all that the library writes."""
-    found = _STEP.match(line)
-    return int(found[1]) if found else _parsed(line, path, number)["step"]
+    if found := _STEP.match(line):
+        return int(found[1])
+    step = _parsed([line], [number], path)[0].get("step")
+    require(type(step) is int, f"{path}, line {number}", "have a whole step", step)
+    return step
 
 
-def _parsed(line: bytes, path: pathlib.Path, number: int) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-        row["step"] = int(row["step"])
-    except (ValueError, TypeError, KeyError) as error:
-        rule = "be a row in JSON, with its step"
-        where = f"{path}, line {number}"
-        raise ArgumentError(message(where, rule, str(error))) from error
-    return row
+def _parsed(
+    lines: Sequence[bytes], numbers: Sequence[int], path: pathlib.Path
+) -> list[dict[str, Any]]:
+    """The rows of lines with these numbers."""
+    with contextlib.suppress(ValueError):  # All at once is a quarter faster.
+        rows = json.loads(b"[" + b",".join(lines) + b"]")
+        if len(rows) == len(lines) and all(isinstance(r, dict) for r in rows):
+            return rows
+    for line, number in zip(lines, numbers, strict=True):
+        try:
+            json.loads(line)["step"]
+        except (ValueError, TypeError, KeyError) as error:
+            rule = "be a row in JSON, with its step"
+            where = f"{path}, line {number}"
+            raise ArgumentError(message(where, rule, str(error))) from error
+    raise ArgumentError(message(str(path), "have one row in each line", "others"))
 
 
 def _thinned(places: Sequence[int]) -> list[int]:
@@ -242,8 +255,8 @@ def _add_scores(
         for name, values in row.get("bounds", {}).items():
             numbers = [_real(values.get(k)) for k in ("noise", "untrained", "ceiling")]
             # Of results that were kept from before there is no line since.
-            own = [k for k in found if k[:2] == (name, codes) and k not in bounds]
-            keys = since.pop((name, codes), None) or dict.fromkeys(own)
+            kept = [k for k in found if k[:2] == (name, codes) and k not in bounds]
+            keys = since.pop((name, codes), None) or dict.fromkeys(kept)
             bounds |= dict.fromkeys(keys, Bounds(*numbers))
     protocols = _protocols(found)
     for key, (call, result) in found.items():

@@ -24,6 +24,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from tf_disentangle import checks, configs, known_parts
 from tf_disentangle.interfaces import Dataset
@@ -78,6 +79,16 @@ def _metric(call: Call) -> Any:
     if not call.options:
         return call.metric.name
     return configs.serialize(functools.partial(call.metric.function, **call.options))
+
+
+def machine(model: LatentModel) -> dict[str, Any]:
+    """Returns what run.json says of the devices."""
+    get_threads = tf.config.threading.get_intra_op_parallelism_threads
+    return {
+        "devices": [device.name for device in tf.config.list_logical_devices()],
+        "replicas": model.distribute_strategy.num_replicas_in_sync,
+        "threads": get_threads() or os.cpu_count(),
+    }
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

@@ -1,7 +1,7 @@
-"""The kinds of pictures of a model, one function each: what is drawn in, pictures out.
+"""The kinds of figures of a model, one function each: what is drawn in, figures out.
 
 `STILLS` and `ANIMATIONS` are their tables by name. A kind that does not apply, such as
-categories of a model without categorical latents, gives no picture.
+categories of a model without categorical latents, gives no figure.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ from tf_disentangle.models import LatentModel
 from tf_disentangle.visualization import Cycle
 
 #: A uint8 array, or a chart.
-AnyPicture = Any
+AnyFigure = Any
 
 # What is decoded from the code of an image: of a GAN it is no reconstruction.
 _SAME_CODE = "generated from\nthe same code"
@@ -28,8 +28,8 @@ _MOST_LATENTS, _NUM_ENCODED = 2, 600
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Subject:
-    """What is drawn: a model at one time, on some images.
+class FigureInputs:
+    """What figures are drawn from: a model at one time, and some images.
 
     Attributes:
         model: The model.
@@ -67,7 +67,7 @@ class Subject:
 
     @property
     def rows(self) -> dict[str, Any]:
-        """What pictures with a row for each latent have in common."""
+        """What figures with a row for each latent have in common."""
         names = ("columns", "values", "notes", "order", "unused")
         return {name: getattr(self, name) for name in names}
 
@@ -87,52 +87,52 @@ class Subject:
         return [d for d in of_kind if d not in self.unused]
 
 
-def reconstructions(subject: Subject) -> dict[str, AnyPicture]:
+def reconstructions(inputs: FigureInputs) -> dict[str, AnyFigure]:
     """The examples, and what is decoded from their codes."""
-    if not len(subject.examples):
+    if not len(inputs.examples):
         return {}
-    is_gan = not subject.model.reconstructs
-    ((label, decoded),) = decoded_examples(subject).items()
-    picture = visualization.reconstructions(subject.examples, decoded, label=label)
-    return {"same_codes" if is_gan else "reconstructions": picture}
+    is_gan = not inputs.model.reconstructs
+    ((label, decoded),) = decoded_examples(inputs).items()
+    figure = visualization.reconstructions(inputs.examples, decoded, label=label)
+    return {"same_codes" if is_gan else "reconstructions": figure}
 
 
-def traversals(subject: Subject) -> dict[str, AnyPicture]:
+def traversals(inputs: FigureInputs) -> dict[str, AnyFigure]:
     """Every latent moved, from the first example."""
     examples = {}
-    if len(subject.examples):
-        examples = {"original": subject.examples, **decoded_examples(subject)}
-    picture = visualization.traversals(
-        subject.decoder(), code=subject.code, examples=examples, **subject.rows
+    if len(inputs.examples):
+        examples = {"original": inputs.examples, **decoded_examples(inputs)}
+    figure = visualization.traversals(
+        inputs.decoder(), code=inputs.code, examples=examples, **inputs.rows
     )
-    return {"traversals": picture}
+    return {"traversals": figure}
 
 
-def starts(subject: Subject) -> dict[str, AnyPicture]:
+def starts(inputs: FigureInputs) -> dict[str, AnyFigure]:
     """Every latent moved, from several images that lie far apart."""
-    spread = visualization.spread(subject.codes, _NUM_STARTS)
-    decode, rows = subject.decoder(), subject.rows
-    rows["values"] = every_other(subject.values)
+    spread = visualization.spread(inputs.codes, _NUM_STARTS)
+    decode, rows = inputs.decoder(), inputs.rows
+    rows["values"] = every_other(inputs.values)
     panels = {
-        f"start {number + 1}": (decode, subject.codes[index])
+        f"start {number + 1}": (decode, inputs.codes[index])
         for number, index in enumerate(spread)
     }
     return {"starts": visualization.traversals_side_by_side(panels, **rows)}
 
 
-def samples(subject: Subject) -> dict[str, AnyPicture]:
+def samples(inputs: FigureInputs) -> dict[str, AnyFigure]:
     """Decoded samples of the prior, beside those of N(0, I)."""
-    count, columns = 12, subject.columns
-    prior_codes = subject.prior_codes(count)
+    count, columns = 12, inputs.columns
+    prior_codes = inputs.prior_codes(count)
     # Both have the same values of the categorical latents.
-    normal = tf.random.stateless_normal(prior_codes.shape, subject.seed).numpy()
+    normal = tf.random.stateless_normal(prior_codes.shape, inputs.seed).numpy()
     is_category = np.array([c.kind == "categorical" for c in columns])
     normal[:, is_category] = prior_codes[:, is_category]
-    codes = {subject.model.latents.prior.label: prior_codes}
+    codes = {inputs.model.latents.prior.label: prior_codes}
     kinds = ((_STANDARD_NORMAL, ~is_category), (_UNIFORM, is_category))
     standard = ", ".join(name for name, present in kinds if present.any())
     codes.setdefault(standard, normal)
-    decode = subject.decoder(count)
+    decode = inputs.decoder(count)
     decoded = {label: decode(z) for label, z in codes.items()}
     # A draw from a heavy-tailed prior can overflow the decoder.
     finite = {k: x[np.isfinite(x).all(axis=(1, 2, 3))] for k, x in decoded.items()}
@@ -140,77 +140,77 @@ def samples(subject: Subject) -> dict[str, AnyPicture]:
     return {"samples": visualization.samples(groups)}
 
 
-def categories(subject: Subject) -> dict[str, AnyPicture]:
+def categories(inputs: FigureInputs) -> dict[str, AnyFigure]:
     """Samples by category, and each category while a continuous latent moves."""
-    codes, pictures = subject.prior_codes(10), {}
-    for latent, column in enumerate(subject.columns):
+    codes, figures = inputs.prior_codes(10), {}
+    for latent, column in enumerate(inputs.columns):
         if column.kind != "categorical":
             continue
-        pictures[f"samples_{column.name}"] = visualization.samples_by_category(
-            subject.decoder(10), codes, latent, subject.columns
+        figures[f"samples_{column.name}"] = visualization.samples_by_category(
+            inputs.decoder(10), codes, latent, inputs.columns
         )
-        for moving in subject.moving("continuous")[:_MOST_LATENTS]:
-            name = f"{column.name}_against_{subject.columns[moving].name}"
-            pictures[name] = _plane(subject, moving, latent)
-    return pictures
+        for moving in inputs.moving("continuous")[:_MOST_LATENTS]:
+            name = f"{column.name}_against_{inputs.columns[moving].name}"
+            figures[name] = _plane(inputs, moving, latent)
+    return figures
 
 
-def planes(subject: Subject) -> dict[str, AnyPicture]:
+def planes(inputs: FigureInputs) -> dict[str, AnyFigure]:
     """The two continuous latents that move the image most, against each other."""
-    latents = subject.moving("continuous")[:2]
+    latents = inputs.moving("continuous")[:2]
     if len(latents) < 2:
         return {}
-    names = "_".join(subject.columns[d].name for d in latents)
-    return {f"plane_{names}": _plane(subject, *latents)}
+    names = "_".join(inputs.columns[d].name for d in latents)
+    return {f"plane_{names}": _plane(inputs, *latents)}
 
 
-def hyperprior(subject: Subject) -> dict[str, AnyPicture]:
+def hyperprior(inputs: FigureInputs) -> dict[str, AnyFigure]:
     """Covariances drawn from the hyperprior, of a model that has one."""
-    matrices = subject.model.latents.prior.covariances(subject.seed)
+    matrices = inputs.model.latents.prior.covariances(inputs.seed)
     if not matrices:
         return {}
     across = 2 if len(matrices) in (2, 4) else 3
     return {"hyperprior": visualization.covariances(matrices, num_columns=across)}
 
 
-def interpolation(subject: Subject) -> dict[str, AnyPicture]:
+def interpolation(inputs: FigureInputs) -> dict[str, AnyFigure]:
     """The way from one image to another, through the codes."""
-    chosen = visualization.spread(subject.codes, 2 * _NUM_WAYS)
+    chosen = visualization.spread(inputs.codes, 2 * _NUM_WAYS)
     half = len(chosen) // 2
     if not half:
         return {}
-    first, last = (subject.images[x] for x in (chosen[:half], chosen[half : 2 * half]))
-    picture = visualization.interpolation(
-        subject.model.encode, subject.decoder(), first, last, columns=subject.columns
+    first, last = (inputs.images[x] for x in (chosen[:half], chosen[half : 2 * half]))
+    figure = visualization.interpolation(
+        inputs.model.encode, inputs.decoder(), first, last, columns=inputs.columns
     )
-    return {"interpolation": picture}
+    return {"interpolation": figure}
 
 
-def edits(subject: Subject) -> dict[str, AnyPicture]:
+def edits(inputs: FigureInputs) -> dict[str, AnyFigure]:
     """Images with one latent changed, for the latents that move them most."""
-    shown = visualization.spread(subject.codes, _NUM_EDITED)
-    moving = subject.moving("categorical")[:1] + subject.moving("continuous")
-    steps, pictures = every_other(subject.values), {}
+    shown = visualization.spread(inputs.codes, _NUM_EDITED)
+    moving = inputs.moving("categorical")[:1] + inputs.moving("continuous")
+    steps, figures = every_other(inputs.values), {}
     for latent in moving[:_MOST_LATENTS]:
-        column = subject.columns[latent]
+        column = inputs.columns[latent]
         own = steps if steps.ndim == 1 else steps[latent]
-        pictures[f"edits_{column.name}"] = visualization.attribute_editing(
-            subject.model.encode,
-            subject.decoder(),
-            subject.images[shown],
+        figures[f"edits_{column.name}"] = visualization.attribute_editing(
+            inputs.model.encode,
+            inputs.decoder(),
+            inputs.images[shown],
             latent,
             column=column,
             values=None if column.kind == "categorical" else own.tolist(),
         )
-    return pictures
+    return figures
 
 
-def posteriors(subject: Subject) -> dict[str, AnyPicture]:
+def posteriors(inputs: FigureInputs) -> dict[str, AnyFigure]:
     """The codes of images against the factors of these images."""
-    data = subject.data
+    data = inputs.data
     if data is None or not data.factor_names:
         return {}
-    rng = np.random.default_rng(int(subject.seed[0]))
+    rng = np.random.default_rng(int(inputs.seed[0]))
     if "missing_combinations" in data.traits:
         count = min(_NUM_ENCODED, len(data))
         indices = np.sort(rng.choice(len(data), count, replace=False))
@@ -218,54 +218,54 @@ def posteriors(subject: Subject) -> dict[str, AnyPicture]:
     else:
         factors = data.sample_factors(_NUM_ENCODED, rng)
         shown = data.render(factors, rng)
-    moving = {*subject.moving("continuous"), *subject.moving("categorical")}
-    picture = visualization.codes_against_factors(
-        subject.model.encode(shown),
+    moving = {*inputs.moving("continuous"), *inputs.moving("categorical")}
+    figure = visualization.codes_against_factors(
+        inputs.model.encode(shown),
         factors,
         factor_names=data.factor_names,
-        columns=subject.columns,
-        order=[d for d in subject.order if d in moving] or subject.order,
+        columns=inputs.columns,
+        order=[d for d in inputs.order if d in moving] or inputs.order,
     )
-    return {"posteriors": picture}
+    return {"posteriors": figure}
 
 
-def matrices(subject: Subject) -> dict[str, AnyPicture]:
+def matrices(inputs: FigureInputs) -> dict[str, AnyFigure]:
     """The matrices of latents and factors that the last scores have."""
-    names = subject.data.factor_names if subject.data is not None else ()
+    names = inputs.data.factor_names if inputs.data is not None else ()
     return {
         name: visualization.latent_factor_matrix(
             matrix,
             factor_names=names,
-            latent_names=[column.name for column in subject.columns],
+            latent_names=[column.name for column in inputs.columns],
             title=name.replace("_", " "),
         )
-        for name, matrix in subject.matrices.items()
-        if np.shape(matrix) == (len(subject.columns), len(names))
+        for name, matrix in inputs.matrices.items()
+        if np.shape(matrix) == (len(inputs.columns), len(names))
     }
 
 
-def data(subject: Subject) -> dict[str, AnyPicture]:
+def data(inputs: FigureInputs) -> dict[str, AnyFigure]:
     """Images of the data, and rows in which one factor varies."""
-    if subject.data is None:
+    if inputs.data is None:
         return {}
-    rng = np.random.default_rng(int(subject.seed[0]))
-    return {"data": visualization.dataset_figure(subject.data, rng)}
+    rng = np.random.default_rng(int(inputs.seed[0]))
+    return {"data": visualization.dataset_figure(inputs.data, rng)}
 
 
-def points(subject: Subject) -> dict[str, AnyPicture]:
+def points(inputs: FigureInputs) -> dict[str, AnyFigure]:
     """Data, reconstructions, samples and codes of vectors, two numbers of each."""
-    model, count = subject.model, len(subject.images)
-    prior_seed, code_seed = tfp.random.split_seed(subject.seed, n=2)
+    model, count = inputs.model, len(inputs.images)
+    prior_seed, code_seed = tfp.random.split_seed(inputs.seed, n=2)
     to_codes = model.latents.to_codes
-    prior = subject.prior_codes(count, prior_seed)
-    posterior = model.posterior(subject.images)
+    prior = inputs.prior_codes(count, prior_seed)
+    posterior = model.posterior(inputs.images)
     codes = np.asarray(to_codes(posterior.sample(seed=code_seed)))
-    data, latents = _two_numbers(subject.images), list(subject.order)
+    data, latents = _two_numbers(inputs.images), list(inputs.order)
     panels = {
         "data": {"": data[:0], "data": data},
         "reconstructions (colour)\nover the data": {
             "data": data,
-            "reconstructions": _two_numbers(model.reconstruct(subject.images)),
+            "reconstructions": _two_numbers(model.reconstruct(inputs.images)),
         },
         "decoded samples of the\nprior (colour) over the data": {
             "data": data,
@@ -279,32 +279,32 @@ def points(subject: Subject) -> dict[str, AnyPicture]:
     return {"points": visualization.scatters(panels)}
 
 
-def moving_traversals(subject: Subject) -> dict[str, np.ndarray]:
+def moving_traversals(inputs: FigureInputs) -> dict[str, np.ndarray]:
     """Every latent moving at once, each in its tile."""
     frames = visualization.traversal_frames(
-        subject.decoder(), subject.code, **subject.rows
+        inputs.decoder(), inputs.code, **inputs.rows
     )
     return {"traversals": frames}
 
 
-def cycles(subject: Subject) -> dict[str, np.ndarray]:
+def cycles(inputs: FigureInputs) -> dict[str, np.ndarray]:
     """The 2019 study's five cycles, from the first example."""
     numbers = [
         float(code) if column.kind == "continuous" else 0.0
-        for code, column in zip(subject.code, subject.columns, strict=True)
+        for code, column in zip(inputs.code, inputs.columns, strict=True)
     ]
     animations = {}
     for kind in get_args(Cycle):
-        rows = subject.rows
-        rows["values"] = visualization.cycle(np.array(numbers), subject.codes, kind)
+        rows = inputs.rows
+        rows["values"] = visualization.cycle(np.array(numbers), inputs.codes, kind)
         animations[f"cycle_{kind}"] = visualization.traversal_frames(
-            subject.decoder(), subject.code, there_and_back=False, **rows
+            inputs.decoder(), inputs.code, there_and_back=False, **rows
         )
     return animations
 
 
-#: Pictures that stand still, by the name of their kind.
-STILLS: dict[str, Callable[[Subject], dict[str, AnyPicture]]] = {
+#: Figures that stand still, by the name of their kind.
+STILLS: dict[str, Callable[[FigureInputs], dict[str, AnyFigure]]] = {
     "traversals": traversals,
     "reconstructions": reconstructions,
     "samples": samples,
@@ -318,8 +318,8 @@ STILLS: dict[str, Callable[[Subject], dict[str, AnyPicture]]] = {
     "matrices": matrices,
     "data": data,
 }
-#: Pictures that move: frames uint8 [T, height, width, 3].
-ANIMATIONS: dict[str, Callable[[Subject], dict[str, np.ndarray]]] = {
+#: Figures that move: frames uint8 [T, height, width, 3].
+ANIMATIONS: dict[str, Callable[[FigureInputs], dict[str, np.ndarray]]] = {
     "traversals": moving_traversals,
     "cycles": cycles,
 }
@@ -330,21 +330,21 @@ CHECKPOINTS = "checkpoints"
 KINDS = tuple(dict.fromkeys((*STILLS, *ANIMATIONS, *OF_VECTORS, CHECKPOINTS)))
 
 
-def _plane(subject: Subject, across: int, down: int) -> AnyPicture:
+def _plane(inputs: FigureInputs, across: int, down: int) -> AnyFigure:
     return visualization.plane(
-        subject.decoder(),
-        subject.code,
+        inputs.decoder(),
+        inputs.code,
         across,
         down,
-        values=subject.values,
-        columns=subject.columns,
+        values=inputs.values,
+        columns=inputs.columns,
     )
 
 
-def decoded_examples(subject: Subject) -> dict[str, np.ndarray]:
+def decoded_examples(inputs: FigureInputs) -> dict[str, np.ndarray]:
     """Returns what is decoded from the examples' codes, under its label."""
-    label = "reconstruction" if subject.model.reconstructs else _SAME_CODE
-    return {label: subject.decoder()(subject.model.encode(subject.examples))}
+    label = "reconstruction" if inputs.model.reconstructs else _SAME_CODE
+    return {label: inputs.decoder()(inputs.model.encode(inputs.examples))}
 
 
 def every_other(values: np.ndarray) -> np.ndarray:

@@ -13,7 +13,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from tf_disentangle import checks, files
 from tf_disentangle.interfaces import Dataset
@@ -24,7 +23,12 @@ from tf_disentangle.models.encoder import ModelEncoder
 from tf_disentangle.training import callbacks as ours
 from tf_disentangle.training import reporting
 from tf_disentangle.training.checkpoints import Checkpoints, newest, step_of
-from tf_disentangle.training.description import changes, copy_modules, describe
+from tf_disentangle.training.description import (
+    changes,
+    copy_modules,
+    describe,
+    machine,
+)
 from tf_disentangle.training.input_pipeline import Batches, InputPipeline, images_at
 from tf_disentangle.training.options import Device, Intervals
 from tf_disentangle.training.pictures import latent_annotations, make_plotter
@@ -64,6 +68,7 @@ class TrainingLoop:
         rows: The rows of a run without a folder.
         scores: Results of the metrics by name; empty until the run has finished.
         kept: Results of a finished run, by call, which are not computed again.
+        card: Returns the model card of the trained run, for TensorBoard.
         signal: Number of the signal that stopped the run, None if it finished.
     """
 
@@ -83,6 +88,7 @@ class TrainingLoop:
     rows: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     scores: dict[str, Any] = dataclasses.field(default_factory=dict)
     kept: dict[str, Any] = dataclasses.field(default_factory=dict)
+    card: Callable[[], str] | None = None
     signal: int | None = None
 
     def __post_init__(self) -> None:
@@ -134,7 +140,7 @@ class TrainingLoop:
         folder.clean()
         checkpoints.set_aside_damaged()
         before = folder.describe().get("training", {}).get("callbacks")
-        folder.describe(**environment(), **_machine(self.model), **self.description)
+        folder.describe(**environment(), **machine(self.model), **self.description)
         copy_modules(folder, self.description, modules)
         if config:
             files.write_text(folder.config, config)
@@ -387,14 +393,6 @@ class TrainingLoop:
         plotter = make_plotter(self.model, self.data, self.batches)
         plotter.save(self.folder.pictures, **latent_annotations(rows, self.step))
         self.board.write_over_time(self.step, rows)
+        if self.card is not None:
+            self.board.write_card(self.step, self.card())
         write_projector(self.folder.path, self.model, self.data, self.batches)
-
-
-def _machine(model: LatentModel) -> dict[str, Any]:
-    """Returns what run.json says of the devices."""
-    get_threads = tf.config.threading.get_intra_op_parallelism_threads
-    return {
-        "devices": [device.name for device in tf.config.list_logical_devices()],
-        "replicas": model.distribute_strategy.num_replicas_in_sync,
-        "threads": get_threads() or os.cpu_count(),
-    }

@@ -24,8 +24,8 @@ from tf_disentangle.training.kinds import (
     KINDS,
     OF_VECTORS,
     STILLS,
-    AnyPicture,
-    Subject,
+    AnyFigure,
+    FigureInputs,
     every_other,
 )
 
@@ -169,13 +169,13 @@ class Plotter:
         self._seed = tf.constant([seed, 0], tf.int32)
         self._data = data
 
-    def subject(
+    def inputs(
         self,
         per_latent: Sequence[float] = (),
         factor_of_latent: Sequence[str] = (),
         votes: Sequence[Sequence[int]] = (),
         matrices: Mapping[str, Any] | None = None,
-    ) -> Subject:
+    ) -> FigureInputs:
         """Returns what is drawn, with the start, order and labels of the latents.
 
         The arguments are those of `figures`.
@@ -210,7 +210,7 @@ class Plotter:
                 own = votes[latent] if len(votes) else ()
                 lines.append(factor_of_latent[latent] + _share(own))
             notes.append("\n".join(lines))
-        return Subject(
+        return FigureInputs(
             model=model,
             data=self._data,
             images=self._images,
@@ -240,7 +240,7 @@ class Plotter:
                 it, or ""; `votes` [L, K] the votes that it won for each factor;
                 `matrices` those of scores, [L, K] by name.
         """
-        drawn = self._stills(self.subject(**annotations), kinds)
+        drawn = self._stills(self.inputs(**annotations), kinds)
         return {
             name: visualization.pixels(picture)
             for pictures in drawn.values()
@@ -277,16 +277,16 @@ class Plotter:
         folder, paths = pathlib.Path(folder), []
         must_apply = kinds not in (None, OF_TRAINING)
         kinds = ON_DEMAND if kinds is None else kinds
-        subject = self.subject(**annotations)
+        inputs = self.inputs(**annotations)
         still_forms = [form for form in FORMATS if form in formats and form != "gif"]
-        stills = self._stills(subject, kinds)
+        stills = self._stills(inputs, kinds)
         if CHECKPOINTS in kinds and checkpoints and not self._model.is_vector:
             picture = self.checkpoints(checkpoints, **annotations)
             stills[CHECKPOINTS] = {CHECKPOINTS: picture}
         moving = {}
         if "gif" in formats and not self._model.is_vector:
             drawn = (kind for kind in ANIMATIONS if kind in kinds)
-            moving = {kind: ANIMATIONS[kind](subject) for kind in drawn}
+            moving = {kind: ANIMATIONS[kind](inputs) for kind in drawn}
         if must_apply:
             has = {kind: still_forms and stills.get(kind) for kind in kinds}
             missing = [kind for kind in kinds if not has[kind] and not moving.get(kind)]
@@ -308,7 +308,7 @@ class Plotter:
         """Returns the figure of the traversals alone; see `figures`."""
         rule, shape = "have images, not vectors", self._model.image_shape
         require(not self._model.is_vector, "model", rule, shape)
-        (picture,) = STILLS["traversals"](self.subject(**annotations)).values()
+        (picture,) = STILLS["traversals"](self.inputs(**annotations)).values()
         return picture
 
     def checkpoints(
@@ -322,35 +322,35 @@ class Plotter:
             paths: The checkpoints.
             **annotations: As `figures` takes them.
         """
-        subject = self.subject(**annotations)
+        inputs = self.inputs(**annotations)
         model, own = self._model, self._model.get_weights()
-        image = self._chosen(subject.codes)[:1]
+        image = self._chosen(inputs.codes)[:1]
         image = image if len(image) else self._images[:1]
 
         def decode_with(path: pathlib.Path) -> tuple[Any, np.ndarray]:
             def decode(codes: np.ndarray) -> np.ndarray:
                 restore_weights(model, path)
-                return subject.decoder()(codes)
+                return inputs.decoder()(codes)
 
             restore_weights(model, path)
             return decode, model.encode(image)[0]
 
         try:
             panels = {f"step {step_of(path)}": decode_with(path) for path in paths}
-            rows = subject.rows
+            rows = inputs.rows
             rows["values"] = every_other(rows["values"])
             return visualization.traversals_side_by_side(panels, **rows)
         finally:
             model.set_weights(own)
 
     def _stills(
-        self, subject: Subject, kinds: Collection[str]
-    ) -> dict[str, dict[str, AnyPicture]]:
+        self, inputs: FigureInputs, kinds: Collection[str]
+    ) -> dict[str, dict[str, AnyFigure]]:
         """Returns the pictures of each kind by name; none where it does not apply."""
         for kind in kinds:
             checks.one_of(kind, KINDS, "kinds")
         table = OF_VECTORS if self._model.is_vector else STILLS
-        return {kind: table[kind](subject) for kind in table if kind in kinds}
+        return {kind: table[kind](inputs) for kind in table if kind in kinds}
 
     def _chosen(self, codes: np.ndarray) -> np.ndarray:
         """Returns the images to show, the first where traversals start."""
@@ -379,7 +379,7 @@ class Plotter:
 def _share(votes: Sequence[int]) -> str:
     """Returns the share of a latent's votes that its factor won, as text."""
     total = sum(votes)
-    return f" {max(votes) / total:.0%} of {total} votes" if total else ""
+    return f" {max(votes) / total:.0%}" if total else ""
 
 
 def make_plotter(

@@ -47,6 +47,13 @@ def check_numbers(steps: Any, seed: Any, with_replacement: Any) -> None:
     checks.require_type(with_replacement, bool, "with_replacement")
 
 
+def check_length(data: Dataset | None, num_images: int) -> None:
+    """Checks that a data set, if there is one, has as many images as the run's."""
+    length = num_images if data is None else len(data)
+    rule = f"have the {num_images} images of the run"
+    checks.require(length == num_images, "data", rule, length)
+
+
 def compiled(
     model: LatentModel | Callable[..., LatentModel],
     data: Dataset,

@@ -28,9 +28,12 @@ import tensorflow as tf
 from tf_disentangle import files, visualization
 from tf_disentangle.interfaces import CodeColumn
 from tf_disentangle.models import LatentModel
+from tf_disentangle.training.settings import flat_settings
 
 #: The runs within a run, by their folder: the training is the run folder itself.
 TRAINING, VALIDATION, SCORES = "", "validation", "scores"
+#: The tag of the model card.
+MODEL_CARD = "model_card"
 
 # What a row says of each latent: the group of its tags, and what it is.
 _PER_LATENT = {
@@ -45,15 +48,19 @@ _PER_LATENT = {
         "generated of it, in nats.",
     ),
 }
-# Settings that tell no run from another, and networks' layers.
-_NO_SETTINGS = (
+# Settings that tell no run from another, and details of Keras's optimisers.
+_NO_SETTINGS = {
+    "amsgrad",
+    "ema_momentum",
+    "epsilon",
+    "use_ema",
     "intervals",
     "device",
     "metrics",
     "callbacks",
     "image_shape",
     "requires",
-)
+}
 
 
 class TensorBoard:
@@ -185,11 +192,10 @@ class TensorBoard:
                 )
                 self.write_pictures(step, {group: picture})
 
-    def write_text(self, step: int, texts: Mapping[str, str]) -> None:
-        """Writes texts in Markdown by name."""
+    def write_card(self, step: int, card: str) -> None:
+        """Writes the model card, Markdown."""
         with self._recording(TRAINING, step):
-            for name, text in texts.items():
-                tf.summary.text(name, text)
+            tf.summary.text(MODEL_CARD, card)
 
     def close(self) -> None:
         """Writes what is still held, and closes the files."""
@@ -242,44 +248,23 @@ def tag_of(name: str, terms: Sequence[str], scheduled: Sequence[str]) -> str:
 
 
 def settings(description: Mapping[str, Any]) -> dict[str, bool | int | float | str]:
-    """Returns the settings of a run by their path, without those of its networks.
+    """Returns the settings of a run that tell it from others, as HParams takes them.
 
     A part's own entry is its name, or that of its class.
 
     Args:
         description: As run.json holds it.
     """
-    parts = {name: description[name] for name in ("model", "data", "training")}
-    return dict(_flat(parts, ""))
-
-
-def _flat(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """Yields the path and the value of what is one number, text or truth value."""
-    if isinstance(value, Mapping) and "keras" in value:
-        config, kind = value["keras"]["config"], value["keras"]["class_name"]
-        yield path, config["name"] if "layers" in config else kind
-        if rate := config.get("learning_rate"):
-            yield from _flat(rate, f"{path}.learning_rate")
-    elif isinstance(value, Mapping):
-        name = value.get("class_name", value.get("function"))
-        if name is not None:
-            value = dict(value.get("config", value.get("kwargs")) or {})
-            yield path, value.pop("name", str(name).rpartition(".")[2])
-        for key, inner in value.items():
-            if key not in _NO_SETTINGS:
-                # model, data and training go without saying.
-                inside = path not in ("", "training", "model")
-                yield from _flat(inner, f"{path}.{key}" if inside else key)
-    elif isinstance(value, list):
-        if all(isinstance(item, (bool, int, float, str)) for item in value):
-            yield path, ", ".join(map(str, value)) if value else "none"
-        else:
-            for number, item in enumerate(value):
-                yield from _flat(item, f"{path}.{number}")
-    elif isinstance(value, (bool, int, str)):
-        yield path, value
-    elif isinstance(value, float):
-        yield path, float(f"{value:.6g}")  # float32's 9.999999747378752e-05 is 1e-4
+    found: dict[str, bool | int | float | str] = {}
+    for path, value in flat_settings(description).items():
+        # model and training go without saying.
+        path = path.removeprefix("model.").removeprefix("training.")
+        if value is None or not _NO_SETTINGS.isdisjoint(path.split(".")):
+            continue
+        if isinstance(value, list):
+            value = ", ".join(map(str, value)) or "none"
+        found[path.removesuffix(".name")] = value
+    return found
 
 
 def cut(folder: pathlib.Path, step: int) -> set[tuple[int, tuple[str, ...]]]:
@@ -318,6 +303,7 @@ def cut(folder: pathlib.Path, step: int) -> set[tuple[int, tuple[str, ...]]]:
 # What each start and end of a run writes anew.
 _DESCRIPTION = {
     "configuration",
+    MODEL_CARD,
     "custom_scalars__config__",  # TensorBoard's names of layout and settings
     "_hparams_/session_start_info",
     *(f"pictures/{group}" for group, _ in _PER_LATENT.values()),

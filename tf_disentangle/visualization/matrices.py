@@ -61,7 +61,7 @@ def covariances(
     require(len(sizes) == 1, "matrices", "be of one size", sizes)
     columns = min(integer(num_columns, "num_columns", at_least=1), count)
     with style():
-        figure, grid = subplots(math.ceil(count / columns), columns, (2.4, 2.1), title)
+        figure, grid = subplots(math.ceil(count / columns), columns, (1.9, 1.6), title)
         for axes in grid.flat[count:]:
             axes.set_visible(False)
         for axes, (label, matrix) in zip(grid.flat, matrices.items(), strict=False):

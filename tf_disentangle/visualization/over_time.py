@@ -49,7 +49,8 @@ def over_time(
     largest = np.abs(values).max() or 1.0
     # Each column shows the last step before it, so that strips of any T are as wide.
     columns = np.linspace(0, len(steps), _WIDTH, endpoint=False).astype(int)
-    title = f"{title}\nfrom 0 (white) to {largest:.3g} (dark red)".strip()
+    below = f"{-largest:.3g} (dark blue) over " if (values < 0).any() else ""
+    title = f"{title}\nfrom {below}0 (white) to {largest:.3g} (dark red)".strip()
     with style():
         size = (4.4, 0.2 * len(names) + 0.5)
         figure, ((axes,),) = subplots(1, 1, size, title)
@@ -64,7 +65,7 @@ def over_time(
         axes.set_yticks(range(len(names)), names)
         for row, number in enumerate(values[-1]):
             place = (_WIDTH, row)
-            text = f" {number:.2f}"
+            text = f" {round(number, 2) + 0.0:.2f}"  # never -0.00
             axes.annotate(text, place, va="center", color=INK, annotation_clip=False)
         axes.set_yticks(np.arange(len(names) - 1) + 0.5, minor=True)
         axes.grid(which="minor", axis="y", color="white", linewidth=2)

@@ -108,7 +108,7 @@ def traversals(
     common = step_labels(plan.steps) if plan.steps.ndim == 1 else None
     for number, column in enumerate(plan.columns):
         if column.num_values is not None:
-            texts.append([f"{column.name} = {k}" for k in range(column.num_values)])
+            texts.append([str(k) for k in range(column.num_values)])
         elif common is None:
             texts.append(step_labels(plan.steps[number]))
         else:

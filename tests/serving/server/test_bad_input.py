@@ -43,7 +43,7 @@ def session():
 
 
 def predict(url, model="half_plus_two", data='{"instances": [1.0, 2.0]}', **options):
-    return requests.post(f"{url}/{model}:predict", data=data, timeout=30, **options)
+    return requests.post(f"{url}/{model}:predict", data=data, timeout=120, **options)
 
 
 def golden(url, signature, instances):
@@ -186,7 +186,7 @@ def test_a_model_that_fails(served, url, monkeypatch):
 
 
 def connected(served):
-    return socket.create_connection(("127.0.0.1", served.rest_port), timeout=30)
+    return socket.create_connection(("127.0.0.1", served.rest_port), timeout=120)
 
 
 HEAD = b"POST /v1/models/half_plus_two:predict HTTP/1.1\r\nHost: x\r\n"
@@ -380,7 +380,7 @@ FUZZ = BODIES | st.builds(damaged, BODIES, st.floats(0, 1), st.binary(max_size=3
 
 def check_answer(url, session, body):
     """A result, or an error of the client's; never a fault of the server."""
-    answer = session.post(f"{url}/golden:predict", data=body, timeout=30)
+    answer = session.post(f"{url}/golden:predict", data=body, timeout=120)
     assert answer.status_code in (200, 400), (body, answer.text)
     (key,) = json.loads(answer.text)
     if answer.status_code == 200:

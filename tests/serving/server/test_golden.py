@@ -20,7 +20,11 @@ def check(url, case):
     """Asks one case of the table; compares parsed JSON, in which NaN equals itself."""
     verb = "get" if "get" in case else "post"
     answer = requests.request(
-        verb, url + case[verb], data=case.get("body"), timeout=30, allow_redirects=False
+        verb,
+        url + case[verb],
+        data=case.get("body"),
+        timeout=120,
+        allow_redirects=False,
     )
     assert answer.status_code == case["status"], answer.text
     assert answer.headers["content-type"] == "application/json"

@@ -114,7 +114,7 @@ def test_metadata_is_the_same_by_both(stub, served):
     assert two.outputs["sum"].dtype == tf.int32.as_datatype_enum
 
     url = f"http://127.0.0.1:{served.rest_port}/v1/models/golden/metadata"
-    found = requests.get(url, timeout=30).json()
+    found = requests.get(url, timeout=120).json()
     assert found["model_spec"] == {
         "name": "golden",
         "signature_name": "",
@@ -180,7 +180,7 @@ def test_what_prometheus_reads(served, stub):
     base = f"http://127.0.0.1:{served.rest_port}"
 
     def count(**labels):
-        page = requests.get(base + monitoring.DEFAULT_PATH, timeout=30).text
+        page = requests.get(base + monitoring.DEFAULT_PATH, timeout=120).text
         assert "made_up" not in page
         for name, found, value in re.findall(r"(\w+_total)\{(.*?)\} (.*)", page):
             if dict(re.findall(r'(\w+)="(.*?)"', found)) == labels:
@@ -198,7 +198,7 @@ def test_what_prometheus_reads(served, stub):
     before = [count(**labels) for labels in watched]
     for name in ("half_plus_two", "made_up"):
         url = f"{base}/v1/models/{name}:predict"
-        requests.post(url, json={"instances": [1.0]}, timeout=30)
+        requests.post(url, json={"instances": [1.0]}, timeout=120)
     ask(stub, "name: 'half_plus_two'", x=np.float32([1]))
     code(ask, stub, "name: 'made_up'", x=np.float32([1]))
     assert [count(**labels) for labels in watched] == [n + 1 for n in before]
@@ -228,11 +228,11 @@ def test_pages_of_any_origin_may_ask(golden_config):
             "Access-Control-Request-Method": "POST",
             "Access-Control-Request-Headers": "Content-Type",
         }
-        asked = requests.options(url, headers=headers, timeout=30)
+        asked = requests.options(url, headers=headers, timeout=120)
         assert asked.status_code == 200
         assert "POST" in asked.headers["access-control-allow-methods"]
         body = {"instances": [1.0]}
-        answer = requests.post(url, json=body, headers=headers, timeout=30)
+        answer = requests.post(url, json=body, headers=headers, timeout=120)
         assert answer.headers["access-control-allow-origin"] == "*"
         headers["Origin"] = "null"  # of a page that was opened as a file
-        assert requests.options(url, headers=headers, timeout=30).status_code == 200
+        assert requests.options(url, headers=headers, timeout=120).status_code == 200

@@ -41,7 +41,8 @@ def options_for(config, rest, grpc):
 
 
 def wait_for_port(port):
-    for _ in range(3000):
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
         with contextlib.suppress(OSError):
             socket.create_connection(("127.0.0.1", port)).close()
             return

@@ -106,6 +106,7 @@ def test_a_method_all_of_whose_runs_collapsed():
     assert rows.loc["chyvae", "num"] == 0
     assert math.isnan(rows.loc["chyvae", "mean"])
     assert rows.loc["chyvae", "reason"] == "every run collapsed"
+    assert rows.loc["chyvae", "num_collapsed"] == 15
     assert rows.loc["beta_vae", "num"] == 5
 
 

@@ -256,4 +256,7 @@ def test_settings_are_written_as_people_do(value, text):
 
 
 def test_long_names_break_after_their_words():
-    assert parts.wrapped("a_method_with_a_long_name", 12) == "a_method_\nwith_a_\nlong_name"
+    assert (
+        parts.wrapped("a_method_with_a_long_name", 12)
+        == "a_method_\nwith_a_\nlong_name"
+    )

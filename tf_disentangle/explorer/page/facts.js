@@ -4,7 +4,7 @@ import { element } from "explorer/text";
 
 const shown = (value) => {
   if (value === null || value === undefined) return "–";
-  if (Array.isArray(value)) return value.map(shown).join(", ");
+  if (Array.isArray(value)) return value.map(shown).join(", ") || "none";
   if (typeof value !== "number") return String(value);
   return Number.isInteger(value) ? value.toLocaleString("en") : Number(value.toPrecision(4));
 };

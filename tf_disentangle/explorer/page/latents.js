@@ -106,9 +106,14 @@ export function makeControls(place, run, store) {
     folded.append(summary, ...unused);
     place.append(folded);
   }
+  const shown = controls.map(() => "");
   return (state, start) => {
     controls.forEach((control, i) => {
-      control.show(state.codes[state.lead][i], start[i]);
+      const value = state.codes[state.lead][i];
+      const key = [value, start[i], i === state.hand].join();
+      if (key === shown[i]) return;
+      shown[i] = key;
+      control.show(value, start[i]);
       control.row.classList.toggle("in-hand", i === state.hand);
     });
   };

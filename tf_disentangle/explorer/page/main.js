@@ -4,22 +4,14 @@ import { pageBackend, serverBackend } from "explorer/backends";
 import { makeBetween } from "explorer/between";
 import { unpack } from "explorer/bytes";
 import { showCard, showScores } from "explorer/facts";
-import { encodeGif } from "explorer/gif";
 import { makeControls } from "explorer/latents";
-import {
-  drawImage,
-  enlarged,
-  makeCanvas,
-  pixelVariances,
-  save,
-  shares,
-} from "explorer/pictures";
+import { enlarged, pixelVariances, save, shares } from "explorer/pictures";
 import { makePlane } from "explorer/plane";
 import { makeShelf, readImage } from "explorer/shelf";
 import { makeStage } from "explorer/stage";
-import { parse, Store } from "explorer/state";
+import { parse, serialize, Store } from "explorer/state";
 import { called, element, percent, python } from "explorer/text";
-import { makeGrid, makeStrip, steps, traversal } from "explorer/traversals";
+import { cycle, makeGrid, makeStrip, steps, traversal } from "explorer/traversals";
 
 const $$ = (id) => document.getElementById(id);
 const { runs, shelf, server } = JSON.parse($$("contents").textContent);
@@ -31,6 +23,7 @@ let backend = null;
 let own = null; // the user's image: its pixels, and its codes by each run
 let controls = null;
 let shownLead = null;
+let shownStart = "";
 let drawnStart = "";
 
 // ---- The state.
@@ -124,7 +117,9 @@ function makeRunChoice() {
     label.append(input, element("span", "", run.name));
     choice.append(label);
   });
-  const matched = "Moving a latent moves the latents of the other runs that stand for the same factor.";
+  const matched =
+    "Moving a latent moves those of the other runs that stand for the same factor. The " +
+    "values of categorical ones are matched by the images that have them.";
   $$("runs").append(choice, element("p", "quiet", matched));
 }
 
@@ -134,22 +129,28 @@ const decode = (r, rows) => backend.decode(runs[r], rows);
 
 async function drawAtOnce(state) {
   const rows = strip.rows(state);
-  const startKey = [state.image, own?.name].join();
+  const isNew = startKey(state) !== drawnStart;
   for (const [r, run] of runs.entries()) {
     const batch = [state.codes[r]];
     if (r === state.lead) batch.push(...rows);
-    if (startKey !== drawnStart) batch.push(startOf(r, state.image));
+    if (isNew) batch.push(startOf(r, state.image));
     const images = await backend.decode(run, batch);
     stage.drawEdited(r, images.subarray(0, size));
     if (r === state.lead && rows.length) {
       strip.draw(images.subarray(size, (1 + rows.length) * size), shape);
     }
-    if (startKey !== drawnStart) stage.drawAgain(r, images.subarray(-size));
+    if (isNew) stage.drawAgain(r, images.subarray(-size));
   }
-  drawnStart = startKey;
+  drawnStart = startKey(state);
 }
 
-function showOriginal({ image }) {
+const startKey = ({ image }) => [image, own?.name].join();
+
+function showOriginal(state) {
+  if (shownStart === startKey(state)) return;
+  shownStart = startKey(state);
+  const { image } = state;
+  markShelf(image);
   if (image !== "own") {
     stage.drawOriginal(shelf.pixels.subarray(image * size, (image + 1) * size), "data image");
   } else {
@@ -176,7 +177,7 @@ async function survey(r, state, isStale) {
   const latent = r === state.lead ? state.hand : match?.latent;
   if (latent === undefined) {
     const { factor } = runs[state.lead].latents[state.hand];
-    const text = factor ? `no latent of ${factor}` : "no factor to match";
+    const text = factor ? `no latent of ${factor}` : "no latent that matches";
     stage.drawHeat(r, new Float32Array(shape[0] * shape[1]), text);
   } else {
     const { pixels, all } = shares(known.variances, latent);
@@ -201,49 +202,66 @@ async function drawInPause(isStale) {
   if ($$("between-section").open) await between.refresh(state, decode, isStale);
 }
 
-let wanted = false;
+let asked = 0; // the frame of the screen that will show what changed
+let shown = null; // the state that is shown
 let drawing = false;
 let version = 0;
 let pause = 0;
 
-async function draw() {
+/** What needs no model: the controls, and the marks on the pictures. */
+function showState(state, before) {
+  showLead(state);
+  const isOther = (name) => state[name] !== before?.[name];
+  showOriginal(state);
+  if (isOther("other")) between.show(state);
+  if (isOther("lead")) {
+    document.querySelectorAll("input[name=lead]").forEach((input, r) => {
+      input.checked = r === state.lead;
+    });
+  }
+  controls(state, startOf(state.lead));
+  if (!$$("code").hidden) $$("code").textContent = code(state);
+  strip.show(state);
+  if ($$("plane-section").open) plane.show(state);
+}
+
+/** Shows the state as it is now; what changes meanwhile is shown by the next frame. */
+async function showFrame() {
+  asked = 0;
+  const { state } = store;
+  showState(state, shown);
+  shown = state;
+  if (!backend) return;
   drawing = true;
-  wanted = false;
   try {
-    await drawAtOnce(store.state);
+    await drawAtOnce(state);
     document.dispatchEvent(new Event("explorer:drawn"));
   } catch (error) {
     report(error);
   }
   drawing = false;
-  if (wanted) requestAnimationFrame(draw);
+  if (store.state !== state) ask();
+  else pause = setTimeout(showInPause, PAUSE);
 }
 
-function changed(state) {
+function ask() {
+  if (!asked && !drawing) asked = requestAnimationFrame(showFrame);
+}
+
+async function showInPause() {
+  const mine = version;
+  try {
+    await drawInPause(() => mine !== version);
+    if (mine === version) document.dispatchEvent(new Event("explorer:settled"));
+  } catch (error) {
+    report(error);
+  }
+}
+
+function changed() {
   version += 1;
-  showLead(state);
-  showOriginal(state);
-  controls(state, startOf(state.lead));
-  strip.show(state);
-  plane.show(state);
-  between.show(state);
-  markShelf(state.image);
-  document.querySelectorAll("input[name=lead]").forEach((input, r) => {
-    input.checked = r === state.lead;
-  });
-  if (!backend) return;
-  if (!wanted && !drawing) requestAnimationFrame(draw);
-  wanted = true;
   clearTimeout(pause);
-  pause = setTimeout(async () => {
-    const mine = version;
-    try {
-      await drawInPause(() => mine !== version);
-      if (mine === version) document.dispatchEvent(new Event("explorer:settled"));
-    } catch (error) {
-      report(error);
-    }
-  }, PAUSE);
+  ask();
 }
 
 // ---- Buttons.
@@ -291,19 +309,10 @@ async function copy(text, done) {
 async function saveGif() {
   const { state } = store;
   const run = runs[state.lead];
-  const latent = run.latents[state.hand];
-  const values = steps(latent, 24);
-  const cycle = latent.kind === "categorical" ? values : [...values, ...values.slice(1, -1).reverse()];
-  const images = await decode(state.lead, traversal(state.codes[state.lead], state.hand, cycle));
-  const frames = cycle.map((_, i) => {
-    const canvas = makeCanvas(shape[1], shape[0]);
-    drawImage(canvas, images, shape, { index: i });
-    const large = enlarged(canvas);
-    return large.getContext("2d").getImageData(0, 0, large.width, large.height);
-  });
-  const slow = latent.kind === "categorical" ? 60 : 6;
-  save(encodeGif(frames, slow), `${run.name}-${latent.name}.gif`);
-  say(`Saved ${frames.length} pictures of ${called(latent)}.`);
+  const film = await cycle(run, state, decode);
+  const { name } = run.latents[state.hand];
+  save(film, `${run.name}-${name}.gif`);
+  say(`Saved ${called(run.latents[state.hand])} over its range.`);
 }
 
 function savePng() {
@@ -312,12 +321,12 @@ function savePng() {
   say("Saved the picture.");
 }
 
+const code = (state) => python(runs[state.lead], state.codes[state.lead], server);
+
 function copyCode() {
-  const { state } = store;
-  const code = python(runs[state.lead], state.codes[state.lead], server);
   $$("code").hidden = false;
-  $$("code").textContent = code;
-  copy(code, "Copied the code.");
+  $$("code").textContent = code(store.state);
+  copy(code(store.state), "Copied the code.");
 }
 
 function setTheme(theme) {
@@ -371,7 +380,8 @@ connect();
 showScores($$("scores"), runs);
 showCard($$("card"), runs);
 store.change(parse(location.hash.slice(1), runs, shelf.labels.length));
-store.show(store.committed);
+store.show(serialize(store.state, runs));
+showState(store.state, null);
 try {
   backend = server ? serverBackend(server) : await pageBackend();
   await drawAtOnce(store.state);

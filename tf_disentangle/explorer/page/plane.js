@@ -99,7 +99,11 @@ export function makePlane(container, selects, store, runs) {
         one.style.top = `${100 * (1 - along(row[state.axes[1]], y))}%`;
       };
       put(dot, codes);
-      lead().shelf_codes.forEach((row, i) => put(dots.children[i], row));
+      const key = [state.lead, ...state.axes].join();
+      if (dots.dataset.key !== key) {
+        lead().shelf_codes.forEach((row, i) => put(dots.children[i], row));
+        dots.dataset.key = key;
+      }
       const [u, v] = state.axes.map((axis) => number(codes[axis]));
       const text = `Plane of ${called(x)}, now ${u}, and ${called(y)}, now ${v}. Arrow keys move.`;
       container.setAttribute("aria-label", text);

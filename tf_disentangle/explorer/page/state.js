@@ -81,7 +81,9 @@ export class Store {
     const all = codes.map((row) => row.slice());
     all[lead][latent] = value;
     for (const match of this.runs[lead].matches[latent] ?? []) {
-      all[match.run][match.latent] += change * match.ratio;
+      const row = all[match.run];
+      if (match.values) row[match.latent] = match.values[value] ?? row[match.latent];
+      else row[match.latent] += change * match.ratio;
     }
     this.change({ codes: all, hand: latent });
   }

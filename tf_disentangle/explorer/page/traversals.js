@@ -1,6 +1,7 @@
 /** Traversals: the strip of the latent in hand, and the grid of all. */
 
-import { drawImage, makeCanvas } from "explorer/pictures";
+import { encodeGif } from "explorer/gif";
+import { drawImage, enlarged, makeCanvas } from "explorer/pictures";
 import { called, element, number } from "explorer/text";
 
 const STEPS = 9;
@@ -34,6 +35,23 @@ export function drawRow(canvas, images, shape) {
   }
 }
 
+/** Returns the latent in hand over its range and back, as a GIF. */
+export async function cycle(run, { codes, hand, lead }, decode) {
+  const latent = run.latents[hand];
+  const isChoice = latent.kind === "categorical";
+  const there = steps(latent, 24);
+  const values = isChoice ? there : [...there, ...there.slice(1, -1).reverse()];
+  const images = await decode(lead, traversal(codes[lead], hand, values));
+  const [height, width] = run.image_shape;
+  const frames = values.map((_, index) => {
+    const canvas = makeCanvas(width, height);
+    drawImage(canvas, images, run.image_shape, { index });
+    const large = enlarged(canvas);
+    return large.getContext("2d").getImageData(0, 0, large.width, large.height);
+  });
+  return encodeGif(frames, isChoice ? 60 : 6);
+}
+
 /** Which image of a row of `count` a pointer is over. */
 const place = (event, count) => {
   const box = event.currentTarget.getBoundingClientRect();
@@ -61,6 +79,7 @@ export function makeStrip(container, heading, store, runs) {
   });
   canvas.addEventListener("pointerup", () => store.commit());
   let drawn = "";
+  let shown = "";
   return {
     /** The rows to decode; none if the strip shows them already. */
     rows(state) {
@@ -88,6 +107,9 @@ export function makeStrip(container, heading, store, runs) {
       // A value that no image of the strip is near: the mark points out of it.
       mark.classList.toggle("below", share < -cell);
       mark.classList.toggle("above", share > 1 + cell);
+      const named = [state.lead, state.hand].join();
+      if (named === shown) return;
+      shown = named;
       ends.style.width = `${100 * part}%`;
       heading.textContent = `${called(latent)}, over its range`;
       const show = latent.kind === "categorical" ? String : number;

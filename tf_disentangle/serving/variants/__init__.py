@@ -29,7 +29,7 @@ import importlib.util
 import os
 import pathlib
 import types
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -122,31 +122,34 @@ def load(folder: str | os.PathLike) -> dict[str, Runner]:
         return _runtime(variant).load(folder)
 
 
-def onnx_models(
-    model: LatentModel, names: Sequence[str] = ("encode", "decode")
-) -> dict[str, bytes]:
-    """Returns signatures of a model as ONNX files, float32, for batches of any size.
+def onnx_models(model: LatentModel, precisions: Mapping[str, str]) -> dict[str, bytes]:
+    """Returns signatures of a model as ONNX files, for batches of any size.
 
     Each was loaded by ONNX Runtime and compared with the model.
 
     Args:
         model: The model.
-        names: Of its signatures: "encode", "decode", "reconstruct", "edit".
+        precisions: For each signature, of "encode", "decode", "reconstruct" and
+            "edit", the precision of its weights: "float32" or "float16".
 
     Raises:
         ArgumentError: As `write`.
     """
-    for name in names:
-        checks.one_of(name, SIGNATURES, "names")
+    for name, precision in precisions.items():
+        checks.one_of(name, SIGNATURES, "precisions")
+        destinations.check_precision("onnx", precision)
+    made: dict[str, bytes] = {}
     with conversion.explaining("onnx"):
         runtime = _runtime("onnx")
-        signatures = _signatures(model, ("encode", *names))
+        signatures = _signatures(model, ("encode", *precisions))
         cases = comparison.cases(model, signatures)
-        made = runtime.convert(conversion.freeze(signatures))
-        loaded = {name: runtime.runner(content) for name, content in made.items()}
-        errors = comparison.errors(loaded, cases)
-        comparison.require_equal(errors, "onnx")
-    return {name: made[name] for name in names}
+        frozen = conversion.freeze(signatures)
+        for name, precision in precisions.items():
+            made |= runtime.convert({name: frozen[name]}, precision)
+            runner = {name: runtime.runner(made[name])}
+            errors = comparison.errors(runner, {name: cases[name]})
+            comparison.require_equal(errors, "onnx", precision)
+    return made
 
 
 def _signatures(model: LatentModel, names: Sequence[str]) -> dict[str, Any]:

@@ -71,12 +71,11 @@ def scores_of_methods(
     found = []
     for method in everything["method"].unique():
         own = cells[cells["method"] == method] if len(cells) else cells
-        if own.empty:
-            found.append({"method": method, "num": 0, "reason": "every run collapsed"})
-            continue
-        best = own.loc[own["mean"].idxmax()]
         same = everything[everything["method"] == method]
-        if not math.isnan(best["strength"]):
+        best = {"method": method, "num": 0, "reason": "every run collapsed"}
+        if len(own):
+            best = own.loc[own["mean"].idxmax()].to_dict()
+        if not math.isnan(best.get("strength", math.nan)):
             same = same[same["strength"] == best["strength"]]
         num = int(same["run"].isin(without.runs["run"]).sum())
         whole = {"num_collapsed": num, "mean_with_collapsed": same["value"].mean()}

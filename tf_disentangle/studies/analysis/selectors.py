@@ -99,6 +99,7 @@ def _found(both: pd.DataFrame) -> dict[str, float | int | str]:
     selected, oracle = tied["score"].mean(), both["score"].max()
     chance = both["score"].mean()
     room = oracle - chance
+    reason = "all runs score the same" if len(both) > 1 else "one run: no choice"
     return {
         "num": len(both),
         "selected_run": tied.index.get_level_values("run")[0],
@@ -107,5 +108,5 @@ def _found(both: pd.DataFrame) -> dict[str, float | int | str]:
         "random": float(chance),
         "share": float((selected - chance) / room) if room > 0 else math.nan,
         "correlation": rank_correlation(both["hint"], both["score"]),
-        "reason": "" if room > 0 else "all runs score the same",
+        "reason": "" if room > 0 else reason,
     }

@@ -153,15 +153,14 @@ def thread_caps(threads: int) -> dict[str, str]:
 
 def supervised(job: Job) -> list[str]:
     """Returns the command that runs a job under its supervisor."""
-    module = "tf_disentangle.studies.engines.supervisor"
+    module = "tf_disentangle.studies.supervisor"
     text = json.dumps(dataclasses.asdict(job), default=dict)
     return [sys.executable, "-m", module, text]
 
 
-def outcome_of(printed: bytes | str, code: int | None) -> Outcome:
+def outcome_of(printed: bytes) -> Outcome:
     """Returns the outcome that a supervisor printed, or that it was killed."""
     try:
         return Outcome(**json.loads(printed))
     except (ValueError, TypeError):
-        reason = f"its supervisor ended with code {code}"
-        return Outcome(attempts.LOST, None, reason)
+        return Outcome(attempts.LOST, None, "its supervisor was killed")

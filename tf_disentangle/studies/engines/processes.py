@@ -43,8 +43,8 @@ class ProcessEngine:
             printed = process.stdout.read()
             process.stdout.close()
             self._order(process, b"")
-            code = process.wait()
-            finished.append((self._running.pop(process), outcome_of(printed, code)))
+            process.wait()
+            finished.append((self._running.pop(process), outcome_of(printed)))
         return finished
 
     def stop(self) -> None:

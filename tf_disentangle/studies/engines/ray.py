@@ -7,11 +7,13 @@ placing is used: retries, results and the record of what is done are the run fol
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import importlib
 import logging
 import os
 import pathlib
 import secrets
+import select
 import shutil
 import socket
 import subprocess
@@ -40,7 +42,7 @@ _TEMP = "/tmp" if os.path.isdir("/tmp") else tempfile.gettempdir()
 _logger = logging.getLogger(__name__)
 
 
-def run_supervised(command: Sequence[str], driver_python: str) -> tuple[bytes, int]:
+def run_supervised(command: Sequence[str], driver_python: str) -> bytes:
     """Runs a supervisor to its end, on whatever node this is.
 
     Args:
@@ -48,22 +50,22 @@ def run_supervised(command: Sequence[str], driver_python: str) -> tuple[bytes, i
         driver_python: Is replaced by this node's.
 
     Returns:
-        What it printed, and its exit code.
+        What it printed; nothing if it was killed.
     """
-    command = [sys.executable, *command[1:]]
-    quoted = [f'"{python}"' for python in (driver_python, sys.executable)]
-    command[-1] = command[-1].replace(*quoted)
+    command = [sys.executable, *command[1:], "apart"]
+    command[-2] = command[-2].replace(f'"{driver_python}"', f'"{sys.executable}"')
     pipe = subprocess.PIPE
-    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, start_new_session=True)
-    try:
-        # In steps, since `ray.cancel` is heard between them only.
-        while process.poll() is None:
-            time.sleep(0.05)
-    except KeyboardInterrupt:
-        process.stdin.close()
-        process.wait()
-    with process:
-        return process.stdout.read(), process.returncode
+    with subprocess.Popen(
+        command, stdin=pipe, stdout=pipe, start_new_session=True
+    ) as process:
+        while True:
+            try:
+                # In steps, since `ray.cancel` is heard between them only.
+                while not select.select([process.stdout], [], [], 0.1)[0]:
+                    pass
+                return process.stdout.read()
+            except KeyboardInterrupt:
+                os.write(process.stdin.fileno(), b"s")
 
 
 class RayEngine:
@@ -107,6 +109,10 @@ class RayEngine:
 
     def submit(self, job: Job) -> None:
         """Queues a job."""
+        if 0 < self._gpus < 1:
+            # TensorFlow would take all of a GPU that it shares.
+            env = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", **job.env}
+            job = dataclasses.replace(job, env=env)
         self._running[self._remote.remote(supervised(job), sys.executable)] = job
 
     def wait(self, timeout: float) -> list[tuple[Job, Outcome]]:
@@ -133,7 +139,7 @@ class RayEngine:
         self._cancel(force=False)
 
     def kill(self) -> None:
-        """Kills all jobs: their supervisors go with Ray's workers, they with these."""
+        """Kills all jobs: their supervisors hear that Ray's workers are gone."""
         self._cancel(force=True)
 
     def close(self) -> None:
@@ -234,7 +240,7 @@ class RayEngine:
     def _outcome(self, ref: Any) -> Outcome:
         """Returns how a job ended, or that Ray lost it."""
         try:
-            return outcome_of(*self._ray.get(ref))
+            return outcome_of(self._ray.get(ref))
         except self._ray.exceptions.TaskCancelledError:
             return Outcome(attempts.STOPPED, None, "stopped with the study")
         except Exception as error:  # the errors of Ray have no common base

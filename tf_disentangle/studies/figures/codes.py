@@ -61,11 +61,11 @@ def total_correlation(table: pd.DataFrame, *, data: str | None = None) -> Figure
                     linewidth=0,
                 )
                 axes.plot(x, curve["mean"], **look.line, label=f"{name} codes")
-            parts.strength_ticks(axes, strengths)
+            parts.strength_ticks(axes, strengths, columns)
             axes.set_title(parts.wrapped(method, 44 // columns), fontsize=7)
             axes.set_xlabel(parts.strength_name(table, method), fontsize=7)
             parts.light_grid(axes)
-        label = parts.words("gaussian_total_correlation")
+        label = parts.label("gaussian_total_correlation")
         figure.supylabel(label, fontsize=8, color=INK)
         parts.legend(figure, grid[0, 0])
     return figure
@@ -96,14 +96,14 @@ def efficiency(
         ArgumentError: If no run has both.
     """
     selected = {"data": data, "representation": representation}
-    found = analysis.efficiency(table, metric, **selected)
+    found = analysis.efficiency(table, metric, data=data, representation=representation)
     bounds = analysis.bounds(table, metric, **selected)
     with style():
         figure, ((axes,),) = subplots(1, 1, (parts.WIDTH, 2.3))
         parts.runs_by_method(axes, found.runs, parts.method_looks(table))
         parts.limits(axes, found.runs["x"], bounds, "x")
         parts.score_bounds(axes, bounds, "vertical")
-        label = parts.words("statistical_efficiency")
+        label = parts.label("statistical_efficiency")
         axes.set(xlabel=parts.words(metric), ylabel=label)
         note = f"Rank correlation {found.correlation:.2f} over {len(found.runs)} runs."
         parts.light_grid(axes)
@@ -162,7 +162,7 @@ def sweep(
         parts.limits(axes, ends, bounds)
         parts.score_bounds(axes, bounds)
         name = binding.rsplit(".", 1)[-1].replace("_", " ")
-        axes.set(xlabel=name, ylabel=parts.words(metric))
+        axes.set(xlabel=name, ylabel=parts.label(metric))
         parts.light_grid(axes)
         parts.legend(figure, axes)
     return figure

@@ -10,12 +10,16 @@ import numpy as np
 import pandas as pd
 
 from tf_disentangle.studies import analysis
-from tf_disentangle.studies.figures import parts
-from tf_disentangle.visualization.charts import COLOURS, FAINT, INK, style, subplots
+from tf_disentangle.studies.figures import parts, rows
+from tf_disentangle.visualization.charts import COLOURS, FAINT, INK, style
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+
+_CHANCE = "mean of all"
+# Of more pairs those with the best setting are drawn.
+_MOST_PAIRS = 15
 
 
 def best_settings(
@@ -49,24 +53,24 @@ def best_settings(
     runs = analysis.values(table, metric, **selected)
     methods, collapsed = found.methods, runs["run"].isin(found.collapsed["run"])
     with style():
-        names = zip(methods["method"], methods["strength"], methods["num"], strict=True)
-        labels = [f"{name} {parts.number(x)} ({num:.0f})" for name, x, num in names]
-        figure, axes = _rows([label.replace("  ", " ") for label in labels])
+        cells = zip(methods["method"], methods["strength"], methods["num"], strict=True)
+        labels = [f"{name} {parts.number(x)} ({num:.0f})" for name, x, num in cells]
+        figure, axes = rows.rows([label.replace("  ", " ") for label in labels])
         for place, one in enumerate(methods.itertuples()):
             look = parts.method_looks(table)[one.method]
             same = runs["strength"].eq(one.strength) | pd.isna(one.strength)
             own = (runs["method"] == one.method) & same
-            _points(axes, runs.loc[own & ~collapsed, "value"], place, look)
+            rows.points(axes, runs.loc[own & ~collapsed, "value"], place, look)
             dead = runs.loc[own & collapsed, "value"]
             axes.scatter(dead, [place] * len(dead), marker="x", s=18, color=INK)
-        _estimates(axes, methods, "mean", "low", "high")
-        axes.plot(methods["best"], range(len(methods)), **_STAR, label="best run")
+        rows.estimates(axes, methods, "mean", "low", "high")
+        rows.best(axes, methods["best"])
         bounds = analysis.bounds(table, metric, **selected)
         parts.score_bounds(axes, bounds, "vertical")
         axes.set(xlabel=f"{parts.words(metric)} at the best strength")
         parts.limits(axes, [*runs["value"]], bounds, "x")
-        names = ", ".join(_names(found.collapsed))
-        note = f"\N{MULTIPLICATION SIGN} {found.rule} {names}." if names else ""
+        lost = ", ".join(_names(found.collapsed))
+        note = f"\N{MULTIPLICATION SIGN} {found.rule} {lost}." if lost else ""
         parts.legend(figure, axes, note)
     return figure
 
@@ -115,15 +119,14 @@ def selection(
     )
     methods = list(found["method"].unique())
     with style():
-        figure, axes = _rows(methods)
+        figure, axes = rows.rows(methods)
         names = list(found["selector"].unique())
         for number, (name, look) in enumerate(parts.looks(names).items()):
             own = found[found["selector"] == name].set_index("method").loc[methods]
             shift = 0.12 * (number - (len(names) - 1) / 2)
-            places = np.arange(len(methods)) + shift
             axes.scatter(
                 own["selected"],
-                places,
+                np.arange(len(methods)) + shift,
                 s=18,
                 color=look.colour,
                 marker=look.marker,
@@ -134,9 +137,8 @@ def selection(
         ends = found.drop_duplicates("method").set_index("method").loc[methods]
         places = np.arange(len(methods))
         axes.hlines(places, ends["random"], ends["oracle"], color=FAINT, linewidth=1)
-        chance = {"linestyle": "", "color": INK, "markersize": 11}
-        axes.plot(ends["random"], places, marker="|", label="mean of all", **chance)
-        axes.plot(ends["oracle"], places, **_STAR, label="best run (oracle)")
+        axes.plot(ends["random"], places, "|", color=INK, markersize=11, label=_CHANCE)
+        rows.best(axes, ends["oracle"], "best run (oracle)")
         bounds = analysis.bounds(table, metric, **selected)
         parts.score_bounds(axes, bounds, "vertical")
         axes.set(xlabel=f"{parts.words(metric)} of the selected run")
@@ -172,11 +174,11 @@ def interquartile_means(
     cells = analysis.by_method(table, metric, **selected)
     with style():
         names = zip(cells["method"], cells["num"], strict=True)
-        figure, axes = _rows([f"{name} ({num})" for name, num in names])
-        _estimates(axes, cells, "iqm", "iqm_low", "iqm_high", "interquartile mean")
+        figure, axes = rows.rows([f"{name} ({num})" for name, num in names])
+        rows.estimates(axes, cells, "iqm", "iqm_low", "iqm_high", "interquartile mean")
         places = range(len(cells))
         axes.plot(cells["mean"], places, "|", color=INK, markersize=9, label="mean")
-        axes.plot(cells["best"], places, **_STAR, label="best run")
+        rows.best(axes, cells["best"])
         bounds = analysis.bounds(table, metric, **selected)
         parts.score_bounds(axes, bounds, "vertical")
         axes.set(xlabel=parts.words(metric))
@@ -199,7 +201,8 @@ def paired_comparisons(
         metric: The score; greater is better.
         data: A data set; None is the only one.
         representation: Of the codes that were scored.
-        settings: Pairs (method, strength); None takes each method's best strength.
+        settings: Pairs (method, strength); None takes each method's best strength. Of
+            more than six the pairs with the best method alone are drawn.
 
     Returns:
         A matplotlib figure: a row for each pair with the differences of runs of the
@@ -212,16 +215,22 @@ def paired_comparisons(
     """
     selected = {"data": data, "representation": representation}
     pairs = analysis.paired_comparisons(table, metric, settings, **selected)
+    notes = []
+    if len(pairs) > _MOST_PAIRS:
+        best = analysis.by_strength(table, metric, **selected)
+        best = best.loc[best["mean"].idxmax(), "method"]
+        pairs = pairs[(pairs["first"] == best) | (pairs["second"] == best)]
+        notes = [f"Of many pairs those with {best}, the best by its mean"]
     with style():
         labels = [
             f"{one.first} {parts.number(one.first_strength)}\n"
             f"\N{MINUS SIGN} {one.second} {parts.number(one.second_strength)}"
             for one in pairs.itertuples()
         ]
-        figure, axes = _rows(labels)
+        figure, axes = rows.rows(labels)
         for place, one in enumerate(pairs.itertuples()):
             look = parts.Look(COLOURS[0], "o", "-")
-            _points(axes, one.differences, place, look)
+            rows.points(axes, one.differences, place, look)
             text = f"P = {one.improvement:.2f}"
             if math.isfinite(one.improvement_low):
                 text += f" [{one.improvement_low:.2f}, {one.improvement_high:.2f}]"
@@ -233,72 +242,12 @@ def paired_comparisons(
                 fontsize=6.5,
                 color=INK,
             )
-        _estimates(axes, pairs, "difference", "low", "high")
+        rows.estimates(axes, pairs, "difference", "low", "high")
         axes.axvline(0, color=FAINT, linewidth=0.8)
         axes.set(xlabel=f"difference in {parts.short(metric)}")
         axes.set_title("P: a run of the first is better", fontsize=6.5, loc="right")
         every = [d for differences in pairs["differences"] for d in differences]
         parts.limits(axes, [*every, 0.0], axis="x")
         reasons = dict.fromkeys(reason for reason in pairs["reason"] if reason)
-        parts.legend(figure, axes, "; ".join(reasons))
+        parts.legend(figure, axes, "; ".join([*notes, *reasons]))
     return figure
-
-
-_STAR = {
-    "linestyle": "",
-    "marker": "*",
-    "markersize": 7,
-    "color": INK,
-    "markeredgecolor": "white",
-    "markeredgewidth": 0.4,
-}
-
-
-def _rows(labels: Sequence[str]) -> tuple[Figure, Axes]:
-    """Returns a figure with a row for each label, from top to bottom."""
-    names = [
-        "\n".join(parts.wrapped(line, 26) for line in label.split("\n"))
-        for label in labels
-    ]
-    lines = sum(max(1.6, 0.75 + name.count("\n")) for name in names)
-    figure, ((axes,),) = subplots(1, 1, (parts.WIDTH, 0.17 * lines + 0.65))
-    axes.set_yticks(range(len(names)), names)
-    axes.set_ylim(len(names) - 0.4, -0.6)
-    axes.tick_params(axis="y", length=0)
-    parts.light_grid(axes, "x")
-    return figure, axes
-
-
-def _points(
-    axes: Axes, values: Sequence[float], place: float, look: parts.Look
-) -> None:
-    """Draws the values of runs around a row."""
-    values = np.asarray(values, float)
-    jitter = np.random.default_rng(0).uniform(-0.16, 0.16, len(values))
-    axes.scatter(
-        values,
-        place + jitter,
-        s=6,
-        color=look.colour,
-        marker=look.marker,
-        alpha=0.6,
-        linewidths=0,
-        rasterized=len(values) > parts.MOST_VECTORS,
-    )
-
-
-def _estimates(
-    axes: Axes, rows: pd.DataFrame, name: str, low: str, high: str, label: str = "mean"
-) -> None:
-    """Draws estimates with their intervals, a row for each."""
-    places = range(len(rows))
-    axes.hlines(places, rows[low], rows[high], color=INK, linewidth=1.4)
-    axes.plot(
-        rows[name],
-        places,
-        linestyle="",
-        marker="D",
-        markersize=4.5,
-        color=INK,
-        label=f"{label}, 95% interval",
-    )

@@ -11,7 +11,7 @@ import dataclasses
 import math
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -66,6 +66,11 @@ def words(name: str) -> str:
     if name in WORDS:
         return WORDS[name]
     return name if "." in name else name.replace("_", " ")
+
+
+def label(name: str) -> str:
+    """Returns `words` for a vertical axis, on two lines if they are long."""
+    return "\n".join(textwrap.wrap(words(name), 26))
 
 
 def short(name: str) -> str:
@@ -276,17 +281,23 @@ def strength_name(table: pd.DataFrame, method: str) -> str:
     return "strength"
 
 
-def strength_ticks(axes: Axes, strengths: Sequence[float]) -> None:
-    """Names strengths in their order at equal distances 0, 1, 2, ..."""
+def strength_ticks(axes: Axes, strengths: Sequence[float], columns: int) -> None:
+    """Names strengths in their order at equal distances 0, 1, 2, ...
+
+    Args:
+        axes: One of several side by side.
+        strengths: In their order.
+        columns: How many axes are side by side.
+    """
     labels = [number(strength) for strength in strengths]
-    crowded = sum(map(len, labels)) > 14
+    crowded = sum(map(len, labels)) > 42 // columns
     axes.set_xticks(range(len(labels)), labels, fontsize=6.5)
     if crowded:
         axes.tick_params(axis="x", labelrotation=45)
     axes.set_xlim(-0.5, len(labels) - 0.5)
 
 
-def light_grid(axes: Axes, axis: str = "y") -> None:
+def light_grid(axes: Axes, axis: Literal["x", "y"] = "y") -> None:
     """Draws faint lines across axes."""
     axes.grid(axis=axis, color=FAINT, alpha=0.3, linewidth=0.5)
     axes.set_axisbelow(True)
@@ -310,13 +321,14 @@ def matrix(
         names: Of the rows and of the columns as they are to be read; None takes the
             frame's.
     """
+    import matplotlib
+
     values = frame.to_numpy(np.float64)
     finite = np.isfinite(values)
     end = limit * _DARKEST
-    axes.set_facecolor("#b9b9b9")
     axes.imshow(
         np.ma.masked_array(values, ~finite),
-        cmap="RdBu_r",
+        cmap=matplotlib.colormaps["RdBu_r"].with_extremes(bad="#b9b9b9"),
         vmin=-end,
         vmax=end,
         aspect="auto",
@@ -325,8 +337,8 @@ def matrix(
     for (row, column), value in np.ndenumerate(values):
         text = str(round(100 * value)) if math.isfinite(value) else "\N{EN DASH}"
         text = text.replace("-", "\N{MINUS SIGN}")
-        style = {"ha": "center", "va": "center", "fontsize": size, "color": _ON_CELLS}
-        axes.text(column, row, text, **style)
+        centred: Any = {"ha": "center", "va": "center"}
+        axes.text(column, row, text, fontsize=size, color=_ON_CELLS, **centred)
     rows, columns = names or (
         [short(str(name)) for name in frame.index],
         [short(str(name)) for name in frame.columns],

@@ -1,14 +1,14 @@
-"""Scores by method and strength: against each other, spread out, against reconstruction."""
+"""Scores: their spread by method, against strength, against reconstruction."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tf_disentangle.studies import analysis
-from tf_disentangle.studies.figures import parts
+from tf_disentangle.studies.figures import parts, rows
 from tf_disentangle.visualization.charts import INK, style, subplots
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def score_against_reconstruction(
         parts.limits(axes, kept["x"], axis="x")
         parts.limits(axes, found.runs["y"], bounds)
         parts.score_bounds(axes, bounds)
-        axes.set(xlabel=parts.words(reconstruction), ylabel=parts.words(metric))
+        axes.set(xlabel=parts.words(reconstruction), ylabel=parts.label(metric))
         parts.light_grid(axes)
         low, high = axes.get_xlim()
         outside = int((~found.runs["x"].between(low, high)).sum())
@@ -156,64 +156,41 @@ def score_violins(
     selected = {"data": data, "representation": representation}
     runs = analysis.values(table, metric, **selected)
     spread = analysis.by_method(table, metric, **selected)
-    methods = list(spread["method"])
-    jitter = np.random.default_rng(0)
+    names = zip(spread["method"], spread["num"], strict=True)
     with style():
-        size = (parts.WIDTH, 0.42 * len(methods) + 0.75)
-        figure, ((axes,),) = subplots(1, 1, size)
-        for place, method in enumerate(methods):
+        figure, axes = rows.rows([f"{name} ({num})" for name, num in names])
+        for place, method in enumerate(spread["method"]):
             look = parts.method_looks(table)[method]
             values = runs.loc[runs["method"] == method, "value"].to_numpy()
             if len(values) >= _FEWEST_FOR_A_VIOLIN and np.ptp(values) > 0:
-                (body,) = axes.violinplot(
-                    [values],
-                    [place],
-                    orientation="horizontal",
-                    widths=0.8,
-                    showextrema=False,
-                )["bodies"]
-                body.set(facecolor=look.colour, alpha=0.25, edgecolor="none")
-            axes.scatter(
-                values,
-                place + jitter.uniform(-0.16, 0.16, len(values)),
-                s=4,
-                color=look.colour,
-                alpha=0.6,
-                linewidths=0,
-                rasterized=len(runs) > parts.MOST_VECTORS,
-            )
+                _violin(axes, values, place, look)
+            rows.points(axes, values, place, look)
         axes.plot(
             spread["mean"],
-            range(len(methods)),
+            range(len(spread)),
             linestyle="",
             marker="|",
-            markersize=15,
+            markersize=13,
             markeredgewidth=2,
             color=INK,
             label="mean",
         )
-        axes.plot(
-            spread["best"],
-            range(len(methods)),
-            linestyle="",
-            marker="*",
-            markersize=7,
-            color=INK,
-            markeredgecolor="white",
-            markeredgewidth=0.4,
-            label="best run",
-        )
+        rows.best(axes, spread["best"])
         bounds = analysis.bounds(table, metric, **selected)
         parts.limits(axes, runs["value"], bounds, "x")
         parts.score_bounds(axes, bounds, "vertical")
-        names = zip(methods, spread["num"], strict=True)
-        labels = [f"{parts.wrapped(name)} ({num:.0f})" for name, num in names]
-        axes.set_yticks(range(len(methods)), labels)
-        axes.set_ylim(len(methods) - 0.45, -0.55)
         axes.set(xlabel=parts.words(metric))
-        parts.light_grid(axes, "x")
         parts.legend(figure, axes)
     return figure
+
+
+def _violin(axes: Axes, values: np.ndarray, place: int, look: parts.Look) -> None:
+    """Draws the density of values around a row."""
+    drawn: Any = axes.violinplot(
+        [values], [place], orientation="horizontal", widths=0.8, showextrema=False
+    )
+    (body,) = drawn["bodies"]
+    body.set(facecolor=look.colour, alpha=0.25, edgecolor="none")
 
 
 def score_against_strength(
@@ -245,23 +222,23 @@ def score_against_strength(
     bounds = analysis.bounds(table, metric, **selected)
     methods = list(dict.fromkeys(cells["method"]))
     columns = min(3, len(methods))
-    rows = -(-len(methods) // columns)
+    lines = -(-len(methods) // columns)
     with style():
-        size = (parts.WIDTH / columns, 1.6 if rows > 1 else 2.1)
-        figure, grid = subplots(rows, columns, size, sharey=True)
+        size = (parts.WIDTH / columns, 1.6 if lines > 1 else 2.1)
+        figure, grid = subplots(lines, columns, size, sharey=True)
         for axes in grid.flat[len(methods) :]:
             axes.set_visible(False)
         for axes, method in zip(grid.flat, methods, strict=False):
             look = parts.method_looks(table)[method]
             own = cells[cells["method"] == method]
             points = runs[runs["method"] == method]
-            _strengths(axes, own, points, look, len(runs) > parts.MOST_VECTORS)
+            _strengths(axes, own, points, look, columns)
             axes.set_title(parts.wrapped(method, 44 // columns), fontsize=7)
             axes.set_xlabel(parts.strength_name(table, method), fontsize=7)
             parts.limits(axes, runs["value"], bounds)
             parts.score_bounds(axes, bounds, named=axes is grid[0, 0])
             parts.light_grid(axes)
-        figure.supylabel(parts.words(metric), fontsize=8, color=INK)
+        figure.supylabel(parts.label(metric), fontsize=8, color=INK)
     return figure
 
 
@@ -270,7 +247,7 @@ def _strengths(
     cells: pd.DataFrame,
     runs: pd.DataFrame,
     look: parts.Look,
-    dense: bool,
+    columns: int,
 ) -> None:
     """Draws one method: strengths in their order at equal distances."""
     place = {strength: x for x, strength in enumerate(cells["strength"])}
@@ -282,11 +259,11 @@ def _strengths(
         color=look.colour,
         alpha=0.4,
         linewidths=0,
-        rasterized=dense,
+        rasterized=len(runs) > parts.MOST_VECTORS / 6,
     )
     axes.fill_between(
         x, cells["low"], cells["high"], color=look.colour, alpha=0.2, linewidth=0
     )
     axes.plot(x, cells["mean"], **look.line)
     axes.plot(x, cells["best"], "*", color=INK, markersize=5)
-    parts.strength_ticks(axes, list(cells["strength"]))
+    parts.strength_ticks(axes, list(cells["strength"]), columns)

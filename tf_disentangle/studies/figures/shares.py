@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _COLOURS = {"objective": COLOURS[0], "strength": COLOURS[4], "seed": "#b4b4b4"}
+_BEHIND = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 0.8}
 _HATCHES = {"objective": "", "strength": "////", "seed": "...."}
 
 

@@ -75,7 +75,7 @@ def curves_over_training(
         bounds = analysis.bounds(table, metric, data=data)
         parts.limits(axes, _late(found), bounds)
         parts.score_bounds(axes, bounds)
-        axes.set(xlabel="training step", ylabel=parts.words(metric))
+        axes.set(xlabel="training step", ylabel=parts.label(metric))
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axes.locator_params(axis="x", nbins=5)
         parts.light_grid(axes)

@@ -39,6 +39,7 @@ def supervise(job: dict[str, Any]) -> dict[str, Any]:
     if not folder.is_dir():
         reason = f"{folder} is not there on {os.uname().nodename}: share that folder"
         return {"kind": attempts.FAILED, "code": None, "reason": reason}
+    key = None
     try:
         key = attempts.begin(folder)
         outcome = _run(job, key)
@@ -47,8 +48,9 @@ def supervise(job: dict[str, Any]) -> dict[str, Any]:
         outcome = {"kind": kind, "code": None, "reason": f"OSError: {error}"}
     if outcome["kind"] == attempts.FAILED and _is_full(folder):
         outcome["kind"] = attempts.FULL
-    with contextlib.suppress(OSError, UnboundLocalError):
-        attempts.end(folder, key, **outcome)
+    if key is not None:
+        with contextlib.suppress(OSError):  # the disk is full
+            attempts.end(folder, key, **outcome)
     return outcome
 
 
@@ -93,7 +95,7 @@ def _run(job: dict[str, Any], key: str) -> dict[str, Any]:
 def _wait(run: subprocess.Popen, limit: float | None, grace: float) -> str:
     """Waits for the end of the run, stopping it if need be; returns why it was.
 
-    Standard input is the order to stop: its end asks for it, "k" kills.
+    Standard input has the orders: a byte or its end stops, a second one or "k" kills.
     """
     wake, waker = os.pipe()
     os.set_blocking(waker, False)
@@ -108,17 +110,15 @@ def _wait(run: subprocess.Popen, limit: float | None, grace: float) -> str:
             os.read(wake, 4096)
             continue
         order = os.read(0, 16) if 0 in ready else b""
-        if asked and not order and 0 in ready:
-            listening.remove(0)  # whoever asked has gone: only the clock is left
-        elif asked:
+        if asked:
             _signal(run, signal.SIGKILL)
             deadline = None
         else:
             cause = "stopped" if 0 in ready else "late"
             _signal(run, signal.SIGKILL if order == b"k" else signal.SIGTERM)
             asked, deadline = True, time.monotonic() + grace
-            if not order and 0 in ready:
-                listening.remove(0)
+        if 0 in ready and not order:
+            listening.remove(0)  # its end is told but once
     return cause
 
 
@@ -161,6 +161,10 @@ def _is_full(folder: pathlib.Path) -> bool:
 
 
 if __name__ == "__main__":
-    # Ctrl-C is for the driver, which then closes our input.
+    if sys.argv[2:] == ["apart"] and os.fork():
+        # As nobody's child: Ray kills those of a worker, which then could not record
+        # how they ended, nor let their runs save themselves.
+        os._exit(0)
+    # Ctrl-C is for the driver, which then gives the order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     print(json.dumps(supervise(json.loads(sys.argv[1]))))

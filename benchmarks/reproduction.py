@@ -1,0 +1,174 @@
+"""Makes docs/reproduction.md of what stands in docs/reproduction/.
+
+    .venv/bin/python benchmarks/reproduction.py
+    .venv/bin/python benchmarks/reproduction.py --check   # 1 if it differs
+
+A part is a text, NAME.md, and where it has claims a list of rows, NAME.json. The line
+`<!-- claims -->` of the text becomes the table of the rows with their notes and
+commands. `Row` says what a row holds. In a command, `{seed}` stands for the seed, and
+several seeds are shown as a loop.
+"""
+
+import argparse
+import dataclasses
+import json
+import pathlib
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "docs" / "reproduction"
+DOCUMENT = ROOT / "docs" / "reproduction.md"
+MARK = "<!-- claims -->"
+#: The parts in the document's order.
+PARTS = (
+    "introduction",
+    "joint_vae_mnist",
+    "joint_vae_mnist_beyond",
+    "infogan_mnist",
+    "chyvae_ellipses",
+    "cfactor_vae_mnist",
+    "pinwheel",
+    "objectives",
+    "data_sets",
+    "speed",
+    "metrics",
+    "not_done",
+)
+ONE_SEED = "one seed"
+VERDICTS = ("holds", "fails", "not reached", "open", "not run")
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A claim and what came of it.
+
+    Attributes:
+        id: Its name, unique in the ledger.
+        claim: What is claimed, in a few words, with the unit.
+        published: The published figure, or "in words"; None where nobody gives one.
+        source: Where: paper, table or page; None with `published`.
+        ours: The mean over the seeds; None if it was not run.
+        seeds: The seeds; of what was not run, those that it is planned with.
+        by_seed: The figure of each seed, in their order; empty if it is not known.
+        interval: [low, high]; or the words "one seed", or "not run".
+        interval_of: What the interval is: "95% of the mean, Student's t", "95%,
+            Wilson", "range of the seeds"; None without one.
+        steps: Steps of training.
+        hours: Hours of training of one seed, None if they were not noted.
+        machine: Processor, cores and other load.
+        command: What makes it, with `{seed}` for the seed.
+        commit: The commit that ran, or for older runs the one that noted the figure.
+        files: Files of the repository that it rests on: gin files, pictures.
+        verdict: One of `VERDICTS`.
+        gap: Why they differ, or what the verdict does not say.
+        study: The gin file of the study that makes it, if one does.
+    """
+
+    id: str
+    claim: str
+    published: float | str | None
+    source: str | None
+    ours: float | None
+    seeds: list[int]
+    by_seed: list[float]
+    interval: list[float] | str
+    interval_of: str | None
+    steps: int
+    hours: float | None
+    machine: str
+    command: str
+    commit: str
+    files: list[str]
+    verdict: str
+    gap: str
+    study: str | None = None
+
+    @property
+    def commands(self) -> list[str]:
+        """The command for each seed, once if it takes none."""
+        seeds = self.seeds if "{seed}" in self.command else [0]
+        return [self.command.replace("{seed}", str(seed)) for seed in seeds]
+
+
+def rows(part):
+    """Returns the rows of a part, none if it has no claims."""
+    file = FOLDER / f"{part}.json"
+    if not file.exists():
+        return []
+    return [Row(**row) for row in json.loads(file.read_text(encoding="utf-8"))]
+
+
+def table(claims):
+    """Returns the rows as a numbered table in Markdown, notes and commands below."""
+    lines = [
+        "| | claim | published | ours | interval | by seed | steps | verdict |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    lines += [f"| {i} | {' | '.join(cells(r))} |" for i, r in enumerate(claims, 1)]
+    made = {}
+    lines.append("")
+    for number, row in enumerate(claims, 1):
+        source = f" Published: {row.source}." if row.source else ""
+        lines.append(f"{number}. {row.gap}{source}")
+        made.setdefault((row.command, tuple(row.seeds)), []).append(number)
+    for numbers in made.values():
+        lines += ["", *made_with(claims[numbers[0] - 1], numbers)]
+    return "\n".join(lines)
+
+
+def cells(row):
+    """Returns a row's cells."""
+    interval = row.interval
+    if not isinstance(interval, str):
+        interval = f"{interval[0]} to {interval[1]}, {row.interval_of}"
+    pairs = zip(row.seeds, row.by_seed, strict=False)  # none of a row that was not run
+    return (
+        row.claim,
+        "-" if row.published is None else str(row.published),
+        "-" if row.ours is None else str(row.ours),
+        interval,
+        ", ".join(f"{seed}: {value}" for seed, value in pairs) or "-",
+        f"{row.steps:,}",
+        row.verdict,
+    )
+
+
+def made_with(row, numbers):
+    """Returns the lines on the one command that the rows of `numbers` come from."""
+    hours = "hours not noted" if row.hours is None else f"{row.hours} h a seed"
+    study = f"; study `{row.study}`" if row.study else ""
+    command = row.commands[0]
+    if len(row.commands) > 1:
+        loop = row.command.replace("{seed}", "$seed")
+        command = f"for seed in {' '.join(map(str, row.seeds))}; do {loop}; done"
+    return [
+        f"{', '.join(map(str, numbers))}: {hours}, {row.machine}, commit "
+        f"{row.commit}{study}:",
+        "",
+        f"    {command}",
+    ]
+
+
+def document():
+    """Returns the text of docs/reproduction.md."""
+    texts = []
+    for part in PARTS:
+        text = (FOLDER / f"{part}.md").read_text(encoding="utf-8").strip()
+        claims = rows(part)
+        texts.append(text.replace(MARK, table(claims)) if claims else text)
+    return "\n\n".join(texts) + "\n"
+
+
+def main():
+    """Writes the document, or says whether it is what would be written."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing")
+    options = parser.parse_args()
+    text = document()
+    if options.check:
+        sys.exit(int(DOCUMENT.read_text(encoding="utf-8") != text))
+    DOCUMENT.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
