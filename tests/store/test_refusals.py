@@ -17,9 +17,7 @@ import safetensors.numpy
 import tf_disentangle as td
 from tests.store import published
 from tf_disentangle import checks, configs, known_parts, store
-from tf_disentangle.store import reading, weights
-
-SOME = {"a": np.zeros((3, 2), np.float32)}
+from tf_disentangle.store import reading
 
 
 def refused(path, message):
@@ -394,11 +392,3 @@ def test_no_pickle_is_read_anywhere():
         assert "np.load" not in text and "eval(" not in text.replace(
             "literal_eval(", ""
         )
-
-
-def test_weights_are_read_as_they_were_written():
-    content = weights.write(SOME, {"a": "b"})
-    np.testing.assert_array_equal(weights.read(content, "x")["a"], SOME["a"])
-    for end in (0, 4, 8, 20, len(content) - 1):
-        with pytest.raises(checks.ArgumentError):
-            weights.read(content[:end], "x")
