@@ -328,16 +328,21 @@ def test_check_builds_and_writes_nothing(tmp_path, here):
     assert not (tmp_path / "x").exists()
 
 
-@pytest.mark.parametrize("name", main.COMMANDS)
-def test_help_has_an_example_and_needs_no_tensorflow(name):
+def test_help_has_an_example_and_needs_no_tensorflow():
+    """All in one process: the first that loads TensorFlow ends it with its name."""
     code = (
-        "import sys; from tf_disentangle.cli.main import main; "
-        f"code = main(['{name}', '--help']); "
-        "sys.exit(code or int('tensorflow' in sys.modules))"
+        "import sys; from tf_disentangle.cli import main\n"
+        "for name in main.COMMANDS:\n"
+        "    print('## ' + name)\n"
+        "    if main.main([name, '--help']) or 'tensorflow' in sys.modules:\n"
+        "        sys.exit(name)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert f"bin/{name}" in done.stdout or f"tf_disentangle {name}" in done.stdout
+    _, *helps = done.stdout.split("## ")
+    assert [text.split("\n")[0] for text in helps] == [*main.COMMANDS]
+    for name, text in zip(main.COMMANDS, helps, strict=True):
+        assert f"bin/{name}" in text or f"tf_disentangle {name}" in text
 
 
 def test_train_help_says_where_the_cache_is_and_how_to_clean_it(here):

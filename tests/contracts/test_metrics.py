@@ -7,6 +7,7 @@ arrays is tested beside each metric and in `test_array_inputs.py`.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Literal
@@ -338,6 +339,17 @@ def run(row, encode, data=None, **options):
     return metric(data or known.GridDataset(SIZES), encode, **options)
 
 
+@functools.cache
+def result_of(row, code):
+    """The result for a code of `CODES`, the middling one, the floor or the ceiling."""
+    others = {
+        "middling": PROPERTIES[row].middling,
+        "noise": lambda: Noise(4),
+        "factors": lambda: FactorCodes(SIZES),
+    }
+    return run(row, (CODES | others)[code]())
+
+
 def test_no_metric_escapes_the_table():
     of_codes = {n for n, m in METRICS.items() if m.input is not Input.ENCODER}
     assert {metric for metric, _ in PROPERTIES} == of_codes
@@ -363,7 +375,7 @@ def test_options_are_keyword_only(name):
 
 @ROWS
 def test_result_is_a_frozen_record_with_the_score_first(row):
-    result = run(row, CODES["perfect"]())
+    result = result_of(row, "perfect")
     assert dataclasses.fields(result)[0].name == "score"
     assert isinstance(result.score, float)
     assert result.protocol
@@ -376,7 +388,7 @@ def test_result_is_a_frozen_record_with_the_score_first(row):
 def test_known_answers(row, code):
     properties = PROPERTIES[row]
     assert set(properties.answers) == set(CODES)
-    score = run(row, CODES[code]()).score
+    score = result_of(row, code).score
     low, high = properties.answers[code]
     assert low <= score <= high
     assert properties.range[0] <= score <= properties.range[1]
@@ -408,7 +420,7 @@ def _agree(claim, properties, first, second):
 @pytest.mark.parametrize("change", CHANGES)
 def test_latent_invariances(row, change):
     properties = PROPERTIES[row]
-    before = run(row, properties.middling())
+    before = result_of(row, "middling")
     encode = properties.middling()
     after = run(row, lambda x: CHANGES[change](encode(x)))
     assert properties.between[0] <= before.score <= properties.between[1]
@@ -425,7 +437,7 @@ def test_latent_invariances(row, change):
 )
 def test_factor_relabelling(row, claim, options):
     properties = PROPERTIES[row]
-    before = run(row, properties.middling())
+    before = result_of(row, "middling")
     after = run(row, properties.middling(), known.Relabelled(SIZES, **options))
     _agree(getattr(properties, claim), properties, before, after)
 
@@ -435,7 +447,7 @@ def test_a_score_that_is_not_invariant_is_not_said_to_be(name):
     """The claim "none" is itself true of the scale for SAP, not for the others."""
     (row,) = [row for row in PROPERTIES if row[0] == name and row[1] == "dlib"]
     encode = PROPERTIES[row].middling()
-    before = run(row, encode).score
+    before = result_of(row, "middling").score
     after = run(row, lambda x: 64.0 * encode(x)).score
     assert (abs(before - after) > 1e-3) == (PROPERTIES[row].latent_scale == "none")
 
@@ -447,9 +459,9 @@ def test_a_score_that_is_not_invariant_is_not_said_to_be(name):
 def test_the_factors_are_the_ceiling_and_noise_the_floor(row):
     """The perfect code of the table, and one that knows nothing, by `bounds`."""
     properties = PROPERTIES[row]
-    for encoder, code in ((FactorCodes(SIZES), "perfect"), (Noise(4), "unrelated")):
+    for end, code in (("factors", "perfect"), ("noise", "unrelated")):
         low, high = properties.answers[code]
-        assert low <= run(row, encoder).score <= high
+        assert low <= result_of(row, end).score <= high
 
 
 #: Scores in which noise and factors are not the two ends, and why.
@@ -472,7 +484,7 @@ def test_untrained_networks_score_between_noise_and_factors(row):
     Noise is at most as good, within its error.
     """
     scores = [run(row, known.untrained(SIZES, 4, seed)).score for seed in range(3)]
-    noise, ceiling = run(row, Noise(4)).score, run(row, FactorCodes(SIZES)).score
+    noise, ceiling = (result_of(row, end).score for end in ("noise", "factors"))
     bounds = Bounds(noise=noise, untrained=np.mean(scores), ceiling=ceiling)
     error = max(PROPERTIES[row].tolerance, 0.01)
     assert noise - error < bounds.untrained < ceiling - 0.01
