@@ -116,7 +116,7 @@ def forms():
     }
 
 
-@one_kind
+@pytest.mark.parametrize("build", [factor_vae, slow(infogan)])
 def test_every_form_of_the_images_trains_alike(build):
     model = compiled(build, keras.optimizers.SGD(1e-3))
     initial = model.get_weights()
