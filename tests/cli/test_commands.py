@@ -138,6 +138,7 @@ def test_tensorboard_files_hold_scalars_pictures_and_the_configuration(trained):
     assert "    InverseWishartPrior.nu = 200" in text
 
 
+@pytest.mark.slow
 def test_run_again_from_its_config(trained, tmp_path, here, monkeypatch):
     monkeypatch.setattr(TrainingLoop, "draw", lambda self: None)  # Rows are compared.
     done = here(

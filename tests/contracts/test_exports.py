@@ -66,10 +66,10 @@ CASES = {
     "full_joint": lambda: vae(
         latents.JointLatents(full(), latents.CategoricalLatents([3]))
     ),
-    "vectors": vectors,  # diagonal
     "infogan": infogan,  # convolutions, colour, batch normalisation, noise
 }
 SLOW_CASES = {
+    "vectors": vectors,
     "diagonal": lambda: vae(latents.GaussianLatents(3)),
     "student_t": lambda: vae(latents.LocationScaleLatents(3, "student_t", df=5.0)),
     "mean_field": lambda: vae(mean_field()),

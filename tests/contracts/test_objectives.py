@@ -26,6 +26,7 @@ from tf_disentangle.objectives import (
     Inference,
     LinearSchedule,
     Objective,
+    TotalCorrelation,
     annealed_vae,
     beta_vae,
     elbo,
@@ -158,9 +159,11 @@ def test_penalty_in_any_latent_space_has_value_gradient_and_graph(penalty, laten
     assert np.isfinite(gradient).all() and gradient.any()
     graph = tf.function(value, autograph=False)
     np.testing.assert_allclose(graph(raw), actual, rtol=1e-5, atol=1e-6)
-    compiled = tf.function(value, autograph=False, jit_compile=True)(raw)
-    # Other draws, still finite.
-    assert np.isfinite(compiled).all()
+    # XLA: each penalty in one space, each space under one penalty.
+    if latents is JOINT or isinstance(penalty, TotalCorrelation):
+        compiled = tf.function(value, autograph=False, jit_compile=True)(raw)
+        # Other draws, still finite.
+        assert np.isfinite(compiled).all()
 
 
 def test_penalty_adds_its_weight_times_a_term_under_its_own_name(penalty):
