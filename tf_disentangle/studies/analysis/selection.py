@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,11 +17,8 @@ from tf_disentangle.checks import ArgumentError, message, nearest, require
 
 #: What says which run a value is of.
 RUN = ["run", "index", "method", "strength", "data", "seed"]
-#: The columns of a table that make a setting: runs that agree in them differ by seed.
-SETTING = ["method", "strength"]
-#: The same where several bindings vary together: then the strength is NaN, and the
-#: `setting` names their values.
-WHOLE_SETTING = ["method", "setting"]
+#: What makes a setting: runs of one data set that agree in both differ by seed.
+SETTING = ["method", "setting"]
 # Where a name is looked for; a held-out term goes before that of training.
 _KINDS = ("score", "unsupervised", "held_out", "term")
 
@@ -60,8 +56,8 @@ def exclude(table: pd.DataFrame, *, non_finite: Sequence[str] = ("loss",)) -> Ex
     bad = bad[~np.isfinite(bad["value"])]
     reasons = dict.fromkeys(bad["run"], "a term of the loss is not finite")
     reasons |= dict.fromkeys(dead["run"], "no latent is active")
-    runs = table.drop_duplicates("run").set_index("run").loc[list(reasons)]
-    runs = runs.reset_index()[RUN]
+    runs = table.drop_duplicates("run").set_index("run", drop=False).loc[list(reasons)]
+    runs = runs[RUN].assign(setting=setting_of(runs)).reset_index(drop=True)
     runs["reason"] = pd.Series(list(reasons.values()), dtype="str")
     rule = (
         f"{len(runs)} of {table['run'].nunique()} runs left out: "
@@ -130,21 +126,21 @@ def values(
 
 
 def setting_of(rows: pd.DataFrame) -> pd.Series:
-    """Returns in words which values of the varied bindings each row has.
+    """Returns which values of the grid's bindings each row has, by their full names.
 
-    This is the strength alone where there is one, "4", else "nu=200, width=64".
+    Such as "chyvae.nu=200, train.batch_size=64". The strength does not say of which
+    binding it is, so that it tells no settings apart: it is an axis of figures.
     """
     named = [str(name) for name in rows.columns if "." in str(name)]
-    texts = []
-    for strength, *own in rows[["strength", *named]].itertuples(index=False):
-        pairs = zip(named, own, strict=True)
-        parts = [f"{name.split('.')[-1]}={v}" for name, v in pairs if not _missing(v)]
-        texts.append(", ".join(parts) if pd.isna(strength) else f"{strength:g}")
+    texts = [
+        ", ".join(
+            f"{name}={value}"
+            for name, value in zip(named, values, strict=True)
+            if not pd.isna(value)
+        )
+        for values in rows[named].itertuples(index=False, name=None)
+    ]
     return pd.Series(texts, index=rows.index, dtype="str")
-
-
-def _missing(value: Any) -> bool:
-    return value is None or (not isinstance(value, list) and bool(pd.isna(value)))
 
 
 def of_data(table: pd.DataFrame, data: str | None = None) -> pd.DataFrame:
@@ -210,7 +206,7 @@ def scores(
     about = about.sort_values("index")
     wide = wide.reindex(index=about.index, columns=order)
     keys = about.assign(setting=setting_of(about)).reset_index()
-    wide.index = pd.MultiIndex.from_frame(keys[["run", *WHOLE_SETTING, "seed"]])
+    wide.index = pd.MultiIndex.from_frame(keys[["run", *SETTING, "seed"]])
     wide.columns.name = None
     return wide
 
