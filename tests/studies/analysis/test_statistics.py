@@ -81,6 +81,19 @@ def test_the_bootstrap_keeps_its_strata():
     low, high = analysis.stratified_bootstrap([np.concatenate(strata)], np.mean)
     assert high - low > 2.0
     assert all(map(math.isnan, analysis.stratified_bootstrap([[1.0] * 4, [2.0] * 5])))
+    # Strata of one or two runs would give an interval that is far too narrow.
+    for size in (1, 2):
+        strata = np.linspace(0, 1, 24).reshape(-1, size)
+        assert all(map(math.isnan, analysis.stratified_bootstrap(strata)))
+    low, high = analysis.stratified_bootstrap(np.linspace(0, 1, 24).reshape(-1, 3))
+    assert low < 0.5 < high
+
+
+def test_settings_of_one_seed_have_no_bootstrap_but_a_reason():
+    table = planted({"vae": tuple(map(float, range(12)))}, seeds=1, data=("d",))
+    (row,) = analysis.by_method(table, "mig").to_dict("records")
+    assert math.isnan(row["iqm_low"]) and math.isnan(row["iqm_high"])
+    assert row["reason"] == "a setting of 1 runs: no bootstrap below 3"
 
 
 @pytest.mark.parametrize("levels", [3, 1000])  # with and without ties

@@ -12,9 +12,9 @@
     probability of    P(X > Y) + P(X = Y) / 2 over all pairs of a run of each
     improvement
 
-With fewer than `FEWEST` values the bootstrap resamples too few to speak of a
-distribution: then the values themselves are all there is to say, and the ends are NaN
-with the reason beside them.
+With fewer than `FEWEST` values, or one or two in a stratum, the bootstrap resamples too
+few to speak of a distribution: then the values themselves are all there is to say, and
+the ends are NaN with the reason beside them.
 
 References:
     Agarwal et al. (2021), Deep Reinforcement Learning at the Edge of the Statistical
@@ -40,6 +40,8 @@ from tf_disentangle.studies.analysis.selection import SETTING, values
 
 #: Values that a bootstrap interval needs at least.
 FEWEST = 10
+#: Values that each stratum needs: of one value there is only one resample.
+FEWEST_IN_STRATUM = 3
 _RESAMPLES = 2_000
 _CONFIDENCE = 0.95
 _PERMUTATIONS = 9_999
@@ -74,14 +76,15 @@ def stratified_bootstrap(
         confidence: In (0, 1).
 
     Returns:
-        Both NaN if there are fewer than `FEWEST` values in all.
+        Both NaN if there are fewer than `FEWEST` values in all, or fewer than
+        `FEWEST_IN_STRATUM` in one that has any.
     """
-    arrays = [np.asarray(stratum, np.float64) for stratum in strata]
-    if sum(map(len, arrays)) < FEWEST:
+    arrays = [np.asarray(stratum, np.float64) for stratum in strata if len(stratum)]
+    if sum(map(len, arrays)) < FEWEST or min(map(len, arrays)) < FEWEST_IN_STRATUM:
         return math.nan, math.nan
     rng = np.random.default_rng(integer(seed, "seed", at_least=0))
     drawn = np.concatenate(
-        [a[rng.integers(len(a), size=(_RESAMPLES, len(a)))] for a in arrays if len(a)],
+        [a[rng.integers(len(a), size=(_RESAMPLES, len(a)))] for a in arrays],
         axis=1,
     )
     return _percentiles(statistic(drawn, axis=1), confidence)
@@ -120,6 +123,9 @@ def summary(runs: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
             reasons.append("one run: no interval")
         elif len(sample) < FEWEST:
             reasons.append(f"{len(sample)} runs: no bootstrap below {FEWEST}")
+        elif (least := min(map(len, strata))) < FEWEST_IN_STRATUM:
+            rule = f"no bootstrap below {FEWEST_IN_STRATUM}"
+            reasons.append(f"a setting of {least} runs: {rule}")
         rows.append(
             {
                 **dict(zip(by, key, strict=True)),
