@@ -186,11 +186,23 @@ def test_a_selector_that_is_misled():
     assert row["correlation"] == pytest.approx(-1.0)
 
 
+def test_chance_and_oracle_are_of_all_runs_with_a_score():
+    table = planted(methods={"vae": (1.0,)}, seeds=4, data=("d",))
+    own = analysis.values(table, "mig").set_index("run")["value"]
+    best = (table["metric"] == "udr") & (table["run"] == own.idxmax())
+    row = analysis.selection_without_labels(table[~best], "mig", selectors=["udr"])
+    row = row.iloc[0]
+    assert (row["num"], row["scored"]) == (3, 4)
+    assert (row["oracle"], row["random"]) == (own.max(), pytest.approx(own.mean()))
+    assert row["selected"] == own.nlargest(2).min() and row["share"] < 1
+
+
 def test_selectors_that_know_nothing():
     table = planted(collapsed=range(75, 90))  # no UDR of a collapsed run
     found = analysis.selection_without_labels(table, "mig", **ROOMS)
     row = found.set_index(["method", "selector"]).loc["chyvae", "udr"]
-    assert row["num"] == 0
+    assert (row["num"], row["scored"]) == (0, 15)
+    assert row["oracle"] == pytest.approx(0.1) and math.isnan(row["selected"])
     assert row["reason"] == "no run has both the selector and the score"
     row = found.set_index(["method", "selector"]).loc["chyvae", "reconstruction"]
     assert row["reason"] == "all runs score the same"

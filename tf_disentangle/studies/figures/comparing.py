@@ -146,7 +146,13 @@ def selection(
         bounds = analysis.bounds(table, metric, **selected)
         parts.score_bounds(axes, bounds, "vertical")
         axes.set(xlabel=f"{parts.words(metric)} of the selected run")
-        parts.legend(figure, axes)
+        few = found[found["num"] < found["scored"]].groupby("selector", sort=False)
+        notes = [
+            f"{parts.short(name)} is known of {own['num'].sum()} of "
+            f"{own['scored'].sum()} runs"
+            for name, own in few
+        ]
+        parts.legend(figure, axes, "; ".join(notes))
     return figure
 
 
