@@ -107,7 +107,7 @@ def test_reconstruction_has_means_of_both_and_says_what_lies_outside():
     distance = np.abs(drawn - [x, mig(own).value.mean()]).sum(axis=1)
     assert distance.min() < 1e-9
     assert axes.get_xlim()[1] < 200  # where the collapsed run is
-    assert "1 collapsed or diverged runs lie outside" in texts(figure)
+    assert "Collapsed runs that lie outside: 1." in texts(figure)
     assert axes.get_xlabel() == "reconstruction error, nats per image"
 
 

@@ -8,7 +8,7 @@ those seeds say how well one model was measured, and not how models differ.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 import numpy as np
 import pandas as pd
@@ -38,36 +38,28 @@ class Exclusion:
     rule: str
 
 
-def exclude(table: pd.DataFrame, *, non_finite: Sequence[str] = ("loss",)) -> Exclusion:
-    """Leaves out runs that collapsed or diverged.
+def exclude(table: pd.DataFrame) -> Exclusion:
+    """Leaves out runs that collapsed.
 
     The rule: a run is collapsed if no latent is active, which is to say that
     KL(q(z_d|x) || p(z_d)) is at most 0.01 nats for each of them on held-out images
-    ("active_latents" is 0); it is diverged if one of the terms in `non_finite` is NaN
-    or infinite. A run whose latents were not counted is not taken for collapsed.
+    ("active_latents" is 0). A run whose latents were not counted is not taken for
+    collapsed. One whose loss is not finite has failed, and has no results.
 
     Args:
         table: Results of a study.
-        non_finite: Terms that must be finite, held out or in training.
     """
     terms = table[table["kind"].isin(["held_out", "term"])]
-    dead = terms[(terms["metric"] == "active_latents") & (terms["value"] == 0)]
-    bad = terms[terms["metric"].isin(non_finite)]
-    bad = bad[~np.isfinite(bad["value"])]
-    reasons = dict.fromkeys(bad["run"], "a term of the loss is not finite")
-    reasons |= dict.fromkeys(dead["run"], "no latent is active")
-    runs = table.drop_duplicates("run").set_index("run", drop=False).loc[list(reasons)]
-    runs = runs[RUN].assign(setting=setting_of(runs)).reset_index(drop=True)
-    runs["reason"] = pd.Series(list(reasons.values()), dtype="str")
+    dead = terms[(terms["metric"] == "active_latents") & (terms["value"] == 0)]["run"]
+    is_dead = table["run"].isin(dead)
+    runs = table[is_dead].drop_duplicates("run").sort_values("index")
+    runs = runs[RUN].assign(setting=setting_of(runs), reason="no latent is active")
     rule = (
-        f"{len(runs)} of {table['run'].nunique()} runs left out: "
-        f"{len(dead['run'].unique())} without an active latent (KL above 0.01 nats), "
-        f"{sum('finite' in reason for reason in reasons.values())} with a loss that is "
-        "not finite."
+        f"{len(runs)} of {table['run'].nunique()} runs left out: no latent is active "
+        "(KL above 0.01 nats)."
     )
-    kept = table[~table["run"].isin(list(reasons))].reset_index(drop=True)
-    runs = runs.sort_values("index").reset_index(drop=True)
-    return Exclusion(kept, runs, rule)
+    kept = table[~is_dead].reset_index(drop=True)
+    return Exclusion(kept, runs.reset_index(drop=True), rule)
 
 
 def values(

@@ -83,13 +83,13 @@ def score_against_reconstruction(
         parts.light_grid(axes)
         low, high = axes.get_xlim()
         outside = int((~found.runs["x"].between(low, high)).sum())
-        note = f"{outside} collapsed or diverged runs lie outside." if outside else ""
+        note = f"Collapsed runs that lie outside: {outside}." if outside else ""
         parts.legend(figure, axes, note)
     return figure
 
 
 def _kept(table: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """Returns the runs that did not collapse or diverge; all, if none is left."""
+    """Returns the runs that did not collapse; all, if none is left."""
     kept = runs[~runs["run"].isin(analysis.exclude(table).runs["run"])]
     return kept if len(kept) else runs
 
