@@ -88,6 +88,8 @@ def test_several_files_of_one_method():
         ({("a.x", "b.y"): [(1, "p"), (2, "p")]}, [1.0, 2.0]),
         ({("a.x", "b.y"): [("p", 1), ("p", 2)]}, [1.0, 2.0]),
         ({("a.x", "b.y"): [(1, 3), (2, 4)]}, [1.0, 2.0]),
+        ({("a.x", "b.y"): [(1, 10), (1, 20), (2, 30)]}, [10.0, 20.0, 30.0]),
+        ({("a.x", "b.y"): [(1, 10), (1, 20), (2, 20)]}, [None] * 3),
     ],
 )
 def test_strength_is_the_one_number_that_varies(axes, strengths):

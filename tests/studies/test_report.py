@@ -113,6 +113,20 @@ def test_a_page_of_little_says_why(table):
     assert ("No run is scored yet." in words(page)) == table.empty
 
 
+def test_a_page_of_methods_without_a_strength():
+    """One method that varies its seed alone, and one that varies two numbers."""
+    table = tables.planted({"vae": (1.0,), "width": (1.0, 2.0, 3.0, 4.0)}, **SIZE)
+    value = table.pop("width.strength")
+    table["a.beta"], table["b.width"] = value % 2, value // 3
+    table = table.drop(columns="vae.strength").assign(strength=float("nan"))
+    drawn = {each.name: each for each in report_figures.draw(table, table[:0])}
+    for section in ("strength", "best", "reconstruction"):
+        assert drawn[f"{section}_mig_ellipses"].figure, section
+    assert drawn["codes_total_correlation_ellipses"].figure
+    text = words(report.report_page(ABOUT, table, list(drawn.values())))
+    assert "width beta=1, width=0 2" in text and "vae 2" in text
+
+
 @pytest.fixture
 def folder(tmp_path):
     """A study of three runs: one done, one that failed, one that waits."""

@@ -50,7 +50,8 @@ class Point:
         seed: The seed of training; None leaves that of the files.
         settings: Values of the bindings that the grid names.
         strength: The value of the one binding with a number that varies in this part
-            of the grid; None if there is none, or several.
+            of the grid, an axis for figures; None if there is none, or several. It does
+            not say of which binding: what the setting of a run is, `settings` say.
     """
 
     method: str
@@ -234,15 +235,21 @@ def _seeds(values: Any, argument: str = "seeds", *, is_count: bool = True) -> li
 def _varied_number(axes: Any) -> str | None:
     """Returns the one binding of a part that takes several values, all numbers.
 
-    Of names that change together it is the first that varies.
+    Of names that change together it is the first with another number in each row.
     """
     varied = []
     for names, rows in axes:
-        for name, column in zip(names, zip(*rows, strict=True), strict=True):
-            if name not in NAMES and len({repr(value) for value in column}) > 1:
-                varied.append((name, all(map(_is_number, column))))
-                break
-    return varied[0][0] if len(varied) == 1 and varied[0][1] else None
+        columns = dict(zip(names, zip(*rows, strict=True), strict=True))
+        columns = {name: v for name, v in columns.items() if name not in NAMES}
+        num = len({repr(values) for values in zip(*columns.values(), strict=True)})
+        if num > 1:
+            right = (
+                name
+                for name, values in columns.items()
+                if all(map(_is_number, values)) and len(set(values)) == num
+            )
+            varied.append(next(right, None))
+    return varied[0] if len(varied) == 1 else None
 
 
 def _is_number(value: Any) -> bool:

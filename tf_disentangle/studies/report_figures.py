@@ -85,7 +85,7 @@ _SINGLE: dict[str, tuple[Callable[..., Figure], str]] = {
         figures.score_against_reconstruction,
         "{} against the reconstruction error",
     ),
-    "best": (figures.best_settings, "{} of each method at its best strength"),
+    "best": (figures.best_settings, "{} of each method at its best setting"),
     "iqm": (figures.interquartile_means, "interquartile mean of {} by method"),
     "pairs": (figures.paired_comparisons, "paired differences in {}"),
     "selection": (figures.selection, "{} of runs selected without labels"),
@@ -116,7 +116,7 @@ SECTIONS = (
     Section(
         "spread",
         "Scores by method",
-        "Each point is a run, of any strength and seed; the bar is their mean, the "
+        "Each point is a run, of any setting and seed; the bar is their mean, the "
         "star the best of them. An outline shows where runs are dense. In all figures "
         "dashed grey lines are the score's floor (codes of noise, or of an untrained "
         "encoder) and its ceiling (the factors themselves), bands where these differ "
@@ -131,15 +131,15 @@ SECTIONS = (
     Section(
         "reconstruction",
         "Scores against reconstruction",
-        "Small points are runs, large ones means over seeds, one for each strength, "
+        "Small points are runs, large ones means over seeds, one for each setting, "
         "with 95% intervals both ways. Up and to the left is better.",
     ),
     Section(
         "best",
-        "Each method at its best strength",
+        "Each method at its best setting",
         "Diamonds are means over seeds with 95% intervals, stars best runs. The "
-        "strength is chosen by the same score, which flatters methods with many "
-        "strengths. Collapsed runs are left out and named.",
+        "setting is chosen by the same score, which flatters methods with many "
+        "settings. Collapsed runs are left out and named.",
     ),
     Section(
         "iqm",
@@ -150,7 +150,7 @@ SECTIONS = (
     Section(
         "pairs",
         "Is one method better than another?",
-        "Differences of runs of the same seed, each method at its best strength. P is "
+        "Differences of runs of the same seed, each method at its best setting. P is "
         "the probability that a run of the first is better than one of the second. "
         "With fewer than ten seeds there is no interval, and none is made up.",
     ),
@@ -201,7 +201,7 @@ SECTIONS = (
     Section(
         "training",
         "Training",
-        "Means over seeds with 95% intervals; of each method its best strength.",
+        "Means over seeds with 95% intervals; of each method its best setting.",
     ),
 )
 

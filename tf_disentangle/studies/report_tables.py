@@ -88,7 +88,7 @@ def _exclusions(results: pd.DataFrame) -> str:
     left = analysis.exclude(results)
     note = (
         f"<b>Exclusions.</b> {html.escaped(left.rule)} They are left out of "
-        "\N{LEFT DOUBLE QUOTATION MARK}Each method at its best strength"
+        "\N{LEFT DOUBLE QUOTATION MARK}Each method at its best setting"
         "\N{RIGHT DOUBLE QUOTATION MARK} alone; all other figures and means have them."
     )
     refused = results[(results["kind"] == "score") & (results["reason"] != "")]
@@ -98,20 +98,19 @@ def _exclusions(results: pd.DataFrame) -> str:
         note += f" Metrics that gave no score take no part: {html.escaped(counts)}."
     if left.runs.empty:
         return f'<p class="note after">{note}</p>'
+    names = parts.settings(results)
     rows = [
-        (run, method, parts.number(strength), data, seed, reason)
-        for run, method, strength, data, seed, reason in left.runs[
-            ["run", "method", "strength", "data", "seed", "reason"]
-        ].values[:100]
+        (one.run, names.name(one.method, one.setting), one.data, one.seed, one.reason)
+        for one in left.runs.head(100).itertuples()
     ]
-    header = ("run", "method", "strength", "data", "seed", "reason")
-    listed = html.table(header, rows, numbers=(2, 4), stacked=True)
+    header = ("run", "method", "data", "seed", "reason")
+    listed = html.table(header, rows, numbers=(3,), stacked=True)
     summary = f"<summary>Which they are ({len(left.runs)})</summary>"
     return f'<p class="note after">{note}</p><details>{summary}{listed}</details>'
 
 
 def scores(results: pd.DataFrame) -> str:
-    """Returns the mean, interval and best of each score by method and strength."""
+    """Returns the mean, interval and best of each score by setting."""
     found = scores_of(results)
     if not found:
         return "<p>No run is scored yet.</p>"
@@ -133,11 +132,11 @@ def _score_table(found: Sequence[Score]) -> str:
     """Returns the table of one data set."""
     columns = []
     for score in found:
-        cells = analysis.by_strength(score.table, score.metric, data=score.data)
+        cells = analysis.by_setting(score.table, score.metric, data=score.data)
         greatest = cells["mean"].max()
         columns.append(
             {
-                f"{one.method} {parts.number(one.strength)}".strip(): (
+                (one.method, one.setting): (
                     one.num,
                     _cell(one, one.mean == greatest),
                 )
@@ -145,11 +144,12 @@ def _score_table(found: Sequence[Score]) -> str:
             }
         )
     rows = []
-    for name in dict.fromkeys(name for column in columns for name in column):
-        nums = sorted({column[name][0] for column in columns if name in column})
+    names = parts.settings(found[0].table)
+    for key in dict.fromkeys(key for column in columns for key in column):
+        nums = sorted({column[key][0] for column in columns if key in column})
         shown = "\N{EN DASH}".join(str(num) for num in (*nums[:1], *nums[1:][-1:]))
-        cells = [column.get(name, (0, Html("\N{EN DASH}")))[1] for column in columns]
-        rows.append((name, shown, *cells))
+        cells = [column.get(key, (0, Html("\N{EN DASH}")))[1] for column in columns]
+        rows.append((names.name(*key), shown, *cells))
     header = ["method", "runs", *(_head(score) for score in found)]
     return html.table(header, rows, numbers=(1,), stacked=True)
 

@@ -68,7 +68,7 @@ def test_a_sweep_of_one_binding():
     found = analysis.sweep(table, name, ["mig", "reconstruction"], **ROOMS)
     assert found["binding"].tolist() == [100.0, 200.0, 1000.0] * 2
     assert set(found["method"]) == {"chyvae"}
-    cells = analysis.by_strength(table, "mig", **ROOMS)
+    cells = analysis.by_setting(table, "mig", **ROOMS)
     expected = cells[cells["method"] == "chyvae"]["mean"].tolist()
     assert found[found["metric"] == "mig"]["mean"].tolist() == expected
     with pytest.raises(ArgumentError, match="one that varies"):
@@ -120,8 +120,8 @@ def test_nothing_but_collapsed_runs():
 def test_curves():
     table = planted()
     curves = planted_curves(table)
-    every = analysis.mean_curves(table, curves, "mig", every_strength=True, **ROOMS)
-    cells = analysis.by_strength(table, "mig", **ROOMS)
+    every = analysis.mean_curves(table, curves, "mig", every_setting=True, **ROOMS)
+    cells = analysis.by_setting(table, "mig", **ROOMS)
     ends = every[every["step"] == 3000].set_index(["method", "strength"])
     cells = cells.set_index(["method", "strength"]).loc[ends.index]
     for name in ("mean", "low", "high", "num"):
@@ -136,12 +136,12 @@ def test_curves():
         analysis.mean_curves(table, curves, "no_such", **ROOMS)
 
 
-def test_a_run_that_is_short_of_steps_ends_no_curve():
+def test_a_curve_is_the_mean_of_the_same_runs_all_along():
     table = planted(methods={"vae": (1.0,)}, seeds=5, data=("d",))
     curves = planted_curves(table)
     short = curves["run"] == table["run"].iloc[0]
     own = analysis.mean_curves(table, curves[~short | (curves["step"] <= 1200)], "mig")
-    assert own["num"].tolist() == [5, 5, 4, 4, 4]
+    assert own["step"].tolist() == [600, 1200]
     # One run of five goes further than the others.
     far = analysis.mean_curves(table, curves[short | (curves["step"] <= 1200)], "mig")
     assert far["step"].tolist() == [600, 1200]
@@ -186,11 +186,23 @@ def test_a_selector_that_is_misled():
     assert row["correlation"] == pytest.approx(-1.0)
 
 
+def test_chance_and_oracle_are_of_all_runs_with_a_score():
+    table = planted(methods={"vae": (1.0,)}, seeds=4, data=("d",))
+    own = analysis.values(table, "mig").set_index("run")["value"]
+    best = (table["metric"] == "udr") & (table["run"] == own.idxmax())
+    row = analysis.selection_without_labels(table[~best], "mig", selectors=["udr"])
+    row = row.iloc[0]
+    assert (row["num"], row["scored"]) == (3, 4)
+    assert (row["oracle"], row["random"]) == (own.max(), pytest.approx(own.mean()))
+    assert row["selected"] == own.nlargest(2).min() and row["share"] < 1
+
+
 def test_selectors_that_know_nothing():
     table = planted(collapsed=range(75, 90))  # no UDR of a collapsed run
     found = analysis.selection_without_labels(table, "mig", **ROOMS)
     row = found.set_index(["method", "selector"]).loc["chyvae", "udr"]
-    assert row["num"] == 0
+    assert (row["num"], row["scored"]) == (0, 15)
+    assert row["oracle"] == pytest.approx(0.1) and math.isnan(row["selected"])
     assert row["reason"] == "no run has both the selector and the score"
     row = found.set_index(["method", "selector"]).loc["chyvae", "reconstruction"]
     assert row["reason"] == "all runs score the same"

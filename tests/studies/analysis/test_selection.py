@@ -19,7 +19,7 @@ def test_one_value_for_each_run():
     assert list(found["index"]) == [45, *range(48, 90)]
     assert len(analysis.values(table, "dci", **ROOMS)) == 44
     assert set(found["data"]) == {"rooms3d"}
-    assert found["setting"].iloc[0] == "1"
+    assert found["setting"].iloc[0] == "beta_vae.strength=1.0"
 
 
 def test_seeds_of_the_metric_count_with_their_mean():
@@ -82,26 +82,58 @@ def test_settings_of_several_bindings_have_words():
     table["strength"], table["Other.rate"] = np.nan, 0.5
     found = analysis.values(table, "mig", **ROOMS)
     assert list(found["setting"].unique()) == [
-        "width=1.0, rate=0.5",
-        "width=2.0, rate=0.5",
+        "Net.width=1.0, Other.rate=0.5",
+        "Net.width=2.0, Other.rate=0.5",
     ]
     shares = analysis.variance_shares(table, **ROOMS)
     assert shares.loc["mig", "strength"] == pytest.approx(0.5)
 
 
-def test_collapsed_and_diverged_runs_are_named_and_counted():
-    table = planted(collapsed=(3, 50))
-    of_run = table["index"] == 7
-    table.loc[of_run & (table["metric"] == "loss"), "value"] = np.inf
-    found = analysis.exclude(table)
-    assert list(found.runs["index"]) == [3, 7, 50]
-    assert list(found.runs["reason"]) == [
-        "no latent is active",
-        "a term of the loss is not finite",
-        "no latent is active",
+def two_bindings(**columns):
+    """Runs of one method whose parts varied another binding each."""
+    table = planted(methods={"vae": (1.0, 2.0)}, seeds=3, data=("d",), **columns)
+    first = table["strength"] == 1.0
+    table["a.width"] = table["vae.strength"].where(first)
+    table["b.width"] = table["vae.strength"].where(~first).replace(2.0, 1.0)
+    return table.drop(columns="vae.strength").assign(strength=1.0)
+
+
+def test_one_strength_of_two_bindings_is_two_settings():
+    table = two_bindings()
+    names = list(analysis.values(table, "mig")["setting"].unique())
+    assert names == ["a.width=1.0", "b.width=1.0"]
+    cells = analysis.by_setting(table, "mig")
+    assert (list(cells["setting"]), list(cells["num"])) == (names, [3, 3])
+    assert analysis.variance_shares(table).loc["mig", "seed"] < 1
+    close = table.assign(**{"a.width": table["index"] + 1_234_567, "b.width": np.nan})
+    assert analysis.values(close, "mig")["setting"].nunique() == 6
+
+
+def test_settings_without_a_strength_are_kept_apart():
+    """Two numbers vary: every analysis sees four settings of three seeds."""
+    table = planted(methods={"vae": (1.0, 2.0, 3.0, 4.0)}, seeds=3, data=("d",))
+    value = table.pop("vae.strength")
+    table["strength"] = np.nan
+    table["a.beta"], table["b.width"] = value % 2, (value > 2).astype(int)
+    assert list(analysis.by_setting(table, "mig")["num"]) == [3] * 4
+    assert list(analysis.score_against(table, "mig").cells["num"]) == [3] * 4
+    (best,) = analysis.scores_of_methods(table, "mig").methods.to_dict("records")
+    assert (best["num"], best["setting"]) == (3, "a.beta=0.0, b.width=1")
+    pairs = [
+        ("vae", name) for name in ("a.beta=0.0, b.width=1", "a.beta=1.0, b.width=0")
     ]
-    assert found.rule.startswith("3 of 90 runs left out: 2 without an active latent")
-    assert set(table["index"]) - set(found.table["index"]) == {3, 7, 50}
+    (row,) = analysis.paired_comparisons(table, "mig", pairs).to_dict("records")
+    assert row["num"] == 3 and row["difference"] > 0
+
+
+def test_collapsed_runs_are_named_and_counted():
+    table = planted(collapsed=(50, 3))
+    found = analysis.exclude(table)
+    assert list(found.runs["index"]) == [3, 50]
+    assert set(found.runs["reason"]) == {"no latent is active"}
+    assert found.runs["setting"].iloc[0] == "beta_vae.strength=1.0"
+    assert found.rule.startswith("2 of 90 runs left out: no latent is active")
+    assert set(table["index"]) - set(found.table["index"]) == {3, 50}
     nothing = analysis.exclude(planted())
     assert nothing.rule.startswith("0 of 90")
     assert len(nothing.runs) == 0

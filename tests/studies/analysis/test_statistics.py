@@ -21,7 +21,7 @@ def frame(values, **others):
     columns = {
         "run": [f"r{i}" for i in range(count)],
         "method": ["vae"] * count,
-        "strength": [1.0] * count,
+        "setting": ["vae.beta=1.0"] * count,
         "seed": range(count),
         "value": values,
     }
@@ -81,6 +81,19 @@ def test_the_bootstrap_keeps_its_strata():
     low, high = analysis.stratified_bootstrap([np.concatenate(strata)], np.mean)
     assert high - low > 2.0
     assert all(map(math.isnan, analysis.stratified_bootstrap([[1.0] * 4, [2.0] * 5])))
+    # Strata of one or two runs would give an interval that is far too narrow.
+    for size in (1, 2):
+        strata = np.linspace(0, 1, 24).reshape(-1, size)
+        assert all(map(math.isnan, analysis.stratified_bootstrap(strata)))
+    low, high = analysis.stratified_bootstrap(np.linspace(0, 1, 24).reshape(-1, 3))
+    assert low < 0.5 < high
+
+
+def test_settings_of_one_seed_have_no_bootstrap_but_a_reason():
+    table = planted({"vae": tuple(map(float, range(12)))}, seeds=1, data=("d",))
+    (row,) = analysis.by_method(table, "mig").to_dict("records")
+    assert math.isnan(row["iqm_low"]) and math.isnan(row["iqm_high"])
+    assert row["reason"] == "a setting of 1 runs: no bootstrap below 3"
 
 
 @pytest.mark.parametrize("levels", [3, 1000])  # with and without ties
@@ -162,7 +175,7 @@ def test_the_paired_interval_is_efrons():
 
 def test_planted_cells():
     table = planted(seeds=12)
-    cells = analysis.by_strength(table, "factor_vae", **ROOMS)
+    cells = analysis.by_setting(table, "factor_vae", **ROOMS)
     assert list(cells["strength"]) == [1, 4, 16, 10, 35, 100, 100, 200, 1000]
     # The objective's and the strength's effects, -1.2247, 0 and 1.2247 deviations.
     step = math.sqrt(1.5)
@@ -180,13 +193,18 @@ def test_planted_comparisons_take_the_best_strengths():
     found = analysis.paired_comparisons(planted(seeds=12), "mig", **ROOMS)
     assert len(found) == 3
     row = found.iloc[1]
-    assert (row["first"], row["first_strength"]) == ("beta_vae", 16.0)
-    assert (row["second"], row["second_strength"]) == ("chyvae", 1000.0)
+    best = ("beta_vae", "beta_vae.strength=16.0")
+    assert (row["first"], row["first_setting"]) == best
+    best = ("chyvae", "chyvae.strength=1000.0")
+    assert (row["second"], row["second_setting"]) == best
     assert row["difference"] == pytest.approx(-0.8 * 0.2 * math.sqrt(1.5))
     assert row["low"] < row["difference"] < row["high"] < 0
     assert row["improvement"] < 0.05
     own = analysis.paired_comparisons(
-        planted(), "mig", [("beta_vae", 1.0), ("beta_vae", 4.0)], **ROOMS
+        planted(),
+        "mig",
+        [("beta_vae", f"beta_vae.strength={x}") for x in (1.0, 4.0)],
+        **ROOMS,
     )
     assert own["num"].item() == 5
     with pytest.raises(ArgumentError, match="two settings"):
@@ -194,5 +212,8 @@ def test_planted_comparisons_take_the_best_strengths():
         analysis.paired_comparisons(one, "mig", **ROOMS)
     with pytest.raises(ArgumentError, match="a run each"):
         analysis.paired_comparisons(
-            planted(), "mig", [("beta_vae", 1.0), ("vae", 4.0)], **ROOMS
+            planted(),
+            "mig",
+            [("beta_vae", "beta_vae.strength=1.0"), ("vae", "")],
+            **ROOMS,
         )

@@ -78,6 +78,25 @@ def test_strengths_have_a_panel_each_with_the_means(table):
         assert axes.get_xlabel() == "strength"
 
 
+def test_settings_are_written_by_what_varies():
+    table = tables.planted({"a": (1.0, 2.0), "b": (1.0, 2.0)}, seeds=1, **ONE_SET)
+    table["b.beta"] = table.pop("b.strength")
+    is_b = table["method"] == "b"
+    table["net.width"] = 8 * table["b.beta"]
+    table.loc[is_b, "strength"] = np.nan
+    table["same.everywhere"] = 3.0
+    names = parts.settings(table)
+    assert names.axes == {"a": "strength", "b": "setting"}
+    assert list(names.texts.values()) == [
+        "1",
+        "2",
+        "beta=1, width=8",
+        "beta=2, width=16",
+    ]
+    setting = "a.strength=1.0, same.everywhere=3.0"
+    assert names.name("a", setting) == "a 1"
+
+
 def test_reconstruction_has_means_of_both_and_says_what_lies_outside():
     table = tables.planted(seeds=3, collapsed=(4,), **ONE_SET)
     figure = figures.score_against_reconstruction(table, "mig")
@@ -88,7 +107,7 @@ def test_reconstruction_has_means_of_both_and_says_what_lies_outside():
     distance = np.abs(drawn - [x, mig(own).value.mean()]).sum(axis=1)
     assert distance.min() < 1e-9
     assert axes.get_xlim()[1] < 200  # where the collapsed run is
-    assert "1 collapsed or diverged runs lie outside" in texts(figure)
+    assert "Collapsed runs that lie outside: 1." in texts(figure)
     assert axes.get_xlabel() == "reconstruction error, nats per image"
 
 
@@ -143,7 +162,7 @@ def test_curves_end_at_the_last_means(table):
     curves = tables.planted_curves(table)
     axes = figures.curves_over_training(table, curves, "mig").axes[0]
     best = mig(table).groupby(["method", "strength"]).value.mean().groupby("method")
-    ends = {line.get_label(): line.get_ydata()[-1] for line in axes.lines}
+    ends = {line.get_label().split()[0]: line.get_ydata()[-1] for line in axes.lines}
     for method, value in best.max().items():
         assert ends[method] == pytest.approx(value)
     # Of a term the least and the greatest strength, one dashed and hollow.

@@ -1,7 +1,7 @@
 """What the runs of a study say together: functions of its table, which return tables.
 
     runs of one data set      values, scores, bounds, exclude
-    mean, best, intervals     by_strength, by_method, summary, compare,
+    mean, best, intervals     by_setting, by_method, summary, compare,
                               paired_comparisons
     do metrics agree          metric_correlations, unsupervised_correlations,
                               downstream_correlations
@@ -39,6 +39,7 @@ from tf_disentangle.studies.analysis.selection import (
     bounds,
     exclude,
     scores,
+    setting_of,
     values,
 )
 from tf_disentangle.studies.analysis.selectors import (
@@ -49,7 +50,7 @@ from tf_disentangle.studies.analysis.statistics import (
     FEWEST,
     Comparison,
     by_method,
-    by_strength,
+    by_setting,
     compare,
     interquartile_mean,
     paired_comparisons,
@@ -73,7 +74,7 @@ __all__ = [
     "Relation",
     "bounds",
     "by_method",
-    "by_strength",
+    "by_setting",
     "compare",
     "downstream_correlations",
     "efficiency",
@@ -87,6 +88,7 @@ __all__ = [
     "scores",
     "scores_of_methods",
     "selection_without_labels",
+    "setting_of",
     "stratified_bootstrap",
     "summary",
     "sweep",

@@ -16,7 +16,7 @@ import pandas as pd
 
 from tf_disentangle.checks import require
 from tf_disentangle.studies.analysis.selection import (
-    WHOLE_SETTING,
+    SETTING,
     of_data,
     scores,
     values,
@@ -163,8 +163,8 @@ def transfer_across_data(
         representation: Of the codes that were scored.
 
     Returns:
-        A square table by data set: the rank correlation over settings (a method with
-        its strength) of their mean scores over seeds, of those that both have.
+        A square table by data set: the rank correlation over settings of their mean
+        scores over seeds, of those that both have.
 
     Raises:
         ArgumentError: If there are fewer than two data sets.
@@ -177,7 +177,7 @@ def transfer_across_data(
         rows = of_data(table, name)
         if metric in set(rows["metric"]):
             runs = values(rows, metric, representation=representation)
-            means[name] = runs.groupby(WHOLE_SETTING)["value"].mean()
+            means[name] = runs.groupby(SETTING)["value"].mean()
     rule = f"have {metric} on two data sets"
     require(len(means) >= 2, "table", rule, list(means))
     return pd.DataFrame(means).corr(method="spearman", min_periods=FEWEST)
@@ -202,7 +202,7 @@ def transfer_across_metrics(
     """
     wide = scores(table, data=data, representation=representation)
     require(wide.shape[1] >= 2, "table", "have two metrics", list(wide.columns))
-    means = wide.groupby(level=WHOLE_SETTING).mean()
+    means = wide.groupby(level=SETTING).mean()
     return means.corr(method="spearman", min_periods=FEWEST)
 
 

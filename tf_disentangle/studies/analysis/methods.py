@@ -1,14 +1,12 @@
-"""The score of each method at its best strength, collapsed runs counted apart."""
+"""The score of each method at its best setting, collapsed runs counted apart."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
 
 import pandas as pd
 
 from tf_disentangle.studies.analysis.selection import (
-    RUN,
     SETTING,
     exclude,
     of_data,
@@ -17,18 +15,18 @@ from tf_disentangle.studies.analysis.selection import (
 from tf_disentangle.studies.analysis.statistics import summary
 
 _COLUMNS = [
-    *("method", "strength", "num", "mean", "low", "high", "deviation", "best"),
-    *("best_run", "num_collapsed", "mean_with_collapsed"),
+    *("method", "setting", "strength", "num", "mean", "low", "high", "deviation"),
+    *("best", "best_run", "num_collapsed", "mean_with_collapsed"),
 ]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class MethodScores:
-    """The score of each method at its best strength: JointVAE's figure 6.
+    """The score of each method at its best setting: JointVAE's figure 6.
 
     Attributes:
-        methods: method, strength, num, mean with its t interval low to high, deviation,
-            best, of the runs that did not collapse; num_collapsed and
+        methods: method, setting, strength, num, mean with its t interval low to high,
+            deviation, best, of the runs that did not collapse; num_collapsed and
             mean_with_collapsed of the same setting; reason.
         collapsed: The runs that were left out, with the reason.
         rule: The rule, with the count.
@@ -46,12 +44,12 @@ def scores_of_methods(
     data: str | None = None,
     representation: str = "mean",
 ) -> MethodScores:
-    """Returns the mean score of each method at its best strength, collapsed runs apart.
+    """Returns the mean score of each method at its best setting, collapsed runs apart.
 
-    The best strength is that of the greatest mean over the runs that did not collapse,
+    The best setting is that of the greatest mean over the runs that did not collapse,
     as in JointVAE's figure 6, which removes "outliers where the model collapsed to the
     mean" without saying how many; here they are counted and named, and the mean with
-    them stands beside. A strength all of whose runs collapsed cannot be the best.
+    them stands beside. A setting all of whose runs collapsed cannot be the best.
 
     Args:
         table: Results of a study.
@@ -75,10 +73,9 @@ def scores_of_methods(
         best = {"method": method, "num": 0, "reason": "every run collapsed"}
         if len(own):
             best = own.loc[own["mean"].idxmax()].to_dict()
-        if not math.isnan(best.get("strength", math.nan)):
-            same = same[same["strength"] == best["strength"]]
+            same = same[same["setting"] == best["setting"]]
         num = int(same["run"].isin(without.runs["run"]).sum())
         whole = {"num_collapsed": num, "mean_with_collapsed": same["value"].mean()}
         found.append({**best, **whole})
     methods = pd.DataFrame(found).reindex(columns=[*_COLUMNS, "reason"])
-    return MethodScores(methods, without.runs[[*RUN, "reason"]], without.rule)
+    return MethodScores(methods, without.runs, without.rule)

@@ -15,7 +15,7 @@ from tf_disentangle.studies.analysis.selection import (
     of_data,
     values,
 )
-from tf_disentangle.studies.analysis.statistics import by_strength, summary, t_interval
+from tf_disentangle.studies.analysis.statistics import by_setting, summary, t_interval
 
 _LARGE, _SMALL = 10_000, 100
 
@@ -26,9 +26,9 @@ class Relation:
 
     Attributes:
         runs: run, index, method, strength, data, seed, setting, x and y.
-        cells: A row for each method and strength: num; x and y, their means over seeds;
-            x_low, x_high, y_low, y_high, the 95% t intervals (NaN for one seed); best,
-            the greatest y.
+        cells: A row for each setting: method, setting, strength, num; x and y, their
+            means over seeds; x_low, x_high, y_low, y_high, the 95% t intervals (NaN for
+            one seed); best, the greatest y.
         correlation: Spearman's rank correlation of x and y over runs; NaN where one of
             them is constant or there are fewer than 3 runs.
     """
@@ -70,11 +70,12 @@ def score_against(
     runs = y.assign(x=y["run"].map(x)).dropna(subset="x").reset_index(drop=True)
     require(len(runs), "table", f"have {metric} and {other} of one run", "none")
     rows = []
-    for key, group in runs.groupby(SETTING, sort=False, dropna=False):
+    for key, group in runs.groupby(SETTING, sort=False):
         ends = [t_interval(group[name].to_numpy(float)) for name in ("x", "y")]
         rows.append(
             {
                 **dict(zip(SETTING, key, strict=True)),
+                "strength": group["strength"].iloc[0],
                 "num": len(group),
                 "x": group["x"].mean(),
                 "x_low": ends[0][0],
@@ -108,7 +109,7 @@ def total_correlation(table: pd.DataFrame, *, data: str | None = None) -> pd.Dat
         data: A data set; None is the only one.
 
     Returns:
-        representation, method, strength and the columns of `statistics.summary`.
+        representation and the columns of `statistics.by_setting`.
 
     Raises:
         ArgumentError: If it was not computed ("unsupervised" is its metric).
@@ -122,7 +123,7 @@ def total_correlation(table: pd.DataFrame, *, data: str | None = None) -> pd.Dat
     ]
     return pd.concat(
         [
-            by_strength(rows, "unsupervised", representation=kind).assign(
+            by_setting(rows, "unsupervised", representation=kind).assign(
                 representation=kind
             )
             for kind in kinds

@@ -8,8 +8,7 @@ those seeds say how well one model was measured, and not how models differ.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Collection
 
 import numpy as np
 import pandas as pd
@@ -18,11 +17,8 @@ from tf_disentangle.checks import ArgumentError, message, nearest, require
 
 #: What says which run a value is of.
 RUN = ["run", "index", "method", "strength", "data", "seed"]
-#: The columns of a table that make a setting: runs that agree in them differ by seed.
-SETTING = ["method", "strength"]
-#: The same where several bindings vary together: then the strength is NaN, and the
-#: `setting` names their values.
-WHOLE_SETTING = ["method", "setting"]
+#: What makes a setting: runs of one data set that agree in both differ by seed.
+SETTING = ["method", "setting"]
 # Where a name is looked for; a held-out term goes before that of training.
 _KINDS = ("score", "unsupervised", "held_out", "term")
 
@@ -42,36 +38,28 @@ class Exclusion:
     rule: str
 
 
-def exclude(table: pd.DataFrame, *, non_finite: Sequence[str] = ("loss",)) -> Exclusion:
-    """Leaves out runs that collapsed or diverged.
+def exclude(table: pd.DataFrame) -> Exclusion:
+    """Leaves out runs that collapsed.
 
     The rule: a run is collapsed if no latent is active, which is to say that
     KL(q(z_d|x) || p(z_d)) is at most 0.01 nats for each of them on held-out images
-    ("active_latents" is 0); it is diverged if one of the terms in `non_finite` is NaN
-    or infinite. A run whose latents were not counted is not taken for collapsed.
+    ("active_latents" is 0). A run whose latents were not counted is not taken for
+    collapsed. One whose loss is not finite has failed, and has no results.
 
     Args:
         table: Results of a study.
-        non_finite: Terms that must be finite, held out or in training.
     """
     terms = table[table["kind"].isin(["held_out", "term"])]
-    dead = terms[(terms["metric"] == "active_latents") & (terms["value"] == 0)]
-    bad = terms[terms["metric"].isin(non_finite)]
-    bad = bad[~np.isfinite(bad["value"])]
-    reasons = dict.fromkeys(bad["run"], "a term of the loss is not finite")
-    reasons |= dict.fromkeys(dead["run"], "no latent is active")
-    runs = table.drop_duplicates("run").set_index("run").loc[list(reasons)]
-    runs = runs.reset_index()[RUN]
-    runs["reason"] = pd.Series(list(reasons.values()), dtype="str")
+    dead = terms[(terms["metric"] == "active_latents") & (terms["value"] == 0)]["run"]
+    is_dead = table["run"].isin(dead)
+    runs = table[is_dead].drop_duplicates("run").sort_values("index")
+    runs = runs[RUN].assign(setting=setting_of(runs), reason="no latent is active")
     rule = (
-        f"{len(runs)} of {table['run'].nunique()} runs left out: "
-        f"{len(dead['run'].unique())} without an active latent (KL above 0.01 nats), "
-        f"{sum('finite' in reason for reason in reasons.values())} with a loss that is "
-        "not finite."
+        f"{len(runs)} of {table['run'].nunique()} runs left out: no latent is active "
+        "(KL above 0.01 nats)."
     )
-    kept = table[~table["run"].isin(list(reasons))].reset_index(drop=True)
-    runs = runs.sort_values("index").reset_index(drop=True)
-    return Exclusion(kept, runs, rule)
+    kept = table[~is_dead].reset_index(drop=True)
+    return Exclusion(kept, runs.reset_index(drop=True), rule)
 
 
 def values(
@@ -130,21 +118,21 @@ def values(
 
 
 def setting_of(rows: pd.DataFrame) -> pd.Series:
-    """Returns in words which values of the varied bindings each row has.
+    """Returns which values of the grid's bindings each row has, by their full names.
 
-    This is the strength alone where there is one, "4", else "nu=200, width=64".
+    Such as "chyvae.nu=200, train.batch_size=64". The strength does not say of which
+    binding it is, so that it tells no settings apart: it is an axis of figures.
     """
     named = [str(name) for name in rows.columns if "." in str(name)]
-    texts = []
-    for strength, *own in rows[["strength", *named]].itertuples(index=False):
-        pairs = zip(named, own, strict=True)
-        parts = [f"{name.split('.')[-1]}={v}" for name, v in pairs if not _missing(v)]
-        texts.append(", ".join(parts) if pd.isna(strength) else f"{strength:g}")
+    texts = [
+        ", ".join(
+            f"{name}={value}"
+            for name, value in zip(named, values, strict=True)
+            if not pd.isna(value)
+        )
+        for values in rows[named].itertuples(index=False, name=None)
+    ]
     return pd.Series(texts, index=rows.index, dtype="str")
-
-
-def _missing(value: Any) -> bool:
-    return value is None or (not isinstance(value, list) and bool(pd.isna(value)))
 
 
 def of_data(table: pd.DataFrame, data: str | None = None) -> pd.DataFrame:
@@ -210,7 +198,7 @@ def scores(
     about = about.sort_values("index")
     wide = wide.reindex(index=about.index, columns=order)
     keys = about.assign(setting=setting_of(about)).reset_index()
-    wide.index = pd.MultiIndex.from_frame(keys[["run", *WHOLE_SETTING, "seed"]])
+    wide.index = pd.MultiIndex.from_frame(keys[["run", *SETTING, "seed"]])
     wide.columns.name = None
     return wide
 

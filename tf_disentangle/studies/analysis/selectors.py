@@ -57,11 +57,12 @@ def selection_without_labels(
         representation: Of the codes that were scored.
 
     Returns:
-        A row for each method and selector: num, the runs that have both; selected (the
-        mean of those that tie), selected_run (the first of them), oracle, random,
-        share, correlation (Spearman's, of the selector with the score, its sign such
-        that 1 is perfect); reason. NaN with the reason where no run has both, or where
-        all runs score the same.
+        A row for each method and selector: scored, the runs with the score, of which
+        oracle and random are; num, those of them that have the selector; selected (the
+        mean of those that tie), selected_run (the first of them), share, correlation
+        (Spearman's, of the selector with the score, its sign such that 1 is perfect);
+        reason. NaN with the reason where no run has both, or where all runs score the
+        same.
 
     Raises:
         ArgumentError: If the metric is missing, or none of the selectors is known.
@@ -83,30 +84,33 @@ def selection_without_labels(
         for name in selectors:
             sign = SELECTORS[name]
             hints = sign * known[name] if name in known else pd.Series(dtype=float)
-            both = pd.DataFrame({"hint": hints, "score": own[metric]}).dropna()
-            rows.append({"method": method, "selector": name, **_found(both)})
+            both = pd.DataFrame({"hint": hints, "score": own[metric]})
+            found = _found(both.dropna(subset="score"))
+            rows.append({"method": method, "selector": name, **found})
     return pd.DataFrame(rows)
 
 
-def _found(both: pd.DataFrame) -> dict[str, float | int | str]:
-    """What the greatest hint finds."""
-    if both.empty:
-        names = ("selected", "oracle", "random", "share", "correlation")
-        reason = "no run has both the selector and the score"
-        unknown = dict.fromkeys(names, math.nan)
-        return {"num": 0, "selected_run": "", **unknown, "reason": reason}
+def _found(runs: pd.DataFrame) -> dict[str, float | int | str]:
+    """What the greatest hint finds among runs that have a score each."""
+    both = runs.dropna()
     tied = both[both["hint"] == both["hint"].max()]
-    selected, oracle = tied["score"].mean(), both["score"].max()
-    chance = both["score"].mean()
+    selected, oracle = tied["score"].mean(), runs["score"].max()
+    chance = runs["score"].mean()
     room = oracle - chance
-    reason = "all runs score the same" if len(both) > 1 else "one run: no choice"
+    if both.empty:
+        reason = "no run has both the selector and the score"
+    elif len(runs) < 2:
+        reason = "one run: no choice"
+    else:
+        reason = "" if room > 0 else "all runs score the same"
     return {
+        "scored": len(runs),
         "num": len(both),
-        "selected_run": tied.index.get_level_values("run")[0],
+        "selected_run": "" if both.empty else tied.index.get_level_values("run")[0],
         "selected": float(selected),
         "oracle": float(oracle),
         "random": float(chance),
         "share": float((selected - chance) / room) if room > 0 else math.nan,
         "correlation": rank_correlation(both["hint"], both["score"]),
-        "reason": "" if room > 0 else reason,
+        "reason": reason,
     }

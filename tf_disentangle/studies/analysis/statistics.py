@@ -12,9 +12,9 @@
     probability of    P(X > Y) + P(X = Y) / 2 over all pairs of a run of each
     improvement
 
-With fewer than `FEWEST` values the bootstrap resamples too few to speak of a
-distribution: then the values themselves are all there is to say, and the ends are NaN
-with the reason beside them.
+With fewer than `FEWEST` values, or one or two in a stratum, the bootstrap resamples too
+few to speak of a distribution: then the values themselves are all there is to say, and
+the ends are NaN with the reason beside them.
 
 References:
     Agarwal et al. (2021), Deep Reinforcement Learning at the Edge of the Statistical
@@ -40,6 +40,8 @@ from tf_disentangle.studies.analysis.selection import SETTING, values
 
 #: Values that a bootstrap interval needs at least.
 FEWEST = 10
+#: Values that each stratum needs: of one value there is only one resample.
+FEWEST_IN_STRATUM = 3
 _RESAMPLES = 2_000
 _CONFIDENCE = 0.95
 _PERMUTATIONS = 9_999
@@ -74,14 +76,15 @@ def stratified_bootstrap(
         confidence: In (0, 1).
 
     Returns:
-        Both NaN if there are fewer than `FEWEST` values in all.
+        Both NaN if there are fewer than `FEWEST` values in all, or fewer than
+        `FEWEST_IN_STRATUM` in one that has any.
     """
-    arrays = [np.asarray(stratum, np.float64) for stratum in strata]
-    if sum(map(len, arrays)) < FEWEST:
+    arrays = [np.asarray(stratum, np.float64) for stratum in strata if len(stratum)]
+    if sum(map(len, arrays)) < FEWEST or min(map(len, arrays)) < FEWEST_IN_STRATUM:
         return math.nan, math.nan
     rng = np.random.default_rng(integer(seed, "seed", at_least=0))
     drawn = np.concatenate(
-        [a[rng.integers(len(a), size=(_RESAMPLES, len(a)))] for a in arrays if len(a)],
+        [a[rng.integers(len(a), size=(_RESAMPLES, len(a)))] for a in arrays],
         axis=1,
     )
     return _percentiles(statistic(drawn, axis=1), confidence)
@@ -103,7 +106,8 @@ def summary(runs: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
         by: The columns that make a group.
 
     Returns:
-        The groups in their first order, and of each: num; mean with its t interval low
+        The groups in their first order, and of each: strength, where it is a group of
+        one setting; num; mean with its t interval low
         to high; deviation (ddof 1); iqm, the interquartile mean, with its bootstrap
         interval iqm_low to iqm_high, stratified by setting; median; best, the greatest
         value, and best_run; least; reason, why an interval is missing.
@@ -111,9 +115,7 @@ def summary(runs: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     rows = []
     for key, group in runs.groupby(list(by), sort=False, dropna=False):
         sample = group["value"].to_numpy(np.float64)
-        strata = [
-            g["value"].to_numpy() for _, g in group.groupby(SETTING, dropna=False)
-        ]
+        strata = [own["value"].to_numpy() for _, own in group.groupby(SETTING)]
         low, high = t_interval(sample)
         iqm_low, iqm_high = stratified_bootstrap(strata)
         reasons = []
@@ -121,9 +123,13 @@ def summary(runs: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
             reasons.append("one run: no interval")
         elif len(sample) < FEWEST:
             reasons.append(f"{len(sample)} runs: no bootstrap below {FEWEST}")
+        elif (least := min(map(len, strata))) < FEWEST_IN_STRATUM:
+            rule = f"no bootstrap below {FEWEST_IN_STRATUM}"
+            reasons.append(f"a setting of {least} runs: {rule}")
         rows.append(
             {
                 **dict(zip(by, key, strict=True)),
+                **_strength_of(group, by),
                 "num": len(sample),
                 "mean": sample.mean(),
                 "low": low,
@@ -142,6 +148,11 @@ def summary(runs: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _strength_of(group: pd.DataFrame, by: Sequence[str]) -> dict[str, float]:
+    """The strength of a group of one setting, else nothing."""
+    return {"strength": group["strength"].iloc[0]} if "setting" in by else {}
+
+
 def t_interval(sample: np.ndarray) -> tuple[float, float]:
     """Returns the ends of Student's interval of the mean, NaN for one value."""
     if len(sample) < 2:
@@ -150,8 +161,8 @@ def t_interval(sample: np.ndarray) -> tuple[float, float]:
     return interval.low, interval.high
 
 
-def by_strength(table: pd.DataFrame, metric: str, **selected: Any) -> pd.DataFrame:
-    """Returns the `summary` of a score for each method and strength, in their order.
+def by_setting(table: pd.DataFrame, metric: str, **selected: Any) -> pd.DataFrame:
+    """Returns the `summary` of a score for each setting: by method, then strength.
 
     Args:
         table: Results of a study.
@@ -167,7 +178,7 @@ def by_strength(table: pd.DataFrame, metric: str, **selected: Any) -> pd.DataFra
 
 
 def by_method(table: pd.DataFrame, metric: str, **selected: Any) -> pd.DataFrame:
-    """Returns the `summary` of a score for each method, over strengths and seeds.
+    """Returns the `summary` of a score for each method, over settings and seeds.
 
     Args:
         table: Results of a study.
@@ -176,7 +187,7 @@ def by_method(table: pd.DataFrame, metric: str, **selected: Any) -> pd.DataFrame
 
     Returns:
         As `summary`. The t interval takes all runs for one sample; that of the
-        interquartile mean knows that strengths differ.
+        interquartile mean knows that settings differ.
     """
     return summary(values(table, metric, **selected), ["method"])
 
@@ -306,7 +317,7 @@ def _permutation(differences: np.ndarray) -> float:
 def paired_comparisons(
     table: pd.DataFrame,
     metric: str,
-    settings: Sequence[tuple[str, float]] | None = None,
+    settings: Sequence[tuple[str, str]] | None = None,
     **selected: Any,
 ) -> pd.DataFrame:
     """Compares settings two by two, paired by seed.
@@ -314,40 +325,38 @@ def paired_comparisons(
     Args:
         table: Results of a study.
         metric: A score of which greater is better.
-        settings: Pairs (method, strength). None takes the strength of each method whose
-            mean is greatest; it was chosen by the same scores, so that a method with
-            more strengths has an advantage.
+        settings: Pairs (method, setting) as `values` names them. None takes the setting
+            of each method whose mean is greatest; it was chosen by the same scores, so
+            that a method with more settings has an advantage.
         **selected: Options of `values`: data, representation, protocol.
 
     Returns:
-        A row for each pair: first, first_strength, second, second_strength, and the
-        fields of `Comparison`.
+        A row for each pair: first and second (methods), first_setting, second_setting,
+        and the fields of `Comparison`.
 
     Raises:
         ArgumentError: If there are fewer than two settings, or one has no run.
     """
     runs = values(table, metric, **selected)
     if settings is None:
-        cells = by_strength(table, metric, **selected)
+        cells = by_setting(table, metric, **selected)
         best = cells.loc[cells.groupby("method", sort=False)["mean"].idxmax()]
         settings = list(best[SETTING].itertuples(index=False, name=None))
-    rule, remedy = "have two settings to compare", "Add a method or a strength."
+    rule, remedy = "have two settings to compare", "Add a method or a value."
     require(len(settings) >= 2, "settings", rule, settings, remedy)
     samples = [_by_seed(runs, *setting) for setting in settings]
     rows = []
     for i, j in itertools.combinations(range(len(settings)), 2):
         found = compare(samples[i], samples[j])
         fields = {f.name: getattr(found, f.name) for f in dataclasses.fields(found)}
-        names = {"first": settings[i][0], "first_strength": settings[i][1]}
-        names |= {"second": settings[j][0], "second_strength": settings[j][1]}
+        names = {"first": settings[i][0], "first_setting": settings[i][1]}
+        names |= {"second": settings[j][0], "second_setting": settings[j][1]}
         rows.append({**names, **fields})
     return pd.DataFrame(rows)
 
 
-def _by_seed(runs: pd.DataFrame, method: str, strength: float) -> dict[int, float]:
+def _by_seed(runs: pd.DataFrame, method: str, setting: str) -> dict[int, float]:
     """Scores of one setting by seed."""
-    same = runs["strength"].eq(strength) | (runs["strength"].isna() & pd.isna(strength))
-    own = runs[(runs["method"] == method) & same]
-    require(len(own), "settings", "have a run each", (method, strength))
-    # Runs of a method whose settings are no single strength share a seed: their mean.
-    return own.groupby("seed")["value"].mean().to_dict()
+    own = runs[(runs["method"] == method) & (runs["setting"] == setting)]
+    require(len(own), "settings", "have a run each", (method, setting))
+    return own.set_index("seed")["value"].to_dict()

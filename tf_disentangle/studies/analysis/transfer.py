@@ -1,6 +1,6 @@
 """How often a setting that was chosen in one place beats a random one in another.
 
-Settings (a method with its strength) are compared as in table 2 of the study of 2019. A
+Settings are compared as in table 2 of the study of 2019. A
 setting k is chosen by one metric on one data set among the runs of one seed s: the best
 one. It is then tried with another seed s' by a metric on a data set, against a setting
 r that is drawn from the others, of the same seed s':
@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 
 from tf_disentangle.checks import require
-from tf_disentangle.studies.analysis.selection import WHOLE_SETTING, scores
+from tf_disentangle.studies.analysis.selection import SETTING, scores
 
 
 def transfer_of_settings(
@@ -48,7 +48,7 @@ def transfer_of_settings(
     """
     places = _places(table, representation)
     count = len(next(iter(places.values()))) if places else 0
-    rule, remedy = "have two settings to choose from", "Add a method or a strength."
+    rule, remedy = "have two settings to choose from", "Add a method or a value."
     require(count >= 2, "table", rule, count, remedy)
     wins = {place: _wins(values) for place, values in places.items()}
     best = {place: _best(values) for place, values in places.items()}
@@ -110,7 +110,7 @@ def _places(
     places = {}
     for name, wide in wides.items():
         for metric in wide.columns:
-            means = wide[metric].groupby(level=[*WHOLE_SETTING, "seed"]).mean()
+            means = wide[metric].groupby(level=[*SETTING, "seed"]).mean()
             square = means.unstack("seed").reindex(list(settings), columns=seeds)
             if np.isfinite(square.to_numpy(float)).any():
                 places[name, str(metric)] = square.to_numpy(float)

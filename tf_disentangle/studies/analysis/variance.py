@@ -1,7 +1,7 @@
 """How much of a score's variance the objective, its strength and the seed explain.
 
 Two nested models are fitted to the scores of all runs of one data set by least squares:
-one mean for each objective, and one mean for each objective at each of its strengths.
+one mean for each objective, and one mean for each objective with each of its settings.
 Their R^2 = 1 - residual sum of squares / total sum of squares give
 
     objective    R^2 of the first
@@ -29,7 +29,7 @@ import numpy as np
 import pandas as pd
 
 from tf_disentangle.checks import require
-from tf_disentangle.studies.analysis.selection import WHOLE_SETTING, scores
+from tf_disentangle.studies.analysis.selection import SETTING, scores
 
 
 def variance_shares(
@@ -63,7 +63,7 @@ def variance_shares(
 def _shares(values: pd.Series) -> dict[str, float | int | str]:
     """Shares of one score, indexed by run, method, setting and seed."""
     unknown = dict.fromkeys(_NAMES, math.nan)
-    sizes = values.groupby(level=WHOLE_SETTING).size()
+    sizes = values.groupby(level=SETTING).size()
     total = float(((values - values.mean()) ** 2).sum())
     # Equal but for rounding of the mean.
     tiny = np.finfo(np.float64).eps * len(values) * float((values**2).sum())
@@ -76,7 +76,7 @@ def _shares(values: pd.Series) -> dict[str, float | int | str]:
     if reason:
         return {**unknown, "num": len(values), "reason": reason}
     first = r_squared(values, ["method"])
-    both = r_squared(values, WHOLE_SETTING)
+    both = r_squared(values, SETTING)
     methods = values.groupby(level="method").ngroups
     adjusted = _adjusted(first, len(values), methods)
     return {

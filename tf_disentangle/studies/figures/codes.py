@@ -38,7 +38,7 @@ def total_correlation(table: pd.DataFrame, *, data: str | None = None) -> Figure
         ArgumentError: If the total correlation was not computed.
     """
     cells = analysis.total_correlation(table, data=data)
-    methods = list(dict.fromkeys(cells["method"]))
+    methods, names = list(dict.fromkeys(cells["method"])), parts.settings(table)
     columns = min(3, len(methods))
     rows = -(-len(methods) // columns)
     with style():
@@ -48,10 +48,10 @@ def total_correlation(table: pd.DataFrame, *, data: str | None = None) -> Figure
             axes.set_visible(False)
         for axes, method in zip(grid.flat, methods, strict=False):
             own = cells[cells["method"] == method]
-            strengths = sorted(own["strength"].unique())
+            settings = list(own["setting"].unique())
             for name, look in _LOOKS.items():
-                curve = own[own["representation"] == name].sort_values("strength")
-                x = [strengths.index(strength) for strength in curve["strength"]]
+                curve = own[own["representation"] == name]
+                x = [settings.index(setting) for setting in curve["setting"]]
                 axes.fill_between(
                     x,
                     curve["low"],
@@ -61,9 +61,10 @@ def total_correlation(table: pd.DataFrame, *, data: str | None = None) -> Figure
                     linewidth=0,
                 )
                 axes.plot(x, curve["mean"], **look.line, label=f"{name} codes")
-            parts.strength_ticks(axes, strengths, columns)
+            labels = [names.texts[method, setting] for setting in settings]
+            parts.setting_ticks(axes, labels, columns)
             axes.set_title(parts.wrapped(method, 44 // columns), fontsize=7)
-            axes.set_xlabel(parts.strength_name(table, method), fontsize=7)
+            axes.set_xlabel(names.axes[method], fontsize=7)
             parts.light_grid(axes)
         label = parts.label("gaussian_total_correlation")
         figure.supylabel(label, fontsize=8, color=INK)

@@ -29,7 +29,7 @@ def best_settings(
     data: str | None = None,
     representation: str = "mean",
 ) -> Figure:
-    """Pictures each method at its best strength, without collapsed runs: JointVAE's 6.
+    """Pictures each method at its best setting, without collapsed runs: JointVAE's 6.
 
     Args:
         table: Results of a study.
@@ -53,12 +53,16 @@ def best_settings(
     runs = analysis.values(table, metric, **selected)
     methods, collapsed = found.methods, runs["run"].isin(found.collapsed["run"])
     with style():
-        cells = zip(methods["method"], methods["strength"], methods["num"], strict=True)
-        labels = [f"{name} {parts.number(x)} ({num:.0f})" for name, x, num in cells]
-        figure, axes = rows.rows([label.replace("  ", " ") for label in labels])
+        names = parts.settings(table)
+        figure, axes = rows.rows(
+            [
+                f"{names.name(one.method, one.setting)} ({one.num})"
+                for one in methods.itertuples()
+            ]
+        )
         for place, one in enumerate(methods.itertuples()):
             look = parts.method_looks(table)[one.method]
-            same = runs["strength"].eq(one.strength) | pd.isna(one.strength)
+            same = runs["setting"].eq(one.setting) | pd.isna(one.setting)
             own = (runs["method"] == one.method) & same
             rows.points(axes, runs.loc[own & ~collapsed, "value"], place, look)
             dead = runs.loc[own & collapsed, "value"]
@@ -67,18 +71,18 @@ def best_settings(
         rows.best(axes, methods["best"])
         bounds = analysis.bounds(table, metric, **selected)
         parts.score_bounds(axes, bounds, "vertical")
-        axes.set(xlabel=f"{parts.words(metric)} at the best strength")
+        axes.set(xlabel=f"{parts.words(metric)} at the best setting")
         parts.limits(axes, [*runs["value"]], bounds, "x")
-        lost = ", ".join(_names(found.collapsed))
+        lost = ", ".join(_names(found.collapsed, names))
         note = f"\N{MULTIPLICATION SIGN} {found.rule} {lost}." if lost else ""
         parts.legend(figure, axes, note)
     return figure
 
 
-def _names(runs: pd.DataFrame) -> list[str]:
+def _names(runs: pd.DataFrame, settings: parts.Settings) -> list[str]:
     """Returns what runs are called, the first ten of them."""
     names = [
-        f"{one.method} {parts.number(one.strength)} seed {one.seed} ({one.run[:6]})"
+        f"{settings.name(one.method, one.setting)} seed {one.seed} ({one.run[:6]})"
         for one in runs.head(10).itertuples()
     ]
     more = len(runs) - len(names)
@@ -142,7 +146,13 @@ def selection(
         bounds = analysis.bounds(table, metric, **selected)
         parts.score_bounds(axes, bounds, "vertical")
         axes.set(xlabel=f"{parts.words(metric)} of the selected run")
-        parts.legend(figure, axes)
+        few = found[found["num"] < found["scored"]].groupby("selector", sort=False)
+        notes = [
+            f"{parts.short(name)} is known of {own['num'].sum()} of "
+            f"{own['scored'].sum()} runs"
+            for name, own in few
+        ]
+        parts.legend(figure, axes, "; ".join(notes))
     return figure
 
 
@@ -192,7 +202,7 @@ def paired_comparisons(
     *,
     data: str | None = None,
     representation: str = "mean",
-    settings: Sequence[tuple[str, float]] | None = None,
+    settings: Sequence[tuple[str, str]] | None = None,
 ) -> Figure:
     """Pictures how much better one setting is than another, seed by seed.
 
@@ -201,7 +211,7 @@ def paired_comparisons(
         metric: The score; greater is better.
         data: A data set; None is the only one.
         representation: Of the codes that were scored.
-        settings: Pairs (method, strength); None takes each method's best strength. Of
+        settings: Pairs (method, setting); None takes each method's best setting. Of
             more than six the pairs with the best method alone are drawn.
 
     Returns:
@@ -217,14 +227,15 @@ def paired_comparisons(
     pairs = analysis.paired_comparisons(table, metric, settings, **selected)
     notes = []
     if len(pairs) > _MOST_PAIRS:
-        best = analysis.by_strength(table, metric, **selected)
+        best = analysis.by_setting(table, metric, **selected)
         best = best.loc[best["mean"].idxmax(), "method"]
         pairs = pairs[(pairs["first"] == best) | (pairs["second"] == best)]
         notes = [f"Of many pairs those with {best}, the best by its mean"]
     with style():
+        names = parts.settings(table)
         labels = [
-            f"{one.first} {parts.number(one.first_strength)}\n"
-            f"\N{MINUS SIGN} {one.second} {parts.number(one.second_strength)}"
+            f"{names.name(one.first, one.first_setting)}\n"
+            f"\N{MINUS SIGN} {names.name(one.second, one.second_setting)}"
             for one in pairs.itertuples()
         ]
         figure, axes = rows.rows(labels)

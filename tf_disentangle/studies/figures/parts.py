@@ -14,7 +14,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import pandas as pd
 
+from tf_disentangle.studies import analysis
 from tf_disentangle.studies.table import bindings_of
 from tf_disentangle.visualization.charts import (
     COLOURS,
@@ -25,7 +27,6 @@ from tf_disentangle.visualization.charts import (
 )
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -266,30 +267,71 @@ def score_bounds(
         )
 
 
-def strength_name(table: pd.DataFrame, method: str) -> str:
-    """Returns what the strength of a method is called: "beta" of beta_vae.beta.
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How the settings of a study's methods are written.
+
+    Attributes:
+        axes: By method: what varies, such as "beta"; "setting" if several things do.
+        texts: By (method, setting): "4" where one number varies, "beta=4, width=64"
+            where several do, "" where nothing does.
+    """
+
+    axes: Mapping[str, str]
+    texts: Mapping[tuple[str, str], str]
+
+    def name(self, method: str, setting: str) -> str:
+        """Returns a method with its setting, if it has several."""
+        return f"{method} {self.texts.get((method, setting), '')}".strip()
+
+
+def settings(table: pd.DataFrame) -> Settings:
+    """Returns how the settings of a table are written.
 
     Args:
         table: Results of a study.
-        method: One of its methods.
     """
-    rows = table[table["method"] == method].dropna(subset="strength")
-    for name in bindings_of(table):
-        values = rows[name]
-        if len(values) and values.notna().all() and (values == rows["strength"]).all():
-            return name.rsplit(".", 1)[-1].replace("_", " ")
-    return "strength"
+    runs = table.drop_duplicates("run")
+    runs = runs.assign(setting=analysis.setting_of(runs)).drop_duplicates(
+        ["method", "setting"]
+    )
+    axes, texts = {}, {}
+    for method, own in runs.groupby("method", sort=False):
+        varied = [n for n in bindings_of(table) if own[n].nunique(dropna=False) > 1]
+        last = {name: name.rsplit(".", 1)[-1] for name in varied}
+        short = {
+            name: text if list(last.values()).count(text) == 1 else name
+            for name, text in last.items()
+        }
+        strength = own["strength"]
+        same = [n for n in varied if own[n].eq(strength).fillna(False).all()]
+        axes[method] = "setting"
+        if strength.notna().all() and strength.is_unique:
+            axes[method] = short[same[0]].replace("_", " ") if same else "strength"
+            written = [number(value) for value in strength]
+        else:
+            written = [
+                ", ".join(
+                    f"{short[name]}={number(row[name])}"
+                    for name in varied
+                    if not pd.isna(row[name])
+                )
+                for _, row in own.iterrows()
+            ]
+        texts |= zip(
+            zip(own["method"], own["setting"], strict=True), written, strict=True
+        )
+    return Settings(axes, texts)
 
 
-def strength_ticks(axes: Axes, strengths: Sequence[float], columns: int) -> None:
-    """Names strengths in their order at equal distances 0, 1, 2, ...
+def setting_ticks(axes: Axes, labels: Sequence[str], columns: int) -> None:
+    """Names settings in their order at equal distances 0, 1, 2, ...
 
     Args:
         axes: One of several side by side.
-        strengths: In their order.
+        labels: Of the settings.
         columns: How many axes are side by side.
     """
-    labels = [number(strength) for strength in strengths]
     crowded = sum(map(len, labels)) > 42 // columns
     axes.set_xticks(range(len(labels)), labels, fontsize=6.5)
     if crowded:

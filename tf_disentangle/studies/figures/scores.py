@@ -31,9 +31,9 @@ def score_against_reconstruction(
 ) -> Figure:
     """Pictures a score against the reconstruction error: CHyVAE's figures 2 and 3.
 
-    A small point is a run, a large one the mean of a method at a strength with the 95%
-    intervals of both means over seeds; a line joins the strengths of a method in their
-    order. Better is above and to the left.
+    A small point is a run, a large one the mean of a setting with the 95% intervals of
+    both means over seeds; a line joins the settings of a method in their order.
+    Better is above and to the left.
 
     Args:
         table: Results of a study.
@@ -55,7 +55,7 @@ def score_against_reconstruction(
         table, metric, reconstruction, data=data, representation=representation
     )
     bounds = analysis.bounds(table, metric, data=data, representation=representation)
-    kept = _kept(table, found.runs)
+    kept, names = _kept(table, found.runs), parts.settings(table)
     with style():
         figure, ((axes,),) = subplots(1, 1, (parts.WIDTH, 2.3))
         for method, look in parts.method_looks(table).items():
@@ -75,7 +75,7 @@ def score_against_reconstruction(
             cells = found.cells[found.cells["method"] == method]
             _crosses(axes, cells, look)
             if len(found.cells) <= _MOST_NAMED:
-                _name_strengths(axes, cells)
+                _name_settings(axes, cells, names)
         parts.limits(axes, kept["x"], axis="x")
         parts.limits(axes, found.runs["y"], bounds)
         parts.score_bounds(axes, bounds)
@@ -83,13 +83,13 @@ def score_against_reconstruction(
         parts.light_grid(axes)
         low, high = axes.get_xlim()
         outside = int((~found.runs["x"].between(low, high)).sum())
-        note = f"{outside} collapsed or diverged runs lie outside." if outside else ""
+        note = f"Collapsed runs that lie outside: {outside}." if outside else ""
         parts.legend(figure, axes, note)
     return figure
 
 
 def _kept(table: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """Returns the runs that did not collapse or diverge; all, if none is left."""
+    """Returns the runs that did not collapse; all, if none is left."""
     kept = runs[~runs["run"].isin(analysis.exclude(table).runs["run"])]
     return kept if len(kept) else runs
 
@@ -117,10 +117,10 @@ def _crosses(axes: Axes, cells: pd.DataFrame, look: parts.Look) -> None:
     )
 
 
-def _name_strengths(axes: Axes, cells: pd.DataFrame) -> None:
+def _name_settings(axes: Axes, cells: pd.DataFrame, names: parts.Settings) -> None:
     for one in cells.itertuples():
         axes.annotate(
-            parts.number(one.strength),
+            names.texts[one.method, one.setting],
             (one.x, one.y),
             (4, 3),
             textcoords="offset points",
@@ -136,7 +136,7 @@ def score_violins(
     data: str | None = None,
     representation: str = "mean",
 ) -> Figure:
-    """Pictures how a score spreads over all strengths and seeds of each method.
+    """Pictures how a score spreads over all settings and seeds of each method.
 
     A small point is a run, the bar the mean, the star the best run. Of ten runs or more
     the outline shows their density.
@@ -202,7 +202,8 @@ def score_against_strength(
 ) -> Figure:
     """Pictures a score against the strength of each method, a panel for each.
 
-    The line is the mean over seeds with its 95% interval, a star the best run.
+    Where several bindings vary, the settings stand beside each other. The line is
+    the mean over seeds with its 95% interval, a star the best run.
 
     Args:
         table: Results of a study.
@@ -217,10 +218,10 @@ def score_against_strength(
         ArgumentError: If no run has the score.
     """
     selected = {"data": data, "representation": representation}
-    cells = analysis.by_strength(table, metric, **selected)
+    cells = analysis.by_setting(table, metric, **selected)
     runs = analysis.values(table, metric, **selected)
     bounds = analysis.bounds(table, metric, **selected)
-    methods = list(dict.fromkeys(cells["method"]))
+    methods, names = list(dict.fromkeys(cells["method"])), parts.settings(table)
     columns = min(3, len(methods))
     lines = -(-len(methods) // columns)
     with style():
@@ -232,9 +233,11 @@ def score_against_strength(
             look = parts.method_looks(table)[method]
             own = cells[cells["method"] == method]
             points = runs[runs["method"] == method]
-            _strengths(axes, own, points, look, columns)
+            labels = [names.texts[method, setting] for setting in own["setting"]]
+            _settings(axes, own, points, look)
+            parts.setting_ticks(axes, labels, columns)
             axes.set_title(parts.wrapped(method, 44 // columns), fontsize=7)
-            axes.set_xlabel(parts.strength_name(table, method), fontsize=7)
+            axes.set_xlabel(names.axes[method], fontsize=7)
             parts.limits(axes, runs["value"], bounds)
             parts.score_bounds(axes, bounds, named=axes is grid[0, 0])
             parts.light_grid(axes)
@@ -242,18 +245,14 @@ def score_against_strength(
     return figure
 
 
-def _strengths(
-    axes: Axes,
-    cells: pd.DataFrame,
-    runs: pd.DataFrame,
-    look: parts.Look,
-    columns: int,
+def _settings(
+    axes: Axes, cells: pd.DataFrame, runs: pd.DataFrame, look: parts.Look
 ) -> None:
-    """Draws one method: strengths in their order at equal distances."""
-    place = {strength: x for x, strength in enumerate(cells["strength"])}
+    """Draws one method: settings in their order at equal distances."""
+    place = {setting: x for x, setting in enumerate(cells["setting"])}
     x = np.arange(len(cells))
     axes.scatter(
-        [place[strength] for strength in runs["strength"]],
+        [place[setting] for setting in runs["setting"]],
         runs["value"],
         s=4,
         color=look.colour,
@@ -266,4 +265,3 @@ def _strengths(
     )
     axes.plot(x, cells["mean"], **look.line)
     axes.plot(x, cells["best"], "*", color=INK, markersize=5)
-    parts.strength_ticks(axes, list(cells["strength"]), columns)

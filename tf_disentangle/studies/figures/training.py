@@ -25,7 +25,7 @@ def curves_over_training(
 ) -> Figure:
     """Pictures the mean of a term or score over seeds as training goes on.
 
-    The band is the 95% interval of the mean. Of methods with several strengths the one
+    The band is the 95% interval of the mean. Of methods with several settings the one
     with the best mean at the end is drawn, for a term the first and the last.
 
     Args:
@@ -43,14 +43,14 @@ def curves_over_training(
     found = analysis.mean_curves(table, curves, metric, data=data)
     steps = found["step"].unique()
     require(len(steps) > 1, "curves", f"have {metric} at several steps", list(steps))
-    several = found.groupby("method")["strength"].nunique() > 1
-    groups = found.groupby(["method", "strength"], sort=False, dropna=False)
+    names = parts.settings(table)
+    groups = found.groupby(["method", "setting"], sort=False)
     methods = parts.method_looks(table)
     order = sorted(groups, key=lambda group: list(methods).index(group[0][0]))
     drawn: set[str] = set()
     with style():
         figure, ((axes,),) = subplots(1, 1, (parts.WIDTH, 2.1))
-        for (method, strength), curve in order:
+        for (method, setting), curve in order:
             look = methods[method]
             axes.fill_between(
                 curve["step"],
@@ -60,7 +60,7 @@ def curves_over_training(
                 alpha=0.18,
                 linewidth=0,
             )
-            # A method's other strength is dashed and hollow.
+            # A method's other setting is dashed and hollow.
             is_other = method in drawn
             axes.plot(
                 curve["step"],
@@ -70,9 +70,7 @@ def curves_over_training(
                 linestyle="--" if is_other else "-",
                 markerfacecolor="none" if is_other else look.colour,
                 markevery=max(1, len(curve) // _MOST_MARKERS),
-                label=f"{method} {parts.number(strength)}"
-                if several[method]
-                else method,
+                label=names.name(method, setting),
             )
             drawn.add(method)
         bounds = analysis.bounds(table, metric, data=data)
