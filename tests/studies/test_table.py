@@ -275,6 +275,22 @@ def test_what_a_killed_process_left_is_mended(study):
     assert not list(parts.glob(".*.tmp*"))
 
 
+@pytest.mark.parametrize("where", ["_write_results", "_write_curves"])
+def test_a_collect_that_was_killed_is_made_up_for(study, monkeypatch, where):
+    table.collect(study)
+    write_run(study, C, [terms(300, 50.0)])
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+
+        def killed(*_):
+            raise KeyboardInterrupt
+
+        patched.setattr(table, where, killed)
+        table.collect(study)
+    assert one(table.collect(study), run=C, metric="loss")["value"] == 50.0
+    curve = table.read_curves(study, ["loss"]).query("run == @C")
+    assert list(curve["value"]) == [50.0]
+
+
 def test_two_processes_collect_one_after_the_other(study):
     root = pathlib.Path(__file__).parents[2]
     code = f"from tf_disentangle.studies import table; table.collect({str(study)!r})"
