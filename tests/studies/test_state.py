@@ -41,10 +41,9 @@ def test_only_failures_of_the_run_count(tmp_path):
         ended(tmp_path, kind, code)
     assert attempts.failures(attempts.read(tmp_path)) == []
     ended(tmp_path, "failed", 1, "beta must be at least 0")
-    ended(tmp_path, "lost", None, "its worker went away")
-    begun_by_another(tmp_path, no_such_pid())
-    failed = attempts.failures(attempts.read(tmp_path))
-    assert [a.kind for a in failed] == ["failed", "lost", ""]
+    begun_by_another(tmp_path, no_such_pid())  # killed with the machine
+    (failed,) = attempts.failures(attempts.read(tmp_path))
+    assert failed.reason == "beta must be at least 0"
     attempts.forgive(tmp_path)
     assert attempts.read(tmp_path) == []
 
@@ -57,10 +56,10 @@ def test_half_lines_take_no_others_along(tmp_path):
     assert [a.reason for a in attempts.read(tmp_path)] == ["first", "second"]
 
 
-def test_attempts_that_were_killed_with_the_study_do_not_count(tmp_path):
-    begun_by_another(tmp_path, no_such_pid())
-    attempts.end_silent(tmp_path, "killed with the study")
-    assert attempts.failures(attempts.read(tmp_path)) == []
+def test_a_run_goes_on_however_often_its_machine_went_down(tmp_path):
+    for _ in range(state.ATTEMPTS):
+        begun_by_another(tmp_path, no_such_pid())
+    assert state.state_of(tmp_path).state == "partial"
 
 
 def test_a_block_is_an_attempt_unless_a_supervisor_counts(tmp_path, monkeypatch):
