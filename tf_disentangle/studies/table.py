@@ -38,7 +38,7 @@ import pyarrow.parquet as pq
 
 from tf_disentangle import files
 from tf_disentangle.checks import ArgumentError, require
-from tf_disentangle.studies import run_rows
+from tf_disentangle.studies import run_rows, state
 from tf_disentangle.studies.plan import folder_of
 
 #: Runs whose rows are written together, and read together in memory.
@@ -206,7 +206,7 @@ def _update_part(
         if old.get(run) == stamps[run]:
             continue
         place = folder_of(folder, run)
-        is_done = (place / "done.json").exists()
+        is_done = state.is_done(place)
         try:
             path = place / "metrics.jsonl"
             run_rows.add_run(run, path, results if is_done else None, curves)
