@@ -11,6 +11,7 @@ import pytest
 
 import tf_disentangle as td
 from tests.store import published
+from tests.studies.folders import write_plan
 from tf_disentangle import checks, store
 from tf_disentangle.cli import main, serve, study_publish
 from tf_disentangle.store import index, places
@@ -159,10 +160,8 @@ def test_training_does_not_go_on_in_it(folder, data):
 class Plan:
     """As `studies.plan.Plan`: three runs, of which two are done."""
 
-    folder = pathlib.Path("study")
-
     def __init__(self, folder):
-        self.root = folder
+        self.folder = folder
         names = [("chyvae nu=100", 0), ("chyvae nu=100", 1), ("vae", 0)]
         self.runs = [
             type(
@@ -172,14 +171,15 @@ class Plan:
             )
             for i, (m, s) in enumerate(names)
         ]
+        write_plan(folder, [(r.id, r.method, None, "e", r.seed) for r in self.runs])
 
     def folder_of(self, run):
-        return self.root / run.id
+        return self.folder / "runs" / run.id
 
 
 @pytest.fixture
 def plan(trained, tmp_path, monkeypatch):
-    plan = Plan(tmp_path / "runs")
+    plan = Plan(tmp_path / "study")
     for run in plan.runs[:2]:
         target = published.copied(trained.folder.path, plan.folder_of(run))
         (target / "done.json").write_text("{}")
@@ -226,8 +226,8 @@ def test_the_best_of_a_study_in_archives(plan, tmp_path):
     assert name in (output / "README.md").read_text()
     for asked, message in (
         (["--best=sapp"], r"--best must be .* Did you mean sap\?"),
-        (["2"], "IDS must be runs that are done; received '2'"),
-        (["00000000000"], "IDS must be ids or numbers of the plan"),
+        (["2"], "RUNS must be done; received '000000000002'"),
+        (["00000000000"], "RUNS must be ids or indices of the plan"),
     ):
         with pytest.raises(checks.ArgumentError, match=message):
             publish_study("study", *asked, *options)

@@ -114,18 +114,41 @@ def test_a_late_run_is_stopped_with_all_that_it_started(engine, tmp_path):
     tiny.require_none_left(tmp_path, within=3)
 
 
+# Takes a while to save itself.
+SAVES = textwrap.dedent(
+    """
+    import pathlib, signal, sys, time
+    def save(*_):
+        time.sleep(0.5)
+        pathlib.Path(sys.argv[1], "saved").touch()
+        sys.exit(143)
+    signal.signal(signal.SIGTERM, save)
+    pathlib.Path(sys.argv[1], "begun").touch()
+    time.sleep(60)
+    """
+)
+
+
+@pytest.mark.parametrize("then", ["nothing", "stop", "driver ends"])
+def test_a_machine_that_goes_down_gives_time(engine, tmp_path, then):
+    """It sends SIGTERM to all: a supervisor has it once, and from its driver again."""
+    engine.submit(job(tmp_path, SAVES))
+    wait_for(tmp_path / "begun")
+    supervisor_of(tmp_path).terminate()
+    time.sleep(0.2)
+    if then == "stop":
+        engine.stop()
+    elif then == "driver ends":
+        (process,) = engine._running
+        process.stdin.close()
+    outcome = outcome_of(engine)
+    assert (outcome.kind, outcome.code) == ("stopped", 143)
+    assert (tmp_path / "saved").exists()
+    assert attempts.failures(attempts.read(tmp_path)) == []
+
+
 def test_stopping_gives_time_and_killing_does_not(engine, tmp_path):
-    saves = (
-        "import pathlib, signal, sys, time\n"
-        "def save(*_):\n"
-        "    time.sleep(0.5)\n"
-        "    pathlib.Path(sys.argv[1], 'saved').touch()\n"
-        "    sys.exit(143)\n"
-        "signal.signal(signal.SIGTERM, save)\n"
-        "pathlib.Path(sys.argv[1], 'begun').touch()\n"
-        "time.sleep(60)\n"
-    )
-    engine.submit(job(tmp_path, saves))
+    engine.submit(job(tmp_path, SAVES))
     wait_for(tmp_path / "begun")
     engine.stop()
     outcome = outcome_of(engine)
@@ -158,8 +181,8 @@ def test_a_run_dies_with_its_supervisor(engine, tmp_path):
     supervisor_of(tmp_path).kill()
     assert outcome_of(engine).kind == "lost"
     tiny.require_none_left(tmp_path, within=3)
-    (failure,) = attempts.failures(attempts.read(tmp_path))
-    assert failure.kind == ""
+    (attempt,) = attempts.read(tmp_path)
+    assert attempt.kind == "" and not attempt.alive
 
 
 def test_a_run_dies_with_its_driver(tmp_path):

@@ -12,7 +12,7 @@ import pytest
 from tests.studies import tiny
 from tf_disentangle import checks
 from tf_disentangle.cli.main import main
-from tf_disentangle.studies import attempts, live, plan_table, state
+from tf_disentangle.studies import attempts, live, state
 
 
 def ended(folder, kind, code, reason="", times=1):
@@ -41,10 +41,9 @@ def test_only_failures_of_the_run_count(tmp_path):
         ended(tmp_path, kind, code)
     assert attempts.failures(attempts.read(tmp_path)) == []
     ended(tmp_path, "failed", 1, "beta must be at least 0")
-    ended(tmp_path, "lost", None, "its worker went away")
-    begun_by_another(tmp_path, no_such_pid())
-    failed = attempts.failures(attempts.read(tmp_path))
-    assert [a.kind for a in failed] == ["failed", "lost", ""]
+    begun_by_another(tmp_path, no_such_pid())  # killed with the machine
+    (failed,) = attempts.failures(attempts.read(tmp_path))
+    assert failed.reason == "beta must be at least 0"
     attempts.forgive(tmp_path)
     assert attempts.read(tmp_path) == []
 
@@ -57,10 +56,10 @@ def test_half_lines_take_no_others_along(tmp_path):
     assert [a.reason for a in attempts.read(tmp_path)] == ["first", "second"]
 
 
-def test_attempts_that_were_killed_with_the_study_do_not_count(tmp_path):
-    begun_by_another(tmp_path, no_such_pid())
-    attempts.end_silent(tmp_path, "killed with the study")
-    assert attempts.failures(attempts.read(tmp_path)) == []
+def test_a_run_goes_on_however_often_its_machine_went_down(tmp_path):
+    for _ in range(state.ATTEMPTS):
+        begun_by_another(tmp_path, no_such_pid())
+    assert state.state_of(tmp_path).state == "partial"
 
 
 def test_a_block_is_an_attempt_unless_a_supervisor_counts(tmp_path, monkeypatch):
@@ -178,11 +177,22 @@ def test_status_shows_counts_reasons_and_logs(study, capsys):
     assert (failed["step"], failed["steps"]) == (10, 30)
 
 
+def test_how_often_a_run_may_fail_is_what_the_study_said(tmp_path, capsys):
+    plan = tiny.TinyPlan(tmp_path, 1)
+    folder = plan.folder_of(plan.runs[0])
+    folder.mkdir(parents=True)
+    ended(folder, "failed", 1, "no", times=2)
+    for attempts_of_each, word in ((2, "failed"), (3, "partial")):
+        plan.write(attempts_of_each)
+        assert main(["study", "status", str(tmp_path)]) == 0
+        assert f"1 {word}" in capsys.readouterr().out
+
+
 def test_retry(study, capsys):
     folder = str(study.folder)
     for wrong, message in [
         (["0"], "must have failed or stopped"),
-        (["9"], "must be ids or indices of runs"),
+        (["9"], "must be ids or indices of the plan"),
     ]:
         assert main(["study", "retry", folder, *wrong]) == 2
         assert message in capsys.readouterr().err
@@ -228,5 +238,5 @@ def test_status_is_quick_and_without_tensorflow(tmp_path):
 
 def test_a_plan_that_is_not_there(tmp_path, capsys):
     assert main(["study", "status", str(tmp_path)]) == 2
-    assert f"with {plan_table.NAME}" in capsys.readouterr().err
+    assert "with study.json" in capsys.readouterr().err
     assert os.listdir(tmp_path) == []

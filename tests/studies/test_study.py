@@ -109,6 +109,19 @@ def test_what_cannot_be_built_is_not_written(monkeypatch, engine, here):
     assert not engine.jobs and not (here / "s").exists()
 
 
+def test_runs_that_failed_are_told(engine, checked):
+    engine.failing = range(1, 9)
+    options = {"output": "s", "report": False, "attempts": 2}
+    with pytest.warns(UserWarning, match="1 of 2 runs failed and are not in the table"):
+        table = tf_disentangle.study(GRID, **options)
+    assert table["run"].nunique() == 1
+    assert Plan.read("s").about["attempts"] == 2
+    # Another number is no other study.
+    with pytest.warns(UserWarning, match="1 of 2"):
+        tf_disentangle.study(GRID, **{**options, "attempts": 4})
+    assert Plan.read("s").about["attempts"] == 4
+
+
 def test_ctrl_c_comes_back_as_such(engine, checked, monkeypatch):
     stopped = []
     monkeypatch.setattr(engine, "stop", lambda: stopped.append(True))

@@ -1,11 +1,13 @@
 """The table of a study against rows that were written by hand."""
 
+import collections
 import json
 import logging
 import math
 import pathlib
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pandas as pd
@@ -14,6 +16,7 @@ import pytest
 from tests.studies.folders import score, terms, write_plan, write_run
 from tests.studies.tables import COLUMNS, planted
 from tf_disentangle.checks import ArgumentError
+from tf_disentangle.cli import study_publish
 from tf_disentangle.studies import run_rows, table
 
 A, B, C = "aaaaaaaaaaaa", "bbbbbbbbbbbb", "cccccccccccc"
@@ -275,6 +278,22 @@ def test_what_a_killed_process_left_is_mended(study):
     assert not list(parts.glob(".*.tmp*"))
 
 
+@pytest.mark.parametrize("where", ["_write_results", "_write_curves"])
+def test_a_collect_that_was_killed_is_made_up_for(study, monkeypatch, where):
+    table.collect(study)
+    write_run(study, C, [terms(300, 50.0)])
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+
+        def killed(*_):
+            raise KeyboardInterrupt
+
+        patched.setattr(table, where, killed)
+        table.collect(study)
+    assert one(table.collect(study), run=C, metric="loss")["value"] == 50.0
+    curve = table.read_curves(study, ["loss"]).query("run == @C")
+    assert list(curve["value"]) == [50.0]
+
+
 def test_two_processes_collect_one_after_the_other(study):
     root = pathlib.Path(__file__).parents[2]
     code = f"from tf_disentangle.studies import table; table.collect({str(study)!r})"
@@ -283,6 +302,25 @@ def test_two_processes_collect_one_after_the_other(study):
             assert set(table.collect(study)["run"]) == {A, B}
     assert other.returncode == 0
     assert set(table.read(study)["run"]) == {A, B}
+
+
+def test_the_best_run_to_publish(study):
+    """By one protocol, of mean codes, over the seeds of the metric."""
+    Run = collections.namedtuple("Run", "id method data")
+    runs = [Run(A, "vae", "rooms"), Run(B, "beta_vae", "rooms")]
+    runs.append(Run(C, "beta_vae", "rooms"))
+    row = {run.id: [terms(300, 1.0)] for run in runs}
+    for run, values in ((A, (0.1, 0.1)), (B, (0.5, 0.6)), (C, (0.9, 0.1))):
+        row[run] += [score(300, "mig", v, seed=i) for i, v in enumerate(values)]
+    row[C] += [score(300, "mig", 1.0, codes="sampled")]
+    row[C] += [score(300, "mig", 1.0, protocol="other")]
+    for run in (A, B, C):
+        write_run(study, run, row[run])
+    plan = types.SimpleNamespace(folder=study)
+    assert study_publish.best(plan, runs, "mig") == runs[:2]
+    assert study_publish.best(plan, runs[2:], "mig") == runs[2:]
+    with pytest.raises(ArgumentError, match="Did you mean mig"):
+        study_publish.best(plan, runs, "mgi")
 
 
 def test_reading_and_its_errors(study, tmp_path_factory):

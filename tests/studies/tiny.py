@@ -4,6 +4,7 @@ python -m tests.studies.tiny STUDY NUM_RUNS ENGINE [SECONDS]
 """
 
 import dataclasses
+import json
 import os
 import pathlib
 import sys
@@ -40,9 +41,11 @@ class TinyPlan:
     def folder_of(self, run):
         return self.folder / "runs" / run.id
 
-    def write(self):
-        """Writes plan.parquet, for the commands on a study."""
+    def write(self, attempts=3):
+        """Writes plan.parquet and study.json, for the commands on a study."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        about = {"schema_version": plan_table.SCHEMA_VERSION, "attempts": attempts}
+        (self.folder / "study.json").write_text(json.dumps(about))
         plan_table.write(self.folder / plan_table.NAME, self.runs)
 
     def behave(self, **wrong):

@@ -122,7 +122,10 @@ _PASSED = (
     *("threads_per_run", "gpus_per_run", "time_limit", "attempts"),
 )
 #: Those of `Plan.make`.
-OF_PLAN = ("grid", "data", "seeds", "bindings", "metrics", "representations")
+OF_PLAN = (
+    *("name", "grid", "data", "seeds", "bindings"),
+    *("metrics", "representations", "attempts"),
+)
 _SHOWN = 10
 
 
@@ -132,13 +135,13 @@ def main(values: flags.FlagValues) -> int:
     checks.require(values.gin_file, "--gin_file", "be given", values.gin_file, example)
     asked = arguments(values)
     output = pathlib.Path(asked.pop("output"))
-    show_report = asked.pop("report", True) and values.report
+    asked["report"] = asked.get("report", True) and values.report
 
     from tf_disentangle.studies import study as studies
     from tf_disentangle.studies.plan import Plan
 
     of_plan = {name: asked.pop(name) for name in OF_PLAN if name in asked}
-    plan = Plan.make(name=asked.pop("name"), **of_plan)
+    plan = Plan.make(**of_plan)
     print(f"{len(plan.runs)} runs; study folder: {output}", file=sys.stderr)
     if values.check:
         from tf_disentangle.studies.checking import check
@@ -151,15 +154,9 @@ def main(values: flags.FlagValues) -> int:
         print(_slurm(plan, asked), end="")
         return 0
     progress = studies.carry_out(plan, **asked)
-    if progress.signal is not None:
-        print("Stopped. The same command goes on.", file=sys.stderr)
-        return 128 + progress.signal
-    from tf_disentangle.studies import table
-
-    table.collect(output)
     print(f"Table:    {output / 'results.parquet'}")
-    if show_report:
-        print(f"Report:   {studies.write_report(output)}")
+    if asked["report"]:
+        print(f"Report:   {output / 'report.html'}")
     for run in plan.runs:
         if run.id in progress.failed:
             print(f"Failed:   {run.index} {run.id}: {progress.failed[run.id]}")
@@ -227,13 +224,15 @@ def _described(plan: Plan, output: pathlib.Path) -> str:
 
 def _time_left(plan: Plan, output: pathlib.Path) -> str:
     """Returns how long the runs that are left take, by those that are done."""
+    from tf_disentangle.studies import state
     from tf_disentangle.studies.plan import folder_of
 
     seconds: dict[str, list[float]] = {}
     waiting = []
     for run in plan.runs:
-        done = folder_of(output, run) / "done.json"
-        if done.exists():
+        folder = folder_of(output, run)
+        if state.is_done(folder):
+            done = folder / "done.json"
             spent = json.loads(done.read_text(encoding="utf-8"))["wall_seconds"]
             seconds.setdefault(run.method, []).append(spent)
         else:

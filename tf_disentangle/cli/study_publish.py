@@ -5,8 +5,8 @@
     bin/study publish runs/sweep --output=models --best=mig --noexplorer --archive
 
 Each finished run becomes a folder of --output (with --archive a .zip), named by its
-method, seed and id; --output/README.md lists them with their scores. IDS are ids or
-numbers of the plan; by default all that are done. --best=METRIC takes of each method
+method, seed and id; --output/README.md lists them with their scores. RUNS are ids or
+indices of the plan; by default all that are done. --best=METRIC takes of each method
 and data set the run with the highest recorded score. What is published already is left
 as it is, so that the same command goes on where it was stopped. docs/store.md says
 more.
@@ -14,11 +14,10 @@ more.
 
 from __future__ import annotations
 
-import pathlib
 import re
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from absl import flags
 
@@ -33,7 +32,7 @@ FLAGS = flags.FlagValues()
 publish_flags.define(FLAGS)
 flags.DEFINE_string("folder", None, "The study's folder.", flag_values=FLAGS)
 flags.DEFINE_list(
-    "runs", [], "IDS, which may stand alone after FOLDER.", flag_values=FLAGS
+    "runs", [], "Ids or indices, which may stand alone after FOLDER.", flag_values=FLAGS
 )
 flags.DEFINE_string("output", None, "The folder of the models.", flag_values=FLAGS)
 flags.DEFINE_string(
@@ -86,52 +85,41 @@ def _chosen(plan: Plan, names: Sequence[str]) -> list[PlannedRun]:
     Raises:
         ArgumentError: If one is not in the plan, or not done, or none is.
     """
-    done = [run for run in plan.runs if _is_done(plan, run)]
-    if not names:
-        rule, remedy = "have runs that are done", f"bin/study status {plan.folder}"
-        checks.require(done, "FOLDER", rule, str(plan.folder), remedy)
-        return done
-    by_name = {run.id: run for run in plan.runs}
-    by_name |= {str(run.index): run for run in plan.runs}
-    for name in names:
-        rule, remedy = "be ids or numbers of the plan", checks.suggestion(name, by_name)
-        checks.require(name in by_name, "IDS", rule, name, remedy)
-        rule = "be runs that are done"
-        checks.require(_is_done(plan, by_name[name]), "IDS", rule, name)
-    return list({by_name[name].id: by_name[name] for name in names}.values())
+    from tf_disentangle.studies import plan_table, state
 
-
-def _is_done(plan: Plan, run: PlannedRun) -> bool:
-    return (plan.folder_of(run) / "done.json").exists()
+    remedy = f"bin/study status {plan.folder} shows those that are."
+    named = plan_table.find_all(plan.runs, names)
+    for run in named:
+        is_done = state.is_done(plan.folder_of(run))
+        checks.require(is_done, "RUNS", "be done", run.id, remedy)
+    done = named or [r for r in plan.runs if state.is_done(plan.folder_of(r))]
+    checks.require(done, "FOLDER", "have runs that are done", str(plan.folder), remedy)
+    return done
 
 
 def best(plan: Plan, runs: Sequence[PlannedRun], metric: str) -> list[PlannedRun]:
     """Returns of each method and data set the run with the highest score.
 
+    It is that of mean codes, the mean of several seeds of the metric. Of several
+    protocols the one counts that most of the runs have.
+
     Raises:
         ArgumentError: If no run has such a score.
     """
-    found: dict[tuple[Any, ...], tuple[float, PlannedRun]] = {}
-    known: set[str] = set()
-    for run in runs:
-        scores = recorded(plan.folder_of(run))
-        known |= scores.keys()
-        score, kind = scores.get(metric), (run.method, run.data)
-        if score is not None and (kind not in found or score > found[kind][0]):
-            found[kind] = (score, run)
+    from tf_disentangle.studies import table
+
+    scores = table.collect(plan.folder)
+    is_score = scores["kind"].isin(["score", "unsupervised"]) & scores["value"].notna()
+    is_score &= scores["representation"] == "mean"
+    scores = scores[is_score & scores["run"].isin([run.id for run in runs])]
+    known = scores["metric"].unique()
     rule, remedy = "be a metric that scored the runs", checks.nearest(metric, known)
-    checks.require(found, "--best", rule, metric, remedy)
-    return [run for _, run in found.values()]
-
-
-def recorded(folder: pathlib.Path) -> dict[str, float]:
-    """Returns the last recorded score of mean codes by each metric."""
-    from tf_disentangle.training import RunFolder
-
-    scores: dict[str, float] = {}
-    for row in RunFolder.existing(folder).rows():
-        if row.get("codes", "mean") == "mean":
-            for name, result in row.get("scores", {}).items():
-                if isinstance(result.get("score"), int | float):
-                    scores[name] = result["score"]
-    return scores
+    checks.require(metric in known, "--best", rule, metric, remedy)
+    scores = scores[scores["metric"] == metric]
+    protocols = scores.groupby("protocol", sort=False)["run"].nunique()
+    if len(protocols) > 1:
+        print(f"By the protocol {protocols.idxmax()!r} of {metric}.", file=sys.stderr)
+    scores = scores[scores["protocol"] == protocols.idxmax()]
+    means = scores.groupby(["method", "data", "run"], sort=False)["value"].mean()
+    chosen = {key[-1] for key in means.groupby(["method", "data"]).idxmax()}
+    return [run for run in runs if run.id in chosen]

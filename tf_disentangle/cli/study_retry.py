@@ -16,8 +16,8 @@ import sys
 from absl import flags
 
 from tf_disentangle import checks
-from tf_disentangle.cli.study_status import LightPlan, read_plan
-from tf_disentangle.studies import state
+from tf_disentangle.cli.study_status import read_plan
+from tf_disentangle.studies import plan_table, state
 
 POSITIONAL = ("study",)
 FLAGS = flags.FlagValues()
@@ -36,22 +36,18 @@ flags.DEFINE_bool(
     "Move their folders aside and start from nothing.",
     flag_values=FLAGS,
 )
-flags.DEFINE_integer(
-    "attempts",
-    state.ATTEMPTS,
-    "How many attempts a run of this study has.",
-    lower_bound=1,
-    flag_values=FLAGS,
-)
 
 
 def main(values: flags.FlagValues) -> int:
     """Runs the command."""
     plan = read_plan(values.study, "retry")
     failed = 0
-    for run in _chosen(plan, values.runs):
+    runs = plan.runs
+    if values.runs is not None:
+        runs = plan_table.find_all(runs, values.runs)
+    for run in runs:
         folder = plan.folder_of(run)
-        found = state.state_of(folder, values.attempts)
+        found = state.state_of(folder, plan.attempts)
         if values.runs is None and found.state != state.FAILED:
             continue
         failed += 1
@@ -77,16 +73,3 @@ def main(values: flags.FlagValues) -> int:
             file=sys.stderr,
         )
     return 0
-
-
-def _chosen(plan: LightPlan, names: list[str] | None) -> list:
-    """Returns the runs of some ids or indices; None is all."""
-    if names is None:
-        return plan.runs
-    known = {str(run.index): run for run in plan.runs}
-    known |= {run.id: run for run in plan.runs}
-    for name in names:
-        remedy = "bin/study status shows those that failed."
-        rule = "be ids or indices of runs of this study"
-        checks.require(name in known, "RUNS", rule, name, remedy)
-    return [known[name] for name in dict.fromkeys(names)]

@@ -17,7 +17,6 @@ from typing import Any
 from absl import flags
 
 from tf_disentangle import checks
-from tf_disentangle.studies import state
 
 POSITIONAL = ("study",)
 FLAGS = flags.FlagValues()
@@ -25,13 +24,6 @@ flags.DEFINE_string(
     "study", None, "Folder of the study; may stand alone.", flag_values=FLAGS
 )
 flags.DEFINE_bool("json", False, "Print JSON, with all runs in it.", flag_values=FLAGS)
-flags.DEFINE_integer(
-    "attempts",
-    state.ATTEMPTS,
-    "How many attempts a run of this study has.",
-    lower_bound=1,
-    flag_values=FLAGS,
-)
 
 
 def main(values: flags.FlagValues) -> int:
@@ -39,7 +31,7 @@ def main(values: flags.FlagValues) -> int:
     plan = read_plan(values.study, "status")
     from tf_disentangle.studies import live
 
-    found = live.of_folder(plan, values.attempts)
+    found = live.of_folder(plan, plan.attempts)
     if values.json:
         print(found.as_json())
         return 0
@@ -77,11 +69,10 @@ class LightPlan:
         from tf_disentangle.studies import plan_table
 
         self.folder = folder
-        path = folder / plan_table.NAME
-        rule = f"be the folder of a study (with {plan_table.NAME})"
-        remedy = "" if folder.exists() else "There is no such folder."
-        checks.require(path.exists(), "study", rule, str(folder), remedy)
-        self.runs = [types.SimpleNamespace(**row) for row in plan_table.read(path)]
+        #: How often a run may fail.
+        self.attempts = plan_table.read_about(folder)["attempts"]
+        rows = plan_table.read(folder / plan_table.NAME)
+        self.runs = [types.SimpleNamespace(**row) for row in rows]
         self._folder_of = plan_table.folder_of
 
     def folder_of(self, run: Any) -> pathlib.Path:

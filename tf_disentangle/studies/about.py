@@ -79,13 +79,14 @@ def about_study(folder: str | os.PathLike) -> About:
         ArgumentError: If the folder holds no study.
     """
     plan = Plan.read(folder)
+    attempts_of_each = plan.about["attempts"]
     states: collections.Counter[str] = collections.Counter()
     failures: list[Failure] = []
     machines: set[str] = set()
     seconds = 0.0
     for run in plan.runs:
         place = plan.folder_of(run)
-        found = state.state_of(place, steps=False)
+        found = state.state_of(place, attempts_of_each, steps=False)
         states[found.state] += 1
         time_taken, hosts = _time(place)
         seconds += time_taken

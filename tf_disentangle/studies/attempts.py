@@ -93,13 +93,6 @@ def end(
     _append(folder, {**row, "reason": reason})
 
 
-def end_silent(folder: str | os.PathLike, reason: str) -> None:
-    """Records of attempts that were killed without a word that the study stopped."""
-    for attempt in read(folder):
-        if _silent(attempt):
-            end(folder, attempt.key, STOPPED, None, reason)
-
-
 def forgive(folder: str | os.PathLike) -> None:
     """Counts the attempts from none again; their lines stay."""
     _append(folder, {"retry": True, "time": round(time.time(), 3)})
@@ -135,15 +128,11 @@ def read(folder: str | os.PathLike) -> list[Attempt]:
 def failures(attempts: Sequence[Attempt]) -> list[Attempt]:
     """Returns those that count as failures of the run.
 
-    They failed, or ended without a word, as with the machine. To be stopped with the
-    study, or to find the run in other hands or the disk full, is no failure of the run.
+    To be stopped or killed with the study or the machine is no failure of the run, nor
+    to find the run in use or the disk full. What a run itself does, its supervisor
+    tells: an attempt without an end is one whose supervisor was killed too.
     """
-    return [a for a in attempts if a.kind in (FAILED, LOST) or _silent(a)]
-
-
-def _silent(attempt: Attempt) -> bool:
-    """Whether the attempt is over and nothing says how it ended."""
-    return not attempt.kind and not attempt.alive
+    return [attempt for attempt in attempts if attempt.kind == FAILED]
 
 
 @contextlib.contextmanager

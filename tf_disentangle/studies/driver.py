@@ -209,7 +209,7 @@ class _Driver:
             return True
         failures = records.failures(records.read(folder))
         if state.given_up(failures, progress.attempts):
-            progress.failed[run.id] = state.reason_of(failures[-1])
+            progress.failed[run.id] = failures[-1].reason
             return True
         return False
 
@@ -287,9 +287,6 @@ class _Driver:
             self.queue.appendleft(run)
             self._fill(f"{label(run)}: {outcome.reason}")
         elif progress.signal is not None or outcome.kind == records.STOPPED:
-            # Killed together with its supervisor it could not say so itself.
-            with contextlib.suppress(OSError):
-                records.end_silent(self.plan.folder_of(run), "killed with the study")
             self._note(f"{label(run)}: {outcome.reason or 'stopped'}")
             self.queue.appendleft(run)
         else:

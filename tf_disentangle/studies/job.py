@@ -86,7 +86,7 @@ def do(
         except checks.ArgumentError as error:
             print(error, file=sys.stderr)
             return IN_USE
-        if (folder / "done.json").exists():
+        if state.is_done(folder):
             print(f"{folder} is done.", file=sys.stderr)
             return 0
         import_tensorflow()

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import json
 import os
 import pathlib
 import platform
@@ -26,10 +25,8 @@ from tf_disentangle import __version__, checks, configs, configuration, files
 from tf_disentangle.configuration import Resolved
 from tf_disentangle.metrics import METRICS
 from tf_disentangle.studies import grid as grids
-from tf_disentangle.studies import plan_table
-from tf_disentangle.studies.plan_table import folder_of
-
-SCHEMA_VERSION = 1
+from tf_disentangle.studies import plan_table, state
+from tf_disentangle.studies.plan_table import SCHEMA_VERSION, folder_of
 
 #: What a run can be scored on: the means of q(z|x), or draws from it.
 REPRESENTATIONS = ("mean", "sampled")
@@ -97,6 +94,7 @@ class Plan:
         bindings: Mapping[str, Any] | None = None,
         metrics: Sequence[str] | None = None,
         representations: Sequence[str] = ("mean",),
+        attempts: int = state.ATTEMPTS,
     ) -> Self:
         """Plans a study; nothing is written, and TensorFlow is not loaded.
 
@@ -109,6 +107,7 @@ class Plan:
             bindings: Further bindings of all runs; those of the grid win.
             metrics: Names of metrics that score each run; None leaves the files' own.
             representations: Of "mean" and "sampled": which codes are scored.
+            attempts: How often a run may fail before it is given up.
 
         Raises:
             ArgumentError: If a name is unknown, a file is missing or has a mistake, or
@@ -135,6 +134,7 @@ class Plan:
             "bindings": common,
             "metrics": metrics,
             "representations": chosen,
+            "attempts": checks.integer(attempts, "attempts", at_least=1),
         }
         return cls(list(runs.values()), configurations, about)
 
@@ -374,19 +374,7 @@ def _names(values: Collection[str], argument: str) -> list[str]:
 def _read_study(
     folder: pathlib.Path,
 ) -> tuple[dict[str, Any], dict[tuple[str, ...], Resolved]]:
-    path = folder / "study.json"
-    rule = "be the folder of a study (with study.json)"
-    remedy = "" if folder.exists() else "There is no such folder."
-    checks.require(path.exists(), "study", rule, str(folder), remedy)
-    try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-        version = about["schema_version"]
-    except (ValueError, TypeError, KeyError) as error:
-        message = checks.message(str(path), "be JSON with a schema_version", str(error))
-        raise checks.ArgumentError(message) from error
-    rule = f"have schema_version {SCHEMA_VERSION} in {path}"
-    remedy = "It was written by another version of tf_disentangle: read it with that."
-    checks.require(version == SCHEMA_VERSION, "study", rule, version, remedy)
+    about = plan_table.read_about(folder)
     configurations = {
         tuple(item["files"]): Resolved(item["bindings"], tuple(item["imports"]))
         for item in about.pop("configurations")

@@ -1,4 +1,4 @@
-"""plan.parquet: the runs of a study as a table that pandas reads as it is."""
+"""The files of a plan: study.json, and plan.parquet, which pandas reads as it is."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tf_disentangle import checks, files
+from tf_disentangle.studies import state
 
 NAME = "plan.parquet"
+SCHEMA_VERSION = 1
 
 _SCHEMA = pa.schema(
     [
@@ -71,6 +73,42 @@ def read(
         values = {name: value for name, value in row.items() if value is not None}
         runs.append({**head, "values": values})
     return runs
+
+
+def read_about(folder: str | os.PathLike) -> dict[str, Any]:
+    """Returns what study.json says of a study.
+
+    Raises:
+        ArgumentError: If the folder holds no study, or that of another version.
+    """
+    folder = pathlib.Path(folder)
+    path = folder / "study.json"
+    rule = "be the folder of a study (with study.json)"
+    remedy = "" if folder.exists() else "There is no such folder."
+    checks.require(path.exists(), "study", rule, str(folder), remedy)
+    try:
+        about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        version = about["schema_version"]
+    except (ValueError, TypeError, KeyError) as error:
+        message = checks.message(str(path), "be JSON with a schema_version", str(error))
+        raise checks.ArgumentError(message) from error
+    rule = f"have schema_version {SCHEMA_VERSION} in {path}"
+    remedy = "It was written by another version of tf_disentangle: read it with that."
+    checks.require(version == SCHEMA_VERSION, "study", rule, version, remedy)
+    return {"attempts": state.ATTEMPTS} | about
+
+
+def find_all(runs: Sequence[Any], names: Sequence[str]) -> list[Any]:
+    """Returns the runs of some ids or indices, each once.
+
+    Raises:
+        ArgumentError: If there is no such run.
+    """
+    known = {str(run.index): run for run in runs} | {run.id: run for run in runs}
+    for name in names:
+        rule, remedy = "be ids or indices of the plan", checks.suggestion(name, known)
+        checks.require(name in known, "RUNS", rule, name, remedy)
+    return list({known[name].id: known[name] for name in names}.values())
 
 
 def folder_of(study: str | os.PathLike, run: Any) -> pathlib.Path:

@@ -63,7 +63,7 @@ def state_of(
         return RunState(DONE)
     tried = records.read(folder)
     failures = records.failures(tried)
-    reason = reason_of(failures[-1]) if failures and not tried[-1].alive else ""
+    reason = failures[-1].reason if failures and not tried[-1].alive else ""
     if any(attempt.alive for attempt in tried):
         state = RUNNING
     elif given_up(failures, attempts):
@@ -111,12 +111,6 @@ def _steps(folder: pathlib.Path) -> int:
         return int(description["training"]["steps"])
     except (OSError, ValueError, TypeError, KeyError):
         return 0
-
-
-def reason_of(attempt: records.Attempt) -> str:
-    """Returns why an attempt failed."""
-    silent = f"ended without a word on {attempt.host}: killed, or the machine went down"
-    return attempt.reason or silent
 
 
 def renew(folder: str | os.PathLike) -> None:

@@ -5,7 +5,7 @@
         seeds=3, metrics=["mig", "dci"], output="runs/beta",
     )
 
-`bin/study` is this function: a gin file binds its arguments.
+`bin/study` does the same in the same steps; a gin file binds the arguments.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import pathlib
 import signal
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +73,7 @@ def study(
 
     Returns:
         The table of results: a row for each run, metric, protocol and representation.
+        Runs that failed are not in it, of which a UserWarning tells.
 
     Raises:
         ArgumentError: If a name or a value is wrong, before anything starts; or if the
@@ -93,6 +95,7 @@ def study(
         bindings=bindings,
         metrics=metrics,
         representations=representations,
+        attempts=attempts,
     )
     plan = begin(plan, output)
     progress = carry_out(
@@ -103,18 +106,18 @@ def study(
         threads_per_run=threads_per_run,
         gpus_per_run=gpus_per_run,
         time_limit=time_limit,
-        attempts=attempts,
+        report=report,
     )
-    if progress.signal == signal.SIGINT:
-        raise KeyboardInterrupt
-    if progress.signal is not None:
-        raise SystemExit(128 + progress.signal)
+    if failed := progress.failed:
+        warnings.warn(
+            f"{len(failed)} of {len(plan.runs)} runs failed and are not in the table, "
+            f"such as {next(iter(failed))}: {next(iter(failed.values()))}\n"
+            f"`bin/study status {output}` shows all.",
+            stacklevel=2,
+        )
     from tf_disentangle.studies import table
 
-    results = table.collect(output)
-    if report:
-        write_report(output)
-    return results
+    return table.read(output)
 
 
 def begin(plan: Plan, output: str | os.PathLike) -> Plan:
@@ -142,9 +145,16 @@ def carry_out(
     threads_per_run: int = 1,
     gpus_per_run: float = 0,
     time_limit: float | None = None,
-    attempts: int = state.ATTEMPTS,
+    report: bool = True,
 ) -> Progress:
-    """Runs what is not done of a plan in its folder; the arguments are of `study`."""
+    """Runs what is not done of a plan in its folder, then makes table and report.
+
+    The arguments are of `study`.
+
+    Raises:
+        KeyboardInterrupt: If Ctrl-C stopped it.
+        SystemExit: If SIGTERM did.
+    """
     from tf_disentangle.studies.live import LiveView
 
     started = engines.make(
@@ -155,15 +165,25 @@ def carry_out(
         address=address,
     )
     with LiveView() as view:
-        return drive(
+        progress = drive(
             plan,
             started,
             run_command(plan.folder),
-            attempts=attempts,
+            attempts=plan.about["attempts"],
             time_limit=time_limit,
             threads=threads_per_run,
             view=view,
         )
+    if progress.signal == signal.SIGINT:
+        raise KeyboardInterrupt
+    if progress.signal is not None:
+        raise SystemExit(128 + progress.signal)
+    from tf_disentangle.studies import table
+
+    table.collect(plan.folder)
+    if report:
+        write_report(plan.folder)
+    return progress
 
 
 def write_report(folder: str | os.PathLike) -> pathlib.Path:

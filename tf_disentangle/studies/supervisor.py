@@ -3,8 +3,9 @@
 Each engine starts this file for each run, because it outlives none of the three: the
 run (its return code, reason and attempt are recorded), the time limit (SIGTERM to the
 group, then SIGKILL), and whoever started it (its standard input ends, and the run is
-stopped). It prints one line of JSON: the outcome. Python's own library alone is
-imported, so that it starts at once.
+stopped). SIGTERM, which a machine sends to all before it goes down, stops the run.
+It prints one line of JSON: the outcome. Python's own library alone is imported, so that
+it starts at once.
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ def supervise(job: dict[str, Any]) -> dict[str, Any]:
 
 def _run(job: dict[str, Any], key: str) -> dict[str, Any]:
     """Starts the command, waits for what comes first and says how it ended."""
+    wake = _signals()
     with open(job["log"], "ab", buffering=0) as log:
         began = time.strftime("%Y-%m-%d %H:%M:%S")
         log.write(f"--- {began} on {os.uname().nodename}, attempt {key}\n".encode())
@@ -74,7 +76,7 @@ def _run(job: dict[str, Any], key: str) -> dict[str, Any]:
         except OSError as error:
             reason = f"{job['command'][0]} cannot be started: {error}"
             return {"kind": attempts.FAILED, "code": None, "reason": reason}
-        cause = _wait(run, job["time_limit"], job["grace"])
+        cause = _wait(run, wake, job["time_limit"], job["grace"])
         _signal(run, signal.SIGKILL)  # what the run itself left in its group
     code = run.returncode
     kind, reason = attempts.kind_of(code), ""
@@ -92,33 +94,40 @@ def _run(job: dict[str, Any], key: str) -> dict[str, Any]:
     return {"kind": kind, "code": code, "reason": reason}
 
 
-def _wait(run: subprocess.Popen, limit: float | None, grace: float) -> str:
+def _signals() -> int:
+    """Returns a file that has a byte for each SIGCHLD and SIGTERM from now on."""
+    wake, waker = os.pipe()
+    os.set_blocking(waker, False)
+    for number in (signal.SIGCHLD, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+    signal.set_wakeup_fd(waker)
+    return wake
+
+
+def _wait(run: subprocess.Popen, wake: int, limit: float | None, grace: float) -> str:
     """Waits for the end of the run, stopping it if need be; returns why it was.
 
     Standard input has the orders: a byte or its end stops, a second one or "k" kills.
+    SIGTERM stops too; when it goes to all processes, the order comes after it.
     """
-    wake, waker = os.pipe()
-    os.set_blocking(waker, False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.set_wakeup_fd(waker)
     deadline = None if limit is None else time.monotonic() + limit
-    listening, cause, asked = [wake, 0], "", False
+    listening, cause, orders = [wake, 0], "", 0
     while run.poll() is None:
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
         ready = select.select(listening, [], [], left)[0]
+        order, is_late = b"", not ready
         if wake in ready:
-            os.read(wake, 4096)
-            continue
-        order = os.read(0, 16) if 0 in ready else b""
-        if asked:
-            _signal(run, signal.SIGKILL)
-            deadline = None
-        else:
-            cause = "stopped" if 0 in ready else "late"
-            _signal(run, signal.SIGKILL if order == b"k" else signal.SIGTERM)
-            asked, deadline = True, time.monotonic() + grace
-        if 0 in ready and not order:
-            listening.remove(0)  # its end is told but once
+            if signal.SIGTERM not in os.read(wake, 4096) or cause:
+                continue
+        elif ready:
+            order, orders = os.read(0, 16), orders + 1
+            if not order:
+                listening.remove(0)  # its end is told but once
+            if cause and orders == 1 and b"k" not in order:
+                continue
+        _signal(run, signal.SIGKILL if cause or b"k" in order else signal.SIGTERM)
+        deadline = None if cause else time.monotonic() + grace
+        cause = cause or ("late" if is_late else "stopped")
     return cause
 
 

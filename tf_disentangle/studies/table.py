@@ -38,7 +38,7 @@ import pyarrow.parquet as pq
 
 from tf_disentangle import files
 from tf_disentangle.checks import ArgumentError, require
-from tf_disentangle.studies import run_rows
+from tf_disentangle.studies import run_rows, state
 from tf_disentangle.studies.plan import folder_of
 
 #: Runs whose rows are written together, and read together in memory.
@@ -72,13 +72,14 @@ def collect(folder: str | os.PathLike, *, progress: bool = False) -> pd.DataFram
         files.explaining(parts),
         files.locked(parts / ".lock", notice="Another process collects; waiting."),
     ):
-        changed = _update_parts(folder, plan, parts, progress)
-        key = stamp(folder / "plan.parquet", *sorted(parts.glob("added-*.parquet")))
+        _update_parts(folder, plan, parts, progress)
+        key = stamp(folder / "plan.parquet", *sorted(parts.glob("*.parquet")))
         results, curves = folder / "results.parquet", folder / "curves.parquet"
-        if changed or _metadata(results).get("key") != key or not curves.exists():
+        if _metadata(results).get("key") != key or not curves.exists():
             count = -(-plan.num_rows // RUNS_PER_PART)
-            _write_results(results, plan, parts, count, key)
             _write_curves(curves, parts, count)
+            # The results carry the key of both, so they are written last.
+            _write_results(results, plan, parts, count, key)
     return read(folder)
 
 
@@ -166,29 +167,27 @@ def bindings_of(table: pd.DataFrame) -> list[str]:
 
 def _update_parts(
     folder: pathlib.Path, plan: pa.Table, parts: pathlib.Path, progress: bool
-) -> bool:
-    """Reads the runs that changed; whether there were any."""
+) -> None:
+    """Reads the runs that changed."""
     from tqdm import tqdm
 
     files.remove_temporaries(parts)
     runs = plan["id"].to_pylist()
     starts = range(0, len(runs), RUNS_PER_PART)
-    changed = False
     for number, start in enumerate(
         tqdm(starts, desc="collect", unit="part", disable=not progress)
     ):
         chosen = runs[start : start + RUNS_PER_PART]
-        changed |= _update_part(folder, chosen, parts, number)
+        _update_part(folder, chosen, parts, number)
     for path in parts.glob("*-[0-9]*.parquet"):
         if int(path.stem.split("-")[1]) >= len(starts):
             path.unlink()  # Of a longer plan.
-    return changed
 
 
 def _update_part(
     folder: pathlib.Path, runs: Sequence[str], parts: pathlib.Path, number: int
-) -> bool:
-    """Brings the two files of one part up to date; whether anything was read."""
+) -> None:
+    """Brings the two files of one part up to date."""
     stamps = {}
     for run in runs:
         place = folder_of(folder, run)
@@ -200,14 +199,14 @@ def _update_part(
     before = before if curves_path.exists() else {}
     old = json.loads(before.get("stamps", "{}"))
     if before and old == stamps:
-        return False
+        return
     kept = [run for run in runs if old.get(run) == stamps[run]]
     results, curves = run_rows.Results(), run_rows.Curves()
     for run in runs:
         if old.get(run) == stamps[run]:
             continue
         place = folder_of(folder, run)
-        is_done = (place / "done.json").exists()
+        is_done = state.is_done(place)
         try:
             path = place / "metrics.jsonl"
             run_rows.add_run(run, path, results if is_done else None, curves)
@@ -226,7 +225,6 @@ def _update_part(
         with files.replacing(path) as temporary:
             with_notes = new.replace_schema_metadata(own)
             pq.write_table(with_notes, temporary, compression="zstd")
-    return True
 
 
 def _write_results(

@@ -37,7 +37,7 @@ from tqdm import tqdm
 
 from tf_disentangle.checks import ArgumentError, message
 from tf_disentangle.metrics import udr_score
-from tf_disentangle.studies import table
+from tf_disentangle.studies import state, table
 from tf_disentangle.studies.plan import folder_of
 from tf_disentangle.studies.run_rows import Results
 
@@ -88,10 +88,7 @@ def rank_runs(
     """
     folder = pathlib.Path(folder)
     plan = table.read_plan(folder).to_pandas()
-    done = [
-        run for run in plan["id"] if (folder_of(folder, run) / "done.json").exists()
-    ]
-    plan = plan[plan["id"].isin(done)]
+    plan = plan[[state.is_done(folder_of(folder, run)) for run in plan["id"]]]
     if plan.empty:
         text = message("study", "have a run that is done", str(folder))
         raise ArgumentError(text)
