@@ -28,6 +28,10 @@ def own(name, **config):
     return {"class_name": name, "config": config}
 
 
+def partial(path, /, *args, **kwargs):
+    return {"function": path, "args": list(args), "kwargs": kwargs}
+
+
 def keras_layer(module, name, **config):
     layer = {"module": module, "class_name": name, "config": config}
     return {"keras": {**layer, "registered_name": None}}
@@ -61,6 +65,11 @@ RECORDS = [
     {"array": ["x"], "dtype": "object"},
     own("tf_disentangle.datasets.ImageFolder", path="/etc"),
     own("tf_disentangle.datasets.CorrelatedEllipses", cache_dir="/etc"),
+    partial("tf_disentangle.datasets.ImageFile", path="/etc/x.npy"),
+    partial("tf_disentangle.datasets.ImageFile", "/etc/x.npy"),
+    partial("tf_disentangle.datasets.published", "mnist", "train", "/etc"),
+    partial("tf_disentangle.metrics.evaluate", cache="/etc"),
+    partial("tf_disentangle.metrics.mig_score", inner=partial("os.system", "true")),
 ]
 
 
@@ -129,6 +138,34 @@ def test_the_whole_way_refuses_them_too(part, copy, evil):
         run = td.load(copy)
         assert part == "data" and run.encode(run.examples.images).shape == (16, 4)
         run.score("mig")
+
+
+OTHER_FUNCTIONS = [
+    {"function": "tf_disentangle.datasets.pack"},
+    partial("tf_disentangle.metrics.evaluate", metrics=["mig"]),
+    partial("tf_disentangle.models.build_vae", seed=0),
+    own(
+        "tf_disentangle.metrics.Metric",
+        function={"function": "tf_disentangle.datasets.pack"},
+        input=1,
+    ),
+]
+
+
+@pytest.mark.parametrize("entry", OTHER_FUNCTIONS, ids=str)
+def test_only_metrics_are_called_as_metrics(entry, copy):
+    published.change_record(copy, lambda r: r["training"].update(metrics=[entry]))
+    with pytest.raises(configs.CannotRebuildError, match="no metric of this library"):
+        td.load(copy).score()
+
+
+def test_metrics_with_options_are_those_of_the_library(copy):
+    call = partial("tf_disentangle.metrics.mig_score", num_train=700)
+    metrics = ["sap", call]
+    published.change_record(copy, lambda r: r["training"].update(metrics=metrics))
+    name, mig = td.load(copy).metrics
+    assert name == "sap" and mig.func is td.metrics.mig_score
+    assert mig.keywords == {"num_train": 700}
 
 
 def test_metrics_of_a_record_are_not_imported(copy, evil):
