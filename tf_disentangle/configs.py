@@ -33,7 +33,7 @@ from tf_disentangle import checks, known_parts
 _MOST_NUMBERS = 4096
 # Arguments that say where files are; a fingerprint says what they hold.
 LOCATIONS = ("path", "factors", "source", "data_dir", "background")
-_FILES = (*LOCATIONS, "cache_dir")
+_FILES = (*LOCATIONS, "cache", "cache_dir")
 
 
 class CannotRebuildError(checks.ArgumentError):
@@ -247,10 +247,7 @@ def _deserialize_object(config: Mapping[str, Any]) -> Any:
     if known_parts.asked_for():
         if not isinstance(arguments, Mapping):
             raise CannotRebuildError(path, "its config is no object")
-        for name in _FILES:
-            if isinstance(arguments.get(name), str):
-                reason = f"its {name} is a file or folder of its author's"
-                raise CannotRebuildError(path, reason)
+        _refuse_files(path, arguments)
     if hasattr(cls, "from_config"):
         return cls.from_config(arguments)
     # A file that was tampered with shall not call whatever can be imported.
@@ -270,7 +267,24 @@ def _deserialize_function(config: Mapping[str, Any]) -> Any:
     if "kwargs" not in config:
         return function
     args, kwargs = deserialize(config["args"]), deserialize(config["kwargs"])
+    if known_parts.asked_for():
+        # By their names; a metric takes options beside those of its signature.
+        names = inspect.signature(function).parameters
+        arguments = {**dict(zip(names, args, strict=False)), **kwargs}
+        _refuse_files(config["function"], arguments)
     return functools.partial(function, *args, **kwargs)
+
+
+def _refuse_files(path: str, arguments: Mapping[str, Any]) -> None:
+    """Refuses what a record from elsewhere would have opened or written.
+
+    Raises:
+        CannotRebuildError: If an argument of the class or function names a file.
+    """
+    for name in _FILES:
+        if isinstance(arguments.get(name), str):
+            reason = f"its {name} is a file or folder of its author's"
+            raise CannotRebuildError(path, reason)
 
 
 def _deserialize_keras(config: Mapping[str, Any]) -> Any:

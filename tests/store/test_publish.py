@@ -15,7 +15,7 @@ from tests import undrawn
 from tests.store import published
 from tf_disentangle import checks, store
 from tf_disentangle.serving import variants
-from tf_disentangle.store import weights
+from tf_disentangle.store import privacy, weights
 
 # InfoGAN has what the others have, a critic and categorical latents.
 KINDS = (
@@ -164,13 +164,54 @@ def test_nothing_of_the_authors_machine_is_in_it(trained, tmp_path):
 
 
 def test_a_path_that_would_be_given_away_is_refused(trained, tmp_path, monkeypatch):
-    from tf_disentangle.store import privacy
-
     monkeypatch.setattr(privacy, "without_paths", lambda value: value)
     trained.folder.describe(note=f"{trained.folder}/x")
-    with pytest.raises(checks.ArgumentError, match="hold no path of this machine"):
+    with pytest.raises(checks.ArgumentError, match="hold no path, user or host"):
         trained.publish(tmp_path / "model", **published.SMALL)
     assert not (tmp_path / "model").exists()
+
+
+@pytest.fixture
+def author(tmp_path, monkeypatch):
+    """Another user at another host, with short names; a folder to give away."""
+    monkeypatch.setattr(pathlib.Path, "home", lambda: pathlib.Path("/root"))
+    monkeypatch.setattr(privacy.tempfile, "gettempdir", lambda: "/tmp")
+    monkeypatch.setattr(privacy.getpass, "getuser", lambda: "max")
+    monkeypatch.setattr(privacy.platform, "node", lambda: "vm")
+    monkeypatch.chdir("/")
+    (tmp_path / "given").mkdir()
+    return tmp_path / "given"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "see /tmp/secret/x",
+        "it lies in /tmp",
+        "my home is /root\n",
+        '"/root"',
+        "/home/max/x",
+        "C:\\Users\\max\\x",
+        "mail max@example.org",
+        "git@vm:x.git",
+        "http://vm:8000/",
+        "/data/study".encode("utf-16-le").decode(),
+    ],
+)
+def test_a_path_user_or_host_is_found_wherever_it_ends(text, author):
+    (author / "config.gin").write_text(text)
+    with pytest.raises(checks.ArgumentError, match=r"config\.gin must hold no path"):
+        privacy.require_none(author, ["/data/study"])
+
+
+def test_words_that_are_like_a_user_or_path_may_stand(author):
+    text = "max, vm, minmax@x, encoder/root/kernel, /rooted, a/tmp/b, /data/study-2"
+    (author / "config.gin").write_text(text)
+    (author / "weights").write_bytes(b"\xff@vm\x00/tmp\x00")
+    privacy.require_none(author, ["/data/study"])
+    (author / "weights").write_bytes(b"\xff\x00/data/study\x00")
+    with pytest.raises(checks.ArgumentError, match="weights must hold no path"):
+        privacy.require_none(author, ["/data/study"])
 
 
 def test_it_appears_whole_or_not_at_all(original, tmp_path, monkeypatch):

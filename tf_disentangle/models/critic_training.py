@@ -56,11 +56,21 @@ class CriticTraining:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Returns the settings of this config."""
+        """Returns the settings of this config.
+
+        Raises:
+            CannotRebuildError: If the optimiser is one that only its user can make.
+            ArgumentTypeError: If it is none.
+        """
+        # At once, while what a record may name is restricted; a copy, since Keras
+        # empties what it reads.
+        made = configs.deserialize(copy.deepcopy(config["optimizer"]))
+        checks.require_type(made, keras.optimizers.Optimizer, "optimizer")
+        settings = made.get_config()
+        del settings["name"]  # Keras numbers it.
 
         def make() -> keras.optimizers.Optimizer:
-            # A copy, since Keras empties what it reads.
-            return configs.deserialize(copy.deepcopy(config["optimizer"]))
+            return type(made).from_config(copy.deepcopy(settings))
 
         return cls(config["updates"], config["second_batch"], make)
 

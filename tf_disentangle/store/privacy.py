@@ -1,9 +1,16 @@
-"""Nothing of the author's machine in what is given away."""
+"""Nothing of the author's machine in what is given away.
+
+Records are written without paths, and nothing in them names a user or a host. What
+somebody put there, such as a comment in a configuration, is found at the end.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import getpass
 import os
 import pathlib
+import platform
 import re
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -13,7 +20,10 @@ from tf_disentangle import checks
 
 # A quoted absolute path, of this system or of Windows.
 _QUOTED = re.compile(r"""(['"])((?:/|[A-Za-z]:[\\/])[^'"\n]*)\1""")
-_SHORTEST = 5
+# With what a name goes on.
+_MORE = re.compile(r"[\w-]")
+# Shorter words occur by chance among the bytes of weights and pictures.
+_SHORTEST = 10
 
 
 def without_paths(value: Any) -> Any:
@@ -31,7 +41,11 @@ def text_without_paths(text: str) -> str:
 
 
 def require_none(folder: pathlib.Path, others: Iterable[str | os.PathLike]) -> None:
-    """Refuses a folder in a file of which a path of this machine stands.
+    """Refuses a folder in a file of which a path, user or host of this machine stands.
+
+    A user's and a host's name may be any word, so they are looked for as such only:
+    "/home/user", "user@", "@host", "//host". What is as short as "/tmp" is looked for
+    in texts, and not in files of numbers, where it occurs by chance.
 
     Args:
         folder: What is to be given away.
@@ -40,16 +54,57 @@ def require_none(folder: pathlib.Path, others: Iterable[str | os.PathLike]) -> N
     Raises:
         ArgumentError: If there is one.
     """
-    homes = [pathlib.Path.home(), pathlib.Path.cwd(), tempfile.gettempdir(), *others]
-    paths = {str(pathlib.Path(path).absolute()) for path in homes}
-    paths = {path.rstrip("/\\") + os.sep for path in paths if len(path) >= _SHORTEST}
+    words = _words(others)
+    long = {word for word in words if len(word) >= _SHORTEST}
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
         content = file.read_bytes()
-        for path in paths:
-            for encoded in (path.encode(), path.encode("utf-16-le")):
-                rule = "hold no path of this machine"
-                name = file.relative_to(folder).as_posix()
-                checks.require(encoded not in content, name, rule, path)
+        found = [word for word in long if _holds(content, word, "utf-16-le")]
+        is_text = _is_text(content)
+        found += [w for w in (words if is_text else long) if _holds(content, w)]
+        rule = "hold no path, user or host of this machine"
+        remedy = "Take it out of the run's configuration, and publish again."
+        name = file.relative_to(folder).as_posix()
+        checks.require(not found, name, rule, ", ".join(sorted(found)), remedy)
+
+
+def _words(others: Iterable[str | os.PathLike]) -> set[str]:
+    """Returns what must not stand in a file."""
+    homes = [pathlib.Path.home(), pathlib.Path.cwd(), tempfile.gettempdir(), *others]
+    paths = {str(pathlib.Path(path).absolute()).rstrip("/\\") for path in homes}
+    user, host = "", platform.node()
+    with contextlib.suppress(KeyError, OSError):  # A container's user may have no name.
+        user = getpass.getuser()
+    words = paths - {pathlib.Path(path).anchor.rstrip("/\\") for path in paths}
+    if user:
+        words |= {f"/home/{user}", f"/Users/{user}", f"\\Users\\{user}", f"{user}@"}
+    return words | ({f"@{host}", f"//{host}"} if host else set())
+
+
+def _holds(content: bytes, word: str, encoding: str = "utf-8") -> bool:
+    """Whether a word stands in a file, and not as a part of a longer name."""
+    sought, width = word.encode(encoding), len("x".encode(encoding))
+    start = content.find(sought)
+    while start >= 0:
+        end = start + len(sought)
+        before, after = content[max(start - width, 0) : start], content[end:][:width]
+        whole = word.endswith("@") or not _goes_on(after, encoding)
+        whole = whole and (word[0] in "@\\" or not _goes_on(before, encoding))
+        if whole:
+            return True
+        start = content.find(sought, start + 1)
+    return False
+
+
+def _goes_on(neighbour: bytes, encoding: str) -> bool:
+    return bool(_MORE.match(neighbour.decode(encoding, "replace")))
+
+
+def _is_text(content: bytes) -> bool:
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _last(text: str) -> str:

@@ -28,6 +28,7 @@ import tensorflow as tf
 
 from tf_disentangle import checks, configs, known_parts
 from tf_disentangle.interfaces import Dataset
+from tf_disentangle.metrics import METRICS
 from tf_disentangle.metrics.calls import Call, calls_of
 from tf_disentangle.models import LatentModel
 from tf_disentangle.training.input_pipeline import Batches, split_indices
@@ -195,10 +196,20 @@ def rebuild_metrics(folder: RunFolder) -> list[Any]:
     """Returns the metrics of a run, as its run.json names them.
 
     Raises:
-        CannotRebuildError: If one is a function that only its user can make.
+        CannotRebuildError: If one is a function that only its user can make, or the
+            folder is not trusted and it is none of `METRICS`.
     """
     with importing_copies(folder):
-        return configs.deserialize(folder.describe()["training"]["metrics"])
+        metrics = configs.deserialize(folder.describe()["training"]["metrics"])
+    for metric in [] if folder.trusted else metrics:
+        function = metric
+        while isinstance(function, functools.partial):
+            function = function.func
+        known = any(function is each.function for each in METRICS.values())
+        if not known and not isinstance(metric, str):
+            reason = "it is no metric of this library"
+            raise configs.CannotRebuildError(repr(metric), reason)
+    return metrics
 
 
 #: Modules that were imported from the copies of a run, by its folder of copies.
