@@ -9,10 +9,14 @@ from typing import Any
 
 from tf_disentangle import checks
 from tf_disentangle.store import reading, weights
-from tf_disentangle.store.places import NAME, RECORD
+from tf_disentangle.store.places import NAME, PRECISIONS, RECORD
+from tf_disentangle.store.reading import WEIGHTS
 from tf_disentangle.training.run_folder import Examples, RunFolder
 
 FORMAT = 1
+# The file of the weights leaves out a critic.
+_MOST_OF_CRITIC = 10**7
+_MOST_IMAGES = 2 * 10**7
 _LABELS = "labels"
 
 
@@ -35,6 +39,8 @@ class PublishedFolder(RunFolder):
         self.trusted = bool(trust)
         self._blobs = reading.read(self.path)
         self._check_format()
+        # Of two bytes each, at least.
+        self.most_weights = len(self._blobs[WEIGHTS]) // 2 + _MOST_OF_CRITIC
         if trust and self.path.is_file():
             rule = "be a folder, for trust"
             remedy = "Unpack it, look at its modules/, and load the folder."
@@ -71,9 +77,30 @@ class PublishedFolder(RunFolder):
         name, rule = record.get("name"), "be a name as that of a file"
         fits = isinstance(name, str) and NAME.fullmatch(name)
         checks.require(fits, f"name in {argument}", rule, name)
+        one_of, precision = " or ".join(PRECISIONS), record.get("precision")
+        fits = precision in PRECISIONS
+        checks.require(fits, f"precision in {argument}", f"be {one_of}", precision)
         # The split is a permutation of so many indices.
-        rule, number = "be at most 1e9 images", training["num_images"]
-        checks.require(number <= 10**9, f"num_images in {argument}", rule, number)
+        rule, number = f"be at most {_MOST_IMAGES:,} images", training["num_images"]
+        checks.require(
+            number <= _MOST_IMAGES, f"num_images in {argument}", rule, number
+        )
+
+    def scores(self) -> dict[str, dict[str, Any]]:
+        """Returns the scores of scores.json by the name of the metric, if any."""
+        try:
+            content = json.loads(self._blobs.get(reading.SCORES, b"{}"))
+        except (ValueError, RecursionError):
+            content = None
+        fits = isinstance(content, dict) and all(
+            NAME.fullmatch(name)
+            and isinstance(each, dict)
+            and isinstance(each.get("score"), int | float | None)
+            for name, each in content.items()
+        )
+        argument, rule = f"{reading.SCORES} of {self}", "be scores by their names"
+        checks.require(fits, argument, rule, content)
+        return content
 
     def _has_modules(self) -> bool:
         return bool(self.describe().get("modules"))
@@ -93,8 +120,8 @@ class PublishedFolder(RunFolder):
         """
         rule = "be 'last': a published model has its weights once"
         checks.require(checkpoint == "last", "checkpoint", rule, checkpoint)
-        argument = f"{reading.WEIGHTS} of {self}"
-        weights.assign(model, weights.read(self._blobs[reading.WEIGHTS], argument))
+        argument = f"{WEIGHTS} of {self}"
+        weights.assign(model, weights.read(self._blobs[WEIGHTS], argument))
         return int(self.describe()["step"])
 
     def examples(self) -> Examples | None:

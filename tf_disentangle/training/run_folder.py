@@ -16,6 +16,7 @@ import dataclasses
 import datetime
 import importlib.metadata
 import json
+import math
 import os
 import pathlib
 import platform
@@ -28,8 +29,6 @@ import numpy as np
 from tf_disentangle import checks, files
 
 SCHEMA_VERSION = 4
-#: The file by which a published model is known, in place of a run.
-CHECKSUMS = "SHA256SUMS"
 
 _PACKAGES = (
     "tf_disentangle",
@@ -68,10 +67,12 @@ class RunFolder:
     Attributes:
         is_published: Whether it is a published model, to which nothing is written.
         trusted: Whether its copies of the user's modules may be imported.
+        most_weights: How many the networks of its record may have.
     """
 
     is_published = False
     trusted = True
+    most_weights = math.inf
 
     def __init__(self, path: str | os.PathLike) -> None:
         checks.require_type(path, (str, os.PathLike), "output")
@@ -136,7 +137,7 @@ class RunFolder:
         found = {path.name for path in self.path.glob("[!.]*")}
         if found - _BEFORE_A_RUN:
             is_run, what = self.description.exists(), "which is neither"
-            if CHECKSUMS in found:
+            if files.CHECKSUMS in found:
                 what = "a published model"
                 remedy += f" It can start from these weights: warm_start={str(self)!r}"
             checks.require(is_run, "output", rule, f"{self}, {what}", remedy)
