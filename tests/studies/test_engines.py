@@ -73,7 +73,7 @@ def engine(tmp_path):
         ("import sys; open(sys.argv[1] + '/done.json', 'w')", "done", 0, ""),
         ("print('fine')", "failed", 0, "without done.json"),
         ("raise ValueError('nu is too small')", "failed", 1, "^ValueError: nu is too"),
-        ("import sys; sys.exit(3)", "failed", 3, "exit code 3, without a word"),
+        ("import sys; sys.exit(3)", "failed", 3, "exit code 3, and no message"),
         ("import sys; sys.exit(75)", "locked", 75, ""),
         ("import os; os.kill(os.getpid(), 9)", "failed", -9, "killed by SIGKILL"),
         ("import os; os.kill(os.getpid(), 11)", "failed", -11, "killed by SIGSEGV"),

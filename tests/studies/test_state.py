@@ -44,7 +44,7 @@ def test_only_failures_of_the_run_count(tmp_path):
     begun_by_another(tmp_path, no_such_pid())  # killed with the machine
     (failed,) = attempts.failures(attempts.read(tmp_path))
     assert failed.reason == "beta must be at least 0"
-    attempts.forgive(tmp_path)
+    attempts.reset(tmp_path)
     assert attempts.read(tmp_path) == []
 
 
@@ -94,7 +94,7 @@ def test_states(tmp_path):
     assert state.state_of(tmp_path, attempts=2).state == "failed"
     ended(tmp_path, "failed", 1, "again")
     assert state.state_of(tmp_path) == state.RunState("failed", 3, 20, 30, "again")
-    state.renew(tmp_path)
+    attempts.reset(tmp_path)
     assert state.state_of(tmp_path) == state.RunState("partial", 0, 20, 30)
     (tmp_path / "done.json").write_text("{}")
     assert state.state_of(tmp_path).state == "done"
@@ -118,7 +118,7 @@ def test_a_folder_is_moved_aside_and_not_out_of_a_process(tmp_path):
     for number in (1, 2):
         folder.mkdir(parents=True)
         (folder / "run.json").write_text(f"damaged {number}")
-        aside = state.set_aside(folder, tmp_path)
+        aside = state.move_aside(folder, tmp_path)
         assert (aside / "run.json").read_text() == f"damaged {number}"
         assert aside == tmp_path / "aside" / f"a-{number}"
         assert not folder.exists()
@@ -131,7 +131,7 @@ def test_a_folder_is_moved_aside_and_not_out_of_a_process(tmp_path):
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         process.stdout.readline()
         with pytest.raises(checks.ArgumentError, match="in use by another process"):
-            state.set_aside(folder, tmp_path)
+            state.move_aside(folder, tmp_path)
         process.kill()
     assert folder.exists()
 

@@ -96,13 +96,13 @@ def of_folder(plan: Planned, attempts: int = state.ATTEMPTS) -> Snapshot:
 
 
 def of_progress(progress: Progress) -> Snapshot:
-    """Returns the snapshot that a driver shows; only the runs in hand are looked at."""
+    """Returns the snapshot that a driver shows; only those that run are looked at."""
     plan, counts = progress.plan, dict.fromkeys(state.STATES, 0)
     logs: dict[str, str] = {}
     rows: list[tuple[Any, state.RunState]] = []
     running = 0
-    in_hand = [*progress.flying.values(), *progress.elsewhere.values()]
-    for run in in_hand:
+    started = [*progress.flying.values(), *progress.elsewhere.values()]
+    for run in started:
         folder = plan.folder_of(run)
         logs[run.id] = os.path.join(folder, "log.txt")
         if any(attempt.alive for attempt in records.read(folder)):
@@ -138,7 +138,7 @@ def counted(snapshot: Snapshot) -> str:
 
 
 def drawn(snapshot: Snapshot) -> Group:
-    """Returns the counts, the runs in hand and the failures, for a terminal."""
+    """Returns the counts, the runs under way and the failures, for a terminal."""
     parts: list[Any] = [Text(counted(snapshot), style="bold")]
     if snapshot.rows:
         table = Table(box=None, pad_edge=False, header_style="dim")

@@ -24,7 +24,7 @@ WAITING, RUNNING, PARTIAL, DONE, FAILED = STATES = (
 # asked, and a loss that is not finite.
 _FINAL = (2, 3)
 _TAIL = 1 << 16
-#: The lock of whoever has a run in hand, in its folder.
+#: The lock of the process that is at a run, in its folder.
 LOCK = ".attempt.lock"
 
 
@@ -113,26 +113,20 @@ def _steps(folder: pathlib.Path) -> int:
         return 0
 
 
-def renew(folder: str | os.PathLike) -> None:
-    """Gives a run all its attempts again; it goes on from its last checkpoint."""
-    with files.explaining(folder, "study"):
-        records.forgive(folder)
-
-
-def set_aside(folder: str | os.PathLike, study: str | os.PathLike) -> pathlib.Path:
+def move_aside(folder: str | os.PathLike, study: str | os.PathLike) -> pathlib.Path:
     """Moves a run folder to STUDY/aside, so that the run starts from nothing.
 
     Returns:
         Where the folder is now.
 
     Raises:
-        ArgumentError: If a process has the run in hand.
+        ArgumentError: If a process is at the run.
     """
-    folder, shelf = pathlib.Path(folder), pathlib.Path(study) / "aside"
-    with files.explaining(shelf, "study"), files.locked(folder / LOCK, "run"):
-        shelf.mkdir(exist_ok=True)
+    folder, aside = pathlib.Path(folder), pathlib.Path(study) / "aside"
+    with files.explaining(aside, "study"), files.locked(folder / LOCK, "run"):
+        aside.mkdir(exist_ok=True)
         number = 1
-        while (aside := shelf / f"{folder.name}-{number}").exists():
+        while (moved := aside / f"{folder.name}-{number}").exists():
             number += 1
-        os.rename(folder, aside)
-    return aside
+        os.rename(folder, moved)
+    return moved
