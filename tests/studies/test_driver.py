@@ -87,7 +87,7 @@ def test_runs_end_done_or_failed_with_reason_and_log(tmp_path):
         assert progress.failed[name].startswith(reason)
         folder = plan.folder_of(name_of(plan, name))
         found = state.state_of(folder)
-        assert (found.state, found.attempts) == ("failed", 3)
+        assert (found.state, found.failures) == ("failed", 3)
         assert found.reason.startswith(reason)
         assert any(name in line and str(folder / "log.txt") in line for line in lines)
     assert "beta must be" in (plan.folder_of(plan.runs[1]) / "log.txt").read_text()

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import types
 
 import psutil
 import pytest
@@ -355,6 +356,21 @@ def test_an_address_where_nobody_listens_is_refused(monkeypatch):
         checks.ArgumentError, match=r"address must be that of a Ray clu"
     ):
         engines.make("ray", address="127.0.0.1:1")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("", "RuntimeError"), ("\nno node\nis left", "RuntimeError: no node")],
+)
+def test_what_ray_says_of_a_lost_job(text, reason):
+    engine = ray_engine.RayEngine.__new__(ray_engine.RayEngine)
+
+    def get(ref):
+        raise RuntimeError(text)
+
+    errors = types.SimpleNamespace(TaskCancelledError=KeyError)
+    engine._ray = types.SimpleNamespace(get=get, exceptions=errors)
+    assert engine._outcome(None) == engines.Outcome("lost", None, reason)
 
 
 def test_signal_numbers_have_names():

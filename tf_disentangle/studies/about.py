@@ -94,7 +94,7 @@ def about_study(folder: str | os.PathLike) -> About:
             log = _end_of_log(place) if len(failures) < _MOST_LOGS else ""
             final = found.state == state.FAILED
             failures.append(
-                Failure(run.id, _what(run), found.attempts, final, found.reason, log)
+                Failure(run.id, _what(run), found.failures, final, found.reason, log)
             )
     return About(
         name=str(plan.about["name"]),

@@ -59,12 +59,12 @@ class Attempt:
     ended: float | None = None
 
     @property
-    def alive(self) -> bool:
-        """Whether it is under way: not ended, and its process not known to be gone."""
+    def alive(self) -> bool | None:
+        """Whether it is under way; None if that is not known, on another machine."""
         if self.kind:
             return False
         if self.host != socket.gethostname():
-            return True
+            return None
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:

@@ -194,7 +194,9 @@ class _Driver:
             self._note("Killing the runs.")
             self.engine.kill()
         else:
-            number = len(self.progress.flying)
+            # Those that Ray has only queued have nothing to save.
+            folders = map(self.plan.folder_of, self.progress.flying.values())
+            number = sum(map(state.is_running, folders))
             self._note(
                 f"Stopping. Runs that save themselves first: {number}. Once more kills "
                 "them."
@@ -244,11 +246,11 @@ class _Driver:
     def _in_use(self, run: Any) -> bool:
         """Whether the record has another process at a run, which then is not started.
 
-        The record may be wrong about another machine; so the lock is tried at last.
+        The record may be wrong, as of a process number that was given to another
+        process since; so the run is started at last, and tries its lock.
         """
-        tried = records.read(self.plan.folder_of(run))
         asked = self.waited.get(run.id, 0.0) >= _LOCKED_WAIT[1]
-        return not asked and any(attempt.alive for attempt in tried)
+        return not asked and state.is_running(self.plan.folder_of(run))
 
     def _put_off(self, run: Any) -> None:
         """Looks at a run in use again after a while, each time a longer one."""

@@ -16,7 +16,6 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from tf_disentangle.studies import attempts as records
 from tf_disentangle.studies import state
 from tf_disentangle.studies.driver import Planned, Progress, label
 
@@ -105,7 +104,7 @@ def of_progress(progress: Progress) -> Snapshot:
     for run in started:
         folder = plan.folder_of(run)
         logs[run.id] = os.path.join(folder, "log.txt")
-        if any(attempt.alive for attempt in records.read(folder)):
+        if state.is_running(folder):
             running += 1
             if len(rows) < _SHOWN:
                 rows.append((run, state.state_of(folder, progress.attempts)))
@@ -147,8 +146,8 @@ def drawn(snapshot: Snapshot) -> Group:
             table.add_column(name, justify="right" if right else "left")
         for run, one in snapshot.rows[:_SHOWN]:
             strength = "" if run.strength is None else f"{run.strength:g}"
-            again = "once" if one.attempts == 1 else f"{one.attempts} times"
-            tried = f", failed {again}" if one.attempts else ""
+            again = "once" if one.failures == 1 else f"{one.failures} times"
+            tried = f", failed {again}" if one.failures else ""
             names = (run.id, run.method, strength, run.data, str(run.seed))
             table.add_row(*names, f"{one.state}{tried}", steps(one))
         parts.append(table)

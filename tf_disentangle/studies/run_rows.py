@@ -337,9 +337,8 @@ def _curves_of(
         elif row.get("codes", "mean") == "mean":
             for name, result in row.get("scores", {}).items():
                 call, seed = _call_of(row, name)
-                by_step = scores.setdefault(name, {}).setdefault(
-                    _without_seed(call), {}
-                )
+                by_call = scores.setdefault(name, {})
+                by_step = by_call.setdefault(_without_seed(call), {})
                 by_step.setdefault(step, {})[seed or call] = _real(result.get("score"))
     for name, by_call in scores.items():
         longest = max(by_call.values(), key=len)

@@ -165,7 +165,7 @@ class _Known:
         results = Results()
         for row in self._rows.values():
             results.add(**row)
-        kept = {key: self._stamps[key] for key in map(" ".join, self._rows)}
+        kept = {key: self._stamps.get(key, "") for key in map(" ".join, self._rows)}
         return table.add_rows(
             self._folder, "udr", results, {"stamps": json.dumps(kept)}
         )
