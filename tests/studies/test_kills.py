@@ -126,12 +126,12 @@ def test_sixty_runs_survive(tmp_path, engine):
 
 
 TWO_NODES = """
-import json, os, pathlib, sys
+import json, os, pathlib, signal, sys
 os.environ["RAY_AUTH_MODE"] = "disabled"
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 from ray.cluster_utils import Cluster
 from tests.studies import tiny
-from tf_disentangle.studies import driver, engines, state
+from tf_disentangle.studies import attempts, driver, engines, state
 
 store = {"object_store_memory": 80 * 2**20, "include_dashboard": False}
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, **store})
@@ -149,6 +149,9 @@ def kill_second(progress):
     there = [run for run in plan.runs if not state.is_done(plan.folder_of(run))
              and raylet in (tiny.lines(plan.folder_of(run) / "pids.txt") or [""])[-1]]
     if not killed and progress.done >= 2 and len(set(nodes())) == 2 and there:
+        # As with a machine all of it goes, the supervisors and their runs first.
+        for run in there:
+            os.kill(attempts.read(plan.folder_of(run))[-1].pid, signal.SIGKILL)
         cluster.remove_node(second, allow_graceful=False)
         killed.append(len(nodes()))
 

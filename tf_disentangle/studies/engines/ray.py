@@ -154,7 +154,12 @@ class RayEngine:
         self._running.clear()
         self._ray.shutdown()
         if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            # Ray's helpers, which end after it, may write there for a moment.
+            for _ in range(20):
+                shutil.rmtree(self._folder, ignore_errors=True)
+                if not os.path.exists(self._folder):
+                    break
+                time.sleep(0.1)
             self._lock.close()
 
     def _cancel(self, force: bool) -> None:
@@ -181,7 +186,6 @@ class RayEngine:
             _remove_left_over()
             prefix = f"{_PREFIX}{os.getpid()}-"
             self._folder = tempfile.mkdtemp(prefix=prefix, dir=_TEMP)
-            pathlib.Path(self._folder, "lock").touch()
             self._lock = _lock(self._folder)
             self._ray.init(
                 num_cpus=(self._workers or default_workers(self._threads))
@@ -278,17 +282,17 @@ def _lock(folder: str | os.PathLike) -> IO[str]:
     """Locks the folder of an embedded Ray; the lock goes with this process.
 
     Raises:
-        OSError: If another process has it, or there is none.
+        OSError: If another process has it.
     """
     with contextlib.ExitStack() as stack:
-        file = stack.enter_context(open(os.path.join(folder, "lock"), "r+"))
+        file = stack.enter_context(open(os.path.join(folder, "lock"), "a"))
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         stack.pop_all()
     return file
 
 
 def _remove_left_over() -> None:
-    """Removes the folders of drivers that were killed."""
+    """Removes the folders of drivers that have ended."""
     for folder in pathlib.Path(_TEMP).glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError), _lock(folder):
             shutil.rmtree(folder, ignore_errors=True)
