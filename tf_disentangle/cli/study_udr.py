@@ -58,14 +58,18 @@ def main(values: flags.FlagValues) -> int:
 
 def shown(rows: pd.DataFrame) -> str:
     """Returns the best run of each group as lines, then what has no score, and why."""
+    from tf_disentangle.studies.table import bindings_of
+
+    bindings = [name for name in bindings_of(rows) if name != "train.seed"]
     lines = []
     for metric, own in rows.groupby("metric", sort=False):
         scored = own.dropna(subset="value")
         lines.append(f"{metric}: {len(scored)} of {len(own)} runs")
-        by = ["data", "method", *(["strength"] if metric == "udr" else [])]
+        by = ["data", "method", *(bindings if metric == "udr" else [])]
         for key, group in scored.groupby(by, sort=False, dropna=False):
             best = group.loc[group["value"].idxmax()]
-            name = " ".join(_text(part) for part in key if part == part)
+            bound = (f"{n}={_text(best[n])}" for n in by[2:] if group[n].notna().all())
+            name = " ".join([*key[:2], *bound])
             lines.append(
                 f"  {name}: mean {group['value'].mean():.4f}, best "
                 f"{best['value']:.4f}, seed {best['seed']} ({best['run']})"
@@ -75,5 +79,5 @@ def shown(rows: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def _text(part: str | float) -> str:
-    return part if isinstance(part, str) else f"{part:g}"
+def _text(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
