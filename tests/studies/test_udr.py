@@ -30,7 +30,7 @@ def study(tmp_path):
             codes[run] = codes[run].astype(np.float32)
             place = write_run(tmp_path, run, [terms(10, 1.0, 1.0, KL), terms(20, 1.0)])
             write_codes(place, codes[run])
-    write_plan(tmp_path, runs)
+    write_plan(tmp_path, runs, vae__beta=[run[2] for run in runs])
     return tmp_path, codes
 
 
@@ -167,6 +167,6 @@ def test_the_command(study, capsys):
     assert study_udr.main(values) == 0
     text = capsys.readouterr().out
     assert "udr: 6 of 7 runs" in text
-    assert "rooms vae 1: mean" in text
+    assert "rooms vae vae.beta=1.0: mean" in text
     assert "1 without: no other run to compare it with" in text
     assert "udr_all_strengths: 7 of 7 runs" in text

@@ -83,6 +83,15 @@ def test_a_sweep_tells_the_other_bindings_apart():
     assert found["num"].tolist() == [2] * 4
 
 
+def test_a_sweep_leaves_out_what_does_not_vary_and_wants_numbers():
+    table = planted(methods={"vae": (1.0, 2.0)}, seeds=2, data=("d",))
+    table["Net.steps"], table["Net.channels"] = 1000, "[8, 8]"
+    found = analysis.sweep(table, "vae.strength", ["mig"])
+    assert found["others"].tolist() == ["", ""]
+    with pytest.raises(ArgumentError, match="values are numbers"):
+        analysis.sweep(table, "Net.channels", ["mig"])
+
+
 def test_methods_at_their_best_strength_with_collapsed_runs_named():
     # Of CHyVAE's best strength two runs collapse, of FactorVAE's worst strength one.
     table = planted(collapsed=(88, 89, 60))

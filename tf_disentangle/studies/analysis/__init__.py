@@ -37,6 +37,7 @@ from tf_disentangle.studies.analysis.relations import (
 from tf_disentangle.studies.analysis.selection import (
     Exclusion,
     bounds,
+    comparable,
     exclude,
     scores,
     setting_of,
@@ -75,6 +76,7 @@ __all__ = [
     "bounds",
     "by_method",
     "by_setting",
+    "comparable",
     "compare",
     "downstream_correlations",
     "efficiency",

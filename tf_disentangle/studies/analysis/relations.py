@@ -216,7 +216,9 @@ def sweep(
     require(binding in known, "binding", f"be one that varies: {known}", binding)
     first = of_data(table, data).drop_duplicates("run").set_index("run")
     first = first[first[binding].notna()]
-    others = [name for name in known if name != binding]
+    is_number = pd.api.types.is_numeric_dtype(first[binding])
+    require(is_number, "binding", "be one whose values are numbers", binding)
+    others = [n for n in known if n != binding and first[n].nunique(dropna=False) > 1]
     words = first[others].apply(_words, axis=1) if others else ""
     about = pd.DataFrame(
         {"binding": first[binding], "others": words}, index=first.index
