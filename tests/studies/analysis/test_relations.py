@@ -55,11 +55,13 @@ def test_efficiency():
     s = 0.5 + (found.runs["x"] - 0.5) / 0.8
     np.testing.assert_allclose(found.runs["y"], (0.4 + 0.2 * s) / (0.8 + 0.2 * s))
     assert found.correlation == pytest.approx(1.0)
-    ten = analysis.efficiency(table, "mig", small=10, large=100, **ROOMS)
+    ten = analysis.efficiency(table, "mig", sizes=(10, 100), **ROOMS)
     s = 0.5 + (ten.runs["x"] - 0.5) / 0.8
     np.testing.assert_allclose(ten.runs["y"], (0.2 + 0.2 * s) / (0.4 + 0.2 * s))
     with pytest.raises(ArgumentError, match=r"by_size\.7"):
-        analysis.efficiency(table, "mig", small=7, **ROOMS)
+        analysis.efficiency(table, "mig", sizes=(7, 100), **ROOMS)
+    assert list(found.cells["num"]) == [4, *[5] * 8]
+    assert found.runs["setting"].iloc[-1] == "chyvae.strength=1000.0"
 
 
 def test_a_sweep_of_one_binding():
