@@ -10,7 +10,7 @@ from tests.studies import tables
 from tests.studies.folders import score, terms, write_plan, write_run
 from tf_disentangle.checks import ArgumentError
 from tf_disentangle.cli import main as cli
-from tf_disentangle.studies import report, report_figures
+from tf_disentangle.studies import analysis, report, report_figures
 from tf_disentangle.studies.about import About, Failure, about_study
 
 ABOUT = About(
@@ -86,6 +86,12 @@ class TestPage:
 
     def test_printed_tables_stand_beside_ours_with_their_source(self, page):
         assert "Published: Noisy-dSprites; slides" in words(page)
+
+    def test_transfer_of_settings_is_a_table(self, page, table):
+        found = analysis.transfer_summary(analysis.transfer_of_settings(table))
+        share = found.loc["same data set", "same metric"]
+        assert "other metric same data set" in words(page)
+        assert f"{share:.1%}" in words(page) and 0.5 < share < 1
 
     def test_failures_have_their_logs_escaped(self, page):
         text = words(page)

@@ -105,6 +105,11 @@ _OF_DATA: dict[str, tuple[str, Callable[..., Figure], str]] = {
         figures.transfer_across_metrics,
         "transfer of settings across metrics",
     ),
+    "downstream": (
+        "efficiency",
+        figures.downstream_correlations,
+        "correlations of classifiers on codes with metrics",
+    ),
     "total_correlation": (
         "codes",
         figures.total_correlation,
@@ -158,7 +163,9 @@ SECTIONS = (
         "variance",
         "What decides a score?",
         "How much of the variance over runs the objective explains, how much its "
-        "strength beyond that; the rest is the seed's.",
+        "strength (its whole setting) beyond that; the rest is the seed's. Adjusted: "
+        "what as many means would explain of mere noise is taken off. With few runs "
+        "the shares are rough.",
     ),
     Section(
         "agreement",
@@ -195,7 +202,7 @@ SECTIONS = (
         "efficiency",
         "Does disentanglement save labels?",
         "Each point is a run: accuracy after few labelled images divided by that after "
-        "many.",
+        "many. The matrix has rank correlations over runs, in hundredths.",
     ),
     Section("sweeps", "Sweeps", "Means over seeds with 95% intervals."),
     Section(
