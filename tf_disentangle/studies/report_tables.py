@@ -12,7 +12,8 @@ from tf_disentangle.pages import html
 from tf_disentangle.pages.html import Html
 from tf_disentangle.studies import analysis
 from tf_disentangle.studies.figures import parts
-from tf_disentangle.studies.report_figures import Score, scores_of
+from tf_disentangle.studies.figures.settings import settings_of
+from tf_disentangle.studies.report_scores import Score, scores_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,7 +89,7 @@ def _exclusions(results: pd.DataFrame) -> str:
         return ""
     left = analysis.exclude(results)
     note = (
-        f"<b>Exclusions.</b> {html.escaped(left.rule)} They are left out of "
+        f"<b>Exclusions.</b> {html.escaped(left.rule)} Such runs are left out of "
         "\N{LEFT DOUBLE QUOTATION MARK}Each method at its best setting"
         "\N{RIGHT DOUBLE QUOTATION MARK} alone; all other figures and means have them."
     )
@@ -99,7 +100,7 @@ def _exclusions(results: pd.DataFrame) -> str:
         note += f" Metrics that gave no score take no part: {html.escaped(counts)}."
     if left.runs.empty:
         return f'<p class="note after">{note}</p>'
-    names = parts.settings(results)
+    names = settings_of(results)
     rows = [
         (one.run, names.name(one.method, one.setting), one.data, one.seed, one.reason)
         for one in left.runs.head(100).itertuples()
@@ -133,7 +134,7 @@ def _score_table(found: Sequence[Score]) -> str:
     """Returns the table of one data set."""
     columns = []
     for score in found:
-        cells = analysis.by_setting(score.table, score.metric, data=score.data)
+        cells = analysis.by_setting(score.table, score.metric, **score.selected)
         greatest = cells["mean"].max()
         columns.append(
             {
@@ -145,7 +146,7 @@ def _score_table(found: Sequence[Score]) -> str:
             }
         )
     rows = []
-    names = parts.settings(found[0].table)
+    names = settings_of(found[0].table)
     for key in dict.fromkeys(key for column in columns for key in column):
         nums = sorted({column[key][0] for column in columns if key in column})
         shown = "\N{EN DASH}".join(str(num) for num in (*nums[:1], *nums[1:][-1:]))
@@ -157,8 +158,8 @@ def _score_table(found: Sequence[Score]) -> str:
 
 def _head(score: Score) -> Html:
     """Returns the name of a metric with its floor and ceiling."""
-    bounds = analysis.bounds(score.table, score.metric, data=score.data)
-    name = html.escaped(score.label.replace("_", " "))
+    bounds = analysis.bounds(score.table, score.metric, **score.selected)
+    name = html.escaped(parts.short(score.label))
     if bounds is None:
         return Html(name)
     floor, ceiling = (
@@ -167,7 +168,7 @@ def _head(score: Score) -> Html:
         else "unknown"
         for ends in bounds[["low", "high"]].to_numpy()
     )
-    return Html(f'{name} <span class="unit">{floor} to {ceiling}</span>')
+    return Html(f'{name} <small class="unit line">{floor} to {ceiling}</small>')
 
 
 def _cell(one: Any, is_greatest: bool) -> Html:

@@ -10,6 +10,7 @@ from tests.studies import tables
 from tf_disentangle.checks import ArgumentError
 from tf_disentangle.studies import figures, published
 from tf_disentangle.studies.figures import parts
+from tf_disentangle.studies.figures.settings import settings_of
 
 ONE_SET = {"data": ("correlated_ellipses",), "metrics": ("mig", "dci", "modularity")}
 
@@ -85,7 +86,7 @@ def test_settings_are_written_by_what_varies():
     table["net.width"] = 8 * table["b.beta"]
     table.loc[is_b, "strength"] = np.nan
     table["same.everywhere"] = 3.0
-    names = parts.settings(table)
+    names = settings_of(table)
     assert names.axes == {"a": "strength", "b": "setting"}
     assert list(names.texts.values()) == [
         "1",
@@ -262,6 +263,11 @@ def test_a_sweep_is_logarithmic_over_wide_ranges():
     rows = table[(table.metric == "reconstruction") & (table.kind == "held_out")]
     means = rows.groupby("strength").value.mean()
     np.testing.assert_allclose(axes.lines[0].get_xydata(), [*means.items()])
+    # The greatest error is not the best: stars are of scores alone.
+    stars = [line for line in axes.lines if line.get_marker() == "*"]
+    assert not stars and by_marker(
+        figures.sweep(table, "student_t.strength", "mig").axes[0], "*"
+    ).shape == (3, 2)
     with pytest.raises(ArgumentError, match="binding"):
         figures.sweep(table, "student_t.other", "mig")
 
