@@ -23,6 +23,8 @@ import filelock
 
 from tf_disentangle import checks
 
+#: The file by which a published model is known, in place of a run.
+CHECKSUMS = "SHA256SUMS"
 _MARK = ".tmp"
 _BLOCK = 1 << 24
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

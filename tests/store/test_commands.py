@@ -4,7 +4,9 @@ import json
 import os
 import pathlib
 import sys
+import tracemalloc
 import webbrowser
+import zipfile
 
 import numpy as np
 import pytest
@@ -233,9 +235,50 @@ def test_the_best_of_a_study_in_archives(plan, tmp_path):
             publish_study("study", *asked, *options)
 
 
-def test_what_is_no_model_is_left_out_of_the_index(folder, tmp_path):
+def test_what_is_no_model_is_left_out_of_the_index(folder, tmp_path, caplog):
     published.copied(folder, tmp_path / "one")
+    published.zipped(folder, tmp_path / "renamed.zip")
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes.txt").write_text("x")
+    (tmp_path / "broken.zip").write_bytes(b"x")
+    with zipfile.ZipFile(tmp_path / "others.zip", "w") as archive:
+        archive.writestr("a.txt", "x")
+    (published.copied(folder, tmp_path / "damaged") / "codes.npz").unlink()
     text = index.write(tmp_path).read_text()
-    assert text.count("\n| [") == 1 and "[one](one)" in text
+    assert text.count("\n| [") == 2
+    assert "[one](one)" in text and "[renamed.zip](renamed.zip)" in text
+    for name in ("broken.zip", "others.zip", "damaged"):
+        assert f"{name} is not listed: " in caplog.text
+
+
+def test_the_index_reads_no_more_than_load_does(folder, tmp_path, monkeypatch):
+    """A small archive of a record that is enormous outside."""
+    path = published.copied(folder, tmp_path / "copy")
+    (path / "config.json").write_bytes(b" " * 2**25)
+    published.write_sums(path)
+    (tmp_path / "models").mkdir()
+    target = published.zipped(path, tmp_path / "models" / "copy.zip")
+    assert target.stat().st_size < 2**21
+    tracemalloc.start()
+    assert "copy.zip" not in index.write(tmp_path / "models").read_text()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**23
+
+
+SCORES = [{"a|b\n# x": {"score": 1.0}}, {"mig": 1.0}, {"mig": {"score": "x"}}, [], "["]
+
+
+@pytest.mark.parametrize("scores", SCORES, ids=str)
+def test_scores_that_are_none_are_not_listed(scores, copy):
+    text = scores if isinstance(scores, str) else json.dumps(scores)
+    (copy / "scores.json").write_text(text)
+    published.write_sums(copy)
+    assert "| [" not in index.write(copy.parent).read_text()
+
+
+def test_an_objective_of_another_kind_is_not_shown(copy):
+    published.change_record(copy, lambda r: r["model"]["config"].update(objective=[1]))
+    assert (
+        f"| [{copy.name}]({copy.name}) |  | 0 |" in index.write(copy.parent).read_text()
+    )

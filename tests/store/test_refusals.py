@@ -260,3 +260,44 @@ def test_a_path_out_of_a_tar_is_refused(folder, tmp_path):
     info.size = 1
     target = tarred(folder, tmp_path / "x.tar", (info, io.BytesIO(b"x")))
     refused(target, "hold files of its own folder only")
+
+
+def with_long_directory(folder, target):
+    """Entries with long comments, of which the directory is all that is read."""
+    info = zipfile.ZipInfo("model/x")
+    info.comment = b"x" * 60_000
+    return published.zipped(folder, target, [(info, b"x")])
+
+
+def with_long_header(folder, target):
+    """A pax header that says that it is longer than the whole archive may be."""
+    info = tarfile.TarInfo("model/x")
+    info.pax_headers = {"comment": "x" * 60_000}
+    return tarred(folder, target, (info,))
+
+
+@pytest.mark.parametrize("make", [with_long_directory, with_long_header])
+def test_the_list_of_an_archive_is_bounded(make, folder, tmp_path, monkeypatch):
+    """Before it is read: no more is asked of the file than it may have."""
+    target, asked = make(folder, tmp_path / "x"), []
+    read = reading._Listed.read
+
+    def told(file, size=-1):
+        content = read(file, size)
+        asked.append(len(content))
+        return content
+
+    monkeypatch.setattr(reading._Listed, "read", told)
+    archive = target.rename(tmp_path / "x.zip")
+    assert td.load(archive).step == 0  # Four million bytes are enough for it.
+    asked.clear()
+    monkeypatch.setattr(reading, "_MOST_LISTING", 50_000)
+    refused(archive, "list its files in at most 50,000 bytes; received 'more'")
+    assert sum(asked) <= 50_000
+
+
+def test_a_compressed_tar_is_not_read(folder, tmp_path):
+    """A few bytes of one can stand for any number."""
+    with tarfile.open(tmp_path / "x.tar", "w:gz") as archive:
+        archive.add(folder, "model")
+    refused(tmp_path / "x.tar", "model must be a .zip or a .tar")

@@ -6,7 +6,7 @@ from typing import Any
 
 from absl import flags
 
-_PRECISIONS = ("float32", "float16")
+from tf_disentangle.store.places import PRECISIONS
 
 
 def define(values: flags.FlagValues) -> None:
@@ -14,7 +14,7 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_enum(
         "precision",
         "float32",
-        list(_PRECISIONS),
+        list(PRECISIONS),
         "Of the weights. float16 halves them; what that changes is measured, and every "
         "recorded score computed again.",
         flag_values=values,

@@ -9,7 +9,7 @@ from typing import Any
 
 from tf_disentangle import checks
 from tf_disentangle.store import reading, weights
-from tf_disentangle.store.places import NAME, RECORD
+from tf_disentangle.store.places import NAME, PRECISIONS, RECORD
 from tf_disentangle.training.run_folder import Examples, RunFolder
 
 FORMAT = 1
@@ -71,9 +71,28 @@ class PublishedFolder(RunFolder):
         name, rule = record.get("name"), "be a name as that of a file"
         fits = isinstance(name, str) and NAME.fullmatch(name)
         checks.require(fits, f"name in {argument}", rule, name)
+        one_of, precision = " or ".join(PRECISIONS), record.get("precision")
+        fits = precision in PRECISIONS
+        checks.require(fits, f"precision in {argument}", f"be {one_of}", precision)
         # The split is a permutation of so many indices.
         rule, number = "be at most 1e9 images", training["num_images"]
         checks.require(number <= 10**9, f"num_images in {argument}", rule, number)
+
+    def scores(self) -> dict[str, dict[str, Any]]:
+        """Returns the scores of scores.json by the name of the metric, if any."""
+        try:
+            content = json.loads(self._blobs.get(reading.SCORES, b"{}"))
+        except (ValueError, RecursionError):
+            content = None
+        fits = isinstance(content, dict) and all(
+            NAME.fullmatch(name)
+            and isinstance(each, dict)
+            and isinstance(each.get("score"), int | float | None)
+            for name, each in content.items()
+        )
+        argument, rule = f"{reading.SCORES} of {self}", "be scores by their names"
+        checks.require(fits, argument, rule, content)
+        return content
 
     def _has_modules(self) -> bool:
         return bool(self.describe().get("modules"))

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
+import logging
 import os
 import pathlib
-import zipfile
 from collections.abc import Mapping
 from typing import Any
 
 from tf_disentangle import checks, files
 from tf_disentangle.serving import card
-from tf_disentangle.store.places import CHECKSUMS, RECORD
+from tf_disentangle.store.folder import PublishedFolder
+from tf_disentangle.store.places import ARCHIVES, CHECKSUMS, NAME
 
-_SCORES = "scores.json"
+_logger = logging.getLogger(__name__)
 _HEAD = """\
 # Models
 
@@ -27,22 +27,23 @@ def write(folder: str | os.PathLike) -> pathlib.Path:
     """Writes README.md of a folder of models, from their records; returns its path.
 
     Args:
-        folder: Its folders and .zip files that are published models are listed.
+        folder: Its folders and archives that are published models are listed, each
+            checked as by `load`. What is none is left out; of a damaged one a warning
+            tells.
     """
     folder = pathlib.Path(folder)
     found = {}
     for path in sorted(folder.iterdir()):
-        if not path.name.startswith("."):
-            record, scores = _read(path)
-            if record:
-                found[path.name] = (record, scores)
+        read = None if path.name.startswith(".") else _read(path)
+        if read is not None:
+            found[path.name] = read
     names = sorted({name for _, scores in found.values() for name in scores})
     rows = [
         (
             f"[{name}]({name})",
             _objective(record),
-            f"{record.get('step', 0):,}",
-            record.get("precision"),
+            f"{record['step']:,}",
+            record["precision"],
             *(scores.get(metric, {}).get("score") for metric in names),
         )
         for name, (record, scores) in found.items()
@@ -52,27 +53,21 @@ def write(folder: str | os.PathLike) -> pathlib.Path:
     return folder / "README.md"
 
 
-def _read(path: pathlib.Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Returns the record and the scores of a model; empty for anything else."""
+def _read(path: pathlib.Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """Returns the record and the scores of a model; None for anything else."""
+    if not ((path.is_dir() and (path / CHECKSUMS).exists()) or path.suffix in ARCHIVES):
+        return None
     try:
-        if path.is_dir():
-            if not (path / CHECKSUMS).exists():
-                return {}, {}
-            texts = [(path / name).read_bytes() for name in (RECORD, _SCORES)]
-        elif path.suffix == ".zip":
-            with zipfile.ZipFile(path) as archive:
-                stem = path.name.removesuffix(".zip")
-                texts = [archive.read(f"{stem}/{n}") for n in (RECORD, _SCORES)]
-        else:
-            return {}, {}
-        record, scores = (json.loads(text) for text in texts)
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        text = checks.message(str(path), "be a published model", str(error))
-        raise checks.ArgumentError(text) from error
-    return record, scores
+        model = PublishedFolder(path)
+        return model.describe(), model.scores()
+    except checks.ArgumentError as error:
+        _logger.warning("%s is not listed: %s", path.name, error)
+        return None
 
 
 def _objective(record: Mapping[str, Any]) -> str:
     """Returns the name of the objective of a record."""
-    config = record.get("model", {}).get("config", {}).get("objective", {})
-    return str(config.get("config", {}).get("name", ""))
+    found: Any = record
+    for key in ("model", "config", "objective", "config", "name"):
+        found = found.get(key, "") if isinstance(found, Mapping) else ""
+    return found if isinstance(found, str) and NAME.fullmatch(found) else ""

@@ -7,12 +7,14 @@ import pathlib
 import re
 
 from tf_disentangle import checks
+from tf_disentangle.files import CHECKSUMS
 
 #: Before the name of a model that comes with the library.
 PREFIX = "store:"
-#: Files of a published model that mark it.
-RECORD, CHECKSUMS = "config.json", "SHA256SUMS"
-ARCHIVES = (".zip", ".tar")
+#: What shows a published model, beside its checksums.
+RECORD, ARCHIVES = "config.json", (".zip", ".tar")
+#: In which the weights may be kept.
+PRECISIONS = ("float32", "float16")
 #: What a model may be called: a part of an address and of a path.
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,95}")
 # What people try too, and what they can do.

@@ -20,7 +20,7 @@ from tf_disentangle.explorer import contents as page_contents
 from tf_disentangle.serving import variants
 from tf_disentangle.store import card, privacy, reading, rounding, weights
 from tf_disentangle.store.folder import FORMAT, PublishedFolder, write_examples
-from tf_disentangle.store.places import CHECKSUMS, NAME, RECORD
+from tf_disentangle.store.places import CHECKSUMS, NAME, PRECISIONS, RECORD
 from tf_disentangle.training import description
 from tf_disentangle.training.input_pipeline import images_at
 from tf_disentangle.training.run_folder import Examples, environment
@@ -49,7 +49,7 @@ class Options:
 
     def __post_init__(self) -> None:
         """Checks them, before anything is computed."""
-        checks.one_of(self.precision, weights.PRECISIONS, "precision")
+        checks.one_of(self.precision, PRECISIONS, "precision")
         checks.integer(self.examples, "examples", at_least=0)
         most = page_contents.NUM_IMAGES
         checks.require(self.examples <= most, "examples", f"be at most {most}", self)

@@ -1,8 +1,9 @@
 """The files of a published model, checked: of a folder, a .zip or a .tar.
 
 What is read is held in memory and is what was checked; nothing is unpacked. Whoever
-wrote the files is not trusted: names, kinds and sizes are bounded before a byte is
-read. The checksums tell of accidents on the way, not who the author is.
+wrote the files is not trusted: the list of an archive's files is bounded, and names,
+kinds and sizes are before a byte of a file is read. The checksums tell of accidents on
+the way, not who the author is.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
+import io
 import logging
 import os
 import pathlib
@@ -25,11 +27,8 @@ from typing import Any
 from tf_disentangle import checks
 from tf_disentangle.store.places import CHECKSUMS, RECORD
 
-WEIGHTS, HISTORY, EXAMPLES = (
-    "model.safetensors",
-    "metrics.jsonl",
-    "examples.safetensors",
-)
+WEIGHTS, EXAMPLES = "model.safetensors", "examples.safetensors"
+HISTORY, SCORES = "metrics.jsonl", "scores.json"
 README = "README.md"
 #: The files that `load` reads, with the most bytes that each may have.
 LIMITS = {
@@ -38,8 +37,11 @@ LIMITS = {
     WEIGHTS: 2**30,
     HISTORY: 2**28,
     EXAMPLES: 2**28,
+    SCORES: 2**20,
 }
-_MOST_BYTES, _MOST_FILES = 2**32, 10_000
+_MOST_BYTES, _MOST_FILES = 2**32, 1_000
+# Of an archive, to learn what is in it: some 1.5 kB for each file.
+_MOST_LISTING = 2**22
 _BLOCK = 2**20
 _LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
 _DAMAGE = (
@@ -51,7 +53,8 @@ _DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
 )
-_AGAIN = "Fetch it again, or ask its author for it."
+#: The remedy for what was damaged on the way.
+AGAIN = "Fetch it again, or ask its author for it."
 _logger = logging.getLogger(__name__)
 
 
@@ -84,7 +87,7 @@ def read(path: pathlib.Path) -> dict[str, bytes]:
         kept = {}
         for name, expected in sums.items():
             found = name in there
-            checks.require(found, str(path), "be complete", f"no {name}", _AGAIN)
+            checks.require(found, str(path), "be complete", f"no {name}", AGAIN)
             file, limit = there[name], LIMITS.get(name, LIMITS[WEIGHTS])
             content, received = _checked(path, name, file, limit, name in LIMITS)
             if received != expected and name == README:
@@ -92,7 +95,7 @@ def read(path: pathlib.Path) -> dict[str, bytes]:
                 continue
             rule = f"be the file that was published, as {CHECKSUMS} has it"
             same = received == expected
-            checks.require(same, f"{name} of {path}", rule, "another", _AGAIN)
+            checks.require(same, f"{name} of {path}", rule, "another", AGAIN)
             if name in LIMITS:
                 kept[name] = content
     return kept
@@ -125,12 +128,12 @@ def _sums(path: pathlib.Path, there: dict[str, _File]) -> dict[str, str]:
     for line in text.decode("utf-8", "replace").splitlines():
         match = _LINE.fullmatch(line)
         rule = "have lines of a SHA-256, two blanks and a name"
-        checks.require(match, where, rule, line[:200], _AGAIN)
+        checks.require(match, where, rule, line[:200], AGAIN)
         checks.require(match[2] not in sums, where, "name a file once", match[2])
         sums[_plain_name(path, match[2])] = match[1]
     checks.require(len(sums) <= _MOST_FILES, where, "name fewer files", len(sums))
     for name in (RECORD, WEIGHTS):
-        checks.require(name in sums, where, f"name {name}", sorted(sums)[:20], _AGAIN)
+        checks.require(name in sums, where, f"name {name}", sorted(sums)[:20], AGAIN)
     return sums
 
 
@@ -151,7 +154,7 @@ def _explaining(path: pathlib.Path) -> Iterator[None]:
         yield
     except _DAMAGE as error:
         reason = f"{type(error).__name__}: {error}"
-        text = checks.message(str(path), "be intact", reason, _AGAIN)
+        text = checks.message(str(path), "be intact", reason, AGAIN)
         raise checks.ArgumentError(text) from error
 
 
@@ -165,15 +168,53 @@ def _opened(path: pathlib.Path) -> Iterator[dict[str, _File]]:
         rule = f"have at most {_MOST_BYTES:,} bytes"
         size = path.stat().st_size
         checks.require(size <= _MOST_BYTES, str(path), rule, f"{size:,}")
-        if zipfile.is_zipfile(path):
-            found = _of_zip(path, stack.enter_context(zipfile.ZipFile(path)))
-        elif tarfile.is_tarfile(path):
-            # Of a compressed one a few bytes can claim any number of entries.
-            found = _of_tar(path, stack.enter_context(tarfile.open(path, "r:")))
+        file = stack.enter_context(_Listed(path))
+        if zipfile.is_zipfile(file):
+            found = _of_zip(path, stack.enter_context(zipfile.ZipFile(file)))
         else:
-            rule = "be a .zip or a .tar"
-            raise checks.ArgumentError(checks.message("model", rule, str(path)))
+            file.seek(0)
+            found = _of_tar(path, stack.enter_context(_tar(path, file)))
+        file.is_listed = True
         yield _below_one_folder(found)
+
+
+def _tar(path: pathlib.Path, file: _Listed) -> tarfile.TarFile:
+    try:
+        # Of a compressed one a few bytes can claim any number of entries.
+        return tarfile.TarFile(fileobj=file, mode="r")
+    except tarfile.ReadError as error:
+        text = checks.message("model", "be a .zip or a .tar", str(path))
+        raise checks.ArgumentError(text) from error
+
+
+class _Listed(io.FileIO):
+    """An archive, of which little is read before it is known what is in it.
+
+    What the directory of a .zip, or a header of a .tar, says of its own size decides
+    how much Python's modules read at once.
+
+    Attributes:
+        is_listed: Whether it is known; then as much is read as is asked for.
+    """
+
+    is_listed = False
+
+    def __init__(self, path: pathlib.Path) -> None:
+        super().__init__(path)
+        self._path, self._left = path, _MOST_LISTING
+
+    def read(self, size: int = -1) -> bytes:
+        """Reads at most `size` bytes.
+
+        Raises:
+            ArgumentError: If the list of the files is longer than one may be.
+        """
+        if not self.is_listed:
+            rest = os.fstat(self.fileno()).st_size - self.tell()
+            self._left -= rest if size < 0 else min(size, rest)
+            rule = f"list its files in at most {_MOST_LISTING:,} bytes"
+            checks.require(self._left >= 0, str(self._path), rule, "more")
+        return super().read(size)
 
 
 def _of_folder(path: pathlib.Path) -> dict[str, _File]:
@@ -209,7 +250,7 @@ def _of_zip(path: pathlib.Path, archive: zipfile.ZipFile) -> dict[str, _File]:
 
 def _of_tar(path: pathlib.Path, archive: tarfile.TarFile) -> dict[str, _File]:
     found: dict[str, _File] = {}
-    for count, member in enumerate(archive):
+    for count, member in enumerate(archive, start=1):
         _check_count(path, count)
         if member.isdir():
             continue

@@ -13,10 +13,10 @@ import safetensors.numpy
 
 from tf_disentangle import checks
 from tf_disentangle.models import LatentModel
+from tf_disentangle.store.places import PRECISIONS
+from tf_disentangle.store.reading import AGAIN
 
-PRECISIONS = ("float32", "float16")
 _MOST_HEADER = 2**24
-_AGAIN = "Fetch it again, or ask its author for it."
 _LEFT_OUT = ("critic",)
 
 
@@ -115,10 +115,10 @@ def read(content: bytes, argument: str) -> dict[str, np.ndarray]:
     size = struct.unpack("<Q", content[:8])[0] if len(content) >= 8 else 0
     rule = f"have a header that fits into its {len(content):,} bytes"
     fits = 2 <= size <= min(len(content) - 8, _MOST_HEADER)
-    checks.require(fits, argument, rule, f"one of {size:,}", _AGAIN)
+    checks.require(fits, argument, rule, f"one of {size:,}", AGAIN)
     try:
         return safetensors.numpy.load(content)
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
         rule = "be a safetensors file of numbers"
-        text = checks.message(argument, rule, str(error), _AGAIN)
+        text = checks.message(argument, rule, str(error), AGAIN)
         raise checks.ArgumentError(text) from error

@@ -28,8 +28,6 @@ import numpy as np
 from tf_disentangle import checks, files
 
 SCHEMA_VERSION = 4
-#: The file by which a published model is known, in place of a run.
-CHECKSUMS = "SHA256SUMS"
 
 _PACKAGES = (
     "tf_disentangle",
@@ -136,7 +134,7 @@ class RunFolder:
         found = {path.name for path in self.path.glob("[!.]*")}
         if found - _BEFORE_A_RUN:
             is_run, what = self.description.exists(), "which is neither"
-            if CHECKSUMS in found:
+            if files.CHECKSUMS in found:
                 what = "a published model"
                 remedy += f" It can start from these weights: warm_start={str(self)!r}"
             checks.require(is_run, "output", rule, f"{self}, {what}", remedy)
