@@ -25,7 +25,7 @@ TFP = {"tensorflow", "tensorflow_probability"}
 RULES = {
     "checks": (set(), set()),
     "configs": ({"checks", "known_parts"}, {"keras"}),
-    "known_parts": (set(), set()),
+    "known_parts": (set(), TF | {"keras"}),
     "interfaces": ({"checks", "configs"}, set()),
     "files": ({"checks"}, {"filelock"}),
     "determinism": (set(), TF),

@@ -248,6 +248,8 @@ def _deserialize_object(config: Mapping[str, Any]) -> Any:
         if not isinstance(arguments, Mapping):
             raise CannotRebuildError(path, "its config is no object")
         _refuse_files(path, arguments)
+        if why := known_parts.trouble_with_arguments(arguments):
+            raise CannotRebuildError(path, why)
     if hasattr(cls, "from_config"):
         return cls.from_config(arguments)
     # A file that was tampered with shall not call whatever can be imported.
@@ -294,7 +296,11 @@ def _deserialize_keras(config: Mapping[str, Any]) -> Any:
     if known_parts.asked_for() and (why := known_parts.trouble_with_keras(config)):
         raise CannotRebuildError(str(name), why)
     try:
+        if known_parts.asked_for() and (why := known_parts.trouble_with_size(config)):
+            raise CannotRebuildError(str(name), why)
         return keras.saving.deserialize_keras_object(config)
+    except CannotRebuildError:
+        raise
     except (TypeError, ValueError, ImportError, AttributeError) as error:
         reason = "register it with keras.saving.register_keras_serializable"
         raise CannotRebuildError(str(name), reason) from error

@@ -13,6 +13,9 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import copy
+import dataclasses
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -56,13 +59,29 @@ _KERAS: dict[str, frozenset[str] | None] = {
 _KERAS_OWN = frozenset({"__keras_tensor__", "__tuple__"})
 _NAME = re.compile(r"[A-Z]\w*")
 
-_only = contextvars.ContextVar("known_parts_only", default=False)
+# Of one layer for one image; 64 MB.
+_MOST_OUTPUTS = 2**24
+_MOST_LATENTS = 2**12
+
+
+@dataclasses.dataclass
+class _Restriction:
+    """What is asked for: how many weights may be made yet."""
+
+    left: float
+
+
+_only = contextvars.ContextVar[_Restriction | None]("known_parts_only", default=None)
 
 
 @contextlib.contextmanager
-def only() -> Iterator[None]:
-    """Has `configs.deserialize` refuse meanwhile what is not known."""
-    token = _only.set(True)
+def only(most_weights: float = math.inf) -> Iterator[None]:
+    """Has `configs.deserialize` refuse meanwhile what is not known, or too large.
+
+    Args:
+        most_weights: How many weights the networks may have in all.
+    """
+    token = _only.set(_Restriction(most_weights))
     try:
         yield
     finally:
@@ -71,7 +90,7 @@ def only() -> Iterator[None]:
 
 def asked_for() -> bool:
     """Whether this is within `only`."""
-    return _only.get()
+    return _only.get() is not None
 
 
 def trouble_with_path(path: str) -> str:
@@ -106,6 +125,40 @@ def trouble_with_keras(config: Any) -> str:
     else:
         items = config if isinstance(config, list) else []
     return next(filter(None, map(trouble_with_keras, items)), "")
+
+
+def trouble_with_size(config: Mapping[str, Any]) -> str:
+    """Returns why Keras may not make an object of its own; "" if it may.
+
+    It is made in a graph first, in which weights and what layers return have shapes,
+    and take no memory.
+    """
+    import keras
+    import tensorflow as tf
+
+    restriction = _only.get()
+    with tf.Graph().as_default():
+        made = keras.saving.deserialize_keras_object(copy.deepcopy(config))
+    shapes = [variable.shape for variable in getattr(made, "variables", ())]
+    number = sum(math.prod(shape) for shape in shapes)
+    if number > restriction.left:
+        return f"it has {number:,} weights, more than the file of the weights holds"
+    restriction.left -= number
+    for layer in made._flatten_layers() if isinstance(made, keras.Layer) else ():
+        for node in layer._inbound_nodes:
+            for output in node.output_tensors:
+                number = math.prod(side or 1 for side in output.shape)
+                if number > _MOST_OUTPUTS:
+                    return f"{layer.name} returns {number:,} numbers for an image"
+    return ""
+
+
+def trouble_with_arguments(arguments: Mapping[str, Any]) -> str:
+    """Returns why a part of the library may not be made of these; "" if it may."""
+    number = arguments.get("num_latents")
+    if isinstance(number, int | float) and not number <= _MOST_LATENTS:
+        return f"{number:,} latents are more than {_MOST_LATENTS:,}"
+    return ""
 
 
 def _trouble_with_class(config: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ import sys
 
 import keras
 import pytest
+import tensorflow as tf
 
 import tf_disentangle as td
 from tests.store import published
@@ -122,6 +123,67 @@ def test_a_critics_optimizer_is_made_anew_each_time():
     one, other = new.make_optimizer(), new.make_optimizer()
     assert one is not other and one.momentum == 0.3
     assert float(one.learning_rate) == pytest.approx(0.1)
+
+
+def network(*layers):
+    """A network of these layers, made where nothing takes memory."""
+    with tf.Graph().as_default():
+        made = keras.Sequential([keras.Input((10,)), *layers])
+        return json.loads(json.dumps(configs.serialize(made)))
+
+
+HUGE = [
+    # 4e10 weights; a tebibyte for one image; many small layers.
+    (lambda: [keras.layers.Dense(2 * 10**5) for _ in range(2)], "more than the file"),
+    (lambda: [keras.layers.RepeatVector(2**35)], "numbers for an image"),
+    (
+        lambda: (
+            [keras.layers.Reshape((1, 1, 10))]
+            + [keras.layers.UpSampling2D(32) for _ in range(4)]
+        ),
+        "numbers for an image",
+    ),
+    (lambda: [keras.layers.Dense(2000) for _ in range(5)], "more than the file"),
+]
+
+
+@pytest.mark.parametrize(("make", "message"), HUGE)
+def test_what_takes_much_memory_is_not_made(make, message):
+    entry = network(*make())
+    with (
+        known_parts.only(10**7),
+        pytest.raises(configs.CannotRebuildError, match=message),
+    ):
+        configs.deserialize(entry)
+
+
+def test_many_networks_together_are_too_large():
+    entry = network(keras.layers.Dense(1000))
+    with known_parts.only(25_000):
+        configs.deserialize([entry, entry])
+    with known_parts.only(25_000), pytest.raises(configs.CannotRebuildError):
+        configs.deserialize([entry, entry, entry])
+
+
+def test_very_many_latents_are_not_made():
+    """Their covariance would have the square of the number."""
+    prior = own("tf_disentangle.priors.InverseWishartPrior", df=10**6 + 1)
+    entry = own(
+        "tf_disentangle.latents.GaussianLatents",
+        num_latents=10**6,
+        covariance="full",
+        prior=prior,
+    )
+    with known_parts.only(), pytest.raises(configs.CannotRebuildError, match="latents"):
+        configs.deserialize(entry)
+
+
+def test_a_model_of_more_weights_than_its_file_is_refused(copy):
+    layers = [keras.layers.Dense(2 * 10**5) for _ in range(2)]
+    config = {"encoder": network(*layers)}
+    published.change_record(copy, lambda r: r["model"]["config"].update(config))
+    with pytest.raises(checks.ArgumentError, match="more than the file of the weights"):
+        td.load(copy)
 
 
 def test_another_name_at_keras_is_no_way_around():

@@ -10,9 +10,13 @@ from typing import Any
 from tf_disentangle import checks
 from tf_disentangle.store import reading, weights
 from tf_disentangle.store.places import NAME, PRECISIONS, RECORD
+from tf_disentangle.store.reading import WEIGHTS
 from tf_disentangle.training.run_folder import Examples, RunFolder
 
 FORMAT = 1
+# The file of the weights leaves out a critic.
+_MOST_OF_CRITIC = 10**7
+_MOST_IMAGES = 2 * 10**7
 _LABELS = "labels"
 
 
@@ -35,6 +39,8 @@ class PublishedFolder(RunFolder):
         self.trusted = bool(trust)
         self._blobs = reading.read(self.path)
         self._check_format()
+        # Of two bytes each, at least.
+        self.most_weights = len(self._blobs[WEIGHTS]) // 2 + _MOST_OF_CRITIC
         if trust and self.path.is_file():
             rule = "be a folder, for trust"
             remedy = "Unpack it, look at its modules/, and load the folder."
@@ -75,8 +81,10 @@ class PublishedFolder(RunFolder):
         fits = precision in PRECISIONS
         checks.require(fits, f"precision in {argument}", f"be {one_of}", precision)
         # The split is a permutation of so many indices.
-        rule, number = "be at most 1e9 images", training["num_images"]
-        checks.require(number <= 10**9, f"num_images in {argument}", rule, number)
+        rule, number = f"be at most {_MOST_IMAGES:,} images", training["num_images"]
+        checks.require(
+            number <= _MOST_IMAGES, f"num_images in {argument}", rule, number
+        )
 
     def scores(self) -> dict[str, dict[str, Any]]:
         """Returns the scores of scores.json by the name of the metric, if any."""
@@ -112,8 +120,8 @@ class PublishedFolder(RunFolder):
         """
         rule = "be 'last': a published model has its weights once"
         checks.require(checkpoint == "last", "checkpoint", rule, checkpoint)
-        argument = f"{reading.WEIGHTS} of {self}"
-        weights.assign(model, weights.read(self._blobs[reading.WEIGHTS], argument))
+        argument = f"{WEIGHTS} of {self}"
+        weights.assign(model, weights.read(self._blobs[WEIGHTS], argument))
         return int(self.describe()["step"])
 
     def examples(self) -> Examples | None:

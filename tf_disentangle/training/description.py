@@ -238,7 +238,7 @@ def importing_copies(folder: RunFolder) -> Iterator[None]:
     its record may name nothing but `known_parts`.
     """
     if not folder.trusted:
-        with known_parts.only():
+        with known_parts.only(folder.most_weights):
             yield
         return
     path, modules = str(folder.modules.resolve()), sys.modules

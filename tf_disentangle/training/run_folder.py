@@ -16,6 +16,7 @@ import dataclasses
 import datetime
 import importlib.metadata
 import json
+import math
 import os
 import pathlib
 import platform
@@ -71,10 +72,12 @@ class RunFolder:
     Attributes:
         is_published: Whether it is a published model, to which nothing is written.
         trusted: Whether its copies of the user's modules may be imported.
+        most_weights: How many the networks of its record may have.
     """
 
     is_published = False
     trusted = True
+    most_weights = math.inf
 
     def __init__(self, path: str | os.PathLike) -> None:
         checks.require_type(path, (str, os.PathLike), "output")
