@@ -15,7 +15,7 @@ from tests import undrawn
 from tests.store import published
 from tf_disentangle import checks, store
 from tf_disentangle.serving import variants
-from tf_disentangle.store import privacy, weights
+from tf_disentangle.store import card, privacy, weights
 
 # InfoGAN has what the others have, a critic and categorical latents.
 KINDS = (
@@ -133,6 +133,17 @@ def test_the_card_is_one_of_the_hub(trained, tmp_path):
     for part in ("## Use it", "## Scores", "## Latents", "## Intended use", "## Files"):
         assert part in card.text
     assert "| mig |" in card.text and "| z3 | continuous |" in card.text
+
+
+def test_the_card_of_vectors_says_where_less_is_better():
+    facts = {"model": "VAE", "objective": "vae", "data": "Pinwheel", "latents": []}
+    facts |= {"image_shape": [1, 1, 2], "step": 9, "num_parameters": 7, "terms": {}}
+    about = card.About("m", None, "float32", None, 0, {})
+    score = {"score": 0.1, "floor": 0.2, "ceiling": 0.0, "protocol": "dlib"}
+    text = card.text(facts, {"unsupervised": score, "mig": score}, about)
+    assert "Of `unsupervised` less is better." in text
+    assert "trained on Pinwheel (vectors of 2 numbers) for 9 steps" in text
+    assert "less is better" not in card.text(facts, {"mig": score}, about)
 
 
 def test_no_licence_is_invented(folder):

@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tf_disentangle import checks
 from tf_disentangle.metrics import METRICS
 from tf_disentangle.serving import card as served
 from tf_disentangle.store.rounding import Measured
@@ -98,12 +97,10 @@ def text(
 
 
 def _introduction(facts: Mapping[str, Any], about: About) -> str:
-    shape = " x ".join(map(str, facts["image_shape"]))
-    if checks.is_vector(facts["image_shape"]):
-        shape = f"vectors of {facts['image_shape'][-1]} numbers"
     said = (
         f"A {facts['model']} with the objective {facts['objective']}, trained on "
-        f"{facts['data']} ({shape}) for {facts['step']:,} steps: "
+        f"{facts['data']} ({served.inputs(facts['image_shape'])}) for "
+        f"{facts['step']:,} steps: "
         f"{len(facts['latents'])} latents, {facts['num_parameters']:,} weights, kept "
         f"as {about.precision}."
     )
