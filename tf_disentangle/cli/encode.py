@@ -203,8 +203,9 @@ def _encode_block(
     if good:
         encode(good)
     changed = np.zeros((len(names), 2), bool)
-    for k in rows:
-        changed[k] = image_paths.changes(contents[k], model.image_shape)
+    for k, content in enumerate(contents):
+        if k in rows and isinstance(content, bytes):
+            changed[k] = image_paths.changes(content, model.image_shape)
     width = len(model.layout.header())
     values = [rows[k] for k in sorted(rows)]
     array = np.array(values, np.float32).reshape(-1, width)
