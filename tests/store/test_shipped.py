@@ -9,6 +9,7 @@ import pytest
 
 import tf_disentangle as td
 from tf_disentangle import checks, store
+from tf_disentangle.cli import main
 
 NAMES = sorted(store.shipped())
 MOST_BYTES = 2_000_000
@@ -53,13 +54,17 @@ def test_it_encodes_and_decodes(run):
 def test_the_card_has_the_scores_of_its_file(run):
     folder = run.folder.path
     text = (folder / "README.md").read_text()
+    rows = [row for row in run.history if row["step"] == run.step]
+    recorded = {k: v for row in rows for k, v in row.get("scores", {}).items()}
     scores = json.loads((folder / "scores.json").read_text())
     assert scores
     for name, score in scores.items():
+        # Each is of a row, which bin/evaluate wrote.
+        assert score["score"] == recorded[name]["score"]
         assert f"| {name} | {score['score']:.4g} |" in text.replace(" |  |", " |")
 
 
-def test_mnist_need_not_be_there_for_all_but_scores(tmp_path, monkeypatch):
+def test_mnist_need_not_be_there_for_all_but_scores(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("TF_DISENTANGLE_CACHE", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
@@ -69,4 +74,8 @@ def test_mnist_need_not_be_there_for_all_but_scores(tmp_path, monkeypatch):
     with pytest.raises(checks.ArgumentError, match="mnist") as error:
         run.score("mig")
     assert "prepare" in str(error.value)
+    code = main.main(["visualize", "store:jointvae_mnist", "--output=pictures"])
+    said = capsys.readouterr().err
+    assert code == 2 and "bin/data prepare" in said
+    assert "bin/explore store:jointvae_mnist" in said
     assert not os.listdir(tmp_path)

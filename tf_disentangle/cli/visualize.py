@@ -45,6 +45,7 @@ from tf_disentangle import checks
 from tf_disentangle.cli import run_flags
 
 if TYPE_CHECKING:
+    from tf_disentangle import Run
     from tf_disentangle.interfaces import Dataset
 
 FLAGS = flags.FlagValues()
@@ -130,6 +131,7 @@ def main(values: flags.FlagValues) -> int:
         checks.integer(values.seed, "--seed", at_least=0)
     run_flags.require_place(values, "output", "pictures")
     run = run_flags.load(values)
+    require_data(run, values.run)
     from tf_disentangle import visualization
     from tf_disentangle.training.input_pipeline import images_at
     from tf_disentangle.training.pictures import (
@@ -170,6 +172,24 @@ def main(values: flags.FlagValues) -> int:
         page = None if values.output is None else f"{values.output}/index.html"
         print(pages.write_run_page(run, page, paths))
     return 0
+
+
+def require_data(run: Run, name: str) -> None:
+    """Says what to do where a published model's data are not at hand.
+
+    Raises:
+        ArgumentError: If they are not.
+    """
+    if not run.folder.is_published:
+        return
+    try:
+        run.data  # noqa: B018
+    except checks.ArgumentError as error:
+        rule = "have its data at hand, whose images are drawn"
+        remedy = f"Prepare them (bin/data prepare --help), or bin/explore {name} shows "
+        remedy += "the model with the images that were published with it."
+        text = checks.message("RUN", rule, f"{name}: {error}", remedy)
+        raise checks.ArgumentError(text) from error
 
 
 def parse_range(text: str) -> tuple[float, float] | str:
