@@ -221,6 +221,34 @@ def test_what_only_the_model_refuses_is_found(
     assert "2 files were left out" in told
 
 
+@pytest.mark.parametrize("through", ["folder", "server"])
+def test_it_says_once_how_many_images_it_changed(
+    photos, served, exported, through, capsys, monkeypatch
+):
+    """A screenshot gets codes as plausible as those of any image of the data."""
+    where = [f"--model={exported}"]
+    if through == "server":
+        where = [f"--server=grpc://localhost:{served.grpc_port}", "--model_name=joint"]
+    assert command("photos", *where, "--output=same.csv") == 0
+    assert "images," not in capsys.readouterr().err
+    for name, mode, size in (("a", "RGB", 64), ("b", "RGB", 80), ("z", "L", 80)):
+        Image.new(mode, (size, size)).save(f"photos/{name}.png")
+    append = encoded_parts.Parts.append
+
+    def stop(parts, part):
+        append(parts, part)
+        if "photos/b.png" in part.paths:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as context:
+        context.setattr(encoded_parts.Parts, "append", stop)
+        assert command("photos", *where, "--output=codes.csv") == 130
+    assert "images," not in capsys.readouterr().err
+    assert command("photos", *where, "--output=codes.csv") == 0
+    said = "Of 33 images, 2 were resized to 64 x 64 and 2 were changed from colour to"
+    assert capsys.readouterr().err.count(f"{said} grey.") == 1
+
+
 @pytest.mark.parametrize("code", ["FAILED_PRECONDITION", "UNIMPLEMENTED", "INTERNAL"])
 def test_a_server_that_fails_loses_no_file(photos, served, monkeypatch, capsys, code):
     """Only INVALID_ARGUMENT lies in the files; after another failure one goes on."""
@@ -329,8 +357,8 @@ class TestGoingOn:
         parts = encoded_parts.Parts("codes.csv")
         parts.begin({"model": 1}, record)
         stamps = [image_paths.stamp(path) for path in IN_ORDER[:14]]
-        codes = np.zeros((14, 1))
-        parts.append(encoded_parts.Part(IN_ORDER[:14], stamps, [""] * 14, codes))
+        codes, same = np.zeros((14, 1)), np.zeros((14, 2), bool)
+        parts.append(encoded_parts.Part(IN_ORDER[:14], stamps, [""] * 14, same, codes))
         again = encoded_parts.Parts("codes.csv")
         again.begin({"model": 1}, record)
         (part,) = again.resume(iter(images))

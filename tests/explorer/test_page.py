@@ -205,7 +205,7 @@ def test_vectors_and_unequal_shapes_are_refused(make_run):
     with pytest.raises(checks.ArgumentError, match="runs must name one run"):
         explorer.explore()
     other = train(build("vae", (16, 16, 1)), Tiny(), **options)
-    with pytest.raises(checks.ArgumentError, match="have images of one shape"):
+    with pytest.raises(checks.ArgumentError, match=r"of one shape.* 16 x 16 x 1'"):
         explorer.explore(make_run("vae"), other)
 
 

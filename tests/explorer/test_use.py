@@ -194,7 +194,9 @@ def test_the_same_page_over_our_server(make_run, open_page, tmp_path):
 def test_a_notebook_shows_the_page_in_a_frame(make_run, page_of, open_page, tmp_path):
     text = page_of("vae").read_text(encoding="utf-8")
     notebook = tmp_path / "notebook.html"
-    cell = explorer.Explorer(text)._repr_html_()
+    page = explorer.Explorer(text)
+    assert "MB: open() shows it in a browser, save(path) writes it" in repr(page)
+    cell = page._repr_html_()
     notebook.write_text(f"<!doctype html><body>{cell}", encoding="utf-8")
     view = open_page(notebook, wait="iframe")
     frame = view.page.frames[1]

@@ -47,6 +47,11 @@ def test_publish_writes_what_load_reads(trained, tmp_path, capsys, data):
     np.testing.assert_array_equal(loaded.encode(images), trained.encode(images))
     code, said = told(capsys, "publish", trained.folder, *options)
     assert code == 2 and "--output must be new" in said.err
+    code, said = told(capsys, "publish", trained.folder, "--output=x.rar")
+    assert code == 2 and "--output must be a folder or end in .zip" in said.err
+    options = ("--output=x", "--license=apache")
+    code, said = told(capsys, "publish", trained.folder, *options)
+    assert code == 2 and "--license must be" in said.err and "Loading" not in said.err
     code, said = told(capsys, "publish", trained.folder)
     assert code == 2 and "--output must be given" in said.err
 
@@ -72,10 +77,11 @@ def test_explore_makes_a_page_elsewhere(folder, stored, capsys, monkeypatch):
 
 def test_export_and_visualize_need_a_place(folder, stored, capsys):
     before = state(folder)
-    for command, option in (("export", "destination"), ("visualize", "folder")):
+    for command, option in (("export", "--destination"), ("visualize", "--output")):
         code, said = told(capsys, command, stored)
-        assert code == 2
+        assert code == 2 and "Loading" not in said.err
         assert f"{option} must be given for a published model" in said.err
+        assert f"For example: {option}=" in said.err
     assert state(folder) == before
 
 
@@ -88,7 +94,8 @@ def test_serve_exports_it_first(stored, capsys, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "executable", str(script))
     seen = []
 
-    def look(values):
+    def look(values, source):
+        assert source == stored  # Not where it was exported to.
         seen.append(sorted(os.listdir(values.dir)))
         return 0
 
@@ -225,7 +232,13 @@ def test_the_best_of_a_study_in_archives(plan, tmp_path):
     assert publish_study("study", "--best=sap", *options) == 0
     name = "chyvae_nu_100-seed0-000000000000.zip"
     assert sorted(p.name for p in output.iterdir()) == ["README.md", name]
-    assert name in (output / "README.md").read_text()
+    text = (output / "README.md").read_text()
+    assert "| weights | best by | mig | sap |" in text
+    assert f"| [{name}]({name}) | chyvae | 1 | float32 | sap |" in text
+    assert "names the metric by which a run was chosen" in text
+    with zipfile.ZipFile(output / name) as archive:
+        card = archive.read(f"{name.removesuffix('.zip')}/README.md").decode()
+    assert "It was chosen as the best of several runs by sap" in card
     for asked, message in (
         (["--best=sapp"], r"--best must be .* Did you mean sap\?"),
         (["2"], "RUNS must be done; received '000000000002'"),

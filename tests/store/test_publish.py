@@ -15,7 +15,7 @@ from tests import undrawn
 from tests.store import published
 from tf_disentangle import checks, store
 from tf_disentangle.serving import variants
-from tf_disentangle.store import privacy, weights
+from tf_disentangle.store import card, privacy, weights
 
 # InfoGAN has what the others have, a critic and categorical latents.
 KINDS = (
@@ -135,6 +135,17 @@ def test_the_card_is_one_of_the_hub(trained, tmp_path):
     assert "| mig |" in card.text and "| z3 | continuous |" in card.text
 
 
+def test_the_card_of_vectors_says_where_less_is_better():
+    facts = {"model": "VAE", "objective": "vae", "data": "Pinwheel", "latents": []}
+    facts |= {"image_shape": [1, 1, 2], "step": 9, "num_parameters": 7, "terms": {}}
+    about = card.About("m", None, "float32", None, 0, {})
+    score = {"score": 0.1, "floor": 0.2, "ceiling": 0.0, "protocol": "dlib"}
+    text = card.text(facts, {"unsupervised": score, "mig": score}, about)
+    assert "Of `unsupervised` less is better." in text
+    assert "trained on Pinwheel (vectors of 2 numbers) for 9 steps" in text
+    assert "less is better" not in card.text(facts, {"mig": score}, about)
+
+
 def test_no_licence_is_invented(folder):
     text = (folder / "README.md").read_text()
     assert "license:" not in text and "Its author named no licence" in text
@@ -209,6 +220,15 @@ def test_words_that_are_like_a_user_or_path_may_stand(author):
     (author / "config.gin").write_text(text)
     (author / "weights").write_bytes(b"\xff@vm\x00/tmp\x00")
     privacy.require_none(author, ["/data/study"])
+    page = '<p>{}</p><script type="application/octet-stream" id="a">z@vm;0</script>'
+    page += '<img src="data:image/png;base64,AA//vm+/root=">'
+    (author / "page.html").write_text(page.format("a model"))
+    privacy.require_none(author, ["/data/study"])
+    for told in ("git@vm:x", "/root"):
+        (author / "page.html").write_text(page.format(told))
+        with pytest.raises(checks.ArgumentError, match=r"page\.html must hold no path"):
+            privacy.require_none(author, ["/data/study"])
+    (author / "page.html").unlink()
     (author / "weights").write_bytes(b"\xff\x00/data/study\x00")
     with pytest.raises(checks.ArgumentError, match="weights must hold no path"):
         privacy.require_none(author, ["/data/study"])
@@ -232,7 +252,13 @@ def test_it_appears_whole_or_not_at_all(original, tmp_path, monkeypatch):
     [
         ("a name", {}, "path must end in a name of letters"),
         ("model", {"precision": "int8"}, "precision must be one of"),
-        ("model", {"license": "MIT License!"}, "license must be an identifier"),
+        ("model.tar", {}, "path must be a folder or end in .zip"),
+        ("model.rar", {}, "path must be a folder or end in .zip"),
+        (
+            "model",
+            {"license": "apache"},
+            "license must be .* mean apache-2.0",
+        ),
         ("model", {"examples": 1000}, "examples must be at most 60"),
     ],
 )
@@ -316,12 +342,23 @@ def test_what_is_no_model_is_told(tmp_path):
     for path, message in (
         (tmp_path / "nowhere.zip", "model must exist"),
         (tmp_path / "x.tar.gz", "a .tar that is not compressed"),
-        (tmp_path / "x.zip", "model must be a .zip or a .tar"),
+        (tmp_path / "x.zip", "must be an intact .zip or .tar"),
         ("store:chyvae_elipses", "NAME of store:NAME must be one of"),
         (tmp_path, "run must be the folder of a run"),
     ):
         with pytest.raises(checks.ArgumentError, match=message):
             store.folder_of(path)
+
+
+def test_a_folder_of_models_is_none_but_names_one(folder, tmp_path):
+    published.copied(folder, tmp_path / "pub" / "one")
+    message = r"with run\.json.*Name one of those inside, such as .*pub/one\."
+    with pytest.raises(checks.ArgumentError, match=message):
+        td.load(tmp_path / "pub")
+
+
+def test_its_examples_are_shown_in_a_line(folder):
+    assert repr(td.load(folder).examples) == "<Examples: 16 images, uint8 [64, 64, 1]>"
 
 
 def test_weights_are_read_as_they_were_written():

@@ -229,7 +229,7 @@ def test_too_many_files_are_refused(folder, tmp_path, monkeypatch):
 def test_a_cut_archive_is_refused(cut, folder, tmp_path):
     target = published.zipped(folder, tmp_path / "x.zip")
     target.write_bytes(target.read_bytes()[:cut])
-    refused(target, "model must be a .zip or a .tar")
+    refused(target, "x.zip must be an intact .zip or .tar.* Fetch it again")
 
 
 def tarred(folder, target, extra=None):
@@ -300,4 +300,4 @@ def test_a_compressed_tar_is_not_read(folder, tmp_path):
     """A few bytes of one can stand for any number."""
     with tarfile.open(tmp_path / "x.tar", "w:gz") as archive:
         archive.add(folder, "model")
-    refused(tmp_path / "x.tar", "model must be a .zip or a .tar")
+    refused(tmp_path / "x.tar", "must be an intact .zip or .tar")

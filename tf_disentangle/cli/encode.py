@@ -80,6 +80,8 @@ def main(values: flags.FlagValues) -> int:
         settings = {"model": model.identity, "columns": model.layout.header()}
         parts.begin(settings, {"count": images.count, "checksum": images.checksum})
         num_left_out = _encode_all(images, parts, model)
+        if said := _changes(parts, model.image_shape):
+            print(said, file=sys.stderr)
         parts.join(model.layout)
     print(values.output)
     if num_left_out:
@@ -136,6 +138,22 @@ def _encode_all(images: image_paths.Images, parts: Parts, model: ImageModel) -> 
     return num_left_out
 
 
+def _changes(parts: Parts, image_shape: tuple[int, int, int]) -> str:
+    """Returns what is said of the images that the model saw changed; "" for none."""
+    height, width, _ = image_shape
+    total, counts = 0, np.zeros(2, int)
+    for part in parts:
+        total += len(part.encoded)
+        counts += part.changed.sum(axis=0)
+    done = (f"resized to {height} x {width}", "changed from colour to grey")
+    said = [
+        f"{count:,} {'was' if count == 1 else 'were'} {what}"
+        for count, what in zip(counts, done, strict=True)
+        if count
+    ]
+    return f"Of {total:,} images, {' and '.join(said)}." if said else ""
+
+
 def _read_block(
     paths: Iterator[str],
 ) -> tuple[list[str], list[tuple[int, int]], list[bytes | str]]:
@@ -184,7 +202,11 @@ def _encode_block(
     good = [k for k, reason in enumerate(reasons) if not reason]
     if good:
         encode(good)
+    changed = np.zeros((len(names), 2), bool)
+    for k, content in enumerate(contents):
+        if k in rows and isinstance(content, bytes):
+            changed[k] = image_paths.changes(content, model.image_shape)
     width = len(model.layout.header())
     values = [rows[k] for k in sorted(rows)]
     array = np.array(values, np.float32).reshape(-1, width)
-    return Part(names, stamps, reasons, array)
+    return Part(names, stamps, reasons, changed, array)

@@ -62,12 +62,14 @@ class Part:
         paths: Of all of them [n].
         stamps: Size and time of change of each, before it was read [n, 2].
         reasons: Why a file has no codes [n]; "" for one that has.
+        changed: Whether it was resized, and whether it was made grey [n, 2].
         values: Codes and then probabilities [m, L + ...] of those that have.
     """
 
     paths: Sequence[str]
     stamps: Sequence[tuple[int, int]]
     reasons: Sequence[str]
+    changed: np.ndarray
     values: np.ndarray
 
     @property
@@ -132,7 +134,8 @@ class Parts:
             with np.load(path) as stored:
                 texts = stored["paths"].tolist(), stored["reasons"].tolist()
                 stamps = [(size, time) for size, time in stored["stamps"].tolist()]
-                yield Part(texts[0], stamps, texts[1], stored["values"])
+                arrays = stored["changed"], stored["values"]
+                yield Part(texts[0], stamps, texts[1], *arrays)
 
     def resume(self, paths: Iterator[str]) -> Iterator[Part]:
         """Yields the parts that are there, and takes their files from `paths`.
@@ -167,6 +170,7 @@ class Parts:
                 paths=np.array(part.paths, str),
                 stamps=np.array(part.stamps, np.int64).reshape(-1, 2),
                 reasons=np.array(part.reasons, str),
+                changed=part.changed,
                 values=part.values,
             )
         self._count += 1

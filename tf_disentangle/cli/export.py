@@ -83,6 +83,7 @@ def main(values: flags.FlagValues) -> int:
 
 def _check(values: flags.FlagValues) -> None:
     """Refuses what cannot be written, before the run takes its time to load."""
+    run_flags.require_place(values, "destination", "exports")
     if values.run and pathlib.Path(values.run).is_dir():
         folder = pathlib.Path(values.run)
         destinations.check(

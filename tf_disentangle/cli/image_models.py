@@ -18,7 +18,7 @@ from tf_disentangle.cli import startup
 from tf_disentangle.cli.encoded_parts import Layout
 from tf_disentangle.serving import folders
 
-_SIGNATURE = "encode_bytes"
+_SIGNATURE, _OF_ARRAYS = "encode_bytes", "encode"
 _PROBABILITIES = "probabilities_"
 _BAD_INPUT = "INVALID_ARGUMENT"
 
@@ -35,12 +35,14 @@ class ImageModel:
         encode: From contents of files to arrays by the outputs' names, [n, ...]; it
             raises `RefusedError`.
         layout: The columns of its table.
+        image_shape: (H, W, C) of the images that it makes of them.
         identity: What tells it from any other model.
         close: Ends the connection to it, where there is one.
     """
 
     encode: Callable[[Sequence[bytes]], Mapping[str, np.ndarray]]
     layout: Layout
+    image_shape: tuple[int, int, int]
     identity: Mapping[str, Any]
     close: Callable[[], None] = lambda: None
 
@@ -81,12 +83,14 @@ def of_server(
             client.close()
             number = max(usable)
             client = Client(url, name, version=number)
-        known = _signatures(client, usable, number).get(_SIGNATURE)
+        signatures = _signatures(client, usable, number)
     except ServingError as error:
         text = checks.message("--server", "answer", url, str(error))
         raise checks.ArgumentError(text) from error
+    known = signatures.get(_SIGNATURE)
     _require_bytes(known, url)
-    sizes = {key: spec.shape[-1] for key, spec in known.outputs.items()}
+    shape = tuple(signatures[_OF_ARRAYS].inputs["images"].shape[1:])
+    sizes = _sizes(known.outputs)
     layout = _layout(sizes, latents, probabilities)
     wanted = ["codes" if "codes" in sizes else "mean"]
     wanted += [_PROBABILITIES + name for name in layout.probabilities]
@@ -105,7 +109,7 @@ def of_server(
             raise checks.ArgumentError(text) from error
 
     identity = {"server": client.url, "name": name, "version": number}
-    return ImageModel(encode, layout, identity, client.close)
+    return ImageModel(encode, layout, shape, identity, client.close)
 
 
 @contextlib.contextmanager
@@ -189,7 +193,8 @@ def _of_run(folder: str | os.PathLike, probabilities: bool) -> ImageModel:
     outputs = function.get_concrete_function().structured_outputs
     columns = [(column.name, column.kind) for column in run.model.latents.columns]
     identity = {"run": str(run.folder.path.absolute()), "step": run.step}
-    return _of_function(function, outputs, columns, probabilities, identity)
+    layout = _layout(_sizes(outputs), columns, probabilities)
+    return ImageModel(_calling(function), layout, run.model.image_shape, identity)
 
 
 def _of_export(path: pathlib.Path, probabilities: bool) -> ImageModel:
@@ -205,22 +210,24 @@ def _of_export(path: pathlib.Path, probabilities: bool) -> ImageModel:
     latents = _latents_of(card) if card.exists() else None
     stored = [path / "saved_model.pb", *sorted(path.glob("variables/variables.data*"))]
     identity = {"checksums": [files.checksum(file) for file in stored]}
-    outputs = function.structured_outputs
+    layout = _layout(_sizes(function.structured_outputs), latents, probabilities)
+    _, inputs = loaded.signatures[_OF_ARRAYS].structured_input_signature
+    shape = tuple(inputs["images"].shape[1:])
 
     def call(image_bytes: Any) -> Any:
         # By the module that was loaded, which a signature alone does not keep.
         return loaded.signatures[_SIGNATURE](image_bytes=image_bytes)
 
-    return _of_function(call, outputs, latents, probabilities, identity)
+    return ImageModel(_calling(call), layout, shape, identity)
 
 
-def _of_function(
-    function: Any,
-    outputs: Mapping[str, Any],
-    latents: Sequence[tuple[str, str]] | None,
-    probabilities: bool,
-    identity: Mapping[str, Any],
-) -> ImageModel:
+def _sizes(outputs: Mapping[str, Any]) -> dict[str, int]:
+    """Returns the length of the last axis of each output, by its name."""
+    return {name: spec.shape[-1] for name, spec in outputs.items()}
+
+
+def _calling(function: Any) -> Callable[[Sequence[bytes]], Mapping[str, np.ndarray]]:
+    """Returns the `encode` of an `ImageModel` whose function runs in this process."""
     import tensorflow as tf
 
     def encode(contents: Sequence[bytes]) -> Mapping[str, np.ndarray]:
@@ -230,8 +237,7 @@ def _of_function(
             raise RefusedError(error.message.split("\n")[0]) from error
         return {name: tensor.numpy() for name, tensor in tensors.items()}
 
-    sizes = {name: spec.shape[-1] for name, spec in outputs.items()}
-    return ImageModel(encode, _layout(sizes, latents, probabilities), identity)
+    return encode
 
 
 def _layout(

@@ -123,3 +123,18 @@ def content(path: str) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(decoded(path, data)).save(stream, "PNG", compress_level=1)
     return stream.getvalue()
+
+
+def changes(data: bytes, image_shape: tuple[int, int, int]) -> tuple[bool, bool]:
+    """Whether a model resizes an image, and whether it makes it grey.
+
+    Args:
+        data: A PNG or JPEG; its header alone is read.
+        image_shape: (H, W, C) of the model's images.
+    """
+    from PIL import Image
+
+    height, width, channels = image_shape
+    image = Image.open(io.BytesIO(data))
+    is_colour = image.mode not in ("1", "L", "LA")
+    return image.size != (width, height), is_colour and channels == 1

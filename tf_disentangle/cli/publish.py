@@ -13,13 +13,13 @@ same for the runs of a study. docs/store.md says more.
 
 from __future__ import annotations
 
-import pathlib
 import sys
 
 from absl import flags
 
 from tf_disentangle import checks
 from tf_disentangle.cli import publish_flags, run_flags
+from tf_disentangle.store import places
 
 FLAGS = flags.FlagValues()
 run_flags.define(FLAGS)
@@ -36,8 +36,8 @@ def main(values: flags.FlagValues) -> int:
     """Runs the command."""
     remedy = "For example: --output=models/chyvae"
     checks.require(values.output, "--output", "be given", values.output, remedy)
-    exists = pathlib.Path(values.output).exists()
-    checks.require(not exists, "--output", "be new", values.output)
+    places.name_of_new(values.output, "--output")  # Before TensorFlow is there.
+    publish_flags.check(values)
     run = run_flags.load(values)
     print(f"Publishing step {run.step}", file=sys.stderr)
     path = run.publish(values.output, **publish_flags.options(values))

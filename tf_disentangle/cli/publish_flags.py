@@ -6,7 +6,7 @@ from typing import Any
 
 from absl import flags
 
-from tf_disentangle.store.places import PRECISIONS
+from tf_disentangle.store import places
 
 
 def define(values: flags.FlagValues) -> None:
@@ -14,7 +14,7 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_enum(
         "precision",
         "float32",
-        list(PRECISIONS),
+        list(places.PRECISIONS),
         "Of the weights. float16 halves them; what that changes is measured, and every "
         "recorded score computed again.",
         flag_values=values,
@@ -38,6 +38,11 @@ def define(values: flags.FlagValues) -> None:
         "the data are not; 0 where they may not be given away.",
         flag_values=values,
     )
+
+
+def check(values: flags.FlagValues) -> None:
+    """Refuses what cannot be published, before TensorFlow takes its time."""
+    places.check_license(values.license, "--license")
 
 
 def options(values: flags.FlagValues) -> dict[str, Any]:

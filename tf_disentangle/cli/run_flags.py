@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from tf_disentangle import checks
+from tf_disentangle import checks, store
 from tf_disentangle.cli import startup
 
 if TYPE_CHECKING:
@@ -36,6 +36,21 @@ def define(values: flags.FlagValues) -> None:
         "Run the Python code that a published model may hold, modules of its author's.",
         flag_values=values,
     )
+
+
+def require_place(values: flags.FlagValues, option: str, example: str) -> None:
+    """Refuses a published model without a place for what is made from it.
+
+    Args:
+        values: The options.
+        option: The name of the one that says where to.
+        example: What it may be.
+    """
+    is_missing = store.is_published(values.run or "") and not values[option].value
+    rule = "be given for a published model, to which nothing is added"
+    remedy = f"For example: --{option}={example}"
+    received = values[option].value
+    checks.require(not is_missing, f"--{option}", rule, received, remedy)
 
 
 def load(values: flags.FlagValues) -> Run:

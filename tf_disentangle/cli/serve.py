@@ -122,13 +122,19 @@ for _name, _help in _NO_EFFECT.items():
 def main(values: flags.FlagValues) -> int:
     """Runs the command."""
     with contextlib.ExitStack() as stack:
-        if values.dir and store.is_published(values.dir):
-            values["dir"].value = stack.enter_context(_exported(values.dir))
-        return _serve(values)
+        source = values.dir
+        if source and store.is_published(source):
+            values["dir"].value = stack.enter_context(_exported(source))
+        return _serve(values, source)
 
 
-def _serve(values: flags.FlagValues) -> int:
-    """Serves what the options name, until a signal."""
+def _serve(values: flags.FlagValues, source: str | None) -> int:
+    """Serves what the options name, until a signal.
+
+    Args:
+        values: The options.
+        source: DIR as the user gave it.
+    """
     models, name = _models(values)
     rule = "not both be 0"
     ports = (values.rest_api_port, values.port)
@@ -136,7 +142,7 @@ def _serve(values: flags.FlagValues) -> int:
     for option, reason in _NO_EFFECT.items():
         if values[option].value is not None:
             print(f"--{option} has no effect: {reason}.", file=sys.stderr)
-    print(f"Loading {models}", file=sys.stderr)
+    print(f"Loading {source or models}", file=sys.stderr)
     with _end_signals() as ended, _ending(_start(models, name, values)) as server:
         # The numbers of a batch of images are a million lists in JSON: looking for
         # garbage among them took eight times as long as reading them.

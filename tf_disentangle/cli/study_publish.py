@@ -7,7 +7,7 @@
 Each finished run becomes a folder of --output (with --archive a .zip), named by its
 method, seed and id; --output/README.md lists them with their scores. RUNS are ids or
 indices of the plan; by default all that are done. --best=METRIC takes of each method
-and data set the run with the highest recorded score. What is published already is left
+and data set the run with the best recorded score. What is published already is left
 as it is, so that the same command goes on where it was stopped. docs/store.md says
 more.
 """
@@ -49,6 +49,7 @@ def main(values: flags.FlagValues) -> int:
     for option, given in (("FOLDER", values.folder), ("--output", values.output)):
         remedy = "For example: bin/study publish runs/sweep --output=models"
         checks.require(given, option, "be given", given, remedy)
+    publish_flags.check(values)
     from tf_disentangle.studies.plan import Plan
 
     plan = Plan.read(values.folder)
@@ -67,7 +68,7 @@ def main(values: flags.FlagValues) -> int:
             print("  is there already", file=sys.stderr)
             continue
         loaded = tf_disentangle.load(plan.folder_of(planned))
-        loaded.publish(path, **publish_flags.options(values))
+        loaded.publish(path, best_by=values.best, **publish_flags.options(values))
         print(path)
     print(index.write(store))
     return 0
@@ -98,14 +99,16 @@ def _chosen(plan: Plan, names: Sequence[str]) -> list[PlannedRun]:
 
 
 def best(plan: Plan, runs: Sequence[PlannedRun], metric: str) -> list[PlannedRun]:
-    """Returns of each method and data set the run with the highest score.
+    """Returns of each method and data set the run with the best score.
 
-    It is that of mean codes, the mean of several seeds of the metric. Of several
-    protocols the one counts that most of the runs have.
+    It is the highest, or the lowest of a metric of which less is better, of mean codes
+    and in the mean of several seeds of the metric. Of several protocols the one counts
+    that most of the runs have.
 
     Raises:
         ArgumentError: If no run has such a score.
     """
+    from tf_disentangle.metrics import METRICS
     from tf_disentangle.studies import table
 
     scores = table.collect(plan.folder)
@@ -121,5 +124,7 @@ def best(plan: Plan, runs: Sequence[PlannedRun], metric: str) -> list[PlannedRun
         print(f"By the protocol {protocols.idxmax()!r} of {metric}.", file=sys.stderr)
     scores = scores[scores["protocol"] == protocols.idxmax()]
     means = scores.groupby(["method", "data", "run"], sort=False)["value"].mean()
+    if metric in METRICS and not METRICS[metric].greater_is_better:
+        means = -means
     chosen = {key[-1] for key in means.groupby(["method", "data"]).idxmax()}
     return [run for run in runs if run.id in chosen]

@@ -39,7 +39,7 @@ def require_pictures(runs: Sequence[Run]) -> None:
         checks.require(not run.model.is_vector, "runs", rule, shape, remedy)
         rule = "have images of one shape, so that one image goes through each"
         fits = shape == runs[0].model.image_shape
-        shapes = [one.model.image_shape for one in runs]
+        shapes = ", ".join(" x ".join(map(str, r.model.image_shape)) for r in runs)
         checks.require(fits, "runs", rule, shapes, "Explore them one by one.")
 
 

@@ -48,6 +48,11 @@ class Explorer:
 
     page: str = dataclasses.field(repr=False)
 
+    def __repr__(self) -> str:
+        """Says how large the page is, and how to see it where there is no notebook."""
+        size = f"{len(self.page.encode()) / 1e6:.1f} MB"
+        return f"<Explorer, {size}: open() shows it in a browser, save(path) writes it>"
+
     def save(self, path: str | os.PathLike) -> pathlib.Path:
         """Writes the page, at once or not at all; returns the path."""
         files.write_text(path, self.page)

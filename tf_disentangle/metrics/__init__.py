@@ -96,7 +96,7 @@ METRICS.update(
     (metric.name, metric)
     for metric in (
         Metric(active_units, Input.CODES),
-        Metric(aggregate_posterior, Input.ENCODER),
+        Metric(aggregate_posterior, Input.ENCODER, greater_is_better=False),
         Metric(beta_vae_score, Input.VOTES),
         Metric(dci_score, Input.SPLIT),
         Metric(downstream_scores, Input.SPLIT),
@@ -111,7 +111,7 @@ METRICS.update(
         Metric(statistical_efficiency, Input.SPLIT),
         Metric(strong_downstream_score, Input.VOTES),
         Metric(unified_scores, Input.SPLIT, verbatim_latents=2),
-        Metric(unsupervised_scores, Input.CODES),
+        Metric(unsupervised_scores, Input.CODES, greater_is_better=False),
     )
 )
 

@@ -81,12 +81,14 @@ class Metric:
         input: What its positional arguments are.
         verbatim_latents: The least number of latents under a "verbatim" protocol.
         seed_splits_only: Whether its seed decides nothing where a test part is given.
+        greater_is_better: Whether a greater score is thought better, not a smaller one.
     """
 
     function: Callable[..., Any]
     input: Input
     verbatim_latents: int = 1
     seed_splits_only: bool = False
+    greater_is_better: bool = True
 
     def __call__(self, *arrays: Any, **options: Any) -> Any:
         """Calls the function."""

@@ -16,6 +16,7 @@ import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tf_disentangle import checks
 from tf_disentangle.interfaces import CodeColumn, Resizing
 from tf_disentangle.models import LatentModel
 from tf_disentangle.summary import summarize
@@ -145,7 +146,6 @@ def _sha256(path: pathlib.Path) -> str:
 
 
 def _introduction(card: Mapping[str, Any]) -> str:
-    shape = " x ".join(map(str, card["image_shape"]))
     trained = ""
     if "steps" in card:
         trained = (
@@ -154,7 +154,7 @@ def _introduction(card: Mapping[str, Any]) -> str:
         )
     kind = card.get("model", "model")
     size = f", {card['num_parameters']:,} weights" if "num_parameters" in card else ""
-    text = f"A {kind}{trained}: images {shape}{size}."
+    text = f"A {kind}{trained}: {inputs(card['image_shape'])}{size}."
     if "exported" in card:
         text += f" Exported {card['exported']} as {card['variant']}"
         text += f", {card['precision']}."
@@ -173,6 +173,13 @@ def _given(settings: Mapping[str, Any]) -> list[tuple[str, Any]]:
     return [
         (name, value) for name, value in settings.items() if value not in (None, [])
     ]
+
+
+def inputs(image_shape: Sequence[int]) -> str:
+    """Returns what goes into a model in words, such as "images of 64 x 64 x 1"."""
+    if checks.is_vector(image_shape):
+        return f"vectors of {image_shape[-1]} numbers"
+    return f"images of {' x '.join(map(str, image_shape))}"
 
 
 def latents_table(latents: Iterable[Mapping[str, Any]]) -> str:
@@ -277,6 +284,7 @@ def _row(cells: Sequence[Any]) -> str:
 __all__ = [
     "MEANINGS",
     "NAMES",
+    "inputs",
     "latents_table",
     "make",
     "markdown",

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tf_disentangle.metrics import METRICS
 from tf_disentangle.serving import card as served
 from tf_disentangle.store.rounding import Measured
 
@@ -96,10 +97,10 @@ def text(
 
 
 def _introduction(facts: Mapping[str, Any], about: About) -> str:
-    shape = " x ".join(map(str, facts["image_shape"]))
     said = (
         f"A {facts['model']} with the objective {facts['objective']}, trained on "
-        f"{facts['data']} ({shape}) for {facts['step']:,} steps: "
+        f"{facts['data']} ({served.inputs(facts['image_shape'])}) for "
+        f"{facts['step']:,} steps: "
         f"{len(facts['latents'])} latents, {facts['num_parameters']:,} weights, kept "
         f"as {about.precision}."
     )
@@ -109,6 +110,11 @@ def _introduction(facts: Mapping[str, Any], about: About) -> str:
     if known:
         each = ", ".join(f"{name} {value:.5g}" for name, value in known)
         said += f" Held-out images, in nats each: {each}."
+    if facts.get("best_by"):
+        said += (
+            f"\n\nIt was chosen as the best of several runs by {facts['best_by']}: the "
+            "others score worse."
+        )
     if about.license is None:
         said += "\n\nIts author named no licence: ask before you use it."
     return said
@@ -155,6 +161,10 @@ def _scores(scores: Mapping[str, Mapping[str, Any]], about: About) -> str:
         "A floor is what untrained networks or noise score, a ceiling what the factors "
         "themselves do; where they are empty they were not computed."
     )
+    known = [name for name in scores if name in METRICS]
+    less = [f"`{name}`" for name in known if not METRICS[name].greater_is_better]
+    if less:
+        said.append(f"Of {' and '.join(less)} less is better.")
     if about.measured:
         said.append(_rounded(about.measured))
     return "\n\n".join(said)

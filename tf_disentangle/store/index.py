@@ -19,7 +19,14 @@ _HEAD = """\
 
 Each is a folder or .zip that works alone: `tf_disentangle.load("NAME")` checks and
 loads it, `bin/explore NAME` shows what its latents do. Scores are those of the run;
-what they mean, and their floors and ceilings, stands in each model's README.md.
+what they mean, and their floors and ceilings, stands in each model's README.md. Those
+of a study are named METHOD-seedSEED-ID.
+"""
+_BEST = """\
+
+"best by" names the metric by which a run was chosen, as the best of its method and data
+set: the others score worse. Most metrics need the factors of the images, so that one
+cannot choose by them where there are no labels.
 """
 
 
@@ -38,18 +45,22 @@ def write(folder: str | os.PathLike) -> pathlib.Path:
         if read is not None:
             found[path.name] = read
     names = sorted({name for _, scores in found.values() for name in scores})
+    best = {name: _best_by(record) for name, (record, _) in found.items()}
+    chosen = ["best by"] if any(best.values()) else []
     rows = [
         (
             f"[{name}]({name})",
             _objective(record),
             f"{record['step']:,}",
             record["precision"],
+            *([best[name]] if chosen else []),
             *(scores.get(metric, {}).get("score") for metric in names),
         )
         for name, (record, scores) in found.items()
     ]
-    text = card.table(("model", "objective", "steps", "weights", *names), rows)
-    files.write_text(folder / "README.md", f"{_HEAD}\n{text}\n")
+    header = ("model", "objective", "steps", "weights", *chosen, *names)
+    head = f"{_HEAD}{_BEST}" if chosen else _HEAD
+    files.write_text(folder / "README.md", f"{head}\n{card.table(header, rows)}\n")
     return folder / "README.md"
 
 
@@ -70,4 +81,10 @@ def _objective(record: Mapping[str, Any]) -> str:
     found: Any = record
     for key in ("model", "config", "objective", "config", "name"):
         found = found.get(key, "") if isinstance(found, Mapping) else ""
+    return found if isinstance(found, str) and NAME.fullmatch(found) else ""
+
+
+def _best_by(record: Mapping[str, Any]) -> str:
+    """Returns the metric by which a run was chosen; "" for one that was not."""
+    found = record.get("best_by")
     return found if isinstance(found, str) and NAME.fullmatch(found) else ""

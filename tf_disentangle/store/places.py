@@ -19,7 +19,24 @@ PRECISIONS = ("float32", "float16")
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,95}")
 # What people try too, and what they can do.
 _COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+# Of archives; `publish` writes a .zip, or a folder.
+_OF_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar")
+#: What the archive that `publish` writes ends in.
+ZIP = ".zip"
 _MODELS = pathlib.Path(__file__).parent / "models"
+# The identifiers of https://hf.co/docs/hub/repositories-licenses, but for those of
+# single models.
+_LICENSES = """
+    afl-3.0 agpl-3.0 apache-2.0 artistic-2.0 bigcode-openrail-m bigscience-openrail-m
+    bsd bsd-2-clause bsd-3-clause bsd-3-clause-clear bsl-1.0 c-uda cc cc-by-2.0
+    cc-by-2.5 cc-by-3.0 cc-by-4.0 cc-by-nc-2.0 cc-by-nc-3.0 cc-by-nc-4.0
+    cc-by-nc-nd-3.0 cc-by-nc-nd-4.0 cc-by-nc-sa-2.0 cc-by-nc-sa-3.0 cc-by-nc-sa-4.0
+    cc-by-nd-4.0 cc-by-sa-3.0 cc-by-sa-4.0 cc0-1.0 cdla-permissive-1.0
+    cdla-permissive-2.0 cdla-sharing-1.0 creativeml-openrail-m ecl-2.0 epl-1.0 epl-2.0
+    etalab-2.0 eupl-1.1 eupl-1.2 gfdl gpl gpl-2.0 gpl-3.0 isc lgpl lgpl-2.1 lgpl-3.0
+    lgpl-lr lppl-1.3c mit mpl-2.0 ms-pl ncsa odbl odc-by ofl-1.1 openmdw-1.0 openrail
+    openrail++ osl-3.0 other pddl postgresql unknown unlicense wtfpl zlib
+"""
 
 
 def shipped() -> dict[str, str]:
@@ -68,3 +85,35 @@ def locate(path: str | os.PathLike) -> pathlib.Path:
     plain = not found.name.endswith(_COMPRESSED) or found.is_dir()
     checks.require(plain, "model", rule, text, remedy)
     return found
+
+
+def name_of_new(path: str | os.PathLike, argument: str = "path") -> str:
+    """Returns what a model is called that is going to be published there.
+
+    Raises:
+        ArgumentError: If something is there, or the path ends in no such name.
+    """
+    found = pathlib.Path(path)
+    name = found.resolve().name.removesuffix(ZIP)
+    rule = "end in a name of letters, digits, '_', '-' and '.'"
+    checks.require(NAME.fullmatch(name), argument, rule, str(path))
+    rule = "be a folder or end in .zip, the archive that is written"
+    is_another = name.lower().endswith(_OF_ARCHIVES)
+    checks.require(not is_another, argument, rule, str(path))
+    checks.require(not found.exists(), argument, "be new", str(path))
+    return name
+
+
+def check_license(name: str | None, argument: str = "license") -> None:
+    """Raises `ArgumentError` unless a licence is one that Hugging Face knows, or None.
+
+    A model card with another is refused there when it is uploaded.
+    """
+    if name is None:
+        return
+    checks.require_type(name, str, argument)
+    rule = "be an identifier of Hugging Face, such as apache-2.0 or cc-by-4.0"
+    known = _LICENSES.split()
+    remedy = checks.suggestion(name.lower(), known)
+    remedy = f"{remedy} Write other for one that is not on its list.".strip()
+    checks.require(name in known, argument, rule, name, remedy)

@@ -20,7 +20,14 @@ from tf_disentangle.explorer import contents as page_contents
 from tf_disentangle.serving import variants
 from tf_disentangle.store import card, privacy, reading, rounding, weights
 from tf_disentangle.store.folder import FORMAT, PublishedFolder, write_examples
-from tf_disentangle.store.places import CHECKSUMS, NAME, PRECISIONS, RECORD
+from tf_disentangle.store.places import (
+    CHECKSUMS,
+    PRECISIONS,
+    RECORD,
+    ZIP,
+    check_license,
+    name_of_new,
+)
 from tf_disentangle.training import description
 from tf_disentangle.training.input_pipeline import images_at
 from tf_disentangle.training.run_folder import Examples, environment
@@ -29,7 +36,6 @@ if TYPE_CHECKING:
     from tf_disentangle.run import Run
 
 NUM_CODES = 1_000
-_ZIP = ".zip"
 _ONNX = {"encode": "float32", "decode": "float32"}
 # What a run.json says of the machine, and nobody who loads the model needs.
 _OF_THE_MACHINE = ("cores", "devices", "threads", "replicas", "started", "commit")
@@ -46,6 +52,7 @@ class Options:
     onnx: bool = True
     rescore: bool = True
     examples: int = page_contents.NUM_IMAGES
+    best_by: str | None = None
 
     def __post_init__(self) -> None:
         """Checks them, before anything is computed."""
@@ -53,11 +60,8 @@ class Options:
         checks.integer(self.examples, "examples", at_least=0)
         most = page_contents.NUM_IMAGES
         checks.require(self.examples <= most, "examples", f"be at most {most}", self)
-        if self.license is not None:
-            checks.require_type(self.license, str, "license")
-            rule = "be an identifier such as apache-2.0 or cc-by-4.0"
-            fits = NAME.fullmatch(self.license)
-            checks.require(fits, "license", rule, self.license)
+        check_license(self.license)
+        checks.require_type(self.best_by, (str, type(None)), "best_by")
 
 
 def publish(
@@ -70,6 +74,7 @@ def publish(
     onnx: bool = True,
     rescore: bool = True,
     examples: int = page_contents.NUM_IMAGES,
+    best_by: str | None = None,
 ) -> pathlib.Path:
     """Writes a run as a folder, or one .zip, that others can load, check and look at.
 
@@ -82,14 +87,16 @@ def publish(
         path: The new folder, or an archive NAME.zip; its name is the model's.
         precision: Of the weights: "float32", or "float16", which halves them. What
             rounding changes is measured and stands in README.md.
-        license: An identifier such as "apache-2.0". None claims none; README.md says
-            so.
+        license: An identifier of Hugging Face, such as "apache-2.0". None claims none;
+            README.md says so.
         explorer: Whether to add explorer.html, 6 to 8 MB.
         onnx: Whether to add encode.onnx and decode.onnx.
         rescore: Whether to score float16 weights again, by the recorded calls.
         examples: How many images to add, 60 at most, with which the model can be
             looked at where its data are not at hand. They are the data's: add none
             that may not be given away.
+        best_by: The metric by which the run was chosen as the best of several, such as
+            "mig": README.md says so.
 
     Returns:
         The path of the folder or archive.
@@ -98,13 +105,9 @@ def publish(
         ArgumentError: If the path exists or cannot be written, its name is none for a
             model, or the run cannot be published.
     """
-    options = Options(precision, license, explorer, onnx, rescore, examples)
+    options = Options(precision, license, explorer, onnx, rescore, examples, best_by)
     path = pathlib.Path(path)
-    zipped = path.suffix == _ZIP
-    name = path.resolve().name.removesuffix(_ZIP)
-    rule = "end in a name of letters, digits, '_', '-' and '.'"
-    checks.require(NAME.fullmatch(name), "path", rule, str(path))
-    checks.require(not path.exists(), "path", "be new", str(path))
+    name, zipped = name_of_new(path), path.suffix == ZIP
     with files.replacing(path) as temporary:
         folder = temporary.with_suffix(".parts") if zipped else temporary
         try:
@@ -137,7 +140,8 @@ def _write(run: Run, folder: pathlib.Path, name: str, options: Options) -> None:
             (folder / "explorer.html").write_text(
                 explorer.explore(own).page, encoding="utf-8"
             )
-        facts = summary.summarize(own)
+        best_by = own.folder.describe().get("best_by")
+        facts = summary.summarize(own) | {"best_by": best_by}
     scores = rounding.table(facts["scores"], measured)
     _write_json(folder / "scores.json", scores)
     sizes = {p.name: p.stat().st_size for p in folder.iterdir() if p.is_file()}
@@ -167,8 +171,10 @@ def _write_base(
         ignored = shutil.ignore_patterns("__pycache__", ".*")
         shutil.copytree(own.modules, folder / "modules", ignore=ignored)
         modules = sorted(path.name for path in (folder / "modules").iterdir())
+    chosen = {} if options.best_by is None else {"best_by": options.best_by}
     record = {
         **privacy.without_paths(_record(run)),
+        **chosen,
         "library_name": "tf_disentangle",
         "format": FORMAT,
         "name": name,

@@ -183,7 +183,8 @@ def _tar(path: pathlib.Path, file: _Listed) -> tarfile.TarFile:
         # Of a compressed one a few bytes can claim any number of entries.
         return tarfile.TarFile(fileobj=file, mode="r")
     except tarfile.ReadError as error:
-        text = checks.message("model", "be a .zip or a .tar", str(path))
+        rule, received = "be an intact .zip or .tar", "a file that is neither"
+        text = checks.message(str(path), rule, received, AGAIN)
         raise checks.ArgumentError(text) from error
 
 

@@ -156,12 +156,25 @@ def rebuild(folder: RunFolder, part: str) -> Any:
             return configs.deserialize(record)
         # Keras's own errors: a class of the user's that is not registered.
         except (configs.CannotRebuildError, TypeError, ValueError) as error:
+            if not folder.trusted:
+                raise _refused(folder, part, error) from error
             path = record.get("class_name", part) if isinstance(record, dict) else part
             rule = f"be given: the {path} of the run, made as it was for training"
             reason = str(error).strip().splitlines()[0]
             remedy = f"load({str(folder)!r}, {part}={part}). {reason}"
             message = checks.message(part, rule, None, remedy)
             raise checks.ArgumentError(message) from error
+
+
+def _refused(folder: RunFolder, part: str, error: Exception) -> checks.ArgumentError:
+    """Returns what is told of a record that names more than `known_parts`."""
+    argument = f"the {part} in {folder.description}"
+    rule = "be of known parts of this library and of Keras alone"
+    remedy = "Do not use it, unless you know its author."
+    if folder.describe().get("modules"):
+        remedy = "It has code in modules/: read it; load(..., trust=True) runs it."
+    reason = str(error).strip().splitlines()[0]
+    return checks.ArgumentError(checks.message(argument, rule, reason, remedy))
 
 
 def model_of(

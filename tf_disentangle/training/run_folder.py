@@ -57,6 +57,11 @@ class Examples:
     images: np.ndarray
     labels: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        """Says how many, and of which shape."""
+        count, *shape = self.images.shape
+        return f"<Examples: {count} images, {self.images.dtype.name} {shape}>"
+
 
 class RunFolder:
     """Paths and records of one run.
@@ -158,7 +163,7 @@ class RunFolder:
             argument,
             "be the folder of a run (with run.json)",
             str(path),
-            "" if folder.path.exists() else "There is no such folder.",
+            _runs_inside(folder.path),
         )
         folder._check_schema()
         return folder
@@ -271,6 +276,16 @@ class RunFolder:
             kept = [row for row in self.rows() if row["step"] <= step]
             text = "".join(json.dumps(row) + "\n" for row in kept)
             files.write_text(self.metrics, text)
+
+
+def _runs_inside(path: pathlib.Path) -> str:
+    """Returns the remedy for a path that is no run: which one is inside, if any."""
+    if not path.exists():
+        return "There is no such folder."
+    inside = sorted((*path.glob("*"), *path.glob("runs/*")))
+    names = ("run.json", files.CHECKSUMS)
+    runs = [each for each in inside if any((each / name).is_file() for name in names)]
+    return f"Name one of those inside, such as {runs[0]}." if runs else ""
 
 
 #: What a row holds beside the terms.
