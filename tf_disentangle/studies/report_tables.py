@@ -116,8 +116,10 @@ def scores(results: pd.DataFrame) -> str:
         return "<p>No run is scored yet.</p>"
     note = (
         '<p class="note">Mean over seeds with its 95% t interval in brackets (none of '
-        "one run), and the best run after it. Below a metric's name stand its floor "
-        "and ceiling. The greatest mean of a column is bold.</p>"
+        "one run; of few runs it may pass what a score can be), and the best run after "
+        "it. Below a metric's name stand its floor and ceiling. That a mean is greater "
+        "than another shows no difference: the comparison below says which are shown."
+        "</p>"
     )
     content = [note]
     sets = list(dict.fromkeys(score.data for score in found))
@@ -133,13 +135,9 @@ def _score_table(found: Sequence[Score]) -> str:
     columns = []
     for score in found:
         cells = analysis.by_setting(score.table, score.metric, data=score.data)
-        greatest = cells["mean"].max()
         columns.append(
             {
-                (one.method, one.setting): (
-                    one.num,
-                    _cell(one, one.mean == greatest),
-                )
+                (one.method, one.setting): (one.num, _cell(one))
                 for one in cells.itertuples()
             }
         )
@@ -169,13 +167,12 @@ def _head(score: Score) -> Html:
     return Html(f'{name} <span class="unit">{floor} to {ceiling}</span>')
 
 
-def _cell(one: Any, is_greatest: bool) -> Html:
+def _cell(one: Any) -> Html:
     """Returns a mean, its interval and the best run, each on its line."""
-    mean = f"<b>{one.mean:.3f}</b>" if is_greatest else f"{one.mean:.3f}"
     small = [f"[{one.low:.3f}, {one.high:.3f}]"] if math.isfinite(one.low) else []
     small += [f"best {one.best:.3f}"] if one.num > 1 else []
     lines = "".join(f'<small class="unit line">{text}</small>' for text in small)
-    return Html(f"{mean}{lines}".replace("-0.", "\N{MINUS SIGN}0."))
+    return Html(f"{one.mean:.3f}{lines}".replace("-0.", "\N{MINUS SIGN}0."))
 
 
 def failures(about: About) -> str:
