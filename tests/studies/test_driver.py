@@ -87,7 +87,7 @@ def test_runs_end_done_or_failed_with_reason_and_log(tmp_path):
         assert progress.failed[name].startswith(reason)
         folder = plan.folder_of(name_of(plan, name))
         found = state.state_of(folder)
-        assert (found.state, found.attempts) == ("failed", 3)
+        assert (found.state, found.failures) == ("failed", 3)
         assert found.reason.startswith(reason)
         assert any(name in line and str(folder / "log.txt") in line for line in lines)
     assert "beta must be" in (plan.folder_of(plan.runs[1]) / "log.txt").read_text()
@@ -101,7 +101,7 @@ def test_runs_end_done_or_failed_with_reason_and_log(tmp_path):
     assert (again.done, again.failed.keys()) == (3, reasons.keys())
     assert len(tiny.lines(plan.folder_of(plan.runs[1]) / "pids.txt")) == started
     # The remedy for a damaged folder: moved aside, then done.
-    state.set_aside(damaged, plan.folder)
+    state.move_aside(damaged, plan.folder)
     assert drive(plan)[0].done == 4
     assert (tmp_path / "aside" / "0005-1" / "run.json").exists()
 
@@ -118,7 +118,7 @@ def test_failures_of_earlier_drivers_count(tmp_path):
     assert drive(plan, attempts=2)[0].failed
     assert len(attempts.read(folder)) == 2
     assert len(attempts.read(folder)) == 2
-    state.renew(folder)
+    attempts.reset(folder)
     (tmp_path / "behaviour" / "0000").unlink()
     assert drive(plan, attempts=1)[0].done == 1
 
@@ -135,7 +135,7 @@ def test_what_a_folder_cannot_record_is_bounded_too(tmp_path):
     assert engine.closed
 
 
-def test_few_runs_are_in_hand_at_a_time(tmp_path):
+def test_few_runs_are_handed_over_at_a_time(tmp_path):
     plan = tiny.TinyPlan(tmp_path, 200)
     engine = RecordingEngine(slots=7)
     assert driver.drive(plan, engine, plan.command(), threads=2).done == 200
@@ -144,7 +144,7 @@ def test_few_runs_are_in_hand_at_a_time(tmp_path):
     assert [job.id for job in engine.submitted] == [run.id for run in plan.runs]
 
 
-def test_a_run_in_other_hands_is_waited_for(tmp_path, monkeypatch):
+def test_a_run_in_use_is_waited_for(tmp_path, monkeypatch):
     monkeypatch.setattr(driver, "_LOCKED_WAIT", (0.05, 0.2))
     plan = tiny.TinyPlan(tmp_path, 3)
     engine = RecordingEngine({"0001": [Outcome("locked", 75)] * 4})

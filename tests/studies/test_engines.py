@@ -12,6 +12,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import types
 
 import psutil
 import pytest
@@ -73,7 +74,7 @@ def engine(tmp_path):
         ("import sys; open(sys.argv[1] + '/done.json', 'w')", "done", 0, ""),
         ("print('fine')", "failed", 0, "without done.json"),
         ("raise ValueError('nu is too small')", "failed", 1, "^ValueError: nu is too"),
-        ("import sys; sys.exit(3)", "failed", 3, "exit code 3, without a word"),
+        ("import sys; sys.exit(3)", "failed", 3, "exit code 3, and no message"),
         ("import sys; sys.exit(75)", "locked", 75, ""),
         ("import os; os.kill(os.getpid(), 9)", "failed", -9, "killed by SIGKILL"),
         ("import os; os.kill(os.getpid(), 11)", "failed", -11, "killed by SIGSEGV"),
@@ -355,6 +356,21 @@ def test_an_address_where_nobody_listens_is_refused(monkeypatch):
         checks.ArgumentError, match=r"address must be that of a Ray clu"
     ):
         engines.make("ray", address="127.0.0.1:1")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("", "RuntimeError"), ("\nno node\nis left", "RuntimeError: no node")],
+)
+def test_what_ray_says_of_a_lost_job(text, reason):
+    engine = ray_engine.RayEngine.__new__(ray_engine.RayEngine)
+
+    def get(ref):
+        raise RuntimeError(text)
+
+    errors = types.SimpleNamespace(TaskCancelledError=KeyError)
+    engine._ray = types.SimpleNamespace(get=get, exceptions=errors)
+    assert engine._outcome(None) == engines.Outcome("lost", None, reason)
 
 
 def test_signal_numbers_have_names():

@@ -201,6 +201,22 @@ def folder(tmp_path):
     return study
 
 
+def test_an_attempt_without_an_end_lasts_until_the_next(folder):
+    """Those before new attempts count too, and a run that was in use does not."""
+    path = folder / "runs" / ("a" * 12) / "attempts.jsonl"
+    place = {"host": "node-2", "pid": 1}
+    lines = [
+        {"begin": "a", "time": 0.0, **place},
+        {"begin": "b", "time": 3600.0, **place},
+        {"begin": "c", "time": 4000.0, **place},
+        {"end": "c", "time": 4001.0, "kind": "locked", "code": 75, "reason": ""},
+        {"end": "b", "time": 7200.0, "kind": "failed", "code": 1, "reason": ""},
+        {"retry": True, "time": 8000.0},
+    ]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert about_study(folder).hours == pytest.approx(2.0 + 0.25)
+
+
 def test_what_a_folder_says(folder):
     about = about_study(folder)
     assert (

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from tests.studies import tiny
-from tf_disentangle import checks
+from tf_disentangle import checks, files
 from tf_disentangle.cli.main import main
 from tf_disentangle.studies import attempts, live, state
 
@@ -44,7 +44,7 @@ def test_only_failures_of_the_run_count(tmp_path):
     begun_by_another(tmp_path, no_such_pid())  # killed with the machine
     (failed,) = attempts.failures(attempts.read(tmp_path))
     assert failed.reason == "beta must be at least 0"
-    attempts.forgive(tmp_path)
+    attempts.reset(tmp_path)
     assert attempts.read(tmp_path) == []
 
 
@@ -94,7 +94,7 @@ def test_states(tmp_path):
     assert state.state_of(tmp_path, attempts=2).state == "failed"
     ended(tmp_path, "failed", 1, "again")
     assert state.state_of(tmp_path) == state.RunState("failed", 3, 20, 30, "again")
-    state.renew(tmp_path)
+    attempts.reset(tmp_path)
     assert state.state_of(tmp_path) == state.RunState("partial", 0, 20, 30)
     (tmp_path / "done.json").write_text("{}")
     assert state.state_of(tmp_path).state == "done"
@@ -106,11 +106,14 @@ def test_what_would_fail_alike_is_not_tried_again(tmp_path, code):
     assert state.state_of(tmp_path).state == "failed"
 
 
-def test_processes_of_other_machines_are_taken_to_live(tmp_path):
+def test_processes_of_other_machines_live_while_they_have_the_lock(tmp_path):
     begun_by_another(tmp_path, no_such_pid())
     assert state.state_of(tmp_path).state == "partial"
     begun_by_another(tmp_path, no_such_pid(), host="elsewhere")
-    assert state.state_of(tmp_path).state == "running"
+    assert not state.is_running(tmp_path)  # it has not come to the lock yet
+    with files.locked(tmp_path / state.LOCK):
+        assert state.state_of(tmp_path).state == "running"
+    assert state.state_of(tmp_path).state == "partial"  # the machine went down
 
 
 def test_a_folder_is_moved_aside_and_not_out_of_a_process(tmp_path):
@@ -118,7 +121,7 @@ def test_a_folder_is_moved_aside_and_not_out_of_a_process(tmp_path):
     for number in (1, 2):
         folder.mkdir(parents=True)
         (folder / "run.json").write_text(f"damaged {number}")
-        aside = state.set_aside(folder, tmp_path)
+        aside = state.move_aside(folder, tmp_path)
         assert (aside / "run.json").read_text() == f"damaged {number}"
         assert aside == tmp_path / "aside" / f"a-{number}"
         assert not folder.exists()
@@ -131,7 +134,7 @@ def test_a_folder_is_moved_aside_and_not_out_of_a_process(tmp_path):
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         process.stdout.readline()
         with pytest.raises(checks.ArgumentError, match="in use by another process"):
-            state.set_aside(folder, tmp_path)
+            state.move_aside(folder, tmp_path)
         process.kill()
     assert folder.exists()
 
@@ -173,7 +176,7 @@ def test_status_shows_counts_reasons_and_logs(study, capsys):
         "waiting": 1, "running": 0, "partial": 1, "done": 1, "failed": 1,
     }  # fmt: skip
     (failed,) = found["failed"]
-    assert (failed["id"], failed["seed"], failed["attempts"]) == ("0001", 1, 3)
+    assert (failed["id"], failed["seed"], failed["failures"]) == ("0001", 1, 3)
     assert (failed["step"], failed["steps"]) == (10, 30)
 
 

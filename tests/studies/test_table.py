@@ -194,6 +194,17 @@ def test_curves_have_all_steps_and_runs(study):
     assert set(table.read_curves(study, ["loss"])["metric"]) == {"loss"}
 
 
+def test_curves_are_of_one_call_and_its_last_results(study):
+    """The training's own: two seeds, one scored again, and another protocol later."""
+    rows = [terms(100, 1.0), score(100, "mig", 0.1, seed=0), terms(200, 1.0)]
+    rows += [score(200, "mig", 0.2, seed=0), score(200, "mig", 0.9, seed=1)]
+    rows += [score(200, "mig", 0.4, seed=1), score(200, "mig", 0.8, protocol="b")]
+    write_run(study, B, rows)
+    table.collect(study)
+    curve = table.read_curves(study, ["mig"]).query("run == @B")
+    assert list(curve["value"]) == pytest.approx([0.1, 0.3])
+
+
 def test_long_curves_are_thinned_and_keep_their_ends(study):
     rows = [
         terms(s, 1.0 * s, 2.0 * s if s % 100 == 0 else None) for s in range(1, 3001)

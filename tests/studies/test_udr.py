@@ -30,7 +30,7 @@ def study(tmp_path):
             codes[run] = codes[run].astype(np.float32)
             place = write_run(tmp_path, run, [terms(10, 1.0, 1.0, KL), terms(20, 1.0)])
             write_codes(place, codes[run])
-    write_plan(tmp_path, runs)
+    write_plan(tmp_path, runs, vae__beta=[run[2] for run in runs])
     return tmp_path, codes
 
 
@@ -154,6 +154,28 @@ def test_what_was_computed_before_a_stop_is_kept(study, monkeypatch):
     assert again.equals(whole)
 
 
+def test_a_stop_takes_no_scores_of_before_along(study, monkeypatch):
+    """Nor does another similarity under way make old scores look new."""
+    folder, _ = study
+    whole = scores_of(udr.rank_runs(folder, progress=False))
+    calls = []
+
+    def stopped(*arguments, **options):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return metrics.udr_score(*arguments, **options)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(udr, "udr_score", stopped)
+        udr.rank_runs(folder, similarity="spearman", progress=False)
+    rows = table.read(folder).query("metric == 'udr'").set_index("run")
+    first = rows["protocol"].str.contains("spearman")
+    assert set(rows[first].index) == {"10", "11", "12"}
+    assert rows["value"][~first].equals(whole[~first])
+    assert scores_of(udr.rank_runs(folder, progress=False)).equals(whole)
+
+
 def test_a_study_of_which_nothing_is_done(tmp_path):
     write_plan(tmp_path, [("10", "vae", 1.0, "rooms", 0)])
     with pytest.raises(ArgumentError, match="a run that is done"):
@@ -167,6 +189,6 @@ def test_the_command(study, capsys):
     assert study_udr.main(values) == 0
     text = capsys.readouterr().out
     assert "udr: 6 of 7 runs" in text
-    assert "rooms vae 1: mean" in text
+    assert "rooms vae vae.beta=1.0: mean" in text
     assert "1 without: no other run to compare it with" in text
     assert "udr_all_strengths: 7 of 7 runs" in text

@@ -15,9 +15,9 @@ import sys
 
 from absl import flags
 
-from tf_disentangle import checks
+from tf_disentangle import checks, files
 from tf_disentangle.cli.study_status import read_plan
-from tf_disentangle.studies import plan_table, state
+from tf_disentangle.studies import attempts, plan_table, state
 
 POSITIONAL = ("study",)
 FLAGS = flags.FlagValues()
@@ -55,10 +55,11 @@ def main(values: flags.FlagValues) -> int:
         may = found.state in (state.FAILED, state.PARTIAL)
         checks.require(may, f"run {run.id}", rule, found.state)
         if values.fresh:
-            aside = state.set_aside(folder, plan.folder)
+            aside = state.move_aside(folder, plan.folder)
             print(f"{run.id}: starts from nothing; its folder is now {aside}")
         else:
-            state.renew(folder)
+            with files.explaining(folder, "study"):
+                attempts.reset(folder)
             print(
                 f"{run.id}: goes on from step {found.step}; it failed: {found.reason}"
             )

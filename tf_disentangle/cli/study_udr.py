@@ -58,14 +58,17 @@ def main(values: flags.FlagValues) -> int:
 
 def shown(rows: pd.DataFrame) -> str:
     """Returns the best run of each group as lines, then what has no score, and why."""
+    from tf_disentangle.studies.analysis import setting_of
+
     lines = []
+    rows = rows.assign(setting=setting_of(rows))
     for metric, own in rows.groupby("metric", sort=False):
         scored = own.dropna(subset="value")
         lines.append(f"{metric}: {len(scored)} of {len(own)} runs")
-        by = ["data", "method", *(["strength"] if metric == "udr" else [])]
-        for key, group in scored.groupby(by, sort=False, dropna=False):
+        by = ["data", "method", *(["setting"] if metric == "udr" else [])]
+        for key, group in scored.groupby(by, sort=False):
             best = group.loc[group["value"].idxmax()]
-            name = " ".join(_text(part) for part in key if part == part)
+            name = " ".join(filter(None, key))
             lines.append(
                 f"  {name}: mean {group['value'].mean():.4f}, best "
                 f"{best['value']:.4f}, seed {best['seed']} ({best['run']})"
@@ -73,7 +76,3 @@ def shown(rows: pd.DataFrame) -> str:
         missing = own[own["value"].isna()]["reason"].value_counts()
         lines += [f"  {count} without: {reason}" for reason, count in missing.items()]
     return "\n".join(lines)
-
-
-def _text(part: str | float) -> str:
-    return part if isinstance(part, str) else f"{part:g}"

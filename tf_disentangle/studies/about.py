@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import json
 import os
 import pathlib
 import time
@@ -95,7 +94,7 @@ def about_study(folder: str | os.PathLike) -> About:
             log = _end_of_log(place) if len(failures) < _MOST_LOGS else ""
             final = found.state == state.FAILED
             failures.append(
-                Failure(run.id, _what(run), found.attempts, final, found.reason, log)
+                Failure(run.id, _what(run), found.failures, final, found.reason, log)
             )
     return About(
         name=str(plan.about["name"]),
@@ -136,30 +135,20 @@ def _what(run: PlannedRun) -> str:
 def _time(folder: pathlib.Path) -> tuple[float, set[str]]:
     """Returns the seconds of all attempts at a run, and on which machines they were.
 
-    An attempt without an end counts until the log was last written.
+    An attempt without an end counts until the next one began, the last of all until
+    the log was last written.
     """
-    try:
-        lines = attempts.path_of(folder).read_bytes().splitlines()
-    except OSError:
-        return 0.0, set()
-    begun: dict[str, float] = {}
-    seconds = 0.0
-    hosts: set[str] = set()
-    for line in lines:
-        try:
-            row = json.loads(line)
-            if "begin" in row:
-                begun[row["begin"]] = float(row["time"])
-                hosts.add(str(row["host"]))
-            elif row.get("end") in begun:
-                seconds += float(row["time"]) - begun.pop(row["end"])
-        except (ValueError, KeyError, TypeError, AttributeError):
-            continue
+    tried = [a for a in attempts.read(folder, whole=True) if a.kind != attempts.LOCKED]
     try:
         last = (folder / "log.txt").stat().st_mtime
     except OSError:
         last = time.time()
-    return seconds + sum(max(0.0, last - start) for start in begun.values()), hosts
+    ends = [*(a.time for a in tried[1:]), last]
+    seconds = sum(
+        max(0.0, (end if a.ended is None else a.ended) - a.time)
+        for a, end in zip(tried, ends, strict=False)
+    )
+    return seconds, {a.host for a in tried}
 
 
 def _end_of_log(folder: pathlib.Path) -> str:

@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-#: Exit code of a run that another process has in hand (EX_TEMPFAIL).
+#: Exit code of a run that another process is at (EX_TEMPFAIL).
 LOCKED_CODE = 75
 #: Set for the runs of an engine, whose supervisor records their attempts.
 VARIABLE = "TF_DISENTANGLE_ATTEMPT"
@@ -27,7 +27,7 @@ VARIABLE = "TF_DISENTANGLE_ATTEMPT"
 # How an attempt ended.
 DONE = "done"
 FAILED = "failed"
-LOCKED = "locked"  # another process has the run in hand
+LOCKED = "locked"  # another process is at the run
 STOPPED = "stopped"  # because the study was stopped
 FULL = "full"  # the disk was full
 LOST = "lost"  # its worker or machine went away
@@ -46,6 +46,7 @@ class Attempt:
             says that it ended.
         code: The exit code; negative for a signal, None if it is not known.
         reason: Why it failed, in a sentence; "" if it did not.
+        ended: When, in seconds since 1970; None if no line says so.
     """
 
     key: str
@@ -55,14 +56,15 @@ class Attempt:
     kind: str = ""
     code: int | None = None
     reason: str = ""
+    ended: float | None = None
 
     @property
-    def alive(self) -> bool:
-        """Whether it is under way: not ended, and its process not known to be gone."""
+    def alive(self) -> bool | None:
+        """Whether it is under way; None if that is not known, on another machine."""
         if self.kind:
             return False
         if self.host != socket.gethostname():
-            return True
+            return None
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:
@@ -93,16 +95,17 @@ def end(
     _append(folder, {**row, "reason": reason})
 
 
-def forgive(folder: str | os.PathLike) -> None:
+def reset(folder: str | os.PathLike) -> None:
     """Counts the attempts from none again; their lines stay."""
     _append(folder, {"retry": True, "time": round(time.time(), 3)})
 
 
-def read(folder: str | os.PathLike) -> list[Attempt]:
-    """Returns the attempts since the last `forgive`, in order; half lines are left out.
+def read(folder: str | os.PathLike, *, whole: bool = False) -> list[Attempt]:
+    """Returns the attempts in order; half lines are left out.
 
     Args:
         folder: The run folder; without the file there were none.
+        whole: Whether those before the last `reset` are among them.
     """
     try:
         lines = path_of(folder).read_bytes().splitlines()
@@ -117,8 +120,9 @@ def read(folder: str | os.PathLike) -> list[Attempt]:
                 found[row["begin"]] = Attempt(row["begin"], *place)
             elif row.get("end") in found:
                 ended = {name: row[name] for name in ("kind", "code", "reason")}
+                ended["ended"] = float(row["time"])
                 found[row["end"]] = dataclasses.replace(found[row["end"]], **ended)
-            elif "retry" in row:
+            elif "retry" in row and not whole:
                 found.clear()
         except (ValueError, KeyError, TypeError, AttributeError):
             continue
@@ -178,7 +182,7 @@ def reason_of(code: int, text: str) -> str:
         memory = ", as happens when memory is short" if name == "SIGKILL" else ""
         return f"killed by {name}{memory}"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][-500:] if lines else f"exit code {code}, without a word"
+    return lines[-1][-500:] if lines else f"exit code {code}, and no message"
 
 
 def _append(folder: str | os.PathLike, row: dict[str, Any]) -> None:

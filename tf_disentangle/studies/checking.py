@@ -41,7 +41,7 @@ def check(plan: Plan) -> None:
                     said.append(line)
     text = "".join(said).strip().removeprefix("tf_disentangle study check: ")
     if child.returncode:
-        reason = f"building the runs ended with code {child.returncode}, without a word"
+        reason = f"building the runs ended with code {child.returncode}, and no message"
         raise checks.ArgumentError(text or reason)
 
 

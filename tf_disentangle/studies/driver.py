@@ -23,7 +23,7 @@ from tf_disentangle.studies import attempts as records
 from tf_disentangle.studies import state
 from tf_disentangle.studies.engines import GRACE, Engine, Job, Outcome, thread_caps
 
-# Seconds before a run that another driver has in hand is looked at again.
+# Seconds before a run that another driver is at is looked at again.
 _LOCKED_WAIT = (1.0, 30.0)
 _TICK = 0.5
 
@@ -60,7 +60,7 @@ class Progress:
         finished: When the runs that this driver saw ended, in seconds since 1970.
         flying: The runs that the engine has, by id.
         failed: Why runs failed for good, by id.
-        elsewhere: The runs that another driver has in hand, by id.
+        elsewhere: The runs that another driver is at, by id.
         full: Why nothing more is started: the disk is full; "" if it is not.
         signal: Number of the signal that stopped the study, None if none did.
     """
@@ -107,7 +107,7 @@ def drive(
         plan: The plan; its run folders are made as they are needed.
         engine: What starts the runs; it is closed at the end.
         command: Gives the command of a run. It must end with 0 after it has written
-            done.json, and with 75 if another process has the run in hand.
+            done.json, and with 75 if another process is at the run.
         attempts: How often a run may fail; those of earlier drivers count.
         time_limit: Seconds that an attempt may take; None for no limit.
         threads: Cores of one run.
@@ -194,7 +194,9 @@ class _Driver:
             self._note("Killing the runs.")
             self.engine.kill()
         else:
-            number = len(self.progress.flying)
+            # Those that Ray has only queued have nothing to save.
+            folders = map(self.plan.folder_of, self.progress.flying.values())
+            number = sum(map(state.is_running, folders))
             self._note(
                 f"Stopping. Runs that save themselves first: {number}. Once more kills "
                 "them."
@@ -236,22 +238,22 @@ class _Driver:
             run = self.queue.popleft()
             if self._settled(run):  # by another driver meanwhile
                 progress.finished.append(time.time())
-            elif self._in_other_hands(run):
+            elif self._in_use(run):
                 self._put_off(run)
             elif not self._start(run):
                 return
 
-    def _in_other_hands(self, run: Any) -> bool:
+    def _in_use(self, run: Any) -> bool:
         """Whether the record has another process at a run, which then is not started.
 
-        The record may be wrong about another machine; so the lock is tried at last.
+        The record may be wrong, as of a process number that was given to another
+        process since; so the run is started at last, and tries its lock.
         """
-        tried = records.read(self.plan.folder_of(run))
         asked = self.waited.get(run.id, 0.0) >= _LOCKED_WAIT[1]
-        return not asked and any(attempt.alive for attempt in tried)
+        return not asked and state.is_running(self.plan.folder_of(run))
 
     def _put_off(self, run: Any) -> None:
-        """Looks at a run in other hands again after a while, each time a longer one."""
+        """Looks at a run in use again after a while, each time a longer one."""
         first, longest = _LOCKED_WAIT
         wait = min(longest, 2 * self.waited.get(run.id, first / 2))
         self.waited[run.id] = wait

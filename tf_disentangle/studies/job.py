@@ -20,7 +20,6 @@ import importlib.metadata
 import os
 import pathlib
 import platform
-import resource
 import signal
 import socket
 import sys
@@ -248,17 +247,16 @@ def _about(folder: pathlib.Path, run: Run, began: float) -> dict[str, Any]:
     Args:
         folder: The run folder.
         run: The trained run.
-        began: When its training had ended, by the monotonic clock.
+        began: When its training had ended, by the monotonic clock. `wall_seconds` is
+            that of the training in all attempts, and of what came after it in this one.
     """
-    used = resource.getrusage(resource.RUSAGE_SELF)
     training = run.folder.describe()["wall_seconds"]  # Of all attempts.
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     versions = {name: _version(name) for name in _PACKAGES}
     return {
         "finished": now,
-        "attempts": max(1, len(attempts.read(folder))),
+        "attempts": max(1, len(attempts.read(folder, whole=True))),
         "wall_seconds": round(training + time.monotonic() - began, 1),
-        "cpu_seconds": round(used.ru_utime + used.ru_stime, 1),
         "host": socket.gethostname(),
         "versions": {"python": platform.python_version(), **versions},
     }

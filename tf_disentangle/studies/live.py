@@ -16,7 +16,6 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from tf_disentangle.studies import attempts as records
 from tf_disentangle.studies import state
 from tf_disentangle.studies.driver import Planned, Progress, label
 
@@ -96,16 +95,16 @@ def of_folder(plan: Planned, attempts: int = state.ATTEMPTS) -> Snapshot:
 
 
 def of_progress(progress: Progress) -> Snapshot:
-    """Returns the snapshot that a driver shows; only the runs in hand are looked at."""
+    """Returns the snapshot that a driver shows; only those that run are looked at."""
     plan, counts = progress.plan, dict.fromkeys(state.STATES, 0)
     logs: dict[str, str] = {}
     rows: list[tuple[Any, state.RunState]] = []
     running = 0
-    in_hand = [*progress.flying.values(), *progress.elsewhere.values()]
-    for run in in_hand:
+    started = [*progress.flying.values(), *progress.elsewhere.values()]
+    for run in started:
         folder = plan.folder_of(run)
         logs[run.id] = os.path.join(folder, "log.txt")
-        if any(attempt.alive for attempt in records.read(folder)):
+        if state.is_running(folder):
             running += 1
             if len(rows) < _SHOWN:
                 rows.append((run, state.state_of(folder, progress.attempts)))
@@ -138,7 +137,7 @@ def counted(snapshot: Snapshot) -> str:
 
 
 def drawn(snapshot: Snapshot) -> Group:
-    """Returns the counts, the runs in hand and the failures, for a terminal."""
+    """Returns the counts, the runs under way and the failures, for a terminal."""
     parts: list[Any] = [Text(counted(snapshot), style="bold")]
     if snapshot.rows:
         table = Table(box=None, pad_edge=False, header_style="dim")
@@ -147,8 +146,8 @@ def drawn(snapshot: Snapshot) -> Group:
             table.add_column(name, justify="right" if right else "left")
         for run, one in snapshot.rows[:_SHOWN]:
             strength = "" if run.strength is None else f"{run.strength:g}"
-            again = "once" if one.attempts == 1 else f"{one.attempts} times"
-            tried = f", failed {again}" if one.attempts else ""
+            again = "once" if one.failures == 1 else f"{one.failures} times"
+            tried = f", failed {again}" if one.failures else ""
             names = (run.id, run.method, strength, run.data, str(run.seed))
             table.add_row(*names, f"{one.state}{tried}", steps(one))
         parts.append(table)

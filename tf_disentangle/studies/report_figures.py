@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tf_disentangle.checks import ArgumentError
-from tf_disentangle.studies import figures, published
+from tf_disentangle.studies import analysis, figures, published
 from tf_disentangle.studies.figures import parts
 from tf_disentangle.studies.table import bindings_of
 
@@ -261,11 +261,13 @@ def scores_of(table: pd.DataFrame) -> list[Score]:
     rows = rows[~rows["metric"].str.contains(".", regex=False)]
     rows = rows[~rows["metric"].isin(_APART) & rows["value"].notna()]
     found = []
-    for data, own in rows.groupby("data", sort=False):
-        for metric, values in own.groupby("metric", sort=False):
-            protocols = values["protocol"].unique()
+    for data, of_data in rows.groupby("data", sort=False):
+        for metric, values in of_data.groupby("metric", sort=False):
+            alike = analysis.comparable(values["protocol"])
+            protocols = alike.unique()
             for protocol in protocols:
-                other = (table["metric"] == metric) & (table["protocol"] != protocol)
+                own = values.loc[alike == protocol, "protocol"]
+                other = (table["metric"] == metric) & ~table["protocol"].isin(own)
                 label = f"{metric} ({protocol})" if len(protocols) > 1 else metric
                 view = table[~other] if len(protocols) > 1 else table
                 found.append(Score(metric, label, data, view))

@@ -247,9 +247,8 @@ def _add_scores(
     for row in rows:
         codes = row.get("codes", "mean")
         for name, result in row.get("scores", {}).items():
-            call = row.get("call") or row.get("calls", {}).get(name, "")
-            seed = row.get("seed", "")
-            key = (name, codes, call, str(seed))
+            key = (name, codes, *_call_of(row, name))
+            call = key[2]
             found[key] = (call, result)
             since[name, codes][key] = None
         for name, values in row.get("bounds", {}).items():
@@ -262,19 +261,22 @@ def _add_scores(
     for key, (call, result) in found.items():
         name, codes, _, seed = key
         inside = _SEED.search(call)
-        common = {
-            "protocol": protocols[key],
-            "representation": codes,
-            "metric_seed": int(seed) if seed else int(inside[1]) if inside else None,
-            "reason": result.get("reason", ""),
-        }
-        kind = "unsupervised" if name in _UNSUPERVISED else "score"
         limits = bounds.get(key, Bounds())
         for part, value in _scalars(result):
-            own = {"floor": limits.floor, "ceiling": limits.ceiling}
-            own = own if part == "score" else {}
-            metric = name if part == "score" else f"{name}.{part}"
-            results.add(run, last, kind, metric, value=value, **common, **own)
+            is_score = part == "score"
+            results.add(
+                run,
+                last,
+                _kind_of(name),
+                name if is_score else f"{name}.{part}",
+                protocols[key],
+                codes,
+                int(seed) if seed else int(inside[1]) if inside else None,
+                value,
+                limits.floor if is_score else math.nan,
+                limits.ceiling if is_score else math.nan,
+                result.get("reason", ""),
+            )
 
 
 def _protocols(
@@ -320,23 +322,40 @@ def _curves_of(
 ) -> dict[tuple[str, str], dict[int, float]]:
     """Values by step, by (kind, metric); of scores those of mean codes.
 
-    Several results of one step, as of several seeds, count with their mean.
+    Seeds of one step count with their mean, and of two results of one call the later.
+    A metric that was called in several ways has the curve of the call that scored most
+    steps, the first of several such.
     """
     curves: dict[tuple[str, str], dict[int, float]]
     curves = collections.defaultdict(dict)
-    scores: dict[tuple[str, str], dict[int, list[float]]]
-    scores = collections.defaultdict(lambda: collections.defaultdict(list))
+    # By metric, call, step and seed.
+    scores: dict[str, dict[str, dict[int, dict[str, float]]]] = {}
     for step, is_score, row in rows:
         if not is_score:
             for kind, metric, value in _terms_of(row):
                 curves[kind, metric][step] = value
         elif row.get("codes", "mean") == "mean":
             for name, result in row.get("scores", {}).items():
-                kind = "unsupervised" if name in _UNSUPERVISED else "score"
-                scores[kind, name][step].append(_real(result.get("score")))
-    for key, by_step in scores.items():
-        curves[key] = {step: math.fsum(v) / len(v) for step, v in by_step.items()}
+                call, seed = _call_of(row, name)
+                by_call = scores.setdefault(name, {})
+                by_step = by_call.setdefault(_without_seed(call), {})
+                by_step.setdefault(step, {})[seed or call] = _real(result.get("score"))
+    for name, by_call in scores.items():
+        longest = max(by_call.values(), key=len)
+        curves[_kind_of(name), name] = {
+            step: math.fsum(v.values()) / len(v) for step, v in longest.items()
+        }
     return curves
+
+
+def _call_of(row: Mapping[str, Any], name: str) -> tuple[str, str]:
+    """The call that gave a score of a row, and the seed that stands beside it."""
+    call = row.get("call") or row.get("calls", {}).get(name, "")
+    return call, str(row.get("seed", ""))
+
+
+def _kind_of(name: str) -> str:
+    return "unsupervised" if name in _UNSUPERVISED else "score"
 
 
 def _is_number(value: Any) -> bool:

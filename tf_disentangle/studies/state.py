@@ -8,7 +8,7 @@ import os
 import pathlib
 from typing import Any
 
-from tf_disentangle import files
+from tf_disentangle import checks, files
 from tf_disentangle.studies import attempts as records
 
 #: Attempts that a run has, unless the study says otherwise.
@@ -24,7 +24,7 @@ WAITING, RUNNING, PARTIAL, DONE, FAILED = STATES = (
 # asked, and a loss that is not finite.
 _FINAL = (2, 3)
 _TAIL = 1 << 16
-#: The lock of whoever has a run in hand, in its folder.
+#: The lock of the process that is at a run, in its folder.
 LOCK = ".attempt.lock"
 
 
@@ -35,14 +35,14 @@ class RunState:
     Attributes:
         state: "waiting" (nothing is there), "running", "partial" (it can go on),
             "done", or "failed" (its attempts are used up, or another would end alike).
-        attempts: How often it failed so far.
+        failures: How often it failed so far.
         step: The last step that metrics.jsonl tells of; 0 before the first.
         steps: The steps that it is to have; 0 if that is not known yet.
         reason: Why the last attempt failed; "" if it did not.
     """
 
     state: str
-    attempts: int = 0
+    failures: int = 0
     step: int = 0
     steps: int = 0
     reason: str = ""
@@ -63,8 +63,9 @@ def state_of(
         return RunState(DONE)
     tried = records.read(folder)
     failures = records.failures(tried)
-    reason = failures[-1].reason if failures and not tried[-1].alive else ""
-    if any(attempt.alive for attempt in tried):
+    is_running = _is_running(folder, tried)
+    reason = failures[-1].reason if failures and not is_running else ""
+    if is_running:
         state = RUNNING
     elif given_up(failures, attempts):
         state = FAILED
@@ -74,6 +75,29 @@ def state_of(
         return RunState(WAITING)
     known = (last_step(folder), _steps(folder)) if steps else (0, 0)
     return RunState(state, len(failures), *known, reason)
+
+
+def is_running(folder: str | os.PathLike) -> bool:
+    """Whether a process is at the run, here or on another machine."""
+    return _is_running(folder, records.read(folder))
+
+
+def _is_running(folder: str | os.PathLike, tried: list[records.Attempt]) -> bool:
+    """The same, of these attempts."""
+    known = {attempt.alive for attempt in tried}
+    return True in known or (None in known and _is_locked(folder))
+
+
+def _is_locked(folder: str | os.PathLike) -> bool:
+    """Whether a process has the lock of the run, or none could have one there."""
+    lock = os.path.join(folder, LOCK)
+    if not os.path.exists(lock):
+        return False
+    try:
+        with files.locked(lock) as has_it:
+            return not has_it
+    except (checks.ArgumentError, OSError):
+        return True
 
 
 def is_done(folder: str | os.PathLike) -> bool:
@@ -113,26 +137,20 @@ def _steps(folder: pathlib.Path) -> int:
         return 0
 
 
-def renew(folder: str | os.PathLike) -> None:
-    """Gives a run all its attempts again; it goes on from its last checkpoint."""
-    with files.explaining(folder, "study"):
-        records.forgive(folder)
-
-
-def set_aside(folder: str | os.PathLike, study: str | os.PathLike) -> pathlib.Path:
+def move_aside(folder: str | os.PathLike, study: str | os.PathLike) -> pathlib.Path:
     """Moves a run folder to STUDY/aside, so that the run starts from nothing.
 
     Returns:
         Where the folder is now.
 
     Raises:
-        ArgumentError: If a process has the run in hand.
+        ArgumentError: If a process is at the run.
     """
-    folder, shelf = pathlib.Path(folder), pathlib.Path(study) / "aside"
-    with files.explaining(shelf, "study"), files.locked(folder / LOCK, "run"):
-        shelf.mkdir(exist_ok=True)
+    folder, aside = pathlib.Path(folder), pathlib.Path(study) / "aside"
+    with files.explaining(aside, "study"), files.locked(folder / LOCK, "run"):
+        aside.mkdir(exist_ok=True)
         number = 1
-        while (aside := shelf / f"{folder.name}-{number}").exists():
+        while (moved := aside / f"{folder.name}-{number}").exists():
             number += 1
-        os.rename(folder, aside)
-    return aside
+        os.rename(folder, moved)
+    return moved

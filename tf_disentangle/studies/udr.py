@@ -103,12 +103,12 @@ def rank_runs(
     ]
     disable = None if progress is None else not progress
     known = _Known(folder, similarity)
-    known.keep_others([name for name, _ in groupings])
+    known.drop_others(groups)
     try:
         for name, runs in tqdm(groups, desc="udr", unit="group", disable=disable):
-            known.add(name, runs)
+            known.bring_up_to_date(name, runs)
     finally:  # What is done when somebody stops it need not be done again.
-        rows = table.add_rows(folder, "udr", known.results, known.notes)
+        rows = known.write()
     names = {name for name, _ in groupings}
     return rows[rows["metric"].isin(names)].reset_index(drop=True)
 
@@ -124,43 +124,51 @@ def _settings(plan: pd.DataFrame) -> pd.Series:
 
 
 class _Known:
-    """Scores by group: those of before, if no run of the group has changed.
+    """Scores by metric and run, each with what it was computed from.
 
     Args:
         folder: Of the study.
         similarity: As of `udr_score`.
-
-    Attributes:
-        results: The rows.
-        notes: What the file of the rows keeps: the runs of each group, by its key.
     """
 
     def __init__(self, folder: pathlib.Path, similarity: str) -> None:
         self._folder, self._similarity = folder, similarity
-        rows, self._before = table.read_added(folder, "udr")
+        rows, notes = table.read_added(folder, "udr")
         self._rows = {(row["metric"], row["run"]): row for row in rows.to_pylist()}
-        self.results, self.notes = Results(), dict[str, str]()
+        self._stamps: dict[str, str] = json.loads(notes.get("stamps", "{}"))
 
-    def add(self, name: str, runs: Sequence[str]) -> None:
-        """Adds the scores of runs that are compared with each other."""
+    def drop_others(self, groups: Sequence[tuple[str, Sequence[str]]]) -> None:
+        """Drops runs that are in no group any more, of the metrics of the groups."""
+        names = {name for name, _ in groups}
+        wanted = {(name, run) for name, runs in groups for run in runs}
+        self._rows = {
+            key: row
+            for key, row in self._rows.items()
+            if key in wanted or key[0] not in names
+        }
+
+    def bring_up_to_date(self, name: str, runs: Sequence[str]) -> None:
+        """Computes the scores of runs that are compared, unless none has changed."""
         paths = [folder_of(self._folder, run) / "codes.npz" for run in runs]
-        stamp = f"{self._similarity} {','.join(runs)} {table.stamp(*paths)}"
-        key = f"{name} {hashlib.sha256(stamp.encode()).hexdigest()}"
-        if key in self._before:
-            for run in runs:
-                self.results.add(**self._rows[name, run])
-        else:
-            _add_group(self._folder, name, runs, self._similarity, self.results)
-        self.notes[key] = ""
+        text = f"{self._similarity} {','.join(runs)} {table.stamp(*paths)}"
+        stamp = hashlib.sha256(text.encode()).hexdigest()[:16]
+        keys = [f"{name} {run}" for run in runs]
+        if any(self._stamps.get(key) != stamp for key in keys):
+            results = Results()
+            _add_group(self._folder, name, runs, self._similarity, results)
+            rows = results.table().to_pylist()
+            self._rows |= {(name, row["run"]): row for row in rows}
+            self._stamps |= dict.fromkeys(keys, stamp)
 
-    def keep_others(self, names: Sequence[str]) -> None:
-        """Keeps the scores of before that were not asked for."""
-        for (name, _), row in self._rows.items():
-            if name not in names:
-                self.results.add(**row)
-        for key, note in self._before.items():
-            if key.split()[0] in set(_OF) - set(names):
-                self.notes[key] = note
+    def write(self) -> pd.DataFrame:
+        """Puts the rows into the table of results, which it returns."""
+        results = Results()
+        for row in self._rows.values():
+            results.add(**row)
+        kept = {key: self._stamps.get(key, "") for key in map(" ".join, self._rows)}
+        return table.add_rows(
+            self._folder, "udr", results, {"stamps": json.dumps(kept)}
+        )
 
 
 def _add_group(

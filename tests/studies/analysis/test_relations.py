@@ -55,11 +55,13 @@ def test_efficiency():
     s = 0.5 + (found.runs["x"] - 0.5) / 0.8
     np.testing.assert_allclose(found.runs["y"], (0.4 + 0.2 * s) / (0.8 + 0.2 * s))
     assert found.correlation == pytest.approx(1.0)
-    ten = analysis.efficiency(table, "mig", small=10, large=100, **ROOMS)
+    ten = analysis.efficiency(table, "mig", sizes=(10, 100), **ROOMS)
     s = 0.5 + (ten.runs["x"] - 0.5) / 0.8
     np.testing.assert_allclose(ten.runs["y"], (0.2 + 0.2 * s) / (0.4 + 0.2 * s))
     with pytest.raises(ArgumentError, match=r"by_size\.7"):
-        analysis.efficiency(table, "mig", small=7, **ROOMS)
+        analysis.efficiency(table, "mig", sizes=(7, 100), **ROOMS)
+    assert list(found.cells["num"]) == [4, *[5] * 8]
+    assert found.runs["setting"].iloc[-1] == "chyvae.strength=1000.0"
 
 
 def test_a_sweep_of_one_binding():
@@ -81,6 +83,15 @@ def test_a_sweep_tells_the_other_bindings_apart():
     found = analysis.sweep(table, "vae.strength", ["mig"], **ROOMS)
     assert found["others"].tolist() == ["Prior.gamma=0.0", "Prior.gamma=1.0"] * 2
     assert found["num"].tolist() == [2] * 4
+
+
+def test_a_sweep_leaves_out_what_does_not_vary_and_wants_numbers():
+    table = planted(methods={"vae": (1.0, 2.0)}, seeds=2, data=("d",))
+    table["Net.steps"], table["Net.channels"] = 1000, "[8, 8]"
+    found = analysis.sweep(table, "vae.strength", ["mig"])
+    assert found["others"].tolist() == ["", ""]
+    with pytest.raises(ArgumentError, match="values are numbers"):
+        analysis.sweep(table, "Net.channels", ["mig"])
 
 
 def test_methods_at_their_best_strength_with_collapsed_runs_named():

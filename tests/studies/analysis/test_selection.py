@@ -147,3 +147,29 @@ def test_bounds_over_runs():
     assert found.loc["floor"].tolist() == [0.05, 0.1]
     assert found.loc["ceiling"].tolist() == [1.0, 1.0]
     assert analysis.bounds(table, "udr", **ROOMS) is None
+
+
+def test_bounds_are_of_one_kind_and_protocol():
+    table = planted(seeds=1)
+    other = table[table["metric"] == "mig"].assign(protocol="other", floor=-9.0)
+    both = pd.concat([table, other])
+    with pytest.raises(ArgumentError, match="protocol"):
+        analysis.bounds(both, "mig", **ROOMS)
+    found = analysis.bounds(both, "mig", protocol="dlib", **ROOMS)
+    assert found.loc["floor"].tolist() == [0.1, 0.1]
+    term = both.assign(kind=both["kind"].where(both["protocol"] != "other", "term"))
+    found = analysis.bounds(term, "mig", **ROOMS)
+    assert found.loc["floor"].tolist() == [0.1, 0.1]
+
+
+def test_scores_of_models_with_and_without_categories_are_compared():
+    table = planted(seeds=1)
+    said = (table["method"] == "chyvae") & (table["metric"] == "mig")
+    table.loc[said, "protocol"] = "dlib, categorical=as is"
+    assert len(analysis.values(table, "mig", **ROOMS)) == 9
+    assert analysis.scores(table, **ROOMS)["mig"].notna().all()
+    # Two ways of taking them differ, and it is not known with which the others go.
+    one = table["strength"] == 200
+    table.loc[said & one, "protocol"] = "dlib, categorical=one-hot"
+    with pytest.raises(ArgumentError, match="protocol"):
+        analysis.values(table, "mig", **ROOMS)

@@ -9,7 +9,7 @@
     do settings carry over    transfer_of_settings, transfer_summary,
                               transfer_across_data, transfer_across_metrics
     a score and another       score_against, efficiency, total_correlation, sweep,
-    number                    mean_curves, scores_of_methods
+    number                    mean_curves, scores_of_methods, sample_efficiency
     choosing without labels   selection_without_labels
 
 All speak of one data set at a time (`data=None` is the only one), but for the transfer
@@ -21,6 +21,7 @@ a table cannot answer is NaN, with a `reason` where there is a row for it, or an
 from tf_disentangle.studies.analysis.agreement import (
     downstream_correlations,
     metric_correlations,
+    sample_efficiency,
     transfer_across_data,
     transfer_across_metrics,
     unsupervised,
@@ -37,6 +38,7 @@ from tf_disentangle.studies.analysis.relations import (
 from tf_disentangle.studies.analysis.selection import (
     Exclusion,
     bounds,
+    comparable,
     exclude,
     scores,
     setting_of,
@@ -75,6 +77,7 @@ __all__ = [
     "bounds",
     "by_method",
     "by_setting",
+    "comparable",
     "compare",
     "downstream_correlations",
     "efficiency",
@@ -84,6 +87,7 @@ __all__ = [
     "metric_correlations",
     "paired_comparisons",
     "probability_of_improvement",
+    "sample_efficiency",
     "score_against",
     "scores",
     "scores_of_methods",

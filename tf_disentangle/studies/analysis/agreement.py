@@ -12,6 +12,8 @@ References:
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from tf_disentangle.checks import require
@@ -25,6 +27,7 @@ from tf_disentangle.studies.analysis.selection import (
 #: Runs, or settings, that a rank correlation needs at least.
 FEWEST = 3
 _DOWNSTREAM = ("downstream", "statistical_efficiency", "strong_downstream")
+_BY_SIZE = "downstream.by_size."
 _TERMS = ("reconstruction", "total_correlation", "kl_term", "elbo")
 
 
@@ -111,8 +114,7 @@ def downstream_correlations(
 
     Do codes that are more disentangled need fewer samples? The rows are the accuracies
     of classifiers of the factors from n samples (`metrics.downstream_scores`), and the
-    efficiency: that from 100 over that from 10,000, or of the fewest over the most if
-    these are not there.
+    `sample_efficiency`.
 
     Args:
         table: Results of a study.
@@ -127,29 +129,56 @@ def downstream_correlations(
         ArgumentError: If there is no metric, no such accuracy, or fewer than `FEWEST`
             runs.
     """
-    wide = scores(table, data=data, representation=representation)
+    selected = {"data": data, "representation": representation}
+    wide = scores(table, **selected).droplevel([*SETTING, "seed"])
     names = [n for n in wide.columns if not str(n).startswith(_DOWNSTREAM)]
     require(names, "table", "have a metric besides those of downstream tasks", "none")
     _require_runs(wide)
-    prefix = "downstream.by_size."
-    known = of_data(table, data)["metric"].unique()
-    sizes = sorted(int(n.removeprefix(prefix)) for n in known if n.startswith(prefix))
-    remedy = "Score with --metrics=downstream."
-    require(sizes, "table", "have the metric downstream", "none", remedy)
-    options = {"data": data, "representation": representation, "protocol": protocol}
-    runs = wide.index.get_level_values("run")
-    accuracy = {}
-    for size in sizes:
-        own = values(table, f"{prefix}{size}", **options).set_index("run")["value"]
-        accuracy[size] = pd.Series(own.reindex(runs).to_numpy(), wide.index)
-    few, many = sizes[0], sizes[-1]
-    if {100, 10_000} <= set(sizes):
-        few, many = 100, 10_000
-    rows = {f"{size} samples": values for size, values in accuracy.items()}
-    if few != many:
-        rows["efficiency"] = accuracy[few] / accuracy[many].where(accuracy[many] > 0)
-    found = wide[names].join(pd.DataFrame(rows))
+    selected["protocol"] = protocol
+    rows = {
+        f"{size} samples": values(table, f"{_BY_SIZE}{size}", **selected)
+        for size in _sizes(of_data(table, data))
+    }
+    rows["efficiency"] = sample_efficiency(table, **selected)
+    known = {name: runs.set_index("run")["value"] for name, runs in rows.items()}
+    found = wide[names].join(pd.DataFrame(known))
     return found.corr(method="spearman", min_periods=FEWEST).loc[list(rows), names]
+
+
+def sample_efficiency(
+    table: pd.DataFrame, sizes: tuple[int, int] | None = None, **selected: Any
+) -> pd.DataFrame:
+    """Returns the sample efficiency of classifiers of the factors for each run.
+
+    efficiency = accuracy from few samples / accuracy from many samples
+
+    Args:
+        table: Results of a study.
+        sizes: Few and many; None takes 100 and 10,000, or else the fewest and the most
+            that were computed.
+        **selected: Options of `values`: data, representation, protocol.
+
+    Returns:
+        As `values`, without runs whose accuracy is 0.
+
+    Raises:
+        ArgumentError: If an accuracy was not computed.
+    """
+    known = _sizes(of_data(table, selected.get("data")))
+    usual = {100, 10_000} <= set(known)
+    few, many = sizes or ((100, 10_000) if usual else (known[0], known[-1]))
+    runs = values(table, f"{_BY_SIZE}{few}", **selected)
+    most = values(table, f"{_BY_SIZE}{many}", **selected).set_index("run")["value"]
+    runs["value"] /= runs["run"].map(most.where(most > 0))
+    return runs.dropna(subset="value").reset_index(drop=True)
+
+
+def _sizes(table: pd.DataFrame) -> list[int]:
+    """Numbers of samples that classifiers learned from."""
+    names = [n for n in table["metric"].unique() if n.startswith(_BY_SIZE)]
+    remedy = "Score with --metrics=downstream."
+    require(names, "table", "have the metric downstream", "none", remedy)
+    return sorted(int(name.removeprefix(_BY_SIZE)) for name in names)
 
 
 def transfer_across_data(

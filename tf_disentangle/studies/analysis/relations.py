@@ -9,15 +9,13 @@ from collections.abc import Sequence
 import pandas as pd
 
 from tf_disentangle.checks import require
-from tf_disentangle.studies.analysis.agreement import FEWEST
+from tf_disentangle.studies.analysis.agreement import FEWEST, sample_efficiency
 from tf_disentangle.studies.analysis.selection import (
     SETTING,
     of_data,
     values,
 )
 from tf_disentangle.studies.analysis.statistics import by_setting, summary, t_interval
-
-_LARGE, _SMALL = 10_000, 100
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -65,10 +63,16 @@ def score_against(
         Ansari and Soh (2019), arXiv 1809.04497; Kim and Mnih (2018), arXiv 1802.05983.
     """
     selected = {"data": data, "representation": representation}
-    y = values(table, metric, **selected).rename(columns={"value": "y"})
-    x = values(table, other, **selected).set_index("run")["value"]
-    runs = y.assign(x=y["run"].map(x)).dropna(subset="x").reset_index(drop=True)
-    require(len(runs), "table", f"have {metric} and {other} of one run", "none")
+    y, x = values(table, metric, **selected), values(table, other, **selected)
+    return _relation(x, y, f"have {metric} and {other} of one run")
+
+
+def _relation(x: pd.DataFrame, y: pd.DataFrame, rule: str) -> Relation:
+    """Sets the values of runs against others of the same runs."""
+    x_of = x.set_index("run")["value"]
+    runs = y.rename(columns={"value": "y"}).assign(x=y["run"].map(x_of))
+    runs = runs.dropna(subset="x").reset_index(drop=True)
+    require(len(runs), "table", rule, "none")
     rows = []
     for key, group in runs.groupby(SETTING, sort=False):
         ends = [t_interval(group[name].to_numpy(float)) for name in ("x", "y")]
@@ -136,25 +140,17 @@ def efficiency(
     table: pd.DataFrame,
     metric: str,
     *,
-    small: int = _SMALL,
-    large: int = _LARGE,
+    sizes: tuple[int, int] | None = None,
     data: str | None = None,
     representation: str = "mean",
     protocol: str | None = None,
 ) -> Relation:
     """Sets the sample efficiency of codes against a score of their disentanglement.
 
-    efficiency = accuracy from `small` samples / accuracy from `large` samples
-
-    of classifiers that predict the factors from the codes (`metrics.downstream_scores`,
-    of which the study trains gradient boosting and logistic regression: the protocol
-    tells which).
-
     Args:
         table: Results of a study.
         metric: The score, on the x axis.
-        small: Samples, one of the sizes that were computed.
-        large: The same.
+        sizes: Few and many samples, as of `sample_efficiency`.
         data: A data set; None is the only one.
         representation: Of the codes that were scored.
         protocol: Of the classifiers; None is the only one.
@@ -166,19 +162,9 @@ def efficiency(
         Locatello et al. (2019), arXiv 1811.12359, section 5.7.
     """
     selected = {"data": data, "representation": representation}
-    name = "downstream.by_size.{}".format
-    ratio = values(table, name(small), protocol=protocol, **selected)
-    below = values(table, name(large), protocol=protocol, **selected)
-    below = ratio["run"].map(below.set_index("run")["value"])
-    ratio["value"] = ratio["value"] / below.where(below > 0)
-    rows = ratio.dropna(subset="value").assign(
-        kind="score",
-        metric="efficiency",
-        protocol="",
-        representation=representation,
-    )
-    together = pd.concat([of_data(table, data), rows.drop(columns="setting")])
-    return score_against(together, "efficiency", metric, **selected)
+    y = sample_efficiency(table, sizes, protocol=protocol, **selected)
+    x = values(table, metric, **selected)
+    return _relation(x, y, f"have {metric} and the efficiency of one run")
 
 
 def sweep(
@@ -216,7 +202,9 @@ def sweep(
     require(binding in known, "binding", f"be one that varies: {known}", binding)
     first = of_data(table, data).drop_duplicates("run").set_index("run")
     first = first[first[binding].notna()]
-    others = [name for name in known if name != binding]
+    is_number = pd.api.types.is_numeric_dtype(first[binding])
+    require(is_number, "binding", "be one whose values are numbers", binding)
+    others = [n for n in known if n != binding and first[n].nunique(dropna=False) > 1]
     words = first[others].apply(_words, axis=1) if others else ""
     about = pd.DataFrame(
         {"binding": first[binding], "others": words}, index=first.index

@@ -19,8 +19,8 @@ from tf_disentangle.checks import ArgumentError, message, nearest, require
 RUN = ["run", "index", "method", "strength", "data", "seed"]
 #: What makes a setting: runs of one data set that agree in both differ by seed.
 SETTING = ["method", "setting"]
-# Where a name is looked for; a held-out term goes before that of training.
-_KINDS = ("score", "unsupervised", "held_out", "term")
+#: Where a name is looked for; a held-out term goes before that of training.
+KINDS = ("score", "unsupervised", "held_out", "term")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -69,7 +69,7 @@ def values(
     data: str | None = None,
     representation: str = "mean",
     protocol: str | None = None,
-    kinds: Collection[str] = _KINDS,
+    kinds: Collection[str] = KINDS,
 ) -> pd.DataFrame:
     """Returns one value for each run: of a score, or of a term.
 
@@ -90,6 +90,23 @@ def values(
         ArgumentError: If no run has such a value, or it is not said which of several
             data sets or protocols is meant.
     """
+    right = _rows_of(table, metric, data, representation, protocol, kinds)
+    require(len(right), "table", f"have a finite {metric} of a run", "none")
+    means = right.groupby("run", sort=False)["value"].mean()
+    first = right.drop_duplicates("run").set_index("run", drop=False)
+    runs = first[RUN].assign(setting=setting_of(first), value=means)
+    return runs.sort_values("index").reset_index(drop=True)
+
+
+def _rows_of(
+    table: pd.DataFrame,
+    metric: str,
+    data: str | None,
+    representation: str,
+    protocol: str | None,
+    kinds: Collection[str],
+) -> pd.DataFrame:
+    """Rows with a finite value, of one kind and protocol, as `values` has them."""
     rows = of_data(table, data)
     named = rows[rows["metric"] == metric]
     if named.empty:
@@ -102,19 +119,28 @@ def values(
     rule = f"be one for which {metric} was computed, of {found}"
     require(kind is not None, "representation", rule, representation)
     right = right[(right["kind"] == kind) & np.isfinite(right["value"])]
-    protocols = list(right["protocol"].unique())
-    if protocol is None and len(protocols) > 1:
+    alike = comparable(right["protocol"])
+    protocols = list(alike.unique())
+    if protocol is None:
         rule = f"name one of the protocols of {metric}: {protocols}"
-        raise ArgumentError(message("protocol", rule, None))
-    if protocol is not None:
-        rule = f"be one of {protocols}"
-        require(protocol in protocols, "protocol", rule, protocol)
-        right = right[right["protocol"] == protocol]
-    require(len(right), "table", f"have a finite {metric} of a run", "none")
-    means = right.groupby("run", sort=False)["value"].mean()
-    first = right.drop_duplicates("run").set_index("run", drop=False)
-    runs = first[RUN].assign(setting=setting_of(first), value=means)
-    return runs.sort_values("index").reset_index(drop=True)
+        require(len(protocols) < 2, "protocol", rule, None)
+        return right
+    right = right[(alike == protocol) | (right["protocol"] == protocol)]
+    require(len(right), "protocol", f"be one of {protocols}", protocol)
+    return right
+
+
+def comparable(protocols: pd.Series) -> pd.Series:
+    """Returns protocols of one metric, equal where scores may be compared.
+
+    Of a model without categorical latents a protocol does not say what was done with
+    them: "dlib" is the same as "dlib, categorical=as is", if others say only that.
+    """
+    said = protocols.str.extract("(, categorical=[^,;]*)", expand=False)
+    if said.nunique() != 1:
+        return protocols
+    without = protocols.str.replace(said.dropna().iloc[0], "", regex=False)
+    return without if without.nunique() < protocols.nunique() else protocols
 
 
 def setting_of(rows: pd.DataFrame) -> pd.Series:
@@ -181,8 +207,13 @@ def scores(
     """
     rows = of_data(table, data)
     rows = rows[(rows["kind"] == kind) & ~rows["metric"].str.contains(".", regex=False)]
-    rows = rows[rows["representation"].isin([representation, ""])]
-    several = rows[~rows["reason"].astype(bool)].groupby("metric")["protocol"].nunique()
+    rows = rows[rows["representation"].isin([representation, ""])].reset_index(
+        drop=True
+    )
+    known = rows[~rows["reason"].astype(bool)]
+    for _, protocols in known.groupby("metric")["protocol"]:
+        rows.loc[protocols.index, "protocol"] = comparable(protocols)
+    several = rows.loc[known.index].groupby("metric")["protocol"].nunique()
     several = list(several[several > 1].index)
     name = rows["metric"].where(
         ~rows["metric"].isin(several), rows["metric"] + " (" + rows["protocol"] + ")"
@@ -209,15 +240,25 @@ def bounds(
     *,
     data: str | None = None,
     representation: str = "mean",
+    protocol: str | None = None,
 ) -> pd.DataFrame | None:
     """Returns between what the floor and the ceiling of a score lie over runs.
+
+    Args:
+        table: Results of a study.
+        metric: The score; a term has none.
+        data: A data set; None is the only one.
+        representation: Of the codes that were scored.
+        protocol: Of the metric; None is the only one.
 
     Returns:
         Rows "floor" and "ceiling", columns "low" and "high"; None if they were not
         computed.
+
+    Raises:
+        ArgumentError: As `values`.
     """
-    rows = of_data(table, data)
-    rows = rows[(rows["metric"] == metric) & (rows["representation"] == representation)]
+    rows = _rows_of(table, metric, data, representation, protocol, KINDS)
     found = rows[["floor", "ceiling"]]
     if not np.isfinite(found.to_numpy(float)).any():
         return None

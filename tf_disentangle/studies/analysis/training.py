@@ -6,7 +6,12 @@ import numpy as np
 import pandas as pd
 
 from tf_disentangle.checks import require
-from tf_disentangle.studies.analysis.selection import SETTING, of_data, setting_of
+from tf_disentangle.studies.analysis.selection import (
+    KINDS,
+    SETTING,
+    of_data,
+    setting_of,
+)
 from tf_disentangle.studies.analysis.statistics import t_interval
 
 
@@ -42,8 +47,7 @@ def mean_curves(
     about = of_data(table, data).drop_duplicates("run").set_index("run")
     points = curves[(curves["metric"] == metric) & curves["run"].isin(about.index)]
     points = points[np.isfinite(points["value"])]
-    kinds = [k for k in ("score", "unsupervised", "held_out", "term")]
-    kind = next((k for k in kinds if (points["kind"] == k).any()), None)
+    kind = next((k for k in KINDS if (points["kind"] == k).any()), None)
     require(kind, "metric", "be one that has a curve", metric)
     about = about.assign(setting=setting_of(about))[[*SETTING, "strength", "index"]]
     points = points[points["kind"] == kind].join(about, on="run")

@@ -254,8 +254,9 @@ class RayEngine:
         except self._ray.exceptions.TaskCancelledError:
             return Outcome(attempts.STOPPED, None, "stopped with the study")
         except Exception as error:  # the errors of Ray have no common base
-            first = str(error).strip().splitlines()[0]
-            return Outcome(attempts.LOST, None, f"{type(error).__name__}: {first}")
+            first = str(error).strip().partition("\n")[0]
+            reason = f"{type(error).__name__}: {first}".removesuffix(": ")
+            return Outcome(attempts.LOST, None, reason)
 
 
 def _imported(address: str | None) -> Any:
