@@ -1,8 +1,10 @@
 """The page of a study: what a reader finds in it is what table and folders say."""
 
+import dataclasses
 import json
 import re
 
+import pandas as pd
 import pytest
 
 from tests.pages.test_html import Reader, references
@@ -75,6 +77,16 @@ class TestPage:
         text = words(page)
         assert f"{own.mean():.3f}" in text and f"best {own.max():.3f}" in text
         assert "0.1 to 1" in text
+
+    def test_a_metric_without_a_column_has_its_reason(self, table):
+        row = table[table.kind == "score"].iloc[[0]]
+        row = row.assign(kind="unsupervised", metric="unsupervised")
+        asked = {"metrics": ["mig", "unsupervised", "sap"]}
+        about = dataclasses.replace(ABOUT, study=asked)
+        text = words(report.report_page(about, pd.concat([table, row]), []))
+        assert "not in Scores unsupervised (needs no factors" in text
+        assert "; sap (no run has a score of mean codes)" in text
+        assert "mig (" not in text
 
     def test_every_figure_is_there_or_has_its_reason(self, page, drawn):
         text = words(page)

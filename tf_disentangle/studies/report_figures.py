@@ -25,8 +25,8 @@ _FEW = 2
 _MOST_SWEPT = 3
 # Terms and scores whose curves are drawn, if they are there.
 _CURVES = ("reconstruction", "loss", "kl_term")
-# Scores that no section but one of their own shows.
-_APART = ("statistical_efficiency",)
+#: Scores that no section but one of their own shows.
+APART = ("statistical_efficiency",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -259,7 +259,7 @@ def scores_of(table: pd.DataFrame) -> list[Score]:
     """Returns what can be drawn alone: each metric and protocol on each data set."""
     rows = table[(table["kind"] == "score") & (table["representation"] == "mean")]
     rows = rows[~rows["metric"].str.contains(".", regex=False)]
-    rows = rows[~rows["metric"].isin(_APART) & rows["value"].notna()]
+    rows = rows[~rows["metric"].isin(APART) & rows["value"].notna()]
     found = []
     for data, of_data in rows.groupby("data", sort=False):
         for metric, values in of_data.groupby("metric", sort=False):

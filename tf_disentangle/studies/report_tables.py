@@ -11,7 +11,7 @@ from tf_disentangle.pages import html
 from tf_disentangle.pages.html import Html
 from tf_disentangle.studies import analysis
 from tf_disentangle.studies.figures import parts
-from tf_disentangle.studies.report_figures import Score, scores_of
+from tf_disentangle.studies.report_figures import APART, Score, scores_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,6 +64,8 @@ def study(about: About, results: pd.DataFrame) -> str:
     for name in ("metrics", "representations"):
         if about.study.get(name):
             rows.append((name, ", ".join(about.study[name])))
+    if apart := _without_column(about, results):
+        rows.append(("of these not in Scores", "; ".join(apart)))
     bindings = about.study.get("bindings") or {}
     rows += [(html.setting(name), value) for name, value in bindings.items()]
     if about.machines:
@@ -73,6 +75,22 @@ def study(about: About, results: pd.DataFrame) -> str:
         rows.append(("versions", versions))
     listed = html.table(("axis or setting", "values"), rows, stacked=True)
     return listed + _exclusions(results)
+
+
+def _without_column(about: About, results: pd.DataFrame) -> list[str]:
+    """Returns the metrics that were asked for and are no column, with the reasons."""
+    columns = {score.metric for score in scores_of(results)}
+    kinds = results.drop_duplicates("metric").set_index("metric")["kind"]
+    found = []
+    for name in about.study.get("metrics") or ():
+        reason = "no run has a score of mean codes"
+        if kinds.get(name) == "unsupervised":
+            reason = "needs no factors, so that more is not better; in the table"
+        elif name in APART:
+            reason = "has figures of its own"
+        if name not in columns:
+            found.append(f"{name} ({reason})")
+    return found
 
 
 def _values(values: Sequence[str]) -> str:
