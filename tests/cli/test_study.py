@@ -124,6 +124,21 @@ def test_print_writes_the_plan_and_prints_a_script_that_bash_reads(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
+        (["--time_limit=0"], "time_limit must be greater than 0"),
+        (["--engine=processes", "--address=auto"], "address must be left out"),
+        (["--engine=processes", "--gpus_per_run=1", "--check"], "gpus must be left"),
+        (["--print=slurm", "--time_limit=-1"], "time_limit must be greater than 0"),
+    ],
+)
+def test_a_refused_option_leaves_no_folder(here, checked, capsys, options, words):
+    assert main.main(["study", *SWEEP, "--output=s", *options]) == 2
+    assert words in capsys.readouterr().err
+    assert list(here.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
         ([], "--gin_file must be given"),
         (["statsu", "runs/x"], "Did you mean status"),
         (["vae.gin"], "Did you mean --gin_file=vae.gin"),

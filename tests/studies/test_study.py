@@ -99,6 +99,13 @@ def test_another_study_is_refused_before_anything_is_checked(engine, checked):
     assert (len(engine.jobs), len(checked)) == (2, 1)
 
 
+def test_a_refused_option_leaves_no_folder(engine, checked, here):
+    for options in ({"time_limit": 0}, {"engine": "processes", "address": "auto"}):
+        with pytest.raises(checks.ArgumentError, match=r"time_limit|address"):
+            tf_disentangle.study(GRID, output="s", **options)
+    assert not (here / "s").exists()
+
+
 def test_what_cannot_be_built_is_not_written(monkeypatch, engine, here):
     def refuse(plan):
         raise checks.ArgumentError("beta_vae.bta must name a parameter")

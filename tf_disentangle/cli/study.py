@@ -126,6 +126,8 @@ OF_PLAN = (
     *("name", "grid", "data", "seeds", "bindings"),
     *("metrics", "representations", "attempts"),
 )
+# Those that --print has of `check_options`: another machine has the engine.
+_OF_SCRIPT = {"workers", "threads_per_run", "time_limit"}
 _SHOWN = 10
 
 
@@ -141,6 +143,8 @@ def main(values: flags.FlagValues) -> int:
     from tf_disentangle.studies.plan import Plan
 
     of_plan = {name: asked.pop(name) for name in OF_PLAN if name in asked}
+    local = _OF_SCRIPT if values["print"].value else asked.keys() - {"report"}
+    studies.check_options(**{name: asked[name] for name in local & asked.keys()})
     plan = Plan.make(**of_plan)
     print(f"{len(plan.runs)} runs; study folder: {output}", file=sys.stderr)
     if values.check:

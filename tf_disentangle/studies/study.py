@@ -17,6 +17,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tf_disentangle import checks
 from tf_disentangle.studies import checking, engines, state
 from tf_disentangle.studies.driver import Progress, drive, run_command
 from tf_disentangle.studies.plan import Plan
@@ -86,6 +87,14 @@ def study(
         ...     {"method": "vae.gin"}, seeds=2, output="runs/vae_twice"
         ... )
     """
+    check_options(
+        engine=engine,
+        address=address,
+        workers=workers,
+        threads_per_run=threads_per_run,
+        gpus_per_run=gpus_per_run,
+        time_limit=time_limit,
+    )
     output = pathlib.Path(output)
     plan = Plan.make(
         grid,
@@ -118,6 +127,31 @@ def study(
     from tf_disentangle.studies import table
 
     return table.read(output)
+
+
+def check_options(
+    *,
+    engine: str | None = None,
+    address: str | None = None,
+    workers: int | None = None,
+    threads_per_run: int = 1,
+    gpus_per_run: float = 0,
+    time_limit: float | None = None,
+) -> None:
+    """Checks arguments of `carry_out`, before anything is written.
+
+    Raises:
+        ArgumentError: If one has no meaning, or the engine cannot do it.
+    """
+    engines.check(
+        engine,
+        workers=workers,
+        threads=threads_per_run,
+        gpus=gpus_per_run,
+        address=address,
+    )
+    if time_limit is not None:
+        checks.real(time_limit, "time_limit", above=0)
 
 
 def begin(plan: Plan, output: str | os.PathLike) -> Plan:
