@@ -1,6 +1,7 @@
 """bin/study: what files and options come to, the plan that it shows, its commands."""
 
 import json
+import shlex
 import subprocess
 import sys
 
@@ -107,6 +108,18 @@ def test_check_tells_the_time_left_by_what_is_done(here, checked, capsys):
     assert main.main(["study", *SWEEP, "--seeds=2", "--output=s", "--check"]) == 0
     # Two are left, of an hour each.
     assert "2 are done; the others take about 2.0 hours" in capsys.readouterr().out
+
+
+def test_the_command_stands_in_study_json(here, checked, capsys):
+    options = ["--sweep=train.seed=range(2)", "--metrics=mig,dci", "--output=a b"]
+    options += ["--noreport", "--print=slurm"]
+    assert main.main(["study", *SWEEP, *options]) == 0
+    program, *words = shlex.split(Plan.read("a b").about["command"])
+    assert program == "bin/study" and sorted(words) == sorted([*SWEEP, *options])
+    # It is a command that makes the same study.
+    before = Plan.read("a b")
+    assert main.main(["study", *words]) == 0
+    assert Plan.read("a b").runs == before.runs
 
 
 def test_print_writes_the_plan_and_prints_a_script_that_bash_reads(

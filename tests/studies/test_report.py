@@ -106,6 +106,13 @@ class TestPage:
         assert "failed 3 times, given up" in text
         assert "bin/study retry runs/planted" in text
 
+    def test_the_command_that_makes_it_comes_first(self, table):
+        about = {"command": "bin/study --gin_file='a b.gin'"}
+        about = dataclasses.replace(ABOUT, study=about)
+        text = words(report.report_page(about, table, []))
+        made = text.index("bin/study --gin_file='a b.gin' bin/study status runs/plant")
+        assert made > text.index("How to make it again")
+
     def test_is_small(self, page):
         assert len(page.encode()) < 2e6
 

@@ -80,6 +80,13 @@ def test_every_run_is_started_once_and_comes_back_in_the_table(engine, checked):
     assert losses["value"].tolist() == [2.5] * 4
     assert losses["beta_vae.beta"].tolist() == [1.0, 1.0, 4.0, 4.0]
     assert plan.about["name"] == "s"
+    # The call that makes it again stands in study.json.
+    assert plan.about["command"] == (
+        f"tf_disentangle.study(grid={GRID!r}, output='s', seeds=2, metrics=['mig'], "
+        "report=False)"
+    )
+    engine.jobs.clear()
+    assert eval(plan.about["command"]).equals(table) and not engine.jobs
 
 
 def test_again_does_what_is_new_alone(engine, checked):

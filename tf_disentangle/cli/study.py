@@ -32,6 +32,7 @@ from __future__ import annotations
 import inspect
 import json
 import pathlib
+import shlex
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -153,7 +154,7 @@ def main(values: flags.FlagValues) -> int:
         check(plan)
         print(_described(plan, output))
         return 0
-    plan = studies.begin(plan, output)
+    plan = studies.begin(plan, output, _command(values))
     if values["print"].value:
         print(_slurm(plan, asked), end="")
         return 0
@@ -167,6 +168,21 @@ def main(values: flags.FlagValues) -> int:
     if progress.failed:
         print(f"Again:    bin/study retry {output}, then this command")
     return 4 if progress.failed else 0
+
+
+def _command(values: flags.FlagValues) -> str:
+    """Returns the command that gave these options."""
+    words = ["bin/study"]
+    for name in values:
+        flag = values[name]
+        if flag.present:
+            several = isinstance(flag, flags.MultiFlag)
+            words += (
+                [f"--{name}={value}" for value in flag.value]
+                if several
+                else [flag.serialize()]
+            )
+    return shlex.join(words)
 
 
 def arguments(values: flags.FlagValues) -> dict[str, Any]:

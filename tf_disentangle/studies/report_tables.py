@@ -220,6 +220,8 @@ def again(about: About) -> str:
         f"bin/study report {folder} --formats=pdf    # its figures as files too"
     )
     grid = about.study.get("grid")
+    if made_by := about.study.get("command"):
+        commands = f"{html.escaped(made_by)}\n{commands}"
     content = [f'<pre tabindex="0"><code>{commands}</code></pre>']
     if grid is not None:
         text = grid if isinstance(grid, str) else json.dumps(grid, indent=2)

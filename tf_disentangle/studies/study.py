@@ -10,6 +10,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import os
 import pathlib
 import signal
@@ -87,6 +89,7 @@ def study(
         ...     {"method": "vae.gin"}, seeds=2, output="runs/vae_twice"
         ... )
     """
+    call = _call(locals())
     check_options(
         engine=engine,
         address=address,
@@ -106,7 +109,7 @@ def study(
         representations=representations,
         attempts=attempts,
     )
-    plan = begin(plan, output)
+    plan = begin(plan, output, call)
     progress = carry_out(
         plan,
         engine=engine,
@@ -154,8 +157,24 @@ def check_options(
         checks.real(time_limit, "time_limit", above=0)
 
 
-def begin(plan: Plan, output: str | os.PathLike) -> Plan:
+def _call(given: Mapping[str, Any]) -> str:
+    """Returns the call of `study` with such arguments, without those by default."""
+    defaults = inspect.signature(study).parameters
+    shown = [
+        f"{name}={(os.fspath(value) if name == 'output' else value)!r}"
+        for name, value in given.items()
+        if repr(value) != repr(defaults[name].default)
+    ]
+    return f"tf_disentangle.study({', '.join(shown)})"
+
+
+def begin(plan: Plan, output: str | os.PathLike, command: str = "") -> Plan:
     """Checks a plan and writes it into its folder; returns it as it is there.
+
+    Args:
+        plan: The plan.
+        output: The study's folder.
+        command: What makes the study, for study.json: a command or a call.
 
     Raises:
         ArgumentError: If a run cannot be built, or the folder has another study.
@@ -167,7 +186,8 @@ def begin(plan: Plan, output: str | os.PathLike) -> Plan:
         plan.require_extends(output)
     if not known.issuperset(run.id for run in plan.runs):
         checking.check(plan)
-    return plan.write(output)
+    about = {**plan.about, "command": command}
+    return dataclasses.replace(plan, about=about).write(output)
 
 
 def carry_out(
