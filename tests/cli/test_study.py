@@ -98,6 +98,30 @@ def test_check_prints_the_plan_and_writes_nothing(here, checked, capsys):
     assert list(here.iterdir()) == []
 
 
+def test_a_run_that_the_grid_has_twice_is_told(here, checked, capsys):
+    sweep = "--sweep=beta_vae.beta=[1.0, 4.0, 1.0]"
+    assert main.main(["study", SWEEP[0], sweep, "--check"]) == 0
+    said = capsys.readouterr().err
+    assert "2 runs;" in said
+    assert "1 of the grid's 3 combinations is a run that it has already" in said
+
+
+def test_one_run_and_minutes_are_called_so(here, checked, capsys):
+    options = ["--gin_file=vae.gin", "--output=s", "--gin_param=train.steps=9"]
+    assert main.main(["study", *options, "--seeds=1", "--check"]) == 0
+    printed = capsys.readouterr()
+    assert "1 run, 9 steps" in printed.out and "1 run; study" in printed.err
+    plan = Plan.make({"method": "vae.gin"}, seeds=1, bindings={"train.steps": 9})
+    (run,) = plan.write("s").runs
+    (here / "s" / "runs" / run.id).mkdir(parents=True)
+    (here / "s" / "runs" / run.id / "done.json").write_text('{"wall_seconds": 90}')
+    assert main.main(["study", *options, "--seeds=1", "--check"]) == 0
+    assert "All are done." in capsys.readouterr().out
+    assert main.main(["study", *options, "--seeds=2", "--check"]) == 0
+    told = "1 is done; the others take about 1.5 minutes"
+    assert told in capsys.readouterr().out
+
+
 def test_check_tells_the_time_left_by_what_is_done(here, checked, capsys):
     plan = Plan.make({"method": "beta_vae.gin", "beta_vae.beta": [1.0, 4.0]}, seeds=2)
     plan = plan.write("s")

@@ -123,6 +123,13 @@ def test_what_cannot_be_built_is_not_written(monkeypatch, engine, here):
     assert not engine.jobs and not (here / "s").exists()
 
 
+def test_a_run_that_the_grid_has_twice_is_told(engine, checked):
+    twice = [GRID, {**GRID, "beta_vae.beta": [4.0, 8.0]}]
+    with pytest.warns(UserWarning, match="1 of the grid's 4 combinations is a run"):
+        tf_disentangle.study(twice, output="s", report=False)
+    assert len(engine.jobs) == 3
+
+
 def test_runs_that_failed_are_told(engine, checked):
     engine.failing = range(1, 9)
     options = {"output": "s", "report": False, "attempts": 2}

@@ -147,7 +147,9 @@ def main(values: flags.FlagValues) -> int:
     local = _OF_SCRIPT if values["print"].value else asked.keys() - {"report"}
     studies.check_options(**{name: asked[name] for name in local & asked.keys()})
     plan = Plan.make(**of_plan)
-    print(f"{len(plan.runs)} runs; study folder: {output}", file=sys.stderr)
+    print(f"{_runs(plan)}; study folder: {output}", file=sys.stderr)
+    if note := plan.note():
+        print(note, file=sys.stderr)
     if values.check:
         from tf_disentangle.studies.checking import check
 
@@ -237,7 +239,7 @@ def _described(plan: Plan, output: pathlib.Path) -> str:
     if len(plan.runs) > _SHOWN:
         lines.append(f"  ...  and {len(plan.runs) - _SHOWN} more")
     steps = [int(plan.bindings_of(run).get("train.steps", 0)) for run in plan.runs]
-    lines.append(f"\n{len(plan.runs)} runs, {sum(steps):,} steps in all.")
+    lines.append(f"\n{_runs(plan)}, {sum(steps):,} steps in all.")
     lines.append(_time_left(plan, output))
     return "\n".join(lines)
 
@@ -258,14 +260,21 @@ def _time_left(plan: Plan, output: pathlib.Path) -> str:
         else:
             waiting.append(run.method)
     known = [s for several in seconds.values() for s in several]
+    if not waiting:
+        return "All are done."
     if not known:
         return "How long they take is told when the first of them are done."
     left = 0.0
     for method in waiting:
         own = seconds.get(method, known)
         left += sum(own) / len(own)
-    ended = f"{len(known)} are done"
-    return f"{ended}; the others take about {left / 3600:.1f} hours, one at a time."
+    time = f"{left / 3600:.1f} hours" if left >= 3600 else f"{left / 60:.1f} minutes"
+    ended = "1 is" if len(known) == 1 else f"{len(known)} are"
+    return f"{ended} done; the others take about {time}, one at a time."
+
+
+def _runs(plan: Plan) -> str:
+    return "1 run" if len(plan.runs) == 1 else f"{len(plan.runs):,} runs"
 
 
 def _slurm(plan: Plan, asked: dict[str, Any]) -> str:

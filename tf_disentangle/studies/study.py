@@ -109,6 +109,8 @@ def study(
         representations=representations,
         attempts=attempts,
     )
+    if note := plan.note():
+        warnings.warn(note, stacklevel=2)
     plan = begin(plan, output, call)
     progress = carry_out(
         plan,
