@@ -236,7 +236,8 @@ class Plan:
             lines = one.differences(two)
             run = next(run for run in self.runs if run.id in missing)
             lines.append(
-                f"{len(missing)} of its {len(self.runs)} runs are not in the new grid, "
+                f"{len(missing)} of its {len(self.runs)} runs "
+                f"{'is' if len(missing) == 1 else 'are'} not in the new grid, "
                 f"such as {run.method}, seed {run.seed}, {dict(run.settings)}"
             )
         if lines:
