@@ -12,7 +12,13 @@ from tests.studies import tables
 from tests.studies.folders import score, terms, write_plan, write_run
 from tf_disentangle.checks import ArgumentError
 from tf_disentangle.cli import main as cli
-from tf_disentangle.studies import report, report_comparison, report_figures
+from tf_disentangle.studies import (
+    analysis,
+    report,
+    report_comparison,
+    report_figures,
+    report_scores,
+)
 from tf_disentangle.studies.about import About, Failure, about_study
 
 ABOUT = About(
@@ -85,7 +91,7 @@ class TestPage:
         about = dataclasses.replace(ABOUT, study=asked)
         text = words(report.report_page(about, pd.concat([table, row]), []))
         assert "not in Scores unsupervised (needs no factors" in text
-        assert "; sap (no run has a score of mean codes)" in text
+        assert "; sap (no run has a score)" in text
         assert "mig (" not in text
 
     def test_every_figure_is_there_or_has_its_reason(self, page, drawn):
@@ -99,6 +105,12 @@ class TestPage:
 
     def test_printed_tables_stand_beside_ours_with_their_source(self, page):
         assert "Published: Noisy-dSprites; slides" in words(page)
+
+    def test_transfer_of_settings_is_a_table(self, page, table):
+        found = analysis.transfer_summary(analysis.transfer_of_settings(table))
+        share = found.loc["same data set", "same metric"]
+        assert "other metric same data set" in words(page)
+        assert f"{share:.1%}" in words(page) and 0.5 < share < 1
 
     def test_failures_have_their_logs_escaped(self, page):
         text = words(page)
@@ -181,6 +193,23 @@ def test_a_page_of_methods_without_a_strength():
     assert drawn["codes_total_correlation_ellipses"].figure
     text = words(report.report_page(ABOUT, table, list(drawn.values())))
     assert "width beta=1, width=0 2" in text and "vae 2" in text
+
+
+def test_scores_of_sampled_codes_are_shown():
+    size = {**SIZE, "metrics": ("mig",), "representations": ("sampled",)}
+    table = tables.planted({"chyvae": (100.0, 200.0)}, **size)
+    drawn = {each.name: each for each in report_figures.draw(table, table[:0])}
+    assert drawn["spread_mig_of_sampled_codes_ellipses"].figure
+    text = words(report.report_page(ABOUT, table, list(drawn.values())))
+    assert "MIG of sampled codes" in text and "No run is scored yet." not in text
+    both = tables.planted(
+        {"chyvae": (100.0,)},
+        **{**size, "seeds": 1},
+    )
+    mean = both.assign(representation="mean")
+    found = report_scores.scores_of(pd.concat([both, mean]))
+    labels = [score.label for score in found if score.metric == "mig"]
+    assert labels == ["mig", "mig of sampled codes"]
 
 
 @pytest.fixture

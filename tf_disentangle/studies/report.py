@@ -88,6 +88,8 @@ def report_page(about: About, results: pd.DataFrame, drawn: Sequence[Drawn]) -> 
         "failures": ("Failures", report_tables.failures(about)),
         "again": ("How to make it again", report_tables.again(about)),
     }
+    heading, content = sections["transfer"]
+    sections["transfer"] = (heading, content + report_tables.transfer(results))
     shown = {name: part for name, part in sections.items() if part[1]}
     said = " ".join(report_comparison.sentences(results))
     answer = f"<p><strong>{html.escaped(said)}</strong></p>" if said else ""

@@ -6,8 +6,8 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from tf_disentangle.studies import analysis
-from tf_disentangle.studies.figures import parts
-from tf_disentangle.studies.report_figures import Score, scores_of
+from tf_disentangle.studies.figures.settings import settings_of
+from tf_disentangle.studies.report_scores import Score, scores_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +38,7 @@ def sentences(results: pd.DataFrame) -> list[str]:
 
 def _sentence(score: Score, names_data: bool) -> str:
     """Returns the sentence of one score; "" if there is nothing to compare."""
-    cells = analysis.by_setting(score.table, score.metric, data=score.data)
+    cells = analysis.by_setting(score.table, score.metric, **score.selected)
     kind = "settings"
     if cells["method"].nunique() > 1:
         kind = "methods"
@@ -46,7 +46,7 @@ def _sentence(score: Score, names_data: bool) -> str:
     if len(cells) < 2:
         return ""
     cells = cells.sort_values("mean", ascending=False, kind="stable")
-    runs = analysis.values(score.table, score.metric, data=score.data)
+    runs = analysis.values(score.table, score.metric, **score.selected)
     best, *others = cells.itertuples()
     compared = [analysis.compare(_of(runs, best), _of(runs, one)) for one in others]
     where = score.label.replace("_", " ")
@@ -60,7 +60,7 @@ def _sentence(score: Score, names_data: bool) -> str:
         )
     # The best was chosen out of all, so that all pairs count.
     pairs = math.comb(len(cells), 2)
-    names = parts.settings(score.table)
+    names = settings_of(score.table)
     better, unknown = [], []
     for one, each in zip(others, compared, strict=True):
         name = names.name(one.method, one.setting)

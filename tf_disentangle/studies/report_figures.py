@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tf_disentangle.checks import ArgumentError
-from tf_disentangle.studies import analysis, figures, published
+from tf_disentangle.studies import figures, published
 from tf_disentangle.studies.figures import parts
+from tf_disentangle.studies.report_scores import Score, scores_of, suffix
 from tf_disentangle.studies.table import bindings_of
 
 if TYPE_CHECKING:
@@ -25,8 +27,6 @@ _FEW = 2
 _MOST_SWEPT = 3
 # Terms and scores whose curves are drawn, if they are there.
 _CURVES = ("reconstruction", "loss", "kl_term")
-#: Scores that no section but one of their own shows.
-APART = ("statistical_efficiency",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,23 +61,6 @@ class Drawn:
     reason: str = ""
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Score:
-    """A metric on one data set, with the rows of one of its protocols alone.
-
-    Attributes:
-        metric: Its name.
-        label: Its name, with the protocol if there are several.
-        data: The data set.
-        table: The results, without the metric's other protocols.
-    """
-
-    metric: str
-    label: str
-    data: str
-    table: pd.DataFrame
-
-
 _SINGLE: dict[str, tuple[Callable[..., Figure], str]] = {
     "spread": (figures.score_violins, "spread of {} by method"),
     "strength": (figures.score_against_strength, "{} against strength"),
@@ -104,6 +87,11 @@ _OF_DATA: dict[str, tuple[str, Callable[..., Figure], str]] = {
         "transfer",
         figures.transfer_across_metrics,
         "transfer of settings across metrics",
+    ),
+    "downstream": (
+        "efficiency",
+        figures.downstream_correlations,
+        "correlations of classifiers on codes with metrics",
     ),
     "total_correlation": (
         "codes",
@@ -158,7 +146,9 @@ SECTIONS = (
         "variance",
         "What decides a score?",
         "How much of the variance over runs the objective explains, how much its "
-        "strength beyond that; the rest is the seed's.",
+        "strength (its whole setting) beyond that; the rest is the seed's. Adjusted: "
+        "what as many means would explain of mere noise is taken off. With few runs "
+        "the shares are rough.",
     ),
     Section(
         "agreement",
@@ -195,7 +185,7 @@ SECTIONS = (
         "efficiency",
         "Does disentanglement save labels?",
         "Each point is a run: accuracy after few labelled images divided by that after "
-        "many.",
+        "many. The matrix has rank correlations over runs, in hundredths.",
     ),
     Section("sweeps", "Sweeps", "Means over seeds with 95% intervals."),
     Section(
@@ -214,14 +204,20 @@ def draw(table: pd.DataFrame, curves: pd.DataFrame) -> Iterator[Drawn]:
         curves: Its curves.
     """
     scores = scores_of(table)
+    kinds = list(dict.fromkeys(score.representation for score in scores)) or ["mean"]
     for section, (function, label) in _SINGLE.items():
         if not scores:
-            reason = "No run has a score of mean codes that needs the factors."
+            reason = "No run has a score that needs the factors."
             yield Drawn(section, section, label.format("scores"), reason=reason)
         most = MOST_PANELS if section in _FULL else _FEW
         chosen = _spread_over_data(scores, most)
         for score in chosen:
-            call = functools.partial(function, score.table, score.metric)
+            call = functools.partial(
+                function,
+                score.table,
+                score.metric,
+                representation=score.representation,
+            )
             text = label.format(f"{score.label} on {score.data}")
             yield _tried(section, f"{score.label}_{score.data}", text, call, score.data)
         if left := [s for s in scores if s not in chosen]:
@@ -234,9 +230,14 @@ def draw(table: pd.DataFrame, curves: pd.DataFrame) -> Iterator[Drawn]:
                 section, f"{section}_rest", f"{names}: {section}", reason=reason
             )
     for name, (section, function, label) in _OF_DATA.items():
-        for data in table["data"].unique():
-            call = functools.partial(function, table)
-            yield _tried(section, f"{name}_{data}", f"{label} on {data}", call, data)
+        for data, kind in itertools.product(table["data"].unique(), kinds):
+            call, more = functools.partial(function, table), suffix(kind)
+            if function is not figures.total_correlation:
+                call = functools.partial(call, representation=kind)
+            elif kind != kinds[0]:  # It is of both.
+                continue
+            text = f"{label} on {data}{more}"
+            yield _tried(section, f"{name}_{data}{more}", text, call, data)
     yield from _across_data(table, scores)
     yield from _published(table)
     yield from _sweeps(table, scores)
@@ -255,25 +256,6 @@ def _tried(
     return Drawn(section, name, label, data, figure=figure)
 
 
-def scores_of(table: pd.DataFrame) -> list[Score]:
-    """Returns what can be drawn alone: each metric and protocol on each data set."""
-    rows = table[(table["kind"] == "score") & (table["representation"] == "mean")]
-    rows = rows[~rows["metric"].str.contains(".", regex=False)]
-    rows = rows[~rows["metric"].isin(APART) & rows["value"].notna()]
-    found = []
-    for data, of_data in rows.groupby("data", sort=False):
-        for metric, values in of_data.groupby("metric", sort=False):
-            alike = analysis.comparable(values["protocol"])
-            protocols = alike.unique()
-            for protocol in protocols:
-                own = values.loc[alike == protocol, "protocol"]
-                other = (table["metric"] == metric) & ~table["protocol"].isin(own)
-                label = f"{metric} ({protocol})" if len(protocols) > 1 else metric
-                view = table[~other] if len(protocols) > 1 else table
-                found.append(Score(metric, label, data, view))
-    return found
-
-
 def _spread_over_data(scores: Sequence[Score], most: int) -> list[Score]:
     """Returns the first metrics of each data set, `most` panels at most."""
     by_data: dict[str, list[Score]] = {}
@@ -285,16 +267,18 @@ def _spread_over_data(scores: Sequence[Score], most: int) -> list[Score]:
 
 def _across_data(table: pd.DataFrame, scores: Sequence[Score]) -> Iterator[Drawn]:
     """Yields for each metric how settings transfer between data sets."""
-    metrics = list(dict.fromkeys(score.metric for score in scores))
+    known = {(s.metric, s.representation): s for s in reversed(scores)}
     if table["data"].nunique() < 2:
         reason = "The study has one data set."
         label = "transfer of settings across data sets"
         yield Drawn("transfer", "transfer_data", label, reason=reason)
         return
-    for metric in metrics[:MOST_PANELS]:
-        label = f"transfer of {metric} across data sets"
-        call = functools.partial(figures.transfer_across_data, table, metric)
-        yield _tried("transfer", f"data_{metric}", label, call)
+    for metric, representation in list(reversed(known))[:MOST_PANELS]:
+        text = metric + suffix(representation)
+        call = functools.partial(
+            figures.transfer_across_data, table, metric, representation=representation
+        )
+        yield _tried("transfer", f"data_{text}", f"transfer of {text}", call)
 
 
 def _published(table: pd.DataFrame) -> Iterator[Drawn]:
@@ -320,6 +304,7 @@ def _published(table: pd.DataFrame) -> Iterator[Drawn]:
 
 def _sweeps(table: pd.DataFrame, scores: Sequence[Score]) -> Iterator[Drawn]:
     """Yields scores, sparsity and reconstruction against numbers that vary."""
+    tables = {s.metric: s.table for s in reversed(scores[:2])}
     wanted = list(dict.fromkeys([s.metric for s in scores[:2]]))
     terms = set(table["metric"])
     wanted += [n for n in ("hoyer_sparsity", "reconstruction") if n in terms]
@@ -335,7 +320,13 @@ def _sweeps(table: pd.DataFrame, scores: Sequence[Score]) -> Iterator[Drawn]:
         for data in table["data"].unique()[:_FEW]:
             for metric in dict.fromkeys(wanted):
                 label = f"{metric} on {data} against {binding}"
-                call = functools.partial(figures.sweep, table, binding, metric)
+                call = functools.partial(
+                    figures.sweep,
+                    tables.get(metric, table),
+                    binding,
+                    metric,
+                    representation=scores[0].representation if scores else "mean",
+                )
                 name = f"{binding}_{metric}_{data}"
                 yield _tried("sweeps", name, label, call, data)
 

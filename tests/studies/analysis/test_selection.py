@@ -132,7 +132,7 @@ def test_collapsed_runs_are_named_and_counted():
     assert list(found.runs["index"]) == [3, 50]
     assert set(found.runs["reason"]) == {"no latent is active"}
     assert found.runs["setting"].iloc[0] == "beta_vae.strength=1.0"
-    assert found.rule.startswith("2 of 90 runs left out: no latent is active")
+    assert found.rule.startswith("2 of 90 runs left out, in which no latent is active")
     assert set(table["index"]) - set(found.table["index"]) == {3, 50}
     nothing = analysis.exclude(planted())
     assert nothing.rule.startswith("0 of 90")

@@ -43,9 +43,12 @@ def test_unbalanced_tables_against_least_squares():
     assert found["adjusted_objective"] == pytest.approx(
         1 - (1 - one) * (n - 1) / (n - p)
     )
+    seed = (1 - two) * (n - 1) / (n - q)
+    assert found["adjusted_seed"] == pytest.approx(seed)
     assert found["adjusted_objective"] + found["adjusted_strength"] == pytest.approx(
-        1 - (1 - two) * (n - 1) / (n - q)
+        1 - seed
     )
+    assert (found["num"], found["settings"]) == (n, q)
 
 
 def test_the_adjusted_share_of_noise_is_zero_on_average():
@@ -68,6 +71,10 @@ def test_what_cannot_be_told_has_a_reason():
     one = analysis.variance_shares(planted(seeds=1), **ROOMS)
     assert one[CAUSES].isna().all(axis=None)
     assert one["reason"].str.contains("two seeds").all()
+    # One setting with two seeds is not enough for the others.
+    few = analysis.variance_shares(planted(seeds=2, missing=(18, 20)), **ROOMS)
+    assert few[CAUSES].isna().all(axis=None)
+    assert (few.loc["mig", "num"], few.loc["mig", "settings"]) == (16, 9)
     table = planted()
     table.loc[table["metric"] == "sap", "value"] = 0.3
     found = analysis.variance_shares(table, **ROOMS)

@@ -10,6 +10,7 @@ from tests.studies import tables
 from tf_disentangle.checks import ArgumentError
 from tf_disentangle.studies import figures, published
 from tf_disentangle.studies.figures import parts
+from tf_disentangle.studies.figures.settings import settings_of
 
 ONE_SET = {"data": ("correlated_ellipses",), "metrics": ("mig", "dci", "modularity")}
 
@@ -85,7 +86,7 @@ def test_settings_are_written_by_what_varies():
     table["net.width"] = 8 * table["b.beta"]
     table.loc[is_b, "strength"] = np.nan
     table["same.everywhere"] = 3.0
-    names = parts.settings(table)
+    names = settings_of(table)
     assert names.axes == {"a": "strength", "b": "setting"}
     assert list(names.texts.values()) == [
         "1",
@@ -140,13 +141,32 @@ def test_a_matrix_leaves_unknown_cells_grey(table):
 
 
 def test_shares_of_variance_are_those_that_were_planted(table):
-    axes = only_axes(figures.variance_shares(table))
+    figure = figures.variance_shares(table)
+    axes = only_axes(figure)
     widths = np.array([bar.get_width() for bar in axes.patches]).reshape(3, -1)
-    # 0.10^2, 0.05^2 and 0.05^2, of the first three metrics.
-    expected = np.array([[4 / 6], [1 / 6], [1 / 6]]) * np.ones((3, 3))
-    np.testing.assert_allclose(widths[:, :3], expected, atol=1e-9)
+    # 0.10^2, 0.05^2 and 0.05^2 of the first three metrics, of 36 runs less 3 means of
+    # methods and 9 of settings.
+    objective, both = 1 - 2 / 6 * 35 / 33, 1 - 1 / 6 * 35 / 27
+    expected = np.array([[objective], [both - objective], [1 - both]])
+    np.testing.assert_allclose(widths[:, :3], expected * np.ones((3, 3)), atol=1e-9)
+    assert "36 runs of 9 settings" in texts(figure)
     hatched = [bar.get_hatch() for bar in axes.patches]
     assert len(set(hatched)) == 3  # told apart without colours
+
+
+def test_shares_of_noise_are_never_below_zero():
+    noise = tables.planted(seeds=2, objective=0.0, strength=0.0, **ONE_SET)
+    bars = only_axes(figures.variance_shares(noise)).patches
+    widths = np.array([bar.get_width() for bar in bars]).reshape(3, -1)
+    assert (widths >= 0).all()
+    np.testing.assert_allclose(widths.sum(axis=0), 1.0)
+    np.testing.assert_allclose(widths[2, 0], 1.0)
+
+
+def test_what_classifiers_learn_goes_with_the_scores(table):
+    written = texts(figures.downstream_correlations(table))
+    assert "10000 samples" in written and "efficiency" in written
+    assert written.split().count("100") >= 8
 
 
 def test_transfer_asks_for_two_data_sets(table):
@@ -243,6 +263,11 @@ def test_a_sweep_is_logarithmic_over_wide_ranges():
     rows = table[(table.metric == "reconstruction") & (table.kind == "held_out")]
     means = rows.groupby("strength").value.mean()
     np.testing.assert_allclose(axes.lines[0].get_xydata(), [*means.items()])
+    # The greatest error is not the best: stars are of scores alone.
+    stars = [line for line in axes.lines if line.get_marker() == "*"]
+    assert not stars and by_marker(
+        figures.sweep(table, "student_t.strength", "mig").axes[0], "*"
+    ).shape == (3, 2)
     with pytest.raises(ArgumentError, match="binding"):
         figures.sweep(table, "student_t.other", "mig")
 

@@ -55,8 +55,8 @@ def exclude(table: pd.DataFrame) -> Exclusion:
     runs = table[is_dead].drop_duplicates("run").sort_values("index")
     runs = runs[RUN].assign(setting=setting_of(runs), reason="no latent is active")
     rule = (
-        f"{len(runs)} of {table['run'].nunique()} runs left out: no latent is active "
-        "(KL above 0.01 nats)."
+        f"{len(runs)} of {table['run'].nunique()} runs left out, in which no latent is "
+        "active (KL above 0.01 nats)."
     )
     kept = table[~is_dead].reset_index(drop=True)
     return Exclusion(kept, runs.reset_index(drop=True), rule)

@@ -46,10 +46,11 @@ def variance_shares(
         representation: Of the codes that were scored.
 
     Returns:
-        By metric: objective, strength and seed, which sum to 1; the first two
-        `adjusted_objective` and `adjusted_strength`, which may be below 0; num, the
-        runs; reason. All are NaN, with the reason, where all scores are equal or no
-        setting has two seeds: then seed and setting cannot be told apart.
+        By metric: objective, strength and seed, which sum to 1; the same adjusted, as
+        `adjusted_objective`, `adjusted_strength` (either may be below 0) and
+        `adjusted_seed`; num, the runs; settings, their number; reason. Shares are NaN,
+        with the reason, where all scores are equal or there are fewer than two seeds a
+        setting on average: then seed and setting cannot be told apart.
 
     Raises:
         ArgumentError: If the table has no score.
@@ -62,40 +63,31 @@ def variance_shares(
 
 def _shares(values: pd.Series) -> dict[str, float | int | str]:
     """Shares of one score, indexed by run, method, setting and seed."""
-    unknown = dict.fromkeys(_NAMES, math.nan)
-    sizes = values.groupby(level=SETTING).size()
+    settings = values.groupby(level=SETTING).ngroups
+    counts = {"num": len(values), "settings": settings}
     total = float(((values - values.mean()) ** 2).sum())
     # Equal but for rounding of the mean.
     tiny = np.finfo(np.float64).eps * len(values) * float((values**2).sum())
-    if not len(values) or sizes.max() < 2:
-        reason = "no setting has two seeds: seed and setting cannot be told apart"
+    reason = ""
+    if len(values) < 2 * max(1, settings):
+        reason = "fewer than two seeds a setting: they cannot be told apart"
     elif total <= tiny:
         reason = "all runs score the same"
-    else:
-        reason = ""
     if reason:
-        return {**unknown, "num": len(values), "reason": reason}
+        return {**dict.fromkeys(_NAMES, math.nan), **counts, "reason": reason}
     first = r_squared(values, ["method"])
     both = r_squared(values, SETTING)
     methods = values.groupby(level="method").ngroups
     adjusted = _adjusted(first, len(values), methods)
-    return {
-        "objective": first,
-        "strength": both - first,
-        "seed": 1 - both,
-        "adjusted_objective": adjusted,
-        "adjusted_strength": _adjusted(both, len(values), len(sizes)) - adjusted,
-        "num": len(values),
-        "reason": "",
-    }
+    adjusted_both = _adjusted(both, len(values), settings)
+    shares = (first, both - first, 1 - both)
+    shares += (adjusted, adjusted_both - adjusted, 1 - adjusted_both)
+    return {**dict(zip(_NAMES, shares, strict=True)), **counts, "reason": ""}
 
 
 _NAMES = (
-    "objective",
-    "strength",
-    "seed",
-    "adjusted_objective",
-    "adjusted_strength",
+    *("objective", "strength", "seed"),
+    *("adjusted_objective", "adjusted_strength", "adjusted_seed"),
 )
 
 

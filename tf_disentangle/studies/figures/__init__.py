@@ -4,6 +4,7 @@ A figure is as wide as one column of a paper. `studies.analysis` computes what i
 """
 
 from tf_disentangle.studies.figures.agreement import (
+    downstream_correlations,
     metric_correlations,
     published_correlations,
     transfer_across_data,
@@ -32,6 +33,7 @@ from tf_disentangle.studies.figures.training import curves_over_training
 __all__ = [
     "best_settings",
     "curves_over_training",
+    "downstream_correlations",
     "efficiency",
     "interquartile_means",
     "metric_correlations",

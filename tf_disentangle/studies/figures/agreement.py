@@ -61,6 +61,29 @@ def unsupervised_correlations(
     return _square(frame, "rank correlation with scores over runs")
 
 
+def downstream_correlations(
+    table: pd.DataFrame, *, data: str | None = None, representation: str = "mean"
+) -> Figure:
+    """Pictures rank correlations of what classifiers learn from codes with scores.
+
+    Args:
+        table: Results of a study.
+        data: A data set; None is the only one.
+        representation: Of the codes that were scored.
+
+    Returns:
+        A matplotlib figure: rows are accuracies by the number of samples and the
+        sample efficiency.
+
+    Raises:
+        ArgumentError: If there is no score, or none of classifiers.
+    """
+    frame = analysis.downstream_correlations(
+        table, data=data, representation=representation
+    )
+    return _square(frame, "rank correlation with scores over runs")
+
+
 def transfer_across_data(
     table: pd.DataFrame, metric: str, *, representation: str = "mean"
 ) -> Figure:

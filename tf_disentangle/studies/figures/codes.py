@@ -8,6 +8,7 @@ import numpy as np
 
 from tf_disentangle.studies import analysis
 from tf_disentangle.studies.figures import parts
+from tf_disentangle.studies.figures.settings import settings_of
 from tf_disentangle.visualization.charts import COLOURS, INK, style, subplots
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def total_correlation(table: pd.DataFrame, *, data: str | None = None) -> Figure
         ArgumentError: If the total correlation was not computed.
     """
     cells = analysis.total_correlation(table, data=data)
-    methods, names = list(dict.fromkeys(cells["method"])), parts.settings(table)
+    methods, names = list(dict.fromkeys(cells["method"])), settings_of(table)
     columns = min(3, len(methods))
     rows = -(-len(methods) // columns)
     with style():
@@ -143,9 +144,13 @@ def sweep(
     cells = analysis.sweep(table, binding, [metric], **selected)
     both = cells[["method", "others"]].agg(" ".join, axis=1).str.strip()
     cells = cells.assign(line=both)
+    of_terms = table[table["kind"].isin(["term", "held_out"])]
+    is_score = metric not in set(of_terms["metric"])
     bounds = analysis.bounds(table, metric, **selected)
     with style():
         figure, ((axes,),) = subplots(1, 1, (parts.WIDTH, 2.2))
+        # Of terms such as an error the greatest is not the best.
+        names = ["mean", "best"] if is_score else ["mean"]
         for line, look in parts.looks(cells["line"].unique()).items():
             own = cells[cells["line"] == line]
             x = own["binding"].astype(float)
@@ -153,13 +158,16 @@ def sweep(
                 x, own["low"], own["high"], color=look.colour, alpha=0.2, linewidth=0
             )
             axes.plot(x, own["mean"], **look.line, label=line)
-            axes.plot(x, own["best"], "*", color=look.colour, markersize=5)
+            if is_score:
+                axes.plot(x, own["best"], "*", color=look.colour, markersize=5)
         values = np.unique(cells["binding"].astype(float))
-        if values.min() > 0 and values.max() >= 20 * values.min():
+        is_wide = values.min() > 0 and values.max() >= 20 * values.min()
+        if is_wide:
             axes.set_xscale("log")
+        if is_wide or len(values) <= 4:
             axes.set_xticks(values, [parts.number(value) for value in values])
             axes.minorticks_off()
-        ends = cells[["mean", "best"]].to_numpy().ravel()
+        ends = cells[names].to_numpy().ravel()
         parts.limits(axes, ends, bounds)
         parts.score_bounds(axes, bounds)
         name = binding.rsplit(".", 1)[-1].replace("_", " ")

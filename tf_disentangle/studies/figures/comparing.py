@@ -11,6 +11,7 @@ import pandas as pd
 
 from tf_disentangle.studies import analysis
 from tf_disentangle.studies.figures import parts, rows
+from tf_disentangle.studies.figures.settings import Settings, settings_of
 from tf_disentangle.visualization.charts import COLOURS, FAINT, INK, style
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def best_settings(
     runs = analysis.values(table, metric, **selected)
     methods, collapsed = found.methods, runs["run"].isin(found.collapsed["run"])
     with style():
-        names = parts.settings(table)
+        names = settings_of(table)
         figure, axes = rows.rows(
             [
                 f"{names.name(one.method, one.setting)} ({one.num})"
@@ -79,7 +80,7 @@ def best_settings(
     return figure
 
 
-def _names(runs: pd.DataFrame, settings: parts.Settings) -> list[str]:
+def _names(runs: pd.DataFrame, settings: Settings) -> list[str]:
     """Returns what runs are called, the first ten of them."""
     names = [
         f"{settings.name(one.method, one.setting)} seed {one.seed} ({one.run[:6]})"
@@ -192,7 +193,8 @@ def interquartile_means(
         bounds = analysis.bounds(table, metric, **selected)
         parts.score_bounds(axes, bounds, "vertical")
         axes.set(xlabel=parts.words(metric))
-        parts.legend(figure, axes)
+        reasons = {f"{m}: {r}" for m, r in cells[["method", "reason"]].to_numpy() if r}
+        parts.legend(figure, axes, "; ".join(sorted(reasons)))
     return figure
 
 
@@ -232,7 +234,7 @@ def paired_comparisons(
         pairs = pairs[(pairs["first"] == best) | (pairs["second"] == best)]
         notes = [f"Of many pairs those with {best}, the best by its mean"]
     with style():
-        names = parts.settings(table)
+        names = settings_of(table)
         labels = [
             f"{names.name(one.first, one.first_setting)}\n"
             f"\N{MINUS SIGN} {names.name(one.second, one.second_setting)}"

@@ -14,10 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import pandas as pd
 
-from tf_disentangle.studies import analysis
-from tf_disentangle.studies.table import bindings_of
 from tf_disentangle.visualization.charts import (
     COLOURS,
     DASHES,
@@ -27,6 +24,7 @@ from tf_disentangle.visualization.charts import (
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -63,10 +61,14 @@ WORDS = {
 
 
 def words(name: str) -> str:
-    """Returns what a metric, a term or a binding is called on an axis."""
-    if name in WORDS:
-        return WORDS[name]
-    return name if "." in name else name.replace("_", " ")
+    """Returns what a metric, a term or a binding is called on an axis.
+
+    What stands in brackets after it, as its protocol, or as "of sampled codes", stays.
+    """
+    metric, space, rest = name.partition(" ")
+    if metric in WORDS:
+        return WORDS[metric] + space + rest
+    return name if "." in metric else metric.replace("_", " ") + space + rest
 
 
 def label(name: str) -> str:
@@ -76,7 +78,8 @@ def label(name: str) -> str:
 
 def short(name: str) -> str:
     """Returns what `words` does, without the unit."""
-    return words(name).split(",")[0]
+    metric, space, rest = name.partition(" ")
+    return words(metric).split(",")[0] + space + rest
 
 
 def number(value: Any) -> str:
@@ -265,63 +268,6 @@ def score_bounds(
             fontsize=6.5,
             color=INK,
         )
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """How the settings of a study's methods are written.
-
-    Attributes:
-        axes: By method: what varies, such as "beta"; "setting" if several things do.
-        texts: By (method, setting): "4" where one number varies, "beta=4, width=64"
-            where several do, "" where nothing does.
-    """
-
-    axes: Mapping[str, str]
-    texts: Mapping[tuple[str, str], str]
-
-    def name(self, method: str, setting: str) -> str:
-        """Returns a method with its setting, if it has several."""
-        return f"{method} {self.texts.get((method, setting), '')}".strip()
-
-
-def settings(table: pd.DataFrame) -> Settings:
-    """Returns how the settings of a table are written.
-
-    Args:
-        table: Results of a study.
-    """
-    runs = table.drop_duplicates("run")
-    runs = runs.assign(setting=analysis.setting_of(runs)).drop_duplicates(
-        ["method", "setting"]
-    )
-    axes, texts = {}, {}
-    for method, own in runs.groupby("method", sort=False):
-        varied = [n for n in bindings_of(table) if own[n].nunique(dropna=False) > 1]
-        last = {name: name.rsplit(".", 1)[-1] for name in varied}
-        short = {
-            name: text if list(last.values()).count(text) == 1 else name
-            for name, text in last.items()
-        }
-        strength = own["strength"]
-        same = [n for n in varied if own[n].eq(strength).fillna(False).all()]
-        axes[method] = "setting"
-        if strength.notna().all() and strength.is_unique:
-            axes[method] = short[same[0]].replace("_", " ") if same else "strength"
-            written = [number(value) for value in strength]
-        else:
-            written = [
-                ", ".join(
-                    f"{short[name]}={number(row[name])}"
-                    for name in varied
-                    if not pd.isna(row[name])
-                )
-                for _, row in own.iterrows()
-            ]
-        texts |= zip(
-            zip(own["method"], own["setting"], strict=True), written, strict=True
-        )
-    return Settings(axes, texts)
 
 
 def setting_ticks(axes: Axes, labels: Sequence[str], columns: int) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from tf_disentangle.studies import analysis
 from tf_disentangle.studies.figures import parts, rows
+from tf_disentangle.studies.figures.settings import Settings, settings_of
 from tf_disentangle.visualization.charts import INK, style, subplots
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def score_against_reconstruction(
         table, metric, reconstruction, data=data, representation=representation
     )
     bounds = analysis.bounds(table, metric, data=data, representation=representation)
-    kept, names = _kept(table, found.runs), parts.settings(table)
+    kept, names = _kept(table, found.runs), settings_of(table)
     with style():
         figure, ((axes,),) = subplots(1, 1, (parts.WIDTH, 2.3))
         for method, look in parts.method_looks(table).items():
@@ -117,7 +118,7 @@ def _crosses(axes: Axes, cells: pd.DataFrame, look: parts.Look) -> None:
     )
 
 
-def _name_settings(axes: Axes, cells: pd.DataFrame, names: parts.Settings) -> None:
+def _name_settings(axes: Axes, cells: pd.DataFrame, names: Settings) -> None:
     for one in cells.itertuples():
         axes.annotate(
             names.texts[one.method, one.setting],
@@ -221,7 +222,7 @@ def score_against_strength(
     cells = analysis.by_setting(table, metric, **selected)
     runs = analysis.values(table, metric, **selected)
     bounds = analysis.bounds(table, metric, **selected)
-    methods, names = list(dict.fromkeys(cells["method"])), parts.settings(table)
+    methods, names = list(dict.fromkeys(cells["method"])), settings_of(table)
     columns = min(3, len(methods))
     lines = -(-len(methods) // columns)
     with style():

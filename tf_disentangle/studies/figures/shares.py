@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tf_disentangle.checks import require
 from tf_disentangle.studies import analysis
 from tf_disentangle.studies.figures import parts
 from tf_disentangle.visualization.charts import COLOURS, style, subplots
@@ -27,6 +28,9 @@ def variance_shares(
 ) -> Figure:
     """Pictures the share of variance by objective, strength and seed, a bar per metric.
 
+    The shares are adjusted for the number of means that are fitted; those below 0 are
+    drawn as 0. What the strength explains is that of the whole setting.
+
     Args:
         table: Results of a study.
         data: A data set; None is the only one.
@@ -36,19 +40,24 @@ def variance_shares(
         A matplotlib figure.
 
     Raises:
-        ArgumentError: If there is one seed, or nothing varied.
+        ArgumentError: If no score has shares, as with one seed.
 
     References:
         Locatello et al. (2019), arXiv 1811.12359, section 5.4.
     """
     shares = analysis.variance_shares(table, data=data, representation=representation)
+    known, reasons = shares["seed"].notna().any(), shares["reason"].unique()
+    require(known, "table", "have two seeds a setting", "; ".join(reasons))
     with style():
         size = (parts.WIDTH, 0.3 * len(shares) + 0.9)
         figure, ((axes,),) = subplots(1, 1, size)
+        objective = shares["adjusted_objective"].clip(lower=0)
+        both = np.maximum(objective, 1 - shares["adjusted_seed"])
+        widths = (objective, both - objective, 1 - both)
         left = np.zeros(len(shares))
         places = np.arange(len(shares))
-        for name, colour in _COLOURS.items():
-            width = shares[name].to_numpy()
+        for (name, colour), share in zip(_COLOURS.items(), widths, strict=True):
+            width = share.to_numpy()
             axes.barh(
                 places,
                 width,
@@ -71,18 +80,23 @@ def variance_shares(
                         va="center",
                         fontsize=7,
                         color="#101010",
-                        bbox={
-                            "facecolor": "white",
-                            "alpha": 0.75,
-                            "linewidth": 0,
-                            "pad": 0.8,
-                        },
+                        bbox=_BEHIND,
                     )
             left += width
         axes.set_yticks(places, [parts.short(name) for name in shares.index])
         axes.invert_yaxis()
-        axes.set(xlim=(0, 1), xlabel="share of the variance over runs")
+        axes.set(xlim=(0, 1), xlabel="share of the variance over runs, adjusted")
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
         axes.tick_params(axis="y", length=0)
-        parts.legend(figure, axes)
+        counts = shares[["num", "settings"]].drop_duplicates().itertuples(index=False)
+        notes = [f"{num} runs of {settings} settings" for num, settings in counts]
+        parts.legend(figure, axes, "; ".join([*notes, *_reasons(shares)]))
     return figure
+
+
+def _reasons(shares: pd.DataFrame) -> list[str]:
+    """Returns why some metrics have no bar."""
+    without = shares[shares["reason"] != ""]
+    return [
+        f"{parts.short(name)}: {reason}" for name, reason in without["reason"].items()
+    ]

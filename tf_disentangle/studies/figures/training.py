@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tf_disentangle.checks import require
 from tf_disentangle.studies import analysis
 from tf_disentangle.studies.figures import parts
+from tf_disentangle.studies.figures.settings import settings_of
 from tf_disentangle.visualization.charts import style, subplots
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def curves_over_training(
     found = analysis.mean_curves(table, curves, metric, data=data)
     steps = found["step"].unique()
     require(len(steps) > 1, "curves", f"have {metric} at several steps", list(steps))
-    names = parts.settings(table)
+    names = settings_of(table)
     groups = found.groupby(["method", "setting"], sort=False)
     methods = parts.method_looks(table)
     order = sorted(groups, key=lambda group: list(methods).index(group[0][0]))
