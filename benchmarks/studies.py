@@ -1,7 +1,7 @@
 """What the table of a study costs: made-up run folders, collected and read.
 
     python benchmarks/studies.py --runs=12600
-    python benchmarks/studies.py --runs=100000 --folder=/tmp/fake_study --keep
+    python benchmarks/studies.py --runs=100000 --folder=/tmp/fake_study
 
 The folders are what runs leave: a metrics.jsonl with terms at each logging interval,
 held-out terms at some, nine scores of the study (with their matrices) on mean and
@@ -60,10 +60,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=12_600)
     parser.add_argument("--intervals", type=int, default=60, help="logged, per run")
-    parser.add_argument("--folder", type=pathlib.Path)
-    parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--folder", type=pathlib.Path, help="new, or of before; kept")
     options = parser.parse_args()
     folder = options.folder or pathlib.Path(tempfile.mkdtemp(prefix="study-"))
+    if (folder / "study.json").exists():
+        parser.error("--folder must not be a real study, which would be changed")
     try:
         if not (folder / "plan.parquet").exists():
             began = time.perf_counter()
@@ -77,7 +78,7 @@ def main() -> None:
         for name in ("results.parquet", "curves.parquet"):
             print(f"{(folder / name).stat().st_size / 1e6:.1f} MB  {name}")
     finally:
-        if not options.keep:
+        if options.folder is None:
             shutil.rmtree(folder)
 
 

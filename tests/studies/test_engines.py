@@ -266,7 +266,8 @@ def test_the_slurm_script_does_each_run_once(tmp_path, monkeypatch, num_runs):
     assert options["array"] == f"0-{tasks - 1}%7"
     assert options["cpus-per-task"] == "2"
     assert options["gpus-per-task"] == "1"
-    assert options["time"] == ("2" if num_runs == 3 else "5")
+    # A limit of 90 s and a minute's grace for each run, and two minutes' notice.
+    assert options["time"] == ("5" if num_runs == 3 else "10")
     srun = tmp_path / "srun"
     srun.write_text('#!/bin/bash\necho "$@" $OMP_NUM_THREADS\n')
     srun.chmod(0o755)
@@ -279,11 +280,28 @@ def test_the_slurm_script_does_each_run_once(tmp_path, monkeypatch, num_runs):
         )
         assert done.returncode == 0, done.stderr
         started += done.stdout.splitlines()
-    command = f"{tmp_path}/a python -m tf_disentangle study run {study}"
+    command = f"timeout --kill-after=60 90 {tmp_path}/a python -m tf_disentangle"
+    command += f" study run {study}"
     indices = [0, 1, 2]
     if num_runs > 3:
         indices = [0, 1000, 2000, 499, 1499, 2499, 500, 1500, 999, 1999]
     assert started == [f"{command} {index} 2" for index in indices]
+
+
+@pytest.mark.parametrize(("code", "started"), [(143, 1), (124, 3), (1, 3)])
+def test_a_slurm_task_starts_no_other_run_after_a_signal(tmp_path, code, started):
+    """But after one that failed, or was over its limit: `timeout` returns 124."""
+    srun = tmp_path / "srun"
+    srun.write_text(f"#!/bin/bash\necho started\nexit {code}\n")
+    srun.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    environment["SLURM_ARRAY_TASK_ID"] = "7"
+    text = slurm.script(tmp_path / "study", 2500)
+    done = subprocess.run(
+        ["bash"], input=text, env=environment, capture_output=True, text=True
+    )
+    assert done.stdout.splitlines() == ["started"] * started
+    assert done.returncode == (143 if code == 143 else 1)
 
 
 # Ray, embedded: four runs of which one is killed; fractions of a GPU; nothing is left.

@@ -334,6 +334,15 @@ def test_the_best_run_to_publish(study):
         study_publish.best(plan, runs, "mgi")
 
 
+def test_the_benchmark_leaves_real_studies_alone(study):
+    (study / "study.json").write_text("{}")
+    root = pathlib.Path(__file__).parents[2]
+    command = [sys.executable, root / "benchmarks/studies.py", f"--folder={study}"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2 and "must not be a real study" in done.stderr
+    assert (study / "runs" / A / "done.json").exists()
+
+
 def test_reading_and_its_errors(study, tmp_path_factory):
     with pytest.raises(ArgumentError, match="collect"):
         table.read(study)

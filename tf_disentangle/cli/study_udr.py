@@ -58,17 +58,18 @@ def main(values: flags.FlagValues) -> int:
 
 def shown(rows: pd.DataFrame) -> str:
     """Returns the best run of each group as lines, then what has no score, and why."""
-    from tf_disentangle.studies.analysis import setting_of
+    from tf_disentangle.studies.table import bindings_of
 
+    bindings = [name for name in bindings_of(rows) if name != "train.seed"]
     lines = []
-    rows = rows.assign(setting=setting_of(rows))
     for metric, own in rows.groupby("metric", sort=False):
         scored = own.dropna(subset="value")
         lines.append(f"{metric}: {len(scored)} of {len(own)} runs")
-        by = ["data", "method", *(["setting"] if metric == "udr" else [])]
-        for key, group in scored.groupby(by, sort=False):
+        by = ["data", "method", *(bindings if metric == "udr" else [])]
+        for key, group in scored.groupby(by, sort=False, dropna=False):
             best = group.loc[group["value"].idxmax()]
-            name = " ".join(filter(None, key))
+            bound = (f"{n}={_text(best[n])}" for n in by[2:] if group[n].notna().all())
+            name = " ".join([*key[:2], *bound])
             lines.append(
                 f"  {name}: mean {group['value'].mean():.4f}, best "
                 f"{best['value']:.4f}, seed {best['seed']} ({best['run']})"
@@ -76,3 +77,7 @@ def shown(rows: pd.DataFrame) -> str:
         missing = own[own["value"].isna()]["reason"].value_counts()
         lines += [f"  {count} without: {reason}" for reason, count in missing.items()]
     return "\n".join(lines)
+
+
+def _text(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

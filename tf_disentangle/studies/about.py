@@ -84,14 +84,14 @@ def about_study(folder: str | os.PathLike) -> About:
     machines: set[str] = set()
     seconds = 0.0
     for run in plan.runs:
-        place = plan.folder_of(run)
-        found = state.state_of(place, attempts_of_each, steps=False)
+        run_folder = plan.folder_of(run)
+        found = state.state_of(run_folder, attempts_of_each, steps=False)
         states[found.state] += 1
-        time_taken, hosts = _time(place)
+        time_taken, hosts = _time(run_folder)
         seconds += time_taken
         machines |= hosts
         if found.reason:
-            log = _end_of_log(place) if len(failures) < _MOST_LOGS else ""
+            log = _end_of_log(run_folder) if len(failures) < _MOST_LOGS else ""
             final = found.state == state.FAILED
             failures.append(
                 Failure(run.id, _what(run), found.failures, final, found.reason, log)

@@ -190,8 +190,8 @@ def _update_part(
     """Brings the two files of one part up to date."""
     stamps = {}
     for run in runs:
-        place = folder_of(folder, run)
-        stamps[run] = stamp(place / "metrics.jsonl", place / "done.json")
+        run_folder = folder_of(folder, run)
+        stamps[run] = stamp(run_folder / "metrics.jsonl", run_folder / "done.json")
     results_path = _part(parts, "results", number)
     curves_path = _part(parts, "curves", number)
     known = _metadata(results_path)
@@ -205,10 +205,10 @@ def _update_part(
     for run in runs:
         if old.get(run) == stamps[run]:
             continue
-        place = folder_of(folder, run)
-        is_done = state.is_done(place)
+        run_folder = folder_of(folder, run)
+        is_done = state.is_done(run_folder)
         try:
-            path = place / "metrics.jsonl"
+            path = run_folder / "metrics.jsonl"
             run_rows.add_run(run, path, results if is_done else None, curves)
         except (ArgumentError, OSError) as error:
             _logger.warning("Run %s is left out of the table: %s", run, error)

@@ -9,10 +9,12 @@ import shlex
 import sys
 
 from tf_disentangle import checks
-from tf_disentangle.studies.engines import thread_caps
+from tf_disentangle.studies.engines import GRACE, thread_caps
 
 # Slurm takes array indices below its MaxArraySize, 1,001 by default.
 _LARGEST_ARRAY = 1000
+# Seconds between SIGTERM and the end of a task.
+_NOTICE = 120
 
 
 def script(
@@ -34,7 +36,8 @@ def script(
         num_runs: How many runs the plan has.
         threads: Cores of one run.
         gpus: GPUs of one run; whole ones, since Slurm shares none by default.
-        time_limit: Seconds that a run may take; None is the partition's limit.
+        time_limit: Seconds that a run may take until it saves itself and stops, to go
+            on when the script is submitted again; None is the partition's limit.
         at_a_time: How many tasks at a time; None is as many as Slurm starts.
     """
     num_runs = checks.integer(num_runs, "num_runs", at_least=1)
@@ -50,27 +53,32 @@ def script(
         "array": f"0-{tasks - 1}" + (f"%{at_a_time}" if at_a_time else ""),
         "cpus-per-task": threads,
         "output": folder / "slurm-%A_%a.txt",
-        # A warning for the run, which then saves itself, and another try after that.
-        "signal": "TERM@120",
+        # The run saves itself when the time of the task is nearly over.
+        "signal": f"TERM@{_NOTICE}",
     }
     if gpus:
         options["gpus-per-task"] = int(gpus)
     if time_limit is not None:
         limit = checks.real(time_limit, "time_limit", above=0)
-        options["time"] = math.ceil(each * limit / 60)  # minutes
+        whole = each * (limit + GRACE) + _NOTICE
+        options["time"] = math.ceil(whole / 60)  # minutes
     head = "".join(f"#SBATCH --{name}={value}\n" for name, value in options.items())
     caps = "".join(f"export {n}={v}\n" for n, v in thread_caps(threads).items())
     path = os.environ.get("PYTHONPATH")
     caps += f"export PYTHONPATH={shlex.quote(path)}\n" if path else ""
     python = shlex.quote(sys.executable)
-    run = f"srun {python} -m tf_disentangle study run {shlex.quote(str(folder))}"
-    body = f"{run} $SLURM_ARRAY_TASK_ID\n"
-    if each > 1:
-        body = (
-            f"for ((i = SLURM_ARRAY_TASK_ID; i < {num_runs}; i += {tasks})); do\n"
-            f"    {run} $i || failed=1\n"
-            "done\n"
-            "exit ${failed:-0}\n"
-        )
+    command = f"{python} -m tf_disentangle study run {shlex.quote(str(folder))}"
+    if time_limit is not None:
+        command = f"timeout --kill-after={GRACE:g} {math.ceil(limit)} {command}"
+    # After a signal no other run is started.
+    body = (
+        f"for ((i = SLURM_ARRAY_TASK_ID; i < {num_runs}; i += {tasks})); do\n"
+        f"    srun {command} $i\n"
+        "    code=$?\n"
+        "    [[ $code == 130 || $code == 143 ]] && exit $code\n"
+        "    [[ $code == 0 ]] || failed=1\n"
+        "done\n"
+        "exit ${failed:-0}\n"
+    )
     cwd = f"cd {shlex.quote(os.getcwd())}\n"
     return f"#!/bin/bash\n{head}\n{caps}{cwd}{body}"
