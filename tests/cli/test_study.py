@@ -92,7 +92,10 @@ def test_check_prints_the_plan_and_writes_nothing(here, checked, capsys):
     assert main.main(["study", *options]) == 0
     printed = capsys.readouterr().out
     assert "16 runs, 1,600 steps in all." in printed
-    assert "beta_vae.beta = 1.0" in printed and "and 6 more" in printed
+    assert "seed 0, beta_vae.beta = 1.0\n" in printed and "and 6 more" in printed
+    # What all runs share stands once, above them.
+    assert printed.startswith("All runs have\n  train.steps = 100\n")
+    assert printed.count("train.steps") == 1
     assert "when the first of them are done" in printed
     assert [len(plan.runs) for plan in checked] == [16]
     assert list(here.iterdir()) == []

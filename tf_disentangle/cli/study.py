@@ -231,9 +231,17 @@ def arguments(values: flags.FlagValues) -> dict[str, Any]:
 
 def _described(plan: Plan, output: pathlib.Path) -> str:
     """Returns the first runs of a plan, and how much there is to do."""
-    lines = ["index  id            method, data, seed, bindings"]
+    shared = dict(
+        set.intersection(*(set(run.settings.items()) for run in plan.runs))
+        if len(plan.runs) > 1
+        else ()
+    )
+    lines = [f"{name} = {value}" for name, value in sorted(shared.items())]
+    lines = ["All runs have", *(f"  {line}" for line in lines), ""] if lines else []
+    lines.append("index  id            method, data, seed, what differs")
     for run in plan.runs[:_SHOWN]:
-        shown = ", ".join(f"{n} = {v}" for n, v in run.settings.items())
+        own = (item for item in run.settings.items() if item[0] not in shared)
+        shown = ", ".join(f"{n} = {v}" for n, v in own if n != "train.seed")
         head = f"{run.index:5}  {run.id}  {run.method}, {run.data}, seed {run.seed}"
         lines.append(f"{head}, {shown}" if shown else head)
     if len(plan.runs) > _SHOWN:
