@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tf_disentangle.cli import main, study
-from tf_disentangle.studies import checking
+from tf_disentangle.studies import attempts, checking
 from tf_disentangle.studies.plan import Plan
 
 SWEEP = ["--gin_file=beta_vae.gin", "--sweep=beta_vae.beta=[1.0, 4.0]"]
@@ -198,6 +198,24 @@ def test_a_refused_option_leaves_no_folder(here, checked, capsys, options, words
 def test_mistakes_end_with_code_2_and_one_message(options, words, capsys):
     assert main.main(["study", *options]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_a_run_that_would_fail_again_is_not_to_be_retried(here, capsys):
+    plan = Plan.make({"method": "vae.gin"}, seeds=3).write("s")
+    for run, code in zip(plan.runs, (3, 1, 1), strict=True):
+        folder = plan.folder_of(run)
+        folder.mkdir(parents=True)
+        for _ in range(3):
+            attempts.end(folder, attempts.begin(folder), "failed", code, "why")
+    change = "0 would fail the same way again: change the setting"
+    first, *others = plan.runs
+    (line,) = study.remedies(plan, [first])
+    assert change in line and "retry" not in line
+    (line,) = study.remedies(plan, others)
+    assert line == "Again:    bin/study retry s, then the study's command"
+    assert main.main(["study", "status", "s"]) == 0
+    said = capsys.readouterr().out
+    assert "bin/study retry s 1 2," in said and change in said
 
 
 def test_a_study_and_a_method_are_not_mixed(here, capsys):

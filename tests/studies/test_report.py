@@ -274,6 +274,8 @@ def test_what_a_folder_says(folder):
     assert about.axes["seed"] == ["0", "1"] and about.axes["method"] == ["vae"]
     (failure,) = about.failures
     assert failure.run == "b" * 12 and failure.final
+    # Code 2 is a mistake in what was asked, which another attempt would repeat.
+    assert failure.alike
     assert failure.log.endswith("<b>MemoryError</b>")
 
 

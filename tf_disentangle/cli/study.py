@@ -41,6 +41,8 @@ from absl import flags
 from tf_disentangle import checks
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tf_disentangle.studies.plan import Plan
 
 #: The commands on a study's folder; each is a module study_NAME beside this one.
@@ -164,12 +166,31 @@ def main(values: flags.FlagValues) -> int:
     print(f"Table:    {output / 'results.parquet'}")
     if asked["report"]:
         print(f"Report:   {output / 'report.html'}")
-    for run in plan.runs:
-        if run.id in progress.failed:
-            print(f"Failed:   {run.index} {run.id}: {progress.failed[run.id]}")
-    if progress.failed:
-        print(f"Again:    bin/study retry {output}, then this command")
-    return 4 if progress.failed else 0
+    failed = [run for run in plan.runs if run.id in progress.failed]
+    for run in failed:
+        print(f"Failed:   {run.index} {run.id}: {progress.failed[run.id]}")
+    print("".join(f"{line}\n" for line in remedies(plan, failed)), end="")
+    return 4 if failed else 0
+
+
+def remedies(plan: Any, failed: Sequence[Any]) -> list[str]:
+    """Returns what may be done about runs of a plan that failed, in lines."""
+    from tf_disentangle.studies import state
+
+    alike = [run for run in failed if state.would_fail_again(plan.folder_of(run))]
+    lines = []
+    if others := [str(run.index) for run in failed if run not in alike]:
+        names = f" {' '.join(others)}" if alike else ""
+        lines.append(
+            f"Again:    bin/study retry {plan.folder}{names}, then the study's command"
+        )
+    if alike:
+        names = ", ".join(str(run.index) for run in alike)
+        lines.append(
+            f"Change:   {names} would fail the same way again: change the setting that "
+            "made it fail, in another study"
+        )
+    return lines
 
 
 def _command(values: flags.FlagValues) -> str:

@@ -229,6 +229,9 @@ def failures(about: About) -> str:
     ]
     for one in about.failures:
         state = "given up" if one.final else "may be tried again"
+        if one.alike:
+            state += ", for it would fail the same way again: change its settings, in "
+            state += "another study"
         times = "once" if one.attempts == 1 else f"{one.attempts} times"
         head = f"{one.what} ({one.run}): failed {times}, {state}. {one.reason}"
         content.append(_folded(head, one.log or "It wrote no log."))
