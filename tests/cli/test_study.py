@@ -200,6 +200,17 @@ def test_mistakes_end_with_code_2_and_one_message(options, words, capsys):
     assert words in capsys.readouterr().err
 
 
+def test_help_says_what_stands_alone_and_which_options_are_numbers(capsys):
+    for name, usage in (("publish", "[STUDY] [RUN ...]"), ("run", "[STUDY] [RUN]")):
+        assert main.main(["study", name, "--help"]) == 0
+        said = capsys.readouterr().out
+        assert f"Usage: tf_disentangle study {name} {usage} [--OPTION" in said
+        assert "--study\n" in said
+    assert main.main(["study", "--help"]) == 0
+    said = capsys.readouterr().out
+    assert "--seeds=INTEGER\n" in said and "--time_limit=NUMBER\n" in said
+
+
 def test_a_run_that_would_fail_again_is_not_to_be_retried(here, capsys):
     plan = Plan.make({"method": "vae.gin"}, seeds=3).write("s")
     for run, code in zip(plan.runs, (3, 1, 1), strict=True):

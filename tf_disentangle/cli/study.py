@@ -88,7 +88,9 @@ flags.DEFINE_list(
     "Of mean and sampled: which codes are scored; mean by default.",
     flag_values=FLAGS,
 )
-flags.DEFINE_integer("seeds", None, "How many seeds, from 0.", flag_values=FLAGS)
+flags.DEFINE_integer(
+    "seeds", None, "How many seeds; they count from 0.", flag_values=FLAGS
+)
 flags.DEFINE_enum(
     "engine",
     "auto",
