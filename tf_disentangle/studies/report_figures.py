@@ -187,11 +187,16 @@ SECTIONS = (
         "Each point is a run: accuracy after few labelled images divided by that after "
         "many. The matrix has rank correlations over runs, in hundredths.",
     ),
-    Section("sweeps", "Sweeps", "Means over seeds with 95% intervals."),
+    Section(
+        "sweeps",
+        "Sweeps",
+        "Means over seeds with 95% intervals; stars are the best runs by a score.",
+    ),
     Section(
         "training",
         "Training",
-        "Means over seeds with 95% intervals; of each method its best setting.",
+        "Means over seeds with 95% intervals: of a score each method's best setting, "
+        "of a term its first and last.",
     ),
 )
 

@@ -197,6 +197,9 @@ def test_total_correlation_of_means_and_samples(table):
         mean, sampled = (line.get_ydata() for line in axes.lines)
         np.testing.assert_allclose(mean, [1.0, 1.5, 2.0])
         np.testing.assert_allclose(sampled, [3.0, 2.5, 2.0])
+    only = figures.total_correlation(table[table["representation"] != "sampled"])
+    assert all(len(axes.lines) == 1 for axes in only.axes)
+    assert "sampled" not in texts(only)
 
 
 def test_collapsed_runs_are_crosses_with_names():

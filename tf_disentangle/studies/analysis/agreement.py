@@ -129,17 +129,17 @@ def downstream_correlations(
         ArgumentError: If there is no metric, no such accuracy, or fewer than `FEWEST`
             runs.
     """
-    selected = {"data": data, "representation": representation}
+    selected: dict[str, Any] = {"data": data, "representation": representation}
     wide = scores(table, **selected).droplevel([*SETTING, "seed"])
     names = [n for n in wide.columns if not str(n).startswith(_DOWNSTREAM)]
     require(names, "table", "have a metric besides those of downstream tasks", "none")
     _require_runs(wide)
-    selected["protocol"] = protocol
+    options: dict[str, Any] = {**selected, "protocol": protocol}
     rows = {
-        f"{size} samples": values(table, f"{_BY_SIZE}{size}", **selected)
+        f"{size} samples": values(table, f"{_BY_SIZE}{size}", **options)
         for size in _sizes(of_data(table, data))
     }
-    rows["efficiency"] = sample_efficiency(table, **selected)
+    rows["efficiency"] = sample_efficiency(table, **options)
     known = {name: runs.set_index("run")["value"] for name, runs in rows.items()}
     found = wide[names].join(pd.DataFrame(known))
     return found.corr(method="spearman", min_periods=FEWEST).loc[list(rows), names]

@@ -80,8 +80,10 @@ def _shares(values: pd.Series) -> dict[str, float | int | str]:
     methods = values.groupby(level="method").ngroups
     adjusted = _adjusted(first, len(values), methods)
     adjusted_both = _adjusted(both, len(values), settings)
-    shares = (first, both - first, 1 - both)
-    shares += (adjusted, adjusted_both - adjusted, 1 - adjusted_both)
+    shares = (
+        *(first, both - first, 1 - both),
+        *(adjusted, adjusted_both - adjusted, 1 - adjusted_both),
+    )
     return {**dict(zip(_NAMES, shares, strict=True)), **counts, "reason": ""}
 
 

@@ -51,6 +51,8 @@ def total_correlation(table: pd.DataFrame, *, data: str | None = None) -> Figure
             own = cells[cells["method"] == method]
             settings = list(own["setting"].unique())
             for name, look in _LOOKS.items():
+                if name not in set(cells["representation"]):
+                    continue
                 curve = own[own["representation"] == name]
                 x = [settings.index(setting) for setting in curve["setting"]]
                 axes.fill_between(

@@ -41,7 +41,8 @@ def settings_of(table: pd.DataFrame) -> Settings:
     runs = runs.assign(setting=analysis.setting_of(runs)).drop_duplicates(
         ["method", "setting"]
     )
-    axes, texts = {}, {}
+    axes: dict[str, str] = {}
+    texts: dict[tuple[str, str], str] = {}
     for method, own in runs.groupby("method", sort=False):
         varied = [n for n in bindings_of(table) if own[n].nunique(dropna=False) > 1]
         last = {name: name.rsplit(".", 1)[-1] for name in varied}
