@@ -1,13 +1,14 @@
 """bin/study: what files and options come to, the plan that it shows, its commands."""
 
 import json
+import shlex
 import subprocess
 import sys
 
 import pytest
 
 from tf_disentangle.cli import main, study
-from tf_disentangle.studies import checking
+from tf_disentangle.studies import attempts, checking
 from tf_disentangle.studies.plan import Plan
 
 SWEEP = ["--gin_file=beta_vae.gin", "--sweep=beta_vae.beta=[1.0, 4.0]"]
@@ -91,10 +92,37 @@ def test_check_prints_the_plan_and_writes_nothing(here, checked, capsys):
     assert main.main(["study", *options]) == 0
     printed = capsys.readouterr().out
     assert "16 runs, 1,600 steps in all." in printed
-    assert "beta_vae.beta = 1.0" in printed and "and 6 more" in printed
+    assert "seed 0, beta_vae.beta = 1.0\n" in printed and "and 6 more" in printed
+    # What all runs share stands once, above them.
+    assert printed.startswith("All runs have\n  train.steps = 100\n")
+    assert printed.count("train.steps") == 1
     assert "when the first of them are done" in printed
     assert [len(plan.runs) for plan in checked] == [16]
     assert list(here.iterdir()) == []
+
+
+def test_a_run_that_the_grid_has_twice_is_told(here, checked, capsys):
+    sweep = "--sweep=beta_vae.beta=[1.0, 4.0, 1.0]"
+    assert main.main(["study", SWEEP[0], sweep, "--check"]) == 0
+    said = capsys.readouterr().err
+    assert "2 runs;" in said
+    assert "1 of the grid's 3 combinations is a run that it has already" in said
+
+
+def test_one_run_and_minutes_are_called_so(here, checked, capsys):
+    options = ["--gin_file=vae.gin", "--output=s", "--gin_param=train.steps=9"]
+    assert main.main(["study", *options, "--seeds=1", "--check"]) == 0
+    printed = capsys.readouterr()
+    assert "1 run, 9 steps" in printed.out and "1 run; study" in printed.err
+    plan = Plan.make({"method": "vae.gin"}, seeds=1, bindings={"train.steps": 9})
+    (run,) = plan.write("s").runs
+    (here / "s" / "runs" / run.id).mkdir(parents=True)
+    (here / "s" / "runs" / run.id / "done.json").write_text('{"wall_seconds": 90}')
+    assert main.main(["study", *options, "--seeds=1", "--check"]) == 0
+    assert "All are done." in capsys.readouterr().out
+    assert main.main(["study", *options, "--seeds=2", "--check"]) == 0
+    told = "1 is done; the others take about 1.5 minutes"
+    assert told in capsys.readouterr().out
 
 
 def test_check_tells_the_time_left_by_what_is_done(here, checked, capsys):
@@ -109,6 +137,18 @@ def test_check_tells_the_time_left_by_what_is_done(here, checked, capsys):
     assert "2 are done; the others take about 2.0 hours" in capsys.readouterr().out
 
 
+def test_the_command_stands_in_study_json(here, checked, capsys):
+    options = ["--sweep=train.seed=range(2)", "--metrics=mig,dci", "--output=a b"]
+    options += ["--noreport", "--print=slurm"]
+    assert main.main(["study", *SWEEP, *options]) == 0
+    program, *words = shlex.split(Plan.read("a b").about["command"])
+    assert program == "bin/study" and sorted(words) == sorted([*SWEEP, *options])
+    # It is a command that makes the same study.
+    before = Plan.read("a b")
+    assert main.main(["study", *words]) == 0
+    assert Plan.read("a b").runs == before.runs
+
+
 def test_print_writes_the_plan_and_prints_a_script_that_bash_reads(
     here, checked, capsys
 ):
@@ -119,6 +159,21 @@ def test_print_writes_the_plan_and_prints_a_script_that_bash_reads(
     done = subprocess.run(["bash", "-n"], input=script, text=True)
     assert done.returncode == 0
     assert len(Plan.read("s").runs) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--time_limit=0"], "time_limit must be greater than 0"),
+        (["--engine=processes", "--address=auto"], "address must be left out"),
+        (["--engine=processes", "--gpus_per_run=1", "--check"], "gpus must be left"),
+        (["--print=slurm", "--time_limit=-1"], "time_limit must be greater than 0"),
+    ],
+)
+def test_a_refused_option_leaves_no_folder(here, checked, capsys, options, words):
+    assert main.main(["study", *SWEEP, "--output=s", *options]) == 2
+    assert words in capsys.readouterr().err
+    assert list(here.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -143,6 +198,35 @@ def test_print_writes_the_plan_and_prints_a_script_that_bash_reads(
 def test_mistakes_end_with_code_2_and_one_message(options, words, capsys):
     assert main.main(["study", *options]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_help_says_what_stands_alone_and_which_options_are_numbers(capsys):
+    for name, usage in (("publish", "[STUDY] [RUN ...]"), ("run", "[STUDY] [RUN]")):
+        assert main.main(["study", name, "--help"]) == 0
+        said = capsys.readouterr().out
+        assert f"Usage: tf_disentangle study {name} {usage} [--OPTION" in said
+        assert "--study\n" in said
+    assert main.main(["study", "--help"]) == 0
+    said = capsys.readouterr().out
+    assert "--seeds=INTEGER\n" in said and "--time_limit=NUMBER\n" in said
+
+
+def test_a_run_that_would_fail_again_is_not_to_be_retried(here, capsys):
+    plan = Plan.make({"method": "vae.gin"}, seeds=3).write("s")
+    for run, code in zip(plan.runs, (3, 1, 1), strict=True):
+        folder = plan.folder_of(run)
+        folder.mkdir(parents=True)
+        for _ in range(3):
+            attempts.end(folder, attempts.begin(folder), "failed", code, "why")
+    change = "0 would fail the same way again: change the setting"
+    first, *others = plan.runs
+    (line,) = study.remedies(plan, [first])
+    assert change in line and "retry" not in line
+    (line,) = study.remedies(plan, others)
+    assert line == "Again:    bin/study retry s, then the study's command"
+    assert main.main(["study", "status", "s"]) == 0
+    said = capsys.readouterr().out
+    assert "bin/study retry s 1 2," in said and change in said
 
 
 def test_a_study_and_a_method_are_not_mixed(here, capsys):

@@ -6,6 +6,7 @@ processes of their own (`tiny.main`).
 """
 
 import collections
+import dataclasses
 import io
 import os
 import pathlib
@@ -13,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 
 import pytest
 
@@ -290,6 +292,21 @@ def test_sigterm_stops_too(tmp_path):
     tiny.require_none_left(tmp_path)
 
 
+def test_the_line_of_a_driver_is_that_of_status(tmp_path):
+    """A run that was begun and stopped is partial for both."""
+    plan = tiny.TinyPlan(tmp_path, 5)
+    plan.behave(**{"raise": [1]})
+    for run in plan.runs[2:4]:
+        folder = plan.folder_of(run)
+        folder.mkdir(parents=True)
+        attempts.end(folder, attempts.begin(folder), "stopped", 143, "")
+    progress, _ = drive(plan, only=[plan.runs[i].id for i in (0, 1, 2)])
+    own = dataclasses.replace(live.of_progress(progress), eta=None)
+    assert live.counted(own) == live.counted(live.of_folder(plan))
+    line = "2 of 5 runs done, 1 partial, 1 waiting, 1 failed"
+    assert live.counted(own) == line
+
+
 def test_lines_for_a_log_and_a_table_for_a_terminal(tmp_path):
     plan = tiny.TinyPlan(tmp_path, 3)
     plan.behave(**{"raise": [1]})
@@ -304,3 +321,17 @@ def test_lines_for_a_log_and_a_table_for_a_terminal(tmp_path):
     assert "0001 (vae, ellipses, seed 1)" in text
     assert "beta must be at least 0" in text
     assert str(plan.folder_of(plan.runs[1]) / "log.txt") in text
+
+
+def test_a_narrow_terminal_breaks_no_state_over_lines(tmp_path):
+    from rich.console import Console
+
+    plan = tiny.TinyPlan(tmp_path, 1)
+    one = state.RunState("partial", 2, 400, 2000, "")
+    run = types.SimpleNamespace(**vars(plan.runs[0]) | {"method": "a long " * 9})
+    counts = dict.fromkeys(state.STATES, 0)
+    found = live.Snapshot(counts, [(run, one)], [], None, {run.id: "log"})
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(live.drawn(found))
+    text = console.export_text()
+    assert "400 / 2,000 (20%)" in text and "partial, failed 2 times" in text

@@ -1,5 +1,6 @@
 """The page of a study: what a reader finds in it is what table and folders say."""
 
+import dataclasses
 import json
 import re
 
@@ -11,7 +12,13 @@ from tests.studies import tables
 from tests.studies.folders import score, terms, write_plan, write_run
 from tf_disentangle.checks import ArgumentError
 from tf_disentangle.cli import main as cli
-from tf_disentangle.studies import analysis, report, report_figures, report_scores
+from tf_disentangle.studies import (
+    analysis,
+    report,
+    report_comparison,
+    report_figures,
+    report_scores,
+)
 from tf_disentangle.studies.about import About, Failure, about_study
 
 ABOUT = About(
@@ -29,6 +36,7 @@ ABOUT = About(
     configurations={"chyvae.gin": "train.seed = 0"},
 )
 SIZE = {"seeds": 2, "data": ("ellipses",), "metrics": ("mig", "dci")}
+TWO = {"beta_vae": (1.0,), "chyvae": (100.0,)}
 METHODS = {"beta_vae": (1.0, 4.0, 16.0), "chyvae": (100.0, 200.0, 1000.0)}
 
 
@@ -76,6 +84,16 @@ class TestPage:
         assert f"{own.mean():.3f}" in text and f"best {own.max():.3f}" in text
         assert "0.1 to 1" in text
 
+    def test_a_metric_without_a_column_has_its_reason(self, table):
+        row = table[table.kind == "score"].iloc[[0]]
+        row = row.assign(kind="unsupervised", metric="unsupervised")
+        asked = {"metrics": ["mig", "unsupervised", "sap"]}
+        about = dataclasses.replace(ABOUT, study=asked)
+        text = words(report.report_page(about, pd.concat([table, row]), []))
+        assert "not in Scores unsupervised (needs no factors" in text
+        assert "; sap (no run has a score)" in text
+        assert "mig (" not in text
+
     def test_every_figure_is_there_or_has_its_reason(self, page, drawn):
         text = words(page)
         missing = [each for each in drawn if each.figure is None]
@@ -100,8 +118,51 @@ class TestPage:
         assert "failed 3 times, given up" in text
         assert "bin/study retry runs/planted" in text
 
+    def test_the_command_that_makes_it_comes_first(self, table):
+        about = {"command": "bin/study --gin_file='a b.gin'"}
+        about = dataclasses.replace(ABOUT, study=about)
+        text = words(report.report_page(about, table, []))
+        made = text.index("bin/study --gin_file='a b.gin' bin/study status runs/plant")
+        assert made > text.index("How to make it again")
+
     def test_is_small(self, page):
         assert len(page.encode()) < 2e6
+
+
+class TestComparison:
+    """One sentence says whether the best method is better than the others."""
+
+    def sentence(self, methods, seeds, **effects):
+        table = tables.planted(methods, **{**SIZE, "seeds": seeds}, **effects)
+        return report_comparison.sentences(table)
+
+    def test_few_seeds_tell_nothing_apart_however_far_the_means_are(self):
+        assert self.sentence(TWO, 3, objective=0.3, noise=0.001) == [
+            "3 seeds are too few to tell these methods apart by mig: a comparison "
+            "needs 10."
+        ]
+
+    def test_a_difference_that_is_there_is_told(self):
+        assert self.sentence(METHODS, 12, objective=0.3, noise=0.02) == [
+            "By mig, chyvae 1000 is better than beta_vae 16 (12 seeds)."
+        ]
+
+    def test_a_difference_that_is_not_there_is_not(self):
+        """In each cell the planted noise has the mean 0: only roundings differ."""
+        (text,) = self.sentence(TWO, 12, objective=0, strength=0)
+        assert "12 seeds show no difference from" in text
+
+    def test_of_one_method_the_settings_are_compared(self):
+        (text,) = self.sentence({"vae": (1.0, 2.0)}, 2)
+        assert text.startswith("2 seeds are too few to tell these settings apart")
+        assert self.sentence({"vae": (1.0,)}, 2) == []
+
+    def test_it_stands_at_the_top_and_the_pairs_after_the_scores(self, page):
+        text = words(page)
+        answer = text.index("2 seeds are too few to tell these methods apart by mig")
+        assert text.index("12 are done.") < answer < text.index("machine hours")
+        names = [section["id"] for section in Reader(page).all("section")]
+        assert names[:3] == ["study", "scores", "pairs"]
 
 
 @pytest.mark.parametrize(
@@ -213,6 +274,8 @@ def test_what_a_folder_says(folder):
     assert about.axes["seed"] == ["0", "1"] and about.axes["method"] == ["vae"]
     (failure,) = about.failures
     assert failure.run == "b" * 12 and failure.final
+    # Code 2 is a mistake in what was asked, which another attempt would repeat.
+    assert failure.alike
     assert failure.log.endswith("<b>MemoryError</b>")
 
 

@@ -80,6 +80,13 @@ def test_every_run_is_started_once_and_comes_back_in_the_table(engine, checked):
     assert losses["value"].tolist() == [2.5] * 4
     assert losses["beta_vae.beta"].tolist() == [1.0, 1.0, 4.0, 4.0]
     assert plan.about["name"] == "s"
+    # The call that makes it again stands in study.json.
+    assert plan.about["command"] == (
+        f"tf_disentangle.study(grid={GRID!r}, output='s', seeds=2, metrics=['mig'], "
+        "report=False)"
+    )
+    engine.jobs.clear()
+    assert eval(plan.about["command"]).equals(table) and not engine.jobs
 
 
 def test_again_does_what_is_new_alone(engine, checked):
@@ -99,6 +106,13 @@ def test_another_study_is_refused_before_anything_is_checked(engine, checked):
     assert (len(engine.jobs), len(checked)) == (2, 1)
 
 
+def test_a_refused_option_leaves_no_folder(engine, checked, here):
+    for options in ({"time_limit": 0}, {"engine": "processes", "address": "auto"}):
+        with pytest.raises(checks.ArgumentError, match=r"time_limit|address"):
+            tf_disentangle.study(GRID, output="s", **options)
+    assert not (here / "s").exists()
+
+
 def test_what_cannot_be_built_is_not_written(monkeypatch, engine, here):
     def refuse(plan):
         raise checks.ArgumentError("beta_vae.bta must name a parameter")
@@ -107,6 +121,13 @@ def test_what_cannot_be_built_is_not_written(monkeypatch, engine, here):
     with pytest.raises(checks.ArgumentError, match="bta"):
         tf_disentangle.study(GRID, output="s")
     assert not engine.jobs and not (here / "s").exists()
+
+
+def test_a_run_that_the_grid_has_twice_is_told(engine, checked):
+    twice = [GRID, {**GRID, "beta_vae.beta": [4.0, 8.0]}]
+    with pytest.warns(UserWarning, match="1 of the grid's 4 combinations is a run"):
+        tf_disentangle.study(twice, output="s", report=False)
+    assert len(engine.jobs) == 3
 
 
 def test_runs_that_failed_are_told(engine, checked):

@@ -48,6 +48,10 @@ COMMANDS = {
 }
 
 
+# What --help puts after an option that takes a number.
+_KINDS = {"int": "=INTEGER", "float": "=NUMBER"}
+
+
 def main(argv: Sequence[str]) -> int:
     """Runs one command and returns its exit code.
 
@@ -131,7 +135,7 @@ def _usage(command: Any, name: str) -> str:
     places = getattr(command, "POSITIONAL", ("run",))
     shown = [f"[{place.upper()}]" for place in places if place in command.FLAGS]
     if "runs" in command.FLAGS:
-        shown = ["[RUN ...]"]
+        shown = [*(s for s in shown if s != "[RUN]"), "[RUN ...]"]
     if "files" in command.FLAGS:
         shown = ["IMAGES ..."]
     return " ".join(["Usage: tf_disentangle", name, *shown, "[--OPTION=VALUE ...]"])
@@ -148,7 +152,8 @@ def _described(values: flags.FlagValues) -> str:
         flag = values[name]
         default = "" if flag.default in (None, []) else f" (default: {flag.default})"
         text = flag.help.split(";\n", 1)[0]  # absl adds a line on repeating
-        lines.append(f"  --{name}\n      {text}{default}")
+        kind = _KINDS.get(flag.flag_type(), "")
+        lines.append(f"  --{name}{kind}\n      {text}{default}")
     return "\n".join(lines)
 
 

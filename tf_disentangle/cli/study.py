@@ -32,6 +32,7 @@ from __future__ import annotations
 import inspect
 import json
 import pathlib
+import shlex
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,8 @@ from absl import flags
 from tf_disentangle import checks
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tf_disentangle.studies.plan import Plan
 
 #: The commands on a study's folder; each is a module study_NAME beside this one.
@@ -85,7 +88,9 @@ flags.DEFINE_list(
     "Of mean and sampled: which codes are scored; mean by default.",
     flag_values=FLAGS,
 )
-flags.DEFINE_integer("seeds", None, "How many seeds, from 0.", flag_values=FLAGS)
+flags.DEFINE_integer(
+    "seeds", None, "How many seeds; they count from 0.", flag_values=FLAGS
+)
 flags.DEFINE_enum(
     "engine",
     "auto",
@@ -126,6 +131,8 @@ OF_PLAN = (
     *("name", "grid", "data", "seeds", "bindings"),
     *("metrics", "representations", "attempts"),
 )
+# Those that --print has of `check_options`: another machine has the engine.
+_OF_SCRIPT = {"workers", "threads_per_run", "time_limit"}
 _SHOWN = 10
 
 
@@ -141,15 +148,19 @@ def main(values: flags.FlagValues) -> int:
     from tf_disentangle.studies.plan import Plan
 
     of_plan = {name: asked.pop(name) for name in OF_PLAN if name in asked}
+    local = _OF_SCRIPT if values["print"].value else asked.keys() - {"report"}
+    studies.check_options(**{name: asked[name] for name in local & asked.keys()})
     plan = Plan.make(**of_plan)
-    print(f"{len(plan.runs)} runs; study folder: {output}", file=sys.stderr)
+    print(f"{_runs(plan)}; study folder: {output}", file=sys.stderr)
+    if note := plan.note():
+        print(note, file=sys.stderr)
     if values.check:
         from tf_disentangle.studies.checking import check
 
         check(plan)
         print(_described(plan, output))
         return 0
-    plan = studies.begin(plan, output)
+    plan = studies.begin(plan, output, _command(values))
     if values["print"].value:
         print(_slurm(plan, asked), end="")
         return 0
@@ -157,12 +168,46 @@ def main(values: flags.FlagValues) -> int:
     print(f"Table:    {output / 'results.parquet'}")
     if asked["report"]:
         print(f"Report:   {output / 'report.html'}")
-    for run in plan.runs:
-        if run.id in progress.failed:
-            print(f"Failed:   {run.index} {run.id}: {progress.failed[run.id]}")
-    if progress.failed:
-        print(f"Again:    bin/study retry {output}, then this command")
-    return 4 if progress.failed else 0
+    failed = [run for run in plan.runs if run.id in progress.failed]
+    for run in failed:
+        print(f"Failed:   {run.index} {run.id}: {progress.failed[run.id]}")
+    print("".join(f"{line}\n" for line in remedies(plan, failed)), end="")
+    return 4 if failed else 0
+
+
+def remedies(plan: Any, failed: Sequence[Any]) -> list[str]:
+    """Returns what may be done about runs of a plan that failed, in lines."""
+    from tf_disentangle.studies import state
+
+    alike = [run for run in failed if state.would_fail_again(plan.folder_of(run))]
+    lines = []
+    if others := [str(run.index) for run in failed if run not in alike]:
+        names = f" {' '.join(others)}" if alike else ""
+        lines.append(
+            f"Again:    bin/study retry {plan.folder}{names}, then the study's command"
+        )
+    if alike:
+        names = ", ".join(str(run.index) for run in alike)
+        lines.append(
+            f"Change:   {names} would fail the same way again: change the setting that "
+            "made it fail, in another study"
+        )
+    return lines
+
+
+def _command(values: flags.FlagValues) -> str:
+    """Returns the command that gave these options."""
+    words = ["bin/study"]
+    for name in values:
+        flag = values[name]
+        if flag.present:
+            several = isinstance(flag, flags.MultiFlag)
+            words += (
+                [f"--{name}={value}" for value in flag.value]
+                if several
+                else [flag.serialize()]
+            )
+    return shlex.join(words)
 
 
 def arguments(values: flags.FlagValues) -> dict[str, Any]:
@@ -209,15 +254,23 @@ def arguments(values: flags.FlagValues) -> dict[str, Any]:
 
 def _described(plan: Plan, output: pathlib.Path) -> str:
     """Returns the first runs of a plan, and how much there is to do."""
-    lines = ["index  id            method, data, seed, bindings"]
+    shared = dict(
+        set.intersection(*(set(run.settings.items()) for run in plan.runs))
+        if len(plan.runs) > 1
+        else ()
+    )
+    lines = [f"{name} = {value}" for name, value in sorted(shared.items())]
+    lines = ["All runs have", *(f"  {line}" for line in lines), ""] if lines else []
+    lines.append("index  id            method, data, seed, what differs")
     for run in plan.runs[:_SHOWN]:
-        shown = ", ".join(f"{n} = {v}" for n, v in run.settings.items())
+        own = (item for item in run.settings.items() if item[0] not in shared)
+        shown = ", ".join(f"{n} = {v}" for n, v in own if n != "train.seed")
         head = f"{run.index:5}  {run.id}  {run.method}, {run.data}, seed {run.seed}"
         lines.append(f"{head}, {shown}" if shown else head)
     if len(plan.runs) > _SHOWN:
         lines.append(f"  ...  and {len(plan.runs) - _SHOWN} more")
     steps = [int(plan.bindings_of(run).get("train.steps", 0)) for run in plan.runs]
-    lines.append(f"\n{len(plan.runs)} runs, {sum(steps):,} steps in all.")
+    lines.append(f"\n{_runs(plan)}, {sum(steps):,} steps in all.")
     lines.append(_time_left(plan, output))
     return "\n".join(lines)
 
@@ -238,14 +291,21 @@ def _time_left(plan: Plan, output: pathlib.Path) -> str:
         else:
             waiting.append(run.method)
     known = [s for several in seconds.values() for s in several]
+    if not waiting:
+        return "All are done."
     if not known:
         return "How long they take is told when the first of them are done."
     left = 0.0
     for method in waiting:
         own = seconds.get(method, known)
         left += sum(own) / len(own)
-    ended = f"{len(known)} are done"
-    return f"{ended}; the others take about {left / 3600:.1f} hours, one at a time."
+    time = f"{left / 3600:.1f} hours" if left >= 3600 else f"{left / 60:.1f} minutes"
+    ended = "1 is" if len(known) == 1 else f"{len(known)} are"
+    return f"{ended} done; the others take about {time}, one at a time."
+
+
+def _runs(plan: Plan) -> str:
+    return "1 run" if len(plan.runs) == 1 else f"{len(plan.runs):,} runs"
 
 
 def _slurm(plan: Plan, asked: dict[str, Any]) -> str:

@@ -27,12 +27,18 @@ from tf_disentangle.cli import publish_flags, startup
 if TYPE_CHECKING:
     from tf_disentangle.studies.plan import Plan, PlannedRun
 
-POSITIONAL = ("folder",)
+POSITIONAL = ("study",)
 FLAGS = flags.FlagValues()
 publish_flags.define(FLAGS)
-flags.DEFINE_string("folder", None, "The study's folder.", flag_values=FLAGS)
+flags.DEFINE_string(
+    "study", None, "Folder of the study; may stand alone.", flag_values=FLAGS
+)
 flags.DEFINE_list(
-    "runs", [], "Ids or indices, which may stand alone after FOLDER.", flag_values=FLAGS
+    "runs",
+    [],
+    "Ids or indices of runs; may stand alone, with spaces. By default all that are "
+    "done.",
+    flag_values=FLAGS,
 )
 flags.DEFINE_string("output", None, "The folder of the models.", flag_values=FLAGS)
 flags.DEFINE_string(
@@ -46,13 +52,13 @@ flags.DEFINE_bool("archive", False, "Write .zip files, not folders.", flag_value
 
 def main(values: flags.FlagValues) -> int:
     """Runs the command."""
-    for option, given in (("FOLDER", values.folder), ("--output", values.output)):
+    for option, given in (("STUDY", values.study), ("--output", values.output)):
         remedy = "For example: bin/study publish runs/sweep --output=models"
         checks.require(given, option, "be given", given, remedy)
     publish_flags.check(values)
     from tf_disentangle.studies.plan import Plan
 
-    plan = Plan.read(values.folder)
+    plan = Plan.read(values.study)
     chosen = _chosen(plan, values.runs)
     if values.best:
         chosen = best(plan, chosen, values.best)
@@ -94,7 +100,7 @@ def _chosen(plan: Plan, names: Sequence[str]) -> list[PlannedRun]:
         is_done = state.is_done(plan.folder_of(run))
         checks.require(is_done, "RUNS", "be done", run.id, remedy)
     done = named or [r for r in plan.runs if state.is_done(plan.folder_of(r))]
-    checks.require(done, "FOLDER", "have runs that are done", str(plan.folder), remedy)
+    checks.require(done, "STUDY", "have runs that are done", str(plan.folder), remedy)
     return done
 
 

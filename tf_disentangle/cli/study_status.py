@@ -17,6 +17,7 @@ from typing import Any
 from absl import flags
 
 from tf_disentangle import checks
+from tf_disentangle.cli.study import remedies
 
 POSITIONAL = ("study",)
 FLAGS = flags.FlagValues()
@@ -38,8 +39,8 @@ def main(values: flags.FlagValues) -> int:
     from rich.console import Console
 
     Console(highlight=False).print(live.drawn(found))
-    if found.failures:
-        print(f"New attempts for those that failed: bin/study retry {values.study}")
+    for line in remedies(plan, [run for run, _ in found.failures]):
+        print(line)
     return 0
 
 

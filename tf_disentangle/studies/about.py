@@ -32,6 +32,7 @@ class Failure:
         final: Whether it is not tried again.
         reason: Why the last attempt ended.
         log: The last lines of its log; "" if it wrote none.
+        alike: Whether another attempt would end the same way.
     """
 
     run: str
@@ -40,6 +41,7 @@ class Failure:
     final: bool
     reason: str
     log: str = ""
+    alike: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,9 +95,9 @@ def about_study(folder: str | os.PathLike) -> About:
         if found.reason:
             log = _end_of_log(run_folder) if len(failures) < _MOST_LOGS else ""
             final = found.state == state.FAILED
-            failures.append(
-                Failure(run.id, _what(run), found.failures, final, found.reason, log)
-            )
+            alike = state.would_fail_again(run_folder)
+            what = (_what(run), found.failures, final, found.reason, log, alike)
+            failures.append(Failure(run.id, *what))
     return About(
         name=str(plan.about["name"]),
         folder=str(folder),

@@ -57,6 +57,7 @@ class Progress:
         plan: The plan.
         attempts: How many a run has.
         done: Number of runs that are done.
+        begun: Ids of the runs that were begun and are neither done nor failed.
         finished: When the runs that this driver saw ended, in seconds since 1970.
         flying: The runs that the engine has, by id.
         failed: Why runs failed for good, by id.
@@ -68,6 +69,7 @@ class Progress:
     plan: Planned
     attempts: int
     done: int = 0
+    begun: set[str] = dataclasses.field(default_factory=set)
     finished: list[float] = dataclasses.field(default_factory=list)
     flying: dict[str, Any] = dataclasses.field(default_factory=dict)
     failed: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -166,7 +168,11 @@ class _Driver:
         """Fills the queue, then works it off."""
         progress = self.progress
         for run in self.plan.runs:
-            if not self._settled(run) and (only is None or run.id in only):
+            if self._settled(run):
+                continue
+            if records.read(self.plan.folder_of(run)):
+                progress.begun.add(run.id)
+            if only is None or run.id in only:
                 self.queue.append(run)
         with _signals() as received:
             stops = 0
@@ -207,10 +213,12 @@ class _Driver:
         """Counts a run that is done or has failed for good; whether it is one."""
         folder, progress = self.plan.folder_of(run), self.progress
         if state.is_done(folder):
+            progress.begun.discard(run.id)
             progress.done += 1
             return True
         failures = records.failures(records.read(folder))
         if state.given_up(failures, progress.attempts):
+            progress.begun.discard(run.id)
             progress.failed[run.id] = failures[-1].reason
             return True
         return False
@@ -279,7 +287,9 @@ class _Driver:
         """Takes in how a run ended."""
         progress = self.progress
         run = progress.flying.pop(job.id)
+        progress.begun.add(run.id)
         if outcome.kind == records.DONE:
+            progress.begun.discard(run.id)
             progress.done += 1
             progress.finished.append(time.time())
             self._note(f"{label(run)}: done")
@@ -308,6 +318,7 @@ class _Driver:
         if again:
             self.queue.append(run)
         else:
+            progress.begun.discard(run.id)
             progress.failed[run.id] = outcome.reason
             progress.finished.append(time.time())
 

@@ -117,7 +117,7 @@ def prepare(
         bindings.append(f"train.metrics = {about['metrics']!r}")
     of_files = run.files if resolved is None else ()
     text = "" if resolved is None else resolved.text()
-    configuration.parse(of_files, bindings, text=text, option="grid")
+    configuration.parse(of_files, bindings, text=text, option="setting")
     built: tf_disentangle.Run = configuration.build(
         "train", output=output, dry_run=True
     )

@@ -21,6 +21,7 @@ from tf_disentangle.studies.driver import Planned, Progress, label
 
 _SHOWN = 20  # rows of a table that is drawn again and again
 _RECENT = 20  # finished runs that tell the pace
+_WHOLE = ("run", "strength", "seed", "state", "step")  # columns of one line
 _PERIOD = 60.0  # seconds between lines without news in a log
 
 
@@ -99,13 +100,13 @@ def of_progress(progress: Progress) -> Snapshot:
     plan, counts = progress.plan, dict.fromkeys(state.STATES, 0)
     logs: dict[str, str] = {}
     rows: list[tuple[Any, state.RunState]] = []
-    running = 0
+    running: set[str] = set()
     started = [*progress.flying.values(), *progress.elsewhere.values()]
     for run in started:
         folder = plan.folder_of(run)
         logs[run.id] = os.path.join(folder, "log.txt")
         if state.is_running(folder):
-            running += 1
+            running.add(run.id)
             if len(rows) < _SHOWN:
                 rows.append((run, state.state_of(folder, progress.attempts)))
     failures: list[tuple[Any, state.RunState]] = []
@@ -117,8 +118,9 @@ def of_progress(progress: Progress) -> Snapshot:
                 logs[run.id] = os.path.join(plan.folder_of(run), "log.txt")
     counts[state.DONE] = progress.done
     counts[state.FAILED] = len(progress.failed)
-    counts[state.RUNNING] = running
-    counts[state.WAITING] = progress.remaining - running
+    counts[state.RUNNING] = len(running)
+    counts[state.PARTIAL] = len(progress.begun - running)
+    counts[state.WAITING] = progress.remaining - len(progress.begun | running)
     left = eta(progress.finished[-_RECENT:], progress.remaining)
     return Snapshot(counts, rows, failures, left, logs)
 
@@ -143,7 +145,9 @@ def drawn(snapshot: Snapshot) -> Group:
         table = Table(box=None, pad_edge=False, header_style="dim")
         for name in ("run", "method", "strength", "data", "seed", "state", "step"):
             right = name in ("strength", "seed", "step")
-            table.add_column(name, justify="right" if right else "left")
+            place = "right" if right else "left"
+            # A state is one line; where there is no room, names are cut.
+            table.add_column(name, justify=place, no_wrap=name in _WHOLE)
         for run, one in snapshot.rows[:_SHOWN]:
             strength = "" if run.strength is None else f"{run.strength:g}"
             again = "once" if one.failures == 1 else f"{one.failures} times"

@@ -76,12 +76,14 @@ class Plan:
         configurations: What the gin files come to, by the files.
         about: The name, grid, metrics and so on, as study.json has them.
         folder: The study's folder; None before it is written.
+        repeated: How many combinations of the grid came to a run that it had already.
     """
 
     runs: list[PlannedRun]
     configurations: Mapping[tuple[str, ...], Resolved]
     about: Mapping[str, Any]
     folder: pathlib.Path | None = None
+    repeated: int = 0
 
     @classmethod
     def make(
@@ -122,11 +124,13 @@ class Plan:
             checks.one_of(one, REPRESENTATIONS, "representations")
         configurations: dict[tuple[str, ...], Resolved] = {}
         runs: dict[str, PlannedRun] = {}
+        repeated = 0
         for point in grids.points(grid, data, seeds):
             if point.files not in configurations:
                 configurations[point.files] = configuration.resolved(point.files)
             run = _planned(point, configurations[point.files], common, len(runs))
             same = runs.setdefault(run.id, run)
+            repeated += same is not run
             _require_one_score(same, run)
         about = {
             "name": name,
@@ -136,7 +140,18 @@ class Plan:
             "representations": chosen,
             "attempts": checks.integer(attempts, "attempts", at_least=1),
         }
-        return cls(list(runs.values()), configurations, about)
+        return cls(list(runs.values()), configurations, about, repeated=repeated)
+
+    def note(self) -> str:
+        """Returns that the grid has runs more than once, which count once; or ""."""
+        if not self.repeated:
+            return ""
+        verb = "is a run" if self.repeated == 1 else "are runs"
+        total = len(self.runs) + self.repeated
+        return (
+            f"{self.repeated} of the grid's {total} combinations {verb} that it has "
+            "already, and not done twice."
+        )
 
     @classmethod
     def read(cls, folder: str | os.PathLike) -> Self:
@@ -221,7 +236,8 @@ class Plan:
             lines = one.differences(two)
             run = next(run for run in self.runs if run.id in missing)
             lines.append(
-                f"{len(missing)} of its {len(self.runs)} runs are not in the new grid, "
+                f"{len(missing)} of its {len(self.runs)} runs "
+                f"{'is' if len(missing) == 1 else 'are'} not in the new grid, "
                 f"such as {run.method}, seed {run.seed}, {dict(run.settings)}"
             )
         if lines:

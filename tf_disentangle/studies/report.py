@@ -16,7 +16,7 @@ from tf_disentangle import files, visualization
 from tf_disentangle.checks import nearest, require
 from tf_disentangle.pages import html
 from tf_disentangle.pages.html import Html
-from tf_disentangle.studies import report_tables, table
+from tf_disentangle.studies import report_comparison, report_tables, table
 from tf_disentangle.studies.about import About, about_study
 from tf_disentangle.studies.report_figures import SECTIONS, Drawn, Section, draw
 
@@ -91,9 +91,15 @@ def report_page(about: About, results: pd.DataFrame, drawn: Sequence[Drawn]) -> 
     heading, content = sections["transfer"]
     sections["transfer"] = (heading, content + report_tables.transfer(results))
     shown = {name: part for name, part in sections.items() if part[1]}
-    body = report_tables.facts(about, results) + "\n".join(
-        html.section(name, heading, content)
-        for name, (heading, content) in shown.items()
+    said = " ".join(report_comparison.sentences(results))
+    answer = f"<p><strong>{html.escaped(said)}</strong></p>" if said else ""
+    body = (
+        answer
+        + report_tables.facts(about, results)
+        + "\n".join(
+            html.section(name, heading, content)
+            for name, (heading, content) in shown.items()
+        )
     )
     links = {name: heading for name, (heading, _) in shown.items()}
     lead = report_tables.lead(about)

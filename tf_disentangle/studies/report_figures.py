@@ -102,6 +102,13 @@ _OF_DATA: dict[str, tuple[str, Callable[..., Figure], str]] = {
 
 SECTIONS = (
     Section(
+        "pairs",
+        "Is one method better than another?",
+        "Differences of runs of the same seed, each method at its best setting. P is "
+        "the probability that a run of the first is better than one of the second. "
+        "With fewer than ten seeds there is no interval, and none is made up.",
+    ),
+    Section(
         "spread",
         "Scores by method",
         "Each point is a run, of any setting and seed; the bar is their mean, the "
@@ -134,13 +141,6 @@ SECTIONS = (
         "Interquartile means",
         "The mean of the middle half of all runs of a method, which one lucky run does "
         "not move, with its bootstrap interval from ten runs on.",
-    ),
-    Section(
-        "pairs",
-        "Is one method better than another?",
-        "Differences of runs of the same seed, each method at its best setting. P is "
-        "the probability that a run of the first is better than one of the second. "
-        "With fewer than ten seeds there is no interval, and none is made up.",
     ),
     Section(
         "variance",

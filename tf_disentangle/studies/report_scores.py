@@ -11,8 +11,8 @@ from tf_disentangle.studies import analysis
 if TYPE_CHECKING:
     import pandas as pd
 
-# Scores that no section but one of their own shows.
-_APART = ("statistical_efficiency",)
+#: Scores that no section but one of their own shows.
+APART = ("statistical_efficiency",)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ def scores_of(table: pd.DataFrame) -> list[Score]:
     """Returns what can be drawn alone: each metric and protocol on each data set."""
     rows = table[table["kind"] == "score"]
     rows = rows[~rows["metric"].str.contains(".", regex=False)]
-    rows = rows[~rows["metric"].isin(_APART) & rows["value"].notna()]
+    rows = rows[~rows["metric"].isin(APART) & rows["value"].notna()]
     found = []
     # Those of mean codes go first.
     for representation, data in itertools.product(

@@ -13,7 +13,7 @@ from tf_disentangle.pages.html import Html
 from tf_disentangle.studies import analysis
 from tf_disentangle.studies.figures import parts
 from tf_disentangle.studies.figures.settings import settings_of
-from tf_disentangle.studies.report_scores import Score, scores_of
+from tf_disentangle.studies.report_scores import APART, Score, scores_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,6 +66,8 @@ def study(about: About, results: pd.DataFrame) -> str:
     for name in ("metrics", "representations"):
         if about.study.get(name):
             rows.append((name, ", ".join(about.study[name])))
+    if apart := _without_column(about, results):
+        rows.append(("of these not in Scores", "; ".join(apart)))
     bindings = about.study.get("bindings") or {}
     rows += [(html.setting(name), value) for name, value in bindings.items()]
     if about.machines:
@@ -75,6 +77,22 @@ def study(about: About, results: pd.DataFrame) -> str:
         rows.append(("versions", versions))
     listed = html.table(("axis or setting", "values"), rows, stacked=True)
     return listed + _exclusions(results)
+
+
+def _without_column(about: About, results: pd.DataFrame) -> list[str]:
+    """Returns the metrics that were asked for and are no column, with the reasons."""
+    columns = {score.metric for score in scores_of(results)}
+    kinds = results.drop_duplicates("metric").set_index("metric")["kind"]
+    found = []
+    for name in about.study.get("metrics") or ():
+        reason = "no run has a score"
+        if kinds.get(name) == "unsupervised":
+            reason = "needs no factors, so that more is not better; in the table"
+        elif name in APART:
+            reason = "has figures of its own"
+        if name not in columns:
+            found.append(f"{name} ({reason})")
+    return found
 
 
 def _values(values: Sequence[str]) -> str:
@@ -118,8 +136,10 @@ def scores(results: pd.DataFrame) -> str:
         return "<p>No run is scored yet.</p>"
     note = (
         '<p class="note">Mean over seeds with its 95% t interval in brackets (none of '
-        "one run), and the best run after it. Below a metric's name stand its floor "
-        "and ceiling. The greatest mean of a column is bold.</p>"
+        "one run; of few runs it may pass what a score can be), and the best run after "
+        "it. Below a metric's name stand its floor and ceiling. That a mean is greater "
+        "than another shows no difference: the comparison below says which are shown."
+        "</p>"
     )
     content = [note]
     sets = list(dict.fromkeys(score.data for score in found))
@@ -135,13 +155,9 @@ def _score_table(found: Sequence[Score]) -> str:
     columns = []
     for score in found:
         cells = analysis.by_setting(score.table, score.metric, **score.selected)
-        greatest = cells["mean"].max()
         columns.append(
             {
-                (one.method, one.setting): (
-                    one.num,
-                    _cell(one, one.mean == greatest),
-                )
+                (one.method, one.setting): (one.num, _cell(one))
                 for one in cells.itertuples()
             }
         )
@@ -171,13 +187,12 @@ def _head(score: Score) -> Html:
     return Html(f'{name} <small class="unit line">{floor} to {ceiling}</small>')
 
 
-def _cell(one: Any, is_greatest: bool) -> Html:
+def _cell(one: Any) -> Html:
     """Returns a mean, its interval and the best run, each on its line."""
-    mean = f"<b>{one.mean:.3f}</b>" if is_greatest else f"{one.mean:.3f}"
     small = [f"[{one.low:.3f}, {one.high:.3f}]"] if math.isfinite(one.low) else []
     small += [f"best {one.best:.3f}"] if one.num > 1 else []
     lines = "".join(f'<small class="unit line">{text}</small>' for text in small)
-    return Html(f"{mean}{lines}".replace("-0.", "\N{MINUS SIGN}0."))
+    return Html(f"{one.mean:.3f}{lines}".replace("-0.", "\N{MINUS SIGN}0."))
 
 
 def transfer(results: pd.DataFrame) -> str:
@@ -214,6 +229,9 @@ def failures(about: About) -> str:
     ]
     for one in about.failures:
         state = "given up" if one.final else "may be tried again"
+        if one.alike:
+            state += ", for it would fail the same way again: change its settings, in "
+            state += "another study"
         times = "once" if one.attempts == 1 else f"{one.attempts} times"
         head = f"{one.what} ({one.run}): failed {times}, {state}. {one.reason}"
         content.append(_folded(head, one.log or "It wrote no log."))
@@ -230,6 +248,8 @@ def again(about: About) -> str:
         f"bin/study report {folder} --formats=pdf    # its figures as files too"
     )
     grid = about.study.get("grid")
+    if made_by := about.study.get("command"):
+        commands = f"{html.escaped(made_by)}\n{commands}"
     content = [f'<pre tabindex="0"><code>{commands}</code></pre>']
     if grid is not None:
         text = grid if isinstance(grid, str) else json.dumps(grid, indent=2)

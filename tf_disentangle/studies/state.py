@@ -111,6 +111,12 @@ def given_up(failures: list[records.Attempt], attempts: int) -> bool:
     return final or len(failures) >= attempts
 
 
+def would_fail_again(folder: str | os.PathLike) -> bool:
+    """Whether a run failed in such a way that another attempt would end the same."""
+    failures = records.failures(records.read(folder))
+    return bool(failures) and failures[-1].code in _FINAL
+
+
 def last_step(folder: str | os.PathLike) -> int:
     """Returns the step of the last whole line of metrics.jsonl, 0 if there is none."""
     try:

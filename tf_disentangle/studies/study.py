@@ -10,6 +10,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import os
 import pathlib
 import signal
@@ -17,6 +19,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tf_disentangle import checks
 from tf_disentangle.studies import checking, engines, state
 from tf_disentangle.studies.driver import Progress, drive, run_command
 from tf_disentangle.studies.plan import Plan
@@ -86,6 +89,15 @@ def study(
         ...     {"method": "vae.gin"}, seeds=2, output="runs/vae_twice"
         ... )
     """
+    call = _call(locals())
+    check_options(
+        engine=engine,
+        address=address,
+        workers=workers,
+        threads_per_run=threads_per_run,
+        gpus_per_run=gpus_per_run,
+        time_limit=time_limit,
+    )
     output = pathlib.Path(output)
     plan = Plan.make(
         grid,
@@ -97,7 +109,9 @@ def study(
         representations=representations,
         attempts=attempts,
     )
-    plan = begin(plan, output)
+    if note := plan.note():
+        warnings.warn(note, stacklevel=2)
+    plan = begin(plan, output, call)
     progress = carry_out(
         plan,
         engine=engine,
@@ -120,8 +134,49 @@ def study(
     return table.read(output)
 
 
-def begin(plan: Plan, output: str | os.PathLike) -> Plan:
+def check_options(
+    *,
+    engine: str | None = None,
+    address: str | None = None,
+    workers: int | None = None,
+    threads_per_run: int = 1,
+    gpus_per_run: float = 0,
+    time_limit: float | None = None,
+) -> None:
+    """Checks arguments of `carry_out`, before anything is written.
+
+    Raises:
+        ArgumentError: If one has no meaning, or the engine cannot do it.
+    """
+    engines.check(
+        engine,
+        workers=workers,
+        threads=threads_per_run,
+        gpus=gpus_per_run,
+        address=address,
+    )
+    if time_limit is not None:
+        checks.real(time_limit, "time_limit", above=0)
+
+
+def _call(given: Mapping[str, Any]) -> str:
+    """Returns the call of `study` with such arguments, without those by default."""
+    defaults = inspect.signature(study).parameters
+    shown = [
+        f"{name}={(os.fspath(value) if name == 'output' else value)!r}"
+        for name, value in given.items()
+        if repr(value) != repr(defaults[name].default)
+    ]
+    return f"tf_disentangle.study({', '.join(shown)})"
+
+
+def begin(plan: Plan, output: str | os.PathLike, command: str = "") -> Plan:
     """Checks a plan and writes it into its folder; returns it as it is there.
+
+    Args:
+        plan: The plan.
+        output: The study's folder.
+        command: What makes the study, for study.json: a command or a call.
 
     Raises:
         ArgumentError: If a run cannot be built, or the folder has another study.
@@ -133,7 +188,8 @@ def begin(plan: Plan, output: str | os.PathLike) -> Plan:
         plan.require_extends(output)
     if not known.issuperset(run.id for run in plan.runs):
         checking.check(plan)
-    return plan.write(output)
+    about = {**plan.about, "command": command}
+    return dataclasses.replace(plan, about=about).write(output)
 
 
 def carry_out(

@@ -111,26 +111,45 @@ def make(
     Raises:
         ArgumentError: If the engine is not installed or cannot do what is asked.
     """
+    name = check(name, workers=workers, threads=threads, gpus=gpus, address=address)
+    if name == "processes":
+        from tf_disentangle.studies.engines.processes import ProcessEngine
+
+        return ProcessEngine(workers or default_workers(threads))
+    from tf_disentangle.studies.engines.ray import RayEngine
+
+    return RayEngine(workers, threads=threads, gpus=gpus, address=address)
+
+
+def check(
+    name: str | None = None,
+    *,
+    workers: int | None = None,
+    threads: int = 1,
+    gpus: float = 0,
+    address: str | None = None,
+) -> str:
+    """Checks the arguments of `make` and returns the engine's name; starts nothing.
+
+    Raises:
+        ArgumentError: As `make`.
+    """
     has_ray = importlib.util.find_spec("ray") is not None
     if name is None:
         name = "ray" if has_ray or gpus or address else "processes"
     checks.one_of(name, NAMES, "engine")
-    threads = checks.integer(threads, "threads", at_least=1)
-    gpus = checks.real(gpus, "gpus", at_least=0)
+    checks.integer(threads, "threads", at_least=1)
+    checks.real(gpus, "gpus", at_least=0)
     if workers is not None:
-        workers = checks.integer(workers, "workers", at_least=1)
+        checks.integer(workers, "workers", at_least=1)
     if name == "processes":
         for argument, value in (("gpus", gpus), ("address", address)):
             rule, remedy = "be left out with engine='processes'", "Use engine='ray'."
             checks.require(not value, argument, rule, value, remedy)
-        from tf_disentangle.studies.engines.processes import ProcessEngine
-
-        return ProcessEngine(workers or default_workers(threads))
+        return name
     remedy = "pip install 'tf_disentangle[study]', or use engine='processes'."
     checks.require(has_ray, "engine", "be installed", name, remedy)
-    from tf_disentangle.studies.engines.ray import RayEngine
-
-    return RayEngine(workers, threads=threads, gpus=gpus, address=address)
+    return name
 
 
 def default_workers(threads: int) -> int:

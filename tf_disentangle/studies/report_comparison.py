@@ -1,0 +1,87 @@
+"""What a study's page says in words of which method is better."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from tf_disentangle.studies import analysis
+from tf_disentangle.studies.figures.settings import settings_of
+from tf_disentangle.studies.report_scores import Score, scores_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Below it a p value, times the number of pairs (Bonferroni), shows a difference.
+LEVEL = 0.05
+
+
+def sentences(results: pd.DataFrame) -> list[str]:
+    """Returns whether the best method is better than others, by data set.
+
+    By the first score of each data set the method with the greatest mean, each at its
+    best setting, is compared with the others, paired by seed. Of one method its
+    settings are compared.
+
+    Args:
+        results: Table of a study.
+
+    Returns:
+        A sentence for each data set with two methods or settings to compare.
+    """
+    first: dict[str, Score] = {}
+    for score in scores_of(results):
+        first.setdefault(score.data, score)
+    found = [_sentence(score, len(first) > 1) for score in first.values()]
+    return [text for text in found if text]
+
+
+def _sentence(score: Score, names_data: bool) -> str:
+    """Returns the sentence of one score; "" if there is nothing to compare."""
+    cells = analysis.by_setting(score.table, score.metric, **score.selected)
+    kind = "settings"
+    if cells["method"].nunique() > 1:
+        kind = "methods"
+        cells = cells.loc[cells.groupby("method", sort=False)["mean"].idxmax()]
+    if len(cells) < 2:
+        return ""
+    cells = cells.sort_values("mean", ascending=False, kind="stable")
+    runs = analysis.values(score.table, score.metric, **score.selected)
+    best, *others = cells.itertuples()
+    compared = [analysis.compare(_of(runs, best), _of(runs, one)) for one in others]
+    where = score.label.replace("_", " ")
+    where += f" on {score.data}" if names_data else ""
+    most = max(each.num for each in compared)
+    if most < analysis.FEWEST:
+        seeds = "1 seed is" if most == 1 else f"{most or 'No common'} seeds are"
+        return (
+            f"{seeds} too few to tell these {kind} apart by {where}: a comparison "
+            f"needs {analysis.FEWEST}."
+        )
+    # The best was chosen out of all, so that all pairs count.
+    pairs = math.comb(len(cells), 2)
+    names = settings_of(score.table)
+    better, unknown = [], []
+    for one, each in zip(others, compared, strict=True):
+        name = names.name(one.method, one.setting)
+        is_shown = each.p_value * pairs < LEVEL and each.difference > 0
+        (better if is_shown else unknown).append(name)
+    top = names.name(best.method, best.setting)
+    if not better:
+        return (
+            f"By {where}, {top} has the greatest mean, but {most} seeds show no "
+            f"difference from {_listed(unknown)}."
+        )
+    rest = f"; from {_listed(unknown)} no difference is shown" if unknown else ""
+    return f"By {where}, {top} is better than {_listed(better)} ({most} seeds){rest}."
+
+
+def _of(runs: pd.DataFrame, cell: Any) -> dict[int, float]:
+    """Returns the scores of a setting by seed."""
+    is_own = (runs["method"] == cell.method) & (runs["setting"] == cell.setting)
+    return runs[is_own].set_index("seed")["value"].to_dict()
+
+
+def _listed(names: list[str]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
