@@ -340,7 +340,8 @@ def test_metrics_of_a_run_with_gins_bindings_and_of_the_users_module(
         "factor_vae_score.protocol = 'chyvae'\n"
     )
     (tmp_path / "run.json").write_text("{}")  # It is a run's own file.
-    folder = types.SimpleNamespace(config=config, modules=tmp_path / "modules")
+    modules = tmp_path / "modules"
+    folder = types.SimpleNamespace(config=config, modules=modules, is_published=False)
     run = types.SimpleNamespace(folder=folder)
 
     def calls(names=(), protocol=None, gin_param=()):
