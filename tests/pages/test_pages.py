@@ -82,7 +82,7 @@ class TestRunPage:
         class InMemory:
             folder = None
 
-        with pytest.raises(ArgumentError, match="path must be given for a run in memo"):
+        with pytest.raises(ArgumentError, match="path must be given for a published"):
             pages.write_run_page(InMemory())
 
     def test_latents_have_charts_where_no_term_has_a_number(self, run):

@@ -15,8 +15,15 @@ from tests import undrawn
 from tests.store import published
 from tf_disentangle import checks, store
 from tf_disentangle.serving import variants
+from tf_disentangle.store import weights
 
-KINDS = ("chyvae", "joint_vae", "factor_vae", "infogan")
+# InfoGAN has what the others have, a critic and categorical latents.
+KINDS = (
+    "chyvae",
+    pytest.param("joint_vae", marks=pytest.mark.slow),
+    pytest.param("factor_vae", marks=pytest.mark.slow),
+    "infogan",
+)
 IN_ONNX = ("infogan",)
 
 
@@ -274,3 +281,12 @@ def test_what_is_no_model_is_told(tmp_path):
     ):
         with pytest.raises(checks.ArgumentError, match=message):
             store.folder_of(path)
+
+
+def test_weights_are_read_as_they_were_written():
+    some = {"a": np.zeros((3, 2), np.float32)}
+    content = weights.write(some, {"a": "b"})
+    np.testing.assert_array_equal(weights.read(content, "x")["a"], some["a"])
+    for end in (0, 4, 8, 20, len(content) - 1):
+        with pytest.raises(checks.ArgumentError):
+            weights.read(content[:end], "x")

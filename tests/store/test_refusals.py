@@ -17,9 +17,7 @@ import safetensors.numpy
 import tf_disentangle as td
 from tests.store import published
 from tf_disentangle import checks, configs, known_parts, store
-from tf_disentangle.store import reading, weights
-
-SOME = {"a": np.zeros((3, 2), np.float32)}
+from tf_disentangle.store import reading
 
 
 def refused(path, message):
@@ -120,7 +118,7 @@ def record(**values):
 
 DAMAGES = [
     (cut_short, "model.safetensors of .* must be a safetensors file of numbers"),
-    (absurd_header, r"have a header that fits into its .* one of 4,611,686,018,"),
+    (absurd_header, r"have a header that fits into its .*one of 4,611,686,018,"),
     (header_of_nonsense, "be a safetensors file of numbers"),
     (with_weights(missing), "no fewer and no others; received 'no encoder/head/bias'"),
     (with_weights(extra), "no fewer and no others; received 'encoder/more'"),
@@ -370,6 +368,7 @@ def test_modules_are_not_importable_without_trust(copy, evil):
     assert td.load(copy).step == 0
 
 
+@pytest.mark.slow
 def test_what_the_library_records_is_known(data):
     """Every kind of model is made again under the same restriction."""
     for kind in ("chyvae", "joint_vae", "factor_vae", "infogan"):
@@ -393,11 +392,3 @@ def test_no_pickle_is_read_anywhere():
         assert "np.load" not in text and "eval(" not in text.replace(
             "literal_eval(", ""
         )
-
-
-def test_weights_are_read_as_they_were_written():
-    content = weights.write(SOME, {"a": "b"})
-    np.testing.assert_array_equal(weights.read(content, "x")["a"], SOME["a"])
-    for end in (0, 4, 8, 20, len(content) - 1):
-        with pytest.raises(checks.ArgumentError):
-            weights.read(content[:end], "x")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 
 import numpy as np
 import pytest
@@ -24,6 +25,8 @@ def test_it_is_small_and_as_it_was_published(name):
     folder = store.locate(f"store:{name}")
     assert sum(f.stat().st_size for f in folder.rglob("*")) <= MOST_BYTES
     assert not list(folder.glob("*/*"))  # The wheel takes one level.
+    done = ["sha256sum", "-c", "--strict", "--quiet", "SHA256SUMS"]
+    assert subprocess.run(done, cwd=folder, check=False).returncode == 0
     published = store.folder_of(f"store:{name}")
     assert published.name == name and not published.describe()["modules"]
     assert len(published.examples().images) == 60

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 NUM_CODES = 1_000
 _ZIP = ".zip"
-_ONNX = ("encode", "decode")
+_ONNX = {"encode": "float32", "decode": "float32"}
 # What a run.json says of the machine, and nobody who loads the model needs.
 _OF_THE_MACHINE = ("cores", "devices", "threads", "replicas", "started", "commit")
 _TIME = (1980, 1, 1, 0, 0, 0)

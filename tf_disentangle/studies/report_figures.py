@@ -215,6 +215,9 @@ def draw(table: pd.DataFrame, curves: pd.DataFrame) -> Iterator[Drawn]:
     """
     scores = scores_of(table)
     for section, (function, label) in _SINGLE.items():
+        if not scores:
+            reason = "No run has a score of mean codes that needs the factors."
+            yield Drawn(section, section, label.format("scores"), reason=reason)
         most = MOST_PANELS if section in _FULL else _FEW
         chosen = _spread_over_data(scores, most)
         for score in chosen:

@@ -205,7 +205,7 @@ def again(about: About) -> str:
         f"bin/study report {folder} --formats=pdf    # its figures as files too"
     )
     grid = about.study.get("grid")
-    content = [f"<pre><code>{commands}</code></pre>"]
+    content = [f'<pre tabindex="0"><code>{commands}</code></pre>']
     if grid is not None:
         text = grid if isinstance(grid, str) else json.dumps(grid, indent=2)
         content.append(_folded("The grid", text))
@@ -215,5 +215,5 @@ def again(about: About) -> str:
 
 
 def _folded(name: str, text: str) -> str:
-    inner = f"<pre><code>{html.escaped(text)}</code></pre>"
+    inner = f'<pre tabindex="0"><code>{html.escaped(text)}</code></pre>'
     return f"<details><summary>{html.escaped(name)}</summary>{inner}</details>"

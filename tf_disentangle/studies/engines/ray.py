@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import fcntl
 import importlib
 import logging
 import os
@@ -21,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import IO, Any
 
 from tf_disentangle import checks
 from tf_disentangle.studies import attempts
@@ -39,6 +40,7 @@ _LOOK = 5.0  # Seconds between looks at whether Ray itself is alive.
 _TRIES = 3  # How often an embedded Ray is started anew.
 # A short path, since those of sockets may have 107 bytes.
 _TEMP = "/tmp" if os.path.isdir("/tmp") else tempfile.gettempdir()
+_PREFIX = "tfd-ray-"
 _logger = logging.getLogger(__name__)
 
 
@@ -153,6 +155,7 @@ class RayEngine:
         self._ray.shutdown()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
+            self._lock.close()
 
     def _cancel(self, force: bool) -> None:
         for ref in self._running:
@@ -176,7 +179,10 @@ class RayEngine:
                 raise checks.ArgumentError(message) from error
         else:
             _remove_left_over()
-            self._folder = tempfile.mkdtemp(prefix=f"tfd-ray-{os.getpid()}-", dir=_TEMP)
+            prefix = f"{_PREFIX}{os.getpid()}-"
+            self._folder = tempfile.mkdtemp(prefix=prefix, dir=_TEMP)
+            pathlib.Path(self._folder, "lock").touch()
+            self._lock = _lock(self._folder)
             self._ray.init(
                 num_cpus=(self._workers or default_workers(self._threads))
                 * self._threads,
@@ -267,9 +273,21 @@ def _require_listening(address: str) -> None:
         socket.create_connection((host, int(port)), timeout=10).close()
 
 
+def _lock(folder: str | os.PathLike) -> IO[str]:
+    """Locks the folder of an embedded Ray; the lock goes with this process.
+
+    Raises:
+        OSError: If another process has it, or there is none.
+    """
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(open(os.path.join(folder, "lock"), "r+"))
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        stack.pop_all()
+    return file
+
+
 def _remove_left_over() -> None:
     """Removes the folders of drivers that were killed."""
-    for folder in pathlib.Path(_TEMP).glob("tfd-ray-*-*"):
-        pid = folder.name.split("-")[2]
-        if pid.isdigit() and not pathlib.Path("/proc", pid).exists():
+    for folder in pathlib.Path(_TEMP).glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError), _lock(folder):
             shutil.rmtree(folder, ignore_errors=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tf_disentangle.checks import require
 from tf_disentangle.studies import analysis
 from tf_disentangle.studies.figures import parts
 from tf_disentangle.visualization.charts import style, subplots
@@ -40,6 +41,8 @@ def curves_over_training(
         ArgumentError: If no run has it at several steps.
     """
     found = analysis.mean_curves(table, curves, metric, data=data)
+    steps = found["step"].unique()
+    require(len(steps) > 1, "curves", f"have {metric} at several steps", list(steps))
     several = found.groupby("method")["strength"].nunique() > 1
     groups = found.groupby(["method", "strength"], sort=False, dropna=False)
     methods = parts.method_looks(table)
