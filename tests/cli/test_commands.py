@@ -243,7 +243,7 @@ def test_visualize_writes_pictures_and_a_page(trained, tmp_path, here):
     assert {"reconstructions.png", "hyperprior.pdf", "index.html"} <= {*made}
     assert len(made) == 5
     page = (tmp_path / "index.html").read_text()
-    assert page.count("<figure ") == 2, "the PNG files"
+    assert page.count("<figure>") == 2, "the PNG files"
 
 
 def test_visualize_without_a_page(trained, tmp_path, here):

@@ -15,6 +15,7 @@ from tf_disentangle import checks, metrics
 from tf_disentangle.cli import codes_file, evaluate, main, score_table
 from tf_disentangle.metrics import results
 from tf_disentangle.metrics.results import summary_rows
+from tf_disentangle.training.run_folder import RunFolder
 
 SIZES = (4, 4, 3)
 
@@ -340,8 +341,7 @@ def test_metrics_of_a_run_with_gins_bindings_and_of_the_users_module(
         "factor_vae_score.protocol = 'chyvae'\n"
     )
     (tmp_path / "run.json").write_text("{}")  # It is a run's own file.
-    folder = types.SimpleNamespace(config=config, modules=tmp_path / "modules")
-    run = types.SimpleNamespace(folder=folder)
+    run = types.SimpleNamespace(folder=RunFolder(tmp_path))
 
     def calls(names=(), protocol=None, gin_param=()):
         values = types.SimpleNamespace(

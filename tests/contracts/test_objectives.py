@@ -160,7 +160,8 @@ def test_penalty_in_any_latent_space_has_value_gradient_and_graph(penalty, laten
     graph = tf.function(value, autograph=False)
     np.testing.assert_allclose(graph(raw), actual, rtol=1e-5, atol=1e-6)
     # XLA: each penalty in one space, each space under one penalty.
-    if latents is JOINT or isinstance(penalty, TotalCorrelation):
+    in_all = isinstance(penalty, CategoryMarginalKL | TotalCorrelation)
+    if latents is HIERARCHICAL or in_all:
         compiled = tf.function(value, autograph=False, jit_compile=True)(raw)
         # Other draws, still finite.
         assert np.isfinite(compiled).all()

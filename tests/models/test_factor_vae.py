@@ -418,6 +418,7 @@ def test_two_virtual_devices(warm, tmp_path):
     assert done.returncode == 0, done.stderr[-4000:]
 
 
+@pytest.mark.slow
 def test_draws_and_a_second_batch_under_a_strategy(data, whole, tmp_path):
     """Of one device here; the same run as without a strategy."""
     result = run(data, tmp_path, device=Device(strategy="mirrored"))

@@ -12,8 +12,14 @@ from tf_disentangle import pages
 from tf_disentangle.pages import gallery
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-# A phone in the dark and a very wide screen by day.
-SCREENS = [(360, "dark"), (2560, "light")]
+SLOW = pytest.mark.slow
+# A phone in the dark and a very wide screen by day: by default one page on each.
+SCREENS = [
+    ("one", 360, "dark"),
+    ("two", 2560, "light"),
+    pytest.param("one", 2560, "light", marks=SLOW),
+    pytest.param("two", 360, "dark", marks=SLOW),
+]
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +43,7 @@ def files(scored_run, other_run, tmp_path_factory):
     return {"one": one, "two": two}
 
 
-@pytest.mark.parametrize(("width", "scheme"), SCREENS)
-@pytest.mark.parametrize("name", ["one", "two"])
+@pytest.mark.parametrize(("name", "width", "scheme"), SCREENS)
 def test_a_page_fits_is_accessible_and_asks_for_nothing(
     browser, files, name, width, scheme
 ):
@@ -68,7 +73,7 @@ def test_a_page_fits_is_accessible_and_asks_for_nothing(
     context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", [pytest.param("light", marks=SLOW), "dark"])
 def test_paper_is_dark_in_the_dark_and_images_keep_their_colours(
     browser, files, scored_run, scheme
 ):

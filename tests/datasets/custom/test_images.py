@@ -372,6 +372,7 @@ def train(tmp_path, capsys, *bindings):
     return code, folder, capsys.readouterr()
 
 
+@pytest.mark.slow
 def test_a_folder_is_trained_on_from_the_command_line(tmp_path, capsys):
     write_folder(tmp_path / "mine", 8)
     code, folder, said = train(
