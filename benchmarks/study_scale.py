@@ -2,7 +2,7 @@
 
     python benchmarks/study_scale.py --runs=12600
     python benchmarks/study_scale.py --runs=100000
-    python benchmarks/study_scale.py --runs=1000000 --no-folders
+    python benchmarks/study_scale.py --runs=1000000 --plan_only
 
 Plans a grid of gin/beta_vae.gin, writes and reads it, finds one run in it (as every run
 does when it begins), makes the folders of done runs, and reads the state of
@@ -59,11 +59,9 @@ def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=12_600, help="in hundreds")
-    parser.add_argument(
-        "--folders", action=argparse.BooleanOptionalAction, default=True
-    )
+    parser.add_argument("--plan_only", action="store_true", help="make no folders")
     options = parser.parse_args()
-    steps = STEPS | FOLDERS if options.folders else STEPS
+    steps = STEPS if options.plan_only else STEPS | FOLDERS
     with tempfile.TemporaryDirectory(prefix="study-") as folder:
         study = str(pathlib.Path(folder) / "study")
         print(f"{'s':>8} {'CPU s':>8} {'MB':>8}   {options.runs:,} runs")

@@ -122,16 +122,20 @@ def study(
         time_limit=time_limit,
         report=report,
     )
-    if failed := progress.failed:
-        warnings.warn(
-            f"{len(failed)} of {len(plan.runs)} runs failed and are not in the table, "
-            f"such as {next(iter(failed))}: {next(iter(failed.values()))}\n"
-            f"`bin/study status {output}` shows all.",
-            stacklevel=2,
-        )
+    if progress.failed:
+        warnings.warn(_of_failed(progress.failed, plan, output), stacklevel=2)
     from tf_disentangle.studies import table
 
     return table.read(output)
+
+
+def _of_failed(failed: Mapping[str, str], plan: Plan, output: pathlib.Path) -> str:
+    """Returns the warning of runs that failed, by their ids with the reasons."""
+    run, reason = next(iter(failed.items()))
+    return (
+        f"{len(failed)} of {len(plan.runs)} runs failed and are not in the table, such "
+        f"as {run}: {reason}\n`bin/study status {output}` shows all."
+    )
 
 
 def check_options(

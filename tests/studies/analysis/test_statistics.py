@@ -1,5 +1,6 @@
 """Statistics against scipy, closed forms and enumeration."""
 
+import itertools
 import math
 
 import numpy as np
@@ -114,7 +115,7 @@ def test_a_comparison_worked_by_hand():
     # Of 16 pairs: 0.5 beats 0.4, 0.1; 0.7 beats 0.4, 0.6, 0.1 and ties with 0.7; 0.4
     # beats 0.1 and ties with 0.4; 0.9 beats all four.
     assert found.improvement == pytest.approx((2 + 3.5 + 1.5 + 4) / 16)
-    for name in ("low", "high", "improvement_low", "improvement_high"):
+    for name in ("low", "high", "p_value", "improvement_low", "improvement_high"):
         assert math.isnan(getattr(found, name))
     assert found.reason == "3 paired seeds: no interval below 10"
 
@@ -128,10 +129,25 @@ def test_settings_without_a_common_seed():
         analysis.compare({0: 1.0}, {})
 
 
+def test_the_permutation_test_against_enumeration():
+    rng = np.random.default_rng(1)
+    differences = rng.normal(0.4, 1.0, size=10)
+    signs = np.array(list(itertools.product((1, -1), repeat=10)))
+    means = (signs * differences).mean(axis=1)
+    # Twice the smaller tail, as scipy has it.
+    tails = [np.mean(means >= differences.mean() - 1e-12)]
+    tails.append(np.mean(means <= differences.mean() + 1e-12))
+    found = analysis.compare(
+        dict(enumerate(differences)), dict.fromkeys(range(10), 0.0)
+    )
+    assert found.p_value == pytest.approx(2 * min(tails))
+
+
 def test_ten_wins_of_ten():
     found = analysis.compare(
         dict.fromkeys(range(10), 1.0), dict.fromkeys(range(10), 0.5)
     )
+    assert found.p_value == pytest.approx(2 / 2**10)
     assert (found.difference, found.low, found.high) == (0.5, 0.5, 0.5)
     assert (found.improvement, found.improvement_low) == pytest.approx((1.0, 1.0))
     assert found.reason == ""

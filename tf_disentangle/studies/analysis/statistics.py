@@ -7,7 +7,8 @@
     stratified        runs are drawn again within each stratum, 2,000 times; the
     bootstrap         interval is between quantiles of the statistic
     paired            differences of runs with the same seed; their mean with its BCa
-    comparison        bootstrap interval
+    comparison        bootstrap interval, and the share of sign changes with at least as
+                      large a mean (permutation test)
     probability of    P(X > Y) + P(X = Y) / 2 over all pairs of a run of each
     improvement
 
@@ -43,6 +44,7 @@ FEWEST = 10
 FEWEST_IN_STRATUM = 3
 _RESAMPLES = 2_000
 _CONFIDENCE = 0.95
+_PERMUTATIONS = 9_999
 
 
 def interquartile_mean(sample: Sequence[float] | np.ndarray, axis: int = -1) -> Any:
@@ -201,6 +203,7 @@ class Comparison:
         difference: Their mean; NaN without a pair.
         low: Lower end of its BCa bootstrap interval; NaN with fewer than 10 pairs.
         high: Upper end.
+        p_value: Of the permutation test, two-sided; NaN with fewer than 10 pairs.
         improvement: Probability that a run of the first is better than one of the
             second, over all pairs of runs, in [0, 1].
         improvement_low: Lower end of its bootstrap interval; NaN with fewer than 10
@@ -215,6 +218,7 @@ class Comparison:
     difference: float
     low: float
     high: float
+    p_value: float
     improvement: float
     improvement_low: float
     improvement_high: float
@@ -236,10 +240,11 @@ def compare(first: Mapping[int, float], second: Mapping[int, float]) -> Comparis
     seeds = tuple(sorted(set(first) & set(second)))
     differences = np.array([first[s] - second[s] for s in seeds], np.float64)
     x, y = (np.array(list(s.values()), np.float64) for s in (first, second))
-    low = high = better_low = better_high = math.nan
+    low = high = p_value = better_low = better_high = math.nan
     reasons = []
     if len(seeds) >= FEWEST:
         low, high = _bca(differences)
+        p_value = _permutation(differences)
     else:
         reasons.append(f"{len(seeds)} paired seeds: no interval below {FEWEST}")
     if min(len(x), len(y)) >= FEWEST:
@@ -251,6 +256,7 @@ def compare(first: Mapping[int, float], second: Mapping[int, float]) -> Comparis
         difference=float(differences.mean()) if seeds else math.nan,
         low=low,
         high=high,
+        p_value=p_value,
         improvement=probability_of_improvement(x, y),
         improvement_low=better_low,
         improvement_high=better_high,
@@ -293,6 +299,19 @@ def _bca(differences: np.ndarray) -> tuple[float, float]:
         rng=0,
     ).confidence_interval
     return float(found.low), float(found.high)
+
+
+def _permutation(differences: np.ndarray) -> float:
+    """Two-sided p value: how often random signs give as great a mean."""
+    found = stats.permutation_test(
+        (differences, np.zeros_like(differences)),
+        lambda a, b, axis: np.mean(a - b, axis=axis),
+        permutation_type="samples",
+        n_resamples=_PERMUTATIONS,
+        vectorized=True,
+        rng=0,
+    )
+    return float(found.pvalue)
 
 
 def paired_comparisons(
