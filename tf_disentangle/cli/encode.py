@@ -151,7 +151,8 @@ def _changes(parts: Parts, image_shape: tuple[int, int, int]) -> str:
         for count, what in zip(counts, done, strict=True)
         if count
     ]
-    return f"Of {total:,} images, {' and '.join(said)}." if said else ""
+    images = "1 image" if total == 1 else f"{total:,} images"
+    return f"Of {images}, {' and '.join(said)}." if said else ""
 
 
 def _read_block(

@@ -75,7 +75,7 @@ class PublishedFolder(RunFolder):
         rule = "say the step, and of the training num_images, validation_size, ..."
         checks.require(known, argument, rule, training)
         name, rule = record.get("name"), "be a name as that of a file"
-        fits = isinstance(name, str) and NAME.fullmatch(name)
+        fits = isinstance(name, str) and bool(NAME.fullmatch(name))
         checks.require(fits, f"name in {argument}", rule, name)
         one_of, precision = " or ".join(PRECISIONS), record.get("precision")
         fits = precision in PRECISIONS
