@@ -14,7 +14,7 @@ FLAGS = flags.FlagValues()
 _SCRIPT = """\
 _tf_disentangle() {{
     local word=${{COMP_WORDS[COMP_CWORD]}} options
-    case "${{COMP_WORDS[1]}} ${{COMP_WORDS[2]}}" in
+    case "${{COMP_WORDS[1]}} ${{COMP_WORDS[2]}} " in
 {cases}
     *) options="{commands}" ;;
     esac

@@ -144,10 +144,12 @@ def drawn(snapshot: Snapshot) -> Group:
     if snapshot.rows:
         table = Table(box=None, pad_edge=False, header_style="dim")
         for name in ("run", "method", "strength", "data", "seed", "state", "step"):
-            right = name in ("strength", "seed", "step")
-            place = "right" if right else "left"
-            # A state is one line; where there is no room, names are cut.
-            table.add_column(name, justify=place, no_wrap=name in _WHOLE)
+            table.add_column(
+                name,
+                justify="right" if name in ("strength", "seed", "step") else "left",
+                # A state is one line; where there is no room, names are cut.
+                no_wrap=name in _WHOLE,
+            )
         for run, one in snapshot.rows[:_SHOWN]:
             strength = "" if run.strength is None else f"{run.strength:g}"
             again = "once" if one.failures == 1 else f"{one.failures} times"

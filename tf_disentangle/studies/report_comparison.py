@@ -61,7 +61,8 @@ def _sentence(score: Score, names_data: bool) -> str:
     # The best was chosen out of all, so that all pairs count.
     pairs = math.comb(len(cells), 2)
     names = settings_of(score.table)
-    better, unknown = [], []
+    better: list[str] = []
+    unknown: list[str] = []
     for one, each in zip(others, compared, strict=True):
         name = names.name(one.method, one.setting)
         is_shown = each.p_value * pairs < LEVEL and each.difference > 0
