@@ -240,6 +240,8 @@ def test_a_loaded_run_has_nothing_to_start(session):
         loaded.start()
 
 
+# test_commands.py has the commands, on a run of bin/train.
+@pytest.mark.slow
 def test_the_commands_work_on_a_run_from_python(session, warm, tmp_path):
     """The metrics are those of run.json, for there is no config.gin."""
     code = """

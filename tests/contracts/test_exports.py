@@ -66,9 +66,10 @@ CASES = {
     "full_joint": lambda: vae(
         latents.JointLatents(full(), latents.CategoricalLatents([3]))
     ),
-    "infogan": infogan,  # convolutions, colour, batch normalisation, noise
 }
+# test_every_model_of_gin_in_every_runtime has their kinds too.
 SLOW_CASES = {
+    "infogan": infogan,  # convolutions, colour, batch normalisation, noise
     "vectors": vectors,
     "diagonal": lambda: vae(latents.GaussianLatents(3)),
     "student_t": lambda: vae(latents.LocationScaleLatents(3, "student_t", df=5.0)),

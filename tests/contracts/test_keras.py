@@ -346,7 +346,7 @@ def test_a_run_goes_on_where_it_was_interrupted(build, tmp_path):
 # ---- Saving.
 
 
-@every_kind
+@most_kinds
 def test_saved_and_loaded_it_is_the_same_model(build, tmp_path):
     model = compiled(build, keras.optimizers.Adam(0.01))
     fit(model, IMAGES)

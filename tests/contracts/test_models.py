@@ -32,13 +32,15 @@ FILES = [
 #: this, say of the part in which the two differ.
 SECOND = {
     "annealed_vae": "pinwheel",
-    "beta_tcvae": "laplace_beta_tcvae",
+    "beta_tcvae": "joint_tcvae",
     "beta_vae": "pinwheel",
     "cfactor_vae": "infogan",
     "chyvae_dip": "chyvae",
     "chyvae_discrete": "joint_tcvae",
     "chyvae_inverse_gamma": "chyvae",
     "chyvae_marginal": "chyvae",
+    "chyvae_mean_field": "chyvae",
+    "decomposition_pca_learned": "pinwheel",
     "decomposition_student_t": "pinwheel",
     "decomposition_vae": "pinwheel",
     "dip_vae_i": "pinwheel",
@@ -47,6 +49,7 @@ SECOND = {
     "infowgan_gp": "infogan",
     "joint_vae": "joint_tcvae",
     "joint_vae_information": "joint_tcvae",
+    "laplace_beta_tcvae": "joint_tcvae",
     "vae": "pinwheel",
 }
 #: Parts of a model in no file, and why that will do.

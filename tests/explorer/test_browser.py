@@ -6,7 +6,7 @@ from PIL import Image
 
 from tests.explorer.view import as_file, assert_shows, levels
 
-MODELS = ["vae", "joint_vae", "infogan"]
+MODELS = ["vae", "joint_vae", pytest.param("infogan", marks=pytest.mark.slow)]
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -412,6 +412,8 @@ for a, b in zip(state(two), state(run("two", 4, "mirrored"))):
 """
 
 
+# training/test_loop.py has two devices with a model of one player.
+@pytest.mark.slow
 def test_two_virtual_devices(warm, tmp_path):
     """In a process of its own: devices are set before TensorFlow runs anything."""
     done = warm.run(TWO_DEVICES.replace("OUT", str(tmp_path)))

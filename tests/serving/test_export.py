@@ -128,6 +128,8 @@ def check_in_a_bare_process(made, tmp_path):
             )
 
 
+# In process, test_exports.py compares the SavedModel with the model.
+@pytest.mark.slow
 def test_equals_the_model_where_the_library_is_not_installed(tmp_path):
     check_in_a_bare_process([infogan(), vectors()], tmp_path)
 

@@ -204,7 +204,7 @@ def plan(trained, tmp_path, monkeypatch):
 
 def publish_study(*options):
     values = main._parsed(
-        study_publish.FLAGS, "study", [str(o) for o in options], ("folder",)
+        study_publish.FLAGS, "study", [str(o) for o in options], ("study",)
     )
     return study_publish.main(values)
 

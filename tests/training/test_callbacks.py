@@ -73,6 +73,8 @@ def test_early_stopping_goes_on_waiting_when_resumed(data, tmp_path):
     assert callback.min_delta == -1e9
 
 
+# Early stopping has the default test of a callback whose state is resumed.
+@pytest.mark.slow
 def test_reduce_lr_on_plateau_is_resumed_bit_for_bit(data, tmp_path):
     def reducing():
         reduce = keras.callbacks.ReduceLROnPlateau

@@ -246,6 +246,7 @@ def test_a_second_signal_interrupts_at_once_and_the_run_goes_on(data, whole, tmp
     assert same(run(data, tmp_path, 8), whole(8))
 
 
+@pytest.mark.slow
 def test_a_clock_that_jumps_back_changes_nothing_but_times(
     data, whole, tmp_path, monkeypatch
 ):

@@ -111,6 +111,8 @@ def test_wrong_devices():
         ResidentImages(IMAGES, devices=[])
 
 
+# test_loop.py trains on two devices, with images that lie on them.
+@pytest.mark.slow
 def test_replicas_gather_their_share(warm):
     """In a process of its own: two CPU devices are set before TensorFlow starts."""
     code = """
