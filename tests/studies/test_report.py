@@ -139,8 +139,18 @@ class TestComparison:
     def test_few_seeds_tell_nothing_apart_however_far_the_means_are(self):
         assert self.sentence(TWO, 3, objective=0.3, noise=0.001) == [
             "3 seeds are too few to tell these methods apart by mig: a comparison "
-            "needs 10."
+            "of 2 needs 10."
         ]
+
+    def test_more_methods_need_more_seeds(self):
+        """The least p value of n pairs is 2 / 2^n; 28 pairs of 8 methods need 11."""
+        eight = {f"m{i}": (1.0,) for i in range(8)}
+        (text,) = self.sentence(eight, 10, objective=0.3, noise=0.001)
+        assert text.startswith("10 seeds are too few")
+        assert text.endswith("a comparison of 8 needs 11.")
+        (text,) = self.sentence(eight, 11, objective=0.3, noise=0.001)
+        assert "is better than" in text and text.count("m") < 12
+        assert "and 2 others" in text
 
     def test_a_difference_that_is_there_is_told(self):
         assert self.sentence(METHODS, 12, objective=0.3, noise=0.02) == [

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 #: Below it a p value, times the number of pairs (Bonferroni), shows a difference.
 LEVEL = 0.05
 
+# Settings that a sentence names.
+_NAMED = 5
+
 
 def sentences(results: pd.DataFrame) -> list[str]:
     """Returns whether the best method is better than others, by data set.
@@ -52,14 +55,17 @@ def _sentence(score: Score, names_data: bool) -> str:
     where = score.label.replace("_", " ")
     where += f" on {score.data}" if names_data else ""
     most = max(each.num for each in compared)
-    if most < analysis.FEWEST:
+    # The best was chosen out of all, so that all pairs count.
+    pairs = math.comb(len(cells), 2)
+    needed = analysis.FEWEST
+    while _least_p(needed) * pairs >= LEVEL:
+        needed += 1
+    if most < needed:
         seeds = "1 seed is" if most == 1 else f"{most or 'No common'} seeds are"
         return (
             f"{seeds} too few to tell these {kind} apart by {where}: a comparison "
-            f"needs {analysis.FEWEST}."
+            f"of {len(cells)} needs {needed}."
         )
-    # The best was chosen out of all, so that all pairs count.
-    pairs = math.comb(len(cells), 2)
     names = settings_of(score.table)
     better: list[str] = []
     unknown: list[str] = []
@@ -77,6 +83,11 @@ def _sentence(score: Score, names_data: bool) -> str:
     return f"By {where}, {top} is better than {_listed(better)} ({most} seeds){rest}."
 
 
+def _least_p(num: int) -> float:
+    """Returns the least p value that a permutation test of so many pairs can have."""
+    return 2.0 ** (1 - num)
+
+
 def _of(runs: pd.DataFrame, cell: Any) -> dict[int, float]:
     """Returns the scores of a setting by seed."""
     is_own = (runs["method"] == cell.method) & (runs["setting"] == cell.setting)
@@ -84,5 +95,7 @@ def _of(runs: pd.DataFrame, cell: Any) -> dict[int, float]:
 
 
 def _listed(names: list[str]) -> str:
+    if len(names) > _NAMED:
+        return f"{', '.join(names[:_NAMED])} and {len(names) - _NAMED} others"
     *most, last = names
     return f"{', '.join(most)} and {last}" if most else last
