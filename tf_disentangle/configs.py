@@ -301,7 +301,14 @@ def _deserialize_keras(config: Mapping[str, Any]) -> Any:
         return keras.saving.deserialize_keras_object(config)
     except CannotRebuildError:
         raise
-    except (TypeError, ValueError, ImportError, AttributeError) as error:
+    except (
+        TypeError,
+        ValueError,
+        ImportError,
+        AttributeError,
+        LookupError,
+        RuntimeError,
+    ) as error:
         reason = "register it with keras.saving.register_keras_serializable"
         raise CannotRebuildError(str(name), reason) from error
 

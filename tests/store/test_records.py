@@ -178,6 +178,23 @@ def test_very_many_latents_are_not_made():
         configs.deserialize(entry)
 
 
+NONSENSE = [
+    lambda config: config.update(layers=config["layers"][:1]),
+    lambda config: config["layers"][1].update(inbound_nodes=[{}]),
+    lambda config: config["layers"][1].update(name="another"),
+]
+
+
+@pytest.mark.parametrize("change", NONSENSE)
+def test_a_network_wired_to_nothing_is_refused(change):
+    images = keras.Input((2,))
+    made = keras.Model(images, keras.layers.Dense(2)(images))
+    entry = json.loads(json.dumps(configs.serialize(made)))
+    change(entry["keras"]["config"])
+    with known_parts.only(), pytest.raises(configs.CannotRebuildError):
+        configs.deserialize(entry)
+
+
 def test_a_model_of_more_weights_than_its_file_is_refused(copy):
     layers = [keras.layers.Dense(2 * 10**5) for _ in range(2)]
     config = {"encoder": network(*layers)}
