@@ -138,7 +138,7 @@ def test_the_card_is_one_of_the_hub(trained, tmp_path):
 def test_the_card_of_vectors_says_where_less_is_better():
     facts = {"model": "VAE", "objective": "vae", "data": "Pinwheel", "latents": []}
     facts |= {"image_shape": [1, 1, 2], "step": 9, "num_parameters": 7, "terms": {}}
-    about = card.About("m", None, "float32", None, 0, {})
+    about = card.CardFacts("m", None, "float32", None, 0, {})
     score = {"score": 0.1, "floor": 0.2, "ceiling": 0.0, "protocol": "dlib"}
     text = card.text(facts, {"unsupervised": score, "mig": score}, about)
     assert "Of `unsupervised` less is better." in text

@@ -19,9 +19,9 @@ from tf_disentangle.studies import (
     report_figures,
     report_scores,
 )
-from tf_disentangle.studies.about import About, Failure, about_study
+from tf_disentangle.studies.record import Failure, StudyRecord, read_record
 
-ABOUT = About(
+ABOUT = StudyRecord(
     name="planted",
     folder="runs/planted",
     axes={"method": ["beta_vae", "chyvae"], "data": ["ellipses"], "seed": ["0", "1"]},
@@ -272,11 +272,11 @@ def test_an_attempt_without_an_end_lasts_until_the_next(folder):
         {"retry": True, "time": 8000.0},
     ]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    assert about_study(folder).hours == pytest.approx(2.0 + 0.25)
+    assert read_record(folder).hours == pytest.approx(2.0 + 0.25)
 
 
 def test_what_a_folder_says(folder):
-    about = about_study(folder)
+    about = read_record(folder)
     assert (
         about.states["done"] == about.states["failed"] == about.states["waiting"] == 1
     )

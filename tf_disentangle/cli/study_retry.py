@@ -58,11 +58,17 @@ def main(values: flags.FlagValues) -> int:
             aside = state.move_aside(folder, plan.folder)
             print(f"{run.id}: starts from nothing; its folder is now {aside}")
         else:
+            alike = state.would_fail_again(folder)
             with files.explaining(folder, "study"):
                 attempts.reset(folder)
             print(
                 f"{run.id}: goes on from step {found.step}; it failed: {found.reason}"
             )
+            if alike:
+                print(
+                    f"{run.id}: its setting made it fail, and will again unless the "
+                    "library or the data changed."
+                )
     if not failed:
         print("No run has failed.")
         return 0

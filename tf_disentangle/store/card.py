@@ -45,7 +45,7 @@ is the model's own.
 
 
 @dataclasses.dataclass(frozen=True)
-class About:
+class CardFacts:
     """What the card says beside the facts of the run.
 
     Attributes:
@@ -68,7 +68,7 @@ class About:
 
 
 def text(
-    facts: Mapping[str, Any], scores: Mapping[str, Mapping[str, Any]], about: About
+    facts: Mapping[str, Any], scores: Mapping[str, Mapping[str, Any]], about: CardFacts
 ) -> str:
     """Returns README.md.
 
@@ -96,7 +96,7 @@ def text(
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _introduction(facts: Mapping[str, Any], about: About) -> str:
+def _introduction(facts: Mapping[str, Any], about: CardFacts) -> str:
     said = (
         f"A {facts['model']} with the objective {facts['objective']}, trained on "
         f"{facts['data']} ({served.inputs(facts['image_shape'])}) for "
@@ -120,7 +120,7 @@ def _introduction(facts: Mapping[str, Any], about: About) -> str:
     return said
 
 
-def _use(about: About) -> str:
+def _use(about: CardFacts) -> str:
     text = f"""\
 ```python
 import tf_disentangle
@@ -148,7 +148,7 @@ codes = run.encode(images)  # and run.decode(codes), run.score("mig"), run.explo
     return text
 
 
-def _scores(scores: Mapping[str, Mapping[str, Any]], about: About) -> str:
+def _scores(scores: Mapping[str, Mapping[str, Any]], about: CardFacts) -> str:
     if not scores:
         return "None were recorded: `bin/evaluate` adds them to a run."
     keys = ["score", *(["float16"] if about.measured else []), "floor", "ceiling"]
@@ -186,7 +186,7 @@ def _rounded(measured: Measured) -> str:
     return f"{text}."
 
 
-def _files(about: About) -> str:
+def _files(about: CardFacts) -> str:
     rows = []
     for name, meaning in _FILES.items():
         if name in about.sizes or name == "SHA256SUMS":
@@ -202,7 +202,7 @@ def _files(about: About) -> str:
 
 
 def _front_matter(
-    facts: Mapping[str, Any], scores: Mapping[str, Mapping[str, Any]], about: About
+    facts: Mapping[str, Any], scores: Mapping[str, Mapping[str, Any]], about: CardFacts
 ) -> str:
     data = str(facts["data"])
     metrics = [

@@ -147,7 +147,7 @@ def _write(run: Run, folder: pathlib.Path, name: str, options: Options) -> None:
     sizes = {p.name: p.stat().st_size for p in folder.iterdir() if p.is_file()}
     has_modules = (folder / "modules").is_dir()
     said = (name, options.license, options.precision, measured, codes, sizes)
-    about = card.About(*said, has_modules)
+    about = card.CardFacts(*said, has_modules)
     (folder / reading.README).write_text(card.text(facts, scores, about), "utf-8")
     _write_sums(folder)
     own_paths = [] if run.folder is None else [run.folder.path.resolve()]

@@ -17,8 +17,8 @@ from tf_disentangle.checks import nearest, require
 from tf_disentangle.pages import html
 from tf_disentangle.pages.html import Html
 from tf_disentangle.studies import report_comparison, report_tables, table
-from tf_disentangle.studies.about import About, about_study
-from tf_disentangle.studies.report_figures import SECTIONS, Drawn, Section, draw
+from tf_disentangle.studies.record import StudyRecord, read_record
+from tf_disentangle.studies.report_figures import SECTIONS, ReportFigure, Section, draw
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +58,7 @@ def write_report(
     progress("Collecting the results")
     results = _in_order(table.collect(folder), metrics)
     curves = table.read_curves(folder)
-    about = about_study(folder)
+    about = read_record(folder)
     target = pathlib.Path(output) if output else pathlib.Path(folder) / "report.html"
     drawn = []
     for number, one in enumerate(draw(results, curves), 1):
@@ -72,7 +72,9 @@ def write_report(
     return target
 
 
-def report_page(about: About, results: pd.DataFrame, drawn: Sequence[Drawn]) -> str:
+def report_page(
+    about: StudyRecord, results: pd.DataFrame, drawn: Sequence[ReportFigure]
+) -> str:
     """Returns the page of a study, which refers to no other file.
 
     Args:
@@ -119,7 +121,7 @@ def _in_order(results: pd.DataFrame, metrics: Sequence[str] | None) -> pd.DataFr
     return results.loc[order.sort_values(kind="stable").index].reset_index(drop=True)
 
 
-def _figures(section: Section, drawn: Sequence[Drawn]) -> str:
+def _figures(section: Section, drawn: Sequence[ReportFigure]) -> str:
     """Returns the figures of a section, those of each data set together."""
     own = [each for each in drawn if each.section == section.name and each.figure]
     if not own:
@@ -138,7 +140,7 @@ def _figures(section: Section, drawn: Sequence[Drawn]) -> str:
     return "\n".join(parts)
 
 
-def _plot(drawn: Drawn, data: str = "") -> str:
+def _plot(drawn: ReportFigure, data: str = "") -> str:
     """Returns one figure in the page's colours; a wide one can be scrolled."""
     figure = drawn.figure
     if figure is None:
@@ -156,7 +158,7 @@ def _plot(drawn: Drawn, data: str = "") -> str:
     return f'<div class="{"wide plot" if wide else "plot"}">{chart}{caption}</div>'
 
 
-def _missing(drawn: Sequence[Drawn]) -> str:
+def _missing(drawn: Sequence[ReportFigure]) -> str:
     """Returns the folded list of what cannot be drawn, with the reasons."""
     missing = [each for each in drawn if each.figure is None]
     if not missing:

@@ -39,7 +39,7 @@ class Section:
 
 
 @dataclasses.dataclass(frozen=True)
-class Drawn:
+class ReportFigure:
     """A figure, or why there is none.
 
     Attributes:
@@ -201,7 +201,7 @@ SECTIONS = (
 )
 
 
-def draw(table: pd.DataFrame, curves: pd.DataFrame) -> Iterator[Drawn]:
+def draw(table: pd.DataFrame, curves: pd.DataFrame) -> Iterator[ReportFigure]:
     """Yields every figure of a report, and the reason for each that cannot be drawn.
 
     Args:
@@ -213,7 +213,7 @@ def draw(table: pd.DataFrame, curves: pd.DataFrame) -> Iterator[Drawn]:
     for section, (function, label) in _SINGLE.items():
         if not scores:
             reason = "No run has a score that needs the factors."
-            yield Drawn(section, section, label.format("scores"), reason=reason)
+            yield ReportFigure(section, section, label.format("scores"), reason=reason)
         most = MOST_PANELS if section in _FULL else _FEW
         chosen = _spread_over_data(scores, most)
         for score in chosen:
@@ -231,7 +231,7 @@ def draw(table: pd.DataFrame, curves: pd.DataFrame) -> Iterator[Drawn]:
                 f"The page has {most} figures of this kind at most; --metrics says "
                 "which metrics come first."
             )
-            yield Drawn(
+            yield ReportFigure(
                 section, f"{section}_rest", f"{names}: {section}", reason=reason
             )
     for name, (section, function, label) in _OF_DATA.items():
@@ -251,14 +251,14 @@ def draw(table: pd.DataFrame, curves: pd.DataFrame) -> Iterator[Drawn]:
 
 def _tried(
     section: str, name: str, label: str, call: Callable[..., Figure], data: str = ""
-) -> Drawn:
+) -> ReportFigure:
     """Draws a figure, or says why it cannot be."""
     name = "".join(c if c.isalnum() else "_" for c in f"{section}_{name}").strip("_")
     try:
         figure = call(data=data) if data else call()
     except ArgumentError as error:
-        return Drawn(section, name, label, data, reason=str(error))
-    return Drawn(section, name, label, data, figure=figure)
+        return ReportFigure(section, name, label, data, reason=str(error))
+    return ReportFigure(section, name, label, data, figure=figure)
 
 
 def _spread_over_data(scores: Sequence[Score], most: int) -> list[Score]:
@@ -270,13 +270,15 @@ def _spread_over_data(scores: Sequence[Score], most: int) -> list[Score]:
     return [score for own in by_data.values() for score in own[:each]][:most]
 
 
-def _across_data(table: pd.DataFrame, scores: Sequence[Score]) -> Iterator[Drawn]:
+def _across_data(
+    table: pd.DataFrame, scores: Sequence[Score]
+) -> Iterator[ReportFigure]:
     """Yields for each metric how settings transfer between data sets."""
     known = {(s.metric, s.representation): s for s in reversed(scores)}
     if table["data"].nunique() < 2:
         reason = "The study has one data set."
         label = "transfer of settings across data sets"
-        yield Drawn("transfer", "transfer_data", label, reason=reason)
+        yield ReportFigure("transfer", "transfer_data", label, reason=reason)
         return
     for metric, representation in list(reversed(known))[:MOST_PANELS]:
         text = metric + suffix(representation)
@@ -286,7 +288,7 @@ def _across_data(table: pd.DataFrame, scores: Sequence[Score]) -> Iterator[Drawn
         yield _tried("transfer", f"data_{text}", f"transfer of {text}", call)
 
 
-def _published(table: pd.DataFrame) -> Iterator[Drawn]:
+def _published(table: pd.DataFrame) -> Iterator[ReportFigure]:
     """Yields the printed tables that have at least two of the study's metrics."""
     known = set(table.loc[table["kind"] == "score", "metric"])
     sections = {
@@ -302,12 +304,12 @@ def _published(table: pd.DataFrame) -> Iterator[Drawn]:
         figure = figures.published_correlations(printed)
         label = f"published, {of}: {printed.title}"
         source = f"Published: {of}; {printed.source}"
-        yield Drawn(
+        yield ReportFigure(
             section, f"{section}_published", label, source=source, figure=figure
         )
 
 
-def _sweeps(table: pd.DataFrame, scores: Sequence[Score]) -> Iterator[Drawn]:
+def _sweeps(table: pd.DataFrame, scores: Sequence[Score]) -> Iterator[ReportFigure]:
     """Yields scores, sparsity and reconstruction against numbers that vary."""
     tables = {s.metric: s.table for s in reversed(scores[:2])}
     wanted = list(dict.fromkeys([s.metric for s in scores[:2]]))
@@ -319,7 +321,7 @@ def _sweeps(table: pd.DataFrame, scores: Sequence[Score]) -> Iterator[Drawn]:
             f"{len(varied)} bindings vary as numbers; sweeps are drawn of 1 to "
             f"{_MOST_SWEPT}. For one strength a method see the scores against strength."
         )
-        yield Drawn("sweeps", "sweeps", "sweeps of bindings", reason=reason)
+        yield ReportFigure("sweeps", "sweeps", "sweeps of bindings", reason=reason)
         return
     for binding in varied:
         for data in table["data"].unique()[:_FEW]:
@@ -344,7 +346,7 @@ def _is_varied_number(values: pd.Series) -> bool:
 
 def _curves(
     table: pd.DataFrame, curves: pd.DataFrame, scores: Sequence[Score]
-) -> Iterator[Drawn]:
+) -> Iterator[ReportFigure]:
     """Yields curves of the usual terms, and of scores that were taken on the way."""
     known = set(curves["metric"])
     names = [name for name in _CURVES if name in known]

@@ -18,7 +18,7 @@ from tf_disentangle.studies.report_scores import APART, Score, scores_of
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tf_disentangle.studies.about import About
+    from tf_disentangle.studies.record import StudyRecord
 
 # Values of an axis that are listed; of more the ends.
 _MOST_VALUES = 12
@@ -30,7 +30,7 @@ _COUNTED = {
 _ORDER = ("done", "running", "partial", "waiting", "failed")
 
 
-def lead(about: About) -> str:
+def lead(about: StudyRecord) -> str:
     """Returns in a sentence what the study is and how far it is."""
     total, done = sum(about.states.values()), about.states.get("done", 0)
     counts = [
@@ -44,7 +44,7 @@ def lead(about: About) -> str:
     return html.escaped(f"{', '.join(counts)}{varied}: {total:,} runs. {state}")
 
 
-def facts(about: About, results: pd.DataFrame) -> str:
+def facts(about: StudyRecord, results: pd.DataFrame) -> str:
     """Returns the large numbers at the top."""
     total = sum(about.states.values())
     shown: dict[str, object] = {}
@@ -58,7 +58,7 @@ def facts(about: About, results: pd.DataFrame) -> str:
     return html.facts(shown)
 
 
-def study(about: About, results: pd.DataFrame) -> str:
+def study(about: StudyRecord, results: pd.DataFrame) -> str:
     """Returns the axes, the exclusions and the versions."""
     rows: list[tuple[object, object]] = [
         (html.setting(name), _values(values)) for name, values in about.axes.items()
@@ -79,7 +79,7 @@ def study(about: About, results: pd.DataFrame) -> str:
     return listed + _exclusions(results)
 
 
-def _without_column(about: About, results: pd.DataFrame) -> list[str]:
+def _without_column(about: StudyRecord, results: pd.DataFrame) -> list[str]:
     """Returns the metrics that were asked for and are no column, with the reasons."""
     columns = {score.metric for score in scores_of(results)}
     kinds = results.drop_duplicates("metric").set_index("metric")["kind"]
@@ -133,7 +133,14 @@ def scores(results: pd.DataFrame) -> str:
     """Returns the mean, interval and best of each score by setting."""
     found = scores_of(results)
     if not found:
-        return "<p>No run is scored yet.</p>"
+        scored = (results["kind"] == "unsupervised").any()
+        text = (
+            "No metric of this study needs the factors, so that there is none of which "
+            "more is better; what was measured is in the figures and in the table."
+            if scored
+            else "No run is scored yet."
+        )
+        return f"<p>{text}</p>"
     note = (
         '<p class="note">Mean over seeds with its 95% t interval in brackets (none of '
         "one run; of few runs it may pass what a score can be), and the best run after "
@@ -218,7 +225,7 @@ def transfer(results: pd.DataFrame) -> str:
     return note + html.table(header, rows, numbers=range(1, len(header)), stacked=True)
 
 
-def failures(about: About) -> str:
+def failures(about: StudyRecord) -> str:
     """Returns the failed runs with the ends of their logs."""
     if not about.failures:
         return ""
@@ -238,7 +245,7 @@ def failures(about: About) -> str:
     return "\n".join(content)
 
 
-def again(about: About) -> str:
+def again(about: StudyRecord) -> str:
     """Returns the commands, and the configuration, by which the study is repeated."""
     folder = html.escaped(about.folder)
     commands = (

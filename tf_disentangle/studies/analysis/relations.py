@@ -205,7 +205,8 @@ def sweep(
     is_number = pd.api.types.is_numeric_dtype(first[binding])
     require(is_number, "binding", "be one whose values are numbers", binding)
     others = [n for n in known if n != binding and first[n].nunique(dropna=False) > 1]
-    words = first[others].apply(_words, axis=1) if others else ""
+    named = first[others].rename(columns=short_names(others))
+    words = named.apply(_words, axis=1) if others else ""
     about = pd.DataFrame(
         {"binding": first[binding], "others": words}, index=first.index
     )
@@ -220,6 +221,15 @@ def sweep(
     require(found, "metrics", f"be known of a run with {binding}", list(metrics))
     result = pd.concat(found, ignore_index=True)
     return result[["metric", *(name for name in result if name != "metric")]]
+
+
+def short_names(bindings: Sequence[str]) -> dict[str, str]:
+    """Returns bindings without their configurables where that leaves no two alike."""
+    last = {name: name.rsplit(".", 1)[-1] for name in bindings}
+    known = list(last.values())
+    return {
+        name: text if known.count(text) == 1 else name for name, text in last.items()
+    }
 
 
 def _words(row: pd.Series) -> str:

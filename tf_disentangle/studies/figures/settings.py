@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from tf_disentangle.studies import analysis
+from tf_disentangle.studies.analysis.relations import short_names
 from tf_disentangle.studies.figures import parts
 from tf_disentangle.studies.table import bindings_of
 
@@ -45,11 +46,7 @@ def settings_of(table: pd.DataFrame) -> Settings:
     texts: dict[tuple[str, str], str] = {}
     for method, own in runs.groupby("method", sort=False):
         varied = [n for n in bindings_of(table) if own[n].nunique(dropna=False) > 1]
-        last = {name: name.rsplit(".", 1)[-1] for name in varied}
-        short = {
-            name: text if list(last.values()).count(text) == 1 else name
-            for name, text in last.items()
-        }
+        short = short_names(varied)
         strength = own["strength"]
         same = [n for n in varied if own[n].eq(strength).fillna(False).all()]
         axes[method] = "setting" if varied else ""

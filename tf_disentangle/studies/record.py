@@ -45,7 +45,7 @@ class Failure:
 
 
 @dataclasses.dataclass(frozen=True)
-class About:
+class StudyRecord:
     """What is known of a study without its results.
 
     Attributes:
@@ -73,7 +73,7 @@ class About:
     configurations: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
-def about_study(folder: str | os.PathLike) -> About:
+def read_record(folder: str | os.PathLike) -> StudyRecord:
     """Reads what is known of the study in a folder, whatever state it is in.
 
     Raises:
@@ -98,7 +98,7 @@ def about_study(folder: str | os.PathLike) -> About:
             alike = state.would_fail_again(run_folder)
             what = (_what(run), found.failures, final, found.reason, log, alike)
             failures.append(Failure(run.id, *what))
-    return About(
+    return StudyRecord(
         name=str(plan.about["name"]),
         folder=str(folder),
         axes=_axes(plan.runs),
