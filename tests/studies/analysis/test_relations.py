@@ -81,7 +81,7 @@ def test_a_sweep_tells_the_other_bindings_apart():
     table = planted(methods={"vae": (1.0, 2.0)}, seeds=4)
     table["Prior.gamma"] = (table["seed"] % 2).astype(float)
     found = analysis.sweep(table, "vae.strength", ["mig"], **ROOMS)
-    assert found["others"].tolist() == ["Prior.gamma=0.0", "Prior.gamma=1.0"] * 2
+    assert found["others"].tolist() == ["gamma=0.0", "gamma=1.0"] * 2
     assert found["num"].tolist() == [2] * 4
 
 
