@@ -220,6 +220,15 @@ def test_the_whole_way_refuses_them_too(part, copy, evil):
         run.score("mig")
 
 
+@pytest.mark.parametrize("name", ["latents", "objective", "decoder"])
+@pytest.mark.parametrize("nonsense", [0, [], {"a": 1}])
+def test_nonsense_for_a_part_is_told_as_such(name, nonsense, copy):
+    config = {name: nonsense}
+    published.change_record(copy, lambda r: r["model"]["config"].update(config))
+    with pytest.raises(checks.ArgumentError, match="model in .* Do not use it"):
+        td.load(copy)
+
+
 OTHER_FUNCTIONS = [
     {"function": "tf_disentangle.datasets.pack"},
     partial("tf_disentangle.metrics.evaluate", metrics=["mig"]),

@@ -140,6 +140,7 @@ def test_it_keeps_codes_and_says_that_it_is_done(study):
     assert (done["id"], done["step"], done["attempts"]) == (plan.runs[0].id, 4, 1)
     assert done["representations"] == ["mean", "sampled"]
     assert 0 < done["wall_seconds"] < 600 and done["versions"]["numpy"]
+    assert done["cpu_seconds"] > 0
     (attempt,) = attempts.read(folder)
     assert (attempt.kind, attempt.code) == (attempts.DONE, 0)
 

@@ -248,7 +248,8 @@ def _about(folder: pathlib.Path, run: Run, began: float) -> dict[str, Any]:
         folder: The run folder.
         run: The trained run.
         began: When its training had ended, by the monotonic clock. `wall_seconds` is
-            that of the training in all attempts, and of what came after it in this one.
+            that of the training in all attempts, and of what came after it in this one;
+            `cpu_seconds` is that of this process: of the last attempt, with its start.
     """
     training = run.folder.describe()["wall_seconds"]  # Of all attempts.
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
@@ -257,6 +258,7 @@ def _about(folder: pathlib.Path, run: Run, began: float) -> dict[str, Any]:
         "finished": now,
         "attempts": max(1, len(attempts.read(folder, whole=True))),
         "wall_seconds": round(training + time.monotonic() - began, 1),
+        "cpu_seconds": round(time.process_time(), 1),
         "host": socket.gethostname(),
         "versions": {"python": platform.python_version(), **versions},
     }

@@ -154,10 +154,13 @@ def rebuild(folder: RunFolder, part: str) -> Any:
     with importing_copies(folder):
         try:
             return configs.deserialize(record)
-        # Keras's own errors: a class of the user's that is not registered.
-        except (configs.CannotRebuildError, TypeError, ValueError) as error:
-            if not folder.trusted:
+        except Exception as error:
+            if not folder.trusted:  # Whatever nonsense it is that its author wrote.
                 raise _refused(folder, part, error) from error
+            # Keras's own errors: a class of the user's that is not registered.
+            known = (configs.CannotRebuildError, TypeError, ValueError)
+            if not isinstance(error, known):
+                raise
             path = record.get("class_name", part) if isinstance(record, dict) else part
             rule = f"be given: the {path} of the run, made as it was for training"
             reason = str(error).strip().splitlines()[0]
