@@ -54,6 +54,7 @@ PARTS: Mapping[str, Mapping[str, Part]] = {
     "GAN losses": objectives.GAN_LOSSES,
     "KL terms": objectives.KL_TERMS,
     "penalties": objectives.PENALTIES,
+    "views of images": objectives.VIEWS,
     "schedules": objectives.SCHEDULES,
     "likelihoods": distributions.LIKELIHOODS,
     "latents": latents.LATENTS,

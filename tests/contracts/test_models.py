@@ -48,7 +48,7 @@ SECOND = {
     "factor_vae": "infogan",  # models/test_factor_vae.py and test_keras.py have it
     "infowgan_gp": "infogan",
     "joint_vae": "joint_tcvae",
-    "joint_vae_information": "joint_tcvae",
+    "joint_vae_invariant": "joint_tcvae",
     "laplace_beta_tcvae": "joint_tcvae",
     "vae": "pinwheel",
 }

@@ -18,7 +18,6 @@ from tests.objectives.one_batch import (
 from tf_disentangle import checks
 from tf_disentangle.latents import CategoricalLatents, GaussianLatents, JointLatents
 from tf_disentangle.objectives import (
-    CategoryMarginalKL,
     ConstantSchedule,
     Inference,
     JointCapacityKL,
@@ -96,40 +95,6 @@ def test_weighted_groups():
     assert_equal(objective, beta_vae(2.0), JOINT)
 
 
-def test_kl_of_the_category_is_information_and_that_of_its_marginal():
-    """Beside sums over a table in float64 numpy."""
-    inference = inference_of(JOINT, encoder_outputs(JOINT))
-    actual = CategoryMarginalKL(3.0)(inference).numpy()
-    kl, marginal, information = 0.0, 0.0, 0.0
-    for probabilities in inference.posterior.probabilities().values():
-        p = probabilities.numpy().astype(np.float64)
-        used = p.mean(axis=0)
-        marginal += scipy.stats.entropy(used, np.full(len(used), 1 / len(used)))
-        information += np.mean([scipy.stats.entropy(row, used) for row in p])
-        kl += np.mean(np.log(p.shape[1]) - scipy.stats.entropy(p, axis=1))
-    assert actual == pytest.approx(3.0 * marginal, rel=1e-4)
-    assert kl == pytest.approx(information + marginal)
-    part = inference.posterior.kl(inference.sample, inference.seed)["kl_discrete"]
-    assert np.mean(part) == pytest.approx(kl, rel=1e-4)
-
-
-def test_unused_values_cost_what_the_information_lacks():
-    """Five values of ten, all certain: a KL of log 10, an information of log 5."""
-    latents = CategoricalLatents([10])
-    with tf.GradientTape() as tape:
-        raw = 1000.0 * tf.one_hot(tf.range(20) % 5, 10)
-        tape.watch(raw)
-        penalty = CategoryMarginalKL(2.0)(inference_of(latents, raw))
-    assert float(penalty) == pytest.approx(2.0 * math.log(2))
-    assert np.isfinite(tape.gradient(penalty, raw)).all()
-    inference = inference_of(latents, raw)
-    kl = inference.posterior.kl(inference.sample, inference.seed)["kl_discrete"]
-    np.testing.assert_allclose(kl, math.log(10), rtol=1e-5)
-    continuous = GaussianLatents(2)
-    nothing = inference_of(continuous, encoder_outputs(continuous))
-    assert float(CategoryMarginalKL()(nothing)) == 0.0
-
-
 def test_beta_tcvae_with_equal_weights_is_the_elbo_of_the_relaxed_variables():
     """log q(z, c) and its marginals cancel: what is left is the relaxed KL."""
     relaxed = JointLatents(GaussianLatents(3), CategoricalLatents([4, 2], kl="relaxed"))
@@ -192,7 +157,6 @@ def test_total_correlation_of_joint_latents_by_brute_force():
             "discrete_capacity must never be negative",
         ),
         (lambda: WeightedGroups(discrete_beta=-1.0), "discrete_beta must be at least"),
-        (lambda: CategoryMarginalKL(-1.0), "weight must be at least 0"),
     ],
 )
 def test_errors(make, match):

@@ -225,7 +225,7 @@ def test_the_whole_way_refuses_them_too(part, copy, evil):
 def test_nonsense_for_a_part_is_told_as_such(name, nonsense, copy):
     config = {name: nonsense}
     published.change_record(copy, lambda r: r["model"]["config"].update(config))
-    with pytest.raises(checks.ArgumentError, match="model in .* Do not use it"):
+    with pytest.raises(checks.ArgumentError, match=r"model in .* Do not use it"):
         td.load(copy)
 
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tf_disentangle import checks
-from tf_disentangle.latents import Latents
+from tf_disentangle.latents import Latents, Posterior
 from tf_disentangle.models import wiring
 from tf_disentangle.models.base import LatentModel
 from tf_disentangle.models.fitting import minimize
@@ -101,8 +101,13 @@ class VAE(LatentModel):
         sample_seed, term_seed = tfp.random.split_seed(seed, n=2)
         posterior = self.posterior(images, training)
         sample = posterior.sample(sample_seed)
+
+        def reencode(change: Callable[[tf.Tensor], tf.Tensor]) -> Posterior:
+            return self.posterior(change(as_float(images)), training)
+
         return Inference(
-            self.latents, posterior, sample, step, term_seed, self.num_examples
+            *(self.latents, posterior, sample, step, term_seed, self.num_examples),
+            reencode=reencode,
         )
 
     def terms(

@@ -36,8 +36,11 @@ from tf_disentangle.objectives.infogan import (
     infogan,
     infowgan_gp,
 )
+from tf_disentangle.objectives.invariant_categories import (
+    InvariantCategories,
+    RandomAffine,
+)
 from tf_disentangle.objectives.joint_vae import (
-    CategoryMarginalKL,
     JointCapacityKL,
     WeightedGroups,
     joint_vae,
@@ -89,13 +92,15 @@ KL_TERMS = {
 }
 PENALTIES = {
     "AggregateDivergence": AggregateDivergence,
-    "CategoryMarginalKL": CategoryMarginalKL,
     "CovariancePenalty": CovariancePenalty,
     "CriticTotalCorrelation": CriticTotalCorrelation,
     "DimensionKL": DimensionKL,
+    "InvariantCategories": InvariantCategories,
     "MutualInformation": MutualInformation,
     "TotalCorrelation": TotalCorrelation,
 }
+#: Changes of images that leave what they show; `InvariantCategories` takes one.
+VIEWS = {"RandomAffine": RandomAffine}
 SCHEDULES = {
     "ConstantSchedule": ConstantSchedule,
     "CosineSchedule": CosineSchedule,
@@ -111,11 +116,11 @@ __all__ = [
     "OBJECTIVES",
     "PENALTIES",
     "SCHEDULES",
+    "VIEWS",
     "AdversarialObjective",
     "AggregateDivergence",
     "BatchPenalty",
     "CapacityKL",
-    "CategoryMarginalKL",
     "ConstantSchedule",
     "CosineSchedule",
     "CovariancePenalty",
@@ -126,6 +131,7 @@ __all__ = [
     "DimensionKL",
     "GANLoss",
     "Inference",
+    "InvariantCategories",
     "JointCapacityKL",
     "KLTerm",
     "LinearSchedule",
@@ -133,6 +139,7 @@ __all__ = [
     "NonSaturating",
     "Objective",
     "Penalty",
+    "RandomAffine",
     "Schedule",
     "Terms",
     "TotalCorrelation",

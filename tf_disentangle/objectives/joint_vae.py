@@ -9,13 +9,8 @@ log n_i, at which C_c is clipped (appendix C for one latent, the authors' code f
 several). As in AnnealedVAE the absolute value is of the batch's mean, as in that code.
 Without categorical latents this is AnnealedVAE.
 
-At its capacity the KL of a categorical latent need not be information on x:
-
-    mean_B KL(q(c|x) || p(c)) = I(x; c) + KL(q(c) || p(c)),   q(c) = mean_B q(c|x)
-
-and the second part is there too where values are left unused: five values of ten, all
-certain, have a KL of log 10 and an information of at most log 5. `CategoryMarginalKL`
-is that part, ours and not the paper's; with it the capacity holds I(x; c).
+That a category is certain does not make it one of objects: `InvariantCategories`, ours
+and not the paper's, asks that it stay the same when an image is moved a little.
 
 `WeightedGroups` is the second of the paper's negative results (appendix D): one beta
 for each group. The first, `beta_vae` on joint latents, and the third,
@@ -38,16 +33,13 @@ from tf_disentangle.objectives.annealed_vae import distance_to_capacity
 from tf_disentangle.objectives.objective import Objective
 from tf_disentangle.objectives.schedules import LinearSchedule, Schedule, at_least_zero
 from tf_disentangle.objectives.terms import (
-    BatchPenalty,
     Bounds,
-    Inference,
     KLTerm,
     Parts,
 )
 
 #: The part of the KL that is the categorical latents'.
 DISCRETE = "kl_discrete"
-_SMALLEST = 1e-20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,37 +122,6 @@ class WeightedGroups(KLTerm):
         del step, bounds
         weights = {DISCRETE: self.discrete_beta}
         return tf.add_n([weights.get(n, self.beta) * part for n, part in kl.items()])
-
-
-@dataclasses.dataclass(frozen=True)
-class CategoryMarginalKL(BatchPenalty):
-    """weight * KL(q(c) || p(c)), q(c) a batch's mean of q(c|x): all values in use.
-
-    It is in nats, summed over the categorical latents, each with its own q(c), and 0
-    without any. A batch of B images says up to about (n - 1) / 2B too much of n values.
-
-    Attributes:
-        weight: At least 0; that of `JointCapacityKL`, gamma, makes its |KL - C| one of
-            the information.
-        name: Name of the term in the rows of a run.
-    """
-
-    weight: float = 30.0
-    name: str = "weighted_category_marginal"
-
-    def __post_init__(self) -> None:
-        checks.real(self.weight, "weight", at_least=0.0)
-
-    def __call__(self, inference: Inference) -> tf.Tensor:
-        """Returns the penalty, a scalar."""
-        total = tf.zeros([])
-        for probabilities in inference.posterior.probabilities().values():
-            used = tf.reduce_mean(probabilities, axis=0)
-            size = tf.cast(tf.shape(used)[0], used.dtype)
-            # A value that float32 rounds to 0 in all images has a finite gradient too.
-            log_used = tf.math.log(tf.maximum(used, _SMALLEST))
-            total += tf.reduce_sum(used * log_used) + tf.math.log(size)
-        return self.weight * total
 
 
 def joint_vae(

@@ -185,7 +185,10 @@ class Objective:
             f"{prior}, whose {', '.join(infinite)} is not",
             "A setting of the prior or of the latents is too small or too large.",
         )
-        inference = Inference(latents, posterior, sample, step, seed, 2, critic)
+        inference = Inference(
+            *(latents, posterior, sample, step, seed, 2, critic),
+            reencode=lambda change: posterior,
+        )
         for penalty in self.penalties:
             try:
                 penalty(inference)

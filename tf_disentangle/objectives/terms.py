@@ -25,6 +25,8 @@ Parts = Mapping[str, tf.Tensor]
 Bounds = Mapping[str, float] | None
 #: Samples [B, D] -> logits [B, 1].
 Critic = Callable[[tf.Tensor], tf.Tensor]
+#: A map of images -> q(z|x) of the images that it makes of the batch's.
+Reencode = Callable[[Callable[[tf.Tensor], tf.Tensor]], "Posterior"]
 
 
 class Inference(NamedTuple):
@@ -39,6 +41,8 @@ class Inference(NamedTuple):
         seed: int32 [2], for terms that draw on their own.
         num_examples: N, the number of training images; None if it is not known.
         critic: The network that the objective's critic penalty reads, if it has one.
+        reencode: Changes the images by a map, float32 [B, H, W, C] to the same, and
+            returns q(z|x) of what it makes; None where there are no images.
     """
 
     latents: Latents
@@ -48,6 +52,7 @@ class Inference(NamedTuple):
     seed: tf.Tensor
     num_examples: int | None = None
     critic: Critic | None = None
+    reencode: Reencode | None = None
 
     def require_num_examples(self) -> int:
         """Returns N, for terms that need it.
@@ -74,6 +79,17 @@ class Inference(NamedTuple):
         remedy = "Build the model with models.build_vae, which adds one."
         checks.require(self.critic is not None, "critic", rule, None, remedy)
         return self.critic
+
+    def require_reencode(self) -> Reencode:
+        """Returns `reencode`, for terms that need it.
+
+        Raises:
+            ArgumentError: If there is none.
+        """
+        rule = "be there for a penalty that encodes changed images"
+        remedy = "VAE.infer gives it."
+        checks.require(self.reencode is not None, "reencode", rule, None, remedy)
+        return self.reencode
 
 
 class KLTerm(abc.ABC):

@@ -1,0 +1,133 @@
+"""The information of categories of paired images, and the views that pair them."""
+
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy import ndimage
+from sklearn.metrics import mutual_info_score
+
+from tests.objectives.one_batch import inference_of
+from tf_disentangle import checks
+from tf_disentangle.latents import CategoricalLatents, GaussianLatents
+from tf_disentangle.objectives import InvariantCategories, RandomAffine
+from tf_disentangle.objectives.invariant_categories import information
+
+SEED = tf.constant([1, 2])
+
+
+def one_hot(values, size):
+    return tf.one_hot(values, size)
+
+
+def test_information_of_certain_categories_is_that_of_their_table():
+    """Scikit-learn's of the pairs, each taken both ways round."""
+    rng = np.random.default_rng(0)
+    first = rng.integers(0, 4, 200)
+    second = np.where(rng.uniform(size=200) < 0.7, first, rng.integers(0, 4, 200))
+    actual = information(one_hot(first, 4), one_hot(second, 4))
+    expected = mutual_info_score(
+        np.concatenate([first, second]), np.concatenate([second, first])
+    )
+    assert float(actual) == pytest.approx(expected, rel=1e-4)
+
+
+def test_information_of_uncertain_categories_beside_float64():
+    rng = np.random.default_rng(1)
+    first, second = rng.dirichlet(np.ones(3), (2, 50))
+    joint = first.T @ second / 50
+    joint = (joint + joint.T) / 2
+    expected = (joint * np.log(joint / np.outer(joint.sum(0), joint.sum(1)))).sum()
+    actual = information(
+        tf.constant(first, tf.float32), tf.constant(second, tf.float32)
+    )
+    assert float(actual) == pytest.approx(expected, abs=1e-6)
+
+
+def penalty_of(own, others, size=4, weight=3.0):
+    """Of values, certain, of images and their views."""
+    latents = CategoricalLatents([size])
+    posterior = latents.posterior(1000.0 * one_hot(others, size))
+    inference = inference_of(latents, 1000.0 * one_hot(own, size))
+    inference = inference._replace(reencode=lambda change: posterior)
+    return float(InvariantCategories(weight)(inference))
+
+
+def test_limits():
+    values = np.arange(40) % 4
+    # Certain, even, unchanged; then of one value; then views that say nothing.
+    assert penalty_of(values, values) == pytest.approx(0.0, abs=1e-4)
+    assert penalty_of(0 * values, 0 * values) == pytest.approx(
+        3 * math.log(4), rel=1e-4
+    )
+    pairs = np.array([(i, j) for i in range(4) for j in range(4)])
+    assert penalty_of(*pairs.T) == pytest.approx(3 * math.log(4), rel=1e-4)
+    # Two values in place of four: log 2 is lacking.
+    assert penalty_of(values % 2, values % 2) == pytest.approx(
+        3 * math.log(2), rel=1e-4
+    )
+
+
+def test_latents_without_categories_and_inferences_without_images():
+    continuous = GaussianLatents(2)
+    assert float(InvariantCategories()(inference_of(continuous, tf.zeros([4, 4])))) == 0
+    categories = CategoricalLatents([4])
+    with pytest.raises(checks.ArgumentError, match="reencode must be there"):
+        InvariantCategories()(inference_of(categories, tf.zeros([4, 4])))
+
+
+def test_a_view_is_the_image_at_the_points_of_its_map():
+    """Beside scipy's linear interpolation, with the pixels of the edges beyond them."""
+    views = RandomAffine(rotation=0.5, scale=0.3, shear=0.4, shift=0.2)
+    images = np.random.default_rng(0).uniform(size=(3, 8, 12, 2)).astype("float32")
+    actual = views(tf.constant(images), SEED).numpy()
+    matrices, shifts = (part.numpy() for part in views.maps(3, SEED))
+    y, x = np.meshgrid(np.linspace(-1, 1, 8), np.linspace(-1, 1, 12), indexing="ij")
+    for image, matrix, shift, found in zip(
+        images, matrices, shifts, actual, strict=True
+    ):
+        points = np.stack([x, y], axis=-1) @ matrix.T + shift
+        rows, columns = (points[..., 1] + 1) * 3.5, (points[..., 0] + 1) * 5.5
+        for channel in range(2):
+            expected = ndimage.map_coordinates(
+                image[..., channel], [rows, columns], order=1, mode="nearest"
+            )
+            np.testing.assert_allclose(found[..., channel], expected, atol=1e-5)
+
+
+def test_views_of_no_strength_are_the_images_and_others_differ_by_seed():
+    images = tf.random.stateless_uniform([2, 6, 6, 1], SEED)
+    still = RandomAffine(rotation=0, scale=0, shear=0, shift=0)
+    np.testing.assert_allclose(still(images, SEED), images, atol=1e-6)
+    moved = RandomAffine()
+    first, second = moved(images, SEED), moved(images, SEED + 1)
+    assert np.abs(first - images).max() > 0.01
+    assert np.abs(first - second).max() > 0.01
+    compiled = tf.function(moved, jit_compile=True)(images, SEED)
+    assert compiled.shape == images.shape
+
+
+def test_drawn_maps_keep_their_bounds():
+    """Of 2,000: determinants and angles as far as they may go, and nearly so far."""
+    views = RandomAffine(rotation=0.3, scale=0.2, shear=0.0, shift=0.1)
+    matrices, shifts = (part.numpy() for part in views.maps(2000, SEED))
+    scales = np.linalg.norm(matrices, axis=2)
+    angles = np.arctan2(matrices[:, 1, 0], matrices[:, 1, 1])
+    for values, most in ((scales - 1, 0.2), (angles, 0.3), (shifts, 0.2)):
+        assert 0.98 * most < np.abs(values).max() <= most + 1e-5
+        assert abs(values.mean()) < 0.05 * most
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: InvariantCategories(-1.0), "weight must be at least 0"),
+        (lambda: InvariantCategories(views=3), "views must map images"),
+        (lambda: RandomAffine(scale=1.0), "scale must be at most 0.9"),
+        (lambda: RandomAffine(shift=-0.1), "shift must be at least 0"),
+    ],
+)
+def test_mistakes_are_told(make, message):
+    with pytest.raises(checks.ArgumentError, match=message):
+        make()
