@@ -175,8 +175,8 @@ def readme_table(claims):
     """Returns what the README shows of the rows: a table, and a count of the rest."""
     shown = [row for row in claims if row.readme]
     lines = [
-        "| model | published by | data | measure | published | ours | seeds | verdict |",
-        "|---|---|---|---|---|---|---|---|",
+        "| model (paper) | data | measure | published | ours | seeds | verdict |",
+        "|---|---|---|---|---|---|---|",
         *(f"| {' | '.join(readme_cells(row))} |" for row in shown),
     ]
     others = [row for row in claims if row.published is not None and not row.readme]
@@ -189,13 +189,13 @@ def readme_table(claims):
 
 def readme_cells(row):
     """Returns a row's cells in the README."""
-    about = [row.readme[key] for key in ("model", "paper", "data", "measure")]
+    model, paper, *about = row.readme.values()
     ours, seeds = "-", "-"
     if row.verdict != "not run":
         ours, seeds = str(row.ours), str(len(row.seeds))
         if not isinstance(row.interval, str):
             ours += f" [{row.interval[0]}, {row.interval[1]}]"
-    return [*about, str(row.published), ours, seeds, row.verdict]
+    return [f"{model} ({paper})", *about, str(row.published), ours, seeds, row.verdict]
 
 
 def readme():
