@@ -227,6 +227,22 @@ def test_with_a_test_part_only_solvers_are_repeated():
     assert found["sap"].spread is None
 
 
+def test_the_names_of_factors_stand_in_the_table_of_votes():
+    given, names = arrays(), ["shape", "scale", "x", "y"]
+    small = {"num_train_votes": 40, "num_test_votes": 20, "progress": False}
+    call = {**given, "metrics": ["factor_vae"], "factor_names": names, **small}
+    votes = evaluate_arrays(**call)["factor_vae"].results[0]
+    assert votes.factor_names == tuple(names)
+    assert votes.table().splitlines()[0].split()[1:5] == names
+    some = evaluate_arrays(**call, scored=["x", "shape"])["factor_vae"].results[0]
+    assert some.factor_names == ("shape", "x")
+    frame = pytest.importorskip("pandas").DataFrame(given["factors"], columns=names)
+    call |= {"factors": frame, "factor_names": None}
+    assert evaluate_arrays(**call)["factor_vae"].results[0].table() == votes.table()
+    call |= {"factor_names": ["shape"]}
+    assert "be 4 names" in evaluate_arrays(**call)["factor_vae"].reason
+
+
 def test_factors_of_arrays_are_chosen_as_those_of_a_set():
     given, names = arrays(), ["a", "b", "c", "d"]
     some = ["mig", "active_units"]

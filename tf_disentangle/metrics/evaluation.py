@@ -11,13 +11,11 @@ import dataclasses
 import inspect
 import itertools
 import os
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from tf_disentangle.checks import (
     ArgumentTypeError,
@@ -35,7 +33,8 @@ from tf_disentangle.metrics.intervals import accuracy_interval, mean_interval
 from tf_disentangle.metrics.metric import Input
 from tf_disentangle.metrics.printing import Scores
 from tf_disentangle.metrics.results import Evaluation, Refusal, Spread
-from tf_disentangle.metrics.tables import scored_columns
+from tf_disentangle.metrics.tables import column_names, scored_columns
+from tf_disentangle.progress import Line
 
 #: Called with a metric's name, the seed (None: its own), the result and the call.
 OnResult = Callable[[str, int | None, Any, str], object]
@@ -178,7 +177,11 @@ def evaluate_arrays(
     if scored is not None:
         require(factors is not None, "factors", "be given to choose from", factors)
         tables, note = scored_columns(tables, factor_names, scored)
-    arrays = _OfArrays(codes, test_codes, tables, note, columns, bounds)
+    given = column_names(factors) if factor_names is None else factor_names
+    named = () if given is None else tuple(map(str, given))
+    chosen = named if scored is None else np.atleast_1d(scored)
+    names = tuple(name for name in named if name in chosen)
+    arrays = _OfArrays(codes, test_codes, tables, names, note, columns, bounds)
     return _table(arrays, calls, seeds, options, done, on_result, progress)
 
 
@@ -223,6 +226,7 @@ class _OfArrays:
     codes: Any
     test_codes: Any
     tables: Sequence[Any]  # Factors, and those of the test part.
+    names: tuple[str, ...]  # Of the scored factors; empty if they have none.
     note: str  # What the protocol's name adds of the factors.
     columns: Sequence[CodeColumn] | None
     has_bounds: bool
@@ -249,7 +253,13 @@ class _OfArrays:
         arrays = [codes, factors, test_codes, test_factors]
         count = 2 if kind is Input.CODES_AND_FACTORS else 4
         result = call.metric(*arrays[:count], **values)
-        return dataclasses.replace(result, protocol=result.protocol + self.note)
+        changes: dict[str, Any] = {"protocol": result.protocol + self.note}
+        if self.names and hasattr(result, "factor_names"):
+            numbered = result.factor_names
+            fits, rule = len(self.names) == len(numbered), f"be {len(numbered)} names"
+            require(fits, "factor_names", rule, self.names)
+            changes["factor_names"] = self.names
+        return dataclasses.replace(result, **changes)
 
     def takes_seeds(self, call: Call) -> bool:
         is_seeded = call.metric is not None and "seed" in call.metric.options
@@ -336,10 +346,11 @@ def _result(
     progress: bool | None,
 ) -> Any:
     """Returns the result of one call, that of before if there is one."""
+    line = Line()
 
     def tell(text: str) -> None:
         if progress is not False:
-            tqdm.write(f"{label}{text}", file=sys.stderr)
+            line.show(f"{label}{text}")
 
     seed, key = values.get("seed"), call.key(values)
     label = call.name if seed is None else f"{call.name}, seed {seed}"
