@@ -14,8 +14,10 @@ from tf_disentangle.datasets.correlated import Correlated
 from tf_disentangle.datasets.correlated_ellipses import CorrelatedEllipses
 from tf_disentangle.datasets.custom import ImageFile, ImageFolder, from_tf_data
 from tf_disentangle.datasets.dsprites import DSprites
+from tf_disentangle.datasets.grid import Grid
 from tf_disentangle.datasets.held_out import HeldOut
 from tf_disentangle.datasets.image_table import ImageTable
+from tf_disentangle.datasets.lazy import LazyImages
 from tf_disentangle.datasets.pinwheel import Pinwheel
 from tf_disentangle.datasets.principal import principal_shares
 from tf_disentangle.datasets.published import (
@@ -55,10 +57,12 @@ __all__ = [
     "CorrelatedEllipses",
     "DSprites",
     "Dataset",
+    "Grid",
     "HeldOut",
     "ImageFile",
     "ImageFolder",
     "ImageTable",
+    "LazyImages",
     "Noisy",
     "OnBackground",
     "PackedImages",
