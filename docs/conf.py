@@ -50,6 +50,7 @@ highlight_language = "text"
 # API pages. Args stand in the docstrings of classes, types in the signatures.
 add_module_names = False
 autodoc_class_signature = "mixed"
+autodoc_inherit_docstrings = False
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 autodoc_typehints = "description"

@@ -10,7 +10,7 @@ import re
 import pytest
 
 GUIDE = pathlib.Path(__file__).resolve().parents[1] / "docs" / "guide"
-PAGES = sorted(GUIDE.glob("own_*.md")) + [GUIDE / "your_own_parts.md"]
+PAGES = [*sorted(GUIDE.glob("own_*.md")), GUIDE / "your_own_parts.md"]
 
 _BUILD = """
 import sys
