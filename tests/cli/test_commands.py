@@ -427,3 +427,6 @@ def test_zsh_gets_what_runs_bashs_script(here):
     zsh, bash = here("completion", "zsh").stdout, here("completion", "bash").stdout
     assert zsh.endswith(bash)
     assert "bashcompinit" in zsh.removesuffix(bash)
+    done = here("completion", "fish")
+    assert done.returncode == 2
+    assert "--shell must be one of bash, zsh; received 'fish'" in done.stderr

@@ -196,6 +196,10 @@ def _parsed(
         values[flag].unparse()
     try:
         rest = values([name, *options])[1:]
+        places = [place for place in places if place in values]
+        for place in places:
+            if rest and values[place].value is None:
+                values[place].parse(rest.pop(0))
     except flags.IllegalFlagValueError as error:
         raise _bad_value(values, str(error)) from error
     except flags.UnrecognizedFlagError as error:
@@ -205,10 +209,6 @@ def _parsed(
         raise checks.ArgumentError(message) from error
     except ValueError as error:  # a switch with a value that it does not take
         raise checks.ArgumentError(str(error)) from error
-    places = [place for place in places if place in values]
-    for place in places:
-        if rest and values[place].value is None:
-            values[place].value = rest.pop(0)
     named = not any(item.startswith("-") and item != "-" for item in rest)
     for many in ("runs", "files"):
         if many in values and rest and named:
