@@ -24,7 +24,7 @@ SMALL = {
 }
 NEEDS = {
     "scoring_torch_codes": ("torch",),
-    "sweep_and_report": ("pandas", "pyarrow", "IPython"),
+    "sweep_and_report": ("pandas", "pyarrow", "ray", "rich"),
     "serving_and_explorer": ("onnx", "tf2onnx", "onnxruntime"),
 }
 NAMES = sorted(SMALL)

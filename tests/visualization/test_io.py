@@ -87,6 +87,11 @@ class TestVectors:
         seen = np.array(Image.open(io.BytesIO(red._repr_png_())))
         np.testing.assert_array_equal(seen, red)
 
+    def test_a_notebook_shows_a_chart_without_pyplot(self):
+        figure = scatters({"a panel": {"": np.eye(2)}})
+        with Image.open(io.BytesIO(figure._repr_png_())) as seen:
+            assert seen.format == "PNG" and seen.width > 100
+
 
 class TestGif:
     def test_frames_loop_and_duration(self, tmp_path):
