@@ -17,6 +17,7 @@ from the images on the device is not part of the step.
 """
 
 import argparse
+import collections
 import json
 import math
 import pathlib
@@ -141,14 +142,17 @@ def numel(tensor):
 def useful_flops(text):
     """Returns the FLOPs of a step's convolutions and matrix products.
 
-    Zeros that a transposed convolution puts between its inputs are not counted.
+    Neither the zeros that a transposed convolution puts between its inputs are counted
+    nor what nothing reads, such as the gradient in the images.
     """
-    total = 0
+    total, named = 0, collections.Counter(re.findall(r"%\w+", text))
     kinds = re.compile(
-        r"stablehlo\.(convolution|dot|dot_general)\b(.*) : "
+        r"(%\w+) = stablehlo\.(convolution|dot|dot_general)\b(.*) : "
         r"\(tensor<(\S+)>, tensor<(\S+)>\) -> tensor<(\S+)>"
     )
-    for kind, settings, *tensors in kinds.findall(text):
+    for name, kind, settings, *tensors in kinds.findall(text):
+        if named[name] == 1:
+            continue
         left, right, result = (numel(tensor) for tensor in tensors)
         if kind == "convolution":
             dimensions = re.search(r"\]x\[(.*?)\]", settings)[1].split(", ")
@@ -164,15 +168,23 @@ def useful_flops(text):
     return round(total)
 
 
-def export_step(folder, name, batch, precision):
-    """Writes the program of a model's step, what it takes and what it gives."""
+def export_step(folder, name, batch, precision, bindings=()):
+    """Writes the program of a model's step, what it takes and what it gives.
+
+    Args:
+        folder: Where.
+        name: A gin file without its suffix.
+        batch: Images of a step.
+        precision: Of the networks.
+        bindings: Further ones of gin.
+    """
     import tensorflow as tf
 
     from tf_disentangle import configuration
 
     settings = [f"train.batch_size = {batch}", "train.steps = 1", "train.metrics = []"]
     settings.append(f"build_vae.precision = '{precision}'")
-    configuration.parse([f"{name}.gin"], settings)
+    configuration.parse([f"{name}.gin"], [*settings, *bindings])
     model = configuration.build("train", dry_run=True, output=None).model
     model.build_optimizers()
     shape = (batch * model.batches_per_step, *model.image_shape)
@@ -287,10 +299,16 @@ class Step:
         return (time.perf_counter() - start) / steps
 
 
-def largest_error(outputs, expected):
+def expected(folder, stem):
+    """Returns what TensorFlow's step gave, `sampled`, in the order of the outputs."""
+    with np.load(folder / f"{stem}.npz") as stored:
+        return [stored[name] for name in stored.files]
+
+
+def largest_error(outputs, wanted_outputs):
     """Returns the largest error of an output beside its norm."""
     errors = []
-    for output, wanted in zip(outputs, expected, strict=True):
+    for output, wanted in zip(outputs, wanted_outputs, strict=True):
         error = np.linalg.norm(sampled(output) - wanted)
         errors.append(error / max(np.linalg.norm(wanted), 1e-30))
     return max(errors)
@@ -335,11 +353,10 @@ def measure(options):
             precisions.append("tf32")
         for precision in precisions:
             step = Step(options.folder, stem, described, precision)
-            stored = np.load(options.folder / f"{stem}.npz")
-            error = largest_error(step(), [stored[name] for name in stored.files])
+            error = largest_error(step(), expected(options.folder, stem))
             if not error < TOLERANCES[precision]:
                 raise SystemExit(f"{stem}: off by {error:.2g} from TensorFlow's step")
-            step.seconds(2)
+            step.seconds(min(2, options.steps))
             rounds = [step.seconds(options.steps) for _ in range(options.rounds)]
             if precision not in roofs:
                 roofs[precision] = roof(precision, size)
