@@ -1,18 +1,16 @@
-"""The information of categories of paired images, and the views that pair them."""
+"""What categories lack, and the views in which they should stay the same."""
 
 import math
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from scipy import ndimage
-from sklearn.metrics import mutual_info_score
+from scipy import ndimage, special, stats
 
 from tests.objectives.one_batch import inference_of
 from tf_disentangle import checks
 from tf_disentangle.latents import CategoricalLatents, GaussianLatents
 from tf_disentangle.objectives import InvariantCategories, RandomAffine
-from tf_disentangle.objectives.invariant_categories import information
 
 SEED = tf.constant([1, 2])
 
@@ -21,28 +19,39 @@ def one_hot(values, size):
     return tf.one_hot(values, size)
 
 
-def test_information_of_certain_categories_is_that_of_their_table():
-    """Scikit-learn's of the pairs, each taken both ways round."""
-    rng = np.random.default_rng(0)
-    first = rng.integers(0, 4, 200)
-    second = np.where(rng.uniform(size=200) < 0.7, first, rng.integers(0, 4, 200))
-    actual = information(one_hot(first, 4), one_hot(second, 4))
-    expected = mutual_info_score(
-        np.concatenate([first, second]), np.concatenate([second, first])
-    )
-    assert float(actual) == pytest.approx(expected, rel=1e-4)
-
-
-def test_information_of_uncertain_categories_beside_float64():
+def test_beside_scipy():
+    """Information and divergence one by one, in float64."""
     rng = np.random.default_rng(1)
-    first, second = rng.dirichlet(np.ones(3), (2, 50))
-    joint = first.T @ second / 50
-    joint = (joint + joint.T) / 2
-    expected = (joint * np.log(joint / np.outer(joint.sum(0), joint.sum(1)))).sum()
-    actual = information(
-        tf.constant(first, tf.float32), tf.constant(second, tf.float32)
+    latents = CategoricalLatents([3, 5])
+    raw, changed = rng.normal(size=(2, 50, 8)).astype("float32")
+    inference = inference_of(latents, tf.constant(raw))
+    posterior = latents.posterior(tf.constant(changed))
+    actual = InvariantCategories(3.0)(
+        inference._replace(reencode=lambda change: posterior)
     )
-    assert float(actual) == pytest.approx(expected, abs=1e-6)
+    expected = 0.0
+    for part in (slice(0, 3), slice(3, 8)):
+        p, q = (
+            special.softmax(x[:, part].astype(float), axis=1) for x in (raw, changed)
+        )
+        information = np.mean([stats.entropy(row, p.mean(axis=0)) for row in p])
+        expected += (
+            np.log(p.shape[1]) - information + stats.entropy(p, q, axis=1).mean()
+        )
+    assert float(actual) == pytest.approx(3.0 * expected, rel=1e-5)
+
+
+def test_the_images_are_changed_by_the_views_with_the_step_s_seed():
+    latents, asked = CategoricalLatents([4]), []
+    inference = inference_of(latents, tf.zeros([6, 4]))
+
+    def reencode(change):
+        asked.append(change(tf.ones([6, 2, 2, 1])))
+        return inference.posterior
+
+    penalty = InvariantCategories(views=lambda images, seed: images * seed[0])
+    penalty(inference._replace(reencode=reencode, seed=tf.constant([7.0, 1.0])))
+    np.testing.assert_array_equal(asked[0], np.full((6, 2, 2, 1), 7.0))
 
 
 def penalty_of(own, others, size=4, weight=3.0):
@@ -56,17 +65,35 @@ def penalty_of(own, others, size=4, weight=3.0):
 
 def test_limits():
     values = np.arange(40) % 4
-    # Certain, even, unchanged; then of one value; then views that say nothing.
+    # Certain, even, unchanged; one value for all; two values in place of four.
     assert penalty_of(values, values) == pytest.approx(0.0, abs=1e-4)
     assert penalty_of(0 * values, 0 * values) == pytest.approx(
         3 * math.log(4), rel=1e-4
     )
-    pairs = np.array([(i, j) for i in range(4) for j in range(4)])
-    assert penalty_of(*pairs.T) == pytest.approx(3 * math.log(4), rel=1e-4)
-    # Two values in place of four: log 2 is lacking.
-    assert penalty_of(values % 2, values % 2) == pytest.approx(
-        3 * math.log(2), rel=1e-4
-    )
+    half = penalty_of(values % 2, values % 2)
+    assert half == pytest.approx(3 * math.log(2), rel=1e-4)
+    # A value that changes costs much more than one that is not used.
+    assert penalty_of(values, values[::-1]) > 30
+
+
+def test_categories_grow_from_near_nothing_where_views_agree_and_only_there():
+    """The gradient at nearly uniform ones: what is unlike its view is worn away."""
+    latents = CategoricalLatents([4])
+    rng = np.random.default_rng(0)
+    raw = tf.constant(0.01 * rng.normal(size=(200, 4)), tf.float32)
+
+    def growth(others):
+        with tf.GradientTape() as tape:
+            tape.watch(raw)
+            inference = inference_of(latents, raw)
+            again = latents.posterior(others(raw))
+            penalty = InvariantCategories()(
+                inference._replace(reencode=lambda change: again)
+            )
+        return -float(tf.reduce_sum(raw * tape.gradient(penalty, raw)))
+
+    assert growth(lambda raw: raw) > 0
+    assert growth(lambda raw: -raw) < 0
 
 
 def test_latents_without_categories_and_inferences_without_images():

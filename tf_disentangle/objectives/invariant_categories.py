@@ -1,22 +1,22 @@
-"""Categories that stay the same when the image is turned or moved a little.
+"""Categories that say much of an image, and the same when it is turned or moved a little.
 
-    penalty = weight (sum_i log n_i - I(c; c')),   c ~ q(c|x), c' ~ q(c|t(x)), t random
+    penalty = weight (log n - I(x; c) + mean_B KL(q(c|x) || q(c|t(x)))),   t random
+    I(x; c) = H(mean_B q(c|x)) - mean_B H(q(c|x))
 
-I is the mutual information of the categories of an image and of its view t(x), by the
-batch's joint distribution P = mean_B q(c|x) q(c'|t(x))^T, made symmetric (equation 3 of
-Ji et al.); n_i is how many values the i-th categorical latent has. It is 0 where all
-values are used equally often, are certain, and do not change with t: what t changes is
+for a categorical latent c of n values: the information that it lacks and how much it
+changes with t, the objective of IMSAT (equations 3 to 6 of Hu et al.). It is 0 where
+all values are used equally often, are certain, and stay the same: what t changes is
 left to the other latents. JointVAE's capacities alone hold a category that is certain,
-whatever it is of; many ways to cut handwritten digits into ten, by slant or thickness,
-reconstruct about as well as the digits do.
+whatever it is of: there are many ways to cut handwritten digits into ten, by slant or
+thickness, that reconstruct about as well as the digits do.
 
 That a digit is what no small rotation, shift, scaling or shear changes is knowledge
 about the images, put in by hand; which digit it is remains unknown.
 
 References:
-    Ji, Henriques and Vedaldi, "Invariant Information Clustering for Unsupervised Image
-    Classification and Segmentation", ICCV 2019, arXiv:1807.06653; beside a VAE's loss
-    it is ours.
+    Hu, Miyato, Tokui, Matsumoto and Sugiyama, "Learning Discrete Representations via
+    Information Maximizing Self-Augmented Training", ICML 2017, arXiv:1702.08720. To
+    have it beside a VAE's loss is ours.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ import tensorflow_probability as tfp
 from tf_disentangle import checks
 from tf_disentangle.objectives.terms import BatchPenalty, Inference
 
-# The least joint probability: its logarithm and gradient are finite.
+# The least probability: its logarithm and gradient are finite.
 _SMALLEST = 1e-8
 
 
@@ -95,10 +95,11 @@ class RandomAffine:
 
 @dataclasses.dataclass(frozen=True)
 class InvariantCategories(BatchPenalty):
-    """weight (log n - I(c; c')), summed over the categorical latents; 0 without any.
+    """weight (log n - I(x; c) + mean_B KL(q(c|x) || q(c|t(x)))) of categorical latents.
 
-    In nats. A batch of few images finds too much information: it should have ten times
-    as many as there are values, at least. Each step encodes a second batch, the views.
+    In nats, summed over the latents; 0 without any. A batch of few images finds too
+    much information: it should have ten times as many as there are values, at least.
+    Each step encodes a second batch, the changed images.
 
     Attributes:
         weight: At least 0.
@@ -124,26 +125,20 @@ class InvariantCategories(BatchPenalty):
             return tf.zeros([])
         reencode, seed = inference.require_reencode(), inference.seed
         others = reencode(lambda images: self.views(images, seed)).probabilities()
-        lacking = [
-            math.log(p.shape[-1]) - information(p, others[name])
-            for name, p in own.items()
-        ]
-        return self.weight * tf.add_n(lacking)
+        return self.weight * tf.add_n(
+            [_lacking(p, others[name]) for name, p in own.items()]
+        )
 
 
-def information(first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
-    """Returns the mutual information of the categories of paired images, in nats.
+def _lacking(own: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
+    """Returns log n - I(x; c) + mean_B KL(own || others), a scalar; both are [B, n].
 
-    Args:
-        first: q(c|x) of a batch, [B, n].
-        second: q(c|x') of what is paired with it, [B, n].
-
-    Returns:
-        A scalar, at most log n: that of mean_B first second^T, made symmetric.
+    The entropies of `own` cancel: what is left is a cross entropy.
     """
-    size = tf.cast(tf.shape(first)[0], first.dtype)
-    joint = tf.matmul(first, second, transpose_a=True) / size
-    joint = tf.maximum(0.5 * (joint + tf.transpose(joint)), _SMALLEST)
-    log_marginal = tf.math.log(tf.reduce_sum(joint, axis=0))
-    independent = log_marginal + log_marginal[:, tf.newaxis]
-    return tf.reduce_sum(joint * (tf.math.log(joint) - independent))
+    used = tf.reduce_mean(own, axis=0)
+    marginal = tf.reduce_sum(used * _log(used)) + math.log(own.shape[-1])
+    return marginal - tf.reduce_mean(tf.reduce_sum(own * _log(others), axis=-1))
+
+
+def _log(probabilities: tf.Tensor) -> tf.Tensor:
+    return tf.math.log(tf.maximum(probabilities, _SMALLEST))
