@@ -1,4 +1,4 @@
-"""Categories that say much of an image, and the same when it is turned or moved a little.
+"""Categories that tell much of an image, and the same when it is moved a little.
 
     penalty = weight (log n - I(x; c) + mean_B KL(q(c|x) || q(c|t(x)))),   t random
     I(x; c) = H(mean_B q(c|x)) - mean_B H(q(c|x))
