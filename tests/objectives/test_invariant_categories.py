@@ -26,19 +26,19 @@ def test_beside_scipy():
     raw, changed = rng.normal(size=(2, 50, 8)).astype("float32")
     inference = inference_of(latents, tf.constant(raw))
     posterior = latents.posterior(tf.constant(changed))
-    actual = InvariantCategories(3.0)(
-        inference._replace(reencode=lambda change: posterior)
-    )
-    expected = 0.0
+    inference = inference._replace(reencode=lambda change: posterior)
+    lacking = changing = uneven = 0.0
     for part in (slice(0, 3), slice(3, 8)):
-        p, q = (
-            special.softmax(x[:, part].astype(float), axis=1) for x in (raw, changed)
-        )
-        information = np.mean([stats.entropy(row, p.mean(axis=0)) for row in p])
-        expected += (
-            np.log(p.shape[1]) - information + stats.entropy(p, q, axis=1).mean()
-        )
-    assert float(actual) == pytest.approx(3.0 * expected, rel=1e-5)
+        both = (x[:, part].astype(float) for x in (raw, changed))
+        p, q = (special.softmax(x, axis=1) for x in both)
+        used, size = p.mean(axis=0), p.shape[1]
+        lacking += np.log(size) - np.mean([stats.entropy(row, used) for row in p])
+        changing += stats.entropy(p, q, axis=1).mean()
+        uneven += stats.entropy(used, np.full(size, 1 / size))
+    for mu in (1.0, 4.0):
+        actual = InvariantCategories(3.0, mu)(inference)
+        expected = 3.0 * (lacking + changing + (mu - 1.0) * uneven)
+        assert float(actual) == pytest.approx(expected, rel=1e-5)
 
 
 def test_the_images_are_changed_by_the_views_with_the_step_s_seed():
@@ -71,7 +71,7 @@ def test_limits():
         3 * math.log(4), rel=1e-4
     )
     half = penalty_of(values % 2, values % 2)
-    assert half == pytest.approx(3 * math.log(2), rel=1e-4)
+    assert half == pytest.approx(4 * 3 * math.log(2), rel=1e-4)
     # A value that changes costs much more than one that is not used.
     assert penalty_of(values, values[::-1]) > 30
 
@@ -150,6 +150,7 @@ def test_drawn_maps_keep_their_bounds():
     ("make", "message"),
     [
         (lambda: InvariantCategories(-1.0), "weight must be at least 0"),
+        (lambda: InvariantCategories(evenness=0.5), "evenness must be at least 1"),
         (lambda: InvariantCategories(views=3), "views must map images"),
         (lambda: RandomAffine(scale=1.0), "scale must be at most 0.9"),
         (lambda: RandomAffine(shift=-0.1), "shift must be at least 0"),

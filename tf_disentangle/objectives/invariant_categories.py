@@ -1,14 +1,14 @@
 """Categories that tell much of an image, and the same when it is moved a little.
 
-    penalty = weight (log n - I(x; c) + mean_B KL(q(c|x) || q(c|t(x)))),   t random
-    I(x; c) = H(mean_B q(c|x)) - mean_B H(q(c|x))
+    penalty = weight (mu KL(q(c) || p(c)) + mean_B [H(q(c|x)) + KL(q(c|x) || q(c|t(x)))])
 
-for a categorical latent c of n values: the information that it lacks and how much it
-changes with t, the objective of IMSAT (equations 3 to 6 of Hu et al.). It is 0 where
-all values are used equally often, are certain, and stay the same: what t changes is
-left to the other latents. JointVAE's capacities alone hold a category that is certain,
-whatever it is of: there are many ways to cut handwritten digits into ten, by slant or
-thickness, that reconstruct about as well as the digits do.
+for a categorical latent c, with q(c) = mean_B q(c|x), p uniform and t random: IMSAT's
+objective (equations 3 to 7 of Hu et al., whose mu is 4). At mu = 1 the first two terms
+are what the information I(x; c) lacks of log n. It is 0 where all values are used
+equally often, are certain, and stay the same: what t changes is left to the other
+latents. JointVAE's capacities alone hold a category that is certain, whatever it is of:
+there are many ways to cut handwritten digits into ten, by slant or thickness, that
+reconstruct about as well as the digits do.
 
 That a digit is what no small rotation, shift, scaling or shear changes is knowledge
 about the images, put in by hand; which digit it is remains unknown.
@@ -95,7 +95,7 @@ class RandomAffine:
 
 @dataclasses.dataclass(frozen=True)
 class InvariantCategories(BatchPenalty):
-    """weight (log n - I(x; c) + mean_B KL(q(c|x) || q(c|t(x)))) of categorical latents.
+    """What categorical latents lack of even, certain values that a view has too.
 
     In nats, summed over the latents; 0 without any. A batch of few images finds too
     much information: it should have ten times as many as there are values, at least.
@@ -103,17 +103,21 @@ class InvariantCategories(BatchPenalty):
 
     Attributes:
         weight: At least 0.
+        evenness: mu, at least 1: the weight of KL(q(c) || p(c)) beside the rest. At 1
+            nothing keeps all images from having one value.
         views: Maps images [B, H, W, C] in [0, 1] and a seed, int32 [2], to images of
             the same shape that show the same.
         name: Name of the term in the rows of a run.
     """
 
     weight: float = 50.0
+    evenness: float = 4.0
     views: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] = RandomAffine()
     name: str = "weighted_invariance"
 
     def __post_init__(self) -> None:
         checks.real(self.weight, "weight", at_least=0.0)
+        checks.real(self.evenness, "evenness", at_least=1.0)
         rule = "map images and a seed to images"
         remedy = "For example views=RandomAffine(rotation=0.2)."
         checks.require(callable(self.views), "views", rule, self.views, remedy)
@@ -126,18 +130,16 @@ class InvariantCategories(BatchPenalty):
         reencode, seed = inference.require_reencode(), inference.seed
         others = reencode(lambda images: self.views(images, seed)).probabilities()
         return self.weight * tf.add_n(
-            [_lacking(p, others[name]) for name, p in own.items()]
+            [self._lacking(p, others[name]) for name, p in own.items()]
         )
 
-
-def _lacking(own: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
-    """Returns log n - I(x; c) + mean_B KL(own || others), a scalar; both are [B, n].
-
-    The entropies of `own` cancel: what is left is a cross entropy.
-    """
-    used = tf.reduce_mean(own, axis=0)
-    marginal = tf.reduce_sum(used * _log(used)) + math.log(own.shape[-1])
-    return marginal - tf.reduce_mean(tf.reduce_sum(own * _log(others), axis=-1))
+    def _lacking(self, own: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
+        """Returns the penalty of one latent before its weight; both are [B, n]."""
+        used = tf.reduce_mean(own, axis=0)
+        uneven = tf.reduce_sum(used * _log(used)) + math.log(own.shape[-1])
+        # H(p) + KL(p || q) is a cross entropy.
+        changing = -tf.reduce_mean(tf.reduce_sum(own * _log(others), axis=-1))
+        return self.evenness * uneven + changing
 
 
 def _log(probabilities: tf.Tensor) -> tf.Tensor:
