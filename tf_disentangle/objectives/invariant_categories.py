@@ -1,6 +1,7 @@
 """Categories that tell much of an image, and the same when it is moved a little.
 
-    penalty = weight (mu KL(q(c) || p(c)) + mean_B [H(q(c|x)) + KL(q(c|x) || q(c|t(x)))])
+    penalty / weight = mu KL(q(c) || p(c))
+                       + mean_B [H(q(c|x)) + KL(q(c|x) || q(c|t(x)))]
 
 for a categorical latent c, with q(c) = mean_B q(c|x), p uniform and t random: IMSAT's
 objective (equations 3 to 7 of Hu et al., whose mu is 4). At mu = 1 the first two terms
