@@ -43,8 +43,8 @@ OURS = r"(?:(?<!\.venv/)\bbin/|^\s*tf_disentangle )(\w+)([^;|&>]*)"
 #: Commands of others that a reader is told to type.
 OTHERS = {
     *("cd", "cp", "curl", "docker", "git", "jupyter", "kubectl", "ls", "mkdir"),
-    *("nvidia-smi", "open", "pip", "python", "python3", "ray", "sbatch", "source"),
-    *("tensorboard", "unzip", "xdg-open"),
+    *("nvidia-smi", "open", "pip", "python", "python3", "python3.11", "ray", "sbatch"),
+    *("source", "tensorboard", "unzip", "xdg-open", "."),
 }
 #: Blocks without commands, or, of a console, with more than them.
 NOT_TYPED = ("python", "text", "console")

@@ -70,9 +70,9 @@ def _table(module: Any, entries: Mapping[str, str]) -> Iterator[str]:
 
 
 def _first_sentence(item: Any) -> str:
-    """Returns the first sentence of a docstring, without what follows a colon."""
+    """Returns the first sentence of a docstring."""
     paragraph = inspect.getdoc(item).split("\n\n")[0].replace("\n", " ")
-    return _escaped(re.split(r"(?<=[\w)\]`])[.:;] ", paragraph)[0].rstrip(".:")) + "."
+    return _escaped(re.split(r"(?<=[\w)\]`])[.] ", paragraph)[0].rstrip(".:")) + "."
 
 
 def _description(module: Any, name: str, text: str) -> Iterator[str]:
@@ -96,9 +96,11 @@ def _description(module: Any, name: str, text: str) -> Iterator[str]:
 def of_others(
     app: Sphinx, what: str, name: str, item: Any, skip: bool, options: Any
 ) -> bool | None:
-    """Leaves out the methods that Keras and TensorFlow Probability describe."""
+    """Leaves out what is not ours to describe, and names of private classes."""
     module = getattr(item, "__module__", None) or ""
-    return True if module.startswith(("keras", "tensorflow_probability")) else None
+    is_private = inspect.isclass(item) and item.__name__.startswith("_")
+    is_others = module.startswith(("keras", "tensorflow_probability"))
+    return True if is_others or is_private else None
 
 
 def plain_text(
