@@ -190,11 +190,15 @@ def run(path, report=None):
     cut()
     namespace = {"__name__": "__main__"}
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        sys.path.insert(0, folder)  # A page may write a module and import it.
+        # A page may write a module and import it; a block that begins `# name.py` is one.
+        sys.path.insert(0, folder)
         for line, code, is_run in python_blocks(path):
             if not is_run:
                 continue
             began = time.process_time()
+            if named := re.match(r"# (\w+\.py)\n", code):
+                pathlib.Path(named[1]).write_text(code, encoding="utf-8")
+                continue
             padded = "\n" * (line - 1) + code
             try:
                 if module := re.match(r"# (\w+)\.py\n", code):
