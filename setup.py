@@ -115,6 +115,7 @@ setup(
             *PORTABLE,
             *STUDY,
             "build>=1.2",
+            "codespell>=2.3",
             "huggingface_hub>=0.30",  # reads the model cards that we write
             "hypothesis>=6.100",
             "mypy>=1.13",
@@ -123,6 +124,14 @@ setup(
             "pyyaml>=6",
             "ruff>=0.9",
             "wheel",
+        ],
+        # make docs
+        "docs": [
+            "furo>=2024.8",
+            "myst-nb>=1.2",
+            "myst-parser>=4",
+            "sphinx>=8.1",
+            "sphinx-copybutton>=0.5",
         ],
         # The browser itself is Debian's chromium; tests without it are skipped.
         "browser": ["playwright>=1.48", "axe-playwright-python>=0.1.8"],

@@ -1,24 +1,32 @@
-"""Makes docs/reproduction.md of what stands in docs/reproduction/.
+"""Makes docs/reproduction.md, and the README's table, of docs/reproduction/.
 
     .venv/bin/python benchmarks/reproduction.py
-    .venv/bin/python benchmarks/reproduction.py --check   # 1 if it differs
+    .venv/bin/python benchmarks/reproduction.py --check   # 1 if they differ
 
 A part is a text, NAME.md, and where it has claims a list of rows, NAME.json. The line
 `<!-- claims -->` of the text becomes the table of the rows with their notes and
 commands. `Row` says what a row holds. In a command, `{seed}` stands for the seed, and
 several seeds are shown as a loop.
+
+The README has a line for every row whose published figure is a number, whatever came
+of it, and counts the claims in words.
 """
 
 import argparse
+import collections
 import dataclasses
 import json
 import pathlib
+import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "reproduction"
 DOCUMENT = ROOT / "docs" / "reproduction.md"
 MARK = "<!-- claims -->"
+README = ROOT / "README.md"
+#: What stands between these lines of the README is made here.
+BETWEEN = re.compile(r"(<!-- reproduction: .*? -->\n).*?(<!-- end -->)", re.DOTALL)
 #: The parts in the document's order.
 PARTS = (
     "introduction",
@@ -61,6 +69,9 @@ class Row:
         verdict: One of `VERDICTS`.
         gap: Why they differ, or what the verdict does not say.
         study: The gin file of the study that makes it, if one does.
+        readme: What the README's table says of it, in a few words each: "model",
+            "paper", "data" and "measure". Every row that is published as a number has
+            it.
     """
 
     id: str
@@ -81,6 +92,7 @@ class Row:
     verdict: str
     gap: str
     study: str | None = None
+    readme: dict[str, str] | None = None
 
     @property
     def commands(self) -> list[str]:
@@ -158,15 +170,50 @@ def document():
     return "\n\n".join(texts) + "\n"
 
 
+def readme_table(claims):
+    """Returns what the README shows of the rows: a table, and a count of the rest."""
+    shown = [row for row in claims if row.readme]
+    lines = [
+        "| model (paper) | data | measure | published | ours | seeds | verdict |",
+        "|---|---|---|---|---|---|---|",
+        *(f"| {' | '.join(readme_cells(row))} |" for row in shown),
+    ]
+    others = [row for row in claims if row.published is not None and not row.readme]
+    counts = collections.Counter(row.verdict for row in others)
+    verdicts = [f"{verdict}: {counts[verdict]}" for verdict in VERDICTS]
+    told = ", ".join(text for text in verdicts if not text.endswith(": 0"))
+    lines += ["", f"Claims that papers make in words or pictures: {told}."]
+    return "\n".join(lines)
+
+
+def readme_cells(row):
+    """Returns a row's cells in the README."""
+    model, paper, *about = row.readme.values()
+    ours, seeds = "-", "-"
+    if row.verdict != "not run":
+        ours, seeds = str(row.ours), str(len(row.seeds))
+        if not isinstance(row.interval, str):
+            ours += f" [{row.interval[0]}, {row.interval[1]}]"
+    return [f"{model} ({paper})", *about, str(row.published), ours, seeds, row.verdict]
+
+
+def readme():
+    """Returns the text of README.md with its table made anew."""
+    claims = [row for part in PARTS for row in rows(part)]
+    text = README.read_text(encoding="utf-8")
+    return BETWEEN.sub(rf"\g<1>\n{readme_table(claims)}\n\n\g<2>", text)
+
+
 def main():
-    """Writes the document, or says whether it is what would be written."""
+    """Writes the documents, or says whether they are what would be written."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing")
     options = parser.parse_args()
-    text = document()
+    made = {DOCUMENT: document(), README: readme()}
     if options.check:
-        sys.exit(int(DOCUMENT.read_text(encoding="utf-8") != text))
-    DOCUMENT.write_text(text, encoding="utf-8")
+        sys.exit(any(f.read_text(encoding="utf-8") != made[f] for f in made))
+    for file, text in made.items():
+        file.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

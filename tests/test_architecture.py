@@ -29,7 +29,9 @@ RULES = {
     "interfaces": ({"checks", "configs"}, set()),
     "files": ({"checks"}, {"filelock"}),
     "determinism": (set(), TF),
-    "datasets": (BASE | {"files"}, {"cv2", "tqdm"}),
+    "progress": (set(), {"IPython", "tqdm"}),
+    "quiet": ({"determinism"}, set()),
+    "datasets": (BASE | {"files", "progress"}, {"cv2"}),
     "datasets.published": (BASE | {"files"}, {"tensorflow_datasets", "tqdm"}),
     "datasets.files": (BASE | {"files"}, {"h5py", "PIL", "scipy"}),
     "networks": (BASE | {"determinism"}, {"keras"}),
@@ -43,8 +45,8 @@ RULES = {
     ),
     "models.builders": ({"latents", "objectives", "networks"} | BASE, {"keras"}),
     "metrics": (
-        BASE | {"files"},
-        {"scipy", "sklearn", "numba", "threadpoolctl", "tqdm"},
+        BASE | {"files", "progress"},
+        {"scipy", "sklearn", "numba", "threadpoolctl"},
     ),
     "visualization": (BASE | {"files"}, {"PIL", "matplotlib", "scipy"}),
     "training": (
@@ -55,6 +57,7 @@ RULES = {
             "known_parts",
             "metrics",
             "models",
+            "progress",
             "visualization",
         }
         | BASE,
@@ -151,6 +154,7 @@ RULES = {
             "metrics",
             "models",
             "pages",
+            "quiet",
             "registry",
             "serving",
             "store",
@@ -163,7 +167,7 @@ RULES = {
         {"absl", "PIL", "pyarrow", "rich", "tqdm"} | TFP,
     ),
     "__main__": ({"cli"}, set()),
-    "__init__": ({"run", "studies", "checks"}, set()),
+    "__init__": ({"run", "studies", "checks", "quiet"}, set()),
 }
 
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -152,6 +152,31 @@ def test_everything_public_is_described(room):
             assert "Args:" in doc, f"{room}.{name}"
 
 
+def pages():
+    """Yields (module, name) of what docs/api has, in the blocks ```{api} MODULE."""
+    for path in (ROOT / "docs" / "api").glob("*.md"):
+        text = path.read_text(encoding="utf-8")
+        for module, block in re.findall(
+            r"^```{api} (\S+)\n(.*?)^```", text, re.S | re.M
+        ):
+            for line in block.splitlines():
+                yield importlib.import_module(module), line.partition(":")[0]
+
+
+def test_every_public_name_has_its_place_on_a_page():
+    """docs/api: once each; a name of two modules is on the page of one of them."""
+    placed = [*pages()]
+    assert len(placed) == len({(module.__name__, name) for module, name in placed})
+    shown = {id(getattr(module, name)) for module, name in placed}
+    promised = [(tf_disentangle, {*tf_disentangle.__all__} - {*ROOMS})]
+    promised += [(module, {*public_names(module)}) for module in modules()]
+    for module, names in promised:
+        here = {name for other, name in placed if other is module}
+        assert here <= names, module.__name__
+        missing = {n for n in names - here if id(getattr(module, n)) not in shown}
+        assert missing == set(), f"docs/api has no place for these of {module.__name__}"
+
+
 def test_there_is_a_version():
     assert re.fullmatch(r"\d+\.\d+\.\d+", tf_disentangle.__version__)
 

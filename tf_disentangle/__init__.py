@@ -52,11 +52,19 @@ _ROOMS = (
 
 _OF_RUN = ("Run", "load", "train")
 
+_WITH_TENSORFLOW = {
+    *_OF_RUN,
+    *("distributions", "latents", "models", "networks", "objectives", "priors"),
+    "training",
+}
+
 __all__ = ["Run", "__version__", "load", "study", "train", *_ROOMS]
 
 
 def __getattr__(name: str) -> Any:
     """Imports a room, or a function from one, at its first use."""
+    if name in _WITH_TENSORFLOW:
+        importlib.import_module("tf_disentangle.quiet").import_tensorflow()
     if name in _ROOMS:
         return importlib.import_module(f"tf_disentangle.{name}")
     if name in _OF_RUN:

@@ -24,11 +24,11 @@ from tf_disentangle.metrics import Scores, evaluate, log_evidence
 from tf_disentangle.models import LatentModel
 from tf_disentangle.models.encoder import ModelEncoder, UntrainedEncoder
 from tf_disentangle.serving import card
-from tf_disentangle.training import Device, Intervals, RunFolder, description
+from tf_disentangle.training import Device, Intervals, RunFolder, description, shown
 from tf_disentangle.training.checkpoints import all_saved
 from tf_disentangle.training.input_pipeline import Batches, split_indices
 from tf_disentangle.training.loop import Metric, TrainingLoop
-from tf_disentangle.training.pictures import latent_annotations, make_plotter
+from tf_disentangle.training.pictures import Plotter, latent_annotations, make_plotter
 from tf_disentangle.training.preparation import (
     check_length,
     check_numbers,
@@ -175,12 +175,8 @@ class Run:
         self._step = step
         self._loop = loop
 
-    def __repr__(self) -> str:
-        """Names the parts, the step and the folder."""
-        model = type(self.model).__name__
-        objective = self.model.objective.name
-        where = "in memory" if self.folder is None else repr(str(self.folder))
-        return f"<Run of {model} ({objective}) at step {self.step}, {where}>"
+    __repr__ = shown.run_text
+    _repr_html_ = shown.run_html  # in a notebook
 
     def start(self, config: str = "", modules: Collection[str] = ()) -> Run:
         """Trains the run that `train(..., dry_run=True)` has built; returns itself.
@@ -348,7 +344,10 @@ class Run:
         """
         if image is not None:
             options["examples"] = np.asarray(image)[np.newaxis]
-        plotter = make_plotter(self.model, self.data, self.batches, **options)
+        if self.examples is None:
+            plotter = make_plotter(self.model, self.data, self.batches, **options)
+        else:  # A published model can be looked at without its data set.
+            plotter = Plotter(self.model, self.examples.images, **options)
         return plotter.traversals(**latent_annotations(self.history, self.step))
 
     def draw(
@@ -358,7 +357,7 @@ class Run:
         formats: Collection[str] = ("png", "gif"),
         **options: Any,
     ) -> list[pathlib.Path]:
-        """Writes pictures: traversals, reconstructions, samples; returns their paths.
+        """Writes pictures, which a notebook shows, and returns their paths.
 
         Args:
             folder: Where to; None is the run folder's pictures/.
@@ -373,7 +372,7 @@ class Run:
         plotter = make_plotter(self.model, self.data, self.batches, **options)
         saved = all_saved(self.folder.checkpoints) if self.folder else []
         notes = latent_annotations(self.history, self.step)
-        return plotter.save(folder, kinds, formats, saved, **notes)
+        return shown.Pictures(plotter.save(folder, kinds, formats, saved, **notes))
 
     def export(
         self,

@@ -3,22 +3,23 @@
     ```{api} tf_disentangle.metrics
     evaluate
     mig_score
+    STUDY: What `--metrics=study` stands for.
     ```
 
-Names are written without reStructuredText, so docstrings are the library's own plain
-Google style: what is indented after an empty line, such as an equation, is kept as it
-stands.
+What is no class or function has its description in the page. Docstrings are text in
+Google style, without reStructuredText: what is indented after an empty line, such as an
+equation, is kept as it stands.
 """
 
 import importlib
 import inspect
 import re
-from collections.abc import Iterator
-from typing import Any, ClassVar
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from docutils import nodes
-from docutils.parsers.rst import directives
 from docutils.statemachine import StringList
+from pygments.lexers.python import PythonLexer
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
@@ -33,17 +34,17 @@ class PublicNames(SphinxDirective):
 
     has_content = True
     required_arguments = 1
-    option_spec: ClassVar[dict[str, Any]] = {"no-table": directives.flag}
 
     def run(self) -> list[nodes.Node]:
         """Returns the table and the descriptions."""
         module = importlib.import_module(self.arguments[0])
-        names = [line.strip() for line in self.content if line.strip()]
+        given = (line.partition(": ") for line in self.content if line.strip())
+        entries = {name.strip(): text.strip() for name, _, text in given}
         lines = [f".. currentmodule:: {module.__name__}", ""]
-        if "no-table" not in self.options and len(names) > 1:
-            lines += _table(module, names)
-        for name in names:
-            lines += _description(module, name)
+        if len(entries) > 1:
+            lines += _table(module, entries)
+        for name, text in entries.items():
+            lines += _description(module, name, text)
         return self._parsed(lines)
 
     def _parsed(self, lines: list[str]) -> list[nodes.Node]:
@@ -56,95 +57,83 @@ class PublicNames(SphinxDirective):
         return node.children
 
 
-def _table(module: Any, names: list[str]) -> Iterator[str]:
-    """Yields a table of the names with the first sentences of their docstrings."""
+def _table(module: Any, entries: Mapping[str, str]) -> Iterator[str]:
+    """Yields a table of the names with what they are, in one sentence."""
     yield from (".. list-table::", "   :class: names", "   :widths: auto", "")
-    for name in names:
+    for name, text in entries.items():
         item = getattr(module, name)
         role = "class" if inspect.isclass(item) else "func"
-        role = role if callable(item) and inspect.getdoc(item) else "data"
-        summary = _first_sentence(module, name, item)
+        role = "data" if text else role
         yield f"   * - :py:{role}:`~{module.__name__}.{name}`"
-        yield f"     - {summary}"
+        yield f"     - {text or _first_sentence(item)}"
     yield ""
 
 
-def _first_sentence(module: Any, name: str, item: Any) -> str:
-    if not _has_docstring(item):
-        return _comment(module, name).split(". ")[0].rstrip(".") + "."
+def _first_sentence(item: Any) -> str:
+    """Returns the first sentence of a docstring."""
     paragraph = inspect.getdoc(item).split("\n\n")[0].replace("\n", " ")
-    return re.split(r"(?<=[a-z)\]`])[.:] ", paragraph)[0].rstrip(".:") + "."
+    return _escaped(re.split(r"(?<=[\w)\]`])[.] ", paragraph)[0].rstrip(".:")) + "."
 
 
-def _has_docstring(item: Any) -> bool:
-    return inspect.isclass(item) or inspect.isroutine(item)
-
-
-def _description(module: Any, name: str) -> Iterator[str]:
-    """Yields autodoc's directive for a name; a table or a type is described here."""
+def _description(module: Any, name: str, text: str) -> Iterator[str]:
+    """Yields autodoc's directive for a class or function; a table is described here."""
     item = getattr(module, name)
     whole = f"{module.__name__}.{name}"
     if inspect.isclass(item):
         yield from (f".. autoclass:: {whole}", "   :members:")
-        if _is_callable(item):
+        if inspect.isfunction(vars(item).get("__call__")):
             yield "   :special-members: __call__"
-    elif inspect.isroutine(item):
+    elif callable(item) and not text:
         yield f".. autofunction:: {whole}"
     else:
-        yield from (f".. py:data:: {name}", "", f"   {_comment(module, name)}")
-        if isinstance(item, dict | list | tuple | set | frozenset) and item:
-            entries = ", ".join(f"``{entry}``" for entry in sorted(map(str, item)))
+        yield from (f".. py:data:: {name}", "", f"   {text}")
+        if isinstance(item, Mapping | list | tuple | set | frozenset) and item:
+            entries = ", ".join(f"``{entry}``" for entry in item)
             yield from ("", f"   {entries}")
     yield ""
 
 
-def _is_callable(cls: type) -> bool:
-    return "__call__" in vars(cls) and not hasattr(cls, "call")
+def of_others(
+    app: Sphinx, what: str, name: str, item: Any, skip: bool, options: Any
+) -> bool | None:
+    """Leaves out what is not ours to describe, and names of private classes."""
+    module = getattr(item, "__module__", None) or ""
+    is_private = inspect.isclass(item) and item.__name__.startswith("_")
+    is_others = module.startswith(("keras", "tensorflow_probability"))
+    return True if is_others or is_private else None
 
 
-def _comment(module: Any, name: str) -> str:
-    """Returns the `#:` comment above the definition of a table or a type."""
-    for owner in _modules_with(module, name):
-        source = inspect.getsource(owner)
-        found = re.search(rf"((?:^#: .*\n)+)(?:^\w+ = .*\n)*?^{name}\b", source, re.M)
-        if found:
-            return " ".join(re.findall(r"^#: (.*)$", found[1], re.M))
-    return ""
-
-
-def _modules_with(module: Any, name: str) -> Iterator[Any]:
-    """Yields a module, and the ones from which it may have a name."""
-    yield module
-    places = re.findall(
-        rf"^from (tf_disentangle[\w.]*) import [^()\n]*\b{name}\b"
-        rf"|^from (tf_disentangle[\w.]*) import \([^)]*\b{name}\b",
-        inspect.getsource(module),
-        re.M,
-    )
-    for place in places:
-        yield importlib.import_module(next(filter(None, place)))
-
-
-def keep_indented(
+def plain_text(
     app: Sphinx, what: str, name: str, item: Any, options: Any, lines: list[str]
 ) -> None:
-    """Makes literal blocks of what is indented outside of Google's sections."""
-    kept: list[str] = []
-    in_section = in_block = False
+    """Has a docstring read as text: blocks are kept, and no sign is markup."""
+    read: list[str] = []
+    section, in_block = "", False
     for line in lines:
         if line and not line.startswith(" "):
-            in_section, in_block = bool(_SECTION.match(line)), False
-        after_gap = not kept or not kept[-1].strip()
-        starts = line.startswith("    ") and after_gap and not in_section
-        if starts and not in_block:
+            found = _SECTION.match(line)
+            section, in_block = found[1] if found else "", False
+        after_gap = not read or not read[-1].strip()
+        if line.startswith("    ") and after_gap and not section and not in_block:
             in_block = True
-            kept += ["::", ""]
-        kept.append(line)
-    lines[:] = kept
+            read += ["::", ""]
+        is_code = in_block or section.startswith("Example")
+        read.append(line if is_code else _escaped(line))
+    lines[:] = read
+
+
+def _escaped(line: str) -> str:
+    """Returns a line of text whose signs mean nothing outside of backticks."""
+    start, text = re.match(r"(\s*(?:\*+\w+:|[*-] )?)(.*)", line).groups()
+    pieces = re.split(r"(`+[^`]+`+)", text)
+    pieces[::2] = [re.sub(r"([\\*|]|_(?!\w))", r"\\\1", piece) for piece in pieces[::2]]
+    return start + "".join(pieces)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Adds the directive."""
     app.add_directive("api", PublicNames)
-    app.connect("autodoc-process-docstring", keep_indented, priority=100)
+    app.connect("autodoc-process-docstring", plain_text, priority=100)
+    app.connect("autodoc-skip-member", of_others)
+    app.add_lexer("gin", PythonLexer)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -9,11 +9,11 @@ import json
 import os
 import pathlib
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tf_disentangle import checks, determinism
+from tf_disentangle.quiet import held_back_stderr
 
 # Keras looks whether these are installed, for wrappers and plots that no command uses,
 # and would import them: a sixth of the time until TensorFlow is there.
@@ -102,22 +102,3 @@ def _no_collection() -> Iterator[None]:
         gc.freeze()
         if was_enabled:
             gc.enable()
-
-
-@contextlib.contextmanager
-def held_back_stderr() -> Iterator[None]:
-    """Collects what is written to file descriptor 2; shows it only on an error."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            held.seek(0)
-            os.write(kept, held.read())
-            raise
-        finally:
-            sys.stderr.flush()
-            os.dup2(kept, 2)
-            os.close(kept)

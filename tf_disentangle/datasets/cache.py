@@ -22,15 +22,14 @@ import os
 import pathlib
 import re
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO, Any
 
 import numpy as np
-import tqdm
 
 from tf_disentangle import checks, files
+from tf_disentangle.progress import progress_bar
 
 CACHE_HELP = """\
 Generated images are kept in $TF_DISENTANGLE_CACHE if it is set, else in
@@ -233,8 +232,8 @@ def _build(entry: _Entry, generate: Generate, is_alone: bool) -> None:
             out = _allocated(entry, temporary)
         # Not explained: an error of the generator is not the folder's.
         unit = " images" if out.ndim == 4 else " rows"
-        options = {"unit": unit, "file": sys.stderr, "delay": 1.0}
-        with tqdm.tqdm(total=len(out), desc=entry.path.stem, **options) as bar:
+        options = {"total": len(out), "unit": unit, "delay": 1.0, "shown": True}
+        with progress_bar(desc=entry.path.stem, **options) as bar:
             generate(out, lambda count: bar.update(count) and None)
         with entry.explaining():
             out.flush()

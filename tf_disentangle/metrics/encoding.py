@@ -15,17 +15,16 @@ import abc
 import dataclasses
 import functools
 import math
-import sys
 import time
 from collections.abc import Callable
 from typing import TypeGuard
 
 import numpy as np
-from tqdm import tqdm
 
 from tf_disentangle.checks import ArgumentTypeError, integer, message, require
 from tf_disentangle.interfaces import Dataset, Encoder, PosteriorEncoder
 from tf_disentangle.metrics.samples import SMALL_FLOATS
+from tf_disentangle.progress import Line, is_notebook, progress_bar
 
 # Codes that are drawn at once from posteriors; bounds the memory.
 _ROWS_PER_DRAW = 2**14
@@ -312,9 +311,8 @@ def _in_batches(
     count = len(keys)
     integer(batch_size, "encode_batch_size", at_least=1)
     codes: np.ndarray | None = None
-    disable = None if progress is None else not progress
-    began, told = time.perf_counter(), progress is False
-    with tqdm(total=count, desc="encode", unit="image", disable=disable) as bar:
+    began, told = time.perf_counter(), progress is False or is_notebook()
+    with progress_bar(total=count, desc="encode", unit="image", shown=progress) as bar:
         for start in range(0, count, batch_size):
             stop = min(start + batch_size, count)
             batch = function(images(keys[start:stop]))
@@ -334,7 +332,7 @@ def _in_batches(
                 seconds = (time.perf_counter() - began) / stop * count
                 if seconds > _LONG:
                     text = f"  encoding {count:,} images, at most {seconds:.0f} s"
-                    tqdm.write(text, file=sys.stderr)
+                    Line().show(text)
     return codes
 
 

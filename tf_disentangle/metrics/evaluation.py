@@ -11,13 +11,11 @@ import dataclasses
 import inspect
 import itertools
 import os
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from tf_disentangle.checks import (
     ArgumentTypeError,
@@ -36,6 +34,7 @@ from tf_disentangle.metrics.metric import Input
 from tf_disentangle.metrics.printing import Scores
 from tf_disentangle.metrics.results import Evaluation, Refusal, Spread
 from tf_disentangle.metrics.tables import column_names, scored_columns
+from tf_disentangle.progress import Line
 
 #: Called with a metric's name, the seed (None: its own), the result and the call.
 OnResult = Callable[[str, int | None, Any, str], object]
@@ -347,10 +346,11 @@ def _result(
     progress: bool | None,
 ) -> Any:
     """Returns the result of one call, that of before if there is one."""
+    line = Line()
 
     def tell(text: str) -> None:
         if progress is not False:
-            tqdm.write(f"{label}{text}", file=sys.stderr)
+            line.show(f"{label}{text}")
 
     seed, key = values.get("seed"), call.key(values)
     label = call.name if seed is None else f"{call.name}, seed {seed}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import html
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -10,11 +11,15 @@ from tf_disentangle.metrics.results import Evaluation, Refusal, scalars
 
 
 class Scores(dict[str, Evaluation | Refusal]):
-    """Scores by the metric's name; printed, they are a table."""
+    """Scores by the metric's name, shown as a table in print and in a notebook."""
 
     def __repr__(self) -> str:
         """Returns the table."""
         return text(self)
+
+    def _repr_html_(self) -> str:
+        """Returns the table for a notebook."""
+        return markup(self)
 
 
 def text(table: Mapping[str, Evaluation | Refusal]) -> str:
@@ -50,6 +55,39 @@ def text(table: Mapping[str, Evaluation | Refusal]) -> str:
         if hasattr(e.results[0], "table")
     ]
     return "\n".join([*lines, *tables])
+
+
+def markup(table: Mapping[str, Evaluation | Refusal]) -> str:
+    """Returns the table that `text` returns, as HTML."""
+    scored = {name: e for name, e in table.items() if isinstance(e, Evaluation)}
+    ends = (
+        ["floor", "ceiling", "place"] if any(e.bounds for e in scored.values()) else []
+    )
+    rows = [_cells(["metric", "score", *ends, _range_head(scored), "protocol"], "th")]
+    for name, entry in table.items():
+        if isinstance(entry, Refusal):
+            reason = f"<td>-</td><td colspan={len(ends) + 2}>no score: "
+            rows.append(f"{_cells([name])}{reason}{html.escape(entry.reason)}</td>")
+            continue
+        (_, score), *parts = _means(entry).items()
+        between = _ends(entry).split() if ends else []
+        rows.append(
+            _cells([name, number(score), *between, _range(entry), entry.protocol])
+        )
+        rows += [_cells([f"\u2003{part}", number(value)]) for part, value in parts]
+    lines = "".join(f"<tr>{row}</tr>" for row in rows)
+    tables = "".join(
+        f"<p>{html.escape(name + _which(e))}</p>"
+        f"<pre>{html.escape(e.results[0].table())}</pre>"
+        for name, e in scored.items()
+        if hasattr(e.results[0], "table")
+    )
+    return f"<table>{lines}</table>{tables}"
+
+
+def _cells(texts: Sequence[str], kind: str = "td") -> str:
+    style = 'style="text-align: left"'
+    return "".join(f"<{kind} {style}>{html.escape(t)}</{kind}>" for t in texts)
 
 
 def _which(evaluation: Evaluation) -> str:

@@ -296,12 +296,17 @@ class StopOnSignal(Action):
     context manager that takes over the two signals, where Python allows it: in the main
     thread.
 
+    Args:
+        position: The run's position.
+        is_saved: Whether the run has a folder, from which it can go on.
+
     Attributes:
         received: The signal's number, None if none came.
     """
 
-    def __init__(self, position: Position) -> None:
+    def __init__(self, position: Position, is_saved: bool = True) -> None:
         super().__init__(position)
+        self._is_saved = is_saved
         self.received: int | None = None
         self._previous: dict[int, Any] = {}
 
@@ -332,6 +337,9 @@ class StopOnSignal(Action):
         text = (
             "\nStopping after this interval, with a checkpoint; once more to stop at "
             "once. Started again, the run goes on.\n"
+            if self._is_saved
+            else "\nStopping after this interval: the run will be what was trained so "
+            "far. Once more to stop at once.\n"
         )
         os.write(2, text.encode())  # A print may interrupt another one.
 

@@ -221,7 +221,7 @@ class TrainingLoop:
     def _fit(self, first: int, checkpoints: Checkpoints | None) -> None:
         """Trains from step `first`; a signal that stops it is kept in `signal`."""
         position = ours.Position(first, self.steps)
-        stop = ours.StopOnSignal(position)
+        stop = ours.StopOnSignal(position, is_saved=checkpoints is not None)
         progress = reporting.Progress(position)
         with contextlib.ExitStack() as stack:
             stack.enter_context(

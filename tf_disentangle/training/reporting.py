@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from tf_disentangle.progress import progress_bar, shows_bars
 from tf_disentangle.training.callbacks import Action, Position, Row
 from tf_disentangle.training.tensorboard import TensorBoard
 
@@ -91,8 +92,8 @@ class Progress(Action):
         self._first, self._start = self.position.step, time.perf_counter()
         if self._first:
             print(f"Going on from step {self._first}.", file=sys.stderr)
-        if sys.stderr.isatty():
-            self._bar = tqdm(
+        if shows_bars():
+            self._bar = progress_bar(
                 total=self.position.total,
                 initial=self._first,
                 unit="step",

@@ -17,7 +17,6 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-from tqdm import tqdm
 
 from tf_disentangle.checks import integer, require
 from tf_disentangle.metrics.encoding import Encoding
@@ -26,6 +25,7 @@ from tf_disentangle.metrics.protocol import array_protocol
 from tf_disentangle.metrics.sources import Draws, Source
 from tf_disentangle.metrics.supervised.downstream import solver_of
 from tf_disentangle.metrics.votes import source_of
+from tf_disentangle.progress import progress_bar
 
 #: Target, train draws, test draws.
 _Part = tuple[int, Draws, Draws]
@@ -158,8 +158,9 @@ def _accuracies(
     The codes come in the order of the parts, train before test.
     """
     scores, start = [], 0
-    disable = None if progress is None else not progress
-    for target, train, test in tqdm(parts, desc="fit", unit="fit", disable=disable):
+    for target, train, test in progress_bar(
+        parts, desc="fit", unit="fit", shown=progress
+    ):
         middle, stop = start + len(train), start + len(train) + len(test)
         fitted = fit_predictor(
             solver, encoding[start:middle], train.factors[:, target], seed=seed

@@ -19,11 +19,11 @@ import dataclasses
 
 import numpy as np
 from scipy.special import logsumexp
-from tqdm import tqdm
 
 from tf_disentangle.checks import integer, require
 from tf_disentangle.interfaces import Dataset, PosteriorEncoder
 from tf_disentangle.metrics.samples import check_codes
+from tf_disentangle.progress import progress_bar
 
 # Pairs of a draw and a component that are held at once; bounds the memory.
 _PAIRS_PER_BLOCK = 2**21
@@ -182,8 +182,7 @@ def mixture_log_densities(
     """
     joint, marginals = np.empty(len(z)), np.zeros(len(z))
     block = max(1, _PAIRS_PER_BLOCK // len(means))
-    disable = None if progress is None else not progress
-    with tqdm(total=len(z), desc="q(z)", unit="draw", disable=disable) as bar:
+    with progress_bar(total=len(z), desc="q(z)", unit="draw", shown=progress) as bar:
         for start in range(0, len(z), block):
             rows = slice(start, start + block)
             total = np.zeros((len(z[rows]), len(means)))

@@ -15,10 +15,10 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from tf_disentangle.checks import integer, require
 from tf_disentangle.interfaces import Dataset, PosteriorEncoder
+from tf_disentangle.progress import progress_bar
 
 
 def log_evidence(
@@ -59,8 +59,9 @@ def log_evidence(
     require(len(rows) >= 2, "held_out", "have at least 2 images", len(rows), remedy)
     count = min(num_images, len(rows))
     rows = np.sort(rng.choice(rows, size=count, replace=False))
-    disable = None if progress is None else not progress
-    with tqdm(total=count, desc="log p(x)", unit="image", disable=disable) as bar:
+    with progress_bar(
+        total=count, desc="log p(x)", unit="image", shown=progress
+    ) as bar:
         result = encoder.log_evidence(
             data.images()[rows],
             num_samples=num_samples,

@@ -22,10 +22,10 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-from tqdm import tqdm
 
 from tf_disentangle.checks import integer, one_of, real, require
 from tf_disentangle.metrics.samples import check_codes
+from tf_disentangle.progress import progress_bar
 
 _SIMILARITIES = ("lasso", "spearman")
 _WEIGHTINGS = ("latents", "axes")
@@ -109,8 +109,7 @@ def udr_score(
     count = len(ready)
     pairs, similarities = np.full((count, count), np.nan), {}
     order = [(i, j) for i in range(count) for j in range(count) if i != j]
-    disable = None if progress is None else not progress
-    for i, j in tqdm(order, desc="udr", unit="pair", disable=disable):
+    for i, j in progress_bar(order, desc="udr", unit="pair", shown=progress):
         if similarity == "lasso":
             matrix = lasso_similarity(ready[i], ready[j], alpha, max_iter)
         else:
