@@ -190,7 +190,7 @@ def run(path, report=None):
     cut()
     namespace = {"__name__": "__main__"}
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        # A page may write a module and import it; a block that begins `# name.py` is one.
+        # A page may import modules: its blocks that begin with `# name.py`.
         sys.path.insert(0, folder)
         for line, code, is_run in python_blocks(path):
             if not is_run:

@@ -144,6 +144,15 @@ def test_the_parts_of_a_users_module_are_known_by_name(here):
     assert configuration.configured("my_answer")() == 42
 
 
+def test_parts_can_be_registered_after_a_configuration_was_read(here):
+    """As when a notebook has run a study and then defines a prior of its own."""
+    configuration.parse([])
+    namespace = {"__name__": "__main__"}
+    exec(PARTS.replace("my_answer", "my_late_answer"), namespace)
+    configuration.parse([], ["my_late_answer.value = 44"])
+    assert configuration.build("my_late_answer") == 44
+
+
 def test_gins_dynamic_registration_works_too(here):
     head = "from __gin__ import dynamic_registration\n"
     (here / "mine.gin").write_text(

@@ -4,7 +4,6 @@ import functools
 import json
 import sys
 
-import gin
 import keras
 import pytest
 
@@ -148,8 +147,7 @@ def test_equally_named_modules_of_two_runs_are_not_mixed_up(tmp_path):
         folders.append(folder)
 
     def of_run(folder):
-        # A test before this one may have read a configuration, which gin then locks.
-        with gin.unlock_config(), description.importing_copies(folder):
+        with description.importing_copies(folder):
             return configs._find("described_twice.inner.DescribedTwice")
 
     first, second = map(of_run, folders)

@@ -62,7 +62,10 @@ def read(
         _read_text(binding, Source(f"{option}={binding!r}"))
     _check_macros()
     try:
-        gin.finalize()
+        # It would lock gin, and a module that is imported later, such as that of a run
+        # that is loaded, could register nothing.
+        with gin.unlock_config():
+            gin.finalize()
     except ValueError as error:  # as for @name/macro without parentheses
         text = str(error).split(" in config string:")[0]
         raise checks.ArgumentError(text) from error
