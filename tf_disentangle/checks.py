@@ -50,6 +50,15 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 300 else f"{text[:297]}..."
 
 
+def see(page: str) -> str:
+    """Returns the sentence that names a page of the guide, for a long remedy.
+
+    Args:
+        page: A page's file in docs/guide or docs, without .md.
+    """
+    return f"See tf_disentangle help {page}."
+
+
 def require(
     condition: Any, argument: str, rule: str, received: Any, remedy: str = ""
 ) -> None:

@@ -244,7 +244,8 @@ def num_halvings(image_shape: Any) -> int:
         "have height and width 128 x 128, 64 x 64 or 32 x 32",
         tuple(image_shape),
         "Resize or pad the images to one of these sizes (`size` of ImageFolder and "
-        "ImageFile does), or say the channels of each layer.",
+        "ImageFile does), or say the channels of each layer. "
+        + checks.see("your_images"),
     )
     return HALVINGS[height]
 
