@@ -26,6 +26,7 @@ include_patterns = [
     "CONTRIBUTING.md",
     "docs/**.md",
     "examples/*.ipynb",
+    "examples/*.md",
 ]
 # What is read through other pages.
 exclude_patterns = [".venv", "build", "docs/reproduction/*"]
