@@ -39,6 +39,7 @@ extensions = [
 ]
 
 # Pages. Headings have the anchors that GitHub gives them.
+myst_enable_extensions = ["html_image"]
 myst_heading_anchors = 4
 nb_execution_mode = "off"  # Notebooks show the outputs that they were stored with.
 nb_merge_streams = True
@@ -46,6 +47,7 @@ copybutton_exclude = ".linenos, .gp, .go"
 copybutton_prompt_text = r"\$ |>>> |\.\.\. "
 copybutton_prompt_is_regexp = True
 highlight_language = "text"
+smartquotes_action = "D"  # Dashes; quotation marks stay: "mig" is a name.
 
 # API pages. Args stand in the docstrings of classes, types in the signatures.
 add_module_names = False
@@ -57,14 +59,14 @@ autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 autodoc_typehints_format = "short"
 default_role = "code"
-maximum_signature_line_length = 70
 napoleon_numpy_docstring = False
-napoleon_use_ivar = True
+napoleon_custom_sections = [("Attributes", "params_style")]
 napoleon_use_rtype = False
 python_use_unqualified_type_names = True
 toc_object_entries_show_parents = "hide"
 
 html_theme = "furo"
+pygments_dark_style = "github-dark"
 html_title = f"tf_disentangle {release}"
 html_static_path = ["static"]
 html_css_files = ["pages.css"]
