@@ -107,7 +107,9 @@ def named(node, roots):
         return roots.get(node.id)
     if isinstance(node, ast.Attribute):
         owner = named(node.value, roots)
-        found = None if owner is None else getattr(owner, node.attr)
+        if owner is None or (inspect.isclass(owner) and not hasattr(owner, node.attr)):
+            return None  # What instances alone have is not looked for.
+        found = getattr(owner, node.attr)
         return None if isinstance(found, property) else found
     return None
 
