@@ -3,7 +3,8 @@
 The top-level folder gin/ holds configuration text. It must never get an
 `__init__.py`: that would hide the gin-config library. The build copies it into the
 package as tf_disentangle/gin_files, so that an installed `tf_disentangle train
---gin_file=chyvae.gin` finds it. Where there is an npm client the build also fetches
+--gin_file=chyvae.gin` finds it; and the guide's pages as tf_disentangle/guide, for
+`tf_disentangle help`. Where there is an npm client the build also fetches
 ONNX Runtime Web, which the explorer's page runs; else the explorer fetches it when it
 is used.
 """
@@ -19,7 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parent
 
 
 class BuildWithData(build_py):
-    """Puts gin/ and the explorer's runtime into the built package."""
+    """Puts gin/, the guide and the explorer's runtime into the built package."""
 
     def run(self) -> None:
         """Builds, then adds the files."""
@@ -28,6 +29,10 @@ class BuildWithData(build_py):
             return  # an editable install reads gin/ where it is
         package = pathlib.Path(self.build_lib) / "tf_disentangle"
         shutil.copytree(ROOT / "gin", package / "gin_files", dirs_exist_ok=True)
+        for page in [*ROOT.glob("docs/*.md"), *ROOT.glob("docs/guide/*.md")]:
+            target = package / "guide" / page.relative_to(ROOT / "docs")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(page, target)
         npm = _load(ROOT / "tf_disentangle" / "explorer" / "npm.py")
         try:
             npm.fetch(package / "explorer" / "runtime")

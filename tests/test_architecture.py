@@ -137,6 +137,7 @@ RULES = {
             "files",
             "metrics",
             "pages",
+            "progress",
             "run",
             "training",
             "visualization",

@@ -18,7 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 def wheel(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"  # a copy, since the build leaves folders behind
-    for part in ("tf_disentangle", "gin"):
+    for part in ("tf_disentangle", "gin", "docs"):
         shutil.copytree(
             ROOT / part, source / part, ignore=shutil.ignore_patterns("__pycache__")
         )
@@ -46,6 +46,10 @@ def test_wheel_holds_the_package_and_the_gin_files_and_nothing_else(wheel):
     prefix = "tf_disentangle/gin_files/"
     there = {n.removeprefix(prefix) for n in names if n.startswith(prefix)}
     assert there == here
+    guide = {str(p.relative_to(ROOT / "docs")) for p in ROOT.glob("docs/guide/*.md")}
+    prefix = "tf_disentangle/guide/"
+    assert guide
+    assert guide <= {n.removeprefix(prefix) for n in names if n.startswith(prefix)}
     modules = {str(p.relative_to(ROOT)) for p in ROOT.glob("tf_disentangle/**/*.py")}
     assert modules <= set(names)
     pages = {str(p.relative_to(ROOT)) for p in ROOT.glob("tf_disentangle/**/page/*")}

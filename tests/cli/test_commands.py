@@ -373,6 +373,8 @@ def test_version(argument, here):
         "data",
         "list",
         "doctor",
+        "help",
+        "completion",
     ],
 )
 def test_every_command_has_its_launcher(name):
@@ -391,6 +393,9 @@ def test_every_command_has_its_launcher(name):
         ("study st", {"status"}),
         ("study --gin_p", {"--gin_param="}),
         ("study run --", {"--help", "--run=", "--study="}),
+        ("explore store:joi", {"store:jointvae_mnist"}),
+        ("explore store : joi", {"jointvae_mnist"}),  # as bash itself cuts it
+        ("help your_i", {"your_images"}),
     ],
 )
 def test_bash_completes_commands_and_options(words, completed, here, tmp_path):
@@ -404,3 +409,24 @@ def test_bash_completes_commands_and_options(words, completed, here, tmp_path):
         ["bash", "-c", script], capture_output=True, text=True, cwd=tmp_path
     )
     assert set(done.stdout.split()) == completed, done.stderr
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
+def test_bash_completes_the_launchers_of_a_checkout(here):
+    script = here("completion").stdout
+    script += (
+        "complete -p bin/train >/dev/null && "
+        "COMP_WORDS=(/x/bin/study st); COMP_CWORD=1; _tf_disentangle\n"
+        "echo ${COMPREPLY[@]}\n"
+    )
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
+    assert done.stdout.split() == ["status"], done.stderr
+
+
+def test_zsh_gets_what_runs_bashs_script(here):
+    zsh, bash = here("completion", "zsh").stdout, here("completion", "bash").stdout
+    assert zsh.endswith(bash)
+    assert "bashcompinit" in zsh.removesuffix(bash)
+    done = here("completion", "fish")
+    assert done.returncode == 2
+    assert "--shell must be one of bash, zsh; received 'fish'" in done.stderr

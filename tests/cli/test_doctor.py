@@ -18,6 +18,43 @@ def test_it_shows_versions_devices_and_the_cache(capsys):
     for words in ("tensorflow ", "keras ", "Processor", "GPU", "Threads", "Gin files"):
         assert words in text
     assert os.environ["TF_DISENTANGLE_CACHE"] in text
+    assert text.endswith("Everything works.\n")
+    assert "! " not in text
+
+
+def test_what_is_to_be_done_is_marked_counted_and_told_by_the_exit_code(
+    monkeypatch, capsys
+):
+    """Also where TensorFlow cannot be imported: it is not needed to say so."""
+
+    def fails():
+        raise ImportError("libcudart.so.12: cannot open shared object file\nmore")
+
+    monkeypatch.setattr(doctor.startup, "import_tensorflow", fails)
+    monkeypatch.setattr(doctor.os, "access", lambda *a: False)
+    assert main(["doctor"]) == 4
+    text = capsys.readouterr().out
+    marked = [line for line in text.splitlines() if line.startswith("! ")]
+    assert len(marked) == 2
+    assert "cannot be imported: libcudart.so.12: cannot open" in marked[0]
+    assert "TF_DISENTANGLE_CACHE" in marked[1]
+    assert text.endswith("To do: 2, marked with !\n")
+
+
+def test_extras_that_are_missing_are_told_with_their_use():
+    text = text_of(doctor.extras({"study": False, "serving": True}))
+    assert "Extra study: not installed: pip install '.[study]' (many runs" in text
+    assert "Extra serving: installed (bin/serve)" in text
+
+
+def test_an_explorer_without_its_runtime_is_told(monkeypatch):
+    from tf_disentangle.explorer import runtime
+
+    def nowhere():
+        raise runtime.RuntimeMissingError("it is nowhere")
+
+    monkeypatch.setattr(runtime, "find", nowhere)
+    assert "by a local server: it is nowhere" in text_of(doctor.explorer())
 
 
 @pytest.mark.parametrize(
@@ -55,7 +92,9 @@ def test_few_threads_are_told(chosen, advised):
 
 
 def test_without_a_gpu_it_says_how_to_get_one():
-    assert "pip install '.[gpu]'" in text_of(doctor.gpus([]))
+    text = text_of(doctor.gpus([]))
+    assert "help gpu" in text
+    assert "pip install '.[gpu]'" in text
     assert text_of(doctor.gpus(["/physical_device:GPU:0"])).startswith("GPU: /phys")
 
 
@@ -63,7 +102,7 @@ def test_a_package_that_is_missing_is_told():
     lines = doctor.packages({"keras": "3.15", "h5py": None, "tf_disentangle": None})
     assert text_of(lines).splitlines() == [
         "keras: 3.15",
-        "h5py: not installed: pip install .",
+        "h5py: ! not there: pip install .",
         "tf_disentangle: a source checkout",
     ]
 

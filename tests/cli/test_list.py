@@ -1,7 +1,9 @@
 """`tf_disentangle list`: what can be named, and what can be bound to it."""
 
+import importlib
 import inspect
 import re
+import shlex
 
 import pytest
 
@@ -19,6 +21,7 @@ from tf_disentangle import (
     registry,
 )
 from tf_disentangle.cli import list as command
+from tf_disentangle.cli import pages
 from tf_disentangle.cli.main import main
 
 ROOMS = (datasets, distributions, latents, metrics)
@@ -133,6 +136,40 @@ def test_every_part_can_be_described():
             text = command.description(name, kind, part)
             assert text.startswith(f"{name} ({kind})\n\n  "), name
             assert max(map(len, text.splitlines())) <= 110, name
+
+
+def test_every_example_is_a_command_that_parses():
+    """Its gin file has the part; its binding names a parameter, with its default."""
+    examples = {}
+    for kind, table in registry.PARTS.items():
+        for name, part in table.items():
+            bindable = configuration.parameters(part)
+            shown = command.example(name, kind, bindable)
+            if shown and kind not in registry.KERAS:
+                examples[name] = shown.split(" ", 1)
+    assert {"beta_tcvae", "mig_score", "DSprites", "GaussianLatents"} <= set(examples)
+    for name, (program, options) in examples.items():
+        values = shlex.split(options)
+        files = [v.split("gin/")[1] for v in values if v.startswith("--gin_file=")]
+        params = [v.split("=", 1)[1] for v in values if v.startswith("--gin_param=")]
+        assert program in ("bin/train", "bin/evaluate", "bin/data"), name
+        configuration.parse(files, params)
+
+
+def test_a_part_says_where_python_finds_it_and_where_the_guide_tells_of_it(shown):
+    text = shown("beta_tcvae")
+    assert "In Python:      tf_disentangle.objectives.beta_tcvae\n" in text
+    assert text.endswith("The guide:  tf_disentangle help which_model\n")
+    for name, part in registry.names().items():
+        place = command.in_python(name, part)
+        if place:
+            *room, attribute = place.split(".")
+            assert hasattr(importlib.import_module(".".join(room)), attribute)
+
+
+def test_the_guide_has_the_pages_that_are_named():
+    assert set(command.PAGES.values()) <= set(pages.pages())
+    assert set(command.PAGES) <= {*registry.PARTS, "studies"}
 
 
 def test_every_parameter_of_ours_is_described():

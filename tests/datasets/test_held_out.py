@@ -133,6 +133,12 @@ def test_mistakes(combinations, words):
         HeldOut(TINY, combinations)
 
 
+def test_a_set_without_factors_is_told_so():
+    images = np.zeros((4, 2, 2, 1), np.uint8)
+    with pytest.raises(ArgumentError, match=r"have factors; .* table of factors"):
+        HeldOut(ImageTable(images), [{"shape": 0}])
+
+
 def test_nothing_is_left_of_what_is_gone():
     with pytest.raises(ArgumentError, match="0 images"):
         HeldOut(HeldOut(TINY, [{"x": 0}]), [{"x": 0}])

@@ -149,6 +149,20 @@ def test_images_that_are_none():
         ImageTable(np.zeros((4, 2, 2, 1)))
 
 
+def test_the_remedy_for_floats_fits_both_scales():
+    with pytest.raises(ArgumentError) as error:
+        ImageTable(np.full((3, 2, 2, 1), 200.0))
+    assert "[0, 255] by np.round(x).astype" in str(error.value)
+
+
+def test_ones_that_are_hardly_white_are_told(caplog):
+    ImageTable(np.zeros((3, 2, 2, 1), np.uint8))
+    ImageTable(np.full((3, 2, 2, 1), 255, np.uint8))
+    assert caplog.messages == []
+    ImageTable(np.eye(2, dtype=np.uint8).reshape(1, 2, 2, 1))
+    assert "multiply them by 255" in caplog.text
+
+
 def test_scores_tell_a_perfect_code_from_noise(incomplete):
     """Holding a factor means drawing rows; no metric asks for an image that is not."""
     table, rows = incomplete

@@ -4,6 +4,7 @@ import functools
 import json
 import math
 import types
+import xml.etree.ElementTree
 
 import numpy as np
 import pytest
@@ -46,6 +47,26 @@ def test_seeds_give_mean_and_interval_and_are_each_the_plain_call():
     assert found.interval == metrics.mean_interval(each)
     assert found.seeds == (0, 1, 5)
     assert found.protocol == "dlib, num_train=700"
+
+
+def test_a_notebook_shows_the_table_that_is_printed():
+    dataset = known.GridDataset(SIZES)
+    table = evaluate(
+        dataset,
+        middling,
+        {"mig": metrics.mig_score, "<no>": metrics.log_evidence, "votes": VOTES},
+        seeds=(0, 1),
+        num_train=200,
+        progress=False,
+    )
+    shown = table._repr_html_()
+    root = xml.etree.ElementTree.fromstring(f"<div>{shown}</div>")
+    rows = [[cell.text.strip() for cell in row] for row in root.iter("tr")]
+    assert rows[0] == ["metric", "score", "95% interval", "protocol"]
+    printed = repr(table).split("\n\n")[0].splitlines()
+    assert [" ".join(row).split() for row in rows] == [x.split() for x in printed]
+    (votes,) = [block.text for block in root.iter("pre")]
+    assert votes == table["votes"].results[0].table()
 
 
 def test_one_seed_has_the_interval_of_an_accuracy_or_none():

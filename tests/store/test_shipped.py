@@ -48,6 +48,12 @@ def test_it_encodes_and_decodes(run):
     floats = images / 255.0
     error = np.square(decoded - floats).mean()
     assert error < 0.5 * np.square(floats - floats.mean(axis=0)).mean()
+
+
+def test_it_is_looked_at_without_its_data_set(run):
+    first = run.model.latents.columns[0].name
+    picture = run.traversals(latents=[first], values=[-1.0, 0.0, 1.0])
+    assert len(picture.texts) >= 1 and run._data is None
     assert run.step == run.history[-1]["step"]
 
 

@@ -76,9 +76,21 @@ class TestVectors:
         assert not list(root.iter(f"{SVG}text")) and list(root.iter(f"{SVG}image"))
 
     def test_a_notebook_shows_the_page(self, page):
-        seen = np.array(Image.open(io.BytesIO(page._repr_png_())))
+        seen = np.array(Image.open(io.BytesIO(page._repr_png_())).convert("RGB"))
         np.testing.assert_array_equal(seen, page)
         assert (page > 3)._repr_png_() is None
+        height, width, _ = page.shape
+        assert repr(page) == f"<Picture, {width} x {height} pixels>"
+        assert repr(page[0, 0]) == "Picture([255, 255, 255], dtype=uint8)"
+        red = page.copy()
+        red[0, 0] = (255, 0, 0)
+        seen = np.array(Image.open(io.BytesIO(red._repr_png_())))
+        np.testing.assert_array_equal(seen, red)
+
+    def test_a_notebook_shows_a_chart_without_pyplot(self):
+        figure = scatters({"a panel": {"": np.eye(2)}})
+        with Image.open(io.BytesIO(figure._repr_png_())) as seen:
+            assert seen.format == "PNG" and seen.width > 100
 
 
 class TestGif:

@@ -1,6 +1,8 @@
-"""Prints a script that lets bash complete commands, options and their choices.
+"""Prints a script with which TAB completes commands, options, runs and pages.
 
-tf_disentangle completion >> ~/.bash_completion
+tf_disentangle completion bash >> ~/.bash_completion       bash, from the next shell on
+tf_disentangle completion zsh >> ~/.zshrc                  zsh
+eval "$(bin/completion)"                                   this bash, and a checkout
 """
 
 from __future__ import annotations
@@ -10,23 +12,49 @@ import importlib
 from absl import flags
 
 FLAGS = flags.FlagValues()
+POSITIONAL = ("shell",)
+flags.DEFINE_enum(
+    "shell",
+    None,
+    ("bash", "zsh"),
+    "The shell, by default bash; may stand alone.",
+    flag_values=FLAGS,
+)
 
+# Of a checkout's launchers the command is in their name: bin/train.
 _SCRIPT = """\
 _tf_disentangle() {{
-    local word=${{COMP_WORDS[COMP_CWORD]}} options
-    case "${{COMP_WORDS[1]}} ${{COMP_WORDS[2]}} " in
+    local word=${{COMP_WORDS[COMP_CWORD]}} command=${{COMP_WORDS[1]}} rest at=2 options
+    case "${{COMP_WORDS[0]}}" in
+    *bin/tf_disentangle) ;;
+    *bin/*) command=${{COMP_WORDS[0]##*/}} at=1 ;;
+    esac
+    rest=${{COMP_WORDS[at]}}
+    case "$command $rest " in
 {cases}
     *) options="{commands}" ;;
     esac
-    [ "$COMP_CWORD" = 1 ] && options="{commands}"
+    [ "$COMP_CWORD" -lt "$at" ] && options="{commands}"
+    # bash takes = and : for words of their own: a file or a model's name follows.
+    case "${{COMP_WORDS[COMP_CWORD - 1]}} $word" in
+    "= "* | *" =") options="" word=${{word#=}} ;;
+    ": "* | *" :") options="{models}" word=${{word#:}} ;;
+    esac
     COMPREPLY=($(compgen -W "$options" -- "$word") $(compgen -f -- "$word"))
 }}
-complete -o nospace -F _tf_disentangle tf_disentangle
+complete -o nospace -F _tf_disentangle tf_disentangle {launchers}
+"""
+# zsh runs bash's script by a module of its own.
+_ZSH = """\
+autoload -U +X compinit && compinit
+autoload -U +X bashcompinit && bashcompinit
 """
 
 
 def main(values: flags.FlagValues) -> int:
     """Runs the command."""
+    from tf_disentangle import store
+    from tf_disentangle.cli import pages
     from tf_disentangle.cli.main import COMMANDS
     from tf_disentangle.cli.study import SUBCOMMANDS
 
@@ -39,9 +67,19 @@ def main(values: flags.FlagValues) -> int:
             f"--{o}" + "=" * (not _is_switch(command.FLAGS[o])) for o in command.FLAGS
         ]
         known += SUBCOMMANDS if name == "study" else ()
+        if "run" in command.FLAGS and "study" not in name:
+            known += [f"{store.PREFIX}{model}" for model in store.shipped()]
+        if name == "help":
+            known += [*COMMANDS, *pages.pages()]
         options = " ".join(sorted([*known, "--help"]))
         cases.append(f'    "{name} "*) options="{options}" ;;')
-    print(_SCRIPT.format(cases="\n".join(cases), commands=" ".join(COMMANDS)), end="")
+    script = _SCRIPT.format(
+        models=" ".join(store.shipped()),
+        cases="\n".join(cases),
+        commands=" ".join(COMMANDS),
+        launchers=" ".join(f"bin/{name}" for name in COMMANDS),
+    )
+    print(_ZSH * (values.shell == "zsh") + script, end="")
     return 0
 
 

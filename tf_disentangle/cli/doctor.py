@@ -1,15 +1,18 @@
-"""Checks this installation: versions, processor, GPU, threads, data cache; what to do.
+"""Checks this installation, and says what to do: a line that starts with ! needs it.
 
 bin/doctor
+
+Exit codes: 0 where everything works; 4 where something is to be done.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import pathlib
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from absl import flags
 
@@ -19,6 +22,14 @@ FLAGS = flags.FlagValues()
 
 #: Bytes that the largest prepared sets take, with some room.
 _ROOM = 20e9
+#: A module of each extra, and what it is for.
+_EXTRAS = {
+    "study": ("ray", "many runs at a time, on several machines"),
+    "serving": ("tensorflow_serving", "bin/serve"),
+    "portable": ("onnxruntime", "bin/explore, and export to ONNX, OpenVINO, LiteRT"),
+}
+#: Starts the text of a line that says what must be done.
+_TO_DO = "! "
 
 #: A label, "" where the line before goes on, and a text.
 Line = tuple[str, str]
@@ -26,36 +37,83 @@ Line = tuple[str, str]
 
 def main(values: flags.FlagValues) -> int:
     """Runs the command."""
-    startup.import_tensorflow()
-    import tensorflow as tf
-
     from tf_disentangle import configuration, datasets
-    from tf_disentangle.models.precision import computes_in_bfloat16
-    from tf_disentangle.training.run_folder import environment
+    from tf_disentangle.cli import pages
 
-    facts = environment()
-    devices = tf.config.list_physical_devices("GPU")
     lines = [
-        ("Python", f"{facts['python']} on {facts['machine']}"),
-        *packages(facts["versions"]),
-        *processor(cpu_flags(), computes_in_bfloat16()),
+        *tensorflow(),
         *threads(os.cpu_count() or 1, os.environ.get("OMP_NUM_THREADS", "")),
         ("oneDNN", os.environ.get("TF_ENABLE_ONEDNN_OPTS", "on (default)")),
-        *gpus([device.name for device in devices]),
+        *extras({name: _is_there(module) for name, (module, _) in _EXTRAS.items()}),
+        *explorer(),
         *cache(pathlib.Path(datasets.cache_dir())),
         ("Gin files", str(configuration.gin_root())),
     ]
     for label, text in lines:
-        print(f"{label:24}{text}")
-    return 0
+        mark = _TO_DO if text.startswith(_TO_DO) else ""
+        said = pages.as_typed(text.removeprefix(_TO_DO))
+        print(f"{mark or '  '}{label:24}{said}")
+    to_do = sum(text.startswith(_TO_DO) for _, text in lines)
+    print(f"\nTo do: {to_do}, marked with !" if to_do else "\nEverything works.")
+    return 4 if to_do else 0
 
 
-def packages(versions: dict[str, str | None]) -> Iterator[Line]:
+def tensorflow() -> Iterator[Line]:
+    """Yields versions, processor and GPUs, or why TensorFlow cannot be imported."""
+    try:
+        startup.import_tensorflow()
+        import tensorflow as tf
+
+        from tf_disentangle.models.precision import computes_in_bfloat16
+        from tf_disentangle.training.run_folder import environment
+    except ImportError as error:
+        first = str(error).strip().splitlines()[0]
+        yield "tensorflow", f"{_TO_DO}cannot be imported: {first}"
+        yield "", "pip install .   (in a new environment with Python 3.11)"
+        yield from processor(cpu_flags(), False)
+        return
+    facts = environment()
+    yield "Python", f"{facts['python']} on {facts['machine']}"
+    yield from packages(facts["versions"])
+    yield from processor(cpu_flags(), computes_in_bfloat16())
+    yield from gpus([gpu.name for gpu in tf.config.list_physical_devices("GPU")])
+
+
+def packages(versions: Mapping[str, str | None]) -> Iterator[Line]:
     """Yields the version of each package, and what to do where one is missing."""
     for name, version in versions.items():
         own = name == "tf_disentangle"
-        missing = "a source checkout" if own else "not installed: pip install ."
+        missing = "a source checkout" if own else f"{_TO_DO}not there: pip install ."
         yield name, version or missing
+
+
+def extras(present: Mapping[str, bool]) -> Iterator[Line]:
+    """Yields which extras are installed, and how to get the others.
+
+    Args:
+        present: Whether each of them is.
+    """
+    for name, is_there in present.items():
+        _, purpose = _EXTRAS[name]
+        state = "installed" if is_there else f"not installed: pip install '.[{name}]'"
+        yield f"Extra {name}", f"{state} ({purpose})"
+
+
+def explorer() -> Iterator[Line]:
+    """Yields whether the explorer's page can hold a model."""
+    from tf_disentangle.explorer import runtime
+
+    try:
+        runtime.find()
+    except runtime.RuntimeMissingError as error:
+        yield "Explorer", f"by a local server: {error}"
+        yield "", "install npm, and its pages need no server"
+        return
+    yield "Explorer", "pages without a server"
+
+
+def _is_there(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
 
 
 def cpu_flags(file: str = "/proc/cpuinfo") -> set[str] | None:
@@ -79,7 +137,8 @@ def processor(flags: set[str] | None, has_bfloat16: bool) -> Iterator[Line]:
     sets = ", ".join(name for flag, name in names.items() if flag in (flags or ()))
     if flags is None:
         sets = "its instruction sets are not known on this system"
-    yield "Processor", sets or "none of AVX, AVX2, AVX-512: TensorFlow needs AVX"
+    none = f"{_TO_DO}TensorFlow needs AVX, which this has not: take another machine"
+    yield "Processor", sets or none
     yield "", "the last bits of a run are this processor's: resume it here"
     if has_bfloat16:
         yield "bfloat16", "build_vae.precision = 'mixed_bfloat16' is quick"
@@ -104,7 +163,8 @@ def gpus(names: list[str]) -> Iterator[Line]:
     for name in names:
         yield "GPU", name
     if not names:
-        yield "GPU", "none; if nvidia-smi shows one: pip install '.[gpu]'"
+        yield "GPU", "none: see tf_disentangle help gpu"
+        yield "", "where nvidia-smi shows one: pip install '.[gpu]'"
 
 
 def cache(folder: pathlib.Path) -> Iterator[Line]:
@@ -119,6 +179,7 @@ def cache(folder: pathlib.Path) -> Iterator[Line]:
     yield "Data cache", str(folder)
     yield "", f"{used / 1e9:.2f} GB used, {free / 1e9:.0f} GB free"
     if not os.access(existing, os.W_OK):
-        yield "", "not writable: set TF_DISENTANGLE_CACHE to a folder that is"
+        advice = "set TF_DISENTANGLE_CACHE to a folder that is"
+        yield "", f"{_TO_DO}not writable: {advice}"
     elif free < _ROOM:
         yield "", "little room for published sets: set TF_DISENTANGLE_CACHE elsewhere"

@@ -18,7 +18,7 @@ from typing import Any
 from absl import flags
 
 from tf_disentangle import checks, store
-from tf_disentangle.cli import startup
+from tf_disentangle.cli import pages, startup
 
 FLAGS = flags.FlagValues()
 POSITIONAL = ("name",)
@@ -50,6 +50,24 @@ USE = {
     "optimizers": "train.optimizer = @{}",
     "learning rate schedules": "Adam.learning_rate = @{}()",
     "callbacks": "train.callbacks = [@{}()]",
+}
+#: The page of the guide on each kind.
+PAGES = {
+    "runs": "resume_and_reproduce",
+    "studies": "studies",
+    "models": "which_model",
+    "objectives": "which_model",
+    "adversarial objectives": "which_model",
+    "KL terms": "own_objective",
+    "penalties": "own_objective",
+    "latents": "free_combination",
+    "priors": "free_combination",
+    "likelihoods": "your_own_parts",
+    "encoders": "your_own_parts",
+    "decoders": "your_own_parts",
+    "critics": "your_own_parts",
+    "data sets": "datasets",
+    "metrics": "which_metric",
 }
 _ENTRY = re.compile(r"^ {2,4}\*{0,2}(\w+)(?: \([^)]*\))?: *(.*)")
 
@@ -128,11 +146,14 @@ def description(name: str, kind: str, part: Callable[..., Any]) -> str:
     paragraph = (inspect.getdoc(part) or "").split("\n\n")[0]
     lines = [f"{name} ({kind})", "", textwrap.indent(paragraph, "  "), ""]
     if kind in USE:
-        lines += [f"In a gin file:  {USE[kind].format(name)}", ""]
+        lines += [f"In a gin file:  {USE[kind].format(name)}"]
+    if place := in_python(name, part):
+        lines += [f"In Python:      {place}"]
     parameters, documented = configuration.parameters(part), arguments_of(part)
     by_library = [k for k in parameters if k in registry.SUPPLIED.get(kind, ())]
     bindable = {k: p for k, p in parameters.items() if k not in by_library}
-    lines.append(f"Parameters, bound as {name}.PARAMETER = VALUE:" if bindable else "")
+    if bindable:
+        lines += ["", f"Parameters, bound as {name}.PARAMETER = VALUE:"]
     width = max(map(len, bindable), default=0) + 2
     for parameter, signature in bindable.items():
         head = f"  {parameter:{width}}{_default(signature)}"
@@ -144,7 +165,61 @@ def description(name: str, kind: str, part: Callable[..., Any]) -> str:
             lines += [head, textwrap.indent(folded, " " * (width + 2))]
     if by_library:
         lines += ["", f"Set by the library: {', '.join(by_library)}."]
+    if shown := example(name, kind, bindable):
+        shown = pages.as_typed(shown).replace(" --gin_param", " \\\n      --gin_param")
+        lines += ["", f"Try it:\n\n  {shown}"]
+    if kind in PAGES:
+        lines += ["", f"The guide:  tf_disentangle help {PAGES[kind]}"]
     return "\n".join(lines)
+
+
+def in_python(name: str, part: Callable[..., Any]) -> str:
+    """Returns where Python code finds a part of the library, "" for others' parts."""
+    import tf_disentangle
+
+    package, _, rest = part.__module__.partition(".")
+    room = getattr(tf_disentangle, rest.split(".")[0], None)
+    public = getattr(room, "__all__", ()) if package == "tf_disentangle" else ()
+    return f"tf_disentangle.{rest.split('.')[0]}.{name}" if name in public else ""
+
+
+def example(
+    name: str, kind: str, parameters: Mapping[str, inspect.Parameter]
+) -> str | None:
+    """Returns a command that takes a part, with one of its numbers set.
+
+    Args:
+        name: The name that gin files use.
+        kind: Its kind.
+        parameters: What can be bound to it.
+
+    Returns:
+        The command as it is typed in a checkout; None where no gin file of the library
+        takes the part as it is.
+    """
+    from tf_disentangle import configuration
+
+    numbers = [k for k, p in parameters.items() if type(p.default) in (int, float)]
+    numbers = [name for name in numbers if name != "seed"]
+    shown = ""
+    if numbers:
+        value = parameters[numbers[0]].default
+        shown = f" --gin_param='{name}.{numbers[0]} = {value!r}'"
+    if kind == "metrics":
+        short = re.sub("_scores?$", "", name)
+        return f"bin/evaluate store:chyvae_ellipses --metrics={short}{shown}"
+    if kind == "runs":
+        return f"bin/train --gin_file=gin/beta_vae.gin{shown}"
+    for file in sorted(configuration.gin_root().glob("*.gin"), key=_plainness):
+        text = re.sub("#.*", "", file.read_text(encoding="utf-8"))
+        if re.search(rf"@{name}\b", text):
+            return f"bin/train --gin_file=gin/{file.name}{shown}"
+    return f"bin/data sample {name}" if kind == "data sets" and not shown else None
+
+
+def _plainness(file: Any) -> tuple[int, str]:
+    """Orders gin files: vae.gin and beta_vae.gin before those of more parts."""
+    return len(file.name), file.name
 
 
 def _default(parameter: inspect.Parameter) -> str:

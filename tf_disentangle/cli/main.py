@@ -2,17 +2,10 @@
 
 Usage: tf_disentangle COMMAND [options]      (in a checkout: bin/COMMAND [options])
 
+    bin/explore store:jointvae_mnist             a trained model, in your browser
     bin/train --gin_file=gin/beta_vae.gin --gin_param='train.steps=1000'
     bin/evaluate runs/beta_vae --metrics=mig,dci
     bin/visualize runs/beta_vae
-    tf_disentangle version
-
-COMMAND --help says what each command does, with examples.
-Exit codes: 0 done; 1 a fault of the library, with a traceback; 2 a mistake in what
-was asked, with one message; 3 a loss term was not finite; 4 some files could not be
-read as images and were left out (encode), or some runs failed (study); 75 another
-process does this (study run); 130 or 143 stopped by Ctrl-C or SIGTERM, resumable by the
-same command.
 """
 
 from __future__ import annotations
@@ -22,30 +15,46 @@ import logging
 import os
 import re
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
 from absl import flags
 
 from tf_disentangle import __version__, checks
-from tf_disentangle.cli import process
+from tf_disentangle.cli import pages, process
 
-COMMANDS = {
-    "train": "train a model, then score and draw it",
-    "evaluate": "score a trained run",
-    "visualize": "draw a trained run, and write a page of everything about it",
-    "explore": "show what each latent does, in a page with the model inside",
-    "compare": "compare runs on one page: settings, scores, traversals, curves",
-    "study": "train and score every run of a grid of settings; a table, a report",
-    "export": "write a trained run as a SavedModel for TensorFlow Serving",
-    "publish": "write a trained run as a folder that others load and check",
-    "encode": "encode image files with a trained, exported or served model",
-    "serve": "serve exported models by TensorFlow Serving's REST and gRPC",
-    "data": "prepare, list and look at data sets",
-    "list": "what gin files can name, and what can be bound to it",
-    "doctor": "check this installation: versions, processor, GPU, cache",
-    "completion": "complete commands and options with TAB",
+#: By what one wants, in a newcomer's order.
+GROUPS = {
+    "To begin": {
+        "explore": "show what each latent does, in a page with the model inside",
+        "train": "train a model, then score and draw it",
+        "list": "what there is by name, and what can be set on it",
+        "data": "prepare, list and look at data sets",
+        "doctor": "check this installation, and say what to do",
+        "help": "show a command's help or a page of the guide",
+    },
+    "With a trained run": {
+        "evaluate": "score it, or any codes with their factors",
+        "visualize": "draw it, and write a page of everything about it",
+        "compare": "put runs on one page: settings, scores, traversals, curves",
+        "encode": "encode image files with it",
+        "export": "write it for TensorFlow Serving and other runtimes",
+        "serve": "serve what was exported, by REST and gRPC",
+        "publish": "write it as a folder that others load and check",
+    },
+    "Many runs, and the shell": {
+        "study": "train and score every run of a grid of settings; a table, a report",
+        "completion": "complete commands and options with TAB",
+    },
 }
+COMMANDS = {name: does for group in GROUPS.values() for name, does in group.items()}
+_EXIT_CODES = """\
+Exit codes: 0 done; 1 a fault of the library, with a traceback; 2 a mistake in what
+was asked, with one message; 3 a loss term was not finite; 4 some files could not be
+read as images (encode), some runs failed (study), or something is to be done (doctor);
+75 another process does this (study run); 130 or 143 stopped by Ctrl-C or SIGTERM: the
+same command goes on."""
 
 
 # What --help puts after an option that takes a number.
@@ -58,8 +67,8 @@ def main(argv: Sequence[str]) -> int:
     Args:
         argv: The command's name and its options.
     """
-    if not argv or argv[0] in ("-h", "--help", "help"):
-        _print_help()
+    if not argv or argv[0] in ("-h", "--help"):
+        print(overview())
         return 0 if argv else 2
     if argv[0] in ("--version", "version"):
         print(f"tf_disentangle {__version__}")
@@ -74,8 +83,8 @@ def main(argv: Sequence[str]) -> int:
         module = name.replace(" ", "_")
         command = importlib.import_module(f"tf_disentangle.cli.{module}")
         if any(option in ("-h", "--help", "-help") for option in options):
-            print(f"{_usage(command, name)}\n\n{command.__doc__}")
-            print(_described(command.FLAGS))
+            print(pages.as_typed(f"{_usage(command, name)}\n\n{command.__doc__}"))
+            print(pages.as_typed(_described(command.FLAGS)))
             return 0
         places = getattr(command, "POSITIONAL", ("run",))
         values = _parsed(command.FLAGS, name, options, places)
@@ -124,10 +133,14 @@ def _subcommand(options: list[str]) -> tuple[str, list[str]]:
     return f"study {first}", options[1:]
 
 
-def _print_help() -> None:
-    print(f"{__doc__}\nCommands:")
-    for name, purpose in COMMANDS.items():
-        print(f"  {name:10} {purpose}")
+def overview() -> str:
+    """Returns the help without a command: what there is, in a newcomer's order."""
+    lines = [pages.as_typed(__doc__)]
+    for title, commands in GROUPS.items():
+        lines.append(f"{title}:")
+        lines += [f"  {name:11} {does}" for name, does in commands.items()]
+    more = "COMMAND --help shows examples and options, help the pages of the guide."
+    return "\n".join([*lines, "", more, "version tells the version.", "", _EXIT_CODES])
 
 
 def _usage(command: Any, name: str) -> str:
@@ -153,7 +166,8 @@ def _described(values: flags.FlagValues) -> str:
         default = "" if flag.default in (None, []) else f" (default: {flag.default})"
         text = flag.help.split(";\n", 1)[0]  # absl adds a line on repeating
         kind = _KINDS.get(flag.flag_type(), "")
-        lines.append(f"  --{name}{kind}\n      {text}{default}")
+        folded = textwrap.fill(f"{text}{default}", 82, break_on_hyphens=False)
+        lines += [f"  --{name}{kind}", textwrap.indent(folded, "      ")]
     return "\n".join(lines)
 
 
@@ -182,6 +196,10 @@ def _parsed(
         values[flag].unparse()
     try:
         rest = values([name, *options])[1:]
+        places = [place for place in places if place in values]
+        for place in places:
+            if rest and values[place].value is None:
+                values[place].parse(rest.pop(0))
     except flags.IllegalFlagValueError as error:
         raise _bad_value(values, str(error)) from error
     except flags.UnrecognizedFlagError as error:
@@ -191,10 +209,6 @@ def _parsed(
         raise checks.ArgumentError(message) from error
     except ValueError as error:  # a switch with a value that it does not take
         raise checks.ArgumentError(str(error)) from error
-    places = [place for place in places if place in values]
-    for place in places:
-        if rest and values[place].value is None:
-            values[place].value = rest.pop(0)
     named = not any(item.startswith("-") and item != "-" for item in rest)
     for many in ("runs", "files"):
         if many in values and rest and named:

@@ -250,7 +250,7 @@ def _import(context: Any, statement: Any, where: Origin) -> None:
             at = ". It is looked for in the current folder and what is installed"
         raise checks.ArgumentError(
             f"{where}: {module} must be a module that can be imported; received "
-            f"{type(error).__name__}: {error}{at}."
+            f"{type(error).__name__}: {error}{at}. {checks.see('your_own_parts')}"
         ) from error
     taken = sorted(names.ambiguous() - before)
     if taken:

@@ -43,6 +43,8 @@ class HeldOut(Subset):
 
     def __init__(self, dataset: Dataset, combinations: Sequence[Combination]) -> None:
         check_dataset(dataset, "known_rows")
+        rule, remedy = "have factors", "Give it a table of factors."
+        checks.require(dataset.factor_names, "dataset", rule, dataset, remedy)
         is_list = isinstance(combinations, Sequence) and len(combinations)
         rule = "be a list of one combination or more"
         checks.require(is_list, "combinations", rule, combinations)

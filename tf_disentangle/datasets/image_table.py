@@ -7,6 +7,7 @@ rows that have its value.
 
 from __future__ import annotations
 
+import logging
 import math
 import zlib
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,10 @@ from tf_disentangle.datasets.factors import (
 from tf_disentangle.datasets.files.pixels import require_channels_last
 from tf_disentangle.interfaces import Dataset
 
+_logger = logging.getLogger(__name__)
+
+# Images that are looked at to see whether all are dark.
+_FIRST = 100
 # What `fingerprint` reads at once.
 _BLOCK_BYTES = 1 << 24
 # Larger arrays are recorded by their checksum.
@@ -232,11 +237,20 @@ def _as_images(images: Any) -> Any:
     if len(shape) in (2, 3):
         remedy = "Add the axis of channels: images[..., numpy.newaxis]."
     elif images.dtype.kind == "f":
-        remedy = "Floats in [0, 1] become uint8 by np.round(255 * x).astype(np.uint8)."
+        remedy = (
+            "Floats in [0, 1] become uint8 by np.round(255 * x).astype(np.uint8), "
+            "floats in [0, 255] by np.round(x).astype(np.uint8)."
+        )
     rule = "be uint8 of shape [n, H, W, C], or vectors, floats [n, D]"
     fits = len(shape) == 4 and images.dtype == np.uint8
     checks.require(fits, "images", rule, received, remedy)
     require_channels_last(shape, "images")
+    if isinstance(images, np.ndarray) and images[:_FIRST].max(initial=0) == 1:
+        _logger.warning(
+            "No pixel of the first %d images is above 1, where 255 is white. If 1 is "
+            "white in them, multiply them by 255.",
+            min(_FIRST, len(images)),
+        )
     return images
 
 

@@ -66,7 +66,7 @@ def markup(table: Mapping[str, Evaluation | Refusal]) -> str:
     rows = [_cells(["metric", "score", *ends, _range_head(scored), "protocol"], "th")]
     for name, entry in table.items():
         if isinstance(entry, Refusal):
-            reason = f"<td>-</td><td colspan={len(ends) + 2}>no score: "
+            reason = f'<td>-</td><td colspan="{len(ends) + 2}">no score: '
             rows.append(f"{_cells([name])}{reason}{html.escape(entry.reason)}</td>")
             continue
         (_, score), *parts = _means(entry).items()

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from tf_disentangle.checks import integer, require
+from tf_disentangle.checks import integer, require, see
 from tf_disentangle.interfaces import Dataset, Encoder
 from tf_disentangle.metrics.encoding import (
     Encoding,
@@ -329,7 +329,7 @@ def source_of_data(
         "data",
         "have ground-truth factors",
         f"{type(data).__name__} with factor_names ()",
-        "Score such a set by a metric that needs no factors.",
+        f"Score such a set by a metric that needs no factors. {see('which_metric')}",
     )
     integer(encoding.get("batch_size", 1), "encode_batch_size", at_least=1)
     if not is_table(data):

@@ -86,7 +86,8 @@ class LatentModel(FittableModel):
         num_outputs = sum(shape[-1] for shape in heads)
         rule = f"emit {latents.num_parameters} numbers per image for these latents"
         fits = num_outputs == latents.num_parameters
-        checks.require(fits, "encoder", rule, num_outputs)
+        remedy = checks.see("your_own_parts")
+        checks.require(fits, "encoder", rule, num_outputs, remedy)
         self.encoder = encoder
         self.decoder = decoder
         self.latents = latents

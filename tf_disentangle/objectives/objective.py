@@ -151,7 +151,8 @@ class Objective:
             f"{self.name}",
             f"{prior} with {', '.join(latents.kl_names)}",
             "Take GaussianLatents with InverseWishartPrior(nu=200), or "
-            f"InverseGammaPrior with any latents; or elbo with {prior}.",
+            f"InverseGammaPrior with any latents; or elbo with {prior}. "
+            + checks.see("free_combination"),
         )
         checks.require(
             self.kl_term.uses_kl or not latents.prior.requires_kl_term,

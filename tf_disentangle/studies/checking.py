@@ -8,6 +8,7 @@ import sys
 import tempfile
 
 from tf_disentangle import checks
+from tf_disentangle.progress import Line
 from tf_disentangle.studies import job
 from tf_disentangle.studies.plan import Plan, representatives
 
@@ -32,11 +33,11 @@ def check(plan: Plan) -> None:
             stderr=subprocess.PIPE,
             text=True,
         )
-        said = []
+        said, progress = [], Line()
         with child:
             for line in child.stderr or ():
                 if line.startswith(_PROGRESS):
-                    print(line, end="", file=sys.stderr, flush=True)
+                    progress.show(line.rstrip())
                 else:
                     said.append(line)
     text = "".join(said).strip().removeprefix("tf_disentangle study check: ")

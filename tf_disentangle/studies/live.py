@@ -16,6 +16,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from tf_disentangle.progress import Line, is_notebook
 from tf_disentangle.studies import state
 from tf_disentangle.studies.driver import Planned, Progress, label
 
@@ -177,15 +178,19 @@ def steps(one: state.RunState) -> str:
 
 
 class LiveView:
-    """Shows a driver's progress on stderr: a table in a terminal, else lines."""
+    """Shows a driver's progress: a table in a terminal, a line in a notebook's cell.
+
+    A log gets lines.
+    """
 
     def __init__(self) -> None:
         self._console = Console(stderr=True, highlight=False)
         self._live: Live | None = None
+        self._cell = Line() if is_notebook() else None
         self._shown = 0.0
 
     def __enter__(self) -> LiveView:
-        if self._console.is_terminal:
+        if self._console.is_terminal and self._cell is None:
             self._live = Live(console=self._console, auto_refresh=False)
             self._live.__enter__()
         return self
@@ -199,13 +204,15 @@ class LiveView:
         now = time.monotonic()
         stopped = progress.signal is not None or progress.full
         over = not progress.flying and (stopped or not progress.remaining)
-        pause = 0.4 if self._live is not None else _PERIOD
+        pause = _PERIOD if self._live is None and self._cell is None else 0.4
         if self._shown and now - self._shown < pause and not over:
             return
         self._shown = now
         snapshot = of_progress(progress)
         if self._live is not None:
             self._live.update(drawn(snapshot), refresh=True)
+        elif self._cell is not None:
+            self._cell.show(counted(snapshot))
         else:
             self._line(counted(snapshot))
 
@@ -213,6 +220,9 @@ class LiveView:
         """Shows a line that stays."""
         if self._live is not None:
             self._console.print(Text(text))
+        elif self._cell is not None:
+            if not text.endswith(": done"):  # The counts say so.
+                Line().show(text)
         else:
             self._line(text)
 

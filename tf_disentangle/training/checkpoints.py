@@ -139,7 +139,8 @@ def newest(folder: str | os.PathLike) -> pathlib.Path | None:
             return path
         damaged += f"{path}: {damage}. "
         _logger.warning("%s: %s. Trying the checkpoint before it.", path, damage)
-    remedy = "None is left to go on from. Train in another folder."
+    remedy = "None is left to go on from. Train in another folder. "
+    remedy += checks.see("resume_and_reproduce")
     checks.require(not damaged, "checkpoint", "be intact", damaged, remedy)
     return None
 

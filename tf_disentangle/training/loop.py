@@ -186,7 +186,8 @@ class TrainingLoop:
             lines = "".join(f"\n  {line}" for line in changed)
             raise checks.ArgumentError(
                 f"The run in {self.folder} must go on with its own settings; "
-                f"received others:{lines}\n  Choose another output for another run."
+                f"received others:{lines}\n  Choose another output for another run. "
+                f"{checks.see('resume_and_reproduce')}"
             )
         each = self.device.steps_per_execution
         rule = f"divide the {first} steps that the run has done"

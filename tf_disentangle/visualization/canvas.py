@@ -150,12 +150,23 @@ class Picture(np.ndarray):
         """Forgets the text, which belongs to a whole page only."""
         self.texts, self.tiles = (), None
 
+    def _is_page(self) -> bool:
+        return self.dtype == np.uint8 and self.ndim == 3 and self.shape[-1] == 3
+
+    def __repr__(self) -> str:
+        """Says how large the picture is; other arrays say what is in them."""
+        if not self._is_page():
+            return super().__repr__()
+        return f"<Picture, {self.shape[1]} x {self.shape[0]} pixels>"
+
     def _repr_png_(self) -> bytes | None:
-        """Shows the picture in a notebook."""
-        if self.dtype != np.uint8 or self.ndim != 3 or self.shape[-1] != 3:
+        """Shows the picture in a notebook; a grey one takes a third of the space."""
+        if not self._is_page():
             return None
+        pixels = np.ascontiguousarray(self)
+        is_grey = (pixels == pixels[..., :1]).all()
         file = io.BytesIO()
-        Image.fromarray(np.ascontiguousarray(self)).save(file, "png")
+        Image.fromarray(pixels[..., 0] if is_grey else pixels).save(file, "png")
         return file.getvalue()
 
 

@@ -7,6 +7,7 @@ is imported where a figure is made: training starts without it.
 
 from __future__ import annotations
 
+import functools
 import io
 import math
 from collections.abc import Iterator
@@ -91,6 +92,8 @@ def subplots(
     above = 0.25 if title else 0.0
     figsize = (num_columns * size[0], num_rows * size[1] + above)
     figure = Figure(figsize=figsize, layout=layout)
+    # A notebook shows figures by itself only where pyplot was imported.
+    setattr(figure, "_repr_png_", functools.partial(encoded, figure, "png"))  # noqa: B010
     if title:
         figure.suptitle(title, fontsize=9)
     return figure, figure.subplots(num_rows, num_columns, squeeze=False, **options)

@@ -195,7 +195,8 @@ class _ToBytes:
         is_one = len(shape) == 3 and shape[2] in (1, 3)
         shape = shape[1:] if len(shape) == 4 else (*shape[1:], 1)
         fits = len(shape) == 3 and shape[2] in (1, 3) and stored.shape[0] > 0
-        checks.require(fits and not is_one, self._name, rule, stored.shape)
+        remedy = checks.see("your_images")
+        checks.require(fits and not is_one, self._name, rule, stored.shape, remedy)
         self._white, self._size = white_of(stored.dtype, white, self._name), size
         self.cuts, self._num_seen = size is not None, 0
         if white is None and self._white == 255:

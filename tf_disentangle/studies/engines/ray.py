@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Sequence
 from typing import IO, Any
 
@@ -268,6 +269,9 @@ def _imported(address: str | None) -> Any:
             # Others could start processes as this user through an open port.
             token = secrets.token_hex(32)
             os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=token)
+    # In a notebook it would use ipywidgets, and tells how to install them.
+    logging.getLogger("ray.widgets.util").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", "IProgress not found")
     return importlib.import_module("ray")
 
 
