@@ -48,6 +48,7 @@ nb_merge_streams = True
 copybutton_exclude = ".linenos, .gp, .go"
 copybutton_prompt_text = r"\$ |>>> |\.\.\. "
 copybutton_prompt_is_regexp = True
+copybutton_line_continuation_character = "\\"
 highlight_language = "text"
 smartquotes_action = "D"  # Dashes; quotation marks stay: "mig" is a name.
 
