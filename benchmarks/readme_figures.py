@@ -135,8 +135,8 @@ def caption(run):
     return (
         f"Over the {len(images)} examples z5 turns the strokes by {slant.slant:.0f} "
         f"degrees and keeps {slant.ink:.0%} of the ink, z7 keeps {width.ink:.0%} of "
-        f"the ink and turns them by {width.slant:.0f} degrees, and in {same:.0%} the "
-        "encoder finds the same category all the way"
+        f"the ink and turns them by {width.slant:.0f} degrees, and in {same:.0%} of "
+        "them the encoder finds the same category all the way"
     )
 
 

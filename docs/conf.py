@@ -26,6 +26,7 @@ include_patterns = [
     "CONTRIBUTING.md",
     "docs/**.md",
     "examples/*.ipynb",
+    "examples/*.md",
 ]
 # What is read through other pages.
 exclude_patterns = [".venv", "build", "docs/reproduction/*"]
@@ -34,18 +35,22 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
+    "commands",
     "plain_links",
     "public_names",
 ]
 
 # Pages. Headings have the anchors that GitHub gives them.
+myst_enable_extensions = ["html_image"]
 myst_heading_anchors = 4
 nb_execution_mode = "off"  # Notebooks show the outputs that they were stored with.
 nb_merge_streams = True
 copybutton_exclude = ".linenos, .gp, .go"
 copybutton_prompt_text = r"\$ |>>> |\.\.\. "
 copybutton_prompt_is_regexp = True
+copybutton_line_continuation_character = "\\"
 highlight_language = "text"
+smartquotes_action = "D"  # Dashes; quotation marks stay: "mig" is a name.
 
 # API pages. Args stand in the docstrings of classes, types in the signatures.
 add_module_names = False
@@ -57,14 +62,14 @@ autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 autodoc_typehints_format = "short"
 default_role = "code"
-maximum_signature_line_length = 70
 napoleon_numpy_docstring = False
-napoleon_use_ivar = True
+napoleon_custom_sections = [("Attributes", "params_style")]
 napoleon_use_rtype = False
 python_use_unqualified_type_names = True
 toc_object_entries_show_parents = "hide"
 
 html_theme = "furo"
+pygments_dark_style = "one-dark"
 html_title = f"tf_disentangle {release}"
 html_static_path = ["static"]
 html_css_files = ["pages.css"]

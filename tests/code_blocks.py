@@ -1,6 +1,7 @@
 """The Python blocks of the documents: found, checked without running, and run.
 
-A page's blocks are one program: in order, in one namespace, in an empty folder. Where
+A page's blocks are one program: in order, in one namespace, in an empty folder, into
+which a block with the first line `# NAME.py` is saved, for others to import. Where
 they train, fit or score they do it for real, but on so little that it takes seconds
 (`cut`).
 """
@@ -8,6 +9,7 @@ they train, fit or score they do it for real, but on so little that it takes sec
 import ast
 import builtins
 import contextlib
+import dataclasses
 import importlib
 import inspect
 import os
@@ -200,6 +202,9 @@ def run(path, report=None):
                 continue
             padded = "\n" * (line - 1) + code
             try:
+                if module := re.match(r"# (\w+)\.py\n", code):
+                    pathlib.Path(folder, f"{module[1]}.py").write_text(padded)
+                    padded = f"import {module[1]}"
                 exec(compile(padded, str(path), "exec"), namespace)
             except BaseException:
                 return f"{path}, block at line {line}:\n{traceback.format_exc()}"
@@ -227,7 +232,7 @@ def _no_input(*_):
 
 
 def _cut_training():
-    from tf_disentangle import datasets
+    from tf_disentangle import datasets, training
     from tf_disentangle import run as of_run
 
     whole, seen = of_run.train, set()
@@ -236,9 +241,14 @@ def _cut_training():
     def train(*arguments, **options):
         given = signature.bind(*arguments, **options).arguments
         seen.add(given["steps"])
+        device = given.get("device") or training.Device()
         # A run that goes on to more steps still does.
-        given["steps"] = 1 + sorted(seen).index(given["steps"])
+        executions = 1 + sorted(seen).index(given["steps"])
+        given["steps"] = executions * device.steps_per_execution
         given["batch_size"] = min(given.get("batch_size", 64), 8)
+        if given.get("device"):
+            one = dataclasses.replace(given["device"], steps_per_execution=1)
+            given["device"] = one
         held_out = given.get("validation_size")
         given["validation_size"] = 8 if held_out is None else min(held_out, 8)
         is_dry = given.pop("dry_run", False)

@@ -159,7 +159,7 @@ def pages():
         for module, block in re.findall(
             r"^```{api} (\S+)\n(.*?)^```", text, re.S | re.M
         ):
-            for line in block.splitlines():
+            for line in filter(str.strip, re.sub(r"^:.*\n", "", block).splitlines()):
                 yield importlib.import_module(module), line.partition(":")[0]
 
 

@@ -149,6 +149,9 @@ def known_options(
 def nearest(name: str, known: Iterable[str]) -> str:
     """Returns "Did you mean ...?", or the known names when none is near."""
     known = sorted(known)
+    in_other_case = [k for k in known if k.lower() == name.lower()]
+    if in_other_case:
+        return f"Did you mean {' or '.join(in_other_case)}?"
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     if close:
         # One that fits clearly better stands alone.
@@ -182,6 +185,17 @@ def image_shape(shape: Sequence[int], argument: str = "image_shape") -> tuple:
     ok = isinstance(shape, Sequence | np.ndarray) and len(shape) == 3
     require(ok and all(int(s) == s and s > 0 for s in shape), argument, rule, shape)
     return tuple(int(s) for s in shape)
+
+
+def channels_last(shape: Sequence[int], wanted: Sequence[int]) -> str:
+    """Returns the remedy for images whose channels come first, "" for others.
+
+    Args:
+        shape: Of the images, [N, C, H, W].
+        wanted: (H, W, C).
+    """
+    is_first = tuple(shape[1:]) == (wanted[-1], *wanted[:-1])
+    return "Move the channels last: np.moveaxis(images, 1, -1)." if is_first else ""
 
 
 def uint8_images(images: Any, argument: str = "images") -> np.ndarray:

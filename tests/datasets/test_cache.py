@@ -92,9 +92,9 @@ def test_built_once_and_read_only(array, generate, tmp_path, capsys):
 
 
 def test_a_slow_generation_shows_progress_on_stderr(array, capsys, monkeypatch):
-    real = cache.tqdm.tqdm
+    real = cache.progress_bar
     shown = {"delay": 0, "mininterval": 0}
-    monkeypatch.setattr(cache.tqdm, "tqdm", lambda **kw: real(**kw | shown))
+    monkeypatch.setattr(cache, "progress_bar", lambda **kw: real(**kw | shown))
     array()
     out, err = capsys.readouterr()
     assert out == ""

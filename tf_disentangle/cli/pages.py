@@ -42,6 +42,6 @@ def as_typed(text: str) -> str:
     """
     if IS_CHECKOUT:
         return text
-    text = text.replace("(in a checkout: bin/COMMAND [options])", "")
+    text = re.sub(r" *\(in a checkout: .*?\)", "", text)
     text = re.sub(r"(?<![\w./])bin/([a-z]+)\b", r"tf_disentangle \1", text)
     return text.replace("--gin_file=gin/", "--gin_file=")

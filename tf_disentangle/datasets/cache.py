@@ -232,8 +232,8 @@ def _build(entry: _Entry, generate: Generate, is_alone: bool) -> None:
             out = _allocated(entry, temporary)
         # Not explained: an error of the generator is not the folder's.
         unit = " images" if out.ndim == 4 else " rows"
-        options = {"total": len(out), "unit": unit, "delay": 1.0, "shown": True}
-        with progress_bar(desc=entry.path.stem, **options) as bar:
+        options: dict[str, Any] = {"total": len(out), "unit": unit, "delay": 1.0}
+        with progress_bar(desc=entry.path.stem, shown=True, **options) as bar:
             generate(out, lambda count: bar.update(count) and None)
         with entry.explaining():
             out.flush()

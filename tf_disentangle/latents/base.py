@@ -155,7 +155,10 @@ class Latents(ConfiguredLayer):
         """
         codes = np.asarray(codes, np.float32)
         ok = codes.ndim == 2 and codes.shape[1] == self.num_latents
-        checks.require(ok, "codes", f"have shape [N, {self.num_latents}]", codes.shape)
+        rule = f"have shape [N, {self.num_latents}]"
+        is_one = codes.shape == (self.num_latents,)
+        remedy = "Add an axis: codes[np.newaxis]." if is_one else ""
+        checks.require(ok, "codes", rule, codes.shape, remedy)
         for i, column in enumerate(self.columns):
             if column.num_values is None:
                 continue

@@ -73,7 +73,9 @@ class ModelEncoder(PosteriorEncoder):
         images = checks.images_or_vectors(images)
         shape = self.model.image_shape
         rule = f"have shape [N, {', '.join(map(str, shape))}]"
-        checks.require(images.shape[1:] == shape, "images", rule, images.shape)
+        remedy = checks.channels_last(images.shape, shape)
+        fits = images.shape[1:] == shape
+        checks.require(fits, "images", rule, images.shape, remedy)
         starts = range(0, len(images), _CHUNK)
         return np.concatenate([self._of(images[i : i + _CHUNK]) for i in starts])
 

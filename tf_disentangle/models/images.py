@@ -92,7 +92,10 @@ def as_uint8(images: Any, image_shape: tuple[int, int, int]) -> np.ndarray:
         images = np.rint(255 * np.clip(images, 0, 1)).astype(np.uint8)
     images = checks.images_or_vectors(images)
     rule = f"have shape [N, {', '.join(map(str, image_shape))}]"
-    checks.require(images.shape[1:] == image_shape, "images", rule, images.shape)
+    remedy = checks.channels_last(images.shape, image_shape)
+    checks.require(
+        images.shape[1:] == image_shape, "images", rule, images.shape, remedy
+    )
     return images
 
 
@@ -103,7 +106,9 @@ def require_batch(images: Any, image_shape: tuple[int, int, int]) -> tf.Tensor:
         images = tf.convert_to_tensor(images)
     checks.require(tf.is_tensor(images), "images", rule, images)
     fits = images.shape.is_compatible_with([None, *image_shape])
-    checks.require(fits, "images", rule, tuple(images.shape))
+    shape = tuple(images.shape)
+    remedy = "" if fits else checks.channels_last(shape, image_shape)
+    checks.require(fits, "images", rule, shape, remedy)
     if images.shape[1:].is_fully_defined():
         return images
     return tf.ensure_shape(images, [None, *image_shape])

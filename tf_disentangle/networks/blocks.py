@@ -237,7 +237,11 @@ def num_halvings(image_shape: Any) -> int:
     Raises:
         ArgumentError: If the images are not square with one of these sides.
     """
-    height, width, _ = checks.image_shape(image_shape)
+    height, width, channels = checks.image_shape(image_shape)
+    if height in (1, 3) and width == channels and width in HALVINGS:
+        remedy = f"Say it as {(width, channels, height)}, images with channels last."
+        rule = "be (height, width, channels)"
+        checks.require(False, "image_shape", rule, tuple(image_shape), remedy)
     checks.require(
         height == width and height in HALVINGS,
         "image_shape",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tf_disentangle import checks
@@ -23,6 +24,10 @@ def check_types(
 ) -> None:
     """Checks the types of what a run is made of."""
     remedy = f"Pass an object: {data.__name__}()." if isinstance(data, type) else ""
+    if isinstance(data, np.ndarray):
+        remedy = "Make one of the array: datasets.ImageTable(images)."
+    elif isinstance(model, Dataset):
+        remedy = "The model comes first: train(model, data, steps=...)."
     is_set = isinstance(data, Dataset) and not isinstance(data, type)
     checks.require(is_set, "data", "be a data set (datasets.Dataset)", data, remedy)
     for name, value, kind in (
