@@ -17,7 +17,7 @@ from typing import Any
 
 from absl import flags
 
-from tf_disentangle import checks, configuration, store
+from tf_disentangle import checks, configuration, datasets, store
 from tf_disentangle.cli import kept_listing, pages, startup
 
 FLAGS = flags.FlagValues()
@@ -78,6 +78,9 @@ def main(values: flags.FlagValues) -> int:
     if values.name == "store":
         print(_models())
         return 0
+    if values.name in datasets.SETS:
+        print(_published(values.name))
+        return 0
     startup.require_tensorflow_backend()
     # What stays the same from call to call is kept, since TensorFlow takes seconds.
     known = kept_listing.read() if not values.gin_file else None
@@ -97,7 +100,8 @@ def main(values: flags.FlagValues) -> int:
     elif (part := short.get(name, name)) in known["parts"]:
         print(known["parts"][part])
     else:
-        remedy = checks.suggestion(name, [*known["parts"], *short])
+        known_names = [*known["parts"], *short, *datasets.SETS]
+        remedy = checks.suggestion(name, known_names)
         remedy = remedy or "tf_disentangle list shows them."
         rule = "be a part or a kind of parts"
         raise checks.ArgumentError(checks.message("NAME", rule, name, remedy))
@@ -141,7 +145,23 @@ def _models() -> str:
         for name, text in store.shipped().items()
     ]
     head = "Trained models, for whatever takes a RUN: bin/explore store:NAME"
-    return "\n".join([head, *rows])
+    return "\n".join([pages.as_typed(head), *rows])
+
+
+def _published(name: str) -> str:
+    """Returns how a published data set is had."""
+    lines = [
+        f"{name} (published data sets)",
+        "",
+        f"In a gin file:  train.data = @published()  and  published.name = '{name}'",
+        f"In Python:      tf_disentangle.datasets.published('{name}')",
+        "",
+        f"What it is:  bin/data info {name}",
+        f"Prepare it:  bin/data prepare {name}",
+        "",
+        "The guide:  tf_disentangle help datasets",
+    ]
+    return pages.as_typed("\n".join(lines))
 
 
 def _gin_files(root: Any) -> str:
