@@ -10,6 +10,7 @@ store's CHyVAE is scored, exported, shown and served.
 
 import argparse
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -70,7 +71,14 @@ def load_data():
     CorrelatedEllipses().images()[:64]
 
 
-def train(*bindings, steps=40):
+def draw_data():
+    """The same images drawn first, for an empty cache."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["TF_DISENTANGLE_CACHE"] = folder
+        load_data()
+
+
+def train(*bindings, steps=40, pictures=False):
     """Trains gin/vae.gin for a few steps."""
     import_library()
     from tf_disentangle import configuration
@@ -79,7 +87,8 @@ def train(*bindings, steps=40):
     configuration.parse(["vae.gin"], [*settings, *bindings])
     with tempfile.TemporaryDirectory() as folder:
         run = configuration.build("train", dry_run=True, output=f"{folder}/run")
-        run._loop.draw = lambda: None
+        if not pictures:
+            run._loop.draw = lambda: None
         run.start()
 
 
@@ -93,6 +102,11 @@ def train_resident():
     train()
 
 
+def train_with_pictures():
+    """The same with the pictures at its end."""
+    train(pictures=True)
+
+
 def train_large():
     """5 steps of gin/vae.gin in batches of 512."""
     train("train.batch_size = 512", steps=5)
@@ -102,7 +116,7 @@ def score():
     """MIG, SAP, DCI of the store's CHyVAE."""
     import tf_disentangle
 
-    tf_disentangle.load(STORED).score(["mig", "sap", "dci"])
+    tf_disentangle.load(STORED).score("mig", "sap", "dci")
 
 
 def export():
@@ -147,8 +161,10 @@ STAGES = {
     "library": (import_library, "all"),
     "model": (build_model, "all"),
     "data": (load_data, "numpy"),
+    "draw_data": (draw_data, "numpy"),
     "train_few": (train_few, "all"),
     "train": (train_resident, "all"),
+    "train_with_pictures": (train_with_pictures, "all"),
     "train_large": (train_large, "all"),
     "score": (score, "all"),
     "export": (export, "all"),
