@@ -30,8 +30,7 @@ PARTS = (
     "pinwheel",
     "objectives",
     "data_sets",
-    "speed",
-    "metrics",
+    "numerics",
     "not_done",
 )
 ONE_SEED = "one seed"
