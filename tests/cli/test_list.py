@@ -2,6 +2,8 @@
 
 import inspect
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -18,6 +20,7 @@ from tf_disentangle import (
     priors,
     registry,
 )
+from tf_disentangle.cli import kept_listing
 from tf_disentangle.cli import list as command
 from tf_disentangle.cli.main import main
 
@@ -185,3 +188,63 @@ def test_names_are_unique():
     assert registry.kind_of("nothing") == ""
     with pytest.raises(checks.ArgumentError):
         configuration.parse([], ["nothing.beta = 3"])
+
+
+class TestKeptListing:
+    """What was listed once is kept, so that the next call starts no TensorFlow."""
+
+    @pytest.fixture(autouse=True)
+    def own_cache(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("TF_DISENTANGLE_CACHE", str(tmp_path))
+        # gin still knows what another test has registered.
+        monkeypatch.setattr(command.configuration, "users_parts", dict)
+
+    def test_the_second_call_says_the_same_without_tensorflow(self, shown):
+        first = shown()
+        code = (
+            "import sys; from tf_disentangle.cli.main import main; "
+            "code = main(['list']); sys.modules.get('tensorflow') and sys.exit(9); "
+            "sys.exit(code)"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.decode() == first
+
+    def test_it_holds_until_a_file_of_the_library_changes(self, shown, monkeypatch):
+        shown("mig")
+        assert "mig_score" in kept_listing.read()["parts"]
+        monkeypatch.setattr(kept_listing, "_state", lambda: "of another version")
+        assert kept_listing.read() is None
+        assert shown("mig").startswith("mig_score (metrics)")
+        assert kept_listing.read()["metrics"]
+
+    def test_what_the_state_is_of(self, tmp_path, monkeypatch):
+        (tmp_path / "a.py").write_text("one = 1\n")
+        monkeypatch.setattr(kept_listing, "_PACKAGE", tmp_path)
+        before = kept_listing._state()
+        assert kept_listing._state() == before
+        (tmp_path / "a.py").write_text("one = 10\n")
+        assert kept_listing._state() != before
+
+    @pytest.mark.parametrize("text", ["", "{", "[]", '{"of": 1}', b"\xff"])
+    def test_a_damaged_file_is_as_none(self, text):
+        kept_listing.write({"kinds": {}, "parts": {}, "metrics": []})
+        assert kept_listing.read() == {"kinds": {}, "parts": {}, "metrics": []}
+        text = text if isinstance(text, bytes) else text.encode()
+        kept_listing._file().write_bytes(text)
+        assert kept_listing.read() is None
+
+    def test_a_folder_that_cannot_be_written_is_no_error(
+        self, shown, tmp_path, monkeypatch
+    ):
+        (tmp_path / "file").write_text("")
+        monkeypatch.setenv("TF_DISENTANGLE_CACHE", str(tmp_path / "file"))
+        assert shown("mig").startswith("mig_score (metrics)")
+        assert kept_listing.read() is None
+
+    def test_a_users_parts_are_not_kept(self, shown, tmp_path, monkeypatch):
+        monkeypatch.setattr(
+            command.configuration, "users_parts", lambda: {"mine": inspect.getdoc}
+        )
+        assert "Parts of your modules\n  mine" in shown()
+        assert kept_listing.read() is None

@@ -12,13 +12,13 @@ from __future__ import annotations
 import inspect
 import re
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from absl import flags
 
-from tf_disentangle import checks, store
-from tf_disentangle.cli import startup
+from tf_disentangle import checks, configuration, store
+from tf_disentangle.cli import kept_listing, startup
 
 FLAGS = flags.FlagValues()
 POSITIONAL = ("name",)
@@ -51,41 +51,60 @@ USE = {
     "learning rate schedules": "Adam.learning_rate = @{}()",
     "callbacks": "train.callbacks = [@{}()]",
 }
+_USERS = "parts of your modules"
 _ENTRY = re.compile(r"^ {2,4}\*{0,2}(\w+)(?: \([^)]*\))?: *(.*)")
 
 
 def main(values: flags.FlagValues) -> int:
     """Runs the command."""
-    if values.name == "store":  # It takes no TensorFlow.
+    if values.name == "store":
         print(_models())
         return 0
-    startup.import_tensorflow()
-    import tf_disentangle
-    from tf_disentangle import configuration, registry
-
-    configuration.parse(values.gin_file)
-    tables = {**registry.PARTS, "studies": {"study": tf_disentangle.study}}
-    if users := configuration.users_parts():
-        tables["parts of your modules"] = users
+    startup.require_tensorflow_backend()
+    # What stays the same from call to call is kept, since TensorFlow takes seconds.
+    known = kept_listing.read() if not values.gin_file else None
+    if known is None:
+        known = _listing(values.gin_file)
+        if _USERS not in known["kinds"]:
+            kept_listing.write(known)
     name = values.name
-    kinds = {kind.replace(" ", "_").lower(): kind for kind in tables}
-    kind_of = {name: kind for kind, table in tables.items() for name in table}
-    short = {re.sub("_scores?$", "", name): name for name in tables["metrics"]}
+    kinds = {kind.replace(" ", "_").lower(): kind for kind in known["kinds"]}
+    short = {re.sub("_scores?$", "", name): name for name in known["metrics"]}
     if name is None:
-        print(*(_table(kind, table) for kind, table in tables.items()), sep="\n")
+        print(*known["kinds"].values(), sep="\n")
         root = configuration.gin_root()
         print(_gin_files(root), _gin_files(root / "studies"), _models(), sep="\n")
     elif kind := kinds.get(re.sub("[ -]", "_", name).lower()):
-        print(_table(kind, tables[kind]))
-    elif name in kind_of or name in short:
-        name = name if name in kind_of else short[name]
-        print(description(name, kind_of[name], tables[kind_of[name]][name]))
+        print(known["kinds"][kind])
+    elif (part := short.get(name, name)) in known["parts"]:
+        print(known["parts"][part])
     else:
-        remedy = checks.suggestion(name, [*kind_of, *short])
+        remedy = checks.suggestion(name, [*known["parts"], *short])
         remedy = remedy or "tf_disentangle list shows them."
         rule = "be a part or a kind of parts"
         raise checks.ArgumentError(checks.message("NAME", rule, name, remedy))
     return 0
+
+
+def _listing(gin_files: Sequence[str]) -> kept_listing.Listing:
+    """Returns all that can be named, and by these files' imports; takes TensorFlow."""
+    startup.import_tensorflow()
+    import tf_disentangle
+    from tf_disentangle import registry
+
+    configuration.parse(gin_files)
+    tables = {**registry.PARTS, "studies": {"study": tf_disentangle.study}}
+    if users := configuration.users_parts():
+        tables[_USERS] = users
+    return {
+        "kinds": {kind: _table(kind, table) for kind, table in tables.items()},
+        "parts": {
+            name: description(name, kind, part)
+            for kind, table in tables.items()
+            for name, part in table.items()
+        },
+        "metrics": list(tables["metrics"]),
+    }
 
 
 def _table(kind: str, table: Mapping[str, Callable[..., Any]]) -> str:

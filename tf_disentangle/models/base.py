@@ -24,8 +24,10 @@ from tf_disentangle.models import signatures, wiring
 from tf_disentangle.models.fitting import FittableModel
 from tf_disentangle.models.images import as_float, as_uint8
 
-# Images per call when a whole array is encoded or decoded.
-_CHUNK = 250
+# Images per call when an array is encoded or decoded: as many as a metric hands over.
+_CHUNK = 256
+# Held-out images per call: terms that depend on a batch depend on it.
+_VALIDATED = 250
 
 
 class LatentModel(FittableModel):
@@ -239,8 +241,8 @@ class LatentModel(FittableModel):
         """
         totals = dict.fromkeys(self.row_names, 0.0)
         each = np.zeros(self.latents.num_latents, np.float32)
-        for start in range(0, len(images), _CHUNK):
-            batch = self.validate_images(images[start : start + _CHUNK])
+        for start in range(0, len(images), _VALIDATED):
+            batch = self.validate_images(images[start : start + _VALIDATED])
             draws = tf.constant([seed, start], tf.int32)
             terms, per_latent = self._held_out(batch, draws, self.steps_done)
             weight = len(batch) / len(images)

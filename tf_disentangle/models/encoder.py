@@ -20,8 +20,8 @@ from tf_disentangle.models.base import LatentModel
 from tf_disentangle.models.importance import log_evidence
 from tf_disentangle.priors import StandardNormalPrior
 
-# Images per call of the network.
-_CHUNK = 250
+# Images per call of the network: as many as a metric hands over at once.
+_CHUNK = 256
 
 
 class ModelEncoder(PosteriorEncoder):
