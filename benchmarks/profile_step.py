@@ -53,9 +53,9 @@ rows = sorted(rows, key=lambda row: -row.self_cpu_time_total)
 total = sum(row.self_cpu_time_total for row in rows)
 for row in rows[:16]:
     shapes = [shape for shape in row.input_shapes if shape][:3]
-    took = row.self_cpu_time_total
-    print(f"{{row.key:32}} {{took / {steps} / 1000:7.2f}} ms {{100 * took / total:5.1f}}%"
-          f"  {{shapes}}")
+    share = row.self_cpu_time_total / total
+    took = row.self_cpu_time_total / {steps} / 1000
+    print(f"{{row.key:32}} {{took:7.2f}} ms {{share:6.1%}}  {{shapes}}")
 """
 
 
@@ -179,7 +179,8 @@ def of_model(model, images):
             tape.watch(head)
             posterior = model.latents.posterior(head)
             sample = posterior.sample(seed)
-            loss = tf.reduce_sum(sample) + tf.reduce_sum(posterior.kl(sample, seed))
+            parts = posterior.kl(sample, seed).values()
+            loss = tf.reduce_sum(sample) + sum(tf.reduce_sum(part) for part in parts)
         return tape.gradient(loss, head)
 
     gradients = [tf.zeros(v.shape) for v in model.optimized_variables]
