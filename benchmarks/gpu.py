@@ -184,6 +184,7 @@ def export_step(folder, name, batch, precision, bindings=()):
 
     settings = [f"train.batch_size = {batch}", "train.steps = 1", "train.metrics = []"]
     settings.append(f"build_vae.precision = '{precision}'")
+    settings += ["train.device = @Device()", "Device.jit_compile = True"]
     configuration.parse([f"{name}.gin"], [*settings, *bindings])
     model = configuration.build("train", dry_run=True, output=None).model
     model.build_optimizers()
