@@ -184,9 +184,12 @@ def export_step(folder, name, batch, precision, bindings=()):
 
     settings = [f"train.batch_size = {batch}", "train.steps = 1", "train.metrics = []"]
     settings.append(f"build_vae.precision = '{precision}'")
+    settings += ["train.device = @Device()", "Device.jit_compile = True"]
     configuration.parse([f"{name}.gin"], [*settings, *bindings])
     model = configuration.build("train", dry_run=True, output=None).model
     model.build_optimizers()
+    for layer in model.decoder.layers:
+        vars(layer).pop("call", None)  # models.kernels, which a GPU does without
     shape = (batch * model.batches_per_step, *model.image_shape)
     step = tf.function(model.train_step, jit_compile=True, autograph=False)
     spec = tf.TensorSpec(shape, tf.uint8)

@@ -107,3 +107,16 @@ def test_the_table_has_the_columns_that_its_rows_fill():
         "| fused | 90 ms | 80 to 95 | 100 | 0.90 | yes |",
         "| none | not measured |  |  |  |  |",
     ]
+
+
+def test_the_exponent_is_that_of_the_arithmetic(monkeypatch):
+    """Of 3 n^2 + 5: nearly 2 at the end, however little it is at the start."""
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import growth
+
+    sizes = growth.AXES["image side"][0]
+    costs = [[3e-6 * n**2 + 5e-4] for n in sizes]
+    monkeypatch.setattr(growth, "measured", lambda axis: costs)
+    *points, exponent = growth.rows("image side")
+    assert [row.figure for row in points] == [round(1e3 * c[0], 2) for c in costs]
+    assert (exponent.figure, exponent.floor) == (1.99, 2.0)

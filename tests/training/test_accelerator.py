@@ -16,7 +16,7 @@ from tests.test_gin_files import RUNNABLE
 from tests.training import small
 from tf_disentangle import configuration, objectives
 from tf_disentangle.latents import GaussianLatents
-from tf_disentangle.models import build_infogan, build_vae
+from tf_disentangle.models import build_vae
 from tf_disentangle.networks import mlp_critic
 from tf_disentangle.priors import InverseWishartPrior
 from tf_disentangle.training.resident import ResidentImages
@@ -59,16 +59,12 @@ MODELS = {
     "chyvae": lambda: build_vae(
         (32, 32, 1), latents=GaussianLatents(4, prior=InverseWishartPrior(nu=10))
     ),
-    "beta_tcvae": lambda: build_vae(
-        (32, 32, 1), latents=4, objective=objectives.beta_tcvae()
-    ),
-    "factor_vae": lambda: build_vae(
-        (32, 32, 1),
+    "factor_vae": lambda: small.narrow(
+        (8, 8, 1),
         latents=4,
         objective=objectives.factor_vae(gamma=10.0),
         critic=functools.partial(mlp_critic, width=8),
     ),
-    "infogan": lambda: build_infogan((32, 32, 1), latents=4),
 }
 
 
@@ -76,10 +72,9 @@ MODELS = {
 @pytest.mark.parametrize("name", MODELS)
 def test_every_operation_of_a_step_has_kernels(name):
     model = compiled(MODELS[name]())
-    if name == "beta_tcvae":
-        model.num_examples = 1000
     names = operations(model)
-    assert {"Conv2D", "MatMul"} <= names
+    assert "MatMul" in names
+    assert name != "chyvae" or {"Conv2D", "Cholesky"} <= names
     assert without_kernel(names) == {}
 
 

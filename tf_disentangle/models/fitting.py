@@ -19,6 +19,7 @@ import tensorflow as tf
 from tf_disentangle import checks
 from tf_disentangle.interfaces import Dataset
 from tf_disentangle.models import images as entering
+from tf_disentangle.models import kernels
 from tf_disentangle.models.optimizers import checked_optimizer
 from tf_disentangle.models.statistics import TermStatistics
 
@@ -173,6 +174,8 @@ class FittableModel(keras.Model):
         super().compile(optimizer=checked_optimizer(optimizer), **options)
         self.steps.assign(0)
         self.build_optimizers()
+        if not self.jit_compile:  # XLA has convolutions of its own.
+            kernels.use_faster_kernels(self.layers)
 
     def get_compile_config(self) -> dict[str, Any]:
         """Returns what `compile` was given as JSON, and the number of examples."""
@@ -291,7 +294,7 @@ def minimize(
     Returns:
         What `terms` returned beside the loss, of before the step.
     """
-    with tf.GradientTape() as tape:
+    with tf.GradientTape() as tape, kernels.in_training():
         loss, rest = terms()
         # Gradients, summed over replicas, are to be their mean.
         loss = loss / tf.distribute.get_strategy().num_replicas_in_sync

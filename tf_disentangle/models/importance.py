@@ -19,6 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_disentangle import checks
+from tf_disentangle.models import kernels
 from tf_disentangle.models.base import LatentModel, as_graph
 from tf_disentangle.models.images import as_float
 from tf_disentangle.models.vae import VAE
@@ -137,11 +138,13 @@ def _log_weight_function(model: VAE) -> Callable[..., tf.Tensor]:
         flat = tf.reshape(z, [-1, model.latents.num_decoded])
         repeated = tf.repeat(as_float(images)[tf.newaxis], num_samples, axis=0)
         repeated = tf.reshape(repeated, [-1, *model.image_shape])
-        outputs = model.decoder(flat, training=False)
+        with kernels.in_training():  # As many images as in thousands of its steps.
+            outputs = model.decoder(flat, training=False)
         likelihood = model.objective.likelihood.log_prob(repeated, outputs)
         likelihood = tf.reshape(likelihood, [num_samples, -1])
         prior = model.latents.prior.distribution().log_prob(z)
         return likelihood + prior - posterior.log_prob(z)
 
+    kernels.use_faster_kernels([model.decoder])
     specs = tf.TensorSpec([], tf.int32), tf.TensorSpec([2], tf.int32)
     return as_graph(log_weights, model.images_spec, *specs)

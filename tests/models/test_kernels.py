@@ -1,0 +1,100 @@
+"""Faster kernels: the same mathematics as TensorFlow's own."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_disentangle import models
+from tf_disentangle.models import kernels
+
+
+def of_conv_transpose(function, inputs, kernel, upstream):
+    """Returns (the result, its gradients in inputs and kernel, one of second order)."""
+    with tf.GradientTape(persistent=True) as outer:
+        outer.watch((inputs, kernel))
+        with tf.GradientTape() as tape:
+            tape.watch((inputs, kernel))
+            result = function(inputs, kernel)
+        gradients = tape.gradient(result, (inputs, kernel), upstream)
+        norm = tf.reduce_sum(gradients[0] ** 2)
+    return result, *gradients, outer.gradient(norm, kernel)
+
+
+@pytest.mark.parametrize("shape", [(4, 6, 1), (3, 5, 1), (4, 6, 3)])
+def test_a_transposed_convolution_by_tiles(shape):
+    height, width, channels = shape
+    rng = np.random.default_rng(0)
+
+    def draw(*size):
+        return tf.constant(rng.normal(size=size), tf.float64)
+
+    arguments = (
+        draw(2, height, width, 5),
+        draw(4, 4, channels, 5),
+        draw(2, 2 * height, 2 * width, channels),
+    )
+
+    def of_tensorflow(x, w):
+        size = [2, 2 * height, 2 * width, channels]
+        return tf.nn.conv2d_transpose(x, w, size, 2, "SAME")
+
+    ours = of_conv_transpose(kernels.conv_transpose, *arguments)
+    expected = of_conv_transpose(of_tensorflow, *arguments)
+    for value, other in zip(ours, expected, strict=True):
+        np.testing.assert_allclose(value, other, rtol=1e-12, atol=1e-12)
+
+
+@pytest.fixture(scope="module")
+def model():
+    model = models.build_vae((32, 32, 1), latents=2)
+    model.compile(keras.optimizers.Adam(1e-2))
+    return model
+
+
+def test_only_training_uses_it(model, monkeypatch):
+    calls = []
+    plain = kernels.conv_transpose
+    monkeypatch.setattr(
+        kernels, "conv_transpose", lambda *a: calls.append(a) or plain(*a)
+    )
+    codes = tf.random.stateless_normal([3, 2], [0, 0])
+    expected = model.decoder(codes)
+    assert not calls
+    with kernels.in_training():
+        value = model.decoder(codes)
+    assert len(calls) == 1
+    np.testing.assert_allclose(value, expected, rtol=1e-5, atol=1e-6)
+    images = np.zeros((4, 32, 32, 1), np.uint8)
+    model.fit(images, batch_size=4, verbose=0)
+    assert len(calls) > 1
+    trained = len(calls)
+    model.evaluate(images, batch_size=4, verbose=0)
+    assert len(calls) == trained
+
+
+def test_what_is_saved_is_kerass_own(model, tmp_path):
+    logits = model.decoder.get_layer("logits")
+    record = keras.saving.serialize_keras_object(logits)
+    assert (record["module"], record["class_name"]) == (
+        "keras.layers",
+        "Conv2DTranspose",
+    )
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    codes = np.ones((2, 2), np.float32)
+    np.testing.assert_array_equal(again.decode(codes), model.decode(codes))
+    assert "call" in vars(again.decoder.get_layer("logits"))
+
+
+def test_other_layers_stay():
+    network = keras.Sequential(
+        [
+            keras.Input((4, 4, 5)),
+            keras.layers.Conv2DTranspose(1, 3, 2, padding="same"),
+            keras.layers.Conv2DTranspose(8, 4, 2, padding="same"),
+            keras.layers.Conv2DTranspose(1, 4, 2, padding="valid"),
+        ]
+    )
+    kernels.use_faster_kernels([network])
+    assert not any("call" in vars(layer) for layer in network.layers)
