@@ -41,6 +41,8 @@ class Inference(NamedTuple):
         seed: int32 [2], for terms that draw on their own.
         num_examples: N, the number of training images; None if it is not known.
         critic: The network that the objective's critic penalty reads, if it has one.
+        critic_judges_alone: Whether the critic is known to judge each sample by itself,
+            so that two batches may be one.
         reencode: Changes the images by a map, float32 [B, H, W, C] to the same, and
             returns q(z|x) of what it makes; None where there are no images.
     """
@@ -52,6 +54,7 @@ class Inference(NamedTuple):
     seed: tf.Tensor
     num_examples: int | None = None
     critic: Critic | None = None
+    critic_judges_alone: bool = False
     reencode: Reencode | None = None
 
     def require_num_examples(self) -> int:
