@@ -26,6 +26,7 @@ include_patterns = [
     "CONTRIBUTING.md",
     "docs/**.md",
     "examples/*.ipynb",
+    "examples/*.md",
 ]
 # What is read through other pages.
 exclude_patterns = [".venv", "build", "docs/reproduction/*"]
@@ -34,6 +35,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
+    "commands",
     "plain_links",
     "public_names",
 ]
@@ -46,6 +48,7 @@ nb_merge_streams = True
 copybutton_exclude = ".linenos, .gp, .go"
 copybutton_prompt_text = r"\$ |>>> |\.\.\. "
 copybutton_prompt_is_regexp = True
+copybutton_line_continuation_character = "\\"
 highlight_language = "text"
 smartquotes_action = "D"  # Dashes; quotation marks stay: "mig" is a name.
 
@@ -66,7 +69,7 @@ python_use_unqualified_type_names = True
 toc_object_entries_show_parents = "hide"
 
 html_theme = "furo"
-pygments_dark_style = "github-dark"
+pygments_dark_style = "one-dark"
 html_title = f"tf_disentangle {release}"
 html_static_path = ["static"]
 html_css_files = ["pages.css"]

@@ -9,6 +9,7 @@ they train, fit or score they do it for real, but on so little that it takes sec
 import ast
 import builtins
 import contextlib
+import dataclasses
 import importlib
 import inspect
 import os
@@ -245,6 +246,9 @@ def _cut_training():
         executions = 1 + sorted(seen).index(given["steps"])
         given["steps"] = executions * device.steps_per_execution
         given["batch_size"] = min(given.get("batch_size", 64), 8)
+        if given.get("device"):
+            one = dataclasses.replace(given["device"], steps_per_execution=1)
+            given["device"] = one
         held_out = given.get("validation_size")
         given["validation_size"] = 8 if held_out is None else min(held_out, 8)
         is_dry = given.pop("dry_run", False)

@@ -1,6 +1,8 @@
 """The notebooks of examples/: what is stored in them, and that their code runs."""
 
+import ast
 import importlib.util
+import inspect
 import json
 import os
 import pathlib
@@ -28,6 +30,7 @@ NEEDS = {
     "serving_and_explorer": ("onnx", "tf2onnx", "onnxruntime"),
 }
 NAMES = sorted(SMALL)
+BY_DEFAULT = ("own_images", "sweep_and_report")
 
 
 def skip_without(name):
@@ -94,7 +97,54 @@ def test_its_links_lead_somewhere(name):
                     assert (notebooks.FOLDER / target).exists(), target
 
 
+def named(node, roots):
+    """What a chain of attributes names, such as td.models.build_vae; None for others.
+
+    Raises:
+        AttributeError: If there is no such thing.
+    """
+    if isinstance(node, ast.Name):
+        return roots.get(node.id)
+    if isinstance(node, ast.Attribute):
+        owner = named(node.value, roots)
+        if owner is None or (inspect.isclass(owner) and not hasattr(owner, node.attr)):
+            return None  # What instances alone have is not looked for.
+        found = getattr(owner, node.attr)
+        return None if isinstance(found, property) else found
+    return None
+
+
 @pytest.mark.parametrize("name", NAMES)
+def test_what_its_code_names_is_there(name):
+    """Each function of the library, and each argument that is given by its name."""
+    import tf_disentangle as td
+
+    roots = {"td": td, **dict.fromkeys(("run", "again", "trained"), td.Run)}
+    checked = 0
+    for cell in notebooks.read(name)["cells"]:
+        tree = ast.parse(cell["source"] if cell["cell_type"] == "code" else "")
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute):
+                named(node, roots)
+            function = named(node.func, roots) if isinstance(node, ast.Call) else None
+            if callable(function):
+                parameters = inspect.signature(function).parameters.values()
+                known = {parameter.name for parameter in parameters}
+                is_open = any(p.kind is p.VAR_KEYWORD for p in parameters)
+                given = {keyword.arg for keyword in node.keywords if keyword.arg}
+                assert is_open or given <= known, (given - known, ast.unparse(node))
+                checked += 1
+    assert checked > 2
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        # Those by default show what most of the others do, and take half as long.
+        name if name in BY_DEFAULT else pytest.param(name, marks=pytest.mark.slow)
+        for name in NAMES
+    ],
+)
 def test_its_code_runs(name, warm, tmp_path):
     """On small settings, in a process that has TensorFlow already, without a kernel."""
     skip_without(name)

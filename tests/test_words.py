@@ -1,7 +1,7 @@
 """Words of the documents: British spelling, and none that only insiders know.
 
-`make lint` has codespell look for slips; its dictionaries know no British spelling of
-an American word, so its British one is read backwards here.
+`make lint` has codespell look for slips, but in notebooks; its dictionaries know no
+British spelling of an American word, so its British one is read backwards here.
 """
 
 import json
@@ -16,6 +16,7 @@ PAGES = [
     *sorted(ROOT.glob("docs/**/*.md")),
     *sorted(ROOT.glob("examples/*.ipynb")),
 ]
+NOTEBOOKS = [path for path in PAGES if path.suffix == ".ipynb"]
 NAMES = [str(path.relative_to(ROOT)) for path in PAGES]
 
 #: Usual in British English too, or parts of names.
@@ -42,21 +43,40 @@ def prose(path):
     return re.sub(r"`[^`]*`|\]\([^)]*\)|https?://\S+", " ", text)
 
 
+def pairs(dictionary):
+    """Yields what a dictionary of codespell has: (word, what to write in its place)."""
+    codespell = pytest.importorskip("codespell_lib")
+    path = pathlib.Path(codespell.__file__).parent / "data" / dictionary
+    for line in path.read_text(encoding="utf-8").splitlines():
+        word, _, better = line.partition("->")
+        yield word, better.rstrip(",")
+
+
+def words_of(path):
+    return {word.lower() for word in re.findall(r"[A-Za-z]+", prose(path))}
+
+
 @pytest.fixture(scope="module")
 def american():
     """American words to British ones."""
-    codespell = pytest.importorskip("codespell_lib")
-    folder = pathlib.Path(codespell.__file__).parent / "data"
-    lines = (folder / "dictionary_en-GB_to_en-US.txt").read_text().splitlines()
-    pairs = (line.rstrip(",").split("->") for line in lines)
-    return {american: british for british, american in pairs}
+    found = pairs("dictionary_en-GB_to_en-US.txt")
+    return {american: british for british, american in found}
+
+
+@pytest.fixture(scope="module")
+def slips():
+    return dict(pairs("dictionary.txt"))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_spelling_is_british(page, american):
-    words = {word.lower() for word in re.findall(r"[A-Za-z]+", prose(page))}
-    found = {w: american[w] for w in words & american.keys() - BRITISH}
-    assert found == {}
+    found = words_of(page) & american.keys() - BRITISH
+    assert {word: american[word] for word in found} == {}
+
+
+@pytest.mark.parametrize("page", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_have_no_slips(page, slips):
+    assert {word: slips[word] for word in words_of(page) & slips.keys()} == {}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)

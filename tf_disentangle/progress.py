@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import sys
+import textwrap
 from typing import Any
 
 from tqdm import tqdm
@@ -66,9 +67,10 @@ class _NotebookBar(tqdm):
         self._line = Line()
         options.pop("dynamic_ncols", None)
         options["mininterval"] = max(options.get("mininterval", 0.0), 0.5)
-        options.setdefault("delay", 1.0)  # A short one is not worth a line.
+        options.setdefault("delay", 3.0)  # A short one is not worth a line.
         super().__init__(*args, file=io.StringIO(), ascii=False, **options)
 
     def display(self, msg: str | None = None, pos: int | None = None) -> None:
         """Shows the bar as it is now."""
-        self._line.show(str(self) if msg is None else msg)
+        # A cell does not break long lines.
+        self._line.show(textwrap.fill(str(self) if msg is None else msg, 90))

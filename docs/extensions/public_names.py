@@ -26,6 +26,7 @@ from docutils.parsers.rst import directives
 from docutils.statemachine import StringList
 from pygments.lexers.python import PythonLexer
 from sphinx.application import Sphinx
+from sphinx.util import inspect as sphinx_inspect
 from sphinx.util.docutils import SphinxDirective
 
 _SECTION = re.compile(
@@ -136,6 +137,19 @@ def of_others(
     return True if is_others or is_private else None
 
 
+def own_signature(
+    app: Sphinx, what: str, name: str, item: Any, options: Any, given: str, returns: Any
+) -> tuple[str, Any] | None:
+    """Returns the constructor's arguments where a base's `__new__` hides them."""
+    if what != "class" or given != "(*args, **kwargs)":
+        return None
+    if not inspect.isfunction(item.__init__):
+        return "()", returns
+    signature = sphinx_inspect.signature(item.__init__, bound_method=True)
+    shown = sphinx_inspect.stringify_signature(signature, show_annotation=False)
+    return shown, returns
+
+
 def plain_text(
     app: Sphinx, what: str, name: str, item: Any, options: Any, lines: list[str]
 ) -> None:
@@ -170,5 +184,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("api", PublicNames)
     app.connect("autodoc-process-docstring", plain_text, priority=100)
     app.connect("autodoc-skip-member", of_others)
+    app.connect("autodoc-process-signature", own_signature)
     app.add_lexer("gin", PythonLexer)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

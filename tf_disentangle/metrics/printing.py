@@ -86,8 +86,12 @@ def markup(table: Mapping[str, Evaluation | Refusal]) -> str:
 
 
 def _cells(texts: Sequence[str], kind: str = "td") -> str:
-    style = 'style="text-align: left"'
-    return "".join(f"<{kind} {style}>{html.escape(t)}</{kind}>" for t in texts)
+    """Returns cells of a row; the first, a name, stays on one line."""
+    style = "text-align: left; padding-right: 1em"
+    first, *others = (html.escape(text) for text in texts)
+    return f'<{kind} style="{style}; white-space: nowrap">{first}</{kind}>' + "".join(
+        f'<{kind} style="{style}">{text}</{kind}>' for text in others
+    )
 
 
 def _which(evaluation: Evaluation) -> str:

@@ -43,4 +43,6 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         module = importlib.import_module(f"{__name__}.{_MODULES[name]}")
         return getattr(module, name)
+    if name in ("analysis", "figures"):
+        return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
