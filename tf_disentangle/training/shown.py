@@ -17,8 +17,7 @@ _TERMS = ("loss", "elbo", "reconstruction", "kl", "generator", "discriminator")
 
 def run_text(run: Run) -> str:
     """Names a run's parts, its step and its folder, in one line."""
-    where = "in memory" if run.folder is None else repr(str(run.folder))
-    return f"<Run of {_model(run)} at step {run.step}, {where}>"
+    return f"<Run of {_model(run)} at step {run.step}, {_place(run)}>"
 
 
 def run_html(run: Run) -> str:
@@ -31,7 +30,7 @@ def run_html(run: Run) -> str:
         "images": f"{shape}, {len(run.batches.training):,} of them for training",
         "latents": ", ".join(column.name for column in columns),
         "step": f"{run.step:,} of {run.steps:,}{stopped}",
-        "folder": "none: in memory" if run.folder is None else str(run.folder),
+        "kept": _place(run),
     }
     terms = run.terms
     for front, what in (("", "training"), ("val_", "held-out images")):
@@ -52,6 +51,14 @@ def run_html(run: Run) -> str:
 
 def _model(run: Run) -> str:
     return f"{type(run.model).__name__} ({run.model.objective.name})"
+
+
+def _place(run: Run) -> str:
+    """Says where a run is kept; of a published model its name says more."""
+    if run.folder is None:
+        return "in memory"
+    published = run.folder.is_published
+    return f"published model {run.folder.name}" if published else repr(str(run.folder))
 
 
 class Pictures(list[pathlib.Path]):
