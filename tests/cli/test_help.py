@@ -59,3 +59,20 @@ def test_examples_are_typed_otherwise_where_it_is_installed(
     assert pages.as_typed(here) == here
     monkeypatch.setattr(pages, "IS_CHECKOUT", False)
     assert pages.as_typed(here) == installed
+
+
+def test_a_setting_given_as_an_option_is_answered_with_its_binding(capsys):
+    assert main(["train", "--gin_file=vae.gin", "--epochs=3"]) == 2
+    assert "--gin_param='train.epochs = VALUE'" in capsys.readouterr().err
+
+
+def test_a_gin_file_without_its_option_or_ending_is_answered_with_both(capsys):
+    assert main(["train", "beta_vae"]) == 2
+    assert "Did you mean --gin_file=beta_vae.gin?" in capsys.readouterr().err
+
+
+def test_an_error_of_an_installed_command_has_its_name(monkeypatch, capsys):
+    monkeypatch.setattr(pages, "IS_CHECKOUT", False)
+    assert main(["train"]) == 2
+    said = capsys.readouterr().err
+    assert "For example: tf_disentangle train --gin_file=chyvae.gin" in said

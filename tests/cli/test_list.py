@@ -92,6 +92,13 @@ def test_metrics_and_objectives_name_their_paper(kind):
             assert re.search(r"[A-Z]\w+.*, (\d{4}|undated)\)", line), name
 
 
+def test_a_published_set_is_told_how_to_have(shown):
+    text = shown("mnist")
+    assert "tf_disentangle.datasets.published('mnist')" in text
+    assert "bin/data prepare mnist" in text
+    configuration.parse([], ["train.data = @published()", "published.name = 'mnist'"])
+
+
 def test_a_metric_is_known_by_its_short_name(shown):
     text = shown("mig")
     assert text.startswith("mig_score (metrics)")

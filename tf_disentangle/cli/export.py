@@ -18,7 +18,7 @@ import sys
 
 from absl import flags
 
-from tf_disentangle.cli import run_flags
+from tf_disentangle.cli import pages, run_flags
 from tf_disentangle.serving import destinations
 
 FLAGS = flags.FlagValues()
@@ -75,7 +75,8 @@ def main(values: flags.FlagValues) -> int:
         from tf_disentangle.serving.config_files import docker_command
 
         models = path.parent.parent
-        print(f"Serve:  bin/serve {models}", file=sys.stderr)
+        serve = pages.as_typed(f"bin/serve {models}")
+        print(f"Serve:  {serve}", file=sys.stderr)
         print(f"or      {docker_command(models)}", file=sys.stderr)
     print(f"Card:   {path / 'model_card.md'}", file=sys.stderr)
     return 0

@@ -17,7 +17,7 @@ from typing import Any
 
 from absl import flags
 
-from tf_disentangle import checks, store
+from tf_disentangle import checks, datasets, store
 from tf_disentangle.cli import pages, startup
 
 FLAGS = flags.FlagValues()
@@ -77,6 +77,9 @@ def main(values: flags.FlagValues) -> int:
     if values.name == "store":  # It takes no TensorFlow.
         print(_models())
         return 0
+    if values.name in datasets.SETS:
+        print(_published(values.name))
+        return 0
     startup.import_tensorflow()
     import tf_disentangle
     from tf_disentangle import configuration, registry
@@ -99,7 +102,7 @@ def main(values: flags.FlagValues) -> int:
         name = name if name in kind_of else short[name]
         print(description(name, kind_of[name], tables[kind_of[name]][name]))
     else:
-        remedy = checks.suggestion(name, [*kind_of, *short])
+        remedy = checks.suggestion(name, {*kind_of, *short, *datasets.SETS})
         remedy = remedy or "tf_disentangle list shows them."
         rule = "be a part or a kind of parts"
         raise checks.ArgumentError(checks.message("NAME", rule, name, remedy))
@@ -122,7 +125,23 @@ def _models() -> str:
         for name, text in store.shipped().items()
     ]
     head = "Trained models, for whatever takes a RUN: bin/explore store:NAME"
-    return "\n".join([head, *rows])
+    return "\n".join([pages.as_typed(head), *rows])
+
+
+def _published(name: str) -> str:
+    """Returns how a published data set is had."""
+    lines = [
+        f"{name} (published data sets)",
+        "",
+        f"In a gin file:  train.data = @published()  and  published.name = '{name}'",
+        f"In Python:      tf_disentangle.datasets.published('{name}')",
+        "",
+        f"What it is:  bin/data info {name}",
+        f"Prepare it:  bin/data prepare {name}",
+        "",
+        "The guide:  tf_disentangle help datasets",
+    ]
+    return pages.as_typed("\n".join(lines))
 
 
 def _gin_files(root: Any) -> str:

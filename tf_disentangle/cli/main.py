@@ -92,7 +92,7 @@ def main(argv: Sequence[str]) -> int:
     except (checks.ArgumentError, checks.ArgumentTypeError, flags.Error) as error:
         # gin adds which function it was calling.
         text = re.sub(r"\n  In call to configurable .*", "", str(error))
-        print(f"tf_disentangle {name}: {text}", file=sys.stderr)
+        print(f"tf_disentangle {name}: {pages.as_typed(text)}", file=sys.stderr)
         return 2
     except (KeyboardInterrupt, process.Terminated) as signal:
         goes_on = name in ("train", "encode", "study", "study run")
@@ -205,6 +205,9 @@ def _parsed(
     except flags.UnrecognizedFlagError as error:
         rule = f"be one of those that tf_disentangle {name} --help shows"
         remedy = checks.suggestion(error.flagname, values)
+        if not remedy and name in ("train", "study"):
+            binding = f"--gin_param='train.{error.flagname} = VALUE'"
+            remedy = f"A setting of a run is bound, such as {binding}."
         message = checks.message("option", rule, f"--{error.flagname}", remedy)
         raise checks.ArgumentError(message) from error
     except ValueError as error:  # a switch with a value that it does not take
@@ -216,7 +219,8 @@ def _parsed(
     after = " ".join(place.upper() for place in places)
     rule = "start with --" + (f", after one {after}" if places else "")
     remedy = f"tf_disentangle {name} --help shows them."
-    if rest and rest[0].endswith(".gin") and "gin_file" in values:
-        remedy = f"Did you mean --gin_file={rest[0]}?"
+    if rest and "gin_file" in values:
+        file = rest[0] if rest[0].endswith(".gin") else f"{rest[0]}.gin"
+        remedy = f"Did you mean --gin_file={file}?"
     checks.require(not rest, "options", rule, " ".join(rest), remedy)
     return values

@@ -18,7 +18,7 @@ import sys
 from absl import flags
 
 from tf_disentangle import checks
-from tf_disentangle.cli import publish_flags, run_flags
+from tf_disentangle.cli import pages, publish_flags, run_flags
 from tf_disentangle.store import places
 
 FLAGS = flags.FlagValues()
@@ -42,7 +42,7 @@ def main(values: flags.FlagValues) -> int:
     print(f"Publishing step {run.step}", file=sys.stderr)
     path = run.publish(values.output, **publish_flags.options(values))
     print(path)
-    print(f"Look:   bin/explore {path}", file=sys.stderr)
+    print(f"Look:   {pages.as_typed(f'bin/explore {path}')}", file=sys.stderr)
     if path.is_dir():
         print(f"Card:   {path / 'README.md'}", file=sys.stderr)
         print(f"Upload: hf upload USER/{path.name} {path}", file=sys.stderr)
