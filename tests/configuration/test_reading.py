@@ -144,6 +144,12 @@ def test_the_parts_of_a_users_module_are_known_by_name(here):
     assert configuration.configured("my_answer")() == 42
 
 
+def test_a_file_in_a_folder_of_the_librarys_is_found_by_its_name(here):
+    with pytest.raises(checks.ArgumentError) as error:
+        configuration.parse(["locatello_2019.gin"])
+    assert str(error.value).endswith("Did you mean studies/locatello_2019.gin?")
+
+
 def test_parts_can_be_registered_after_a_configuration_was_read(here):
     """As when a notebook has run a study and then defines a prior of its own."""
     configuration.parse([])

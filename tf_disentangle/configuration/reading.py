@@ -80,13 +80,20 @@ def named_file(file: str) -> Source:
     path = _first_file(file, [pathlib.Path.cwd(), gin_root()])
     if path is not None:
         return Source(file, path)
-    names_there = [p.name for p in gin_root().glob("*.gin")]
     is_folder = file and pathlib.Path(file).is_dir()
-    name = pathlib.Path(file).name
-    remedy = "" if is_folder else checks.nearest(name, names_there)
+    remedy = "" if is_folder else _nearest_file(pathlib.Path(file).name)
     received = f"{file}, a folder" if is_folder else file
     rule = f"be a file, or a name in {gin_root()}"
     raise checks.ArgumentError(checks.message("gin_file", rule, received, remedy))
+
+
+def _nearest_file(name: str) -> str:
+    """Returns the hint for a name that is no file: one in a folder of ours, or near."""
+    root = gin_root()
+    for path in sorted(root.rglob("*.gin")):
+        if path.name == name:
+            return f"Did you mean {path.relative_to(root).as_posix()}?"
+    return checks.nearest(name, [path.name for path in root.glob("*.gin")])
 
 
 def _first_file(file: str, folders: Iterable[pathlib.Path]) -> pathlib.Path | None:
