@@ -1,4 +1,4 @@
-"""Faster kernels: the same mathematics as TensorFlow's own."""
+"""Faster kernels: the same mathematics as TensorFlow's and Keras's own."""
 
 import keras
 import numpy as np
@@ -80,6 +80,7 @@ def test_what_is_saved_is_kerass_own(model, tmp_path):
         "keras.layers",
         "Conv2DTranspose",
     )
+    assert model.optimizer.get_config()["name"] == "adam"
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
     codes = np.ones((2, 2), np.float32)
@@ -87,7 +88,39 @@ def test_what_is_saved_is_kerass_own(model, tmp_path):
     assert "call" in vars(again.decoder.get_layer("logits"))
 
 
-def test_other_layers_stay():
+@pytest.mark.parametrize("options", [{}, {"clipnorm": 0.5}, {"weight_decay": 0.1}])
+def test_adam_in_one_operation(options):
+    rng = np.random.default_rng(0)
+    start = rng.normal(size=(3, 4)).astype(np.float32)
+    weights, optimizers = [], []
+    for fast in (False, True):
+        variable = keras.Variable(start)
+        optimizer = keras.optimizers.Adam(0.05, 0.7, 0.8, epsilon=1e-2, **options)
+        optimizer.build([variable])
+        if fast:
+            kernels.use_faster_kernels([], [optimizer])
+            assert "update_step" in vars(optimizer)
+        weights.append(variable)
+        optimizers.append(optimizer)
+    for _ in range(5):
+        gradient = tf.constant(rng.normal(size=(3, 4)), tf.float32)
+        for variable, optimizer in zip(weights, optimizers, strict=True):
+            optimizer.apply([gradient], [variable])
+    plain, fast = (
+        [v.numpy() for v in (weight, *optimizer.variables)]
+        for weight, optimizer in zip(weights, optimizers, strict=True)
+    )
+    for value, other in zip(fast, plain, strict=True):
+        np.testing.assert_allclose(value, other, rtol=2e-6, atol=2e-7)
+    assert np.abs(plain[0] - start).max() > 0.1
+
+
+def test_other_optimisers_and_layers_stay():
+    class Own(keras.optimizers.Adam):
+        def update_step(self, gradient, variable, learning_rate):
+            raise NotImplementedError
+
+    others = [Own(), keras.optimizers.SGD(), keras.optimizers.Adam(amsgrad=True)]
     network = keras.Sequential(
         [
             keras.Input((4, 4, 5)),
@@ -96,5 +129,6 @@ def test_other_layers_stay():
             keras.layers.Conv2DTranspose(1, 4, 2, padding="valid"),
         ]
     )
-    kernels.use_faster_kernels([network])
+    kernels.use_faster_kernels([network], others)
+    assert not any("update_step" in vars(optimizer) for optimizer in others)
     assert not any("call" in vars(layer) for layer in network.layers)

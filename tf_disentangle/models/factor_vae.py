@@ -25,6 +25,7 @@ import tensorflow_probability as tfp
 
 from tf_disentangle import checks
 from tf_disentangle.latents import Latents
+from tf_disentangle.models import wiring
 from tf_disentangle.models.critic_training import CriticTraining, WithCritic
 from tf_disentangle.models.vae import VAE
 from tf_disentangle.objectives import CriticPenalty, Inference, Objective
@@ -95,7 +96,8 @@ class FactorVAE(WithCritic, VAE):
         """Returns posterior, sample and critic for a batch of images; as `VAE`."""
         inference = super().infer(images, seed, step, training)
         critic = functools.partial(self.critic, training=training)
-        return inference._replace(critic=critic)
+        alone = wiring.is_perceptron(self.critic)
+        return inference._replace(critic=critic, critic_judges_alone=alone)
 
     def scalars(self, images: tf.Tensor, inference: Inference) -> dict[str, tf.Tensor]:
         """Returns the mean of each term of `row_names` over held-out images.

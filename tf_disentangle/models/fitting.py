@@ -174,8 +174,8 @@ class FittableModel(keras.Model):
         super().compile(optimizer=checked_optimizer(optimizer), **options)
         self.steps.assign(0)
         self.build_optimizers()
-        if not self.jit_compile:  # XLA has convolutions of its own.
-            kernels.use_faster_kernels(self.layers)
+        if not self.jit_compile:  # XLA has kernels of its own.
+            kernels.use_faster_kernels(self.layers, self.optimizers.values())
 
     def get_compile_config(self) -> dict[str, Any]:
         """Returns what `compile` was given as JSON, and the number of examples."""

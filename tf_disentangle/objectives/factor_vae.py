@@ -87,8 +87,14 @@ class CriticTotalCorrelation(BatchPenalty, CriticPenalty):
         critic, groups = inference.require_critic(), inference.latents.groups
         codes = tf.stop_gradient(inference.sample)
         permuted = permute_latents(tf.stop_gradient(others), groups, seed)
-        codes_loss = tf.reduce_mean(tf.nn.softplus(-critic(codes)))
-        permuted_loss = tf.reduce_mean(tf.nn.softplus(critic(permuted)))
+        if inference.critic_judges_alone:  # One pass reads the weights once.
+            logits = critic(tf.concat([codes, permuted], axis=0))
+            count = tf.shape(codes)[0]
+            of_codes, of_permuted = logits[:count], logits[count:]
+        else:
+            of_codes, of_permuted = critic(codes), critic(permuted)
+        codes_loss = tf.reduce_mean(tf.nn.softplus(-of_codes))
+        permuted_loss = tf.reduce_mean(tf.nn.softplus(of_permuted))
         return 0.5 * (codes_loss + permuted_loss)
 
 

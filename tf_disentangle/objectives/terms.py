@@ -39,6 +39,8 @@ class Inference(NamedTuple):
         seed: int32 [2], for terms that draw on their own.
         num_examples: N, the number of training images; None if it is not known.
         critic: The network that the objective's critic penalty reads, if it has one.
+        critic_judges_alone: Whether the critic is known to judge each sample by itself,
+            so that two batches may be one.
     """
 
     latents: Latents
@@ -48,6 +50,7 @@ class Inference(NamedTuple):
     seed: tf.Tensor
     num_examples: int | None = None
     critic: Critic | None = None
+    critic_judges_alone: bool = False
 
     def require_num_examples(self) -> int:
         """Returns N, for terms that need it.
