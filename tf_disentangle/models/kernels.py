@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""The same mathematics by a faster kernel, in training and for the evidence alone.
-=======
-"""The same mathematics by faster kernels, in training alone.
->>>>>>> F
+"""The same mathematics by faster kernels, in training and for the evidence alone.
 
 TensorFlow's and PyTorch's library for a CPU, oneDNN, computes a transposed convolution
 with one output channel as if there were as many as a vector register has lanes: of a
@@ -47,7 +43,7 @@ def in_training() -> Iterator[None]:
 
 def use_faster_kernels(
     networks: Iterable[keras.layers.Layer],
-    optimizers: Iterable[keras.optimizers.Optimizer],
+    optimizers: Iterable[keras.optimizers.Optimizer] = (),
 ) -> None:
     """Has networks' transposed convolutions into images, and Adam, be faster on a CPU.
 
