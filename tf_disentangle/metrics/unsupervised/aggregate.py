@@ -18,15 +18,15 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-from scipy.special import logsumexp
 from tqdm import tqdm
 
 from tf_disentangle.checks import integer, require
 from tf_disentangle.interfaces import Dataset, PosteriorEncoder
 from tf_disentangle.metrics.samples import check_codes
 
-# Pairs of a draw and a component that are held at once; bounds the memory.
-_PAIRS_PER_BLOCK = 2**21
+# Pairs of a draw and a component that are held at once: 1 MB, which stays in the
+# processor's cache.
+_PAIRS_PER_BLOCK = 2**17
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -181,6 +181,8 @@ def mixture_log_densities(
         log q(z), and sum_d log q(z_d).
     """
     joint, marginals = np.empty(len(z)), np.zeros(len(z))
+    centres, precisions = np.ascontiguousarray(means.T), 1 / deviations.T  # [L, N]
+    heights = np.log(precisions) - 0.5 * np.log(2 * np.pi)
     block = max(1, _PAIRS_PER_BLOCK // len(means))
     disable = None if progress is None else not progress
     with tqdm(total=len(z), desc="q(z)", unit="draw", disable=disable) as bar:
@@ -188,13 +190,27 @@ def mixture_log_densities(
             rows = slice(start, start + block)
             total = np.zeros((len(z[rows]), len(means)))
             for d in range(z.shape[1]):
-                log = _log_normal(z[rows, d, None], means[:, d], deviations[:, d])
-                marginals[rows] += logsumexp(log, axis=1)
+                log = z[rows, d, np.newaxis] - centres[d]
+                log *= precisions[d]
+                np.square(log, out=log)
+                log *= -0.5
+                log += heights[d]
                 total += log
-            joint[rows] = logsumexp(total, axis=1)
+                marginals[rows] += _log_sum_exp(log)
+            joint[rows] = _log_sum_exp(total)
             bar.update(len(total))
     size = np.log(len(means))
     return joint - size, marginals - z.shape[1] * size
+
+
+def _log_sum_exp(log: np.ndarray) -> np.ndarray:
+    """Log of the sum of exponentials of finite numbers [M, N] along N, in their place.
+
+    scipy's, which serves every case, takes several times as long.
+    """
+    highest = log.max(axis=1)
+    log -= highest[:, np.newaxis]
+    return highest + np.log(np.exp(log, out=log).sum(axis=1))
 
 
 def _log_normal(
