@@ -57,7 +57,7 @@ def compiled(model):
 
 MODELS = {
     "chyvae": lambda: build_vae(
-        (32, 32, 1), latents=GaussianLatents(4, prior=InverseWishartPrior(nu=10))
+        (32, 32, 1), latents=GaussianLatents(4, "full", InverseWishartPrior(nu=10.0))
     ),
     "factor_vae": lambda: small.narrow(
         (8, 8, 1),

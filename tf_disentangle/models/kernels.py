@@ -43,7 +43,7 @@ def in_training() -> Iterator[None]:
 
 def use_faster_kernels(
     networks: Iterable[keras.layers.Layer],
-    optimizers: Iterable[keras.optimizers.Optimizer],
+    optimizers: Iterable[keras.optimizers.Optimizer] = (),
 ) -> None:
     """Has networks' transposed convolutions into images, and Adam, be faster on a CPU.
 
