@@ -63,7 +63,7 @@ def test_it_is_complete(name):
     assert notebook["nbformat"] == 4
     assert notebook["metadata"]["kernelspec"]["name"] == "python3"
     cells = notebook["cells"]
-    assert 10 <= len(cells) <= 30
+    assert 10 <= len(cells) <= 25
     opening = cells[0]["source"]
     assert opening.startswith("# ") and "At the end you will" in opening
     assert re.search(r"takes? about \w+ (minutes?|seconds) on two cores|about a minute",
