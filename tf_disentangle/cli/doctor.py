@@ -34,13 +34,14 @@ def main(values: flags.FlagValues) -> int:
     from tf_disentangle.training.run_folder import environment
 
     facts = environment()
+    onednn = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "as TensorFlow has it")
     devices = tf.config.list_physical_devices("GPU")
     lines = [
         ("Python", f"{facts['python']} on {facts['machine']}"),
         *packages(facts["versions"]),
         *processor(cpu_flags(), computes_in_bfloat16()),
         *threads(os.cpu_count() or 1, os.environ.get("OMP_NUM_THREADS", "")),
-        ("oneDNN", os.environ.get("TF_ENABLE_ONEDNN_OPTS", "on (default)")),
+        ("oneDNN", {"0": "off", "1": "on"}.get(onednn, onednn)),
         *gpus([device.name for device in devices]),
         *cache(pathlib.Path(datasets.cache_dir())),
         ("Gin files", str(configuration.gin_root())),
