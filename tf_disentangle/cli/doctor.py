@@ -40,10 +40,12 @@ def main(values: flags.FlagValues) -> int:
     from tf_disentangle import configuration, datasets
     from tf_disentangle.cli import pages
 
+    of_tensorflow = tensorflow()  # Its import turns oneDNN on.
+    onednn = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "as TensorFlow has it")
     lines = [
-        *tensorflow(),
+        *of_tensorflow,
         *threads(os.cpu_count() or 1, os.environ.get("OMP_NUM_THREADS", "")),
-        ("oneDNN", os.environ.get("TF_ENABLE_ONEDNN_OPTS", "on (default)")),
+        ("oneDNN", {"0": "off", "1": "on"}.get(onednn, onednn)),
         *extras({name: _is_there(module) for name, (module, _) in _EXTRAS.items()}),
         *explorer(),
         *cache(pathlib.Path(datasets.cache_dir())),
