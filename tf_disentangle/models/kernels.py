@@ -162,7 +162,7 @@ def _adam_step(
         return
     index = optimizer._get_variable_index(variable)
     moments = optimizer._momentums[index], optimizer._velocities[index]
-    step = tf.cast(optimizer.iterations.value + 1, variable.dtype)
+    step = tf.cast(optimizer.iterations + 1, variable.dtype)
     tf.raw_ops.ResourceApplyAdam(
         var=variable.handle,
         m=moments[0].value.handle,
