@@ -24,8 +24,7 @@ from tf_disentangle.models import signatures, wiring
 from tf_disentangle.models.fitting import FittableModel
 from tf_disentangle.models.images import as_float, as_uint8
 
-# Images per call when an array is encoded or decoded: as many as a metric hands over.
-_CHUNK = 256
+_CHUNK = 256  # Images per call to encode or decode: as many as a metric hands over.
 # Held-out images per call: terms that depend on a batch depend on it.
 _VALIDATED = 250
 
