@@ -95,6 +95,21 @@ def test_categories_grow_from_near_nothing_where_views_agree_and_only_there():
     assert growth(lambda raw: -raw) < 0
 
 
+def test_a_view_that_is_certainly_another_value_has_a_gradient():
+    latents = CategoricalLatents([2])
+    own = tf.constant([[40.0, 0.0], [0.0, 40.0]])
+    raw = own[::-1]
+    with tf.GradientTape() as tape:
+        tape.watch(raw)
+        other = latents.posterior(raw)
+        inference = inference_of(latents, own)
+        penalty = InvariantCategories(1.0)(
+            inference._replace(reencode=lambda change: other)
+        )
+    expected = [[0.5, -0.5], [-0.5, 0.5]]  # That of a cross entropy on logits.
+    np.testing.assert_allclose(-tape.gradient(penalty, raw), expected, rtol=1e-5)
+
+
 def test_latents_without_categories_and_inferences_without_images():
     continuous = GaussianLatents(2)
     assert float(InvariantCategories()(inference_of(continuous, tf.zeros([4, 4])))) == 0

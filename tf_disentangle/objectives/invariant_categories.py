@@ -4,12 +4,12 @@
                        + mean_B [H(q(c|x)) + KL(q(c|x) || q(c|t(x)))]
 
 for a categorical latent c, with q(c) = mean_B q(c|x), p uniform and t random: IMSAT's
-objective (equations 3 to 7 of Hu et al., whose mu is 4). At mu = 1 the first two terms
-are what the information I(x; c) lacks of log n. It is 0 where all values are used
-equally often, are certain, and stay the same: what t changes is left to the other
-latents. JointVAE's capacities alone hold a category that is certain, whatever it is of:
-there are many ways to cut handwritten digits into ten, by slant or thickness, that
-reconstruct about as well as the digits do.
+objective (Hu et al., whose mu is 4 and who weigh the divergence apart). At mu = 1 the
+first two terms are what the information I(x; c) lacks of log n. It is 0 where all
+values are used equally often, are certain, and stay the same: what t changes is left to
+the other latents. JointVAE's capacities alone hold a category that is certain, whatever
+it is of: there are many ways to cut handwritten digits into ten, by slant or thickness,
+that reconstruct about as well as the digits do.
 
 That a digit is what no small rotation, shift, scaling or shear changes is knowledge
 about the images, put in by hand; which digit it is remains unknown.
@@ -32,8 +32,8 @@ import tensorflow_probability as tfp
 from tf_disentangle import checks
 from tf_disentangle.objectives.terms import BatchPenalty, Inference
 
-# The least probability: its logarithm and gradient are finite.
-_SMALLEST = 1e-8
+# The least probability: a view that is another value by 69 nats still has a gradient.
+_SMALLEST = 1e-30
 
 
 @dataclasses.dataclass(frozen=True)
