@@ -39,7 +39,7 @@ __version__ = "0.2.0"
 if platform.machine().lower() in ("x86_64", "amd64"):
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
-_ROOMS = (
+_SUBPACKAGES = (
     "datasets",
     "distributions",
     "explorer",
@@ -65,14 +65,14 @@ _WITH_TENSORFLOW = {
     "training",
 }
 
-__all__ = ["Run", "__version__", "load", "study", "train", *_ROOMS]
+__all__ = ["Run", "__version__", "load", "study", "train", *_SUBPACKAGES]
 
 
 def __getattr__(name: str) -> Any:
-    """Imports a room, or a function from one, at its first use."""
+    """Imports a subpackage, or a function from one, at its first use."""
     if name in _WITH_TENSORFLOW:
         importlib.import_module("tf_disentangle.quiet").import_tensorflow()
-    if name in _ROOMS:
+    if name in _SUBPACKAGES:
         return importlib.import_module(f"tf_disentangle.{name}")
     if name in _OF_RUN:
         return getattr(importlib.import_module("tf_disentangle.run"), name)
@@ -86,4 +86,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """Lists the public names, imported or not."""
-    return sorted({*globals(), *_OF_RUN, "study", *_ROOMS})
+    return sorted({*globals(), *_OF_RUN, "study", *_SUBPACKAGES})

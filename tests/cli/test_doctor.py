@@ -72,8 +72,19 @@ def test_instruction_sets_are_named(flags, words):
 
 
 def test_bfloat16_is_advised_only_where_it_is_quick():
-    assert "bfloat16: emulated here: keep" in text_of(doctor.processor(set(), False))
-    assert "'mixed_bfloat16' is quick" in text_of(doctor.processor(set(), True))
+    assert "bfloat16: emulated here: keep" in text_of(doctor.processor({"avx"}, False))
+    assert "'mixed_bfloat16' is quick" in text_of(doctor.processor({"avx"}, True))
+
+
+def test_without_avx_it_says_so_and_does_not_import_tensorflow(monkeypatch, capsys):
+    """The import would end the process, and `doctor` with it."""
+    monkeypatch.setattr(doctor, "cpu_flags", lambda: {"fpu", "sse"})
+    monkeypatch.setattr(doctor.startup, "import_tensorflow", lambda: pytest.fail())
+    assert main(["doctor"]) == 4
+    text = capsys.readouterr().out
+    assert "TensorFlow needs AVX" in text
+    assert "bfloat16" not in text
+    assert text.endswith("To do: 1, marked with !\n")
 
 
 def test_instruction_sets_are_read_from_linuxs_list(tmp_path):

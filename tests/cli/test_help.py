@@ -45,6 +45,18 @@ def test_every_page_that_a_message_names_is_there():
     assert named <= {*pages.pages()} | {"shows"}
 
 
+def test_no_page_replaces_one_of_the_guide_with_the_same_name(tmp_path, monkeypatch):
+    names = [p.stem for f in ("docs", "docs/guide") for p in ROOT.glob(f"{f}/*.md")]
+    names = [name for name in names if name != "index"]
+    assert len(set(names)) == len(names)
+    (tmp_path / "guide").mkdir()
+    for file in ("same.md", "guide/same.md", "other.md", "index.md"):
+        (tmp_path / file).write_text("# Title")
+    monkeypatch.setattr(pages, "_PLACES", (tmp_path,))
+    assert list(pages.pages()) == ["same", "other"]
+    assert pages.pages()["same"] == tmp_path / "guide" / "same.md"
+
+
 @pytest.mark.parametrize(
     ("here", "installed"),
     [

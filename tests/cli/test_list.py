@@ -255,27 +255,47 @@ class TestKeptListing:
 
     def test_it_holds_until_a_file_of_the_library_changes(self, shown, monkeypatch):
         shown("mig")
-        assert "mig_score" in kept_listing.read()["parts"]
-        monkeypatch.setattr(kept_listing, "_state", lambda: "of another version")
-        assert kept_listing.read() is None
+        assert "mig_score" in kept_listing.read(kept_listing.state())["parts"]
+        monkeypatch.setattr(kept_listing, "state", lambda: "of another version")
+        assert kept_listing.read("of another version") is None
         assert shown("mig").startswith("mig_score (metrics)")
-        assert kept_listing.read()["metrics"]
+        assert kept_listing.read("of another version")["metrics"]
+
+    def test_what_changes_while_it_is_collected_is_not_kept_as_current(
+        self, shown, monkeypatch
+    ):
+        states = iter(["before", "after"])
+        monkeypatch.setattr(kept_listing, "state", lambda: next(states))
+        empty = {"kinds": {}, "parts": {"part": "what it is"}, "metrics": []}
+        monkeypatch.setattr(command, "_listing", lambda gin_files: empty)
+        shown("part")
+        assert kept_listing.read("before") == empty
+        assert kept_listing.read(kept_listing.state()) is None
 
     def test_what_the_state_is_of(self, tmp_path, monkeypatch):
-        (tmp_path / "a.py").write_text("one = 1\n")
-        monkeypatch.setattr(kept_listing, "_PACKAGE", tmp_path)
-        before = kept_listing._state()
-        assert kept_listing._state() == before
-        (tmp_path / "a.py").write_text("one = 10\n")
-        assert kept_listing._state() != before
+        for folder in ("package", "gin/studies"):
+            (tmp_path / folder).mkdir(parents=True)
+        monkeypatch.setattr(kept_listing, "_PACKAGE", tmp_path / "package")
+        monkeypatch.setattr(
+            kept_listing.configuration, "gin_root", lambda: tmp_path / "gin"
+        )
+        seen = {kept_listing.state()}
+        for file in ("package/a.py", "gin/vae.gin", "gin/studies/grid.gin"):
+            for text in ("one = 1\n", "one = 10\n"):
+                (tmp_path / file).write_text(text)
+                assert kept_listing.state() not in seen
+                seen.add(kept_listing.state())
+        (tmp_path / "gin" / "notes.txt").write_text("of no account")
+        assert kept_listing.state() in seen
 
     @pytest.mark.parametrize("text", ["", "{", "[]", '{"of": 1}', b"\xff"])
     def test_a_damaged_file_is_as_none(self, text):
-        kept_listing.write({"kinds": {}, "parts": {}, "metrics": []})
-        assert kept_listing.read() == {"kinds": {}, "parts": {}, "metrics": []}
+        empty = {"kinds": {}, "parts": {}, "metrics": []}
+        kept_listing.write(empty, "state")
+        assert kept_listing.read("state") == empty
         text = text if isinstance(text, bytes) else text.encode()
         kept_listing._file().write_bytes(text)
-        assert kept_listing.read() is None
+        assert kept_listing.read("state") is None
 
     def test_a_folder_that_cannot_be_written_is_no_error(
         self, shown, tmp_path, monkeypatch
@@ -283,11 +303,11 @@ class TestKeptListing:
         (tmp_path / "file").write_text("")
         monkeypatch.setenv("TF_DISENTANGLE_CACHE", str(tmp_path / "file"))
         assert shown("mig").startswith("mig_score (metrics)")
-        assert kept_listing.read() is None
+        assert kept_listing.read(kept_listing.state()) is None
 
     def test_a_users_parts_are_not_kept(self, shown, tmp_path, monkeypatch):
         monkeypatch.setattr(
             command.configuration, "users_parts", lambda: {"mine": inspect.getdoc}
         )
         assert "Parts of your modules\n  mine" in shown()
-        assert kept_listing.read() is None
+        assert kept_listing.read(kept_listing.state()) is None

@@ -30,6 +30,46 @@ def test_another_locale_than_utf8_is_left():
     assert done.stdout == "utf-8 ['l\\xe4ufe']\n", done.stderr
 
 
+NOTE = (
+    "import os; from tf_disentangle import quiet\n"
+    "with quiet.held_back_stderr(): os.write(2, b'a note of TensorFlow')\n"
+)
+
+
+@pytest.mark.parametrize(("level", "shown"), [("0", True), ("1", True), ("2", False)])
+def test_tensorflows_notes_are_held_back_unless_the_user_asks_for_them(level, shown):
+    done = python(NOTE, TF_CPP_MIN_LOG_LEVEL=level)
+    assert done.returncode == 0
+    assert done.stderr == ("a note of TensorFlow" if shown else "")
+
+
+def test_they_are_shown_where_the_import_may_abort_or_fails():
+    without_avx = NOTE.replace("\n", "; quiet.cpu_flags = lambda: {'sse'}\n", 1)
+    aborted = without_avx.replace("TensorFlow')", "TensorFlow'); os.abort()")
+    assert "a note of TensorFlow" in python(aborted).stderr
+    failed = python(NOTE.replace("TensorFlow')", "TensorFlow'); 1 / 0"))
+    assert failed.stderr.startswith("a note of TensorFlowTraceback")
+
+
+@pytest.mark.parametrize(
+    "closing", ["sys.stderr.close()", "os.close(2)", "os.close(2); sys.stderr = None"]
+)
+def test_a_process_without_stderr_holds_nothing_back(closing):
+    code = (
+        f"import os, sys; from tf_disentangle import quiet; {closing}\n"
+        "with quiet.held_back_stderr(): print('imported')\n"
+    )
+    done = python(code)
+    assert (done.returncode, done.stdout) == (0, "imported\n"), done.stderr
+
+
+def test_so_does_one_that_was_started_without_it():
+    code = NOTE.replace("os.write(2, b'a note of TensorFlow')", "print('imported')")
+    command = f'exec {sys.executable} -c "{code}" 2>&-'
+    done = subprocess.run(["sh", "-c", command], stdout=subprocess.PIPE)
+    assert (done.returncode, done.stdout) == (0, b"imported\n")
+
+
 def test_garbage_is_collected_again_after_the_import():
     code = (
         "from tf_disentangle.cli import startup; startup.import_tensorflow(); "

@@ -10,13 +10,13 @@ from __future__ import annotations
 import importlib.util
 import os
 import pathlib
-import re
 import shutil
 from collections.abc import Iterator, Mapping
 
 from absl import flags
 
 from tf_disentangle.cli import startup
+from tf_disentangle.quiet import can_import, cpu_flags
 
 FLAGS = flags.FlagValues()
 
@@ -62,6 +62,9 @@ def main(values: flags.FlagValues) -> int:
 
 def tensorflow() -> Iterator[Line]:
     """Yields versions, processor and GPUs, or why TensorFlow cannot be imported."""
+    if not can_import(cpu_flags()):  # The import would end this process.
+        yield from processor(cpu_flags(), False)
+        return
     try:
         startup.import_tensorflow()
         import tensorflow as tf
@@ -118,16 +121,6 @@ def _is_there(module: str) -> bool:
     return importlib.util.find_spec(module) is not None
 
 
-def cpu_flags(file: str = "/proc/cpuinfo") -> set[str] | None:
-    """Returns the instruction sets of the processor; None where Linux is not."""
-    try:
-        text = pathlib.Path(file).read_text()
-    except OSError:
-        return None
-    line = re.search(r"^(?:flags|Features)\s*: (.*)$", text, re.MULTILINE)
-    return set(line[1].split()) if line else None
-
-
 def processor(flags: set[str] | None, has_bfloat16: bool) -> Iterator[Line]:
     """Yields what the processor can do, and what follows for a run.
 
@@ -139,8 +132,11 @@ def processor(flags: set[str] | None, has_bfloat16: bool) -> Iterator[Line]:
     sets = ", ".join(name for flag, name in names.items() if flag in (flags or ()))
     if flags is None:
         sets = "its instruction sets are not known on this system"
-    none = f"{_TO_DO}TensorFlow needs AVX, which this has not: take another machine"
-    yield "Processor", sets or none
+    if not can_import(flags):
+        need = "TensorFlow needs AVX, which this has not: take another machine"
+        yield "Processor", f"{_TO_DO}{need}"
+        return
+    yield "Processor", sets
     yield "", "the last bits of a run are this processor's: resume it here"
     if has_bfloat16:
         yield "bfloat16", "build_vae.precision = 'mixed_bfloat16' is quick"

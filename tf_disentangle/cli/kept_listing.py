@@ -2,8 +2,8 @@
 
 Importing everything that can be named takes seconds, reading what was said of it does
 not. The file lies in the data cache's folder listings/, one for each place where the
-library is installed. It holds as long as no file of the library and no version of what
-it lists has changed.
+library is installed. It holds as long as no Python or gin file of the library and no
+version of what it lists has changed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pathlib
 import sys
 from typing import TypedDict
 
-from tf_disentangle import checks, files
+from tf_disentangle import checks, configuration, files
 from tf_disentangle.datasets.cache import cache_dir
 
 _PACKAGE = pathlib.Path(__file__).resolve().parents[1]
@@ -39,18 +39,28 @@ class Listing(TypedDict):
     metrics: list[str]
 
 
-def read() -> Listing | None:
-    """Returns what was kept; None if nothing was, or something has changed since."""
+def read(state: str) -> Listing | None:
+    """Returns what was kept; None if nothing was, or something has changed since.
+
+    Args:
+        state: What `state` returns now.
+    """
     try:
         kept = json.loads(_file().read_text(encoding="utf-8"))
-        return kept["listing"] if kept["of"] == _state() else None
+        return kept["listing"] if kept["of"] == state else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def write(listing: Listing) -> None:
-    """Keeps it. Where nothing can be written, the next call collects it anew."""
-    text = json.dumps({"of": _state(), "listing": listing}, indent=1)
+def write(listing: Listing, state: str) -> None:
+    """Keeps it. Where nothing can be written, the next call collects it anew.
+
+    Args:
+        listing: What was collected.
+        state: What `state` returned before that, so that what was collected while a
+            file changed is not kept as current.
+    """
+    text = json.dumps({"of": state, "listing": listing}, indent=1)
     with contextlib.suppress(OSError, checks.ArgumentError):
         files.write_text(_file(), text)
 
@@ -61,17 +71,18 @@ def _file() -> pathlib.Path:
     return cache_dir() / "listings" / f"{place}.json"
 
 
-def _state() -> str:
+def state() -> str:
     """Returns a checksum of all that the listing depends on."""
     digest = hashlib.sha256(sys.version.encode())
     for name in _PACKAGES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             digest.update(f"{name} {importlib.metadata.version(name)}\n".encode())
-    for folder, folders, names in os.walk(_PACKAGE):
-        folders.sort()
-        for name in sorted(names):
-            if name.endswith(".py"):
-                about = os.stat(os.path.join(folder, name))
-                line = f"{folder}/{name} {about.st_size} {about.st_mtime_ns}\n"
-                digest.update(line.encode())
+    for root, ending in ((_PACKAGE, ".py"), (configuration.gin_root(), ".gin")):
+        for folder, folders, names in os.walk(root):
+            folders.sort()
+            for name in sorted(names):
+                if name.endswith(ending):
+                    about = os.stat(os.path.join(folder, name))
+                    line = f"{folder}/{name} {about.st_size} {about.st_mtime_ns}\n"
+                    digest.update(line.encode())
     return digest.hexdigest()

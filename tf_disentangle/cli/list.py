@@ -83,11 +83,12 @@ def main(values: flags.FlagValues) -> int:
         return 0
     startup.require_tensorflow_backend()
     # What stays the same from call to call is kept, since TensorFlow takes seconds.
-    known = kept_listing.read() if not values.gin_file else None
+    state = kept_listing.state()
+    known = kept_listing.read(state) if not values.gin_file else None
     if known is None:
         known = _listing(values.gin_file)
         if _USERS not in known["kinds"]:
-            kept_listing.write(known)
+            kept_listing.write(known, state)
     name = values.name
     kinds = {kind.replace(" ", "_").lower(): kind for kind in known["kinds"]}
     short = {re.sub("_scores?$", "", name): name for name in known["metrics"]}
@@ -217,8 +218,8 @@ def in_python(name: str, part: Callable[..., Any]) -> str:
     import tf_disentangle
 
     package, _, rest = part.__module__.partition(".")
-    room = getattr(tf_disentangle, rest.split(".")[0], None)
-    public = getattr(room, "__all__", ()) if package == "tf_disentangle" else ()
+    subpackage = getattr(tf_disentangle, rest.split(".")[0], None)
+    public = getattr(subpackage, "__all__", ()) if package == "tf_disentangle" else ()
     return f"tf_disentangle.{rest.split('.')[0]}.{name}" if name in public else ""
 
 

@@ -17,14 +17,16 @@ _FIRST = ("get_started", "your_images", "which_model", "which_metric")
 
 
 def pages() -> dict[str, pathlib.Path]:
-    """Returns the files of the pages by their names, those of the guide first."""
-    found = {
-        file.stem: file
-        for place in _PLACES
-        for folder in (place / "guide", place)
-        for file in sorted(folder.glob("*.md"))
-        if file.stem != "index"
-    }
+    """Returns the files of the pages by their names, those of the guide first.
+
+    Of two with the same name it is the guide's.
+    """
+    found: dict[str, pathlib.Path] = {}
+    for place in _PLACES:
+        for folder in (place / "guide", place):
+            for file in sorted(folder.glob("*.md")):
+                found.setdefault(file.stem, file)
+    found.pop("index", None)
     return {name: found.pop(name) for name in _FIRST if name in found} | found
 
 

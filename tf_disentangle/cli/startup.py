@@ -24,8 +24,8 @@ def import_tensorflow() -> None:
     """Imports TensorFlow, keeping its start-up notes from the terminal.
 
     TensorFlow 2.21 writes them to file descriptor 2 before its log levels apply
-    (TF_CPP_MIN_LOG_LEVEL does not hold them back). If the import fails they are
-    shown, since then they may say why.
+    (2 or 3 for TF_CPP_MIN_LOG_LEVEL does not hold them back). `held_back_stderr` tells
+    when they are shown.
 
     Raises:
         ArgumentError: If Keras is set up for another backend.

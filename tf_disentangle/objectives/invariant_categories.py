@@ -43,6 +43,10 @@ class RandomAffine:
     Called with images [B, H, W, C] and a seed, int32 [2], it returns images of the same
     shape, interpolated linearly; beyond the edges the pixels of the edges go on.
 
+    The map says where each pixel of the changed image is taken from, so that a factor
+    of 1.2 makes what is shown smaller, by 1 / 1.2. Both axes run from -1 to 1 whatever
+    the size, so that on images that are not square a rotation shears a little, too.
+
     Attributes:
         rotation: At most so many radians either way.
         scale: Each axis by factors from 1 - scale to 1 + scale; at most 0.9.
