@@ -5,7 +5,7 @@
 Each axis is a process of its own with one thread, whose CPU seconds are counted: they
 hardly depend on what else the machine does. A figure is the median of a few steps after
 the first two. The exponent of a curve is the slope of log(cost) over log(size) between
-its last two points, where what does not grow weighs least; its floor is the exponent of
+its last two points, where what does not grow weighs least; the one expected is that of
 the arithmetic. `data` has no model: it is what a batch costs that is streamed from a
 data set whose images are made when they are asked for, and what the order of so many
 takes before the first of them. `replicas` split one batch over so many virtual
@@ -238,7 +238,8 @@ def main():
                 text="",
                 command=".venv/bin/python benchmarks/growth.py --record",
                 rows=found,
-                floor="the exponent of the arithmetic" if AXES[axis][2] else None,
+                floor="that of the arithmetic alone" if AXES[axis][2] else None,
+                reference="expected exponent" if AXES[axis][2] else "floor",
                 **performance.machine(),
             )
             performance.record("growth", new)

@@ -151,7 +151,7 @@ def serve():
             return status(process.pid)
 
 
-# Each with the row that is its floor.
+# Each with the row that it is compared with.
 STAGES = {
     "nothing": (nothing, None),
     "numpy": (import_numpy, "nothing"),
@@ -212,6 +212,7 @@ def main():
             rows=rows,
             floor="the imports alone: of TensorFlow, Keras and TFP for what trains or "
             "loads a model, of numpy for what needs none, of TensorFlow for the server",
+            reference="compared with",
             **performance.machine(),
         )
         performance.record("memory", measured)

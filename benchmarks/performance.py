@@ -93,6 +93,8 @@ class Measurement:
         rows: The rows.
         floor: What the rows' floor is; None without one.
         peer: What the rows' peer is; None without one.
+        reference: What the column of the floor is called, where a figure may well lie
+            below it.
     """
 
     name: str
@@ -104,6 +106,7 @@ class Measurement:
     rows: list[Row]
     floor: str | None = None
     peer: str | None = None
+    reference: str = "floor"
 
 
 def topic(name):
@@ -138,6 +141,8 @@ def record(name, measurement):
 def as_json(measurement):
     """Returns a measurement as a dictionary, without what its rows leave out."""
     content = dataclasses.asdict(measurement)
+    if measurement.reference == "floor":
+        del content["reference"]
     defaults = {f.name: f.default for f in dataclasses.fields(Row)}
     content["rows"] = [
         {key: value for key, value in row.items() if value != defaults[key]}
@@ -197,16 +202,17 @@ def ratio(value, other):
     return f"{share:.3g}" if share < 0.1 else f"{share:.2f}"
 
 
-def columns(row):
+def columns(row, reference="floor"):
     """Returns a row's cells by heading; a column that no row fills is left out."""
+    share = "figure / floor" if reference == "floor" else "ratio"
     low_high = " to ".join(number(value) for value in row.range or ())
     figure = "not measured" if row.figure is None else f"{number(row.figure)}"
     return {
         "": row.what,
         "figure": figure if row.figure is None else f"{figure} {row.unit}",
         "range": low_high,
-        "floor": number(row.floor),
-        "figure / floor": ratio(row.figure, row.floor),
+        reference: number(row.floor),
+        share: ratio(row.figure, row.floor),
         "peer": number(row.peer),
         "figure / peer": ratio(row.figure, row.peer),
         "before": number(row.before),
@@ -216,9 +222,9 @@ def columns(row):
     }
 
 
-def table(rows):
+def table(rows, reference="floor"):
     """Returns the rows as a table in Markdown."""
-    cells = [columns(row) for row in rows]
+    cells = [columns(row, reference) for row in rows]
     headings = [h for h in cells[0] if h == "" or any(row[h] for row in cells)]
     lines = [f"| {' | '.join(headings)} |", f"|{'---|' * len(headings)}"]
     lines += [f"| {' | '.join(row[h] for h in headings)} |" for row in cells]
@@ -228,11 +234,12 @@ def table(rows):
 def section(measured):
     """Returns a measurement's part of the document."""
     where = f"{measured.processor}; {measured.date or 'not measured'}; {measured.load}."
-    sides = {"Floor": measured.floor, "Peer": measured.peer}
+    sides = {measured.reference: measured.floor, "peer": measured.peer}
+    sides = {name.capitalize(): what for name, what in sides.items()}
     where += "".join(f" {name}: {what}." for name, what in sides.items() if what)
     command = measured.command.replace("\n", "\n    ")
     parts = [f"### {measured.name}", measured.text, f"    {command}", where]
-    return [*(part for part in parts if part), table(measured.rows)]
+    return [*(part for part in parts if part), table(measured.rows, measured.reference)]
 
 
 def document():

@@ -133,10 +133,12 @@ def caption(run):
     slant, width = (effect(run, images, name) for name in ("z5", "z7"))
     same = min(slant.same_category, width.same_category)
     return (
-        f"Over the {len(images)} examples z5 turns the strokes by {slant.slant:.0f} "
-        f"degrees and keeps {slant.ink:.0%} of the ink, z7 keeps {width.ink:.0%} of "
-        f"the ink and turns them by {width.slant:.0f} degrees, and in {same:.0%} of "
-        "them the encoder finds the same category all the way"
+        f"Measured on the {len(images)} images that are stored with the model, from "
+        f"one end of a row to the other: z5 turns the strokes by {slant.slant:.0f} "
+        f"degrees, and the picture ends with {slant.ink:.0%} of its brightness; z7 "
+        f"ends with {width.ink:.0%} and turns the strokes by {width.slant:.0f} "
+        f"degrees; and for {same:.0%} of the images the encoder finds the same "
+        "category all the way"
     )
 
 

@@ -123,7 +123,7 @@ def main():
         )
     if options.record:
         measurement = performance.Measurement(
-            name="Commands to their purpose",
+            name="Time until a command has done its work",
             text="",
             command=".venv/bin/python benchmarks/startup.py",
             rows=rows,

@@ -106,6 +106,13 @@ def test_a_metric_is_known_by_its_short_name(shown):
     assert text.startswith("mig_score (metrics)")
 
 
+@pytest.mark.parametrize("name", ["beta_vae", "factor_vae"])
+def test_a_part_comes_before_the_metric_of_its_name(name, shown):
+    heads = re.findall(rf"^{name}\w* \(.*\)$", text := shown(name), re.M)
+    assert heads == [f"{name} (objectives)", f"{name}_score (metrics)"]
+    assert text.startswith(heads[0])
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [("beta_tcvea", "Did you mean beta_tcvae"), ("qwertyuiop", "list shows them")],

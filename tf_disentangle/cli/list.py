@@ -42,6 +42,7 @@ USE = {
     "latents": "build_vae.latents = @{}()",
     "priors": "GaussianLatents.prior = @{}()",
     "variances of priors": "NormalPrior.proportions = @{}()",
+    "views of images": "InvariantCategories.views = @{}()",
     "encoders": "build_vae.encoder = @{}",
     "decoders": "build_vae.decoder = @{}",
     "critics": "build_vae.critic = @{}",
@@ -98,8 +99,9 @@ def main(values: flags.FlagValues) -> int:
         print(_gin_files(root), _gin_files(root / "studies"), _models(), sep="\n")
     elif kind := kinds.get(re.sub("[ -]", "_", name).lower()):
         print(known["kinds"][kind])
-    elif (part := short.get(name, name)) in known["parts"]:
-        print(known["parts"][part])
+    elif found := [p for p in (name, short.get(name)) if p in known["parts"]]:
+        # A metric's short name may also be the name of a part, such as beta_vae.
+        print(*(known["parts"][part] for part in found), sep="\n\n\n")
     else:
         known_names = [*known["parts"], *short, *datasets.SETS]
         remedy = checks.suggestion(name, known_names)

@@ -27,7 +27,8 @@ def text(table: Mapping[str, Evaluation | Refusal]) -> str:
 
     Scores of arrays have their range over splits or solver seeds for an interval; a
     metric that refused has its reason. Where there are bounds, the score stands between
-    its floor and its ceiling, with its place from 0 to 1.
+    its floor and its ceiling, with its place: 0 at the floor, 1 at
+    the ceiling; below and above are possible.
     """
     scored = {name: e for name, e in table.items() if isinstance(e, Evaluation)}
     names = [part for e in scored.values() for part in _means(e)]

@@ -100,7 +100,7 @@ class RandomAffine:
 
 @dataclasses.dataclass(frozen=True)
 class InvariantCategories(BatchPenalty):
-    """What categorical latents lack of even, certain values that a view has too.
+    """Asks categories to be evenly used, certain, and the same under small moves.
 
     In nats, summed over the latents; 0 without any. A batch of few images finds too
     much information: it should have ten times as many as there are values, at least.
