@@ -7,8 +7,9 @@ bar, metrics.jsonl and TensorBoard included, for the files at gin/'s top in floa
 CHyVAE in mixed bfloat16 too, and FactorVAE with one critic update beside its five.
 PyTorch is benchmarks/torch_reference.py and, for FactorVAE, torch_factor_vae.py. Each
 contestant is a process that sleeps while the others run; rounds are interleaved. All
-of them take 20 GB: name a few with --only. Mixed bfloat16 is left out where the machine
-has to emulate it, which takes minutes for a step.
+of them take 20 GB: name a few with --only. A name there may be a file of gin/ and
+bindings after it, as "vae Device.steps_per_execution=20". Mixed bfloat16 is left out
+where the machine has to emulate it, which takes minutes for a step.
 Printed: the median speed of each, and the median over the rounds of the ratios of an
 image's time to the VAE's (of a step's, where batches are equal), and of the speed to
 PyTorch's. Use a machine that does nothing else. Where there is none, `--clock=cpu
@@ -44,6 +45,14 @@ CONTESTANTS = {  # gin file, bindings, what it is compared with in PyTorch
 }
 
 
+def contestant(name):
+    """Returns the gin file, bindings and yardstick of a name given to --only."""
+    if name in CONTESTANTS:
+        return CONTESTANTS[name]
+    file, *bindings = name.split()
+    return f"{file}.gin", bindings, []
+
+
 def worker(name, steps, rounds, clock, threads):
     """Trains; waits for a line before each interval, answers with its speed."""
     from tf_disentangle.cli import startup
@@ -55,7 +64,8 @@ def worker(name, steps, rounds, clock, threads):
     from tf_disentangle import configuration
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    inter_op = int(os.environ.get("TF_NUM_INTEROP_THREADS", threads))
+    tf.config.threading.set_inter_op_parallelism_threads(inter_op)
 
     class TakeTurns(keras.callbacks.Callback):
         """The clock runs from one interval's start to the next: logging included."""
@@ -73,7 +83,7 @@ def worker(name, steps, rounds, clock, threads):
         def on_train_end(self, logs=None):
             self.answer()
 
-    gin_file, own, _ = CONTESTANTS[name]
+    gin_file, own, _ = contestant(name)
     with tempfile.TemporaryDirectory() as folder:
         bindings = [
             *own,
@@ -166,7 +176,7 @@ def main():
             continue
         arguments = [*common, "--worker", name]
         processes[name] = start([sys.executable, __file__, *arguments])
-        script, *updates = CONTESTANTS[name][2] or [None]
+        script, *updates = contestant(name)[2] or [None]
         yardsticks[name] = " ".join(["PyTorch", *updates])
         if script and yardsticks[name] not in processes and torch:
             settings = [str(options.steps), str(options.threads), options.clock]
@@ -176,11 +186,13 @@ def main():
     for _ in range(options.rounds + 1):  # the first, with compilation, does not count
         for name, process in processes.items():
             speeds[name].append(turn(process))
-    print(f"{'':20} images/s  time of an image, the VAE's 1  speed, PyTorch's 1")
+    width = max(map(len, speeds))
+    print(f"{'':{width}} images/s  time of an image, the VAE's 1  speed, PyTorch's 1")
     for name, values in speeds.items():
         cost = compared(speeds, "vae", name)
         speed = compared(speeds, name, yardsticks.get(name))
-        print(f"{name:20} {statistics.median(values[1:]):8.0f}  {cost:30}  {speed}")
+        median = statistics.median(values[1:])
+        print(f"{name:{width}} {median:8.0f}  {cost:30}  {speed}")
     for process in processes.values():
         process.stdin.close()
         process.wait()

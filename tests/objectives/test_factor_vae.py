@@ -133,7 +133,8 @@ def test_others_are_permuted_and_codes_are_not():
     others = tf.constant(np.arange(4000).reshape(2000, 2), tf.float32)
     inference = inference._replace(critic=critic)
     CriticTotalCorrelation().critic_loss(inference, others, [1, 2])
-    codes, shuffled = seen
+    (judged,) = seen
+    codes, shuffled = np.split(judged, 2)
     np.testing.assert_array_equal(codes, inference.sample)
     np.testing.assert_array_equal(np.sort(shuffled, axis=0), others)
     assert abs(scipy.stats.pearsonr(*shuffled.T)[0]) < 4.5 / np.sqrt(2000)

@@ -25,7 +25,6 @@ import tensorflow_probability as tfp
 
 from tf_disentangle import checks
 from tf_disentangle.latents import Latents
-from tf_disentangle.models import wiring
 from tf_disentangle.models.critic_training import CriticTraining, WithCritic
 from tf_disentangle.models.vae import VAE
 from tf_disentangle.objectives import CriticPenalty, Inference, Objective
@@ -40,7 +39,8 @@ class FactorVAE(WithCritic, VAE):
         decoder: As `VAE`.
         latents: As `VAE`.
         objective: What to minimise, with one penalty that needs a critic.
-        critic: Samples [B, D] -> logits [B, 1].
+        critic: Samples [B, D] -> logits [B, 1], each sample by itself: codes and
+            permuted codes come as one batch, over which batch normalisation would go.
         critic_training: How the critic is trained; None is five updates a step.
         seed: As `VAE`.
         **options: As `VAE`.
@@ -96,8 +96,7 @@ class FactorVAE(WithCritic, VAE):
         """Returns posterior, sample and critic for a batch of images; as `VAE`."""
         inference = super().infer(images, seed, step, training)
         critic = functools.partial(self.critic, training=training)
-        alone = wiring.is_perceptron(self.critic)
-        return inference._replace(critic=critic, critic_judges_alone=alone)
+        return inference._replace(critic=critic)
 
     def scalars(self, images: tf.Tensor, inference: Inference) -> dict[str, tf.Tensor]:
         """Returns the mean of each term of `row_names` over held-out images.

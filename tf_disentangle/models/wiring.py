@@ -87,14 +87,3 @@ def image_shape(
     rule = f"emit {emitted} channels for these images"
     checks.require(channels == emitted, "decoder", rule, channels)
     return (*expected, values)
-
-
-def is_perceptron(network: keras.Model) -> bool:
-    """Whether a network has dense layers and activations alone.
-
-    It then maps each example by itself, as batch normalisation for one does not.
-    """
-    layers = keras.layers
-    kinds = (layers.InputLayer, layers.Dense, layers.Activation, layers.LeakyReLU)
-    own = getattr(network, "layers", None)
-    return own is not None and all(type(layer) in kinds for layer in own)

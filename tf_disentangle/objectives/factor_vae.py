@@ -87,14 +87,11 @@ class CriticTotalCorrelation(BatchPenalty, CriticPenalty):
         critic, groups = inference.require_critic(), inference.latents.groups
         codes = tf.stop_gradient(inference.sample)
         permuted = permute_latents(tf.stop_gradient(others), groups, seed)
-        if inference.critic_judges_alone:  # One pass reads the weights once.
-            logits = critic(tf.concat([codes, permuted], axis=0))
-            count = tf.shape(codes)[0]
-            of_codes, of_permuted = logits[:count], logits[count:]
-        else:
-            of_codes, of_permuted = critic(codes), critic(permuted)
-        codes_loss = tf.reduce_mean(tf.nn.softplus(-of_codes))
-        permuted_loss = tf.reduce_mean(tf.nn.softplus(of_permuted))
+        # One pass of both reads the critic's weights once.
+        logits = critic(tf.concat([codes, permuted], axis=0))
+        count = tf.shape(codes)[0]
+        codes_loss = tf.reduce_mean(tf.nn.softplus(-logits[:count]))
+        permuted_loss = tf.reduce_mean(tf.nn.softplus(logits[count:]))
         return 0.5 * (codes_loss + permuted_loss)
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Parts = Mapping[str, tf.Tensor]
 #: The most nats of the KL parts that have a bound; None if none has.
 Bounds = Mapping[str, float] | None
-#: Samples [B, D] -> logits [B, 1].
+#: Samples [B, D] -> logits [B, 1], of each sample by itself.
 Critic = Callable[[tf.Tensor], tf.Tensor]
 #: A map of images -> q(z|x) of the images that it makes of the batch's.
 Reencode = Callable[[Callable[[tf.Tensor], tf.Tensor]], "Posterior"]
@@ -41,8 +41,6 @@ class Inference(NamedTuple):
         seed: int32 [2], for terms that draw on their own.
         num_examples: N, the number of training images; None if it is not known.
         critic: The network that the objective's critic penalty reads, if it has one.
-        critic_judges_alone: Whether the critic is known to judge each sample by itself,
-            so that two batches may be one.
         reencode: Changes the images by a map, float32 [B, H, W, C] to the same, and
             returns q(z|x) of what it makes; None where there are no images.
     """
@@ -54,7 +52,6 @@ class Inference(NamedTuple):
     seed: tf.Tensor
     num_examples: int | None = None
     critic: Critic | None = None
-    critic_judges_alone: bool = False
     reencode: Reencode | None = None
 
     def require_num_examples(self) -> int:
