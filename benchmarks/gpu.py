@@ -188,9 +188,6 @@ def export_step(folder, name, batch, precision, bindings=()):
     configuration.parse([f"{name}.gin"], [*settings, *bindings])
     model = configuration.build("train", dry_run=True, output=None).model
     model.build_optimizers()
-    for changed in (*model.decoder.layers, *model.optimizers.values()):
-        for method in ("call", "update_step"):
-            vars(changed).pop(method, None)  # models.kernels, which a GPU does without
     shape = (batch * model.batches_per_step, *model.image_shape)
     step = tf.function(model.train_step, jit_compile=True, autograph=False)
     spec = tf.TensorSpec(shape, tf.uint8)

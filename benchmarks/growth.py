@@ -153,12 +153,12 @@ AXES = {
     "latents, full covariance": (
         LATENTS,
         lambda n: step_seconds(latents=n, covariance="full"),
-        3.0,
+        2.0,  # of the head's L^2 outputs, which outweigh L^3 here
     ),
     "latents, inverse Wishart": (
         LATENTS,
         lambda n: step_seconds(latents=n, covariance="inverse Wishart"),
-        3.0,
+        2.0,  # of the head's L^2 outputs, which outweigh L^3 here
     ),
     "images, streamed": ((10**4, 10**5, 10**6, 10**7), data_seconds, 0.0),
     "replicas": ((1, 2, 4), replica_seconds, 0.0),

@@ -52,16 +52,24 @@ def model():
     return model
 
 
-def test_only_training_uses_it(model, monkeypatch):
-    calls = []
-    plain = kernels.conv_transpose
+@pytest.fixture
+def calls(monkeypatch):
+    """Lists the calls of `conv_transpose`."""
+    made, plain = [], kernels.conv_transpose
     monkeypatch.setattr(
-        kernels, "conv_transpose", lambda *a: calls.append(a) or plain(*a)
+        kernels, "conv_transpose", lambda *a: made.append(a) or plain(*a)
     )
+    return made
+
+
+def test_only_training_uses_it(model, calls):
     codes = tf.random.stateless_normal([3, 2], [0, 0])
-    expected = model.decoder(codes)
+    twin = models.build_vae((32, 32, 1), latents=2)  # never compiled: Keras's alone
+    twin.set_weights(model.get_weights())
+    expected = twin.decoder(codes)
+    np.testing.assert_array_equal(model.decoder(codes), expected)
     assert not calls
-    with kernels.in_training():
+    with kernels.faster():
         value = model.decoder(codes)
     assert len(calls) == 1
     np.testing.assert_allclose(value, expected, rtol=1e-5, atol=1e-6)
@@ -71,6 +79,26 @@ def test_only_training_uses_it(model, monkeypatch):
     trained = len(calls)
     model.evaluate(images, batch_size=4, verbose=0)
     assert len(calls) == trained
+
+
+def test_a_step_of_xla_does_not_use_it_whatever_came_before(calls):
+    images = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 1), np.uint8)
+    plain, changed = (models.build_vae((32, 32, 1), latents=2) for _ in range(2))
+    optimizer = keras.optimizers.Adam(1e-2)
+    changed.compile(optimizer)
+    changed.compile(optimizer, jit_compile=True)
+    models.log_evidence(changed, images, num_samples=2)
+    assert len(calls) == 1
+    plain.compile(keras.optimizers.Adam(1e-2), jit_compile=True)
+    for name in ("call", "update_step"):  # Keras's alone
+        for part in (*plain.decoder.layers, plain.optimizer):
+            vars(part).pop(name, None)
+    changed.set_weights(plain.get_weights())
+    for model in (plain, changed):
+        model.fit(images, batch_size=4, epochs=2, shuffle=False, verbose=0)
+    assert len(calls) == 1
+    for ours, kerass in zip(changed.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, kerass)
 
 
 def test_what_is_saved_is_kerass_own(model, tmp_path):
@@ -106,7 +134,8 @@ def test_adam_in_one_operation(options):
     for _ in range(5):
         gradient = tf.constant(rng.normal(size=(3, 4)), tf.float32)
         for variable, optimizer in zip(weights, optimizers, strict=True):
-            optimizer.apply([gradient], [variable])
+            with kernels.faster():
+                optimizer.apply([gradient], [variable])
     plain, fast = (
         [v.numpy() for v in (weight, *optimizer.variables)]
         for weight, optimizer in zip(weights, optimizers, strict=True)

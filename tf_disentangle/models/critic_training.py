@@ -215,5 +215,5 @@ class WithCritic(LatentModel):
             values = terms()
             return values["critic_loss"], values
 
-        variables = self.critic.trainable_variables
-        return minimize(self.critic_optimizer, variables, loss_first)
+        variables, jit = self.critic.trainable_variables, self.jit_compile
+        return minimize(self.critic_optimizer, variables, loss_first, jit_compile=jit)

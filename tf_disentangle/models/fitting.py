@@ -6,6 +6,7 @@ epoch and what `evaluate` returns have the same names, those of the objective's 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import math
@@ -174,8 +175,7 @@ class FittableModel(keras.Model):
         super().compile(optimizer=checked_optimizer(optimizer), **options)
         self.steps.assign(0)
         self.build_optimizers()
-        if not self.jit_compile:  # XLA has kernels of its own.
-            kernels.use_faster_kernels(self.layers, self.optimizers.values())
+        kernels.use_faster_kernels(self.layers, self.optimizers.values())
 
     def get_compile_config(self) -> dict[str, Any]:
         """Returns what `compile` was given as JSON, and the number of examples."""
@@ -283,6 +283,8 @@ def minimize(
     optimizer: keras.optimizers.Optimizer,
     variables: list[keras.Variable],
     terms: Callable[[], tuple[tf.Tensor, Any]],
+    *,
+    jit_compile: bool,
 ) -> Any:
     """Takes one step of an optimiser down a loss.
 
@@ -290,16 +292,18 @@ def minimize(
         optimizer: The optimiser.
         variables: What it moves.
         terms: Returns (the loss, anything else that is wanted of the same pass).
+        jit_compile: Whether the step is compiled by XLA, which has kernels of its own.
 
     Returns:
         What `terms` returned beside the loss, of before the step.
     """
-    with tf.GradientTape() as tape, kernels.in_training():
-        loss, rest = terms()
-        # Gradients, summed over replicas, are to be their mean.
-        loss = loss / tf.distribute.get_strategy().num_replicas_in_sync
-        loss = optimizer.scale_loss(loss)
-    optimizer.apply(tape.gradient(loss, variables), variables)
+    with contextlib.nullcontext() if jit_compile else kernels.faster():
+        with tf.GradientTape() as tape:
+            loss, rest = terms()
+            # Gradients, summed over replicas, are to be their mean.
+            loss = loss / tf.distribute.get_strategy().num_replicas_in_sync
+            loss = optimizer.scale_loss(loss)
+        optimizer.apply(tape.gradient(loss, variables), variables)
     return rest
 
 

@@ -193,7 +193,8 @@ class InfoGAN(WithCritic, LatentModel):
             terms, *_ = self.generator_terms(*self.draw(count, own), True)
             return terms["loss"], terms
 
-        terms = minimize(self.optimizer, self.optimized_variables, of_generator)
+        variables, jit = self.optimized_variables, self.jit_compile
+        terms = minimize(self.optimizer, variables, of_generator, jit_compile=jit)
         # Before the last update: of a batch that the critic had not seen.
         return self._end_step({**terms, **of_critic[-1]})
 

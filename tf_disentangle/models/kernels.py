@@ -1,4 +1,4 @@
-"""The same mathematics by faster kernels, in training and for the evidence alone.
+"""The same mathematics by faster kernels, inside `faster()` alone.
 
 TensorFlow's and PyTorch's library for a CPU, oneDNN, computes a transposed convolution
 with one output channel as if there were as many as a vector register has lanes: of a
@@ -7,10 +7,11 @@ arithmetic. And Keras writes Adam as ten operations, each of which reads and wri
 weights, where TensorFlow has one: of FactorVAE's step, with five million weights in its
 critic, that is a tenth. With a GPU, where neither was measured, all stays as it is.
 
-`compile` calls `use_faster_kernels`, and so does `importance.log_evidence`, which
-decodes 200,000 images. Weights, records and what is saved stay as they are, and so does
-all that is computed outside `in_training`, down to the last bit; what is computed in it
-is rounded otherwise.
+`use_faster_kernels` gives layers and optimisers a second way to compute, and they take
+it where they are called inside `with faster():`. Training steps enter it, unless they
+are compiled by XLA, and so does `importance.log_evidence`, which decodes 200,000
+images. Inside, results differ from Keras's in the last bits; outside they are Keras's,
+bit for bit. Weights, records and what is saved are the same either way.
 """
 
 from __future__ import annotations
@@ -28,32 +29,41 @@ import tensorflow as tf
 _MOST_CHANNELS = 4
 _KERNEL, _STRIDE = 4, 2
 
-_training = contextvars.ContextVar("faster_kernels_in_training", default=False)
+_faster = contextvars.ContextVar("faster_kernels", default=False)
 
 
 @contextlib.contextmanager
-def in_training() -> Iterator[None]:
-    """Has the layers of `use_faster_kernels` use them meanwhile."""
-    token = _training.set(True)
+def faster() -> Iterator[None]:
+    """Turns the faster kernels on inside a `with` block.
+
+    Only layers and optimisers that `use_faster_kernels` was given have them.
+    """
+    token = _faster.set(True)
     try:
         yield
     finally:
-        _training.reset(token)
+        _faster.reset(token)
 
 
 def use_faster_kernels(
     networks: Iterable[keras.layers.Layer],
     optimizers: Iterable[keras.optimizers.Optimizer] = (),
 ) -> None:
-    """Has networks' transposed convolutions into images, and Adam, be faster on a CPU.
+    """Gives layers and optimisers faster kernels, which they use inside `faster()`.
 
-    Layers and optimisers of other kinds, and those that were changed already, stay.
+    They are for transposed convolutions into an image and for Adam, on a CPU. Layers
+    and optimisers of other kinds are left alone; with a GPU, all are. To give them
+    twice does no harm.
+
+    Args:
+        networks: Models whose layers are looked through.
+        optimizers: Optimisers, also inside a `LossScaleOptimizer`.
     """
     if tf.config.list_physical_devices("GPU"):
         return
     for network in networks:
         for layer in getattr(network, "layers", ()):
-            if _fits(layer) and "call" not in vars(layer):
+            if fits(layer) and "call" not in vars(layer):
                 layer.call = functools.partial(_call, layer, layer.call)
     for optimizer in optimizers:
         inner = getattr(optimizer, "inner_optimizer", optimizer)
@@ -123,7 +133,7 @@ def _tile_kernel(kernel: tf.Tensor, tile: int) -> tf.Tensor:
     return tf.reshape(placed, [window, window, kernel.shape[3], -1])
 
 
-def _fits(layer: keras.layers.Layer) -> bool:
+def fits(layer: keras.layers.Layer) -> bool:
     """Whether a layer is a transposed convolution that `conv_transpose` computes."""
     return (
         type(layer) is keras.layers.Conv2DTranspose
@@ -141,8 +151,8 @@ def _call(
     plain: Callable[[tf.Tensor], tf.Tensor],
     inputs: tf.Tensor,
 ) -> tf.Tensor:
-    """Calls a layer, by `conv_transpose` in training."""
-    if not _training.get() or None in inputs.shape[1:]:
+    """Calls a layer, by `conv_transpose` inside `faster()`."""
+    if not _faster.get() or None in inputs.shape[1:]:
         return plain(inputs)
     outputs = conv_transpose(inputs, tf.convert_to_tensor(layer.kernel))
     if layer.use_bias:
@@ -156,8 +166,8 @@ def _adam_step(
     variable: tf.Variable,
     learning_rate: tf.Tensor,
 ) -> None:
-    """Moves a variable as `keras.optimizers.Adam.update_step`, by one operation."""
-    if isinstance(gradient, tf.IndexedSlices):
+    """Moves a variable as Adam does, by one operation inside `faster()`."""
+    if not _faster.get() or isinstance(gradient, tf.IndexedSlices):
         type(optimizer).update_step(optimizer, gradient, variable, learning_rate)
         return
     index = optimizer._get_variable_index(variable)

@@ -174,4 +174,6 @@ class VAE(LatentModel):
             scalars = self.terms(images, inference, training=True).scalars()
             return scalars["loss"], (inference, scalars)
 
-        return minimize(self.optimizer, self.optimized_variables, terms)
+        variables = self.optimized_variables
+        jit = self.jit_compile
+        return minimize(self.optimizer, variables, terms, jit_compile=jit)
