@@ -89,7 +89,7 @@ def _opened() -> tuple[int, BinaryIO] | None:
         return None
     try:
         sys.stderr.flush()
-        held = tempfile.TemporaryFile()
+        held = tempfile.TemporaryFile()  # noqa: SIM115 (its caller closes it)
     except OSError:
         return None
     try:

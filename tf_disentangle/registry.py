@@ -1,9 +1,9 @@
 """Everything that can be named: kind -> name -> class or function.
 
-The subpackages keep the tables of their own parts (`DATASETS`, `PRIORS`, ...); this is the
-one place that collects them. gin files name parts by it, `tf_disentangle list` shows
-it, and the tests of the tables go through it. A part that is added to its subpackage's table
-needs no entry here; a new kind of part is one entry in `PARTS`.
+The subpackages keep the tables of their own parts (`DATASETS`, `PRIORS`, ...); this is
+the one place that collects them. gin files name parts by it, `tf_disentangle list`
+shows it, and the tests of the tables go through it. A part that is added to its
+subpackage's table needs no entry here; a new kind of part is one entry in `PARTS`.
 
 Importing this module imports TensorFlow.
 """
