@@ -3,6 +3,7 @@
 import pytest
 
 from tf_disentangle import checks, configuration
+from tf_disentangle.configuration import reading
 
 
 def text():
@@ -148,6 +149,15 @@ def test_a_file_in_a_folder_of_the_librarys_is_found_by_its_name(here):
     with pytest.raises(checks.ArgumentError) as error:
         configuration.parse(["locatello_2019.gin"])
     assert str(error.value).endswith("Did you mean studies/locatello_2019.gin?")
+
+
+def test_a_path_as_the_pages_write_it_means_the_librarys_file_elsewhere(here):
+    assert (
+        reading.named_file("gin/vae.gin").path == configuration.gin_root() / "vae.gin"
+    )
+    (here / "gin").mkdir()
+    (here / "gin" / "vae.gin").write_text("")
+    assert reading.named_file("gin/vae.gin").path == here / "gin" / "vae.gin"
 
 
 def test_parts_can_be_registered_after_a_configuration_was_read(here):

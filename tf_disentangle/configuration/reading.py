@@ -77,9 +77,11 @@ def named_file(file: str) -> Source:
     Raises:
         ArgumentError: If there is none, with the nearest names.
     """
-    path = _first_file(file, [pathlib.Path.cwd(), gin_root()])
-    if path is not None:
-        return Source(file, path)
+    # The pages write gin/vae.gin, as it is in a clone; elsewhere it means the same.
+    names = [file, file.removeprefix("gin/")]
+    for name, folder in zip(names, [pathlib.Path.cwd(), gin_root()], strict=True):
+        if path := _first_file(name, [folder]):
+            return Source(file, path)
     is_folder = file and pathlib.Path(file).is_dir()
     remedy = "" if is_folder else _nearest_file(pathlib.Path(file).name)
     received = f"{file}, a folder" if is_folder else file
