@@ -37,7 +37,7 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *PAGES]
 DOCUMENTS.remove(ROOT / "docs" / "errors.md")  # Its commands are mistakes.
 PROGRAMS = [path for path in DOCUMENTS if any(code_blocks.python_blocks(path))]
 #: Those that are run by default.
-FIRST = ("README.md", "get_started.md")
+FIRST = ("README.md",)
 #: The commands of the library, in either form, and their arguments.
 OURS = r"(?:(?<!\.venv/)\bbin/|^\s*tf_disentangle )(\w+)([^;|&>]*)"
 #: Commands of others that a reader is told to type.

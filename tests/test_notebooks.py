@@ -30,7 +30,7 @@ NEEDS = {
     "serving_and_explorer": ("onnx", "tf2onnx", "onnxruntime"),
 }
 NAMES = sorted(SMALL)
-BY_DEFAULT = ("own_images", "sweep_and_report")
+BY_DEFAULT = ("sweep_and_report",)
 
 
 def skip_without(name):

@@ -126,7 +126,10 @@ def assert_trains(latents, objectives):
     with tf.GradientTape() as tape:
         posterior = latents.posterior(tf.reshape(IMAGES, [6, 16]) @ encoder)
         z = posterior.sample(seed + 1)
-        inference = Inference(latents, posterior, z, step, seed, 60, critic)
+        inference = Inference(
+            *(latents, posterior, z, step, seed, 60, critic),
+            reencode=lambda change: posterior,
+        )
         outputs = tf.reshape(z @ decoder, IMAGES.shape)
         kl = posterior.kl(z, seed)
         posterior.kl = lambda *_: kl  # Computed once for all.

@@ -81,6 +81,7 @@ def test_only_training_uses_it(model, calls):
     assert len(calls) == trained
 
 
+@pytest.mark.slow
 def test_a_step_of_xla_does_not_use_it_whatever_came_before(calls):
     images = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 1), np.uint8)
     plain, changed = (models.build_vae((32, 32, 1), latents=2) for _ in range(2))

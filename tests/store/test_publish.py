@@ -278,7 +278,7 @@ def test_an_archive_is_the_same_bytes_twice(original, tmp_path):
         original.publish(tmp_path / name / "m.zip", **published.SMALL)
     one, other = ((tmp_path / n / "m.zip").read_bytes() for n in ("a", "b"))
     assert one == other
-    assert repr(td.load(tmp_path / "a" / "m.zip")).endswith("m.zip'>")
+    assert repr(td.load(tmp_path / "a" / "m.zip")).endswith("published model m>")
 
 
 def test_a_published_model_can_be_published(folder, tmp_path):

@@ -17,7 +17,7 @@ from tf_disentangle.quiet import held_back_stderr
 
 # Keras looks whether these are installed, for wrappers and plots that no command uses,
 # and would import them: a sixth of the time until TensorFlow is there.
-_OF_KERAS = ("matplotlib", "pandas", "sklearn")
+_OF_KERAS = ("IPython", "matplotlib", "pandas", "sklearn")
 
 
 def import_tensorflow() -> None:
