@@ -48,7 +48,9 @@ def test_figures_in_the_text_are_the_ledgers():
     assert f"identifies {accuracy.by_seed[0]:.0%} of the test digits" in IN_ONE_LINE
     (theirs,) = re.findall(r"seed 0 it identifies ([\d.]+) of the digits", IN_ONE_LINE)
     assert f"gives {theirs} " in accuracy.gap
-    (shipped,) = re.findall(r"they shipped identifies ([\d.]+) of the same", IN_ONE_LINE)
+    (shipped,) = re.findall(
+        r"they shipped identifies ([\d.]+) of the same", IN_ONE_LINE
+    )
     assert f"shipped has {shipped} " in accuracy.gap
     ours = rows["beyond_invariant"]
     assert f"identifies {ours.ours} of them, the mean of five seeds" in IN_ONE_LINE
