@@ -14,7 +14,8 @@ Printed: the median speed of each, and the median over the rounds of the ratios 
 image's time to the VAE's (of a step's, where batches are equal), and of the speed to
 PyTorch's. Use a machine that does nothing else. Where there is none, `--clock=cpu
 --threads=1` counts a single thread's seconds, which other work changes little (of
-several, some are spent in waiting for each other).
+several, some are spent in waiting for each other). A word in capitals is a variable of
+that process: "vae TF_NUM_INTEROP_THREADS=2".
 """
 
 import argparse
@@ -49,8 +50,20 @@ def contestant(name):
     """Returns the gin file, bindings and yardstick of a name given to --only."""
     if name in CONTESTANTS:
         return CONTESTANTS[name]
-    file, *bindings = name.split()
-    return f"{file}.gin", bindings, []
+    file, *words = name.split()
+    return f"{file}.gin", [word for word in words if not is_variable(word)], []
+
+
+def is_variable(word):
+    """Whether a word of a name sets a variable of the environment, not a binding."""
+    return word.partition("=")[0].isupper()
+
+
+def environment(name):
+    """Returns the environment of a contestant's process."""
+    words = [] if name in CONTESTANTS else name.split()
+    own = dict(word.split("=", 1) for word in words if is_variable(word))
+    return {**os.environ, **own}
 
 
 def worker(name, steps, rounds, clock, threads):
@@ -64,8 +77,6 @@ def worker(name, steps, rounds, clock, threads):
     from tf_disentangle import configuration
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
-    inter_op = int(os.environ.get("TF_NUM_INTEROP_THREADS", threads))
-    tf.config.threading.set_inter_op_parallelism_threads(inter_op)
 
     class TakeTurns(keras.callbacks.Callback):
         """The clock runs from one interval's start to the next: logging included."""
@@ -100,10 +111,11 @@ def worker(name, steps, rounds, clock, threads):
         run.start()
 
 
-def start(command):
+def start(command, env=None):
     """Starts a contestant's process."""
     return subprocess.Popen(
         command,
+        env=env,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -175,7 +187,8 @@ def main():
             print(f"{name}: left out, for this machine would emulate bfloat16")
             continue
         arguments = [*common, "--worker", name]
-        processes[name] = start([sys.executable, __file__, *arguments])
+        command = [sys.executable, __file__, *arguments]
+        processes[name] = start(command, environment(name))
         script, *updates = contestant(name)[2] or [None]
         yardsticks[name] = " ".join(["PyTorch", *updates])
         if script and yardsticks[name] not in processes and torch:
