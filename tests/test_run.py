@@ -164,6 +164,7 @@ def test_python_runs_one_operation_at_a_time_too():
     assert (done.stdout, done.stderr) == ("1\n", ""), "TensorFlow's notes are held back"
 
 
+@pytest.mark.slow
 def test_where_tensorflow_runs_already_a_warning_says_what_it_means():
     got = from_the_start(
         "import warnings, tensorflow as tf; tf.zeros(1)\n"
@@ -227,6 +228,7 @@ print(json.dumps(run.encode(run.data.images()[:2]).tolist()))
     assert (tmp_path / "run" / "modules" / "my_prior.py").read_text() == PARTS
 
 
+@pytest.mark.slow
 def test_a_class_in_a_script_must_be_passed_again(data, warm, tmp_path):
     codes = in_own_process(warm, SCRIPT.format(own=PARTS), tmp_path / "run")
     words = r"model must be given.*load\('.*run', model=model\).*script or notebook"

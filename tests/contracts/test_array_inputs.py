@@ -5,6 +5,7 @@ one claim for all metrics of a kind, and names the metric that breaks it.
 """
 
 import contextlib
+import itertools
 
 import numpy as np
 import pytest
@@ -70,10 +71,12 @@ def refused(kind, words, codes, factors, error=ArgumentError):
 
 @ALL
 def test_dtype_of_codes(kind):
+    """Each metric with two of four kinds of numbers, since all convert alike."""
     codes, factors = samples()
+    dtypes = itertools.cycle((np.uint8, np.float64, np.int32, np.float16))
     for name in KINDS[kind]:
         expected = call(name, codes.astype(np.float32), factors).score
-        for dtype in (np.uint8, np.int32, np.float16, np.float64):
+        for dtype in itertools.islice(dtypes, 2):
             with of(f"{name} {dtype}"):
                 score = call(name, codes.astype(dtype), factors).score
                 assert score == pytest.approx(expected, rel=1e-5)

@@ -323,7 +323,7 @@ def test_a_schedule_by_a_callback():
         np.testing.assert_array_equal(a.numpy(), b.numpy())
 
 
-@two_kinds
+@pytest.mark.parametrize("build", [slow(factor_vae), infogan])
 def test_a_run_goes_on_where_it_was_interrupted(build, tmp_path):
     """`BackupAndRestore`: weights, both optimisers, and the draws of the next step."""
 

@@ -52,6 +52,8 @@ SECOND = {
     "laplace_beta_tcvae": "joint_tcvae",
     "vae": "pinwheel",
 }
+#: Slow as well, for other tests have the like by default: test_keras.py, models/.
+LONG = ("infogan", "joint_tcvae")
 #: Parts of a model in no file, and why that will do.
 IN_NO_FILE = {"UniformPrior": "in gin/papers/, whose data are not here; tests/papers"}
 
@@ -118,8 +120,9 @@ def cases():
     """Returns the files, of each kind one that is not slow."""
     stems = {file.stem for file in FILES}
     assert {*SECOND, *SECOND.values()} <= stems and not {*SECOND} & {*SECOND.values()}
+    slow = {*SECOND, *LONG}
     return [
-        pytest.param(f, id=f.stem, marks=pytest.mark.slow if f.stem in SECOND else ())
+        pytest.param(f, id=f.stem, marks=pytest.mark.slow if f.stem in slow else ())
         for f in FILES
     ]
 

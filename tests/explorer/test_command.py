@@ -134,6 +134,7 @@ def test_without_the_runtime_a_file_cannot_be_written(folder, no_runtime, capsys
     assert "ONNX Runtime Web must be at hand" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_without_the_runtime_a_local_server_runs_the_model(
     folder, namesake, monkeypatch, shown, browser, capsys, no_runtime
 ):

@@ -162,6 +162,7 @@ def test_a_run_in_other_hands_is_left_to_them(study, capsys):
     assert not (other / "attempts.jsonl").exists()
 
 
+@pytest.mark.slow
 def test_runs_of_other_seeds_find_the_floors_there(study, here, monkeypatch):
     bounds = pathlib.Path(cache_dir()) / "bounds"
     before = {p: p.stat().st_mtime_ns for p in bounds.glob("*.json")}

@@ -191,6 +191,7 @@ def test_a_page_of_little_says_why(table):
     assert ("No run is scored yet." in words(page)) == table.empty
 
 
+@pytest.mark.slow
 def test_a_page_of_methods_without_a_strength():
     """One method that varies its seed alone, and one that varies two numbers."""
     table = tables.planted({"vae": (1.0,), "width": (1.0, 2.0, 3.0, 4.0)}, **SIZE)

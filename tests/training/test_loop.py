@@ -355,6 +355,8 @@ def in_own_process(warm, code, **names):
     assert done.returncode == 0, done.stderr[-4000:]
 
 
+# The next one has two devices too.
+@pytest.mark.slow
 def test_two_virtual_devices_train_and_learn(warm, tmp_path):
     in_own_process(
         warm,
