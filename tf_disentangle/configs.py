@@ -332,9 +332,9 @@ def _path(named: Any) -> str:
     named = inspect.unwrap(named) if inspect.isfunction(named) else named
     module = getattr(named, "__module__", None) or "builtins"
     name = getattr(named, "__qualname__", repr(named))
-    room = ".".join(module.split(".")[:2])
-    if module.startswith("tf_disentangle.") and _exports(room, name, named):
-        return f"{room}.{name}"
+    package = ".".join(module.split(".")[:2])
+    if module.startswith("tf_disentangle.") and _exports(package, name, named):
+        return f"{package}.{name}"
     return f"{module}.{name}"
 
 
@@ -371,8 +371,8 @@ def _find_known(path: str) -> Any:
     """Returns the part of the library that a record from elsewhere names."""
     if why := known_parts.trouble_with_path(path):
         raise CannotRebuildError(str(path), why)
-    room, _, name = path.rpartition(".")
-    value = getattr(importlib.import_module(room), name, None)
+    package, _, name = path.rpartition(".")
+    value = getattr(importlib.import_module(package), name, None)
     if why := known_parts.trouble_with_value(path, value):
         raise CannotRebuildError(path, why)
     return value

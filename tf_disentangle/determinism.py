@@ -18,8 +18,8 @@ _VARIABLE = "TF_NUM_INTEROP_THREADS"
 def run_operations_in_turn() -> None:
     """Has TensorFlow start one operation at a time on a CPU.
 
-    The rooms that use TensorFlow call this when they are imported, since TensorFlow
-    takes the setting only before its first operation. A number that was chosen before,
+    The packages that use TensorFlow call this when they are imported, since it takes
+    the setting only before its first operation. A number that was chosen before,
     by `tf.config.threading` or the variable TF_NUM_INTEROP_THREADS, stays.
     """
     import tensorflow as tf

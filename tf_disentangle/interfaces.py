@@ -1,4 +1,4 @@
-"""Interfaces and aliases that the rooms share.
+"""Interfaces and aliases that the packages share.
 
 Shapes: B batch, N samples, L latents, K factors, H W C image.
 """

@@ -20,8 +20,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-#: The rooms whose public classes and functions a record may name.
-ROOMS = (
+#: The packages whose public classes and functions a record may name.
+PACKAGES = (
     "datasets",
     "distributions",
     "latents",
@@ -99,8 +99,8 @@ def trouble_with_path(path: str) -> str:
     Args:
         path: Such as "tf_disentangle.latents.GaussianLatents".
     """
-    package, room, name, *deeper = [*str(path).split("."), "", "", ""]
-    known = package == "tf_disentangle" and room in ROOMS and not any(deeper)
+    library, package, name, *deeper = [*str(path).split("."), "", "", ""]
+    known = library == "tf_disentangle" and package in PACKAGES and not any(deeper)
     if known and name and not name.startswith("_"):
         return ""
     return "it is no public part of this library, and is not imported from a record"
@@ -108,12 +108,12 @@ def trouble_with_path(path: str) -> str:
 
 def trouble_with_value(path: str, value: Any) -> str:
     """Returns why what was found under a path may not be used; "" if it may."""
-    room = ".".join(path.split(".")[:2])
+    package = ".".join(path.split(".")[:2])
     module = getattr(value, "__module__", None) or ""
-    # A room holds the modules and classes that it imports, too.
-    if callable(value) and (module == room or module.startswith(f"{room}.")):
+    # A package holds the modules and classes that it imports, too.
+    if callable(value) and (module == package or module.startswith(f"{package}.")):
         return ""
-    return f"it is nothing that {room} defines"
+    return f"it is nothing that {package} defines"
 
 
 def trouble_with_keras(config: Any) -> str:

@@ -96,6 +96,15 @@ def test_points_are_drawn_too(capsys, tmp_path):
     assert len(np.unique(pixels(tmp_path / "Pinwheel.png").reshape(-1, 3), axis=0)) > 2
 
 
+def test_a_picture_that_is_there_stays(capsys, tmp_path):
+    theirs = tmp_path / "Pinwheel.png"
+    theirs.write_bytes(b"mine")
+    assert "Pinwheel.png'. Remove it, or" in refused(capsys, "sample", "Pinwheel")
+    assert theirs.read_bytes() == b"mine"
+    said(capsys, "sample", "Pinwheel", "--output=b.png")
+    assert pixels(tmp_path / "b.png").any()
+
+
 @pytest.mark.parametrize(
     ("command", "words"),
     [

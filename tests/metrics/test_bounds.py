@@ -127,3 +127,17 @@ def test_bounds_of_arrays():
     for entry in table.values():
         assert entry.bounds.noise < entry.score < entry.bounds.ceiling
     assert table["mig"].bounds.ceiling > 0.9
+
+
+def test_a_count_has_no_place():
+    data, encode = known.GridDataset(SIZES), known.perfect(SIZES)
+    names = ["active_units", "mig"]
+    table = evaluate(data, encode, names, bounds=True, num_train=400, progress=False)
+    factors = data.sample_factors(100, np.random.default_rng(0))
+    codes = factors.astype(np.float32)
+    arrays = metrics.evaluate_arrays(codes, factors, names, bounds=True)
+    for scores in (table, arrays):
+        assert scores["active_units"].bounds is None
+        assert scores["mig"].bounds is not None
+        (line,) = [x for x in repr(scores).splitlines() if x.startswith("active_units")]
+        assert line.split()[1:5] == ["3", "-", "-", "-"]

@@ -388,3 +388,19 @@ class TestEncoderMetrics:
 def test_a_name_that_people_try_is_answered_with_the_functions_name(name, words):
     with pytest.raises(AttributeError, match=words):
         getattr(metrics, name)
+
+
+@pytest.mark.parametrize("name", ["log_evidence", "aggregate_posterior"])
+def test_metrics_of_posteriors_refuse_arrays(name):
+    codes, factors = np.zeros((9, 2)), np.zeros((9, 1), int)
+    own = f"{name} is no function of codes: pass a data set and models.encoder.Model"
+    with pytest.raises(ArgumentTypeError, match=f"data must be a data set.*{own}"):
+        getattr(metrics, name)(codes, factors)
+    data = known.GridDataset(SIZES)
+    for function in (getattr(metrics, name), METRICS[name].on_data):
+        with pytest.raises(ArgumentError, match=f"encoder must be .*{own}"):
+            function(data, known.perfect(SIZES))
+
+
+def test_tab_offers_the_public_names_alone():
+    assert dir(metrics) == sorted(metrics.__all__)

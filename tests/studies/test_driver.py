@@ -335,3 +335,18 @@ def test_a_narrow_terminal_breaks_no_state_over_lines(tmp_path):
     console.print(live.drawn(found))
     text = console.export_text()
     assert "400 / 2,000 (20%)" in text and "partial, failed 2 times" in text
+
+
+def test_a_line_of_a_log_names_what_runs(tmp_path):
+    plan = tiny.TinyPlan(tmp_path, 3)
+    begun, waiting, fresh = plan.runs
+    rows = [
+        (begun, state.RunState("running", 0, 400, 2000, "")),
+        (waiting, state.RunState("partial", 1, 10, 2000, "")),
+        (fresh, state.RunState("running", 0, 0, 0, "")),
+    ]
+    found = live.Snapshot(dict.fromkeys(state.STATES, 0), rows, [], None, {})
+    assert live.under_way(found) == [
+        "0000 (vae, ellipses, seed 0): step 400 / 2,000 (20%)",
+        "0002 (vae, ellipses, seed 2): starting",
+    ]

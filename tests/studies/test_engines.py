@@ -23,6 +23,7 @@ from tf_disentangle.studies import attempts, engines
 from tf_disentangle.studies.engines import ray as ray_engine
 from tf_disentangle.studies.engines import slurm
 from tf_disentangle.studies.engines.processes import ProcessEngine
+from tf_disentangle.studies.study import study
 
 # Says that it has begun, and goes on for a minute; with "deaf" SIGTERM does not end it.
 SLEEPER = textwrap.dedent(
@@ -374,6 +375,18 @@ def test_an_address_where_nobody_listens_is_refused(monkeypatch):
         checks.ArgumentError, match=r"address must be that of a Ray clu"
     ):
         engines.make("ray", address="127.0.0.1:1")
+
+
+def test_no_cluster_is_told_before_anything_is_written(monkeypatch, tmp_path):
+    def init(address, **options):
+        raise ConnectionError("Could not find any running Ray instance")
+
+    fake = types.SimpleNamespace(init=init)
+    monkeypatch.setattr(ray_engine, "_imported", lambda address: fake)
+    output = tmp_path / "study"
+    with pytest.raises(checks.ArgumentError, match="Could not find any running"):
+        study({"method": "vae.gin"}, output=output, address="auto")
+    assert not output.exists()
 
 
 @pytest.mark.parametrize(

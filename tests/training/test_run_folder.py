@@ -67,3 +67,12 @@ def test_a_run_of_another_version_is_refused(tmp_path):
     for use in (RunFolder(tmp_path).check, lambda: tf_disentangle.load(tmp_path)):
         with pytest.raises(checks.ArgumentError, match="another version"):
             use()
+
+
+def test_a_mistyped_folder_is_told_the_nearest(tmp_path):
+    (tmp_path / "chyvae").mkdir()
+    (tmp_path / "chyvae.txt").touch()
+    with pytest.raises(checks.ArgumentError, match=r"folder\. Did you mean chyvae\?"):
+        RunFolder.existing(tmp_path / "chyave")
+    with pytest.raises(checks.ArgumentError, match=r"no such folder\.$"):
+        RunFolder.existing(tmp_path / "nowhere" / "chyave")

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import shlex
 import sys
 from typing import TYPE_CHECKING, Any
@@ -65,7 +66,10 @@ flags.DEFINE_string(
 )
 flags.DEFINE_string("split", None, "train or test, where there are.", flag_values=FLAGS)
 flags.DEFINE_string(
-    "output", None, "The picture of sample; by default NAME.png.", flag_values=FLAGS
+    "output",
+    None,
+    "The picture of sample, a new file; by default NAME.png.",
+    flag_values=FLAGS,
 )
 flags.DEFINE_multi_string(
     "gin_file",
@@ -210,6 +214,9 @@ def _sample(values: flags.FlagValues) -> None:
     from tf_disentangle import visualization
 
     data = _dataset(values)
+    path = values.output or f"{values.name or type(data).__name__}.png"
+    remedy = "Remove it, or choose another name by --output."
+    checks.require(not os.path.exists(path), "--output", "be a new file", path, remedy)
     rng = np.random.default_rng(checks.integer(values.seed, "--seed", at_least=0))
     is_vector = checks.is_vector(data.image_shape)
     kind = "points" if is_vector else "images"
@@ -222,7 +229,6 @@ def _sample(values: flags.FlagValues) -> None:
         picture = visualization.dataset_figure(
             data, rng, num_sample_rows=4, title=title
         )
-    path = values.output or f"{values.name or type(data).__name__}.png"
     visualization.save(picture, path)
     print(path)
 

@@ -130,7 +130,7 @@ def best(plan: Plan, runs: Sequence[PlannedRun], metric: str) -> list[PlannedRun
         print(f"By the protocol {protocols.idxmax()!r} of {metric}.", file=sys.stderr)
     scores = scores[scores["protocol"] == protocols.idxmax()]
     means = scores.groupby(["method", "data", "run"], sort=False)["value"].mean()
-    if metric in METRICS and not METRICS[metric].greater_is_better:
+    if metric in METRICS and METRICS[metric].greater_is_better is False:
         means = -means
     chosen = {key[-1] for key in means.groupby(["method", "data"]).idxmax()}
     return [run for run in runs if run.id in chosen]

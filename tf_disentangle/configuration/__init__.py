@@ -1,4 +1,4 @@
-"""gin's one door into the library: no other room but the commands knows gin.
+"""Reads gin files: beside the commands, this package alone imports gin.
 
 `parse` reads files and bindings (`reading.py`) by the names of `registry.py`
 (`names.py`) and remembers where each binding stands (`locations.py`); `resolved` tells

@@ -77,3 +77,8 @@ __all__ = [
     "principal_shares",
     "published",
 ]
+
+
+def __dir__() -> list[str]:
+    """Lists the public names, without the modules that define them."""
+    return sorted(__all__)

@@ -37,3 +37,8 @@ __all__ = [
     "Posterior",
     "ProductPosterior",
 ]
+
+
+def __dir__() -> list[str]:
+    """Lists the public names, without the modules that define them."""
+    return sorted(__all__)

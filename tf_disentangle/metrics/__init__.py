@@ -95,7 +95,7 @@ from tf_disentangle.metrics.unsupervised.udr import UDRScore, udr_score
 METRICS.update(
     (metric.name, metric)
     for metric in (
-        Metric(active_units, Input.CODES),
+        Metric(active_units, Input.CODES, greater_is_better=None),
         Metric(aggregate_posterior, Input.ENCODER, greater_is_better=False),
         Metric(beta_vae_score, Input.VOTES),
         Metric(dci_score, Input.SPLIT),
@@ -202,6 +202,11 @@ __all__ = [
     "unified_scores",
     "unsupervised_scores",
 ]
+
+
+def __dir__() -> list[str]:
+    """Lists the public names, without the modules that define them."""
+    return sorted(__all__)
 
 
 if not TYPE_CHECKING:  # With it a type checker would accept any name.

@@ -29,7 +29,6 @@ from tf_disentangle.checks import ArgumentError
 from tf_disentangle.interfaces import CodeColumn, Dataset, Encoder
 from tf_disentangle.metrics.calls import Call, columns_for
 from tf_disentangle.metrics.encoding import EncodedFactors, FactorEncoder
-from tf_disentangle.metrics.metric import Input
 from tf_disentangle.metrics.tables import relabelled, with_labels
 
 
@@ -145,8 +144,8 @@ class BoundsOfData:
 
     def __call__(self, call: Call, values: Mapping[str, Any]) -> Bounds | None:
         """Returns the bounds of one metric; None for one that has none."""
-        is_ours = call.metric is not None and call.metric.input is not Input.ENCODER
-        if not is_ours or not self.data.factor_names:
+        has_bounds = call.metric is not None and call.metric.has_bounds
+        if not has_bounds or not self.data.factor_names:
             return None
         untrained = [
             self._score(call, encoder, values, f"untrained {i} {self.architecture}")

@@ -28,8 +28,8 @@ from tf_disentangle.progress import Line, is_notebook, progress_bar
 
 # Codes that are drawn at once from posteriors; bounds the memory.
 _ROWS_PER_DRAW = 2**14
-# Seconds of encoding from which on an estimate is printed.
-_LONG = 5.0
+# Seconds of encoding from which on an estimate is printed, and those it is made from.
+_LONG, _TIMED = 5.0, 0.5
 
 #: Positions [m] of what is to be encoded, to codes float32 [m, L].
 _Encode = Callable[[np.ndarray], np.ndarray]
@@ -294,6 +294,26 @@ def _unwrapped(
     return encoder.encoder, encoder
 
 
+def require_posterior(data: object, encoder: object, metric: str) -> None:
+    """Refuses arrays, and encoders of codes alone, for a metric of posteriors.
+
+    Args:
+        data: Must be a data set.
+        encoder: Must be a `PosteriorEncoder`.
+        metric: The metric's name, for the error.
+
+    Raises:
+        ArgumentTypeError: If `data` is no data set.
+        ArgumentError: If `encoder` is another.
+    """
+    remedy = f"{metric} is no function of codes: pass a data set and "
+    remedy += "models.encoder.ModelEncoder(model)."
+    if not isinstance(data, Dataset):
+        raise ArgumentTypeError(message("data", "be a data set", data, remedy))
+    rule = "be an interfaces.PosteriorEncoder, which knows q(z|x)"
+    require(isinstance(encoder, PosteriorEncoder), "encoder", rule, encoder, remedy)
+
+
 def _samples(encoder: Encoder) -> TypeGuard[PosteriorEncoder]:
     """Whether codes are drawn from the encoder's posterior, anew for each draw."""
     return isinstance(encoder, PosteriorEncoder) and encoder.sampled
@@ -311,7 +331,7 @@ def _in_batches(
     count = len(keys)
     integer(batch_size, "encode_batch_size", at_least=1)
     codes: np.ndarray | None = None
-    began, told = time.perf_counter(), progress is False or is_notebook()
+    told = progress is False or is_notebook()
     with progress_bar(total=count, desc="encode", unit="image", shown=progress) as bar:
         for start in range(0, count, batch_size):
             stop = min(start + batch_size, count)
@@ -327,11 +347,13 @@ def _in_batches(
             )
             codes[start:stop] = batch
             bar.update(stop - start)
-            if not told and start > 0:  # The first batch may compile the encoder.
+            if start == 0:  # The first batch may compile the encoder: it tells no pace.
+                began = time.perf_counter()
+            elif not told and (seconds := time.perf_counter() - began) >= _TIMED:
                 told = True
-                seconds = (time.perf_counter() - began) / stop * count
+                seconds *= count / (stop - batch_size)
                 if seconds > _LONG:
-                    text = f"  encoding {count:,} images, at most {seconds:.0f} s"
+                    text = f"  encoding {count:,} images, about {seconds:.0f} s"
                     Line().show(text)
     return codes
 

@@ -44,10 +44,13 @@ from tf_disentangle.checks import (
     message,
     nearest,
     one_of,
-    require,
 )
 from tf_disentangle.interfaces import Dataset, Encoder, PosteriorEncoder
-from tf_disentangle.metrics.encoding import EncodedFactors, encode_images
+from tf_disentangle.metrics.encoding import (
+    EncodedFactors,
+    encode_images,
+    require_posterior,
+)
 from tf_disentangle.metrics.estimators.predictors import PREDICTORS
 from tf_disentangle.metrics.protocol import (
     ARRAY_PROTOCOLS,
@@ -81,14 +84,15 @@ class Metric:
         input: What its positional arguments are.
         verbatim_latents: The least number of latents under a "verbatim" protocol.
         seed_splits_only: Whether its seed decides nothing where a test part is given.
-        greater_is_better: Whether a greater score is thought better, not a smaller one.
+        greater_is_better: Whether a greater score is thought better, not a smaller one;
+            None for a count of which neither is, and which has no floor and ceiling.
     """
 
     function: Callable[..., Any]
     input: Input
     verbatim_latents: int = 1
     seed_splits_only: bool = False
-    greater_is_better: bool = True
+    greater_is_better: bool | None = True
 
     def __call__(self, *arrays: Any, **options: Any) -> Any:
         """Calls the function."""
@@ -98,6 +102,11 @@ class Metric:
     def name(self) -> str:
         """The short name, "mig" for `mig_score`."""
         return display_name(self.function.__name__)
+
+    @property
+    def has_bounds(self) -> bool:
+        """Whether a score of it has a floor and a ceiling (`metrics.Bounds`)."""
+        return self.input is not Input.ENCODER and self.greater_is_better is not None
 
     @property
     def options(self) -> dict[str, inspect.Parameter]:
@@ -120,7 +129,8 @@ class Metric:
                 raise DryRun.Ended
             bound.apply_defaults()
             values = dict(bound.arguments)
-            _require_data(values["data"], self)
+            if self.input is not Input.ENCODER:  # `_call` checks both of its own.
+                _require_data(values["data"], self)
             _check_choices(self, {name: values[name] for name in self.options})
             return _call(self, values)
 
@@ -252,8 +262,6 @@ def _require_data(data: Any, metric: Metric) -> None:
     if isinstance(data, Dataset):
         return
     remedy = f"For arrays call metrics.{metric.function.__name__}(codes, factors)."
-    if metric.input is Input.ENCODER:
-        remedy = "This metric needs a data set and an encoder."
     raise ArgumentTypeError(message("data", "be a data set", data, remedy))
 
 
@@ -273,17 +281,10 @@ def _call(metric: Metric, values: dict[str, Any]) -> Any:
     own = {name: values[name] for name in metric.options if name in values}
     data, encoder = values["data"], values["encoder"]
     if metric.input is Input.ENCODER:
-        rule = "be an interfaces.PosteriorEncoder, which knows q(z|x)"
-        remedy = (
-            f"{metric.name} is no function of codes: pass "
-            "models.encoder.ModelEncoder(model)."
-        )
-        own_encoder = (
-            encoder.encoder if isinstance(encoder, EncodedFactors) else encoder
-        )
-        good = isinstance(own_encoder, PosteriorEncoder)
-        require(good, "encoder", rule, own_encoder, remedy)
-        return metric.function(data, own_encoder, **own)
+        if isinstance(encoder, EncodedFactors):
+            encoder = encoder.encoder
+        require_posterior(data, encoder, metric.name)
+        return metric.function(data, encoder, **own)
     seed = integer(values["seed"], "seed", at_least=0)
     encoding = {
         "encode_once": values["encode_once"],

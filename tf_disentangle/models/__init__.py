@@ -26,3 +26,8 @@ __all__ = [
     "build_vae",
     "log_evidence",
 ]
+
+
+def __dir__() -> list[str]:
+    """Lists the public names, without the modules that define them."""
+    return sorted(__all__)

@@ -64,3 +64,8 @@ __all__ = [
     "mlp_decoder",
     "mlp_encoder",
 ]
+
+
+def __dir__() -> list[str]:
+    """Lists the public names, without the modules that define them."""
+    return sorted(__all__)

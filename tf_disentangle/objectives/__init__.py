@@ -164,3 +164,8 @@ __all__ = [
     "joint_vae",
     "prior_to_aggregate_kl",
 ]
+
+
+def __dir__() -> list[str]:
+    """Lists the public names, without the modules that define them."""
+    return sorted(__all__)

@@ -48,3 +48,8 @@ __all__ = [
     "StudentTProductPrior",
     "UniformPrior",
 ]
+
+
+def __dir__() -> list[str]:
+    """Lists the public names, without the modules that define them."""
+    return sorted(__all__)

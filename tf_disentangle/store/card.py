@@ -162,7 +162,7 @@ def _scores(scores: Mapping[str, Mapping[str, Any]], about: CardFacts) -> str:
         "themselves do; where they are empty they were not computed."
     )
     known = [name for name in scores if name in METRICS]
-    less = [f"`{name}`" for name in known if not METRICS[name].greater_is_better]
+    less = [f"`{name}`" for name in known if METRICS[name].greater_is_better is False]
     if less:
         said.append(f"Of {' and '.join(less)} less is better.")
     if about.measured:

@@ -1,6 +1,6 @@
 """Studies: many runs of one grid, their table, analysis, figures and report.
 
-`tf_disentangle.study` and `bin/study` are the doors to it. What is here is imported
+`tf_disentangle.study` and `bin/study` make studies. What is here is imported
 when it is first used: the processes that watch over runs need none of it.
 """
 

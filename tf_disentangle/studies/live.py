@@ -139,6 +139,15 @@ def counted(snapshot: Snapshot) -> str:
     return ", ".join(parts)
 
 
+def under_way(snapshot: Snapshot) -> list[str]:
+    """Returns the runs that are running, at most three, each with its step."""
+    running = [item for item in snapshot.rows if item[1].state == state.RUNNING]
+    return [
+        f"{label(run)}: " + (f"step {steps(one)}" if steps(one) else "starting")
+        for run, one in running[:3]
+    ]
+
+
 def drawn(snapshot: Snapshot) -> Group:
     """Returns the counts, the runs under way and the failures, for a terminal."""
     parts: list[Any] = [Text(counted(snapshot), style="bold")]
@@ -214,7 +223,7 @@ class LiveView:
         elif self._cell is not None:
             self._cell.show(counted(snapshot))
         else:
-            self._line(counted(snapshot))
+            self._line("; ".join([counted(snapshot), *under_way(snapshot)]))
 
     def note(self, text: str) -> None:
         """Shows a line that stays."""

@@ -150,7 +150,8 @@ def check_options(
     """Checks arguments of `carry_out`, before anything is written.
 
     Raises:
-        ArgumentError: If one has no meaning, or the engine cannot do it.
+        ArgumentError: If one has no meaning, the engine cannot do it, or there is no
+            such cluster.
     """
     engines.check(
         engine,
@@ -159,6 +160,10 @@ def check_options(
         gpus=gpus_per_run,
         address=address,
     )
+    if address is not None:
+        from tf_disentangle.studies.engines.ray import require_cluster
+
+        require_cluster(address)
     if time_limit is not None:
         checks.real(time_limit, "time_limit", above=0)
 

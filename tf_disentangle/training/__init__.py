@@ -1,6 +1,6 @@
 """Training: the loop of a run, its callbacks, checkpoints and folder.
 
-`tf_disentangle.train` and `tf_disentangle.load` (run.py) are the doors to it.
+`tf_disentangle.train` and `tf_disentangle.load` (run.py) call it.
 """
 
 from tf_disentangle import determinism

@@ -80,3 +80,8 @@ __all__ = [
     "traversals_side_by_side",
     "typical",
 ]
+
+
+def __dir__() -> list[str]:
+    """Lists the public names, without the modules that define them."""
+    return sorted(__all__)

@@ -148,3 +148,26 @@ def test_a_table_without_names_in_the_order_of_an_array(read):
     assert table["k"].tolist() == [5, 5, 6]
     with pytest.raises(ArgumentError, match="a line for each image"):
         read("k,s", "5,a", "5,b", "6,a", images=images)
+
+
+def test_lines_of_no_image_are_left_out_and_told(read, caplog):
+    lines = ("name,k", "0.png,0", "gone.png,3", "1.png,1", "2.png,2")
+    assert read(*lines)["k"].tolist() == [0, 1, 2]
+    assert "1 of 4 lines are left out, since there is no such" in caplog.text
+    assert "image: gone.png" in caplog.text
+    caplog.clear()
+    read(*lines[:2], *lines[3:])
+    assert not caplog.text
+
+
+@pytest.mark.parametrize(
+    ("lines", "in_order", "remedy"),
+    [
+        (["name,k", "0,1", "1,1"], False, "Add what is missing, or move"),
+        (["name,k", "x,7", "y,7", "z,8"], False, "Give the images' names"),
+        (["k", "3", "4"], True, "Give one for each, in order"),
+    ],
+)
+def test_the_remedy_fits_what_is_missing(read, lines, in_order, remedy):
+    with pytest.raises(ArgumentError, match=remedy):
+        read(*lines, in_order=in_order)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+import logging
 import os
 import pathlib
 import unicodedata
@@ -17,6 +18,8 @@ import numpy as np
 from tf_disentangle import checks
 from tf_disentangle.datasets.columns import Table, as_table, as_text
 from tf_disentangle.datasets.files.source import array, names_in, reading
+
+_logger = logging.getLogger(__name__)
 
 #: Names of arrays of factors, in the order in which they are looked for.
 FACTOR_ARRAYS = ("factors", "latents_classes", "labels")
@@ -193,7 +196,12 @@ def _match(
         shown = ", ".join(same[:3] or names[:3]) or "none"
         received = f"{missing} of {len(images)} images without, such as {image}; "
         received += f"{what[min(len(same), 2)]}: {shown}"
-        remedy = "Give the images' names, with their folders where these are needed."
+        if in_order:
+            remedy = "Give one for each, in order, or a column of numbers 0, 1, ..."
+        elif same or missing == len(images):
+            remedy = "Give the images' names, with their folders where needed."
+        else:
+            remedy = "Add what is missing, or move these images to another folder."
         checks.require(False, str(path), rule, received, remedy)
     image_of: dict[int, str] = {}
     for image, row in zip(images, rows, strict=True):
@@ -201,6 +209,10 @@ def _match(
         remedy = "Write their folders or suffixes too."
         checks.require(row not in image_of, str(path), rule, received, remedy)
         image_of[row] = image
+    if without := [name for row, name in enumerate(names) if row not in image_of]:
+        text = "%s: %d of %d lines are left out, since there is no such image: %s"
+        shown = ", ".join(without[:3]) + (", ..." if len(without) > 3 else "")
+        _logger.warning(text, path, len(without), len(names), shown)
     return rows, place
 
 

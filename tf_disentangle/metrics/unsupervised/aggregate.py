@@ -21,6 +21,7 @@ import numpy as np
 
 from tf_disentangle.checks import integer, require
 from tf_disentangle.interfaces import Dataset, PosteriorEncoder
+from tf_disentangle.metrics.encoding import require_posterior
 from tf_disentangle.metrics.samples import check_codes
 from tf_disentangle.progress import progress_bar
 
@@ -130,8 +131,10 @@ def aggregate_posterior(
         progress: As in `aggregate_posterior_scores`.
 
     Raises:
-        ArgumentError: If posteriors or prior are others.
+        ArgumentError: If posteriors or prior are others, or the encoder knows none.
+        ArgumentTypeError: If `data` is no data set.
     """
+    require_posterior(data, encoder, "aggregate_posterior")
     rng = np.random.default_rng(integer(seed, "seed", at_least=0))
     integer(num_images, "num_images", at_least=2)
     count = min(num_images, len(data))

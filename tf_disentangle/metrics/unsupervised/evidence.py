@@ -18,6 +18,7 @@ import numpy as np
 
 from tf_disentangle.checks import integer, require
 from tf_disentangle.interfaces import Dataset, PosteriorEncoder
+from tf_disentangle.metrics.encoding import require_posterior
 from tf_disentangle.progress import progress_bar
 
 
@@ -50,8 +51,10 @@ def log_evidence(
 
     Raises:
         ArgumentError: If the prior has no density, the model has no likelihood, or
-            fewer than 2 images are held out.
+            fewer than 2 images are held out, or the encoder knows no posterior.
+        ArgumentTypeError: If `data` is no data set.
     """
+    require_posterior(data, encoder, "log_evidence")
     rng = np.random.default_rng(integer(seed, "seed", at_least=0))
     integer(num_images, "num_images", at_least=2)
     rows = np.arange(len(data)) if held_out is None else np.asarray(held_out)

@@ -38,6 +38,7 @@ from tf_disentangle.studies.engines import (
 _STORE = 80 * 2**20  # Bytes; the smallest store that Ray takes. Nothing is put there.
 _RECOUNT = 30.0  # Seconds between counts of what a cluster takes; it may grow.
 _LOOK = 5.0  # Seconds between looks at whether Ray itself is alive.
+_QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
 _TRIES = 3  # How often an embedded Ray is started anew.
 # A short path, since those of sockets may have 107 bytes.
 _TEMP = "/tmp" if os.path.isdir("/tmp") else tempfile.gettempdir()
@@ -170,19 +171,8 @@ class RayEngine:
 
     def _start(self) -> None:
         """Connects to the cluster, or starts Ray inside this process."""
-        common: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         if self._address is not None:
-            try:
-                _require_listening(self._address)
-                self._ray.init(self._address, **common)
-            except (OSError, RuntimeError, ValueError) as error:
-                rule = "be that of a Ray cluster, such as 10.0.0.1:6379 or auto"
-                remedy = (
-                    f"Ray says: {error}. Every node, this one too, needs the token of "
-                    "the first (ray get-auth-token; RAY_AUTH_TOKEN hands it on)."
-                )
-                message = checks.message("address", rule, self._address, remedy)
-                raise checks.ArgumentError(message) from error
+            _connect(self._ray, self._address)
         else:
             _remove_left_over()
             prefix = f"{_PREFIX}{os.getpid()}-"
@@ -196,7 +186,7 @@ class RayEngine:
                 object_store_memory=_STORE,
                 _node_ip_address="127.0.0.1",
                 _temp_dir=self._folder,
-                **common,
+                **_QUIET,
             )
         self._looked = time.monotonic()
         self._count()
@@ -273,6 +263,32 @@ def _imported(address: str | None) -> Any:
     logging.getLogger("ray.widgets.util").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", "IProgress not found")
     return importlib.import_module("ray")
+
+
+def require_cluster(address: str) -> None:
+    """Connects to a Ray cluster and leaves it, before anything is written.
+
+    Raises:
+        ArgumentError: If there is none.
+    """
+    ray = _imported(address)
+    _connect(ray, address)
+    ray.shutdown()
+
+
+def _connect(ray: Any, address: str) -> None:
+    """Connects to a Ray cluster, or says why it cannot."""
+    try:
+        _require_listening(address)
+        ray.init(address, **_QUIET)
+    except (OSError, RuntimeError, ValueError) as error:
+        rule = "be that of a Ray cluster, such as 10.0.0.1:6379 or auto"
+        remedy = (
+            f"Ray says: {error}. Every node, this one too, needs the token of "
+            "the first (ray get-auth-token; RAY_AUTH_TOKEN hands it on)."
+        )
+        message = checks.message("address", rule, address, remedy)
+        raise checks.ArgumentError(message) from error
 
 
 def _require_listening(address: str) -> None:
