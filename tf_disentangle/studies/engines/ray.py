@@ -284,8 +284,9 @@ def _connect(ray: Any, address: str) -> None:
     except (OSError, RuntimeError, ValueError) as error:
         rule = "be that of a Ray cluster, such as 10.0.0.1:6379 or auto"
         remedy = (
-            f"Ray says: {error}. Every node, this one too, needs the token of "
-            "the first (ray get-auth-token; RAY_AUTH_TOKEN hands it on)."
+            f"Ray says: {str(error).rstrip('.')}. Leave it out to use this machine, or "
+            "start a cluster (ray start --head). Every node, this one too, needs the "
+            "token of the first (ray get-auth-token; RAY_AUTH_TOKEN hands it on)."
         )
         message = checks.message("address", rule, address, remedy)
         raise checks.ArgumentError(message) from error
