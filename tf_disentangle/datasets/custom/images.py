@@ -64,7 +64,8 @@ class ImageFolder(_FromFiles):
             out and adds black on both sides.
         factors: A .csv file: a header line, then for each image its name (in the
             folder, with or without suffix) and the value of each factor; or such a
-            table in memory, a mapping or a DataFrame. None if no factors are known.
+            table in memory, a mapping or a DataFrame. Lines of no image are left out,
+            with a warning. None if no factors are known.
         factor_names: Columns of `factors` to take; None takes all.
         num_bins: As in `ImageTable`.
 
