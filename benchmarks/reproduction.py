@@ -35,6 +35,7 @@ PARTS = (
     "infogan_mnist",
     "chyvae_ellipses",
     "cfactor_vae_mnist",
+    "study_2019_small",
     "pinwheel",
     "objectives",
     "data_sets",

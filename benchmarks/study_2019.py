@@ -6,7 +6,8 @@
 Printed: the share of each score's variance that objective, strength and seed have,
 less what as many means would explain by chance; and the rank correlations of the
 scores with each other and with what needs no factors, over all runs, of mean codes,
-with the printed ones and the middle 95% of 2,000 resamples of the runs.
+with the middle 95% of 2,000 resamples of the runs, that of each seed's runs alone, and
+the printed one.
 """
 
 import argparse
@@ -36,12 +37,14 @@ def main():
     both = known.join(wide)
     correlations = both.corr(method="spearman")
     rng = np.random.default_rng(0)
-    # Ranks of the resamples, as pandas makes them.
     drawn = [
         both.iloc[rng.integers(len(both), size=len(both))] for _ in range(RESAMPLES)
     ]
     resampled = [sample.corr(method="spearman") for sample in drawn]
-    print(f"Rank correlations over {len(both)} runs [95%], and the printed ones")
+    print(
+        f"Rank correlations over {len(both)} runs [95%] (by seed), and the printed ones"
+    )
+    each_seed = both.groupby(level="seed").corr(method="spearman")
     pairs = [
         *itertools.combinations(wide.columns, 2),
         *itertools.product(known.columns, wide.columns),
@@ -51,6 +54,8 @@ def main():
             [each.loc[first, second] for each in resampled], [0.025, 0.975]
         )
         own = f"{correlations.loc[first, second]:6.2f} [{low:.2f}, {high:.2f}]"
+        by_seed = each_seed.xs(first, level=1)[second]
+        own += f" ({', '.join(f'{value:.2f}' for value in by_seed)})"
         print(f"  {first:26} {second:12} {own}  {printed(first, second)}")
 
 
