@@ -1,4 +1,4 @@
-"""Makes the README's pictures of the trained model that comes with the library.
+"""Makes the README's pictures of a trained model that comes with the library.
 
     .venv/bin/python benchmarks/readme_figures.py
     .venv/bin/python benchmarks/readme_figures.py --output=pictures
@@ -24,9 +24,9 @@ import tf_disentangle as td
 from tf_disentangle import visualization
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-MODEL = "store:jointvae_mnist"
+MODEL = "store:jointvae_invariant_mnist"
 #: Latents from top to bottom, and what each was seen to move.
-ROWS = {"c0": "digit", "z5": "slant", "z7": "width"}
+ROWS = {"c0": "digit", "z4": "slant", "z6": "width"}
 #: Continuous latents go through the middle 90% of their prior.
 VALUES = norm.ppf(np.linspace(0.05, 0.95, 10))
 #: Shades of grey in the moving picture: more double the file, and nobody sees them.
@@ -130,13 +130,16 @@ def effect(run, images, latent):
 def caption(run):
     """Returns what the README says of the rows, measured over all example images."""
     images = run.examples.images
-    slant, width = (effect(run, images, name) for name in ("z5", "z7"))
+    (turning, slant), (thinning, width) = (
+        (name, effect(run, images, name)) for name in ROWS if name != "c0"
+    )
     same = min(slant.same_category, width.same_category)
     return (
         f"Measured on the {len(images)} images that are stored with the model, from "
-        f"one end of a row to the other: z5 turns the strokes by {slant.slant:.0f} "
-        f"degrees, and the picture ends with {slant.ink:.0%} of its brightness; z7 "
-        f"ends with {width.ink:.0%} and turns the strokes by {width.slant:.0f} "
+        f"one end of a row to the other: {turning} turns the strokes by "
+        f"{abs(slant.slant):.0f} degrees, and the picture ends with {slant.ink:.0%} of "
+        f"its brightness; {thinning} ends with {width.ink:.0%} and turns the strokes "
+        f"by {abs(width.slant):.0f} "
         f"degrees; and for {same:.0%} of the images the encoder finds the same "
         "category all the way"
     )

@@ -393,8 +393,11 @@ def test_every_command_has_its_launcher(name):
         ("study st", {"status"}),
         ("study --gin_p", {"--gin_param="}),
         ("study run --", {"--help", "--run=", "--study="}),
-        ("explore store:joi", {"store:jointvae_mnist"}),
-        ("explore store : joi", {"jointvae_mnist"}),  # as bash itself cuts it
+        ("explore store:jointvae_m", {"store:jointvae_mnist"}),
+        (
+            "explore store : joi",
+            {"jointvae_invariant_mnist", "jointvae_mnist"},
+        ),  # as bash itself cuts it
         ("help your_i", {"your_images"}),
     ],
 )

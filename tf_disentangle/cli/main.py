@@ -2,7 +2,7 @@
 
 Usage: tf_disentangle COMMAND [options]      (in a checkout: bin/COMMAND [options])
 
-    bin/explore store:jointvae_mnist             a trained model, in your browser
+    bin/explore store:jointvae_invariant_mnist   a trained model, in your browser
     bin/train --gin_file=gin/beta_vae.gin --gin_param='train.steps=1000'
     bin/evaluate runs/beta_vae --metrics=mig,dci
     bin/visualize runs/beta_vae
