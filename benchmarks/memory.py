@@ -195,13 +195,12 @@ def main():
         function, floor = STAGES[name]
         command = [sys.executable, __file__, "--stage", name]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-        peaks[name], of_files = json.loads(done.stdout.splitlines()[-1])
+        peak, of_files = json.loads(done.stdout.splitlines()[-1])
+        peaks[name] = round(peak, 3)
         note = f"{of_files:.2f} GB of it pages of files"
         what = function.__doc__.rstrip(".")
         rows.append(
-            performance.Row(
-                what, round(peaks[name], 3), "GB", floor=peaks.get(floor), note=note
-            )
+            performance.Row(what, peaks[name], "GB", floor=peaks.get(floor), note=note)
         )
         print(f"{what:70} {peaks[name]:6.2f} GB  {note}", flush=True)
     if options.record:
