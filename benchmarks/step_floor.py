@@ -77,10 +77,10 @@ def main():
     steps, needs = {}, {}
     for name in options.names:
         model, images = built(name)
+        need = gflop(model, images)
         for jit in (False, True) if options.jit else (False,):
             label = f"{name}, compiled by XLA" if jit else name
-            steps[label] = stepping(model, images, jit)
-            needs[label] = gflop(model, images)
+            steps[label], needs[label] = stepping(model, images, jit), need
     matrix = tf.random.stateless_normal([SIZE, SIZE], [0, 0])
     steps["product"] = tf.function(lambda: tf.matmul(matrix, matrix), autograph=False)
     times = {name: [] for name in steps}

@@ -10,6 +10,7 @@ import pytest
 
 from tests.warm import Warm
 
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared"
 
 
@@ -30,6 +31,26 @@ def warm():
     """Processes of their own that start at once: warm.run(code, *arguments)."""
     with Warm() as processes:
         yield processes
+
+
+@pytest.fixture(scope="session")
+def playwright():
+    """Playwright's driver. One for all tests: a process cannot have two at a time."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    if not pathlib.Path(CHROMIUM).exists():
+        pytest.skip(f"there is no {CHROMIUM}")
+    with sync_api.sync_playwright() as driver:
+        yield driver
+
+
+@pytest.fixture(scope="session")
+def browser(playwright):
+    """Debian's Chromium, at /usr/bin/chromium or where $CHROMIUM says."""
+    flags = ["--no-sandbox", "--disable-gpu", "--no-first-run"]
+    flags.append("--enable-precise-memory-info")
+    chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+    yield chromium
+    chromium.close()
 
 
 @pytest.fixture(scope="session", autouse=True)

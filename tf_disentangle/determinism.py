@@ -3,8 +3,8 @@
 With two threads for operations, about one run in fifty on a busy machine came out
 different in the last bits, with no kill or resume involved: what oneDNN chooses seems
 to depend on which thread is first to run an operation. Each operation still spreads
-over all cores; with two of them a step takes up to a fifth longer than with two
-operations at a time (docs/performance.md).
+over all cores; with two of them a step took about a fifth longer than with two
+operations at a time, the median of rounds that scatter (docs/performance.md).
 """
 
 from __future__ import annotations

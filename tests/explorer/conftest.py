@@ -1,12 +1,6 @@
-"""Tiny runs, their pages, and one browser for all tests of the explorer.
-
-Chromium is Debian's, at /usr/bin/chromium or where $CHROMIUM says; the pages are opened
-as files with the network off.
-"""
+"""Tiny runs and their pages, which are opened as files with the network off."""
 
 import functools
-import os
-import pathlib
 import shutil
 
 import numpy as np
@@ -18,14 +12,6 @@ from tests.explorer.view import View
 from tf_disentangle import explorer, latents, models, networks, objectives
 from tf_disentangle.explorer.runtime import find
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--enable-precise-memory-info",
-]
-
 
 @pytest.fixture(scope="session")
 def runtime(own_cache):
@@ -36,17 +22,6 @@ def runtime(own_cache):
         find()
     except explorer.RuntimeMissingError as error:
         pytest.skip(str(error))
-
-
-@pytest.fixture(scope="session")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api")
-    if not pathlib.Path(CHROMIUM).exists():
-        pytest.skip(f"there is no {CHROMIUM}")
-    with sync_api.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 MLP = {

@@ -1,8 +1,6 @@
 """Pages opened as files in Debian's Chromium, with the network off."""
 
 import io
-import os
-import pathlib
 
 import numpy as np
 import pytest
@@ -11,7 +9,6 @@ from PIL import Image
 from tf_disentangle import pages
 from tf_disentangle.pages import gallery
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 SLOW = pytest.mark.slow
 # A phone in the dark and a very wide screen by day: by default one page on each.
 SCREENS = [
@@ -20,18 +17,6 @@ SCREENS = [
     pytest.param("one", 2560, "light", marks=SLOW),
     pytest.param("two", 360, "dark", marks=SLOW),
 ]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api")
-    if not pathlib.Path(CHROMIUM).exists():
-        pytest.skip(f"there is no {CHROMIUM}")
-    with sync_api.sync_playwright() as driver:
-        options = ["--no-sandbox", "--disable-gpu", "--no-first-run"]
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=options)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")

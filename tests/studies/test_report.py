@@ -312,29 +312,20 @@ def test_mistakes_are_told(folder, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (2560, "light")])
-def test_the_page_fits_and_is_accessible(page, tmp_path, width, scheme):
+def test_the_page_fits_and_is_accessible(browser, page, tmp_path, width, scheme):
     """Opened as a file in Chromium with the network off."""
-    sync_api = pytest.importorskip("playwright.sync_api")
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-    from tests.pages.test_browser import CHROMIUM
-
     path = tmp_path / "report.html"
     path.write_text(page)
-    options = ["--no-sandbox", "--disable-gpu", "--no-first-run"]
-    with sync_api.sync_playwright() as driver:
-        try:
-            browser = driver.chromium.launch(executable_path=CHROMIUM, args=options)
-        except sync_api.Error as error:
-            pytest.skip(str(error))
-        view = {"width": width, "height": 900}
-        context = browser.new_context(viewport=view, color_scheme=scheme, offline=True)
-        opened, said = context.new_page(), []
-        opened.on("console", lambda message: said.append(message.text))
-        opened.on("requestfailed", lambda request: said.append(request.url))
-        opened.goto(path.as_uri())
-        opened.evaluate("document.querySelectorAll('details').forEach(d => d.open = 1)")
-        assert opened.evaluate("document.documentElement.scrollWidth") == width
-        found = axe.Axe().run(opened).response["violations"]
-        assert [(each["id"], each["nodes"][0]["html"]) for each in found] == []
-        assert said == []
-        browser.close()
+    view = {"width": width, "height": 900}
+    context = browser.new_context(viewport=view, color_scheme=scheme, offline=True)
+    opened, said = context.new_page(), []
+    opened.on("console", lambda message: said.append(message.text))
+    opened.on("requestfailed", lambda request: said.append(request.url))
+    opened.goto(path.as_uri())
+    opened.evaluate("document.querySelectorAll('details').forEach(d => d.open = 1)")
+    assert opened.evaluate("document.documentElement.scrollWidth") == width
+    found = axe.Axe().run(opened).response["violations"]
+    assert [(each["id"], each["nodes"][0]["html"]) for each in found] == []
+    assert said == []
+    context.close()

@@ -7,7 +7,6 @@ import functools
 import json
 import os
 import pathlib
-import shutil
 import socket
 import subprocess
 import sys
@@ -17,12 +16,13 @@ import urllib.request
 import pytest
 
 import tf_disentangle
+from tests.conftest import CHROMIUM
 from tf_disentangle import latents, models, networks, objectives
 from tf_disentangle.datasets import CorrelatedEllipses
 from tf_disentangle.training import Intervals
 
 pytestmark = pytest.mark.slow
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
 # What each tab shows once it has drawn the runs.
 TABS = {
     "timeseries": "loss_terms",
@@ -116,34 +116,31 @@ def test_runs_are_called_as_their_folders(address):
     assert {kind + part for kind in kinds for part in parts} <= runs
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium: apt install chromium")
-def test_every_tab_shows_the_runs_and_asks_no_other_host(address, tmp_path):
-    playwright = pytest.importorskip("playwright.sync_api")
+def test_every_tab_shows_the_runs_and_asks_no_other_host(playwright, address, tmp_path):
     pictures = pathlib.Path(os.environ.get("TENSORBOARD_PICTURES", tmp_path))
     errors, elsewhere = [], []
-    with playwright.sync_playwright() as started:
-        arguments = ["--no-sandbox", "--no-first-run", *WEBGL]
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        page = browser.new_page(viewport={"width": 1400, "height": 1000})
-        page.set_default_timeout(120_000)
-        page.on("pageerror", lambda error: errors.append(str(error)))
+    arguments = ["--no-sandbox", "--no-first-run", *WEBGL]
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+    page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    page.set_default_timeout(120_000)
+    page.on("pageerror", lambda error: errors.append(str(error)))
 
-        def note(request):
-            if not request.url.startswith((address, "data:", "blob:")):
-                elsewhere.append(request.url)
+    def note(request):
+        if not request.url.startswith((address, "data:", "blob:")):
+            elsewhere.append(request.url)
 
-        page.on("request", note)
-        for tab, shown in TABS.items():
-            page.goto(f"{address}/#{tab}", wait_until="domcontentloaded")
-            if tab == "projector":
-                with page.expect_response(f"**/{shown}**") as answer:
-                    page.reload(wait_until="domcontentloaded")
-                assert answer.value.ok
-            else:
+    page.on("request", note)
+    for tab, shown in TABS.items():
+        page.goto(f"{address}/#{tab}", wait_until="domcontentloaded")
+        if tab == "projector":
+            with page.expect_response(f"**/{shown}**") as answer:
                 page.reload(wait_until="domcontentloaded")
-                page.get_by_text(shown).locator("visible=true").first.wait_for()
-            page.wait_for_timeout(3000)  # The charts are drawn after their titles.
-            page.screenshot(path=pictures / f"{tab}.png")
-        browser.close()
+            assert answer.value.ok
+        else:
+            page.reload(wait_until="domcontentloaded")
+            page.get_by_text(shown).locator("visible=true").first.wait_for()
+        page.wait_for_timeout(3000)  # The charts are drawn after their titles.
+        page.screenshot(path=pictures / f"{tab}.png")
+    browser.close()
     assert not errors
     assert not elsewhere

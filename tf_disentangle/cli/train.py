@@ -124,7 +124,7 @@ def _print_summary(run: Run) -> None:
         print(f"Stopped at step {run.step} of {run.steps}. Go on: {again}")
         return
     if run.scores:
-        print(f"Floor:        bin/evaluate {folder} --bounds  (of an untrained model)")
+        print(f"Bounds:       bin/evaluate {folder} --bounds  (of untrained models)")
     print(f"Pictures:     {folder.pictures}")
     print(f"TensorBoard:  tensorboard --logdir={folder.path.parent}")
     print(f"More steps:   {again} --gin_param='train.steps={2 * run.steps}'")

@@ -266,8 +266,8 @@ class _OfArrays:
         return self._splits(call) or (is_seeded and not call.metric.seed_splits_only)
 
     def bounds(self, call: Call, values: Mapping[str, Any]) -> Bounds | None:
-        is_asked = self.has_bounds and call.metric.has_bounds
-        if not is_asked or self.tables[0] is None:
+        has_bounds = call.metric is not None and call.metric.has_bounds
+        if not (self.has_bounds and has_bounds) or self.tables[0] is None:
             return None
         return bounds_of_arrays(
             lambda codes, test: self.score(call, values, codes, test),

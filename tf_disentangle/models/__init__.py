@@ -29,5 +29,5 @@ __all__ = [
 
 
 def __dir__() -> list[str]:
-    """Lists the public names, without the modules that define them."""
-    return sorted(__all__)
+    """Lists the public names, and of the modules the one that remedies name."""
+    return sorted([*__all__, "encoder"])
