@@ -6,8 +6,8 @@ Speed is worth nothing if it costs accuracy. Both train the network of gin/chyva
 with the loss of benchmarks/torch_reference.py, which is gin/vae.gin's with a full
 covariance, on CorrelatedEllipses. PyTorch's weights start from Keras's distributions,
 and its Adam has Keras's epsilon. Printed: for every seed the mean loss of the last
-hundred steps, in nats per image. Fewer steps than 4,000 meet no image twice; between 800
-and 1,200 the loss falls by half, sooner or later with the seed, so compare after that.
+hundred steps, in nats per image. Fewer steps than 4,000 meet no image twice; between
+800 and 1,200 the loss falls by half, sooner or later with the seed, so compare later.
 """
 
 import argparse
