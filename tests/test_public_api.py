@@ -204,3 +204,15 @@ if __name__ == "__main__":
         GOLDEN.write_text(api(), encoding="utf-8")
     else:
         sys.exit(__doc__)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["datasets", "latents", "metrics", "models", "networks", "objectives", "priors"],
+)
+def test_tab_offers_the_public_names_alone(name):
+    package = importlib.import_module(f"tf_disentangle.{name}")
+    # Remedies name this module of models.
+    named = {"encoder"} if name == "models" else set()
+    assert {*dir(package)} == {*package.__all__} | named
+    assert all(hasattr(package, each) for each in dir(package))

@@ -400,7 +400,3 @@ def test_metrics_of_posteriors_refuse_arrays(name):
     for function in (getattr(metrics, name), METRICS[name].on_data):
         with pytest.raises(ArgumentError, match=f"encoder must be .*{own}"):
             function(data, known.perfect(SIZES))
-
-
-def test_tab_offers_the_public_names_alone():
-    assert dir(metrics) == sorted(metrics.__all__)
