@@ -158,7 +158,11 @@ footer { color: var(--soft); font-size: 14px; max-width: 1180px; margin: 48px au
 }
 @media (prefers-reduced-motion: reduce) { .moving { display: none; } }
 @media print { body { background: #fff; } nav { display: none; }
-  .chart, figure, .plot, tr, pre { break-inside: avoid; }
-  h2, h3, .note { break-after: avoid; } .scroll { overflow: visible; }
+  .chart, figure, .plot, .note, tr, pre { break-inside: avoid; }
+  h2, h3, .note, summary { break-after: avoid; } .scroll { overflow: visible; }
+  pre { white-space: pre-wrap; overflow-wrap: anywhere; }
+  .plots { display: block; } /* a heading does not stay with a grid */
+  .plots .plot { display: inline-flex; width: 48%; height: auto; margin: 0 1% 8px 0;
+    vertical-align: top; }
   details::details-content { content-visibility: visible; block-size: auto; } }
 """
