@@ -69,6 +69,33 @@ def test_codes_are_drawn_from_the_prior_and_noise_beside_them():
         assert np.abs(part.mean()) < 0.02 and np.abs(part.std() - 1) < 0.02
 
 
+def test_real_images_alone_move_the_statistics_that_encode_uses():
+    """The running mean of white images is 1 - 0.5^n; generated ones are grey."""
+    inputs = keras.Input(SHAPE)
+    normalise = keras.layers.BatchNormalization(momentum=0.5)
+    trunk = keras.layers.Flatten()(normalise(inputs))
+    encoder = keras.Model(inputs, keras.layers.Dense(7)(trunk))
+    critic = keras.Model(inputs, keras.layers.Dense(1)(trunk))
+    model = InfoGAN(
+        encoder,
+        conv_decoder(9, SHAPE, seed=0, width=8),
+        JointLatents(GaussianLatents(2), CategoricalLatents([3])),
+        infogan(),
+        critic,
+        CriticTraining(2, optimizer=sgd(0.1)),
+    )
+    model.compile(optimizer=keras.optimizers.SGD(0.05), jit_compile=False)
+    white = np.full((16, *SHAPE), 255, np.uint8)
+    for step in range(1, 4):
+        model.train_on_batch(white)
+        mean, variance = (
+            normalise.moving_mean.numpy(),
+            normalise.moving_variance.numpy(),
+        )
+        np.testing.assert_allclose(mean, 1 - 0.5**step, rtol=1e-6)
+        np.testing.assert_allclose(variance, 0.5**step, rtol=1e-6)
+
+
 def by_hand(model, reals):
     """The critic's updates and then a generator's step, in formulas of its own."""
     seed = step_seed(1, tf.constant(0, tf.int64))

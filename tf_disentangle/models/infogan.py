@@ -4,7 +4,11 @@ The recognition network is the model's `encoder`, so that `encode` is what a VAE
 is; the generator is its `decoder`, of the codes beside noise. One step:
 
     1. the critic goes down its loss `updates` times, each time on images of its own;
-    2. generator and recognition network go down theirs, the critic held.
+    2. generator and recognition network go down theirs, the critic held;
+    3. if the recognition network normalises over batches, the statistics that `encode`
+       uses move by the step's real images alone. The critic learns to tell generated
+       images from real ones, so that in layers that it shares the two have other
+       statistics, and by those of both a real image is read as one value for all.
 
 Recognition network and critic may share layers, as Chen et al. let them.
 
@@ -183,6 +187,8 @@ class InfoGAN(WithCritic, LatentModel):
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Takes the critic's updates and one step of generator and recognition."""
         reals = self.batches_of(as_float(self.images_of(data)))
+        statistics = self._encoder_statistics
+        before = [tf.identity(variable) for variable in statistics]
         seed = self.step_seed()
         own, *seeds = tfp.random.split_seed(seed, n=1 + len(reals), salt="critic")
         pairs = zip(reals, seeds, strict=True)
@@ -195,8 +201,18 @@ class InfoGAN(WithCritic, LatentModel):
 
         variables, jit = self.optimized_variables, self.jit_compile
         terms = minimize(self.optimizer, variables, of_generator, jit_compile=jit)
+        if statistics:
+            for variable, value in zip(statistics, before, strict=True):
+                variable.assign(value)
+            self.encoder(reals[0], training=True)
         # Before the last update: of a batch that the critic had not seen.
         return self._end_step({**terms, **of_critic[-1]})
+
+    @property
+    def _encoder_statistics(self) -> list[keras.Variable]:
+        """Means and variances over batches; a dropout's seed is no float."""
+        held = self.encoder.non_trainable_variables
+        return [variable for variable in held if "float" in variable.dtype]
 
     def critic_step(self, real: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
         """Takes a step of the critic on real images; returns its terms of before it."""
