@@ -3,6 +3,7 @@
 import gc
 import os
 import pathlib
+import signal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -17,6 +18,8 @@ SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared"
 def pytest_configure(config):
     """What the test files import stays: no search for garbage among it."""
     gc.disable()
+    # `nohup make test &` hands an ignored Ctrl-C on; tests send it to processes.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish(session):

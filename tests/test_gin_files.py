@@ -3,6 +3,7 @@
 How files are read, and what is wrong with them, is in tests/configuration.
 """
 
+import functools
 import inspect
 import re
 import textwrap
@@ -249,6 +250,7 @@ STUDIES = {
 }
 
 
+@functools.cache
 def plan_of(file):
     known = inspect.signature(study).parameters
     asked = configuration.arguments(str(file), "study", known)

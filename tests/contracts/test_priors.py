@@ -143,7 +143,8 @@ def test_kl_parts_bound_the_kl(latents):
     assert (totals.mean(0) > log_ratio.mean(0) - 4.5 * error).all()
 
 
-def test_kl_is_seeded_has_gradients_and_a_graph(latents):
+def total_and_parameters(latents):
+    """Returns (parameters -> the KL, summed over its parts; parameters [4, P])."""
     require_kl(latents)
 
     def total(raw):
@@ -152,7 +153,12 @@ def test_kl_is_seeded_has_gradients_and_a_graph(latents):
         return tf.add_n(list(posterior.kl(sample, SEED + 2).values()))
 
     rng = np.random.default_rng(2)
-    raw = tf.constant(rng.normal(size=(4, latents.num_parameters)), tf.float32)
+    raw = rng.normal(size=(4, latents.num_parameters))
+    return total, tf.constant(raw, tf.float32)
+
+
+def test_kl_is_seeded_has_gradients_and_a_graph(latents):
+    total, raw = total_and_parameters(latents)
     with tf.GradientTape() as tape:
         tape.watch(raw)
         value = total(raw)
@@ -160,6 +166,11 @@ def test_kl_is_seeded_has_gradients_and_a_graph(latents):
     assert np.isfinite(gradient).all() and (gradient[:, : 2 * SIZE] != 0).any()
     graph = tf.function(total, autograph=False)
     np.testing.assert_allclose(graph(raw), value, rtol=1e-5)
+
+
+@pytest.mark.slow  # Whole steps are compiled by the tests of kernels.
+def test_kl_has_a_compiled_graph(latents):
+    total, raw = total_and_parameters(latents)
     compiled = tf.function(total, autograph=False, jit_compile=True)(raw)
     # Other draws, still finite.
     assert np.isfinite(compiled).all()

@@ -74,7 +74,9 @@ def over_seeds(objective, latents, raw, num_seeds=400):
     return np.array(losses), np.array(gradients)
 
 
-@pytest.mark.parametrize("case", ["diagonal", "full"])
+@pytest.mark.parametrize(
+    "case", ["full", pytest.param("diagonal", marks=pytest.mark.slow)]
+)
 def test_all_weights_one_on_the_whole_set_are_the_elbo_in_expectation(case):
     """In value and gradient, against the closed KL at the same draws."""
     latents = CASES[case]

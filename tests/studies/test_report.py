@@ -179,7 +179,10 @@ class TestComparison:
     "table",
     [
         tables.planted().iloc[:0],
-        tables.planted({"chyvae": (100.0,)}, **{**SIZE, "seeds": 1}),
+        pytest.param(
+            tables.planted({"chyvae": (100.0,)}, **{**SIZE, "seeds": 1}),
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["nothing is done", "one run"],
 )
