@@ -37,6 +37,7 @@ PARTS = (
     "cfactor_vae_mnist",
     "study_2019_small",
     "pinwheel",
+    "decomposition_small",
     "objectives",
     "data_sets",
     "numerics",
