@@ -3,8 +3,8 @@
     .venv/bin/python benchmarks/mnist_terms.py runs/cfactor_vae_tenth/runs/*
 
 Printed: a row for each run, in nats per image, each term a mean over the 10,000 test
-images and over as many of the run's own training images, with a sample of z. So they
-are the columns of CFactorVAE's table 1.
+images and over as many of the run's own training images, with a sample of z. They
+correspond to the columns of CFactorVAE's table 1.
 """
 
 import argparse
@@ -21,12 +21,13 @@ def main():
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", nargs="+", metavar="FOLDER")
+    options = parser.parse_args()
     test = datasets.published("mnist", split="test")
     parts = ("training", "test")
     columns = [f"{part} {term}" for part in parts for term in TERMS]
     print(f"| objective | seed | steps | {' | '.join(columns)} |")
     print("|" + "---|" * (3 + len(columns)))
-    for folder in parser.parse_args().runs:
+    for folder in options.runs:
         run = tf_disentangle.load(folder)
         rows = run.batches.training[: len(test)]
         cells = []

@@ -16,10 +16,11 @@ SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared"
 
 
 def pytest_configure(config):
-    """What the test files import stays: no search for garbage among it."""
+    """No search for garbage among what test files import, and Ctrl-C as usual."""
     gc.disable()
-    # `nohup make test &` hands an ignored Ctrl-C on; tests send it to processes.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Children of `nohup make test &` would ignore it, and some tests send it to theirs.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish(session):

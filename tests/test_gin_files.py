@@ -241,7 +241,6 @@ STUDIES = {
     "factor_vae": 100,
     "factor_vae_small": 12,
     "infogan_mnist": 10,
-    "infogan_mnist_causes": 4,
     "joint_vae": 30,
     "joint_vae_mnist": 10,
     "joint_vae_small": 9,

@@ -154,7 +154,6 @@ def test_gin_and_python_give_the_same_bits(data, warm, tmp_path):
     undrawn.train(build, data, steps=6, output=tmp_path / "gin", **SETTINGS)
 
 
-@pytest.mark.slow
 def test_python_runs_one_operation_at_a_time_too():
     code = (
         "td.models.build_vae\nimport tensorflow as tf\n"

@@ -76,6 +76,9 @@ def test_every_prior_and_latent_space_has_a_row():
     assert {type(latents).__name__ for latents in LATENT_ROWS} == set(LATENTS)
 
 
+COMPILED = {"InverseWishartPrior", "StudentTProductPrior", "NormalMixturePrior"}
+
+
 @pytest.fixture(params=CASES, ids=lambda case: f"{case[0]}-{len(case[1])}")
 def latents(request):
     name, options = request.param
@@ -168,7 +171,16 @@ def test_kl_is_seeded_has_gradients_and_a_graph(latents):
     np.testing.assert_allclose(graph(raw), value, rtol=1e-5)
 
 
-@pytest.mark.slow  # Whole steps are compiled by the tests of kernels.
+# Those with Cholesky, gamma and logsumexp; the others are slow.
+@pytest.mark.parametrize(
+    "latents",
+    [
+        pytest.param(case, marks=() if case[0] in COMPILED else pytest.mark.slow)
+        for case in CASES
+    ],
+    ids=lambda case: f"{case[0]}-{len(case[1])}",
+    indirect=True,
+)
 def test_kl_has_a_compiled_graph(latents):
     total, raw = total_and_parameters(latents)
     compiled = tf.function(total, autograph=False, jit_compile=True)(raw)

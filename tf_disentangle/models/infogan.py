@@ -6,9 +6,9 @@ is; the generator is its `decoder`, of the codes beside noise. One step:
     1. the critic goes down its loss `updates` times, each time on images of its own;
     2. generator and recognition network go down theirs, the critic held;
     3. if the recognition network normalises over batches, the statistics that `encode`
-       uses move by the step's real images alone. The critic learns to tell generated
-       images from real ones, so that in layers that it shares the two have other
-       statistics, and by those of both a real image is read as one value for all.
+       uses move once, by the step's first batch of real images. Generated images have
+       others, above all in layers that the critic shares, which tell the two apart.
+       With statistics of both, real images are read as if they were nearly all alike.
 
 Recognition network and critic may share layers, as Chen et al. let them.
 
@@ -150,7 +150,8 @@ class InfoGAN(WithCritic, LatentModel):
         """Returns (terms, information of each latent [L]) with as many generated.
 
         The critic's terms compare held-out images with generated ones; the others are
-        of generated ones alone.
+        of generated ones alone. Networks that normalise over batches do so by the
+        statistics of training, which are those of real images.
         """
         del step
         draw_seed, critic_seed = tfp.random.split_seed(seed, n=2)
@@ -210,9 +211,9 @@ class InfoGAN(WithCritic, LatentModel):
 
     @property
     def _encoder_statistics(self) -> list[keras.Variable]:
-        """Means and variances over batches; a dropout's seed is no float."""
+        """The running means and variances of batch normalisation, if there is any."""
         held = self.encoder.non_trainable_variables
-        return [variable for variable in held if "float" in variable.dtype]
+        return [variable for variable in held if variable.name.startswith("moving_")]
 
     def critic_step(self, real: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
         """Takes a step of the critic on real images; returns its terms of before it."""

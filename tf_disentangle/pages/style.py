@@ -161,8 +161,9 @@ footer { color: var(--soft); font-size: 14px; max-width: 1180px; margin: 48px au
   .chart, figure, .plot, .note, tr, pre { break-inside: avoid; }
   h2, h3, .note, summary { break-after: avoid; } .scroll { overflow: visible; }
   pre { white-space: pre-wrap; overflow-wrap: anywhere; }
-  .plots { display: block; } /* a heading does not stay with a grid */
+  .plots { display: block; } /* A heading does not stay on one sheet with a grid. */
   .plots .plot { display: inline-flex; width: 48%; height: auto; margin: 0 1% 8px 0;
     vertical-align: top; }
+  .plots .wide { width: 98%; } .plots .wide .chart { min-width: 0; }
   details::details-content { content-visibility: visible; block-size: auto; } }
 """
