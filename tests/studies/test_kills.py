@@ -118,7 +118,8 @@ def test_sixty_runs_survive(tmp_path, engine):
         if run.id in bad:
             assert found.reason
             assert (plan.folder_of(run) / "log.txt").stat().st_size
-            assert all(run.id in text for text in said)
+            # Each failure is told by the driver that saw it; both count it.
+            assert any(run.id in text for text in said)
     assert [driver.returncode for driver in drivers] == [1, 1]
     tiny.require_none_left(tmp_path)
     # Ray's agents end by themselves after a killed driver.
