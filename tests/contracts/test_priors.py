@@ -76,6 +76,7 @@ def test_every_prior_and_latent_space_has_a_row():
     assert {type(latents).__name__ for latents in LATENT_ROWS} == set(LATENTS)
 
 
+#: Priors whose KL is compiled by default, those with Cholesky, gamma and logsumexp.
 COMPILED = {"InverseWishartPrior", "StudentTProductPrior", "NormalMixturePrior"}
 
 
@@ -171,7 +172,6 @@ def test_kl_is_seeded_has_gradients_and_a_graph(latents):
     np.testing.assert_allclose(graph(raw), value, rtol=1e-5)
 
 
-# Those with Cholesky, gamma and logsumexp; the others are slow.
 @pytest.mark.parametrize(
     "latents",
     [
