@@ -138,6 +138,10 @@ class TestVotes:
         assert result.score == right / 60
         assert result.train_score == result.votes.max(axis=1).sum() / 40
         assert result.score < result.test_votes.max(axis=1).sum() / 60
+        for factor, score in enumerate(result.factor_scores):
+            won = result.test_votes[classifier == factor, factor].sum()
+            assert score == won / result.test_votes[:, factor].sum()
+        assert f"{result.factor_scores[0]:.2f}" in result.table().splitlines()[-1]
 
 
 class TestAgainstTheLoop:

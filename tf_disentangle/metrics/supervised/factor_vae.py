@@ -77,8 +77,18 @@ class FactorVAEScore:
         """Per latent the name of its factor, "" without one: notes for traversals."""
         return tuple(self.factor_names[k] if k >= 0 else "" for k in self.assignments)
 
+    @property
+    def factor_scores(self) -> np.ndarray:
+        """Accuracy on each factor's test votes, float64 [K], in [0, 1]: what is missed.
+
+        NaN for a factor without a test vote.
+        """
+        right = self.votes.argmax(axis=1)[:, None] == np.arange(self.votes.shape[1])
+        with np.errstate(invalid="ignore"):
+            return (self.test_votes * right).sum(axis=0) / self.test_votes.sum(axis=0)
+
     def table(self) -> str:
-        """Returns the train votes as text, one row per latent."""
+        """Returns the train votes as text, one row per latent, and `factor_scores`."""
         width = max(8, *map(len, self.factor_names)) + 2
         head = "latent" + "".join(f"{name:>{width}}" for name in self.factor_names)
         lines = [f"{head}  stands for"]
@@ -88,7 +98,8 @@ class FactorVAEScore:
                 self.factor_of_latent[latent] if self.active[latent] else "(inactive)"
             )
             lines.append(f"z{latent:<5}{cells}  {name}")
-        return "\n".join(lines)
+        scores = "".join(f"{score:>{width}.2f}" for score in self.factor_scores)
+        return "\n".join([*lines, f"score {scores}  of the test votes"])
 
 
 def factor_vae_score(
