@@ -15,6 +15,7 @@ from the 0.05 to the 0.95 quantile; its rows are the latents of most nats.
 """
 
 import argparse
+import sys
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -56,6 +57,8 @@ def report(name, run):
     """Prints a run's figures."""
     (codes, digits), (held, held_digits) = codes_and_digits(run)
     columns, kept = run.model.latents.columns, np.flatnonzero(nats_of(run) > 0.05)
+    if not len(kept):
+        sys.exit(f"{name}: no latent has 0.05 nats, so that none is worth a look.")
     codes, held, columns = codes[:, kept], held[:, kept], [columns[i] for i in kept]
     mig = metrics.mig_score(held, held_digits[:, np.newaxis], columns=columns)
     print(f"{name}, step {run.step}: MIG {mig.score:.3f}")
@@ -73,8 +76,9 @@ def report(name, run):
             accuracy = f"{alone(*parts):.3f}"
         print(f"  {columns[latent].name}: {known:.3f} of the digit; right {accuracy}")
     real = [i for i, column in enumerate(columns) if column.kind == "continuous"]
-    all_right = together(codes[:, real], digits, held[:, real], held_digits)
-    print(f"  all continuous ones together: right {all_right:.3f}")
+    if real:
+        all_right = together(codes[:, real], digits, held[:, real], held_digits)
+        print(f"  all continuous ones together: right {all_right:.3f}")
 
 
 def traversals(name, run, image, num_rows):

@@ -44,7 +44,8 @@ PARTS = (
     "not_done",
 )
 ONE_SEED = "one seed"
-VERDICTS = ("holds", "fails", "not reached", "open", "not run")
+#: What each means stands in introduction.md.
+VERDICTS = ("holds", "fails", "not reached", "open", "ours", "not run")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Row:
         command: What makes it, with `{seed}` for the seed.
         commit: The commit that ran, or for older runs the one that noted the figure.
         files: Files of the repository that it rests on: gin files, pictures.
-        verdict: One of `VERDICTS`.
+        verdict: One of `VERDICTS`; "ours" where nothing is published.
         gap: Why they differ, or what the verdict does not say.
         study: The gin file of the study that makes it, if one does.
         readme: What the README's table says of it, in a few words each: "model",
@@ -125,20 +126,40 @@ def table(claims):
         lines.append(f"{number}. {row.gap}{source}")
         made.setdefault((row.command, tuple(row.seeds)), []).append(number)
     for numbers in made.values():
-        lines += ["", *made_with(claims[numbers[0] - 1], numbers)]
+        lines += ["", *made_with(claims, numbers)]
     return "\n".join(lines)
+
+
+def written(values):
+    """Returns numbers as text, all with as many decimals as the longest needs."""
+    ends = [str(float(value)).partition(".")[2].rstrip("0") for value in values]
+    return [f"{value:,.{max(map(len, ends))}f}" for value in values]
+
+
+def figures(row):
+    """Returns the published figure, ours, and the bounds of ours if it has them."""
+    published = row.published
+    if published is None or isinstance(published, str):
+        shown = published or "-"
+    else:
+        (shown,) = written([published])
+    if row.ours is None:
+        return shown, "-", []
+    bounds = [] if isinstance(row.interval, str) else row.interval
+    ours, *bounds = written([row.ours, *bounds])
+    return shown, ours, bounds
 
 
 def cells(row):
     """Returns a row's cells."""
-    interval = row.interval
-    if not isinstance(interval, str):
-        interval = f"{interval[0]} to {interval[1]}, {row.interval_of}"
-    pairs = zip(row.seeds, row.by_seed, strict=False)  # none of a row that was not run
+    published, ours, bounds = figures(row)
+    interval = f"{' to '.join(bounds)}, {row.interval_of}" if bounds else row.interval
+    by_seed = written(row.by_seed) if row.by_seed else []
+    pairs = zip(row.seeds, by_seed, strict=False)  # none of a row that was not run
     return (
         row.claim,
-        "-" if row.published is None else str(row.published),
-        "-" if row.ours is None else str(row.ours),
+        published,
+        ours,
         interval,
         ", ".join(f"{seed}: {value}" for seed, value in pairs) or "-",
         f"{row.steps:,}",
@@ -146,9 +167,12 @@ def cells(row):
     )
 
 
-def made_with(row, numbers):
+def made_with(claims, numbers):
     """Returns the lines on the one command that the rows of `numbers` come from."""
-    hours = "hours not noted" if row.hours is None else f"{row.hours} h a seed"
+    row = claims[numbers[0] - 1]
+    each = [claims[number - 1].hours for number in numbers]
+    hours = " and ".join(str(h) for h in dict.fromkeys(each) if h is not None)
+    hours = f"{hours} h a seed" if hours else "hours not noted"
     study = f"; study `{row.study}`" if row.study else ""
     command = row.commands[0]
     if len(row.commands) > 1:
@@ -191,12 +215,13 @@ def readme_table(claims):
 def readme_cells(row):
     """Returns a row's cells in the README."""
     model, paper, *about = row.readme.values()
-    ours, seeds = "-", "-"
-    if row.verdict != "not run":
-        ours, seeds = str(row.ours), str(len(row.seeds))
-        if not isinstance(row.interval, str):
-            ours += f" [{row.interval[0]}, {row.interval[1]}]"
-    return [f"{model} ({paper})", *about, str(row.published), ours, seeds, row.verdict]
+    published, ours, bounds = figures(row)
+    if bounds and row.interval_of.startswith("95%"):
+        ours += f" [{', '.join(bounds)}]"
+    elif bounds:
+        ours += f" ({' to '.join(bounds)})"
+    seeds = "-" if row.ours is None else str(len(row.seeds))
+    return [f"{model} ({paper})", *about, published, ours, seeds, row.verdict]
 
 
 def readme():

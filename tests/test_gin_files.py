@@ -232,6 +232,8 @@ STUDIES = {
     "cfactor_vae_small": 9,
     "cfactor_vae_tenth": 9,
     "chyvae": 260,
+    "chyvae_dsprites": 6,
+    "chyvae_figure_3": 9,
     "chyvae_small": 18,
     "decomposition": 70,
     "decomposition_priors_small": 24,

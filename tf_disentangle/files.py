@@ -32,6 +32,13 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 _logger = logging.getLogger(__name__)
 
 
+def no_such_folder(path: pathlib.Path) -> str:
+    """Returns the remedy for a missing folder, with a like name beside it if any."""
+    beside = path.absolute().parent.glob("[!.]*")
+    hint = checks.suggestion(path.name, [p.name for p in beside if p.is_dir()])
+    return f"There is no such folder. {hint}".strip()
+
+
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     """Yields a temporary path beside `path`, renamed to it when the block ends well.

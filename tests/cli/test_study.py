@@ -4,11 +4,13 @@ import json
 import shlex
 import subprocess
 import sys
+import types
 
 import pytest
 
 from tf_disentangle.cli import main, study
-from tf_disentangle.studies import attempts, checking
+from tf_disentangle.studies import attempts, checking, state
+from tf_disentangle.studies import study as studies
 from tf_disentangle.studies.plan import Plan
 
 SWEEP = ["--gin_file=beta_vae.gin", "--sweep=beta_vae.beta=[1.0, 4.0]"]
@@ -186,6 +188,7 @@ def test_a_refused_option_leaves_no_folder(here, checked, capsys, options, words
         ([*SWEEP, "--sweep=x"], "--sweep must be NAME=VALUES"),
         ([*SWEEP, "--sweep=steps=[1]"], "be a binding or one of method, data"),
         ([*SWEEP, "--gin_param=train.steps"], "--gin_param must be NAME=VALUE"),
+        ([*SWEEP, "--seeds=[0,2]"], "received '[0,2]'. How many seeds"),
         ([*SWEEP, "--workers=0"], "--workers must be a whole number of at least 1"),
         ([*SWEEP, "--engine=slurm"], "--engine must be one of auto, processes, ray"),
         ([*SWEEP, "--metrics=mig", "--representations=men"], "representations must be"),
@@ -198,6 +201,23 @@ def test_a_refused_option_leaves_no_folder(here, checked, capsys, options, words
 def test_mistakes_end_with_code_2_and_one_message(options, words, capsys):
     assert main.main(["study", *options]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_check_refuses_what_the_study_itself_would(here, checked, capsys):
+    Plan.make({"method": "vae.gin"}).write("s")
+    asked = ["study", "--gin_file=vae.gin", "--output=s", "--check"]
+    assert main.main(asked) == 0
+    assert main.main([*asked, "--gin_param=train.steps=80"]) == 2
+    assert "must go on as it is" in capsys.readouterr().err
+
+
+def test_a_finished_study_says_so(here, checked, monkeypatch, capsys):
+    monkeypatch.setattr(state, "is_done", lambda folder: True)
+    ended = types.SimpleNamespace(failed={})
+    monkeypatch.setattr(studies, "carry_out", lambda plan, report: ended)
+    asked = ["study", "--gin_file=vae.gin", "--output=s"]
+    assert main.main(asked) == 0
+    assert "All are done: nothing is trained." in capsys.readouterr().err
 
 
 def test_help_says_what_stands_alone_and_which_options_are_numbers(capsys):

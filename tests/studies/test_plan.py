@@ -37,6 +37,8 @@ def test_a_run_is_what_it_is_called():
     steps = {"beta_vae.beta": "4.0", "train.steps": "30", "train.seed": "1"}
     assert last.settings == steps
     assert last.values == {"beta_vae.beta": 4.0}
+    (run,) = Plan.make({"method": "papers/joint_vae_mnist.gin"}).runs
+    assert run.data == "mnist", "not what draws it"
     bindings = plan.bindings_of(last)
     assert steps.items() <= bindings.items()
     assert bindings["GaussianLatents.num_latents"] == "10"

@@ -183,7 +183,8 @@ def _bad_value(values: flags.FlagValues, reason: str) -> checks.ArgumentError:
     rule = rules.get(flag.flag_type(), "be another value")
     choices = getattr(flag.parser, "enum_values", None) or []
     rule = f"be one of {', '.join(choices)}" if choices else rule
-    remedy = checks.suggestion(value, choices)
+    about = flag.help.split(";\n", 1)[0]  # absl adds a line on repeating
+    remedy = checks.suggestion(value, choices) or about
     return checks.ArgumentError(checks.message(f"--{option}", rule, value, remedy))
 
 

@@ -89,7 +89,10 @@ flags.DEFINE_list(
     flag_values=FLAGS,
 )
 flags.DEFINE_integer(
-    "seeds", None, "How many seeds; they count from 0.", flag_values=FLAGS
+    "seeds",
+    None,
+    "How many seeds; they count from 0. For certain ones --sweep='seed=[3, 5]'.",
+    flag_values=FLAGS,
 )
 flags.DEFINE_enum(
     "engine",
@@ -157,6 +160,8 @@ def main(values: flags.FlagValues) -> int:
     if values.check:
         from tf_disentangle.studies.checking import check
 
+        if (output / "study.json").exists():
+            plan.require_extends(output)
         check(plan)
         print(_described(plan, output))
         return 0
@@ -164,6 +169,8 @@ def main(values: flags.FlagValues) -> int:
     if values["print"].value:
         print(_slurm(plan, asked), end="")
         return 0
+    if _num_done(plan) == len(plan.runs):
+        print("All are done: nothing is trained.", file=sys.stderr)
     progress = studies.carry_out(plan, **asked)
     print(f"Table:    {output / 'results.parquet'}")
     if asked["report"]:
@@ -302,6 +309,12 @@ def _time_left(plan: Plan, output: pathlib.Path) -> str:
     time = f"{left / 3600:.1f} hours" if left >= 3600 else f"{left / 60:.1f} minutes"
     ended = "1 is" if len(known) == 1 else f"{len(known)} are"
     return f"{ended} done; the others take about {time}, one at a time."
+
+
+def _num_done(plan: Plan) -> int:
+    from tf_disentangle.studies import state
+
+    return sum(state.is_done(plan.folder_of(run)) for run in plan.runs)
 
 
 def _runs(plan: Plan) -> str:

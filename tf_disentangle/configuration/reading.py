@@ -83,19 +83,27 @@ def named_file(file: str) -> Source:
         if path := _first_file(name, [folder]):
             return Source(file, path)
     is_folder = file and pathlib.Path(file).is_dir()
-    remedy = "" if is_folder else _nearest_file(pathlib.Path(file).name)
+    remedy = "" if is_folder else _nearest_file(pathlib.Path(file))
     received = f"{file}, a folder" if is_folder else file
     rule = f"be a file, or a name in {gin_root()}"
     raise checks.ArgumentError(checks.message("gin_file", rule, received, remedy))
 
 
-def _nearest_file(name: str) -> str:
-    """Returns the hint for a name that is no file: one in a folder of ours, or near."""
+def _nearest_file(file: pathlib.Path) -> str:
+    """Returns the hint for a path that is no file: one of that name, or a near one.
+
+    Near are files in the folder that it names, before those of `gin_root()`.
+    """
     root = gin_root()
     for path in sorted(root.rglob("*.gin")):
-        if path.name == name:
+        if path.name == file.name:
             return f"Did you mean {path.relative_to(root).as_posix()}?"
-    return checks.nearest(name, [path.name for path in root.glob("*.gin")])
+    ours = root / file.parent.as_posix().removeprefix("gin/")
+    for folder in (file.parent, ours):
+        names = [path.name for path in folder.glob("*.gin")]
+        if hint := checks.suggestion(file.name, names):
+            return hint
+    return checks.nearest(file.name, [path.name for path in root.glob("*.gin")])
 
 
 def _first_file(file: str, folders: Iterable[pathlib.Path]) -> pathlib.Path | None:

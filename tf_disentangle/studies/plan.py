@@ -315,7 +315,7 @@ def _planned(
         index=index,
         method=point.method,
         strength=point.strength,
-        data=point.data or _data_name(whole.bindings.get("train.data", "")),
+        data=point.data or _data_name(whole.bindings),
         seed=int(whole.bindings.get("train.seed", 0)),
         files=point.files,
         settings=settings,
@@ -359,9 +359,11 @@ def _shown(grid: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _data_name(reference: str) -> str:
-    """Returns "DSprites" for "@DSprites()"."""
-    return reference.strip("@()").rsplit("/", 1)[-1].rsplit(".", 1)[-1]
+def _data_name(bindings: Mapping[str, str]) -> str:
+    """Returns "DSprites" for "@DSprites()"; for "@published()" the name of the set."""
+    reference = bindings.get("train.data", "").strip("@()")
+    name = reference.rsplit("/", 1)[-1].rsplit(".", 1)[-1]
+    return bindings.get(f"{name}.name", name).strip("'\"")
 
 
 def _common(bindings: Mapping[str, Any]) -> dict[str, str]:

@@ -84,7 +84,7 @@ def read_about(folder: str | os.PathLike) -> dict[str, Any]:
     folder = pathlib.Path(folder)
     path = folder / "study.json"
     rule = "be the folder of a study (with study.json)"
-    remedy = "" if folder.exists() else "There is no such folder."
+    remedy = "" if folder.exists() else files.no_such_folder(folder)
     checks.require(path.exists(), "study", rule, str(folder), remedy)
     try:
         about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))

@@ -281,9 +281,7 @@ class RunFolder:
 def _runs_inside(path: pathlib.Path) -> str:
     """Returns the remedy for a path that is no run: one inside or of a like name."""
     if not path.exists():
-        others = path.absolute().parent.glob("[!.]*")
-        hint = checks.suggestion(path.name, [p.name for p in others if p.is_dir()])
-        return f"There is no such folder. {hint}".strip()
+        return files.no_such_folder(path)
     inside = sorted((*path.glob("*"), *path.glob("runs/*")))
     names = ("run.json", files.CHECKSUMS)
     runs = [each for each in inside if any((each / name).is_file() for name in names)]

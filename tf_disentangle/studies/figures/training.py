@@ -43,7 +43,7 @@ def curves_over_training(
     """
     found = analysis.mean_curves(table, curves, metric, data=data)
     steps = found["step"].unique()
-    require(len(steps) > 1, "curves", f"have {metric} at several steps", list(steps))
+    require(len(steps) > 1, "curves", f"have {metric} at several steps", steps.tolist())
     names = settings_of(table)
     groups = found.groupby(["method", "setting"], sort=False)
     methods = parts.method_looks(table)
