@@ -9,7 +9,7 @@ to one, each digit has one value (Hungarian assignment); by majority several val
 be one digit. A run's interval is Wilson's, over images; that of the mean is Student's
 t, over runs. A value is *shared* where its second digit makes a quarter of its images
 or more, or its first one less than half, and *unused* with less than a hundredth of all
-images, on the training images. A run that was trained on the test images is refused.
+images, on the training images.
 
 With --training the rules are counted on 20,000 other training images instead: for
 choosing a setting, so that the test images are left for the report.
@@ -75,8 +75,8 @@ def scored(folder, test, on_training):
     run = tf_disentangle.load(folder)
     if test is not None and run.data.name == test.name:
         sys.exit(
-            f"{folder} was trained on the test images, which would be counted. Give "
-            "--training, or count its held-out images with benchmarks/digits.py."
+            f"{folder} was trained on the test images, which would be counted: count "
+            "those that it held out with benchmarks/digits.py."
         )
     rows = np.sort(run.batches.training)
     fitted = values_and_digits(run, run.data, rows[:NUM_FITTED])

@@ -7,15 +7,14 @@ whatever is fitted fitted on those it was trained on: the accuracy of its catego
 latent (`metrics.assignment_accuracy`); of each continuous latent alone, the best digit
 for each of 20 equally filled bins; and of all continuous latents together, by logistic
 regression. Beside them each latent's information on the digit, 20 bins of equal width.
-Latents with a KL (InfoGAN: information) below 0.05 nats are left out: the metrics do
-not see how small a code is beside its noise.
+Continuous latents with a KL (InfoGAN: information) below 0.05 nats are left out: the
+metrics do not see how small a code is beside its noise.
 
 The picture, two runs side by side, starts all of them from the same image, the steps
 from the 0.05 to the 0.95 quantile; its rows are the latents of most nats.
 """
 
 import argparse
-import sys
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -56,9 +55,12 @@ def together(codes, digits, held_codes, held_digits):
 def report(name, run):
     """Prints a run's figures."""
     (codes, digits), (held, held_digits) = codes_and_digits(run)
-    columns, kept = run.model.latents.columns, np.flatnonzero(nats_of(run) > 0.05)
+    columns = run.model.latents.columns
+    is_category = np.array([column.kind == "categorical" for column in columns])
+    kept = np.flatnonzero((nats_of(run) > 0.05) | is_category)
     if not len(kept):
-        sys.exit(f"{name}: no latent has 0.05 nats, so that none is worth a look.")
+        print(f"{name}, step {run.step}: every latent has less than 0.05 nats")
+        return
     codes, held, columns = codes[:, kept], held[:, kept], [columns[i] for i in kept]
     mig = metrics.mig_score(held, held_digits[:, np.newaxis], columns=columns)
     print(f"{name}, step {run.step}: MIG {mig.score:.3f}")

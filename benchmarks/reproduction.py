@@ -55,8 +55,9 @@ class Row:
     Attributes:
         id: Its name, unique in the ledger.
         claim: What is claimed, in a few words, with the unit.
-        published: The published figure, or "in words"; None where nobody gives one.
-        source: Where: paper, table or page; None with `published`.
+        published: The published figure, or that of the authors' code when we ran it;
+            or "in words"; None where there is none.
+        source: Where: paper, table or page, or whose code; None with `published`.
         ours: The mean over the seeds; None if it was not run.
         seeds: The seeds; of what was not run, those that it is planned with.
         by_seed: The figure of each seed, in their order; empty if it is not known.
@@ -131,8 +132,8 @@ def table(claims):
 
 
 def written(values):
-    """Returns numbers as text, all with as many decimals as the longest needs."""
-    ends = [str(float(value)).partition(".")[2].rstrip("0") for value in values]
+    """Returns numbers as text, with the decimals that the longest needs, at most 4."""
+    ends = [f"{value:.4f}".partition(".")[2].rstrip("0") for value in values]
     return [f"{value:,.{max(map(len, ends))}f}" for value in values]
 
 
@@ -161,7 +162,7 @@ def cells(row):
         published,
         ours,
         interval,
-        ", ".join(f"{seed}: {value}" for seed, value in pairs) or "-",
+        "; ".join(f"{seed}: {value}" for seed, value in pairs) or "-",
         f"{row.steps:,}",
         row.verdict,
     )
@@ -170,9 +171,11 @@ def cells(row):
 def made_with(claims, numbers):
     """Returns the lines on the one command that the rows of `numbers` come from."""
     row = claims[numbers[0] - 1]
-    each = [claims[number - 1].hours for number in numbers]
-    hours = " and ".join(str(h) for h in dict.fromkeys(each) if h is not None)
-    hours = f"{hours} h a seed" if hours else "hours not noted"
+    each = {claims[number - 1].hours for number in numbers}
+    hours = "hours not noted"
+    if None not in each:
+        ends = dict.fromkeys((min(each), max(each)))
+        hours = f"{' to '.join(map(str, ends))} h a seed"
     study = f"; study `{row.study}`" if row.study else ""
     command = row.commands[0]
     if len(row.commands) > 1:

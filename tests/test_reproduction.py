@@ -78,6 +78,7 @@ def test_verdicts_are_those_of_the_introduction():
         reach = max(high - row.published, row.published - low)
         if row.verdict == "holds":
             assert within and reach <= row.published / 5, row.id
+            assert row.interval_of.startswith("95%"), row.id
         if row.verdict in ("fails", "not reached"):
             assert not within, row.id
 

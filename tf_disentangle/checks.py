@@ -146,19 +146,21 @@ def known_options(
             raise TypeError(f"{text}'{option}'. {suggestion(option, known)}".strip())
 
 
+def close_names(name: str, known: Iterable[str]) -> list[str]:
+    """Returns the known names that `name` may be meant for, the nearest first."""
+    known = sorted(known)
+    if in_other_case := [k for k in known if k.lower() == name.lower()]:
+        return in_other_case
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    # One that fits clearly better stands alone.
+    likeness = [difflib.SequenceMatcher(None, c, name).ratio() for c in close]
+    return [c for c, r in zip(close, likeness, strict=True) if r > likeness[0] - 0.1]
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Returns "Did you mean ...?", or the known names when none is near."""
     known = sorted(known)
-    in_other_case = [k for k in known if k.lower() == name.lower()]
-    if in_other_case:
-        return f"Did you mean {' or '.join(in_other_case)}?"
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    if close:
-        # One that fits clearly better stands alone.
-        likeness = [difflib.SequenceMatcher(None, c, name).ratio() for c in close]
-        close = [
-            c for c, r in zip(close, likeness, strict=True) if r > likeness[0] - 0.1
-        ]
+    if close := close_names(name, known):
         return f"Did you mean {' or '.join(close)}?"
     return f"Known: {', '.join(known)}." if known else ""
 

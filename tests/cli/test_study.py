@@ -8,6 +8,7 @@ import types
 
 import pytest
 
+from tf_disentangle import configuration
 from tf_disentangle.cli import main, study
 from tf_disentangle.studies import attempts, checking, state
 from tf_disentangle.studies import study as studies
@@ -188,7 +189,7 @@ def test_a_refused_option_leaves_no_folder(here, checked, capsys, options, words
         ([*SWEEP, "--sweep=x"], "--sweep must be NAME=VALUES"),
         ([*SWEEP, "--sweep=steps=[1]"], "be a binding or one of method, data"),
         ([*SWEEP, "--gin_param=train.steps"], "--gin_param must be NAME=VALUE"),
-        ([*SWEEP, "--seeds=[0,2]"], "received '[0,2]'. How many seeds"),
+        ([*SWEEP, "--seeds=[0,2]"], "received '[0,2]'. --seeds: How many"),
         ([*SWEEP, "--workers=0"], "--workers must be a whole number of at least 1"),
         ([*SWEEP, "--engine=slurm"], "--engine must be one of auto, processes, ray"),
         ([*SWEEP, "--metrics=mig", "--representations=men"], "representations must be"),
@@ -196,6 +197,7 @@ def test_a_refused_option_leaves_no_folder(here, checked, capsys, options, words
         (["run", "."], "RUN must be given"),
         (["run", ".", "3"], "be the folder of a study"),
         (["check", "nowhere"], "There is no such folder"),
+        (["status", f"{configuration.gin_root()}/studie"], "Did you mean studies"),
     ],
 )
 def test_mistakes_end_with_code_2_and_one_message(options, words, capsys):
@@ -209,6 +211,11 @@ def test_check_refuses_what_the_study_itself_would(here, checked, capsys):
     assert main.main(asked) == 0
     assert main.main([*asked, "--gin_param=train.steps=80"]) == 2
     assert "must go on as it is" in capsys.readouterr().err
+    (here / "notes").mkdir()
+    (here / "notes" / "mine.txt").touch()
+    asked = ["study", "--gin_file=vae.gin", "--output=notes", "--check"]
+    assert main.main(asked) == 2
+    assert "be a new folder or a study" in capsys.readouterr().err
 
 
 def test_a_finished_study_says_so(here, checked, monkeypatch, capsys):
@@ -216,8 +223,12 @@ def test_a_finished_study_says_so(here, checked, monkeypatch, capsys):
     ended = types.SimpleNamespace(failed={})
     monkeypatch.setattr(studies, "carry_out", lambda plan, report: ended)
     asked = ["study", "--gin_file=vae.gin", "--output=s"]
+    said = "All runs are done: nothing is trained."
     assert main.main(asked) == 0
-    assert "All are done: nothing is trained." in capsys.readouterr().err
+    assert said in capsys.readouterr().err
+    monkeypatch.setattr(state, "is_done", lambda folder: False)
+    assert main.main(asked) == 0
+    assert said not in capsys.readouterr().err
 
 
 def test_help_says_what_stands_alone_and_which_options_are_numbers(capsys):

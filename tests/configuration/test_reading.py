@@ -99,7 +99,8 @@ def test_metrics_by_name_are_the_configured_ones(written, read):
     ("file", "binding", "words"),
     [
         ("chyvea.gin", "", "Did you mean chyvae.gin"),
-        ("gin/studies/chyvae_smal.gin", "", "Did you mean chyvae_small.gin"),
+        ("studies/chyvae_smal.gin", "", "Did you mean studies/chyvae_small.gin"),
+        ("gin/studies/joint_va.gin", "", "Did you mean .*studies/joint_vae.gin"),
         ("chyvae.gin", "beta_va.beta = 3", "Did you mean beta_vae"),
         ("chyvae.gin", "train.stepz = 3", "Did you mean steps"),
         ("chyvae.gin", "InverseWishartPrior.sgima0 = 3", "Did you mean sigma0"),

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from tf_disentangle import checks
+from tf_disentangle.studies import checking
 from tf_disentangle.studies import plan as plans
 from tf_disentangle.studies.plan import Plan
 
@@ -251,7 +252,7 @@ def test_mistakes(options, words):
 def test_one_run_of_each_kind_is_built():
     grid = [{**BETAS, "seed": [0, 1]}, {"method": "beta_vae.gin", "elbo.x": [1, 2]}]
     plan = Plan.make(grid, data=["mnist.gin", "dsprites.gin"])
-    chosen = plans.representatives(plan)
+    chosen = checking.representatives(plan)
     assert [(r.data, sorted(r.values)) for r in chosen] == [
         *(("mnist", ["beta_vae.beta"]), ("mnist", ["elbo.x"])),
         *(("dsprites", ["beta_vae.beta"]), ("dsprites", ["elbo.x"])),

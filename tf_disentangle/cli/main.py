@@ -164,11 +164,16 @@ def _described(values: flags.FlagValues) -> str:
     for name in sorted(values, key=lambda name: (name in idle, name)):
         flag = values[name]
         default = "" if flag.default in (None, []) else f" (default: {flag.default})"
-        text = flag.help.split(";\n", 1)[0]  # absl adds a line on repeating
+        text = _about(flag)
         kind = _KINDS.get(flag.flag_type(), "")
         folded = textwrap.fill(f"{text}{default}", 82, break_on_hyphens=False)
         lines += [f"  --{name}{kind}", textwrap.indent(folded, "      ")]
     return "\n".join(lines)
+
+
+def _about(flag: flags.Flag) -> str:
+    """Returns an option's help; absl adds a line on repeating."""
+    return flag.help.split(";\n", 1)[0]
 
 
 def _bad_value(values: flags.FlagValues, reason: str) -> checks.ArgumentError:
@@ -183,8 +188,7 @@ def _bad_value(values: flags.FlagValues, reason: str) -> checks.ArgumentError:
     rule = rules.get(flag.flag_type(), "be another value")
     choices = getattr(flag.parser, "enum_values", None) or []
     rule = f"be one of {', '.join(choices)}" if choices else rule
-    about = flag.help.split(";\n", 1)[0]  # absl adds a line on repeating
-    remedy = checks.suggestion(value, choices) or about
+    remedy = checks.suggestion(value, choices) or f"--{option}: {_about(flag)}"
     return checks.ArgumentError(checks.message(f"--{option}", rule, value, remedy))
 
 

@@ -147,6 +147,7 @@ def main(values: flags.FlagValues) -> int:
     output = pathlib.Path(asked.pop("output"))
     asked["report"] = asked.get("report", True) and values.report
 
+    from tf_disentangle.studies import state
     from tf_disentangle.studies import study as studies
     from tf_disentangle.studies.plan import Plan
 
@@ -160,8 +161,7 @@ def main(values: flags.FlagValues) -> int:
     if values.check:
         from tf_disentangle.studies.checking import check
 
-        if (output / "study.json").exists():
-            plan.require_extends(output)
+        plan.require_extends(output)
         check(plan)
         print(_described(plan, output))
         return 0
@@ -169,8 +169,8 @@ def main(values: flags.FlagValues) -> int:
     if values["print"].value:
         print(_slurm(plan, asked), end="")
         return 0
-    if _num_done(plan) == len(plan.runs):
-        print("All are done: nothing is trained.", file=sys.stderr)
+    if all(state.is_done(plan.folder_of(run)) for run in plan.runs):
+        print("All runs are done: nothing is trained.", file=sys.stderr)
     progress = studies.carry_out(plan, **asked)
     print(f"Table:    {output / 'results.parquet'}")
     if asked["report"]:
@@ -309,12 +309,6 @@ def _time_left(plan: Plan, output: pathlib.Path) -> str:
     time = f"{left / 3600:.1f} hours" if left >= 3600 else f"{left / 60:.1f} minutes"
     ended = "1 is" if len(known) == 1 else f"{len(known)} are"
     return f"{ended} done; the others take about {time}, one at a time."
-
-
-def _num_done(plan: Plan) -> int:
-    from tf_disentangle.studies import state
-
-    return sum(state.is_done(plan.folder_of(run)) for run in plan.runs)
 
 
 def _runs(plan: Plan) -> str:

@@ -98,11 +98,12 @@ def _nearest_file(file: pathlib.Path) -> str:
     for path in sorted(root.rglob("*.gin")):
         if path.name == file.name:
             return f"Did you mean {path.relative_to(root).as_posix()}?"
-    ours = root / file.parent.as_posix().removeprefix("gin/")
-    for folder in (file.parent, ours):
-        names = [path.name for path in folder.glob("*.gin")]
-        if hint := checks.suggestion(file.name, names):
-            return hint
+    inside = pathlib.Path(file.as_posix().removeprefix("gin/")).parent
+    for parent, place in ((file.parent, pathlib.Path()), (inside, root)):
+        names = [path.name for path in (place / parent).glob("*.gin")]
+        if close := checks.close_names(file.name, names):
+            paths = ((parent / name).as_posix() for name in close)
+            return f"Did you mean {' or '.join(paths)}?"
     return checks.nearest(file.name, [path.name for path in root.glob("*.gin")])
 
 

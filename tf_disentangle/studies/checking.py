@@ -6,11 +6,12 @@ import dataclasses
 import subprocess
 import sys
 import tempfile
+from typing import Any
 
 from tf_disentangle import checks
 from tf_disentangle.progress import Line
 from tf_disentangle.studies import job
-from tf_disentangle.studies.plan import Plan, representatives
+from tf_disentangle.studies.plan import Plan, PlannedRun
 
 _PROGRESS = "Checking "
 
@@ -44,6 +45,14 @@ def check(plan: Plan) -> None:
     if child.returncode:
         reason = f"building the runs ended with code {child.returncode}, and no message"
         raise checks.ArgumentError(text or reason)
+
+
+def representatives(plan: Plan) -> list[PlannedRun]:
+    """Returns one run for each set of files and names that are bound on top of them."""
+    chosen: dict[Any, PlannedRun] = {}
+    for run in plan.runs:
+        chosen.setdefault((run.files, frozenset(run.settings)), run)
+    return list(chosen.values())
 
 
 def build_each(plan: Plan) -> int:

@@ -16,6 +16,7 @@ import datetime
 import os
 import pathlib
 import platform
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Self
 
@@ -191,26 +192,32 @@ class Plan:
         with files.explaining(folder):
             folder.mkdir(parents=True, exist_ok=True)
         with files.locked(folder / ".plan.lock", notice=""):
+            there = self.require_extends(folder)
             whole = dataclasses.replace(self, folder=folder)
-            if (folder / "study.json").exists():
-                whole = Plan.read(folder)._extended(whole)
-            else:
-                found = {path.name for path in folder.glob("[!.]*")} - {plan_table.NAME}
-                rule = "be a new folder or a study"
-                received = f"{folder}, which is neither"
-                checks.require(not found, "output", rule, received, _REMEDY)
+            if there is not None:
+                whole = there._extended(whole)
             plan_table.write(folder / plan_table.NAME, whole.runs)
             files.write_json(folder / "study.json", whole._study())
         return whole
 
-    def require_extends(self, folder: str | os.PathLike) -> None:
-        """Raises `ArgumentError` if the study in a folder is another one."""
-        whole = dataclasses.replace(self, folder=pathlib.Path(folder))
-        Plan.read(folder)._require_same(whole)
+    def require_extends(self, folder: str | os.PathLike) -> Plan | None:
+        """Returns the plan in a folder, which this one extends; None of a new folder.
+
+        Raises:
+            ArgumentError: If the folder has another study, or something else.
+        """
+        folder = pathlib.Path(folder)
+        if (folder / "study.json").exists():
+            there = Plan.read(folder)
+            there._require_same(self)
+            return there
+        found = {path.name for path in folder.glob("[!.]*")} - {plan_table.NAME}
+        rule, received = "be a new folder or a study", f"{folder}, which is neither"
+        checks.require(not found, "output", rule, received, _REMEDY)
+        return None
 
     def _extended(self, new: Plan) -> Plan:
         """Returns this plan with the runs of `new` that it does not have."""
-        self._require_same(new)
         known = {run.id for run in self.runs}
         added = [run for run in new.runs if run.id not in known]
         by_id = {run.id: run for run in new.runs}
@@ -243,7 +250,7 @@ class Plan:
         if lines:
             text = "".join(f"\n  {line}" for line in lines[:8])
             raise checks.ArgumentError(
-                f"The study in {new.folder} must go on as it is, or with more values; "
+                f"The study in {self.folder} must go on as it is, or with more values; "
                 f"received another:{text}\n  {_REMEDY}"
             )
 
@@ -291,14 +298,6 @@ def find(
     checks.require(len(rows) == 1, "run", rule, run)
     found = PlannedRun(**rows[0])
     return found, configurations[found.files], about
-
-
-def representatives(plan: Plan) -> list[PlannedRun]:
-    """Returns one run for each set of files and names that are bound on top of them."""
-    chosen: dict[Any, PlannedRun] = {}
-    for run in plan.runs:
-        chosen.setdefault((run.files, frozenset(run.settings)), run)
-    return list(chosen.values())
 
 
 def _planned(
@@ -361,9 +360,9 @@ def _shown(grid: Any) -> list[dict[str, Any]]:
 
 def _data_name(bindings: Mapping[str, str]) -> str:
     """Returns "DSprites" for "@DSprites()"; for "@published()" the name of the set."""
-    reference = bindings.get("train.data", "").strip("@()")
-    name = reference.rsplit("/", 1)[-1].rsplit(".", 1)[-1]
-    return bindings.get(f"{name}.name", name).strip("'\"")
+    kind = re.split(r"[/.]", bindings.get("train.data", "").strip("@()"))[-1]
+    parts = (bindings.get(f"{kind}.{part}", "None") for part in ("name", "split"))
+    return "-".join(p.strip("'\"") for p in parts if p != "None") or kind
 
 
 def _common(bindings: Mapping[str, Any]) -> dict[str, str]:

@@ -62,7 +62,7 @@ def read(
             table = table.slice(place, 1)
         rows = sorted(table.to_pylist(), key=lambda row: row["index"])
     except (OSError, KeyError, pa.ArrowException) as error:
-        remedy = "The same bin/study command writes it again."
+        remedy = "Restore it from a copy, or choose another output folder."
         message = checks.message(str(path), "be readable", str(error), remedy)
         raise checks.ArgumentError(message) from error
     runs = []

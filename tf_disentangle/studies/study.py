@@ -191,10 +191,8 @@ def begin(plan: Plan, output: str | os.PathLike, command: str = "") -> Plan:
         ArgumentError: If a run cannot be built, or the folder has another study.
     """
     output = pathlib.Path(output)
-    known: set[str] = set()
-    if (output / "study.json").exists():
-        known = {run.id for run in Plan.read(output).runs}
-        plan.require_extends(output)
+    there = plan.require_extends(output)
+    known = {run.id for run in there.runs} if there else set()
     if not known.issuperset(run.id for run in plan.runs):
         checking.check(plan)
     about = {**plan.about, "command": command}

@@ -81,7 +81,8 @@ class FactorVAEScore:
     def factor_scores(self) -> np.ndarray:
         """Accuracy on each factor's test votes, float64 [K], in [0, 1]: what is missed.
 
-        NaN for a factor without a test vote.
+        NaN for a factor without a test vote. `score` is their mean by the number of
+        test votes. The first factor has the votes of latents without train votes too.
         """
         right = self.votes.argmax(axis=1)[:, None] == np.arange(self.votes.shape[1])
         with np.errstate(invalid="ignore"):
