@@ -202,7 +202,7 @@ def test_the_critic_learns_the_total_correlation_of_normals(rho):
     def update(seed):
         batch = inference(256, seed)
         loss = functools.partial(model.penalty.critic_loss, batch, batch.sample)
-        return model.update_critic(lambda: {"critic_loss": loss(seed + 1)})
+        return model.update_critic(lambda: (loss(seed + 1), {}))
 
     for step in range(1500):
         update(tf.constant([7, step]))

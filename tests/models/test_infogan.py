@@ -166,6 +166,95 @@ def test_each_optimiser_moves_its_own_and_no_other():
     assert count == len(model.trainable_variables)
 
 
+def with_one_trunk(critic_rate=0.1, rate=0.05, as_one=True):
+    """Recognition network, critic and generator of single layers, batches of 8."""
+    inputs = keras.Input((2, 2, 1))
+    trunk = keras.layers.Dense(5, "tanh")(keras.layers.Flatten()(inputs))
+    encoder = keras.Model(inputs, keras.layers.Dense(7)(trunk))
+    critic = keras.Model(inputs, keras.layers.Dense(1)(trunk))
+    if not as_one:  # of which nobody can make one model
+        critic = keras.Sequential([keras.Input((2, 2, 1)), critic])
+    decoder = keras.Sequential(
+        [keras.Input((9,)), keras.layers.Dense(4), keras.layers.Reshape((2, 2, 1))]
+    )
+    latents = JointLatents(GaussianLatents(2), CategoricalLatents([3]))
+    training = CriticTraining(1, optimizer=sgd(critic_rate))
+    model = InfoGAN(encoder, decoder, latents, infogan(0.5), critic, training)
+    model.compile(optimizer=keras.optimizers.SGD(rate), jit_compile=False)
+    return model
+
+
+def information_of(raw, codes):
+    """In nats, one number an example: mean field of the two normals and a category."""
+    mean, log_variance, logits = tf.split(raw, [2, 2, 3], axis=1)
+    normal = tfp.distributions.Normal(mean, tf.exp(0.5 * log_variance))
+    prior = tfp.distributions.Normal(0.0, 1.0).log_prob(codes[:, :2])
+    told = tf.reduce_sum(normal.log_prob(codes[:, :2]) - prior, axis=1)
+    told -= tf.nn.softmax_cross_entropy_with_logits(codes[:, 2:], logits)
+    return told + tf.math.log(3.0)
+
+
+@pytest.mark.parametrize("as_one", [True, False])
+def test_a_shared_trunk_learns_from_critic_and_information_alone(as_one):
+    """Chen et al.'s code: the critic's optimiser has D and Q, the generator's G."""
+    model = with_one_trunk(as_one=as_one)
+    assert (model.pair is not None) == as_one
+    batch = np.random.default_rng(5).integers(0, 256, (8, 2, 2, 1), np.uint8)
+    real = tf.cast(batch, tf.float32) / 255.0
+    own, key = tfp.random.split_seed(
+        step_seed(0, tf.constant(0, tf.int64)), 2, "critic"
+    )
+    codes, noise = model.draw(8, tfp.random.split_seed(key, n=2)[0])
+    fake = model.generate(codes, noise, True)
+    both = list(
+        {
+            id(v): v
+            for network in (model.critic, model.encoder)
+            for v in network.trainable_variables
+        }.values()
+    )
+    assert len(both) == 6
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(-tf.math.log_sigmoid(model.critic(real)))
+        loss += tf.reduce_mean(-tf.math.log_sigmoid(-model.critic(fake)))
+        told = information_of(model.encoder(fake), codes)
+        total = loss - 0.5 * tf.reduce_mean(told)
+    moved = [v - 0.1 * g for v, g in zip(both, tape.gradient(total, both), strict=True)]
+    old = weights(model.decoder)
+    found = model.train_on_batch(batch, return_dict=True)
+    np.testing.assert_allclose(found["critic_loss"], loss, rtol=1e-5)
+    for variable, expected in zip(both, moved, strict=True):
+        np.testing.assert_allclose(variable, expected, rtol=1e-4, atol=1e-6)
+    # The generator's step: of the networks as they are now.
+    new = weights(model.decoder)
+    for variable, value in zip(model.decoder.trainable_variables, old, strict=True):
+        variable.assign(value)
+    codes, noise = model.draw(8, own)
+    with tf.GradientTape() as tape:
+        fake = model.generate(codes, noise, True)
+        told = information_of(model.encoder(fake), codes)
+        loss = tf.reduce_mean(-tf.math.log_sigmoid(model.critic(fake)))
+        loss -= 0.5 * tf.reduce_mean(told)
+    gradients = tape.gradient(loss, model.decoder.trainable_variables)
+    for a, b, g in zip(new, old, gradients, strict=True):
+        np.testing.assert_allclose(a, b - 0.05 * g, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(found["loss"], loss, rtol=1e-5)
+
+
+@pytest.mark.parametrize("as_one", [True, False])
+def test_of_a_shared_trunk_each_weight_has_one_optimiser(as_one):
+    model = with_one_trunk(critic_rate=0.0, as_one=as_one)
+    held = weights(model.critic) + weights(model.encoder)
+    model.train_on_batch(np.zeros((8, 2, 2, 1), np.uint8))
+    assert all_equal(weights(model.critic) + weights(model.encoder), held)
+    model = with_one_trunk(rate=0.0, as_one=as_one)
+    held = weights(model.decoder)
+    model.train_on_batch(np.zeros((8, 2, 2, 1), np.uint8))
+    assert all_equal(weights(model.decoder), held)
+    sides = model.optimized_variables, model.critic_variables
+    assert sum(map(len, sides)) == len(model.trainable_variables)
+
+
 def test_the_critic_learns_in_training_mode_and_validates_in_the_other():
     """What matters to one with dropout or a normalisation."""
     modes = []

@@ -80,12 +80,18 @@ def gradients(model, step, update):
     generated = model.generate(*model.draw(4, draw_seed), True)
 
     def of_critic():
-        terms = model.critic_terms(real, generated, critic_seed, True)
+        logits = model.critic(generated, training=True)
+        terms = model.critic_terms(real, generated, logits, critic_seed, True)
         return terms["critic_loss"], None
 
     move("critic_optimizer", of_critic)
-    drawn = model.draw(4, own)
-    move("optimizer", lambda: (model.generator_terms(*drawn, True)[0]["loss"], None))
+    codes, noise = model.draw(4, own)
+
+    def of_generator():
+        read = model.read(model.generate(codes, noise, True), codes, True)
+        return model.objective.generator_terms(model.latents, *read)["loss"], None
+
+    move("optimizer", of_generator)
 
 
 def by_hand(kind, rule, steps=4):

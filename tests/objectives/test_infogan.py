@@ -88,13 +88,14 @@ def test_the_non_saturating_loss():
     def sigmoid(value):
         return 1.0 / (1.0 + np.exp(-value))
 
-    actual = gan_loss.critic_terms(critic, real, generated, SEED)
+    actual = gan_loss.critic_terms(critic, real, generated, critic(generated), SEED)
     assert tuple(actual) == gan_loss.critic_names
     expected = -np.log(sigmoid(2.0)) - np.log(1.0 - sigmoid(-0.5))
     np.testing.assert_allclose(actual["critic_loss"], expected, rtol=1e-5)
     loss = gan_loss.generator_loss(critic(generated))
     np.testing.assert_allclose(loss, -np.log(sigmoid(-0.5)), rtol=1e-5)
-    guess = gan_loss.critic_terms(lambda x: tf.zeros([6, 1]), real, generated, SEED)
+    zeros = tf.zeros([6, 1])
+    guess = gan_loss.critic_terms(lambda x: zeros, real, generated, zeros, SEED)
     np.testing.assert_allclose(guess["critic_loss"], 2.0 * np.log(2.0), rtol=1e-6)
 
 
@@ -106,7 +107,7 @@ def test_the_wasserstein_loss():
         return sums(x) / 4.0
 
     gan_loss = Wasserstein(penalty=10.0)
-    actual = gan_loss.critic_terms(critic, real, generated, SEED)
+    actual = gan_loss.critic_terms(critic, real, generated, critic(generated), SEED)
     assert tuple(actual) == gan_loss.critic_names
     np.testing.assert_allclose(actual["wasserstein"], 16 * 0.25 / 4, rtol=1e-5)
     np.testing.assert_allclose(actual["weighted_gradient_penalty"], 0.0, atol=1e-8)
@@ -114,7 +115,7 @@ def test_the_wasserstein_loss():
     loss = gan_loss.generator_loss(critic(generated))
     np.testing.assert_allclose(loss, -np.mean(critic(generated)), rtol=1e-5)
     twice = Wasserstein(10.0).critic_terms(
-        lambda x: 2 * critic(x), real, generated, SEED
+        lambda x: 2 * critic(x), real, generated, 2 * critic(generated), SEED
     )
     np.testing.assert_allclose(twice["critic_loss"], 10.0 - 2.0, rtol=1e-4)
 
@@ -138,7 +139,10 @@ def test_each_is_data_whose_named_terms_sum_to_what_is_minimised(name):
     latents = GaussianLatents(2)
     objective.check(latents)
     own = objective.generator_terms(latents, tf.ones([6, 2]), tf.ones([6, 1]))
-    of_critic = objective.gan_loss.critic_terms(sums, images(), images(seed=1), SEED)
+    others = images(seed=1)
+    of_critic = objective.gan_loss.critic_terms(
+        sums, images(), others, sums(others), SEED
+    )
     assert (*own, *of_critic) == objective.term_names
     total = own["generator_loss"] + own["information_term"]
     np.testing.assert_allclose(own["loss"], total, rtol=1e-6)

@@ -152,11 +152,7 @@ class LatentModel(FittableModel):
 
     def encoder_outputs(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Returns [B, latents.num_parameters] for what the encoder itself takes."""
-        outputs = self.encoder(inputs, training=training)
-        if tf.is_tensor(outputs):
-            return outputs
-        heads = keras.tree.flatten(outputs)
-        return tf.concat([tf.cast(head, tf.float32) for head in heads], axis=-1)
+        return wiring.joined(self.encoder(inputs, training=training))
 
     def moments(self, images: tf.Tensor) -> Moments:
         """Returns the moments of q(z|x) for images, by plain operations."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -81,7 +82,7 @@ class WithCritic(LatentModel):
     Attributes:
         critic: The network. It may share layers with the encoder.
         critic_training: How it is trained.
-        critic_optimizer: Moves the critic, and nothing else does; `compile` makes it.
+        critic_optimizer: Moves `critic_variables`; `compile` makes it.
     """
 
     def _take_critic(
@@ -127,10 +128,42 @@ class WithCritic(LatentModel):
         """What is trained, by the name of its attribute."""
         return {**super().parts, "critic": self.critic}
 
+    @functools.cached_property
+    def shares_layers(self) -> bool:
+        """Whether encoder and critic have layers in common."""
+        of_critic = {id(v) for v in self.critic.variables}
+        return any(id(v) in of_critic for v in self.encoder.variables)
+
+    @functools.cached_property
+    def pair(self) -> keras.Model | None:
+        """Encoder and critic as one model, where they share layers and can be one."""
+        if not self.shares_layers:
+            return None
+        try:
+            outputs = [*self.encoder.outputs, *self.critic.outputs]
+            return keras.Model(self.encoder.inputs, outputs)
+        except (AttributeError, ValueError):  # not functional, or of equal names
+            return None
+
+    @property
+    def critic_variables(self) -> list[keras.Variable]:
+        """The variables that `critic_optimizer` moves: the critic's.
+
+        An encoder that shares layers with the critic is with them, so that each weight
+        has one optimiser.
+        """
+        found = {id(v): v for v in self.critic.trainable_variables}
+        if self.shares_layers:
+            found.update((id(v), v) for v in self.encoder.trainable_variables)
+        return list(found.values())
+
     @property
     def optimized_variables(self) -> list[keras.Variable]:
-        """The variables that `optimizer` moves: all but the critic's."""
-        return [v for p in super().parts.values() for v in p.trainable_variables]
+        """The variables that `optimizer` moves: all others."""
+        others = {id(v) for v in self.critic_variables}
+        parts = super().parts.values()
+        found = [v for part in parts for v in part.trainable_variables]
+        return [v for v in found if id(v) not in others]
 
     @property
     def optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
@@ -142,7 +175,7 @@ class WithCritic(LatentModel):
         super().build_optimizers()
         if self.critic_optimizer.built:
             return
-        self.critic_optimizer.build(self.critic.trainable_variables)
+        self.critic_optimizer.build(self.critic_variables)
         self.critic_optimizer.built = True
         # Keras ends `fit` by this call, of one optimiser: weight averages become the
         # weights.
@@ -150,8 +183,7 @@ class WithCritic(LatentModel):
 
         def finalize_both(variables: list[keras.Variable]) -> None:
             finalize(variables)
-            of_critic = self.critic.trainable_variables
-            self.critic_optimizer.finalize_variable_values(of_critic)
+            self.critic_optimizer.finalize_variable_values(self.critic_variables)
 
         self.optimizer.finalize_variable_values = finalize_both
 
@@ -164,15 +196,11 @@ class WithCritic(LatentModel):
         config = super().get_config()
         config["critic"] = network_config(self.critic)
         config["critic_training"] = configs.serialize(self.critic_training)
-        of_critic = {id(v) for v in self.critic.variables}
-        if any(id(v) in of_critic for v in self.encoder.variables):
+        if self.shares_layers:
             config["critic"] = None
-            try:
-                outputs = [*self.encoder.outputs, *self.critic.outputs]
-                both = keras.Model(self.encoder.inputs, outputs)
-                config["encoder"] = network_config(both)
-            except (AttributeError, ValueError):  # not functional, or of equal names
-                config["encoder"] = {"class_name": "A pair of networks with one trunk"}
+            both = self.pair and network_config(self.pair)
+            unnamed = {"class_name": "A pair of networks with one trunk"}
+            config["encoder"] = both or unnamed
         return config
 
     @classmethod
@@ -204,16 +232,16 @@ class WithCritic(LatentModel):
             images = tf.gather(images, tf.range(parts * size) % count)
         return tf.split(images, parts)
 
-    def update_critic(self, terms: Callable[[], dict[str, tf.Tensor]]) -> dict:
-        """Takes a step of the critic down "critic_loss" of the terms.
+    def update_critic(
+        self, terms: Callable[[], tuple[tf.Tensor, dict[str, tf.Tensor]]]
+    ) -> dict[str, tf.Tensor]:
+        """Takes a step of the critic.
+
+        Args:
+            terms: Returns (the loss, what is recorded of the same pass).
 
         Returns:
-            The terms of before it.
+            What is recorded, of before the step.
         """
-
-        def loss_first() -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-            values = terms()
-            return values["critic_loss"], values
-
-        variables, jit = self.critic.trainable_variables, self.jit_compile
-        return minimize(self.critic_optimizer, variables, loss_first, jit_compile=jit)
+        variables, jit = self.critic_variables, self.jit_compile
+        return minimize(self.critic_optimizer, variables, terms, jit_compile=jit)

@@ -121,9 +121,9 @@ class FactorVAE(WithCritic, VAE):
         inference, scalars = self.minimize(images, seed)
         others = others[0] if others else inference.sample
 
-        def critic_loss(seed: tf.Tensor) -> dict[str, tf.Tensor]:
+        def critic_loss(seed: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
             loss = self.penalty.critic_loss(inference, others, seed)
-            return {"critic_loss": loss}
+            return loss, {"critic_loss": loss}
 
         updates = [self.update_critic(functools.partial(critic_loss, s)) for s in seeds]
         # The first is of a batch that the critic has not seen, as the other terms are.

@@ -10,7 +10,10 @@ is; the generator is its `decoder`, of the codes beside noise. One step:
        others, above all in layers that the critic shares, which tell the two apart.
        With statistics of both, real images are read as if they were nearly all alike.
 
-Recognition network and critic may share layers, as Chen et al. let them.
+Recognition network and critic may share layers, as Chen et al. let them. The critic's
+optimiser then moves both, down the critic's loss less lambda L_I, as in the authors'
+code, and the generator's the generator alone: were the shared layers to follow the
+generator too, they would learn to take its images for real ones.
 
 References:
     Chen et al., "InfoGAN", NeurIPS 2016, arXiv:1606.03657.
@@ -157,31 +160,39 @@ class InfoGAN(WithCritic, LatentModel):
         draw_seed, critic_seed = tfp.random.split_seed(seed, n=2)
         real = as_float(images)
         codes, noise = self.draw(tf.shape(real)[0], draw_seed)
-        terms, information, generated = self.generator_terms(codes, noise)
-        of_critic = self.critic_terms(real, generated, critic_seed)
+        generated = self.generate(codes, noise)
+        information, logits = self.read(generated, codes)
+        terms = self.objective.generator_terms(self.latents, information, logits)
+        of_critic = self.critic_terms(real, generated, logits, critic_seed)
         return {**terms, **of_critic}, tf.reduce_mean(information, axis=0)
 
-    def generator_terms(
-        self, codes: tf.Tensor, noise: tf.Tensor, training: bool = False
-    ) -> tuple[dict[str, tf.Tensor], tf.Tensor, tf.Tensor]:
-        """Returns (the generator's terms, information [B, L], generated images)."""
-        generated = self.generate(codes, noise, training)
-        posterior = self.posterior_of(generated, training)
-        information = posterior.information(codes)
-        logits = self.critic(generated, training=training)
-        terms = self.objective.generator_terms(self.latents, information, logits)
-        return terms, information, generated
+    def read(
+        self, images: tf.Tensor, codes: tf.Tensor, training: bool = False
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Reads generated images [B, H, W, C] of the codes [B, D].
+
+        Returns:
+            The information of each latent in nats, [B, L]; the critic's outputs,
+            [B, 1]. Layers that the two networks share are computed once.
+        """
+        if self.pair is None:
+            posterior = self.posterior_of(images, training)
+            return posterior.information(codes), self.critic(images, training=training)
+        *heads, logits = self.pair(images, training=training)
+        return self.latents.posterior(wiring.joined(heads)).information(codes), logits
 
     def critic_terms(
         self,
         real: tf.Tensor,
         generated: tf.Tensor,
+        logits: tf.Tensor,
         seed: tf.Tensor,
         training: bool = False,
     ) -> dict[str, tf.Tensor]:
-        """Returns the critic's terms; it minimises "critic_loss"."""
+        """Returns the critic's terms, with its outputs [B, 1] for generated images."""
         critic = functools.partial(self.critic, training=training)
-        return dict(self.objective.gan_loss.critic_terms(critic, real, generated, seed))
+        gan_loss = self.objective.gan_loss
+        return dict(gan_loss.critic_terms(critic, real, generated, logits, seed))
 
     # ---- Keras.
 
@@ -197,7 +208,9 @@ class InfoGAN(WithCritic, LatentModel):
         count = tf.shape(reals[0])[0]
 
         def of_generator() -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-            terms, *_ = self.generator_terms(*self.draw(count, own), True)
+            codes, noise = self.draw(count, own)
+            read = self.read(self.generate(codes, noise, True), codes, True)
+            terms = self.objective.generator_terms(self.latents, *read)
             return terms["loss"], terms
 
         variables, jit = self.optimized_variables, self.jit_compile
@@ -218,10 +231,19 @@ class InfoGAN(WithCritic, LatentModel):
     def critic_step(self, real: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
         """Takes a step of the critic on real images; returns its terms of before it."""
         draw_seed, critic_seed = tfp.random.split_seed(seed, n=2)
-        generated = self.generate(*self.draw(tf.shape(real)[0], draw_seed), True)
-        return self.update_critic(
-            lambda: self.critic_terms(real, generated, critic_seed, True)
-        )
+        codes, noise = self.draw(tf.shape(real)[0], draw_seed)
+        generated = self.generate(codes, noise, True)
+
+        def of_critic() -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+            if self.shares_layers:
+                information, logits = self.read(generated, codes, True)
+                told = self.objective.information_term(self.latents, information)
+            else:
+                logits, told = self.critic(generated, training=True), 0.0
+            terms = self.critic_terms(real, generated, logits, critic_seed, True)
+            return terms["critic_loss"] + told, terms
+
+        return self.update_critic(of_critic)
 
     # ---- Arrays in, arrays out.
 

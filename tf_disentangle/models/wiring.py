@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -87,3 +88,11 @@ def image_shape(
     rule = f"emit {emitted} channels for these images"
     checks.require(channels == emitted, "decoder", rule, channels)
     return (*expected, values)
+
+
+def joined(outputs: Any) -> tf.Tensor:
+    """Returns the outputs of all heads of a network side by side, [B, N] in float32."""
+    if tf.is_tensor(outputs):
+        return outputs
+    heads = keras.tree.flatten(outputs)
+    return tf.concat([tf.cast(head, tf.float32) for head in heads], axis=-1)

@@ -57,7 +57,12 @@ class GANLoss(abc.ABC):
 
     @abc.abstractmethod
     def critic_terms(
-        self, critic: Critic, real: tf.Tensor, generated: tf.Tensor, seed: tf.Tensor
+        self,
+        critic: Critic,
+        real: tf.Tensor,
+        generated: tf.Tensor,
+        logits: tf.Tensor,
+        seed: tf.Tensor,
     ) -> Mapping[str, tf.Tensor]:
         """Returns scalars by name; the critic minimises "critic_loss".
 
@@ -65,6 +70,7 @@ class GANLoss(abc.ABC):
             critic: Images [B, H, W, C] -> [B, 1].
             real: Images in [0, 1].
             generated: As many generated images.
+            logits: The critic's outputs for these, [B, 1].
             seed: int32 [2].
         """
 
@@ -84,12 +90,17 @@ class NonSaturating(GANLoss):
     )
 
     def critic_terms(
-        self, critic: Critic, real: tf.Tensor, generated: tf.Tensor, seed: tf.Tensor
+        self,
+        critic: Critic,
+        real: tf.Tensor,
+        generated: tf.Tensor,
+        logits: tf.Tensor,
+        seed: tf.Tensor,
     ) -> Mapping[str, tf.Tensor]:
         """Returns both sides' cross entropy, 2 log 2 for a critic that guesses."""
-        del seed
+        del generated, seed
         real_loss = tf.reduce_mean(tf.nn.softplus(-critic(real)))
-        generated_loss = tf.reduce_mean(tf.nn.softplus(critic(generated)))
+        generated_loss = tf.reduce_mean(tf.nn.softplus(logits))
         values = (real_loss + generated_loss, real_loss, generated_loss)
         return dict(zip(self.critic_names, values, strict=True))
 
@@ -118,10 +129,15 @@ class Wasserstein(GANLoss):
         checks.real(self.penalty, "penalty", at_least=0.0)
 
     def critic_terms(
-        self, critic: Critic, real: tf.Tensor, generated: tf.Tensor, seed: tf.Tensor
+        self,
+        critic: Critic,
+        real: tf.Tensor,
+        generated: tf.Tensor,
+        logits: tf.Tensor,
+        seed: tf.Tensor,
     ) -> Mapping[str, tf.Tensor]:
         """Returns the loss, the distance E[D(x)] - E[D(G)], the weighted penalty."""
-        distance = tf.reduce_mean(critic(real)) - tf.reduce_mean(critic(generated))
+        distance = tf.reduce_mean(critic(real)) - tf.reduce_mean(logits)
         penalty = self.penalty * gradient_penalty(critic, real, generated, seed)
         values = (penalty - distance, distance, penalty)
         return dict(zip(self.critic_names, values, strict=True))
@@ -219,20 +235,24 @@ class AdversarialObjective:
         Returns:
             "loss", its two terms, and the unweighted information in nats.
         """
+        generator_loss = self.gan_loss.generator_loss(logits)
+        information_term = self.information_term(latents, information)
+        return {
+            "loss": generator_loss + information_term,
+            "generator_loss": generator_loss,
+            "information_term": information_term,
+            "information": tf.reduce_sum(tf.reduce_mean(information, axis=0)),
+        }
+
+    def information_term(self, latents: Latents, information: tf.Tensor) -> tf.Tensor:
+        """Returns -lambda L_I, a scalar; the arguments are `generator_terms`'s."""
         discrete = self.weight if self.discrete_weight is None else self.discrete_weight
         weights = [
             self.weight if column.kind == "continuous" else discrete
             for column in latents.columns
         ]
         per_latent = tf.reduce_mean(information, axis=0)
-        generator_loss = self.gan_loss.generator_loss(logits)
-        information_term = -tf.reduce_sum(tf.constant(weights) * per_latent)
-        return {
-            "loss": generator_loss + information_term,
-            "generator_loss": generator_loss,
-            "information_term": information_term,
-            "information": tf.reduce_sum(per_latent),
-        }
+        return -tf.reduce_sum(tf.constant(weights) * per_latent)
 
 
 def infogan(
