@@ -20,6 +20,17 @@ from typing import Any
 import numpy as np
 
 
+class _None:
+    """Stands for no value where some were asked for, and is shown without quotes."""
+
+    def __repr__(self) -> str:
+        return "none"
+
+
+#: What `message` and `require` are told to have received, where that was nothing.
+NONE = _None()
+
+
 class ArgumentError(ValueError):
     """An argument has a value that its rule forbids."""
 

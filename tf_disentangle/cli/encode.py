@@ -64,7 +64,8 @@ _LEFT_OUT = 4
 
 def main(values: flags.FlagValues) -> int:
     """Runs the command; it returns 4 if files were left out."""
-    checks.require(values.files, "IMAGES", "be given", "none", "For example: photos/")
+    remedy = "For example: photos/"
+    checks.require(values.files, "IMAGES", "be given", checks.NONE, remedy)
     remedy = "For example: codes.npz"
     checks.require(values.output, "--output", "be given", None, remedy)
     one = (values.model is None) != (values.server is None)

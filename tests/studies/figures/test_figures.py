@@ -189,6 +189,9 @@ def test_curves_end_at_the_last_means(table):
     axes = figures.curves_over_training(table, curves, "loss").axes[0]
     looks = {line.get_label(): line.get_linestyle() for line in axes.lines}
     assert looks["chyvae 100"] == "-" and looks["chyvae 1000"] == "--"
+    last = tables.planted_curves(table, points=1)
+    with pytest.raises(ArgumentError, match=r"mig at several steps; received \[3000\]"):
+        figures.curves_over_training(table, last, "mig")
 
 
 def test_total_correlation_of_means_and_samples(table):
