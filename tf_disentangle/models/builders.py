@@ -125,7 +125,8 @@ def build_infogan(
             take for MNIST.
         encoder: Makes the recognition network, called as `build_vae`'s; or a model. If
             it makes a pair, such as `networks.infogan_pair`, that is the recognition
-            network and the critic on one trunk, and `critic` is not used.
+            network and the critic on one trunk; `critic` is not used then, and the
+            critic's optimiser moves both.
         decoder: Makes the generator, called as decoder(numbers, image_shape, dtype=,
             seed=); or a model.
         precision: As `build_vae`.

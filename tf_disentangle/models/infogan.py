@@ -54,7 +54,8 @@ class InfoGAN(WithCritic, LatentModel):
             logits of the pixels, [B, H, W, C].
         latents: The codes, with their prior.
         objective: The GAN's loss, and what information weighs in it.
-        critic: Images [B, H, W, C] in [0, 1] -> [B, 1].
+        critic: Images [B, H, W, C] in [0, 1] -> [B, 1]; may share layers with the
+            encoder, which `critic_training.optimizer` then moves too.
         critic_training: How the critic is trained; None is five updates a step.
         seed: As `LatentModel`.
         **options: As `LatentModel`.
