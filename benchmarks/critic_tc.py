@@ -4,7 +4,7 @@
     .venv/bin/python benchmarks/critic_tc.py --width=1000 --depths 6 --batches 64
 
 Ten codes, all pairs of correlation rho: TC = -1/2 log det. A critic is trained by
-`FactorVAE.update_from`, each update with a new permutation, on fresh batches of
+`FactorVAE.update_critic`, each update with a new permutation, on fresh batches of
 codes, each used for one update or for five, as in a step of FactorVAE. Then it is asked
 about 20,000 codes that it has not seen. Printed, in nats: the mean over the seeds less
 the exact value (bias), the standard deviation over the seeds (spread), and that of a
@@ -64,7 +64,10 @@ def estimates(model, rho, batch, per_batch, totals, seed):
         codes = inference(batch, tf.stack([seed, number]))
         for i in range(per_batch):
             key = tf.stack([seed + 1000 + i, number])
-            model.update_from(codes, codes.sample, key)
+            loss = functools.partial(
+                model.penalty.critic_loss, codes, codes.sample, key
+            )
+            model.update_critic(lambda loss=loss: (loss(), {}))
 
     for before, total in itertools.pairwise([0, *totals]):
         for number in range(before // per_batch, total // per_batch):

@@ -8,6 +8,7 @@ and say in CHANGELOG.md what a user has to change.
 """
 
 import difflib
+import functools
 import importlib
 import inspect
 import pathlib
@@ -101,7 +102,9 @@ def members_of(cls):
         function = getattr(member, "__func__", member)
         if inspect.isfunction(function):
             yield f".{name}{signature_of(function)}"
-        elif isinstance(member, property) or inspect.isdatadescriptor(member):
+        elif isinstance(
+            member, property | functools.cached_property
+        ) or inspect.isdatadescriptor(member):
             yield f".{name}"
 
 

@@ -20,15 +20,15 @@ from typing import Any
 import numpy as np
 
 
-class _None:
+class _Nothing:
     """Stands for no value where some were asked for, and is shown without quotes."""
 
     def __repr__(self) -> str:
-        return "none"
+        return "nothing"
 
 
 #: What `message` and `require` are told to have received, where that was nothing.
-NONE = _None()
+NOTHING = _Nothing()
 
 
 class ArgumentError(ValueError):

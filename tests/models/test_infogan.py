@@ -170,43 +170,57 @@ def test_each_optimiser_moves_its_own_and_no_other():
     assert count == len(model.trainable_variables)
 
 
-def with_one_trunk(critic_rate=0.1, rate=0.05, as_one=True):
-    """Recognition network, critic and generator of single layers, batches of 8."""
+class Probe(keras.layers.Layer):
+    """Keeps the mode of each call."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.modes = []
+
+    def call(self, inputs, training=None):
+        self.modes.append(training)
+        return inputs
+
+
+def with_one_trunk(as_one=True, frozen=False):
+    """Recognition network of two heads, critic and generator of single layers."""
     inputs = keras.Input((2, 2, 1))
-    trunk = keras.layers.Dense(5, "tanh")(keras.layers.Flatten()(inputs))
-    encoder = keras.Model(inputs, keras.layers.Dense(7)(trunk))
+    shared = keras.layers.Dense(5, "tanh", name="shared", trainable=not frozen)
+    trunk = shared(Probe(name="probe")(keras.layers.Flatten()(inputs)))
+    encoder = keras.Model(inputs, [keras.layers.Dense(n)(trunk) for n in (4, 3)])
     critic = keras.Model(inputs, keras.layers.Dense(1)(trunk))
-    if not as_one:  # of which nobody can make one model
+    if not as_one:  # Keras cannot make one model of these two.
         critic = keras.Sequential([keras.Input((2, 2, 1)), critic])
     decoder = keras.Sequential(
         [keras.Input((9,)), keras.layers.Dense(4), keras.layers.Reshape((2, 2, 1))]
     )
     latents = JointLatents(GaussianLatents(2), CategoricalLatents([3]))
-    training = CriticTraining(1, optimizer=sgd(critic_rate))
+    training = CriticTraining(1, optimizer=sgd(0.1))
     model = InfoGAN(encoder, decoder, latents, infogan(0.5), critic, training)
-    model.compile(optimizer=keras.optimizers.SGD(rate), jit_compile=False)
+    model.compile(optimizer=keras.optimizers.SGD(0.05), run_eagerly=True)
     return model
 
 
 @pytest.mark.parametrize("as_one", [True, False])
 def test_a_shared_trunk_learns_from_critic_and_information_alone(as_one):
     """Chen et al.'s code: the critic's optimiser has D and Q, the generator's G."""
-    model = with_one_trunk(as_one=as_one)
-    assert (model.pair is not None) == as_one
+    model = with_one_trunk(as_one)
+    both = [*model.critic.trainable_variables, *model.encoder.trainable_variables[2:]]
+    sides = model.critic_variables, model.optimized_variables
+    assert [v.path for v in sides[0]] == [v.path for v in both]
+    assert [v.path for v in sides[1]] == [
+        v.path for v in model.decoder.trainable_variables
+    ]
     batch = np.random.default_rng(5).integers(0, 256, (8, 2, 2, 1), np.uint8)
     real = tf.cast(batch, tf.float32) / 255.0
-    own, key = tfp.random.split_seed(
-        step_seed(0, tf.constant(0, tf.int64)), 2, "critic"
-    )
+    seed = step_seed(0, tf.constant(0, tf.int64))
+    own, key = tfp.random.split_seed(seed, 2, "critic")
     codes, noise = model.draw(8, tfp.random.split_seed(key, n=2)[0])
     fake = model.generate(codes, noise, True)
-    head = model.encoder.layers[-1].trainable_variables
-    both = [*model.critic.trainable_variables, *head]
-    assert len(both) == 6
     with tf.GradientTape() as tape:
         loss = tf.reduce_mean(-tf.math.log_sigmoid(model.critic(real)))
         loss += tf.reduce_mean(-tf.math.log_sigmoid(-model.critic(fake)))
-        told = information_of(model.encoder(fake), codes)
+        told = information_of(tf.concat(model.encoder(fake), 1), codes)
         total = loss - 0.5 * tf.reduce_mean(told)
     moved = [v - 0.1 * g for v, g in zip(both, tape.gradient(total, both), strict=True)]
     old = weights(model.decoder)
@@ -221,7 +235,7 @@ def test_a_shared_trunk_learns_from_critic_and_information_alone(as_one):
     codes, noise = model.draw(8, own)
     with tf.GradientTape() as tape:
         fake = model.generate(codes, noise, True)
-        told = information_of(model.encoder(fake), codes)
+        told = information_of(tf.concat(model.encoder(fake), 1), codes)
         loss = tf.reduce_mean(-tf.math.log_sigmoid(model.critic(fake)))
         loss -= 0.5 * tf.reduce_mean(told)
     gradients = tape.gradient(loss, model.decoder.trainable_variables)
@@ -230,32 +244,38 @@ def test_a_shared_trunk_learns_from_critic_and_information_alone(as_one):
     np.testing.assert_allclose(found["loss"], loss, rtol=1e-5)
 
 
-@pytest.mark.parametrize("as_one", [True, False])
-def test_of_a_shared_trunk_each_weight_has_one_optimiser(as_one):
-    model = with_one_trunk(critic_rate=0.0, as_one=as_one)
-    held = weights(model.critic) + weights(model.encoder)
-    model.train_on_batch(np.zeros((8, 2, 2, 1), np.uint8))
-    assert all_equal(weights(model.critic) + weights(model.encoder), held)
-    model = with_one_trunk(rate=0.0, as_one=as_one)
-    held = weights(model.decoder)
-    model.train_on_batch(np.zeros((8, 2, 2, 1), np.uint8))
-    assert all_equal(weights(model.decoder), held)
-    sides = model.optimized_variables, model.critic_variables
-    assert sum(map(len, sides)) == len(model.trainable_variables)
+def test_shared_layers_are_computed_once():
+    """On real images; on generated ones in the critic's and the generator's step."""
+    for as_one, count in ((True, 3), (False, 5)):
+        model = with_one_trunk(as_one)
+        assert (model.pair is not None) == as_one
+        model.build_optimizers()
+        modes = model.encoder.get_layer("probe").modes
+        modes.clear()
+        model.train_step(np.zeros((8, 2, 2, 1), np.uint8))
+        assert modes == [True] * count
+
+
+def test_networks_that_share_only_what_is_frozen_learn_apart():
+    model = with_one_trunk(frozen=True)
+    assert model.pair is not None
+    held = weights(model.critic)
+    assert len(model.critic_variables) == len(held) == 2
+    assert len(model.optimized_variables) == 4 + 2
+    heads = weights(model.encoder)
+    model.train_on_batch(np.ones((8, 2, 2, 1), np.uint8))
+    assert not all_equal(weights(model.encoder), heads)
+    assert not all_equal(weights(model.critic), held)
 
 
 def test_the_critic_learns_in_training_mode_and_validates_in_the_other():
     """What matters to one with dropout or a normalisation."""
-    modes = []
-
-    class Probe(keras.layers.Layer):
-        def call(self, inputs, training=None):
-            modes.append(training)
-            return inputs
+    probe = Probe()
+    modes = probe.modes
 
     def critic(shape, *_, seed, dtype):
         inputs = keras.Input(shape if isinstance(shape, tuple) else (shape,))
-        hidden = Probe()(keras.layers.Flatten()(inputs))
+        hidden = probe(keras.layers.Flatten()(inputs))
         return keras.Model(inputs, keras.layers.Dense(1)(hidden))
 
     small = {name: NETWORKS[name] for name in ("encoder", "decoder")}

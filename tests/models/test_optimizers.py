@@ -21,9 +21,21 @@ MLP = {
 }
 
 
+def pair(image_shape, num_outputs, *, seed, dtype):
+    """A recognition network and a critic that share a layer."""
+    encoder = networks.mlp_encoder(image_shape, num_outputs, seed=seed, width=3)
+    trunk = encoder.layers[-2].output
+    head = keras.layers.Dense(1, name="head_critic", dtype="float32")
+    head.build(trunk.shape)
+    head.kernel.assign(np.linspace(-0.9, 1.0, trunk.shape[-1])[:, np.newaxis])
+    return encoder, keras.Model(encoder.inputs, head(trunk))
+
+
 def build(kind, optimizer=None):
     training = CriticTraining(1, optimizer=optimizer)
     options = {"latents": 2, "critic_training": training, **MLP}
+    if kind == "one trunk":
+        return build_infogan(SHAPE, 1, num_noise=1, **options | {"encoder": pair})
     if kind == "infogan":
         critic = functools.partial(networks.mlp_encoder, width=3)
         return build_infogan(SHAPE, 1, num_noise=1, critic=critic, **options)
@@ -45,7 +57,7 @@ def sides(model):
     """The variables that each optimiser moves, by its name."""
     found = {"optimizer": list(model.optimized_variables)}
     if hasattr(model, "critic"):
-        found["critic_optimizer"] = list(model.critic.trainable_variables)
+        found["critic_optimizer"] = model.critic_variables
     return found
 
 
@@ -77,19 +89,24 @@ def gradients(model, step, update):
         return
     draw_seed, critic_seed = tfp.random.split_seed(seeds[0], n=2)
     real = tf.cast(images, tf.float32) / 255.0
-    generated = model.generate(*model.draw(4, draw_seed), True)
+    codes, noise = model.draw(4, draw_seed)
+    generated = model.generate(codes, noise, True)
 
     def of_critic():
         logits = model.critic(generated, training=True)
         terms = model.critic_terms(real, generated, logits, critic_seed, True)
-        return terms["critic_loss"], None
+        if not model.shares_layers:
+            return terms["critic_loss"], None
+        told = model.posterior_of(generated, True).information(codes)
+        return terms["critic_loss"] - tf.reduce_mean(tf.reduce_sum(told, 1)), None
 
     move("critic_optimizer", of_critic)
     codes, noise = model.draw(4, own)
 
     def of_generator():
-        read = model.read(model.generate(codes, noise, True), codes, True)
-        return model.objective.generator_terms(model.latents, *read)["loss"], None
+        generated = model.generate(codes, noise, True)
+        both = model.information_and_logits(generated, codes, True)
+        return model.objective.generator_terms(model.latents, *both)["loss"], None
 
     move("optimizer", of_generator)
 
@@ -197,6 +214,7 @@ BOTH = ("use_ema", "gradient_accumulation_steps", "LossScaleOptimizer", "clipnor
     [
         *(("vae", name) for name in OPTIONS),
         *(("infogan", name) for name in BOTH),
+        *(("one trunk", name) for name in BOTH),
         # Both sides of a model by the same code as InfoGAN's.
         *(pytest.param("factor_vae", n, marks=pytest.mark.slow) for n in BOTH),
     ],
@@ -211,7 +229,7 @@ def test_every_option_moves_the_weights_as_its_formula_says(kind, name):
             )
 
 
-@pytest.mark.parametrize("kind", ["vae", "infogan"])
+@pytest.mark.parametrize("kind", ["vae", "infogan", "one trunk"])
 def test_under_mixed_float16_updates_are_those_of_float32(kind):
     expected = trained(kind, SGD)
     policy = keras.config.dtype_policy()

@@ -253,7 +253,7 @@ def _metrics_of(run: Any, values: flags.FlagValues) -> dict[str, Any]:
         chosen,
         "--metrics",
         "name at least one metric, as train.metrics of this run does not",
-        checks.NONE,
+        checks.NOTHING,
         "For example --metrics=factor_vae,mig, or --metrics=all",
     )
     return with_protocol(chosen, values.protocol)

@@ -219,7 +219,7 @@ def _models(values: flags.FlagValues) -> tuple[str, str | None]:
         if values[option].value
     }
     rule = "be one of DIR, --model_base_path and --model_config_file"
-    received = ", ".join(given) or checks.NONE
+    received = ", ".join(given) or checks.NOTHING
     remedy = "For example: bin/serve runs/chyvae"
     checks.require(len(given) == 1, "what is served", rule, received, remedy)
     option, path = next(iter(given.items()))

@@ -23,7 +23,8 @@ class CriticTraining:
     """How a critic is trained beside the model.
 
     Attributes:
-        updates: Its steps for each step of the model, at least 1.
+        updates: Its steps for each step of the model, at least 1. InfoGAN's recognition
+            network takes them too if it shares layers with the critic.
         second_batch: Of FactorVAE: whether the codes to be permuted are those of
             further images, as many as the batch has, which a step then encodes too.
         optimizer: A function that makes its optimiser; None is Adam at 1e-4 with
@@ -128,42 +129,38 @@ class WithCritic(LatentModel):
         """What is trained, by the name of its attribute."""
         return {**super().parts, "critic": self.critic}
 
-    @functools.cached_property
+    @property
     def shares_layers(self) -> bool:
         """Whether encoder and critic have layers in common."""
         of_critic = {id(v) for v in self.critic.variables}
         return any(id(v) in of_critic for v in self.encoder.variables)
 
+    # Its name stands after "critic" and "encoder", whose weights Keras files under the
+    # first attribute, by name, that leads to them.
     @functools.cached_property
     def pair(self) -> keras.Model | None:
-        """Encoder and critic as one model, where they share layers and can be one."""
+        """Encoder and critic as one model, if they share layers and can be one.
+
+        Its outputs are the encoder's and then the critic's.
+        """
         if not self.shares_layers:
             return None
         try:
             outputs = [*self.encoder.outputs, *self.critic.outputs]
-            return keras.Model(self.encoder.inputs, outputs)
+            return keras.Model(self.encoder.inputs, outputs, name="encoder_and_critic")
         except (AttributeError, ValueError):  # not functional, or of equal names
             return None
 
     @property
     def critic_variables(self) -> list[keras.Variable]:
-        """The variables that `critic_optimizer` moves: the critic's.
-
-        An encoder that shares layers with the critic is with them, so that each weight
-        has one optimiser.
-        """
-        found = {id(v): v for v in self.critic.trainable_variables}
-        if self.shares_layers:
-            found.update((id(v), v) for v in self.encoder.trainable_variables)
-        return list(found.values())
+        """The variables that `critic_optimizer` moves."""
+        return list(self.critic.trainable_variables)
 
     @property
     def optimized_variables(self) -> list[keras.Variable]:
         """The variables that `optimizer` moves: all others."""
-        others = {id(v) for v in self.critic_variables}
-        parts = super().parts.values()
-        found = [v for part in parts for v in part.trainable_variables]
-        return [v for v in found if id(v) not in others]
+        of_critic = {id(v) for v in self.critic_variables}
+        return [v for v in super().optimized_variables if id(v) not in of_critic]
 
     @property
     def optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
@@ -177,12 +174,12 @@ class WithCritic(LatentModel):
             return
         self.critic_optimizer.build(self.critic_variables)
         self.critic_optimizer.built = True
-        # Keras ends `fit` by this call, of one optimiser: weight averages become the
-        # weights.
+        # Keras ends `fit` by this call, of one optimiser and all variables: weight
+        # averages become the weights.
         finalize = self.optimizer.finalize_variable_values
 
-        def finalize_both(variables: list[keras.Variable]) -> None:
-            finalize(variables)
+        def finalize_both(_: list[keras.Variable]) -> None:
+            finalize(self.optimized_variables)
             self.critic_optimizer.finalize_variable_values(self.critic_variables)
 
         self.optimizer.finalize_variable_values = finalize_both
@@ -198,9 +195,11 @@ class WithCritic(LatentModel):
         config["critic_training"] = configs.serialize(self.critic_training)
         if self.shares_layers:
             config["critic"] = None
-            both = self.pair and network_config(self.pair)
-            unnamed = {"class_name": "A pair of networks with one trunk"}
-            config["encoder"] = both or unnamed
+            config["encoder"] = (
+                {"class_name": "A pair of networks with one trunk"}
+                if self.pair is None
+                else network_config(self.pair)
+            )
         return config
 
     @classmethod

@@ -10,10 +10,11 @@ is; the generator is its `decoder`, of the codes beside noise. One step:
        others, above all in layers that the critic shares, which tell the two apart.
        With statistics of both, real images are read as if they were nearly all alike.
 
-Recognition network and critic may share layers, as Chen et al. let them. The critic's
-optimiser then moves both, down the critic's loss less lambda L_I, as in the authors'
-code, and the generator's the generator alone: were the shared layers to follow the
-generator too, they would learn to take its images for real ones.
+Recognition network and critic may share layers, as Chen et al. let them. As in their
+code, the critic's optimiser then moves both networks at each of the updates, down the
+critic's loss less lambda L_I, and the other optimiser moves the generator alone. If the
+shared layers followed the generator's loss too, they would learn to take its images for
+real ones.
 
 References:
     Chen et al., "InfoGAN", NeurIPS 2016, arXiv:1606.03657.
@@ -162,12 +163,29 @@ class InfoGAN(WithCritic, LatentModel):
         real = as_float(images)
         codes, noise = self.draw(tf.shape(real)[0], draw_seed)
         generated = self.generate(codes, noise)
-        information, logits = self.read(generated, codes)
+        information, logits = self.information_and_logits(generated, codes)
         terms = self.objective.generator_terms(self.latents, information, logits)
         of_critic = self.critic_terms(real, generated, logits, critic_seed)
         return {**terms, **of_critic}, tf.reduce_mean(information, axis=0)
 
-    def read(
+    @property
+    def critic_variables(self) -> list[keras.Variable]:
+        """The variables that `critic_optimizer` moves.
+
+        They are the critic's, and the recognition network's if the two share some.
+        """
+        found = {id(v): v for v in self.critic.trainable_variables}
+        if self._learn_together:
+            found.update((id(v), v) for v in self.encoder.trainable_variables)
+        return list(found.values())
+
+    @property
+    def _learn_together(self) -> bool:
+        """Whether recognition network and critic share what is trained."""
+        of_critic = {id(v) for v in self.critic.trainable_variables}
+        return any(id(v) in of_critic for v in self.encoder.trainable_variables)
+
+    def information_and_logits(
         self, images: tf.Tensor, codes: tf.Tensor, training: bool = False
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Reads generated images [B, H, W, C] of the codes [B, D].
@@ -178,9 +196,14 @@ class InfoGAN(WithCritic, LatentModel):
         """
         if self.pair is None:
             posterior = self.posterior_of(images, training)
-            return posterior.information(codes), self.critic(images, training=training)
+            return posterior.information(codes), self.logits(images, training)
         *heads, logits = self.pair(images, training=training)
-        return self.latents.posterior(wiring.joined(heads)).information(codes), logits
+        posterior = self.latents.posterior(wiring.joined(heads))
+        return posterior.information(codes), tf.cast(logits, tf.float32)
+
+    def logits(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Returns the critic's outputs, float32 [B, 1], for images in [0, 1]."""
+        return tf.cast(self.critic(images, training=training), tf.float32)
 
     def critic_terms(
         self,
@@ -191,14 +214,14 @@ class InfoGAN(WithCritic, LatentModel):
         training: bool = False,
     ) -> dict[str, tf.Tensor]:
         """Returns the critic's terms, with its outputs [B, 1] for generated images."""
-        critic = functools.partial(self.critic, training=training)
+        critic = functools.partial(self.logits, training=training)
         gan_loss = self.objective.gan_loss
         return dict(gan_loss.critic_terms(critic, real, generated, logits, seed))
 
     # ---- Keras.
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        """Takes the critic's updates and one step of generator and recognition."""
+        """Takes the critic's updates and the step that follows them."""
         reals = self.batches_of(as_float(self.images_of(data)))
         statistics = self._encoder_statistics
         before = [tf.identity(variable) for variable in statistics]
@@ -210,8 +233,9 @@ class InfoGAN(WithCritic, LatentModel):
 
         def of_generator() -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
             codes, noise = self.draw(count, own)
-            read = self.read(self.generate(codes, noise, True), codes, True)
-            terms = self.objective.generator_terms(self.latents, *read)
+            generated = self.generate(codes, noise, True)
+            both = self.information_and_logits(generated, codes, True)
+            terms = self.objective.generator_terms(self.latents, *both)
             return terms["loss"], terms
 
         variables, jit = self.optimized_variables, self.jit_compile
@@ -230,19 +254,25 @@ class InfoGAN(WithCritic, LatentModel):
         return [variable for variable in held if variable.name.startswith("moving_")]
 
     def critic_step(self, real: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Takes a step of the critic on real images; returns its terms of before it."""
+        """Takes a step of the critic on real images; returns its terms of before it.
+
+        A recognition network that shares layers with it takes the step too.
+        """
         draw_seed, critic_seed = tfp.random.split_seed(seed, n=2)
         codes, noise = self.draw(tf.shape(real)[0], draw_seed)
         generated = self.generate(codes, noise, True)
 
         def of_critic() -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-            if self.shares_layers:
-                information, logits = self.read(generated, codes, True)
-                told = self.objective.information_term(self.latents, information)
-            else:
-                logits, told = self.critic(generated, training=True), 0.0
+            if not self._learn_together:
+                logits = self.logits(generated, True)
+                terms = self.critic_terms(real, generated, logits, critic_seed, True)
+                return terms["critic_loss"], terms
+            information, logits = self.information_and_logits(generated, codes, True)
             terms = self.critic_terms(real, generated, logits, critic_seed, True)
-            return terms["critic_loss"] + told, terms
+            information_term = self.objective.information_term(
+                self.latents, information
+            )
+            return terms["critic_loss"] + information_term, terms
 
         return self.update_critic(of_critic)
 

@@ -91,8 +91,8 @@ def image_shape(
 
 
 def joined(outputs: Any) -> tf.Tensor:
-    """Returns the outputs of all heads of a network side by side, [B, N] in float32."""
-    if tf.is_tensor(outputs):
-        return outputs
+    """Returns a network's output, or those of several heads side by side in float32."""
     heads = keras.tree.flatten(outputs)
+    if len(heads) == 1:
+        return heads[0]
     return tf.concat([tf.cast(head, tf.float32) for head in heads], axis=-1)

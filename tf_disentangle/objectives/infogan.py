@@ -19,6 +19,9 @@ Every term is recorded, so that a row of the records sums to what is minimised:
     critic, NonSaturating:  critic_loss == critic_loss_real + critic_loss_generated
     critic, Wasserstein:    critic_loss == weighted_gradient_penalty - wasserstein
 
+A critic that shares layers with the recognition network minimises its loss less lambda
+L_I of the images that it is shown, which is not recorded (`models.InfoGAN`).
+
 References:
     Chen et al., "InfoGAN", NeurIPS 2016, arXiv:1606.03657.
     Goodfellow et al., "Generative Adversarial Nets", NeurIPS 2014, arXiv:1406.2661.
@@ -225,7 +228,7 @@ class AdversarialObjective:
     def generator_terms(
         self, latents: Latents, information: tf.Tensor, logits: tf.Tensor
     ) -> dict[str, tf.Tensor]:
-        """Returns scalars by name; generator and recognition minimise "loss".
+        """Returns scalars by name; the generator minimises "loss".
 
         Args:
             latents: The codes' latent space.

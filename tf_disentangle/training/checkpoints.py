@@ -156,7 +156,7 @@ def find(folder: str | os.PathLike, which: str = "last") -> pathlib.Path:
     path = newest(folder / "best" if which == "best" else folder)
     rule = f"have a {which} checkpoint in {folder}"
     remedy = "It is written at the first checkpoint; train longer."
-    checks.require(path is not None, "run", rule, checks.NONE, remedy)
+    checks.require(path is not None, "run", rule, checks.NOTHING, remedy)
     return path
 
 

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tf_disentangle.checks import NONE, integer, require
+from tf_disentangle.checks import NOTHING, integer, require
 from tf_disentangle.metrics.encoding import Encoding
 from tf_disentangle.metrics.estimators.predictors import fit_predictor
 from tf_disentangle.metrics.protocol import array_protocol
@@ -198,7 +198,7 @@ def hold_out(
     value = known[rng.integers(len(known))]
     rest = np.setdiff1d(source.values_of(fixed, True), [value])
     rule = f"have another value than {value} of factor {fixed} in the test part"
-    require(len(rest), "factors", rule, NONE)
+    require(len(rest), "factors", rule, NOTHING)
     values = rest[rng.integers(len(rest), size=len(test))]
     held = np.full(len(train), fixed), np.full(len(train), value)
     return (

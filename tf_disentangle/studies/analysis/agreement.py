@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from tf_disentangle.checks import NONE, require
+from tf_disentangle.checks import NOTHING, require
 from tf_disentangle.studies.analysis.selection import (
     SETTING,
     of_data,
@@ -77,10 +77,10 @@ def unsupervised_correlations(
             `FEWEST` runs.
     """
     wide = scores(table, data=data, representation=representation)
-    require(wide.shape[1], "table", "have a score that needs the factors", NONE)
+    require(wide.shape[1], "table", "have a score that needs the factors", NOTHING)
     _require_runs(wide)
     known = unsupervised(table, data=data, representation=representation)
-    require(known.shape[1], "table", "have an unsupervised score", NONE)
+    require(known.shape[1], "table", "have an unsupervised score", NOTHING)
     both = known.add_prefix("u:").join(wide)
     found = both.corr(method="spearman", min_periods=FEWEST)
     found = found.loc[[f"u:{name}" for name in known.columns], list(wide.columns)]
@@ -132,7 +132,7 @@ def downstream_correlations(
     selected: dict[str, Any] = {"data": data, "representation": representation}
     wide = scores(table, **selected).droplevel([*SETTING, "seed"])
     names = [n for n in wide.columns if not str(n).startswith(_DOWNSTREAM)]
-    require(names, "table", "have a metric besides those of downstream tasks", NONE)
+    require(names, "table", "have a metric besides those of downstream tasks", NOTHING)
     _require_runs(wide)
     options: dict[str, Any] = {**selected, "protocol": protocol}
     rows = {
@@ -177,7 +177,7 @@ def _sizes(table: pd.DataFrame) -> list[int]:
     """Numbers of samples that classifiers learned from."""
     names = [n for n in table["metric"].unique() if n.startswith(_BY_SIZE)]
     remedy = "Score with --metrics=downstream."
-    require(names, "table", "have the metric downstream", NONE, remedy)
+    require(names, "table", "have the metric downstream", NOTHING, remedy)
     return sorted(int(name.removeprefix(_BY_SIZE)) for name in names)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from tf_disentangle.checks import NONE, require
+from tf_disentangle.checks import NOTHING, require
 from tf_disentangle.studies.analysis.agreement import FEWEST, sample_efficiency
 from tf_disentangle.studies.analysis.selection import (
     SETTING,
@@ -72,7 +72,7 @@ def _relation(x: pd.DataFrame, y: pd.DataFrame, rule: str) -> Relation:
     x_of = x.set_index("run")["value"]
     runs = y.rename(columns={"value": "y"}).assign(x=y["run"].map(x_of))
     runs = runs.dropna(subset="x").reset_index(drop=True)
-    require(len(runs), "table", rule, NONE)
+    require(len(runs), "table", rule, NOTHING)
     rows = []
     for key, group in runs.groupby(SETTING, sort=False):
         ends = [t_interval(group[name].to_numpy(float)) for name in ("x", "y")]
@@ -121,7 +121,7 @@ def total_correlation(table: pd.DataFrame, *, data: str | None = None) -> pd.Dat
     rows = of_data(table, data)
     named = rows[rows["metric"] == "unsupervised"]
     remedy = "Score with --metrics=unsupervised, also with --sampled."
-    require(len(named), "table", "have the metric unsupervised", NONE, remedy)
+    require(len(named), "table", "have the metric unsupervised", NOTHING, remedy)
     kinds = [
         name for name in ("mean", "sampled") if name in set(named["representation"])
     ]

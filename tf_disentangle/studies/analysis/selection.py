@@ -13,7 +13,7 @@ from collections.abc import Collection
 import numpy as np
 import pandas as pd
 
-from tf_disentangle.checks import NONE, ArgumentError, message, nearest, require
+from tf_disentangle.checks import NOTHING, ArgumentError, message, nearest, require
 
 #: What says which run a value is of.
 RUN = ["run", "index", "method", "strength", "data", "seed"]
@@ -91,7 +91,7 @@ def values(
             data sets or protocols is meant.
     """
     right = _rows_of(table, metric, data, representation, protocol, kinds)
-    require(len(right), "table", f"have a finite {metric} of a run", NONE)
+    require(len(right), "table", f"have a finite {metric} of a run", NOTHING)
     means = right.groupby("run", sort=False)["value"].mean()
     first = right.drop_duplicates("run").set_index("run", drop=False)
     runs = first[RUN].assign(setting=setting_of(first), value=means)
@@ -172,7 +172,7 @@ def of_data(table: pd.DataFrame, data: str | None = None) -> pd.DataFrame:
         ArgumentError: If there is no row of it, or None is not enough to choose.
     """
     known = list(table["data"].unique())
-    require(known, "table", "have results", NONE, "Wait until a run is done.")
+    require(known, "table", "have results", NOTHING, "Wait until a run is done.")
     if data is None:
         rule = f"be one of {known}, since the study has several data sets"
         require(len(known) == 1, "data", rule, None)

@@ -34,7 +34,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from tf_disentangle.checks import NONE, integer, require
+from tf_disentangle.checks import NOTHING, integer, require
 from tf_disentangle.metrics import mean_interval
 from tf_disentangle.studies.analysis.selection import SETTING, values
 
@@ -236,7 +236,7 @@ def compare(first: Mapping[int, float], second: Mapping[int, float]) -> Comparis
         ArgumentError: If one of them is empty.
     """
     for name, sample in (("first", first), ("second", second)):
-        require(len(sample), name, "have the score of a run", NONE)
+        require(len(sample), name, "have the score of a run", NOTHING)
     seeds = tuple(sorted(set(first) & set(second)))
     differences = np.array([first[s] - second[s] for s in seeds], np.float64)
     x, y = (np.array(list(s.values()), np.float64) for s in (first, second))

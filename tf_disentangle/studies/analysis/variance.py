@@ -28,7 +28,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from tf_disentangle.checks import NONE, require
+from tf_disentangle.checks import NOTHING, require
 from tf_disentangle.studies.analysis.selection import SETTING, scores
 
 
@@ -56,7 +56,7 @@ def variance_shares(
         ArgumentError: If the table has no score.
     """
     wide = scores(table, data=data, representation=representation)
-    require(wide.shape[1], "table", "have a score", NONE)
+    require(wide.shape[1], "table", "have a score", NOTHING)
     rows = {str(name): _shares(wide[name].dropna()) for name in wide.columns}
     return pd.DataFrame.from_dict(rows, orient="index")
 
