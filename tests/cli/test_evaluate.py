@@ -359,6 +359,7 @@ def test_metrics_of_a_run_with_gins_bindings_and_of_the_users_module(
     assert dict(votes.options) == {"protocol": "dlib"}
     with pytest.raises(checks.ArgumentError, match="Did you mean mig"):
         calls(["mgi"])
-    config.write_text("train.metrics = []\n")
-    with pytest.raises(checks.ArgumentError, match="--metrics=all"):
-        calls()
+    for bound in ("train.metrics = []\n", "train.steps = 5\n"):
+        config.write_text(bound)
+        with pytest.raises(checks.ArgumentError, match="--metrics=all"):
+            calls()

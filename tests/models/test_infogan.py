@@ -28,6 +28,7 @@ from tf_disentangle.models.fitting import step_seed
 from tf_disentangle.networks import (
     conv_decoder,
     conv_encoder,
+    infogan_pair,
     mlp_decoder,
     mlp_encoder,
 )
@@ -335,6 +336,33 @@ def run(data, output, steps):
     )
 
 
+def test_a_run_with_dropout_goes_on_with_the_same_bits(data, tmp_path):
+    """Keras counts a layer's draws in a variable that TensorFlow does not find."""
+
+    def encoder(shape, num_outputs, *, seed, dtype):
+        images = keras.Input(shape)
+        h = keras.layers.AveragePooling2D(8)(images)
+        h = keras.layers.Dropout(0.5, seed=seed)(keras.layers.Flatten()(h))
+        head = keras.layers.Dense(num_outputs, kernel_initializer="ones")
+        return keras.Model(images, head(h))
+
+    def trained(output, *steps):
+        make = functools.partial(build_infogan, **{**NETWORKS, "encoder": encoder})
+        for count in steps:
+            result = undrawn.train(
+                functools.partial(make, critic_training=CriticTraining(1)),
+                data,
+                output=str(tmp_path / output),
+                steps=count,
+                batch_size=8,
+                validation_size=16,
+                intervals=Intervals(log=1, evaluate=2, save=2, pictures=0),
+            )
+        return weights(result.model.encoder)
+
+    assert all_equal(trained("whole", 4), trained("in parts", 2, 4))
+
+
 def test_a_run_says_what_its_codes_tell_and_keeps_no_best(data, tmp_path):
     result = run(data, tmp_path, 2)
     row = result.folder.rows()[-1]
@@ -401,5 +429,17 @@ def test_parts_that_do_not_fit():
     wide = conv_decoder(3, (32, 32, 3), seed=0, width=8)
     with pytest.raises(checks.ArgumentError, match="decoder must emit 1 channels"):
         InfoGAN(encoder, wide, *rest, critic)
+    with pytest.raises(checks.ArgumentTypeError, match="critic must be Model"):
+        InfoGAN(encoder, decoder, *rest, None)
+    pair = functools.partial(infogan_pair, width=4)
+    shape, latents = (8, 8, 1), GaussianLatents(3)
+    with pytest.raises(checks.ArgumentError, match="critic must be left out"):
+        build_infogan(shape, latents=latents, encoder=pair, critic=critic)
+    with pytest.raises(
+        checks.ArgumentError, match=r"return one keras\.Model; received t"
+    ):
+        build_vae(shape, latents=latents, encoder=infogan_pair)
+    with pytest.raises(checks.ArgumentTypeError, match="objective must be Adversarial"):
+        InfoGAN(encoder, decoder, GaussianLatents(3), factor_vae(), critic)
     with pytest.raises(checks.ArgumentTypeError, match="objective must be Adversarial"):
         build_infogan(SHAPE, objective=infogan, **parts)

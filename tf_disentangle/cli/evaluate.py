@@ -240,11 +240,11 @@ def _metrics_of(run: Any, values: flags.FlagValues) -> dict[str, Any]:
             metric = metrics.METRICS.get(name)
             registered = metric.function.__name__ if metric else name
             chosen[name] = configuration.configured(registered)
-    elif files:
+    elif files and configuration.is_bound("train.metrics"):
         with configuration.explained("train"):
             calls = metrics.calls_of(configuration.built("train.metrics"))
         chosen = {call.name: call.function for call in calls}
-    else:
+    elif not files:
         calls = metrics.calls_of(run.metrics)
         chosen = {call.name: call.function for call in calls}
     metrics.calls_of(chosen)  # Their bindings are of use.

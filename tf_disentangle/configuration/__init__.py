@@ -92,17 +92,25 @@ def build(name: str, **arguments: Any) -> Any:
         return gin.get_configurable(name)(**arguments)
 
 
+def is_bound(parameter: str) -> bool:
+    """Whether a parameter such as "train.data" has a value from gin."""
+    try:
+        gin.query_parameter(parameter)
+    except ValueError:
+        return False
+    return True
+
+
 def built(parameter: str) -> Any:
     """Builds what a parameter such as "train.data" is bound to, and nothing else.
 
     Raises:
         ArgumentError: If nothing is bound to it, or a value is missing or refused.
     """
-    try:
-        value = gin.query_parameter(parameter)
-    except ValueError as error:
+    if not is_bound(parameter):
         message = f"{parameter} must be bound in a gin file or with --gin_param."
-        raise checks.ArgumentError(message) from error
+        raise checks.ArgumentError(message)
+    value = gin.query_parameter(parameter)
     with explained(parameter.split(".")[0]):
         return copy.deepcopy(value)  # gin calls its references when they are copied.
 

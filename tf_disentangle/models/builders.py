@@ -110,7 +110,7 @@ def build_infogan(
     encoder: Network = conv_encoder,
     decoder: Network = conv_decoder,
     precision: str = "float32",
-    critic: Network = conv_encoder,
+    critic: Network | None = None,
     critic_training: CriticTraining | None = None,
 ) -> InfoGAN:
     """Builds an InfoGAN for images of one shape, or vectors (1, 1, C).
@@ -122,15 +122,16 @@ def build_infogan(
             10 of those.
         objective: The GAN's loss and the weight of information; None is InfoWGAN-GP's.
         num_noise: Numbers of noise beside the codes, at least 0; 62 is what Chen et al.
-            take for MNIST.
+            take for MNIST. A decoder that is a model already has its own.
         encoder: Makes the recognition network, called as `build_vae`'s; or a model. If
             it makes a pair, such as `networks.infogan_pair`, that is the recognition
-            network and the critic on one trunk; `critic` is not used then, and the
-            critic's optimiser moves both.
+            network and the critic on one trunk: leave out `critic` then. The critic's
+            optimiser moves both.
         decoder: Makes the generator, called as decoder(numbers, image_shape, dtype=,
             seed=); or a model.
         precision: As `build_vae`.
-        critic: Called as critic(image_shape, 1, dtype=, seed=); or a model.
+        critic: Called as critic(image_shape, 1, dtype=, seed=); or a model; None is
+            `networks.conv_encoder`, or that of the pair.
         critic_training: How it is trained; None is five updates a step.
 
     Raises:
@@ -138,16 +139,23 @@ def build_infogan(
     """
     image_shape = _image_shape(data)
     _check_parts(image_shape, precision, encoder, decoder, critic_training)
-    _check_makes("critic", critic, (image_shape, 1), precision)
+    if critic is not None:
+        _check_makes("critic", critic, (image_shape, 1), precision, "infogan_critic")
     checks.integer(num_noise, "num_noise", at_least=0)
     latents = _latents(latents)
     objective = infowgan_gp() if objective is None else objective
     checks.require_type(objective, AdversarialObjective, "objective", _WHOSE_OBJECTIVE)
     inputs = latents.num_decoded + num_noise
-    made = _made(encoder, image_shape, latents.num_parameters, precision, 2 * seed)
-    if not isinstance(made, tuple):
-        made = made, _made(critic, image_shape, 1, precision, seed + _CRITIC)
-    recognition, network = made
+    outputs = latents.num_parameters
+    recognition = _called(encoder, image_shape, outputs, precision, 2 * seed)
+    if isinstance(recognition, tuple | list) and len(recognition) == 2:
+        rule = "be left out, since the encoder makes a pair that has one"
+        checks.require(critic is None, "critic", rule, critic)
+        recognition, network = recognition
+    else:
+        _one_model(encoder, recognition)
+        made_by = conv_encoder if critic is None else critic
+        network = _made(made_by, image_shape, 1, precision, seed + _CRITIC)
     generator = _made(decoder, inputs, image_shape, precision, 2 * seed + 1)
     parts = (recognition, generator, latents, objective, network)
     return InfoGAN(*parts, critic_training, seed)
@@ -167,12 +175,26 @@ def _latents(latents: Latents | int | None) -> Latents:
     return latents if isinstance(latents, Latents) else GaussianLatents(latents)
 
 
-def _made(network: Any, *arguments: Any) -> Any:
-    """Returns a network, made if it is a function: of `arguments`, dtype and seed."""
+def _called(network: Any, *arguments: Any) -> Any:
+    """Returns a network, or what a function of `arguments`, dtype and seed returns."""
     if isinstance(network, keras.Model):
         return network
     *positional, dtype, seed = arguments
     return network(*positional, dtype=dtype, seed=seed)
+
+
+def _made(network: Any, *arguments: Any) -> keras.Model:
+    """Returns a network, made if it is a function: of `arguments`, dtype and seed."""
+    return _one_model(network, _called(network, *arguments))
+
+
+def _one_model(network: Any, made: Any) -> keras.Model:
+    """Returns what a function made, if it is a model."""
+    name = getattr(network, "__name__", "the network's function")
+    remedy = "A pair of networks is taken as the encoder of build_infogan alone."
+    rule = "return one keras.Model"
+    checks.require(isinstance(made, keras.Model), name, rule, type(made), remedy)
+    return made
 
 
 def _check_parts(
@@ -190,12 +212,17 @@ def _check_parts(
         checks.require_type(critic_training, CriticTraining, "critic_training")
 
 
-def _check_makes(name: str, network: Network, arguments: tuple, precision: str) -> None:
+def _check_makes(
+    name: str,
+    network: Network,
+    arguments: tuple,
+    precision: str,
+    example: str | None = None,
+) -> None:
     """Checks that a network is a model, or can be called as what makes one."""
     fits = isinstance(network, keras.Model) or checks.accepts(
         network, *arguments, dtype=precision, seed=0
     )
     rule = "be a model, or a function that makes one from (..., dtype=, seed=)"
-    example = {"encoder": "mlp_encoder", "decoder": "mlp_decoder"}
-    remedy = f"Pass networks.{example.get(name, 'mlp_critic')}, for example."
+    remedy = f"Pass networks.{example or f'mlp_{name}'}, for example."
     checks.require(fits, name, rule, network, remedy)

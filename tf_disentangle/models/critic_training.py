@@ -24,7 +24,7 @@ class CriticTraining:
 
     Attributes:
         updates: Its steps for each step of the model, at least 1. InfoGAN's recognition
-            network takes them too if it shares layers with the critic.
+            network takes them too if it shares trained layers with the critic.
         second_batch: Of FactorVAE: whether the codes to be permuted are those of
             further images, as many as the batch has, which a step then encodes too.
         optimizer: A function that makes its optimiser; None is Adam at 1e-4 with
@@ -103,7 +103,9 @@ class WithCritic(LatentModel):
 
         Raises:
             ArgumentError: If it takes something else, or does not emit one number.
+            ArgumentTypeError: If it is no model.
         """
+        checks.require_type(critic, keras.Model, "critic")
         taken = wiring.input_shape(critic) or example
         shapes = (taken, wiring.one_output(critic, taken, "critic"))
         checks.require(shapes == (example, (1,)), "critic", rule, shapes)
@@ -196,11 +198,28 @@ class WithCritic(LatentModel):
         if self.shares_layers:
             config["critic"] = None
             config["encoder"] = (
-                {"class_name": "A pair of networks with one trunk"}
+                {"class_name": "An encoder and a critic that share layers"}
                 if self.pair is None
                 else network_config(self.pair)
             )
         return config
+
+    def get_build_config(self) -> None:
+        """Returns None, as `LatentModel`'s.
+
+        Raises:
+            CannotRebuildError: Also if encoder and critic share layers and cannot be
+                one model.
+        """
+        if self.shares_layers and self.pair is None:
+            what = "A model whose encoder and critic share layers"
+            reason = (
+                "Keras cannot make one model of the two; build both with keras.Model "
+                "from one keras.Input and name their layers differently, or save the "
+                "weights alone with save_weights"
+            )
+            raise configs.CannotRebuildError(what, reason)
+        super().get_build_config()
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:

@@ -55,8 +55,8 @@ class InfoGAN(WithCritic, LatentModel):
             logits of the pixels, [B, H, W, C].
         latents: The codes, with their prior.
         objective: The GAN's loss, and what information weighs in it.
-        critic: Images [B, H, W, C] in [0, 1] -> [B, 1]; may share layers with the
-            encoder, which `critic_training.optimizer` then moves too.
+        critic: Images [B, H, W, C] in [0, 1] -> [B, 1]. If it shares trained layers
+            with the encoder, `critic_training.optimizer` moves both.
         critic_training: How the critic is trained; None is five updates a step.
         seed: As `LatentModel`.
         **options: As `LatentModel`.
@@ -95,6 +95,8 @@ class InfoGAN(WithCritic, LatentModel):
 
     def check(self, objective: AdversarialObjective, latents: Latents) -> None:
         """Raises `ArgumentError` if this model cannot train the objective."""
+        remedy = "Pass objectives.infogan(), for example."
+        checks.require_type(objective, AdversarialObjective, "objective", remedy)
         objective.check(latents)
 
     def num_decoder_inputs(self, decoder: keras.Model, latents: Latents) -> int:

@@ -25,14 +25,17 @@ from tf_disentangle import checks, files
 
 _STATE = "state"
 _RECORD = "checkpoint.json"
+# Keras's name for how often a layer has drawn.
+_COUNTER = "seed_generator_state"
 _logger = logging.getLogger(__name__)
 
 
 class Checkpoints:
     """Saves and restores a compiled model with its optimiser.
 
-    Batches and draws are functions of (seed, step), so that weights, optimiser and step
-    are all the state of a run.
+    Batches and draws are functions of (seed, step), so that weights, optimiser, step
+    and the counters of layers that draw by themselves, such as Dropout, are all the
+    state of a run.
 
     Args:
         model: A model with a built optimiser.
@@ -51,7 +54,9 @@ class Checkpoints:
         self.latest: pathlib.Path | None = None
         self.notes: Callable[[], dict[str, Any]] = dict
         self._keep = keep
-        self._state = tf.train.Checkpoint(model=model)
+        # TensorFlow does not find them in Keras's layers.
+        counters = [v.value for v in model.variables if v.name == _COUNTER]
+        self._state = tf.train.Checkpoint(model=model, counters=counters)
 
     def save(self, step: int, best: bool = False) -> pathlib.Path:
         """Writes a checkpoint, removes those it replaces, and returns its path."""
@@ -155,7 +160,12 @@ def find(folder: str | os.PathLike, which: str = "last") -> pathlib.Path:
     folder = pathlib.Path(folder)
     path = newest(folder / "best" if which == "best" else folder)
     rule = f"have a {which} checkpoint in {folder}"
-    remedy = "It is written at the first checkpoint; train longer."
+    remedy = "The first one is written when Intervals.save steps are done."
+    if which == "best":
+        remedy = (
+            "A model with a likelihood has one from its first checkpoint on, InfoGAN "
+            "has none. Take the last one."
+        )
     checks.require(path is not None, "run", rule, checks.NOTHING, remedy)
     return path
 
