@@ -138,7 +138,15 @@ def test_the_parts_of_a_users_module_are_listed(shown, tmp_path, monkeypatch):
 def test_the_line_for_a_gin_file_is_one(kind):
     """It names parts and parameters that there are; the values may be missing."""
     for name in registry.PARTS[kind]:
-        configuration.parse([], [command.USE[kind].format(name)])
+        configuration.parse([], [command.gin_line(name, kind)])
+
+
+def test_what_only_infogan_takes_is_given_to_it():
+    line = command.gin_line("infogan_pair", "encoders")
+    assert line == "build_infogan.encoder = @infogan_pair"
+    assert set(command.USE_OF) <= {
+        name for part in registry.PARTS.values() for name in part
+    }
 
 
 def test_every_kind_with_parameters_to_set_says_how_it_is_written():

@@ -183,7 +183,7 @@ class Probe(keras.layers.Layer):
         return inputs
 
 
-def with_one_trunk(as_one=True, frozen=False):
+def with_one_trunk(as_one=True, frozen=False, updates=1):
     """Recognition network of two heads, critic and generator of single layers."""
     inputs = keras.Input((2, 2, 1))
     shared = keras.layers.Dense(5, "tanh", name="shared", trainable=not frozen)
@@ -196,38 +196,45 @@ def with_one_trunk(as_one=True, frozen=False):
         [keras.Input((9,)), keras.layers.Dense(4), keras.layers.Reshape((2, 2, 1))]
     )
     latents = JointLatents(GaussianLatents(2), CategoricalLatents([3]))
-    training = CriticTraining(1, optimizer=sgd(0.1))
+    training = CriticTraining(updates, optimizer=sgd(0.1))
     model = InfoGAN(encoder, decoder, latents, infogan(0.5), critic, training)
     model.compile(optimizer=keras.optimizers.SGD(0.05), run_eagerly=True)
     return model
 
 
-@pytest.mark.parametrize("as_one", [True, False])
-def test_a_shared_trunk_learns_from_critic_and_information_alone(as_one):
+@pytest.mark.parametrize(("as_one", "updates"), [(True, 1), (False, 1), (True, 2)])
+def test_a_shared_trunk_learns_from_critic_and_information_alone(as_one, updates):
     """Chen et al.'s code: the critic's optimiser has D and Q, the generator's G."""
-    model = with_one_trunk(as_one)
+    model = with_one_trunk(as_one, updates=updates)
     both = [*model.critic.trainable_variables, *model.encoder.trainable_variables[2:]]
     sides = model.critic_variables, model.optimized_variables
     assert [v.path for v in sides[0]] == [v.path for v in both]
     assert [v.path for v in sides[1]] == [
         v.path for v in model.decoder.trainable_variables
     ]
-    batch = np.random.default_rng(5).integers(0, 256, (8, 2, 2, 1), np.uint8)
-    real = tf.cast(batch, tf.float32) / 255.0
+    shape = (8 * updates, 2, 2, 1)
+    batch = np.random.default_rng(5).integers(0, 256, shape, np.uint8)
     seed = step_seed(0, tf.constant(0, tf.int64))
-    own, key = tfp.random.split_seed(seed, 2, "critic")
-    codes, noise = model.draw(8, tfp.random.split_seed(key, n=2)[0])
-    fake = model.generate(codes, noise, True)
-    with tf.GradientTape() as tape:
-        loss = tf.reduce_mean(-tf.math.log_sigmoid(model.critic(real)))
-        loss += tf.reduce_mean(-tf.math.log_sigmoid(-model.critic(fake)))
-        told = information_of(tf.concat(model.encoder(fake), 1), codes)
-        total = loss - 0.5 * tf.reduce_mean(told)
-    moved = [v - 0.1 * g for v, g in zip(both, tape.gradient(total, both), strict=True)]
-    old = weights(model.decoder)
+    own, *keys = tfp.random.split_seed(seed, 1 + updates, "critic")
+    start, old = weights(model.critic) + weights(model.encoder), weights(model.decoder)
+    reals = np.split(batch.astype(np.float32) / 255.0, updates)
+    for real, key in zip(reals, keys, strict=True):
+        codes, noise = model.draw(8, tfp.random.split_seed(key, n=2)[0])
+        fake = model.generate(codes, noise, True)
+        with tf.GradientTape() as tape:
+            of_critic = tf.reduce_mean(-tf.math.log_sigmoid(model.critic(real)))
+            of_critic += tf.reduce_mean(-tf.math.log_sigmoid(-model.critic(fake)))
+            told = information_of(tf.concat(model.encoder(fake), 1), codes)
+            total = of_critic - 0.5 * tf.reduce_mean(told)
+        for variable, gradient in zip(both, tape.gradient(total, both), strict=True):
+            variable.assign_sub(0.1 * gradient)
+    moved = weights(model.critic) + weights(model.encoder)
+    held = [*model.critic.variables, *model.encoder.variables]
+    for variable, value in zip(held, start, strict=True):
+        variable.assign(value)
     found = model.train_on_batch(batch, return_dict=True)
-    np.testing.assert_allclose(found["critic_loss"], loss, rtol=1e-5)
-    for variable, expected in zip(both, moved, strict=True):
+    np.testing.assert_allclose(found["critic_loss"], of_critic, rtol=1e-5)
+    for variable, expected in zip(held, moved, strict=True):
         np.testing.assert_allclose(variable, expected, rtol=1e-4, atol=1e-6)
     # The generator's step: of the networks as they are now.
     new = weights(model.decoder)

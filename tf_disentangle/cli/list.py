@@ -52,6 +52,12 @@ USE = {
     "learning rate schedules": "Adam.learning_rate = @{}()",
     "callbacks": "train.callbacks = [@{}()]",
 }
+#: Parts that gin takes in another way than their kind.
+USE_OF = {
+    "infogan_pair": "build_infogan.encoder = @{}",
+    "infogan_encoder": "build_infogan.encoder = @{}",
+    "infogan_critic": "build_infogan.critic = @{}",
+}
 #: The page of the guide on each kind.
 PAGES = {
     "runs": "resume_and_reproduce",
@@ -175,6 +181,11 @@ def _gin_files(root: Any) -> str:
     return "\n".join([f"Gin files in {root}", *rows])
 
 
+def gin_line(name: str, kind: str) -> str:
+    """Returns how a gin file takes a part of this kind."""
+    return USE_OF.get(name, USE[kind]).format(name)
+
+
 def description(name: str, kind: str, part: Callable[..., Any]) -> str:
     """Returns what a part is, how gin takes it, and what can be bound to it.
 
@@ -188,7 +199,7 @@ def description(name: str, kind: str, part: Callable[..., Any]) -> str:
     paragraph = (inspect.getdoc(part) or "").split("\n\n")[0]
     lines = [f"{name} ({kind})", "", textwrap.indent(paragraph, "  "), ""]
     if kind in USE:
-        lines += [f"In a gin file:  {USE[kind].format(name)}"]
+        lines += [f"In a gin file:  {gin_line(name, kind)}"]
     if place := in_python(name, part):
         lines += [f"In Python:      {place}"]
     parameters, documented = configuration.parameters(part), arguments_of(part)
