@@ -78,6 +78,11 @@ def require(
         raise ArgumentError(message(argument, rule, received, remedy))
 
 
+def given(value: Any, argument: str, remedy: str) -> None:
+    """Raises `ArgumentError` if an option of the command line was left out."""
+    require(value, argument, "be given", NOTHING, remedy)
+
+
 def require_type(
     value: Any, types: type | tuple[type, ...], argument: str, remedy: str = ""
 ) -> None:

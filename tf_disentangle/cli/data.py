@@ -88,6 +88,7 @@ flags.DEFINE_integer("seed", 0, "Which images sample shows.", flag_values=FLAGS)
 
 def main(values: flags.FlagValues) -> int:
     """Runs the command."""
+    checks.given(values.action, "ACTION", "For example: bin/data list")
     checks.one_of(values.action, ACTIONS, "ACTION")
     is_gin, looks = _is_gin(values), values.action in ("info", "sample")
     rule = "stand with info or sample alone"

@@ -65,9 +65,9 @@ _LEFT_OUT = 4
 def main(values: flags.FlagValues) -> int:
     """Runs the command; it returns 4 if files were left out."""
     remedy = "For example: photos/"
-    checks.require(values.files, "IMAGES", "be given", checks.NOTHING, remedy)
+    checks.given(values.files, "IMAGES", remedy)
     remedy = "For example: codes.npz"
-    checks.require(values.output, "--output", "be given", checks.NOTHING, remedy)
+    checks.given(values.output, "--output", remedy)
     one = (values.model is None) != (values.server is None)
     given = "both" if values.model else "neither"
     checks.require(one, "--model or --server", "be given, one of the two", given)

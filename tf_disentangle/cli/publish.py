@@ -35,7 +35,7 @@ flags.DEFINE_string(
 def main(values: flags.FlagValues) -> int:
     """Runs the command."""
     remedy = "For example: --output=models/chyvae"
-    checks.require(values.output, "--output", "be given", values.output, remedy)
+    checks.given(values.output, "--output", remedy)
     places.name_of_new(values.output, "--output")  # Before TensorFlow is there.
     publish_flags.check(values)
     run = run_flags.load(values)

@@ -55,9 +55,7 @@ def require_place(values: flags.FlagValues, option: str, example: str) -> None:
 
 def load(values: flags.FlagValues) -> Run:
     """Loads the run that the options name, whoever started it."""
-    checks.require(
-        values.run, "RUN", "be given", values.run, "For example: runs/chyvae"
-    )
+    checks.given(values.run, "RUN", "For example: runs/chyvae")
     print(f"Loading {values.run}", file=sys.stderr)
     startup.import_tensorflow()
     import tf_disentangle

@@ -142,7 +142,7 @@ _SHOWN = 10
 def main(values: flags.FlagValues) -> int:
     """Runs the command."""
     example = "For example: bin/study --gin_file=gin/studies/chyvae_small.gin"
-    checks.require(values.gin_file, "--gin_file", "be given", values.gin_file, example)
+    checks.given(values.gin_file, "--gin_file", example)
     asked = arguments(values)
     output = pathlib.Path(asked.pop("output"))
     asked["report"] = asked.get("report", True) and values.report

@@ -20,7 +20,7 @@ flags.DEFINE_string("study", None, "The study's folder.", flag_values=FLAGS)
 def main(values: flags.FlagValues) -> int:
     """Runs the command."""
     remedy = "For example: bin/study check runs/sweep"
-    checks.require(values.study, "STUDY", "be given", values.study, remedy)
+    checks.given(values.study, "STUDY", remedy)
     from tf_disentangle.studies.plan import Plan
 
     plan = Plan.read(values.study)

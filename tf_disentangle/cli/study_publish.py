@@ -54,7 +54,7 @@ def main(values: flags.FlagValues) -> int:
     """Runs the command."""
     for option, given in (("STUDY", values.study), ("--output", values.output)):
         remedy = "For example: bin/study publish runs/sweep --output=models"
-        checks.require(given, option, "be given", given, remedy)
+        checks.given(given, option, remedy)
     publish_flags.check(values)
     from tf_disentangle.studies.plan import Plan
 

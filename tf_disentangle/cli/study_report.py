@@ -45,7 +45,7 @@ def main(values: flags.FlagValues) -> int:
     from tf_disentangle.studies import report
 
     example = "For example: bin/study report runs/sweep"
-    checks.require(values.study, "STUDY", "be given", checks.NOTHING, example)
+    checks.given(values.study, "STUDY", example)
     path = report.write_report(
         values.study,
         values.output,

@@ -26,8 +26,7 @@ def main(values: flags.FlagValues) -> int:
     """Runs the command."""
     for name in POSITIONAL:
         remedy = "For example: bin/study run runs/sweep 17"
-        value = values[name].value
-        checks.require(value is not None, name.upper(), "be given", value, remedy)
+        checks.given(values[name].value, name.upper(), remedy)
     from tf_disentangle.studies import job
 
     return job.do(values.study, values.run, startup.import_tensorflow)

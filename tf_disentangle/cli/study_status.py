@@ -55,7 +55,7 @@ def read_plan(study: str | None, command: str) -> LightPlan:
         ArgumentError: If there is no such study.
     """
     example = f"For example: bin/study {command} runs/sweep"
-    checks.require(study, "STUDY", "be given", study, example)
+    checks.given(study, "STUDY", example)
     return LightPlan(pathlib.Path(study))
 
 

@@ -46,7 +46,7 @@ def main(values: flags.FlagValues) -> int:
     from tf_disentangle.studies import udr
 
     example = "For example: bin/study udr runs/sweep"
-    checks.require(values.study, "STUDY", "be given", checks.NOTHING, example)
+    checks.given(values.study, "STUDY", example)
     rows = udr.rank_runs(
         values.study,
         similarity=values.similarity,

@@ -56,13 +56,7 @@ flags.DEFINE_bool(
 def main(values: flags.FlagValues) -> int:
     """Runs the command."""
     files = values.gin_file
-    checks.require(
-        files,
-        "--gin_file",
-        "be given",
-        files,
-        "For example: bin/train --gin_file=gin/chyvae.gin",
-    )
+    checks.given(files, "--gin_file", "For example: bin/train --gin_file=gin/chyvae.gin")
     output = values.output or _default_output(pathlib.Path(files[0]))
     print(f"Run folder: {output}", file=sys.stderr)
 
@@ -107,10 +101,12 @@ def _print_summary(run: Run) -> None:
     validated = [row["step"] for row in run.history if "val_loss" in row]
     # A run that was stopped may have trained on since its last validation.
     late = f" at step {validated[-1]}" if validated and validated[-1] < run.step else ""
-    for name in run.model.row_names if terms else ():
+    names = run.model.row_names if terms else ()
+    width = max((len(name) for name in names), default=0)
+    for name in names:
         held_out = terms.get(f"val_{name}")
         extra = "" if held_out is None else f"   held out{late} {_number(held_out):>10}"
-        print(f"  {name:16} {_number(terms[name]):>10}{extra}")
+        print(f"  {name:{width}} {_number(terms[name]):>10}{extra}")
     for name, score in run.scores.items():
         if isinstance(score, Refusal):
             print(f"  {name}: no score. {score.reason}")

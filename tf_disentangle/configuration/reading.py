@@ -96,7 +96,7 @@ def _nearest_file(file: pathlib.Path) -> str:
     """
     root = gin_root()
     for path in sorted(root.rglob("*.gin")):
-        if path.name == file.name:
+        if file.name in (path.name, path.stem):
             return f"Did you mean {path.relative_to(root).as_posix()}?"
     inside = pathlib.Path(file.as_posix().removeprefix("gin/")).parent
     for parent, place in ((file.parent, pathlib.Path()), (inside, root)):

@@ -152,9 +152,9 @@ def _introduction(card: Mapping[str, Any]) -> str:
             f" of the objective {card['objective']}, trained on {card['data']} for "
             f"{card['step']:,} of {card['steps']:,} steps"
         )
-    kind = card.get("model", "model")
+    kind = with_article(card.get("model", "model"))
     size = f", {card['num_parameters']:,} weights" if "num_parameters" in card else ""
-    text = f"A {kind}{trained}: {inputs(card['image_shape'])}{size}."
+    text = f"{kind}{trained}: {inputs(card['image_shape'])}{size}."
     if "exported" in card:
         text += f" Exported {card['exported']} as {card['variant']}"
         text += f", {card['precision']}."
@@ -166,6 +166,11 @@ def _introduction(card: Mapping[str, Any]) -> str:
             f"{each}."
         )
     return text
+
+
+def with_article(name: str) -> str:
+    """Returns "A VAE" or "An InfoGAN", as a sentence begins."""
+    return f"{'An' if name[0] in 'AEIOU' else 'A'} {name}"
 
 
 def _given(settings: Mapping[str, Any]) -> list[tuple[str, Any]]:
