@@ -10,7 +10,7 @@ latent does. No score is computed here.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,8 +52,10 @@ def summarize(run: Run) -> dict[str, Any]:
           [0, 1]), moves (whether that is more than nothing), low and high (of its
           codes on held-out images, from the 1st to the 99th percentile).
         - terms: The last terms, in nats per image; those of validation as val_NAME.
-        - scores: By metric, a dictionary of score, floor, ceiling (both None unless
-          `evaluate --bounds` recorded them) and protocol.
+        - scores: By metric, a dictionary of score (the mean, where several seeds were
+          recorded together), floor, ceiling (both None unless `evaluate --bounds`
+          recorded them), interval (None, or a dictionary of low, high and, in words,
+          what it is) and protocol.
         - versions: Of Python and the packages that the run was trained with.
 
         What is not known, and what is not a finite number, is None; of a setting that
@@ -75,7 +77,7 @@ def summarize(run: Run) -> dict[str, Any]:
         "settings": flat_settings(record),
         "latents": _latents(run, rows),
         "terms": _terms(rows),
-        "scores": _scores(rows, run.step),
+        "scores": last_scores(rows, run.step),
         "versions": {"python": record["python"], **record["versions"]},
     }
     return _finite(summary)
@@ -188,20 +190,39 @@ def _terms(rows: list[dict[str, Any]]) -> dict[str, float]:
     return terms
 
 
-def _scores(rows: list[dict[str, Any]], step: int) -> dict[str, dict[str, Any]]:
-    """Returns the last score of mean codes by each metric, with its bounds."""
-    scores: dict[str, dict[str, Any]] = {}
+def last_scores(
+    rows: Iterable[Mapping[str, Any]], step: int
+) -> dict[str, dict[str, Any]]:
+    """Returns the last score of mean codes by each metric, with what belongs to it."""
+    found: dict[tuple[str, str | None], dict[str, Any]] = {}
+    last: dict[str, str | None] = {}  # The protocol that each metric was last under.
+
+    def entry(name: str, row: Mapping[str, Any], default: str | None) -> dict[str, Any]:
+        last[name] = row.get("protocols", {}).get(name, default)
+        known = {"protocol": last[name], "floor": None, "ceiling": None}
+        return found.setdefault((name, last[name]), {**known, "interval": None})
+
     for row in rows:
         if row["step"] != step or row.get("codes", "mean") != "mean":
             continue
         for name, result in row.get("scores", {}).items():
             if "score" in result:
-                unbounded = {"floor": None, "ceiling": None}
-                known = {"score": result["score"], "protocol": result.get("protocol")}
-                scores[name] = {**unbounded, **scores.get(name, {}), **known}
+                score = {"score": result["score"], "interval": None}
+                entry(name, row, result.get("protocol")).update(score)
+        for name, values in row.get("intervals", {}).items():
+            entry(name, row, last.get(name)).update(_over_seeds(values))
         for name, values in row.get("bounds", {}).items():
             numbers = {k: math.nan if v is None else v for k, v in values.items()}
             bounds = Bounds(**numbers)
             ends = {"floor": bounds.floor, "ceiling": bounds.ceiling}
-            scores.setdefault(name, {}).update(ends)
+            entry(name, row, last.get(name)).update(ends)
+    scores = {name: found[name, protocol] for name, protocol in last.items()}
     return {name: score for name, score in scores.items() if "score" in score}
+
+
+def _over_seeds(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the mean over seeds as the score, and its interval."""
+    said = f"{values['confidence']:.0%} {values['method']}, n = {values['num']}"
+    ends = {"low": values["low"], "high": values["high"], "of": said}
+    is_known = values["low"] is not None and values["high"] is not None
+    return {"score": values["mean"], "interval": ends if is_known else None}

@@ -10,22 +10,21 @@ from tests.training import small
 FACTOR = {"factor_of_latent": ["x", "", "y", "x"], "protocol": "study", "score": 0.6}
 VOTES = [[9, 1, 0], [0, 0, 0], [1, 5, 0], [3, 0, 0]]
 BOUNDS = {"noise": 0.2, "untrained": 0.3, "ceiling": 1.0}
+INTERVAL = {
+    "mean": 0.6,
+    "low": 0.5,
+    "high": 0.7,
+    "confidence": 0.95,
+    "num": 3,
+    "method": "t",
+}
 ROWS = [
     {"step": 4, "scores": {"factor_vae": {**FACTOR, "votes": VOTES}}},
     {"step": 4, "bounds": {"factor_vae": BOUNDS}},
     {
         "step": 4,
         "codes": "mean",
-        "intervals": {
-            "factor_vae": {
-                "mean": 0.6,
-                "low": 0.5,
-                "high": 0.7,
-                "confidence": 0.95,
-                "num": 3,
-                "method": "t",
-            }
-        },
+        "intervals": {"factor_vae": INTERVAL},
     },
 ]
 

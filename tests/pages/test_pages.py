@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import tf_disentangle
-from tests.pages.conftest import FACTOR, ROWS
+from tests.pages.conftest import BOUNDS, FACTOR, INTERVAL, ROWS
 from tests.pages.test_html import Reader, references
-from tf_disentangle import pages
+from tf_disentangle import pages, summary
 from tf_disentangle.checks import ArgumentError
 from tf_disentangle.pages import results
 from tf_disentangle.pages.differences import (
@@ -232,9 +232,45 @@ class TestResults:
         lines = {line.get_label(): line for line in figure.axes[0].get_lines()}
         np.testing.assert_array_equal(lines["z1"].get_xydata(), [[2, 3], [4, 2]])
 
-    def test_intervals_of_the_weights_alone(self):
-        assert results.intervals(ROWS, 4) == {"factor_vae": (0.5, 0.7, "95% t, n = 3")}
-        assert results.intervals(ROWS, 5) == {}
+
+class TestLastScores:
+    SEEDS = (0.10, 0.12, 0.20)
+    CONTINUED = (
+        *(
+            {"step": 4, "seed": s, "scores": {"mig": {"score": v, "protocol": "dlib"}}}
+            for s, v in enumerate(SEEDS)
+        ),
+        {
+            "step": 4,
+            "codes": "mean",
+            "intervals": {"mig": {**INTERVAL, "mean": 0.14}},
+            "protocols": {"mig": "dlib"},
+        },
+        {"step": 4, "bounds": {"mig": BOUNDS}, "protocols": {"mig": "dlib"}},
+    )
+    OTHER = {"step": 4, "scores": {"mig": {"score": 0.5, "protocol": "dlib, n=200"}}}
+
+    def test_an_interval_belongs_to_its_weights(self):
+        interval = {"low": 0.5, "high": 0.7, "of": "95% t, n = 3"}
+        assert summary.last_scores(ROWS, 4)["factor_vae"]["interval"] == interval
+        assert summary.last_scores(ROWS, 5) == {}
+
+    def test_of_several_seeds_the_mean_is_shown(self):
+        assert summary.last_scores(self.CONTINUED, 4)["mig"]["score"] == 0.14
+
+    def test_a_later_score_of_one_seed_has_no_interval_but_the_bounds(self):
+        again = {"step": 4, "scores": {"mig": {"score": 0.3, "protocol": "dlib"}}}
+        score = summary.last_scores([*self.CONTINUED, again], 4)["mig"]
+        assert (score["score"], score["interval"], score["floor"]) == (0.3, None, 0.3)
+
+    def test_what_belongs_to_one_protocol_is_not_shown_of_another(self):
+        score = summary.last_scores([*self.CONTINUED, self.OTHER], 4)["mig"]
+        assert (score["score"], score["interval"], score["floor"]) == (0.5, None, None)
+
+    def test_results_that_were_kept_come_back_with_their_protocol(self):
+        rows = [*self.CONTINUED, self.OTHER, self.CONTINUED[-1]]
+        score = summary.last_scores(rows, 4)["mig"]
+        assert (score["protocol"], score["score"]) == ("dlib", 0.14)
 
 
 def test_the_votes_of_a_latent_are_counted_with_a_name_or_without():

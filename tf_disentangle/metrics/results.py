@@ -196,17 +196,19 @@ def results_by_call(
 def summary_rows(
     table: Mapping[str, Evaluation | Refusal], **about: Any
 ) -> list[dict[str, Any]]:
-    """Returns rows of what is said of several seeds, and of floors and ceilings."""
+    """Returns rows of what is said of several seeds, and of floors and ceilings.
+
+    Each names the protocols of the scores that it belongs to.
+    """
     scored = {name: e for name, e in table.items() if isinstance(e, Evaluation)}
-    return [
-        {**about, kind: as_row(values)}
-        for kind, field in (
-            ("intervals", "interval"),
-            ("spreads", "spread"),
-            ("bounds", "bounds"),
-        )
-        if (values := {n: v for n, e in scored.items() if (v := getattr(e, field))})
-    ]
+    rows = []
+    for kind in ("interval", "spread", "bounds"):
+        values = {n: v for n, e in scored.items() if (v := getattr(e, kind))}
+        if values:
+            protocols = {name: scored[name].protocol for name in values}
+            plural = kind if kind == "bounds" else f"{kind}s"
+            rows.append({**about, plural: as_row(values), "protocols": protocols})
+    return rows
 
 
 def recording(

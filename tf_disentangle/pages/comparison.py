@@ -171,16 +171,15 @@ def _scores(compared: Sequence[_Compared]) -> str:
     metrics = dict.fromkeys(name for each in compared for name in each.about["scores"])
     if not metrics:
         return "<p>No scores yet. <code>bin/evaluate RUN</code> adds some.</p>"
-    seeds = [results.intervals(each.rows, each.about["step"]) for each in compared]
     rows = []
     for metric in metrics:
         cells = []
-        for each, intervals in zip(compared, seeds, strict=True):
+        for each in compared:
             score = each.about["scores"].get(metric)
             if score is None:
                 cells.append(Html('<span class="unit">not scored</span>'))
                 continue
-            cell, interval = results.score_cells(score, intervals.get(metric))
+            cell, interval = results.score_cells(score)
             protocol = html.escaped(f"{interval} {score['protocol'] or ''}".strip())
             small = f'<small class="unit">{protocol}</small>'
             colour = f"--dot:var(--c{len(cells)})"

@@ -74,7 +74,7 @@ def run_page(run: Run, pictures: Iterable[str | os.PathLike] | None = None) -> s
         (
             _facts(about),
             html.section("latents", _SECTIONS["latents"], *_latents(run, about)),
-            html.section("scores", _SECTIONS["scores"], _scores(about, rows)),
+            html.section("scores", _SECTIONS["scores"], _scores(about)),
             html.section("curves", _SECTIONS["curves"], _curves(about, rows)),
             html.section("pictures", _SECTIONS["pictures"], gallery.of_files(paths)),
             html.section("settings", _SECTIONS["settings"], _settings(run, about)),
@@ -225,17 +225,16 @@ def _votes(latent: Mapping[str, Any]) -> str:
     return str(total) if total else ""
 
 
-def _scores(about: Mapping[str, Any], rows: results.Rows) -> str:
+def _scores(about: Mapping[str, Any]) -> str:
     scores = about["scores"]
     if not scores:
         return "<p>No score yet. <code>bin/evaluate RUN --bounds</code> adds some.</p>"
-    over_seeds = results.intervals(rows, about["step"])
     lines = []
     for name, score in scores.items():
-        cells = results.score_cells(score, over_seeds.get(name))
+        cells = results.score_cells(score)
         lines.append([name, *cells, score["protocol"] or ""])
     header = ["metric", "score", "interval", "protocol"]
-    if not over_seeds:
+    if not any(score["interval"] for score in scores.values()):
         header.remove("interval")
         lines = [[*line[:2], line[3]] for line in lines]
     bounded = any(score["floor"] is not None for score in scores.values())

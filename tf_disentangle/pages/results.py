@@ -71,31 +71,7 @@ def latent_curves(rows: Rows, names: Sequence[str]) -> Iterable[tuple[str, Figur
         yield key, visualization.curves(curves, title=title + shown)
 
 
-def intervals(rows: Rows, step: int) -> dict[str, tuple[float, float, str]]:
-    """Returns by metric (low, high, what it is) of the last scores over seeds.
-
-    Args:
-        rows: Of a run.
-        step: Of the weights.
-    """
-    found: dict[str, tuple[float, float, str]] = {}
-    for row in rows:
-        if row["step"] != step or row.get("codes", "mean") != "mean":
-            continue
-        for name, values in row.get("intervals", {}).items():
-            if values.get("low") is None or values.get("high") is None:
-                continue
-            kind = f"{values['confidence']:.0%} {values['method']}, n = {values['num']}"
-            found[name] = (values["low"], values["high"], kind)
-        for name, values in row.get("spreads", {}).items():
-            kind = f"range over {values['num']} {values['of']}"
-            found[name] = (values["low"], values["high"], kind)
-    return found
-
-
-def score_cells(
-    score: Mapping[str, Any], interval: tuple[float, float, str] | None
-) -> tuple[Html, str]:
+def score_cells(score: Mapping[str, Any]) -> tuple[Html, str]:
     """Returns a score with its gauge and its place, and its interval in words."""
     value, floor, ceiling = (score[name] for name in ("score", "floor", "ceiling"))
     if value is None:
@@ -105,11 +81,12 @@ def score_cells(
         share = (value - floor) / (ceiling - floor)
         ends = f"floor {html.number(floor, 3)}, ceiling {html.number(ceiling, 3)}"
         place = f' <span class="unit">{share:.0%} of the way, {ends}</span>'
-    gauge = html.gauge(value, floor, ceiling, interval[:2] if interval else None)
-    text = ""
+    interval, span, text = score["interval"], None, ""
     if interval:
-        low, high = (html.number(end, 3) for end in interval[:2])
-        text = f"[{low}, {high}] {interval[2]}"
+        span = (interval["low"], interval["high"])
+        low, high = (html.number(end, 3) for end in span)
+        text = f"[{low}, {high}] {interval['of']}"
+    gauge = html.gauge(value, floor, ceiling, span)
     return Html(f"<b>{html.number(value)}</b>{place}{gauge}"), text
 
 

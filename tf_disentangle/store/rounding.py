@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -91,16 +91,17 @@ def table(
     }
 
 
-def _calls(rows: Iterable[Mapping[str, Any]], step: int) -> dict[str, Any]:
-    """Returns the metrics that were recorded at a step for mean codes, by name."""
-    calls: dict[str, Any] = {}
+def _calls(rows: Sequence[Mapping[str, Any]], step: int) -> dict[str, Any]:
+    """Returns by metric the call that gave the last score of mean codes at a step."""
+    last, calls = summary.last_scores(rows, step), {}
     for row in rows:
         if row["step"] != step or row.get("codes", "mean") != "mean":
             continue
         for name, result in row.get("scores", {}).items():
             text = row.get("call") or row.get("calls", {}).get(name)
-            if "reason" not in result and text and (call := _parsed(text)):
-                calls.setdefault(name, call)
+            is_last = name in last and result.get("protocol") == last[name]["protocol"]
+            if is_last and text and (call := _parsed(text)):
+                calls.setdefault(name, call)  # Of several seeds the first.
     return calls
 
 

@@ -498,6 +498,21 @@ class TestDegenerate:
         assert result.active.tolist() == [True, False, True]
 
 
+    @pytest.mark.parametrize("value", [0.1, 1 / 3, 0.7])
+    def test_a_constant_latent_has_no_vote_in_either_precision(self, value):
+        # 0.1 and its like have a variance of 1e-34 in float64, by rounding.
+        rng = np.random.default_rng(0)
+        factors = rng.integers(0, 4, (2_000, 3))
+        latents = factors + rng.normal(0, 0.05, factors.shape)
+        codes = np.column_stack([latents, np.full(len(factors), value)])
+        for dtype in (np.float32, np.float64):
+            result = METRICS["factor_vae"](
+                codes.astype(dtype), factors, protocol="chyvae", **SMALL
+            )
+            assert result.active.tolist() == [True, True, True, False]
+            assert result.score == 1.0
+
+
 class TestErrors:
     DATASET = known.GridDataset((3, 4))
 

@@ -258,9 +258,12 @@ def _one_hot_encoding(
 def _variance(codes: np.ndarray, axis: int, starts: np.ndarray | None) -> np.ndarray:
     """Variance along an axis, that of a latent's columns added up.
 
-    float64 makes the variance of equal codes 0 exactly, not a rounding error.
+    The variance of equal codes is 0 exactly, not a rounding error: sums of float32
+    numbers are exact in float64, those of float64 numbers are not.
     """
     variance = codes.var(axis=axis, ddof=1, dtype=np.float64)
+    if codes.dtype != np.float32:
+        variance[codes.max(axis=axis) == codes.min(axis=axis)] = 0.0
     return variance if starts is None else np.add.reduceat(variance, starts, axis=-1)
 
 
