@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -248,7 +249,10 @@ class TestLastScores:
         },
         {"step": 4, "bounds": {"mig": BOUNDS}, "protocols": {"mig": "dlib"}},
     )
-    OTHER = {"step": 4, "scores": {"mig": {"score": 0.5, "protocol": "dlib, n=200"}}}
+    OTHER: ClassVar = {
+        "step": 4,
+        "scores": {"mig": {"score": 0.5, "protocol": "dlib, n=200"}},
+    }
 
     def test_an_interval_belongs_to_its_weights(self):
         interval = {"low": 0.5, "high": 0.7, "of": "95% t, n = 3"}

@@ -78,6 +78,17 @@ def test_the_same_run_twice_stands_once():
     assert [run.index for run in plan.runs] == [0, 1, 2]
 
 
+def test_runs_that_would_have_one_name_are_refused(here):
+    mine = here / "mine" / "beta_vae.gin"
+    mine.parent.mkdir()
+    mine.write_text("include 'beta_vae.gin'\ntrain.steps = 123\n")
+    both = [{"method": "beta_vae.gin"}, {"method": str(mine)}]
+    with pytest.raises(checks.ArgumentError, match=r"two are called beta_vae.*'label'"):
+        Plan.make(both, seeds=2)
+    both[1]["label"] = "mine"
+    assert {run.method for run in Plan.make(both, seeds=2).runs} == {"beta_vae", "mine"}
+
+
 def test_what_is_written_is_read_again(here):
     grid = [
         {**BETAS, "train.seed": range(2)},

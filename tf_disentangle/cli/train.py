@@ -56,7 +56,8 @@ flags.DEFINE_bool(
 def main(values: flags.FlagValues) -> int:
     """Runs the command."""
     files = values.gin_file
-    checks.given(files, "--gin_file", "For example: bin/train --gin_file=gin/chyvae.gin")
+    example = "For example: bin/train --gin_file=gin/chyvae.gin"
+    checks.given(files, "--gin_file", example)
     output = values.output or _default_output(pathlib.Path(files[0]))
     print(f"Run folder: {output}", file=sys.stderr)
 

@@ -20,10 +20,10 @@ from tf_disentangle.datasets import cache
 from tf_disentangle.datasets.columns import Table, as_table
 from tf_disentangle.datasets.factors import (
     check_draw,
-    check_factors,
     check_indices,
 )
 from tf_disentangle.datasets.files.pixels import require_channels_last
+from tf_disentangle.datasets.row_index import RowIndex
 from tf_disentangle.interfaces import Dataset
 
 _logger = logging.getLogger(__name__)
@@ -82,7 +82,9 @@ class ImageTable(Dataset):
         self._rows, values = _numbered(table, bins, len(images))
         self.factor_values = tuple(values)
         self.factor_sizes = tuple(len(v) for v in values)
-        self._index_rows()
+        self._index = RowIndex(self._rows, self.factor_names, self.factor_sizes)
+        if self.factor_sizes:
+            self.traits |= self._traits_of(self._index.counts)
 
     def __len__(self) -> int:
         return len(self._images)
@@ -150,25 +152,7 @@ class ImageTable(Dataset):
         self, factors: np.ndarray, rng: np.random.Generator | None = None
     ) -> np.ndarray:
         """Draws for each row of factors [n, K] an image that has them, int64 [n]."""
-        factors = check_factors(factors, self.factor_names, self.factor_sizes)
-        combination = np.zeros(len(factors), np.int64)
-        exists = np.ones(len(factors), bool)
-        columns = zip(factors.T, self.factor_sizes, self._seen, strict=True)
-        for column, size, seen in columns:
-            joint = combination * size + column
-            combination = np.minimum(np.searchsorted(seen, joint), len(seen) - 1)
-            exists &= seen[combination] == joint
-        rule = "be combinations that an image has"
-        missing = factors[~exists].tolist()
-        remedy = "sample_factors draws such ones."
-        checks.require(not missing, "factors", rule, next(iter(missing), None), remedy)
-        starts = self._starts[combination]
-        counts = self._starts[combination + 1] - starts
-        if "stochastic_images" not in self.traits:
-            return self._order[starts]
-        remedy = "Several images have these factors: np.random.default_rng(0)."
-        checks.require(rng is not None, "rng", "be given", rng, remedy)
-        return self._order[starts + rng.integers(counts)]
+        return self._index.rows_of(factors, rng)
 
     def render(
         self, factors: np.ndarray, rng: np.random.Generator | None = None
@@ -176,29 +160,13 @@ class ImageTable(Dataset):
         """Returns images that have the factors [n, K], uint8 [n, H, W, C]."""
         return np.asarray(self._images[self.rows_of(factors, rng)])
 
-    def _index_rows(self) -> None:
-        """Numbers the combinations that exist and groups the rows by them."""
-        # For each factor, what occurs of (combination of those before it, its value):
-        # numbering step by step keeps the numbers small for any number of factors.
-        self._seen: list[np.ndarray] = []
-        combination = np.zeros(len(self), np.int64)
-        for column, size in zip(self._rows.T, self.factor_sizes, strict=True):
-            joint = combination * size + column
-            seen, combination = np.unique(joint, return_inverse=True)
-            self._seen.append(seen)
-        counts = np.bincount(combination)
-        self._starts = np.concatenate([[0], np.cumsum(counts)])
-        self._order = np.argsort(combination, kind="stable")
-        if self.factor_sizes:
-            self.traits |= self._traits_of(counts)
-
     def _traits_of(self, counts: np.ndarray) -> frozenset[str]:
         """The traits of a table with so many rows of each combination."""
         is_full = len(counts) == math.prod(self.factor_sizes)
         several = bool((counts > 1).any())
         # A combination's share, were the factors independent: that of its values.
         share, uniform = np.ones(len(counts)), True
-        first = self._rows[self._order[self._starts[:-1]]]
+        first = self._rows[self._index.firsts]
         for values, column in zip(first.T, self._rows.T, strict=True):
             number = np.bincount(column)
             share *= number[values] / len(self)

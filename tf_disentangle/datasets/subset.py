@@ -10,6 +10,7 @@ import numpy as np
 from tf_disentangle import checks
 from tf_disentangle.datasets.factors import check_draw, check_indices
 from tf_disentangle.datasets.lazy import LazyImages
+from tf_disentangle.datasets.row_index import RowIndex
 from tf_disentangle.datasets.wrapper import Wrapper
 from tf_disentangle.interfaces import Dataset, ImageArray
 
@@ -17,8 +18,10 @@ from tf_disentangle.interfaces import Dataset, ImageArray
 class Subset(Wrapper):
     """Images of another set, chosen by index.
 
-    Factors are drawn as those of a chosen image, each as probable as the others;
-    `render` draws any factors of the wrapped set, also those that are not chosen.
+    Factors are drawn as those of a chosen image, each as probable as the others. Of a
+    table of images, such as `ImageTable`, a subset with all combinations renders its
+    own images alone; of any other set `render` draws any factors of the wrapped set,
+    also those that are not chosen.
 
     Args:
         dataset: A set that knows the factors of its images (trait "known_rows"), such
@@ -34,8 +37,13 @@ class Subset(Wrapper):
         checks.require(len(indices), "indices", "not be empty", indices)
         self.indices = check_indices(indices, len(dataset))
         self.traits |= {"correlated_factors", "nonuniform_factors"}
+        self._index: RowIndex | None = None
         if self._misses_combinations():
             self.traits |= {"missing_combinations"}
+        elif "indexed_images" in dataset.traits:
+            rows = self.factors_of(np.arange(len(self)))
+            self._index = RowIndex(rows, self.factor_names, self.factor_sizes)
+            self.traits |= {"indexed_images"}
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -52,6 +60,26 @@ class Subset(Wrapper):
     def sample_factors(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draws the factors of n of the chosen images, int64 [n, K]."""
         return self.factors_of(rng.integers(len(self), size=check_draw(n, rng)))
+
+    def rows_of(
+        self, factors: np.ndarray, rng: np.random.Generator | None = None
+    ) -> np.ndarray:
+        """Draws for each row of factors [n, K] a chosen image that has them, int64 [n].
+
+        Raises:
+            ArgumentError: If the set does not declare "indexed_images".
+        """
+        if self._index is None:
+            return super().rows_of(factors, rng)
+        return self._index.rows_of(factors, rng)
+
+    def render(
+        self, factors: np.ndarray, rng: np.random.Generator | None = None
+    ) -> np.ndarray:
+        """Renders factors [n, K] as uint8 [n, H, W, C]."""
+        if self._index is None:
+            return self.dataset.render(factors, rng)
+        return self.images()[self.rows_of(factors, rng)]
 
     def _misses_combinations(self) -> bool:
         """Whether some combination of factors has no chosen image."""

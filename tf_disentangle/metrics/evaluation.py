@@ -238,10 +238,14 @@ class _OfArrays:
         codes: Any = None,
         test_codes: Any = None,
     ) -> Any:
-        """Calls a metric with those of the arrays that it takes."""
+        """Calls a metric with those of the arrays that it takes.
+
+        Codes that are given instead of its own, noise or the factors, are numbers.
+        """
+        columns = self.columns if codes is None else None
         if codes is None:
             codes, test_codes = self.codes, self.test_codes
-        values = {**call.options, **values, **columns_for(call, self.columns)}
+        values = {**call.options, **values, **columns_for(call, columns)}
         kind = call.metric.input if call.metric else Input.ENCODER
         rule = "be a metric of codes and factors"
         remedy = "It needs a data set and an encoder: metrics.evaluate(data, encoder)."

@@ -18,7 +18,7 @@ import itertools
 import math
 import pathlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -277,6 +277,25 @@ def _point(chosen: dict[str, Value], varied: str | None, where: str) -> Point:
         settings=settings,
         strength=strength,
     )
+
+
+def require_told_apart(runs: Iterable[Any]) -> None:
+    """Checks that tables and figures would not take two runs for one.
+
+    Args:
+        runs: With method, data, seed, values and files; no run twice.
+
+    Raises:
+        ArgumentError: If two runs differ in nothing but their gin files.
+    """
+    called: dict[tuple[Any, ...], Any] = {}
+    for run in runs:
+        key = (run.method, run.data, run.seed, repr(sorted(run.values.items())))
+        other = called.setdefault(key, run)
+        rule = f"tell its runs apart; two are called {run.method}"
+        files = f"{', '.join(other.files)} and {', '.join(run.files)}"
+        remedy = "Give each method a 'label', and each data set its own file name."
+        checks.require(other is run, "grid", rule, files, remedy)
 
 
 def _data_file(name: str) -> str:

@@ -133,6 +133,7 @@ class Plan:
             same = runs.setdefault(run.id, run)
             repeated += same is not run
             _require_one_score(same, run)
+        grids.require_told_apart(runs.values())
         about = {
             "name": name,
             "grid": _shown(grid),

@@ -497,7 +497,6 @@ class TestDegenerate:
         assert result.votes[:, 1].sum() == 0
         assert result.active.tolist() == [True, False, True]
 
-
     @pytest.mark.parametrize("value", [0.1, 1 / 3, 0.7])
     def test_a_constant_latent_has_no_vote_in_either_precision(self, value):
         # 0.1 and its like have a variance of 1e-34 in float64, by rounding.
