@@ -155,3 +155,24 @@ def test_subsets_of_given_images():
     for wrong, words in [([], "empty"), ([60], r"\[0, 60\)"), ([[1]], "shape")]:
         with pytest.raises(ArgumentError, match=words):
             Subset(TINY, wrong)
+
+
+def test_a_subset_of_a_table_is_scored_on_its_own_images():
+    """The other half of the table has the same factors, and other images."""
+    factors = np.stack([np.arange(400) % 3, np.arange(400) % 2], axis=1)
+    images = np.zeros((400, 8, 8, 1), np.uint8)
+    images[:, 0, 0, 0] = 20 * factors[:, 0] + 5 * factors[:, 1]
+    images[200:, 5, 5] = 200
+    part = Subset(ImageTable(images, factors, ["a", "b"]), np.arange(200))
+    assert "missing_combinations" not in part.traits
+    drawn = part.render(np.tile(factors[:6], (20, 1)), np.random.default_rng(0))
+    assert drawn[:, 5, 5].max() == 0
+    seen = []
+
+    def encode(batch):
+        seen.append(batch[:, 5, 5].max())
+        return batch[:, 0, :3, 0].astype(np.float32)
+
+    table = evaluate(part, encode, ["dci"], num_train=80, num_test=40, progress=False)
+    assert max(seen) == 0
+    assert "rows split 2:1" in table["dci"].protocol

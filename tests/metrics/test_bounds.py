@@ -8,6 +8,7 @@ import pytest
 
 from tests import representations as known
 from tf_disentangle import configs, metrics
+from tf_disentangle.interfaces import CodeColumn
 from tf_disentangle.metrics import Bounds, FactorCodes, Noise, evaluate
 
 SIZES = (4, 4, 4)
@@ -141,3 +142,21 @@ def test_a_count_has_no_place():
         assert scores["mig"].bounds is not None
         (line,) = [x for x in repr(scores).splitlines() if x.startswith("active_units")]
         assert line.split()[1:5] == ["3", "-", "-", "-"]
+
+
+def test_bounds_of_arrays_do_not_depend_on_what_their_columns_hold():
+    """Noise and factors are numbers, of which there are others than columns."""
+    rng = np.random.default_rng(0)
+    factors = rng.integers(0, 4, (600, 3))
+    codes = np.column_stack([factors[:, 0], rng.normal(size=(600, 3))])
+    columns = [CodeColumn(f"z{d}", "continuous", None) for d in range(4)]
+    one_hot = [CodeColumn("c0", "categorical", 4), *columns[1:]]
+    each = [
+        metrics.evaluate_arrays(
+            codes, factors, ["mig"], columns=held, bounds=True, progress=False
+        )["mig"].bounds
+        for held in (None, columns, one_hot)
+    ]
+    ends = {(bounds.noise, bounds.ceiling) for bounds in each}
+    assert len(ends) == 1
+    assert each[0].noise < 0.1 < 0.9 < each[0].ceiling

@@ -152,6 +152,18 @@ class TestComparison:
         assert "is better than" in text and text.count("m") < 12
         assert "and 2 others" in text
 
+    def test_many_settings_are_compared_or_their_number_is_told(self):
+        """Permutations are drawn at random where all are too many: p >= 2e-5."""
+        many = {f"m{i}": (1.0,) for i in range(24)}
+        (text,) = self.sentence(many, 17, objective=0.3, noise=0.001)
+        assert "is better than" in text and "17 seeds" in text
+        too_many = {f"m{i}": (1.0,) for i in range(72)}
+        (text,) = self.sentence(too_many, 20, objective=0.3, noise=0.001)
+        assert text == (
+            "72 methods are too many to compare all pairs of them by mig, with any "
+            "number of seeds."
+        )
+
     def test_a_difference_that_is_there_is_told(self):
         assert self.sentence(METHODS, 12, objective=0.3, noise=0.02) == [
             "By mig, chyvae 1000 is better than beta_vae 16 (12 seeds)."

@@ -97,9 +97,10 @@ def text(
 
 
 def _introduction(facts: Mapping[str, Any], about: CardFacts) -> str:
+    model = served.with_article(facts["model"])
     said = (
-        f"{served.with_article(facts['model'])} with the objective "
-        f"{facts['objective']}, trained on {facts['data']} ({served.inputs(facts['image_shape'])}) for "
+        f"{model} with the objective {facts['objective']}, trained on "
+        f"{facts['data']} ({served.inputs(facts['image_shape'])}) for "
         f"{facts['step']:,} steps: "
         f"{len(facts['latents'])} latents, {facts['num_parameters']:,} weights, kept "
         f"as {about.precision}."

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from tf_disentangle.studies import analysis
+from tf_disentangle.studies.analysis.statistics import least_p
 from tf_disentangle.studies.figures.settings import settings_of
 from tf_disentangle.studies.report_scores import Score, scores_of
 
@@ -49,16 +50,21 @@ def _sentence(score: Score, names_data: bool) -> str:
     if len(cells) < 2:
         return ""
     cells = cells.sort_values("mean", ascending=False, kind="stable")
+    where = score.label.replace("_", " ")
+    where += f" on {score.data}" if names_data else ""
+    # The best was chosen out of all, so that all pairs count.
+    pairs = math.comb(len(cells), 2)
+    if least_p(math.inf) * pairs >= LEVEL:
+        return (
+            f"{len(cells)} {kind} are too many to compare all pairs of them by "
+            f"{where}, with any number of seeds."
+        )
     runs = analysis.values(score.table, score.metric, **score.selected)
     best, *others = cells.itertuples()
     compared = [analysis.compare(_of(runs, best), _of(runs, one)) for one in others]
-    where = score.label.replace("_", " ")
-    where += f" on {score.data}" if names_data else ""
     most = max(each.num for each in compared)
-    # The best was chosen out of all, so that all pairs count.
-    pairs = math.comb(len(cells), 2)
     needed = analysis.FEWEST
-    while _least_p(needed) * pairs >= LEVEL:
+    while least_p(needed) * pairs >= LEVEL:
         needed += 1
     if most < needed:
         seeds = "1 seed is" if most == 1 else f"{most or 'No common'} seeds are"
@@ -81,11 +87,6 @@ def _sentence(score: Score, names_data: bool) -> str:
         )
     rest = f"; from {_listed(unknown)} no difference is shown" if unknown else ""
     return f"By {where}, {top} is better than {_listed(better)} ({most} seeds){rest}."
-
-
-def _least_p(num: int) -> float:
-    """Returns the least p value that a permutation test of so many pairs can have."""
-    return 2.0 ** (1 - num)
 
 
 def _of(runs: pd.DataFrame, cell: Any) -> dict[int, float]:

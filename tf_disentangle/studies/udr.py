@@ -23,6 +23,7 @@ References:
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import hashlib
 import json
@@ -38,6 +39,7 @@ from tqdm import tqdm
 from tf_disentangle.checks import ArgumentError, message
 from tf_disentangle.metrics import udr_score
 from tf_disentangle.studies import state, table
+from tf_disentangle.studies.analysis.selection import EVERY_LATENT
 from tf_disentangle.studies.plan import folder_of
 from tf_disentangle.studies.run_rows import Results
 
@@ -185,9 +187,9 @@ def _add_group(
             known.append(_read(folder_of(folder, run), run))
         except (ArgumentError, OSError) as error:
             reasons[run] = str(error)
-    first = known[0] if known else None
+    images = collections.Counter(one.indices.tobytes() for one in known)
     for one in known:
-        if not np.array_equal(one.indices, first.indices):
+        if one.indices.tobytes() != images.most_common(1)[0][0]:
             reasons[one.run] = "its codes are of other images"
     known = [one for one in known if one.run not in reasons]
     if len(known) < 2:
@@ -206,7 +208,7 @@ def _add_group(
         similarity=similarity,
         progress=False,
     )
-    protocol = score.protocol if is_known else f"{score.protocol}, every latent"
+    protocol = score.protocol if is_known else f"{score.protocol}{EVERY_LATENT}"
     for one, value in zip(known, score.model_scores, strict=True):
         results.add(one.run, one.step, *_OF[name], protocol, "mean", value=float(value))
 

@@ -154,3 +154,13 @@ def test_settings_by_two_metrics():
     found = analysis.transfer_across_metrics(table, **ROOMS)
     expected = stats.spearmanr(*means).statistic
     assert found.loc["mig", "dci"] == pytest.approx(expected)
+
+
+def test_udr_of_methods_with_and_without_kls_is_one_selector():
+    """Of an InfoGAN no KL is known, so that its UDR has another protocol."""
+    table = planted()
+    is_udr = table["metric"] == "udr"
+    table.loc[is_udr & (table["method"] == "chyvae"), "protocol"] += ", every latent"
+    assert analysis.unsupervised(table, **ROOMS)["udr"].notna().all()
+    found = analysis.selection_without_labels(table, "mig", selectors=["udr"], **ROOMS)
+    assert (found["num"] == 15).all()

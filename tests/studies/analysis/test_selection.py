@@ -173,3 +173,13 @@ def test_scores_of_models_with_and_without_categories_are_compared():
     table.loc[said & one, "protocol"] = "dlib, categorical=one-hot"
     with pytest.raises(ArgumentError, match="protocol"):
         analysis.values(table, "mig", **ROOMS)
+
+
+def test_a_refused_run_makes_no_metric_of_its_own():
+    table = planted(refused=(46,))
+    twice = table[table["metric"] == "mig"].assign(protocol="dlib, num_bins=10")
+    table = pd.concat([table, twice[twice["reason"] == ""]], ignore_index=True)
+    wide = analysis.scores(table, data="rooms3d")
+    names = [name for name in wide if name.startswith("mig")]
+    assert names == ["mig (dlib)", "mig (dlib, num_bins=10)"]
+    assert wide["mig (dlib)"].isna().sum() == 1

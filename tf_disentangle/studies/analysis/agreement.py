@@ -18,6 +18,7 @@ import pandas as pd
 
 from tf_disentangle.checks import NOTHING, require
 from tf_disentangle.studies.analysis.selection import (
+    EVERY_LATENT,
     SETTING,
     of_data,
     scores,
@@ -92,6 +93,9 @@ def unsupervised(
 ) -> pd.DataFrame:
     """Returns what is known of each run without its factors, a column for each."""
     options = {"data": data}
+    # A method's runs are all scored by UDR in one way, and compared with each other.
+    protocols = table["protocol"].astype(str).str.removesuffix(EVERY_LATENT)
+    table = table.assign(protocol=protocols)
     terms = scores(table, kind="held_out", **options)
     terms = terms[[name for name in _TERMS if name in terms]]
     own = scores(table, kind="unsupervised", representation=representation, **options)

@@ -19,6 +19,8 @@ from tf_disentangle.checks import NOTHING, ArgumentError, message, nearest, requ
 RUN = ["run", "index", "method", "strength", "data", "seed"]
 #: What makes a setting: runs of one data set that agree in both differ by seed.
 SETTING = ["method", "setting"]
+#: What UDR's protocol adds where the KL of a run's latents is not known.
+EVERY_LATENT = ", every latent"
 #: Where a name is looked for; a held-out term goes before that of training.
 KINDS = ("score", "unsupervised", "held_out", "term")
 
@@ -215,6 +217,8 @@ def scores(
         rows.loc[protocols.index, "protocol"] = comparable(protocols)
     several = rows.loc[known.index].groupby("metric")["protocol"].nunique()
     several = list(several[several > 1].index)
+    # A refused run has no protocol, and its row of NaN comes back below.
+    rows = rows[~(rows["metric"].isin(several) & rows["reason"].astype(bool))]
     name = rows["metric"].where(
         ~rows["metric"].isin(several), rows["metric"] + " (" + rows["protocol"] + ")"
     )

@@ -44,7 +44,7 @@ FEWEST = 10
 FEWEST_IN_STRATUM = 3
 _RESAMPLES = 2_000
 _CONFIDENCE = 0.95
-_PERMUTATIONS = 9_999
+_PERMUTATIONS = 99_999
 
 
 def interquartile_mean(sample: Sequence[float] | np.ndarray, axis: int = -1) -> Any:
@@ -288,7 +288,7 @@ def _improvement_interval(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
 
 def _bca(differences: np.ndarray) -> tuple[float, float]:
     """BCa interval of the mean; of equal differences there is only one resample."""
-    if np.ptp(differences) == 0:
+    if np.allclose(differences, differences[0], rtol=1e-12, atol=0):
         return float(differences[0]), float(differences[0])
     found = stats.bootstrap(
         (differences,),
@@ -301,6 +301,11 @@ def _bca(differences: np.ndarray) -> tuple[float, float]:
     return float(found.low), float(found.high)
 
 
+def least_p(num: float) -> float:
+    """Returns the least p value that `compare` can give of so many paired seeds."""
+    return max(2.0 ** (1 - num), 2 / (_PERMUTATIONS + 1))
+
+
 def _permutation(differences: np.ndarray) -> float:
     """Two-sided p value: how often random signs give as great a mean."""
     found = stats.permutation_test(
@@ -308,6 +313,7 @@ def _permutation(differences: np.ndarray) -> float:
         lambda a, b, axis: np.mean(a - b, axis=axis),
         permutation_type="samples",
         n_resamples=_PERMUTATIONS,
+        batch=10_000,
         vectorized=True,
         rng=0,
     )
