@@ -69,6 +69,19 @@ def test_a_notebook_shows_the_table_that_is_printed():
     assert votes == table["votes"].results[0].table()
 
 
+def test_the_table_names_the_level_that_was_asked_for():
+    table = evaluate(
+        known.GridDataset(SIZES),
+        middling,
+        ["mig"],
+        seeds=(0, 1),
+        confidence=0.5,
+        num_train=200,
+        progress=False,
+    )
+    assert "50% interval" in repr(table)
+
+
 def test_one_seed_has_the_interval_of_an_accuracy_or_none():
     found = evaluate(
         known.GridDataset(SIZES),

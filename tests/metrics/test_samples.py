@@ -255,6 +255,22 @@ class TestLabels:
         expected = [[1, 1], [0, 0], [2, 1]] * 4
         assert samples.factors.tolist() == expected
 
+    def test_a_frame_may_mix_what_pandas_has(self):
+        pandas = pytest.importorskip("pandas")
+        pair = np.array([0, 1] * 6)
+        columns = {
+            "int": pair,
+            "bool": pair == 1,
+            "Int64": pandas.array(pair, dtype="Int64"),
+            "boolean": pandas.array(pair == 1, dtype="boolean"),
+            "date": pandas.to_datetime(pair, unit="D"),
+        }
+        samples = check_samples(np.zeros((12, 1)), pandas.DataFrame(columns))
+        assert samples.factors.tolist() == [[i] * 5 for i in pair]
+        columns["date"] = columns["date"].where(pair == 1)
+        with pytest.raises(ArgumentError, match="6 rows without"):
+            check_samples(np.zeros((12, 1)), pandas.DataFrame(columns))
+
     def test_both_parts_are_numbered_together(self):
         tables = [np.array([list(text)], object).T for text in ("bbc", "ac")]
         codes = np.zeros((3, 1))

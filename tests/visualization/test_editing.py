@@ -80,3 +80,8 @@ class TestInterpolation:
             interpolation(self.encode, Recorder(), self.FIRST, self.LAST[:1])
         with pytest.raises(ArgumentError, match="num_steps must be at least 2"):
             interpolation(self.encode, Recorder(), self.FIRST, self.LAST, num_steps=1)
+        columns = [CodeColumn("z0")]
+        with pytest.raises(ArgumentError, match="columns must have one entry per lat"):
+            interpolation(
+                self.encode, Recorder(), self.FIRST, self.LAST, columns=columns
+            )

@@ -164,3 +164,15 @@ class TestCodesAgainstFactors:
     def test_mistakes(self, codes, factors, names, words):
         with pytest.raises(ArgumentError, match=words):
             codes_against_factors(codes, factors, factor_names=names)
+
+    @pytest.mark.parametrize(
+        ("options", "words"),
+        [
+            ({"order": [7]}, r"order must hold latents in \[0, 3\)"),
+            ({"columns": [CodeColumn("z0")]}, "columns must have one entry per latent"),
+        ],
+    )
+    def test_latents_that_there_are_not(self, options, words):
+        codes, factors = np.zeros((4, 3)), np.zeros((4, 1))
+        with pytest.raises(ArgumentError, match=words):
+            codes_against_factors(codes, factors, factor_names=["x"], **options)

@@ -8,6 +8,7 @@ from tf_disentangle.interfaces import CodeColumn
 from tf_disentangle.visualization import (
     code_quantiles,
     normal_quantiles,
+    step_labels,
     traversal_frames,
     traversals,
     traversals_side_by_side,
@@ -202,6 +203,21 @@ class TestNormalQuantiles:
     def test_equal_probability_from_5_to_95_percent(self):
         expected = scipy.stats.norm.ppf(np.linspace(0.05, 0.95, 7))
         np.testing.assert_allclose(normal_quantiles(7), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [
+        ([-2, 0, 2], ["-2.0", "0.0", "2.0"]),
+        ([-1.5, 0.1, 1.7], ["-1.5", "0.1", "1.7"]),
+        ([0.125, 0.25, 0.375], ["0.12", "0.25", "0.38"]),
+        # Of a latent that collapsed.
+        ([-0.003, 0, 0.003], ["-0.003", "0.000", "0.003"]),
+        ([0, 0, 0], ["0.0", "0.0", "0.0"]),
+    ],
+)
+def test_step_labels_tell_their_values_apart(values, labels):
+    assert step_labels(np.array(values, float)) == labels
 
 
 class TestCodeQuantiles:

@@ -130,7 +130,11 @@ def _ends(evaluation: Evaluation) -> str:
 def _range_head(scored: Mapping[str, Evaluation]) -> str:
     """Names what stands beside the scores: intervals, or ranges of something."""
     spreads = sorted({e.spread.of for e in scored.values() if e.spread})
-    return f"least..greatest of {', '.join(spreads)}" if spreads else "95% interval"
+    if spreads:
+        return f"least..greatest of {', '.join(spreads)}"
+    # One call has one level for all of them.
+    levels = [e.interval.confidence for e in scored.values() if e.interval]
+    return f"{100 * levels[0]:.4g}% interval" if levels else "95% interval"
 
 
 def _range(evaluation: Evaluation) -> str:

@@ -163,6 +163,8 @@ def from_row(kind: type, row: dict[str, Any]) -> Any:
             value = _array(value)
         elif field.type == "dict[str, np.ndarray]":
             value = {name: _array(inner) for name, inner in value.items()}
+        elif field.type == "dict[int, float]":  # In JSON all keys are text.
+            value = {int(size): inner for size, inner in value.items()}
         elif str(field.type).startswith("tuple"):
             value = tuple(value)
         elif field.type == "float" and value is None:

@@ -97,11 +97,12 @@ def relabelled(values: np.ndarray) -> tuple[np.ndarray, int]:
 def with_labels(tables: list[Any], names: list[str]) -> list[Any]:
     """Numbers the columns of text and other objects, over all parts together.
 
-    What has no such column stays as it is.
+    An array that has no such column stays as it is, and a pandas.DataFrame becomes one.
     """
     parts = [_as_columns(table) for table in tables]
     texts = [[c.dtype.kind in "OSU" for c in part or ()] for part in parts]
-    if not any(map(any, texts)) or len({len(part or ()) for part in parts}) > 1:
+    stays = not any(map(any, texts)) and not any(map(column_names, tables))
+    if stays or len({len(part or ()) for part in parts}) > 1:
         return tables
     for k in range(len(parts[0])):
         columns = [part[k] for part in parts]
@@ -128,7 +129,9 @@ def _as_columns(table: Any) -> list[np.ndarray] | None:
     pandas is not imported: what has `columns` and `iloc` is a table of it.
     """
     if hasattr(table, "iloc") and hasattr(table, "columns"):
-        return [np.asarray(table.iloc[:, k]) for k in range(len(table.columns))]
+        columns = [np.asarray(table.iloc[:, k]) for k in range(len(table.columns))]
+        # Dates have an order, and no number beside those of other columns.
+        return [c.astype(object) if c.dtype.kind in "Mm" else c for c in columns]
     array = np.asarray(table)
     return list(array.T) if array.ndim == 2 else None
 

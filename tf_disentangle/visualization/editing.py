@@ -111,6 +111,8 @@ def interpolation(
     begin, end = (np.asarray(encode(x), np.float32) for x in (first, last))
     is_category = np.zeros(begin.shape[1], bool)
     if columns is not None:
+        rule = f"have one entry per latent, {len(is_category)}"
+        require(len(columns) == len(is_category), "columns", rule, len(columns))
         is_category = np.array([column.num_values is not None for column in columns])
     rows = [first]
     for share in shares:

@@ -240,8 +240,13 @@ def codes_against_factors(
     rule = f"have one name for each of the {count}"
     require(len(factor_names) == count, "factor_names", rule, len(factor_names))
     names = [f"z{d}" for d in range(codes.shape[1])]
-    names = names if columns is None else [column.name for column in columns]
-    latents = range(len(names)) if order is None else [int(d) for d in order]
+    if columns is not None:
+        rule = f"have one entry per latent, {len(names)}"
+        require(len(columns) == len(names), "columns", rule, len(columns))
+        names = [column.name for column in columns]
+    latents = list(range(len(names))) if order is None else [int(d) for d in order]
+    in_range = latents and all(0 <= latent < len(names) for latent in latents)
+    require(in_range, "order", f"hold latents in [0, {len(names)})", order)
     rng = np.random.default_rng(0)
     with style():
         figure, grid = subplots(

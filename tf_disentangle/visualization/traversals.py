@@ -294,8 +294,14 @@ def code_quantiles(codes: np.ndarray, num_steps: int = _NUM_STEPS) -> np.ndarray
 
 
 def step_labels(values: np.ndarray) -> list[str]:
-    """Formats values alike: with one decimal where that is exact, else with two."""
-    decimals = 1 if np.allclose(values, values.round(1)) else 2
+    """Formats values alike: with one decimal where that is exact, else with two.
+
+    Values that lie closer get as many as tell them apart, at most six.
+    """
+    decimals = 1 if np.allclose(values, values.round(1), atol=1e-3) else 2
+    num = len(np.unique(values))
+    while decimals < 6 and len(np.unique(values.round(decimals))) < num:
+        decimals += 1
     return [f"{value + 0.0:.{decimals}f}" for value in values.round(decimals)]
 
 

@@ -29,6 +29,11 @@ def test_each_column_is_of_its_own_type(read):
     assert table["x"].tolist() == [0.5, 1.0, 2.0]
 
 
+def test_a_label_with_an_underscore_is_no_number(read):
+    table = read("name,k", "0,1_2", "1,3_4", "2,1_2")
+    assert table["k"].tolist() == ["1_2", "3_4", "1_2"]
+
+
 def test_spaces_empty_lines_and_the_mark_of_excel(read):
     lines = ("name, k, s", "", "0, 3, a b ", "1, 4, c", ",,", "2, 5, a b")
     table = read(*lines, encoding="utf-8-sig")

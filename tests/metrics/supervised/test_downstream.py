@@ -1,3 +1,4 @@
+import json
 import warnings
 
 import numpy as np
@@ -8,7 +9,7 @@ from sklearn.model_selection import KFold
 
 from tests import representations as known
 from tf_disentangle.checks import ArgumentError
-from tf_disentangle.metrics import METRICS
+from tf_disentangle.metrics import METRICS, results
 from tf_disentangle.metrics.sources import Draws, GridSource
 from tf_disentangle.metrics.supervised.downstream import (
     downstream_scores,
@@ -245,3 +246,9 @@ class TestStrong:
             strong_downstream_score(
                 known.GridDataset((3, 1)), known.perfect((3, 1)), num_train=10
             )
+
+
+def test_a_result_that_was_written_is_read_again_with_its_sizes():
+    result = downstream_scores(*samples(known.noisy(SIZES, 0.5)), sizes=(10, 100))
+    row = json.loads(json.dumps(results.as_row({"downstream": result})))["downstream"]
+    assert results.from_row(type(result), row).by_size == result.by_size

@@ -68,6 +68,12 @@ def test_aggregators_by_hand():
     assert wider["sap"] == pytest.approx(0.125)
 
 
+def test_of_one_factor_every_latent_with_an_entry_is_modular():
+    one_factor = np.array([[0.5], [0.0]])
+    assert aggregate(one_factor, np.ones(1))["modularity"] == 1.0
+    assert aggregate(0 * one_factor, np.ones(1))["modularity"] == 0.0
+
+
 def test_zeros():
     scores = aggregate(np.zeros((3, 2)), np.ones(2))
     assert set(scores.values()) == {0.0}

@@ -303,6 +303,8 @@ def _column(values: list[str], name: str, path: pathlib.Path) -> np.ndarray:
 
 
 def _number(text: str) -> float | None:
+    if "_" in text:  # To Python 1_2 is 12; in a table it is a label.
+        return None
     with contextlib.suppress(ValueError):
         return float(text)
     return None

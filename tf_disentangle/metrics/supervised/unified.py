@@ -138,8 +138,9 @@ def aggregate(matrix: np.ndarray, entropies: np.ndarray) -> dict[str, float]:
     gaps = matrix[0]
     if len(matrix) > 1:
         gaps = top_two_gap(matrix)
-    modularity = modularity_of_latents(matrix)
-    known = ~np.isnan(modularity)
+    # Of one factor every latent that has an entry is modular.
+    modularity = np.nan_to_num(modularity_of_latents(matrix), nan=1.0)
+    known = matrix.any(axis=1)
     thresholds, groups = precision_curve(matrix)
     return {
         "disentanglement": weighted_mean(
