@@ -93,7 +93,8 @@ def table(
 
 def _calls(rows: Sequence[Mapping[str, Any]], step: int) -> dict[str, Any]:
     """Returns by metric the call that gave the last score of mean codes at a step."""
-    last, calls = summary.last_scores(rows, step), {}
+    last = summary.last_scores(rows, step)
+    calls: dict[str, Any] = {}
     for row in rows:
         if row["step"] != step or row.get("codes", "mean") != "mean":
             continue
