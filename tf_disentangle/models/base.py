@@ -89,6 +89,8 @@ class LatentModel(FittableModel):
         fits = num_outputs == latents.num_parameters
         remedy = checks.see("your_own_parts")
         checks.require(fits, "encoder", rule, num_outputs, remedy)
+        wiring.require_no_losses(encoder, "encoder")
+        wiring.require_no_losses(decoder, "decoder")
         self.encoder = encoder
         self.decoder = decoder
         self.latents = latents
