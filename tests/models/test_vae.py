@@ -71,6 +71,18 @@ def test_step_seeds_differ_by_step_and_seed():
     assert tuple(step_seed(1, tf.constant(0, tf.int64)).numpy()) not in steps
 
 
+def test_seeds_that_would_stand_for_others_are_refused(model):
+    words = r"seed must be less than 2\*\*31"
+    for seed in (2**31, 2**32, 2**64):
+        with pytest.raises(checks.ArgumentError, match=words):
+            model.sample(1, seed)
+        with pytest.raises(checks.ArgumentError, match=words):
+            VAE(model.encoder, model.decoder, model.latents, model.objective, seed)
+    for build in (build_vae, build_infogan):
+        with pytest.raises(checks.ArgumentError, match="at least 0; received -1"):
+            build(SHAPE, -1)
+
+
 def test_same_seed_same_weights():
     a, b, c = narrow(SHAPE, 3), narrow(SHAPE, 3), narrow(SHAPE, 4)
     for x, y in zip(a.weights, b.weights, strict=True):

@@ -193,10 +193,10 @@ class LatentModel(FittableModel):
 
         Args:
             n: How many, at least 1.
-            seed: Seed of the draws, at least 0.
+            seed: Seed of the draws, in [0, 2**31).
         """
         n = checks.integer(n, "n", at_least=1)
-        seed = tf.constant([checks.integer(seed, "seed", at_least=0), 0], tf.int32)
+        seed = tf.constant([checks.seed(seed), 0], tf.int32)
         code_seed, noise_seed = tfp.random.split_seed(seed, n=2, salt="sample")
         codes = self.sample_inputs(n, code_seed, noise_seed)[0]
         return self.sampler(n, noise_seed)(codes.numpy())

@@ -61,7 +61,7 @@ def build_vae(
 
     Args:
         data: A data set, or the shape (H, W, C) of its images.
-        seed: Seed of the initial weights and of all draws in training.
+        seed: Seed of the initial weights and of all draws in training, in [0, 2**31).
         latents: Latent space with its prior, or a number of diagonal Gaussian latents
             under N(0, I); None is 10 of those.
         objective: What to minimise; None is the ELBO.
@@ -79,6 +79,7 @@ def build_vae(
     Raises:
         ArgumentError: If a part does not fit another, or the images no network.
     """
+    seed = checks.seed(seed)
     image_shape = _image_shape(data)
     _check_parts(image_shape, precision, encoder, decoder, critic_training)
     _check_makes("critic", critic, (1,), precision)
@@ -117,7 +118,7 @@ def build_infogan(
 
     Args:
         data: A data set, or the shape (H, W, C) of its images.
-        seed: Seed of the initial weights and of all draws in training.
+        seed: Seed of the initial weights and of all draws in training, in [0, 2**31).
         latents: The codes with their prior, or a number of codes under N(0, I); None is
             10 of those.
         objective: The GAN's loss and the weight of information; None is InfoWGAN-GP's.
@@ -137,6 +138,7 @@ def build_infogan(
     Raises:
         ArgumentError: If a part does not fit another, or the images no network.
     """
+    seed = checks.seed(seed)
     image_shape = _image_shape(data)
     _check_parts(image_shape, precision, encoder, decoder, critic_training)
     if critic is not None:
