@@ -53,7 +53,10 @@ def test_long_arrays_go_through_in_chunks(model):
 
 
 def test_empty_array(model):
-    assert model.encode(np.zeros((0, *SHAPE), np.uint8)).shape == (0, 4)
+    images = np.zeros((0, *SHAPE), np.uint8)
+    assert model.encode(images).shape == (0, 4)
+    with pytest.raises(checks.ArgumentError, match="images must not be empty"):
+        model.validation(images, 0)
 
 
 def test_terms_do_not_depend_on_how_images_are_given(model, images):

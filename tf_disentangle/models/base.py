@@ -233,10 +233,11 @@ class LatentModel(FittableModel):
         The draws are the same at every call.
 
         Args:
-            images: Held-out images [N, H, W, C] in random order, or an image array:
-                terms that depend on a batch are means over batches of 250.
+            images: Held-out images [N, H, W, C] in random order, or an image array, N
+                at least 1: terms that depend on a batch are means over batches of 250.
             seed: Seed of the draws.
         """
+        checks.require(len(images), "images", "not be empty", images.shape)
         totals = dict.fromkeys(self.row_names, 0.0)
         each = np.zeros(self.latents.num_latents, np.float32)
         for start in range(0, len(images), _VALIDATED):
