@@ -34,6 +34,12 @@ def test_message_has_one_form():
         (lambda: checks.one_of(3, ("full",), "c"), "c must be one of 'full'"),
         (lambda: checks.image_shape((64, 64)), "three positive integers"),
         (lambda: checks.image_shape((64, 0, 1)), "three positive integers"),
+        (lambda: checks.image_shape((64, 64, None)), "received (64, 64, None)"),
+        (lambda: checks.image_shape((64, 64, np.inf)), "three positive integers"),
+        (lambda: checks.image_shape((64, 64.5, 1)), "three positive integers"),
+        (lambda: checks.seed(-1), "seed must be at least 0; received -1"),
+        (lambda: checks.seed(2**31), "seed must be less than 2**31"),
+        (lambda: checks.seed(1.5, "other"), "other must be int"),
         (lambda: checks.uint8_images(np.zeros((4, 4, 1))), "Add an axis"),
         (lambda: checks.uint8_images(np.zeros((1, 4, 4, 1))), "np.round"),
         (lambda: checks.images_or_vectors(np.zeros((1, 4, 4, 1))), "np.round"),
@@ -54,6 +60,8 @@ def test_values_that_fit_come_back_as_plain_python():
     assert type(checks.integer(np.int64(3), "n", at_least=1)) is int
     assert type(checks.real(np.float32(0.5), "x")) is float
     assert checks.image_shape(np.array([4, 4, 1])) == (4, 4, 1)
+    assert checks.image_shape((4.0, 4, 1)) == (4, 4, 1)
+    assert checks.seed(np.uint32(2**31 - 1)) == 2**31 - 1
     assert checks.uint8_images(np.zeros((1, 2, 2, 1), np.uint8)).shape == (1, 2, 2, 1)
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import numbers
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -106,6 +107,13 @@ def integer(value: Any, argument: str, *, at_least: int, remedy: str = "") -> in
     require_type(value, (int, np.integer), argument, remedy)
     require(value >= at_least, argument, f"be at least {at_least}", value, remedy)
     return int(value)
+
+
+def seed(value: Any, argument: str = "seed") -> int:
+    """Returns `value` as a seed of TensorFlow's draws, which are int32."""
+    seed = integer(value, argument, at_least=0)
+    require(seed < 2**31, argument, "be less than 2**31", seed)
+    return seed
 
 
 def real(
@@ -201,7 +209,8 @@ def image_shape(shape: Sequence[int], argument: str = "image_shape") -> tuple:
     """Returns `shape` as a tuple (H, W, C) of positive ints."""
     rule = "be three positive integers (height, width, channels)"
     ok = isinstance(shape, Sequence | np.ndarray) and len(shape) == 3
-    require(ok and all(int(s) == s and s > 0 for s in shape), argument, rule, shape)
+    ok = ok and all(isinstance(s, numbers.Real) and s > 0 for s in shape)
+    require(ok and all(s % 1 == 0 for s in shape), argument, rule, shape)
     return tuple(int(s) for s in shape)
 
 

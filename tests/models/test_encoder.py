@@ -72,6 +72,16 @@ def test_codes_are_the_models_and_a_metric_scores_them(data):
     np.testing.assert_allclose(variances[1], expected, rtol=4 * np.sqrt(2 / 400))
 
 
+@pytest.mark.parametrize("covariance", ["diagonal", "full"])
+def test_of_no_images_there_are_no_parameters(data, covariance):
+    encoder = ModelEncoder(of(covariance))
+    images = np.asarray(data.images()[:2])
+    size = {"diagonal": 3 + 3, "full": 3 + 6}[covariance]
+    assert encoder.parameters(images).shape == (2, size)
+    assert encoder.parameters(images[:0]).shape == (0, size)
+    assert encoder(images[:0]).shape == (0, 3)
+
+
 def test_moments_are_those_of_the_usual_latents_only(data):
     model = of("diagonal")
     images = np.asarray(data.images()[:5])

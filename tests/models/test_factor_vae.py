@@ -71,6 +71,15 @@ def test_the_objective_chooses_the_model():
     assert type(built(alone)) is FactorVAE
 
 
+def test_the_librarys_critics_keep_the_weights_of_recorded_runs():
+    small = functools.partial(mlp_critic, width=8)
+    objective = factor_vae()
+    for critic in (small, functools.partial(small, num_layers=2)):
+        model = build_vae(SHAPE, 3, latents=2, objective=objective, critic=critic)
+        expected = critic(2, seed=3 + 2**63).get_weights()
+        assert all_equal(model.critic.get_weights(), expected)
+
+
 @pytest.mark.parametrize("second_batch", [False, True])
 def test_with_gamma_zero_the_vae_is_trained_as_without_a_critic(second_batch):
     """Bit for bit: a second batch and the critic's draws change nothing of it."""

@@ -127,5 +127,7 @@ def test_what_does_not_fit(model, vectors):
         log_evidence(model, vectors, num_samples=0)
     with pytest.raises(checks.ArgumentError, match="images must not be empty"):
         log_evidence(model, vectors[:0])
+    with pytest.raises(checks.ArgumentError, match=r"seed must be less than 2\*\*31"):
+        log_evidence(model, vectors, seed=2**32)
     with pytest.raises(checks.ArgumentError, match=r"\[N, 1, 1, 3\]"):
         log_evidence(model, vectors[..., :2])

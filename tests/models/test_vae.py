@@ -2,16 +2,17 @@
 
 import functools
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tf_disentangle import checks
 from tf_disentangle.latents import GaussianLatents
-from tf_disentangle.models import VAE, build_vae
+from tf_disentangle.models import VAE, FactorVAE, build_infogan, build_vae
 from tf_disentangle.models.fitting import step_seed
 from tf_disentangle.networks import conv_decoder, conv_encoder
-from tf_disentangle.objectives import chyvae, elbo
+from tf_disentangle.objectives import chyvae, elbo, factor_vae
 
 SHAPE = (32, 32, 1)
 narrow = functools.partial(
@@ -52,7 +53,10 @@ def test_long_arrays_go_through_in_chunks(model):
 
 
 def test_empty_array(model):
-    assert model.encode(np.zeros((0, *SHAPE), np.uint8)).shape == (0, 4)
+    images = np.zeros((0, *SHAPE), np.uint8)
+    assert model.encode(images).shape == (0, 4)
+    with pytest.raises(checks.ArgumentError, match="images must not be empty"):
+        model.validation(images, 0)
 
 
 def test_terms_do_not_depend_on_how_images_are_given(model, images):
@@ -68,6 +72,18 @@ def test_step_seeds_differ_by_step_and_seed():
     steps = [tuple(step_seed(0, tf.constant(t, tf.int64)).numpy()) for t in range(200)]
     assert len(set(steps)) == 200
     assert tuple(step_seed(1, tf.constant(0, tf.int64)).numpy()) not in steps
+
+
+def test_seeds_that_would_stand_for_others_are_refused(model):
+    words = r"seed must be less than 2\*\*31"
+    for seed in (2**31, 2**32, 2**64):
+        with pytest.raises(checks.ArgumentError, match=words):
+            model.sample(1, seed)
+        with pytest.raises(checks.ArgumentError, match=words):
+            VAE(model.encoder, model.decoder, model.latents, model.objective, seed)
+    for build in (build_vae, build_infogan):
+        with pytest.raises(checks.ArgumentError, match="at least 0; received -1"):
+            build(SHAPE, -1)
 
 
 def test_same_seed_same_weights():
@@ -110,3 +126,45 @@ def test_parts_that_do_not_fit():
         narrow(SHAPE, precision="float16")
     with pytest.raises(checks.ArgumentError, match="image_shape"):
         narrow((48, 48, 1))
+
+
+class WithLoss(keras.layers.Layer):
+    """Adds a loss of its own, as Keras's examples of VAEs do with the KL."""
+
+    def call(self, x):
+        self.add_loss(tf.reduce_sum(x))
+        return x
+
+
+def network_of(inputs, outputs, *layers, **options):
+    """Returns a dense network from one shape to another."""
+    outputs = (outputs,) if isinstance(outputs, int) else outputs
+    dense = keras.layers.Dense(int(np.prod(outputs)), name="dense", **options)
+    flat, shaped = keras.layers.Flatten(), keras.layers.Reshape(outputs)
+    # Not built by a declared input: the model itself calls it first.
+    shape = [] if layers else [keras.Input(inputs)]
+    return keras.Sequential([*shape, flat, dense, *layers, shaped])
+
+
+@pytest.mark.parametrize("which", ["encoder", "decoder", "critic"])
+@pytest.mark.parametrize("kind", ["kernel", "activity", "add_loss"])
+def test_a_network_with_a_loss_of_its_own_is_refused(which, kind):
+    """No step goes down it, and a record would name what never acted."""
+    sides = {"encoder": (SHAPE, 4), "decoder": ((2,), SHAPE), "critic": ((2,), 1)}
+    networks = {name: network_of(*shapes) for name, shapes in sides.items()}
+    layers, options, words = [WithLoss()], {}, r"received \['add_loss in "
+    if kind != "add_loss":
+        layers, options = [], {f"{kind}_regularizer": keras.regularizers.L2(0.1)}
+        words = r"received \['\S*dense"
+    networks[which] = network_of(*sides[which], *layers, **options)
+    rest = GaussianLatents(2), factor_vae(), networks["critic"]
+    words = f"^{which} must have no regularisers .*{words}.*weight_decay"
+    with pytest.raises(checks.ArgumentError, match=words):
+        FactorVAE(networks["encoder"], networks["decoder"], *rest)
+
+
+def test_a_regulariser_of_weights_that_do_not_move_is_taken():
+    encoder = network_of(SHAPE, 4, kernel_regularizer="l2")
+    encoder.trainable = False
+    model = VAE(encoder, network_of((2,), SHAPE), GaussianLatents(2), elbo())
+    assert model.losses == []

@@ -89,6 +89,8 @@ class LatentModel(FittableModel):
         fits = num_outputs == latents.num_parameters
         remedy = checks.see("your_own_parts")
         checks.require(fits, "encoder", rule, num_outputs, remedy)
+        wiring.require_no_losses(encoder, "encoder")
+        wiring.require_no_losses(decoder, "decoder")
         self.encoder = encoder
         self.decoder = decoder
         self.latents = latents
@@ -191,10 +193,10 @@ class LatentModel(FittableModel):
 
         Args:
             n: How many, at least 1.
-            seed: Seed of the draws, at least 0.
+            seed: Seed of the draws, in [0, 2**31).
         """
         n = checks.integer(n, "n", at_least=1)
-        seed = tf.constant([checks.integer(seed, "seed", at_least=0), 0], tf.int32)
+        seed = tf.constant([checks.seed(seed), 0], tf.int32)
         code_seed, noise_seed = tfp.random.split_seed(seed, n=2, salt="sample")
         codes = self.sample_inputs(n, code_seed, noise_seed)[0]
         return self.sampler(n, noise_seed)(codes.numpy())
@@ -231,10 +233,11 @@ class LatentModel(FittableModel):
         The draws are the same at every call.
 
         Args:
-            images: Held-out images [N, H, W, C] in random order, or an image array:
-                terms that depend on a batch are means over batches of 250.
+            images: Held-out images [N, H, W, C] in random order, or an image array, N
+                at least 1: terms that depend on a batch are means over batches of 250.
             seed: Seed of the draws.
         """
+        checks.require(len(images), "images", "not be empty", images.shape)
         totals = dict.fromkeys(self.row_names, 0.0)
         each = np.zeros(self.latents.num_latents, np.float32)
         for start in range(0, len(images), _VALIDATED):

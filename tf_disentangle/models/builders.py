@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
-from tf_disentangle import checks
+from tf_disentangle import checks, networks
 from tf_disentangle.interfaces import Dataset
 from tf_disentangle.latents import GaussianLatents, Latents
 from tf_disentangle.models.critic_training import CriticTraining
@@ -25,7 +27,6 @@ from tf_disentangle.objectives import (
 
 # Added to the seed of a critic: no other network's (seed, layer) can be the same.
 _CRITIC = 2**63
-
 
 #: What makes a network, or the network itself.
 Network = Callable[..., keras.Model] | keras.Model
@@ -61,7 +62,7 @@ def build_vae(
 
     Args:
         data: A data set, or the shape (H, W, C) of its images.
-        seed: Seed of the initial weights and of all draws in training.
+        seed: Seed of the initial weights and of all draws in training, in [0, 2**31).
         latents: Latent space with its prior, or a number of diagonal Gaussian latents
             under N(0, I); None is 10 of those.
         objective: What to minimise; None is the ELBO.
@@ -79,6 +80,7 @@ def build_vae(
     Raises:
         ArgumentError: If a part does not fit another, or the images no network.
     """
+    seed = checks.seed(seed)
     image_shape = _image_shape(data)
     _check_parts(image_shape, precision, encoder, decoder, critic_training)
     _check_makes("critic", critic, (1,), precision)
@@ -96,7 +98,8 @@ def build_vae(
     )
     if not objective.critic_penalties:
         return VAE(*parts, seed)
-    network = _made(critic, latents.num_decoded, precision, seed + _CRITIC)
+    of_critic = _critic_seed(critic, seed)
+    network = _made(critic, latents.num_decoded, precision, of_critic)
     return FactorVAE(*parts, network, critic_training, seed)
 
 
@@ -117,7 +120,7 @@ def build_infogan(
 
     Args:
         data: A data set, or the shape (H, W, C) of its images.
-        seed: Seed of the initial weights and of all draws in training.
+        seed: Seed of the initial weights and of all draws in training, in [0, 2**31).
         latents: The codes with their prior, or a number of codes under N(0, I); None is
             10 of those.
         objective: The GAN's loss and the weight of information; None is InfoWGAN-GP's.
@@ -137,6 +140,7 @@ def build_infogan(
     Raises:
         ArgumentError: If a part does not fit another, or the images no network.
     """
+    seed = checks.seed(seed)
     image_shape = _image_shape(data)
     _check_parts(image_shape, precision, encoder, decoder, critic_training)
     if critic is not None:
@@ -155,7 +159,8 @@ def build_infogan(
     else:
         _one_model(encoder, recognition)
         made_by = conv_encoder if critic is None else critic
-        network = _made(made_by, image_shape, 1, precision, seed + _CRITIC)
+        of_critic = _critic_seed(made_by, seed)
+        network = _made(made_by, image_shape, 1, precision, of_critic)
     generator = _made(decoder, inputs, image_shape, precision, 2 * seed + 1)
     parts = (recognition, generator, latents, objective, network)
     return InfoGAN(*parts, critic_training, seed)
@@ -173,6 +178,22 @@ def _latents(latents: Latents | int | None) -> Latents:
     remedy = "Pass a latent space such as GaussianLatents(10), or a number."
     checks.require_type(latents, (Latents, int), "latents", remedy)
     return latents if isinstance(latents, Latents) else GaussianLatents(latents)
+
+
+def _critic_seed(network: Any, seed: int) -> int:
+    """Returns the seed that a critic is made with.
+
+    The library's networks fold a seed of any size into their streams; to all others,
+    which hand it on to Keras, goes a number of 31 bits that follows from it.
+    """
+    made_by = network
+    while isinstance(made_by, functools.partial):
+        made_by = made_by.func
+    # gin's wrappers keep the module of what they wrap.
+    module = getattr(made_by, "__module__", None) or ""
+    if module.startswith(f"{networks.__name__}."):
+        return seed + _CRITIC
+    return int(np.random.SeedSequence(seed + _CRITIC).generate_state(1)[0] >> 1)
 
 
 def _called(network: Any, *arguments: Any) -> Any:

@@ -109,6 +109,7 @@ class WithCritic(LatentModel):
         taken = wiring.input_shape(critic) or example
         shapes = (taken, wiring.one_output(critic, taken, "critic"))
         checks.require(shapes == (example, (1,)), "critic", rule, shapes)
+        wiring.require_no_losses(critic, "critic")
         self.critic = critic
         self.critic_training = CriticTraining() if training is None else training
         self._make_critic_optimizer()

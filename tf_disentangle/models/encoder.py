@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import itertools
 import json
@@ -16,12 +17,9 @@ from tf_disentangle import checks
 from tf_disentangle.interfaces import PosteriorEncoder
 from tf_disentangle.latents import GaussianLatents
 from tf_disentangle.models import wiring
-from tf_disentangle.models.base import LatentModel
+from tf_disentangle.models.base import LatentModel, as_graph, in_chunks
 from tf_disentangle.models.importance import log_evidence
 from tf_disentangle.priors import StandardNormalPrior
-
-# Images per call of the network: as many as a metric hands over at once.
-_CHUNK = 256
 
 
 class ModelEncoder(PosteriorEncoder):
@@ -48,7 +46,6 @@ class ModelEncoder(PosteriorEncoder):
         self.model, self.sampled = model, sampled
         self.columns = model.latents.columns
         self._rng = np.random.default_rng(checks.integer(seed, "seed", at_least=0))
-        self._function: Callable[..., Any] | None = None
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Maps uint8 images [B, H, W, C], or vectors, to codes, float32 [B, L]."""
@@ -76,8 +73,7 @@ class ModelEncoder(PosteriorEncoder):
         remedy = checks.channels_last(images.shape, shape)
         fits = images.shape[1:] == shape
         checks.require(fits, "images", rule, images.shape, remedy)
-        starts = range(0, len(images), _CHUNK)
-        return np.concatenate([self._of(images[i : i + _CHUNK]) for i in starts])
+        return in_chunks(self._parameters, images)
 
     def draw(self, parameters: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Draws one code for each row of parameters [B, P], float32 [B, L]."""
@@ -125,25 +121,21 @@ class ModelEncoder(PosteriorEncoder):
         factors[:, *np.tril_indices(size)] = scale
         return mean, factors
 
-    def _of(self, images: np.ndarray) -> np.ndarray:
-        """Parameters of a chunk of images."""
-        if self._function is None:
-            is_full = self.model.latents.covariance == "full"
+    @functools.cached_property
+    def _parameters(self) -> Callable[..., tf.Tensor]:
+        """Maps a chunk of images to their parameters."""
+        latents = self.model.latents
+        lower = np.tri(latents.num_latents, dtype=bool)
 
-            def function(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-                posterior = self.model.posterior(batch)
-                if not is_full:
-                    return posterior.mean(), posterior.stddev()
-                return posterior.mean(), tf.linalg.cholesky(posterior.covariance())
+        def parameters(images: tf.Tensor) -> tf.Tensor:
+            posterior = self.model.posterior(images)
+            if latents.covariance != "full":
+                return tf.concat([posterior.mean(), posterior.stddev()], axis=1)
+            factors = tf.linalg.cholesky(posterior.covariance())
+            below = tf.boolean_mask(factors, lower, axis=1)
+            return tf.concat([posterior.mean(), below], axis=1)
 
-            spec = tf.TensorSpec([None, *self.model.image_shape], images.dtype)
-            self._function = tf.function(
-                function, input_signature=[spec], autograph=False
-            )
-        mean, scale = (part.numpy() for part in self._function(tf.constant(images)))
-        if scale.ndim == 3:
-            scale = scale[:, *np.tril_indices(scale.shape[1])]
-        return np.concatenate([mean, scale], axis=1)
+        return as_graph(parameters, self.model.images_spec)
 
 
 class UntrainedEncoder(ModelEncoder):

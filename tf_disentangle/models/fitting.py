@@ -60,9 +60,9 @@ class FittableModel(keras.Model):
     A subclass gives `image_shape`, `row_names`, `train_step` and `held_out_terms`.
 
     Args:
-        seed: Seed of every draw: those of training step t are folded from (seed, t,
-            replica), those of batch i of an evaluation from (seed, i, replica), so no
-            generator's state needs saving.
+        seed: Seed of every draw, in [0, 2**31): those of training step t are folded
+            from (seed, t, replica), those of batch i of an evaluation from (seed, i,
+            replica), so no generator's state needs saving.
         **options: Of `keras.Model`: `name`, `dtype`.
 
     Attributes:
@@ -75,7 +75,7 @@ class FittableModel(keras.Model):
     def __init__(self, seed: int = 0, **options: Any) -> None:
         # Images keep their type whatever the dtype policy: the networks have their own.
         super().__init__(autocast=False, **options)
-        self.seed = checks.integer(seed, "seed", at_least=0)
+        self.seed = checks.seed(seed)
         self.load_images: Callable[[tf.Tensor], tf.Tensor] | None = None
         self.steps = self.add_weight(
             shape=(),

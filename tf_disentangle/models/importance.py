@@ -70,7 +70,7 @@ def log_evidence(
         model: Its prior must have a density (`prior.distribution`).
         images: uint8 [N, H, W, C], or vectors, N at least 1.
         num_samples: K, at least 1.
-        seed: Seed of the draws, at least 0.
+        seed: Seed of the draws, in [0, 2**31).
         on_images: Called with how many images were done, such as a bar's `update`.
 
     Returns:
@@ -82,7 +82,7 @@ def log_evidence(
     images = model.validate_images(images)
     checks.require(len(images), "images", "not be empty", images.shape)
     count = checks.integer(num_samples, "num_samples", at_least=1)
-    seed = checks.integer(seed, "seed", at_least=0)
+    seed = checks.seed(seed)
     name = f"{type(model).__name__} with {type(model.latents.prior).__name__}"
     rule = "have a likelihood, and a prior with a density, `distribution()`"
     checks.require(has_density(model), "model", rule, name)

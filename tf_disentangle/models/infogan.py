@@ -158,7 +158,8 @@ class InfoGAN(WithCritic, LatentModel):
 
         The critic's terms compare held-out images with generated ones; the others are
         of generated ones alone. Networks that normalise over batches do so by the
-        statistics of training, which are those of real images.
+        statistics of training. The recognition network's, with those of layers that it
+        shares, are of real images; all others of the critic are of generated ones too.
         """
         del step
         draw_seed, critic_seed = tfp.random.split_seed(seed, n=2)

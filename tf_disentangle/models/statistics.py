@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 
@@ -60,11 +61,13 @@ class TermStatistics(keras.metrics.Metric):
             (the step, from 1 to `num_steps`; names of its terms that were not finite),
             or None.
         """
-        # A fraction, since under a strategy both are sums over the replicas.
-        fraction = self.finite.numpy() / max(self.count.numpy(), 1.0)
+        # A fraction, since under a strategy both are sums over the replicas. In float32
+        # it would be off by a step after some ten thousand of them.
+        finite = self.finite.numpy().astype(np.float64)
+        fraction = finite / max(float(self.count.numpy()), 1.0)
         worst = float(fraction.min())
         if worst >= 1.0:
             return None
         names = [n for n, f in zip(self.names, fraction, strict=True) if f == worst]
-        # Rounded down but for float32's error: one bad replica of two leaves a half.
+        # Rounded down but for the error: one bad replica of two leaves a half.
         return math.floor(worst * num_steps + 1e-3) + 1, tuple(names)

@@ -90,6 +90,23 @@ def image_shape(
     return (*expected, values)
 
 
+def require_no_losses(network: keras.Model, argument: str) -> None:
+    """Raises `ArgumentError` if a network adds a loss, which no step would go down.
+
+    Regularisers are known of any network; what `add_loss` adds, of one that was called.
+    """
+    weights = [v.path for v in network.trainable_variables if v.regularizer]
+    layers = [p.path for p in network._flatten_layers() if p.activity_regularizer]
+    rule = "have no regularisers and no add_loss: the objective is the whole loss"
+    received = [*weights, *layers] or [f"add_loss in {network.name}"]
+    remedy = (
+        "Remove them. keras.optimizers.AdamW lowers weights by its weight_decay; "
+        "another loss is a penalty of the objective."
+    )
+    acts = weights or layers or network.losses
+    checks.require(not acts, argument, rule, received, remedy)
+
+
 def joined(outputs: Any) -> tf.Tensor:
     """Returns a network's output, or those of several heads side by side in float32."""
     heads = keras.tree.flatten(outputs)

@@ -163,8 +163,8 @@ def find(folder: str | os.PathLike, which: str = "last") -> pathlib.Path:
     remedy = "The first one is written when Intervals.save steps are done."
     if which == "best":
         remedy = (
-            "A model with a likelihood has one from its first checkpoint on, InfoGAN "
-            "has none. Take the last one."
+            "A model with a likelihood has one from its first checkpoint on if images "
+            "are held out and validated, InfoGAN has none. Take the last one."
         )
     checks.require(path is not None, "run", rule, checks.NOTHING, remedy)
     return path

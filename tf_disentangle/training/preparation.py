@@ -47,8 +47,7 @@ def check_numbers(steps: Any, seed: Any, with_replacement: Any) -> None:
     """Checks what is a number or a switch by itself."""
     checks.integer(steps, "steps", at_least=1)
     checks.require(steps < 2**53, "steps", "be less than 2**53", steps)
-    checks.integer(seed, "seed", at_least=0)
-    checks.require(seed < 2**31, "seed", "be less than 2**31", seed)
+    checks.seed(seed)
     checks.require_type(with_replacement, bool, "with_replacement")
 
 

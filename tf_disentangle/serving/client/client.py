@@ -234,8 +234,7 @@ class Client:
             ServingError: If the server gives no answer.
         """
         checks.integer(n, "n", at_least=0)
-        checks.integer(seed, "seed", at_least=0)
-        checks.require(seed < 2**31, "seed", "be below 2 ** 31", seed)
+        checks.seed(seed)
         seeds = np.stack([np.full(n, seed), np.arange(n)], axis=1).astype(np.int32)
         return self._images("sample", {"seed": seeds})
 
