@@ -238,11 +238,8 @@ class _OfArrays:
         codes: Any = None,
         test_codes: Any = None,
     ) -> Any:
-        """Calls a metric with those of the arrays that it takes.
-
-        Codes that are given instead of its own, noise or the factors, are numbers.
-        """
-        columns = self.columns if codes is None else None
+        """Calls a metric with those of the arrays that it takes."""
+        columns = self.columns if codes is None else None  # Of noise none is known.
         if codes is None:
             codes, test_codes = self.codes, self.test_codes
         values = {**call.options, **values, **columns_for(call, columns)}
