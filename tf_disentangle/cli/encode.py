@@ -17,8 +17,8 @@ Files are read and encoded some at a time, however many there are. What is done 
 in OUTPUT.parts/ until the end, and the same command goes on where it was stopped. It
 refuses to if files came, went, or were changed after they were encoded.
 
-Files that cannot be read as images of 8 bits are named with the reason and left out;
-the exit code is 4 then.
+Files that cannot be read as images of 8 bits, or are larger than the server takes, are
+named with the reason and left out; the exit code is 4 then.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def main(values: flags.FlagValues) -> int:
     print(values.output)
     if num_left_out:
         number = "1 file was" if num_left_out == 1 else f"{num_left_out} files were"
-        text = f"{number} left out: no images of 8 bits, or unreadable; see above."
+        text = f"{number} left out; the reasons are above."
         print(f"tf_disentangle encode: {text}", file=sys.stderr)
     return _LEFT_OUT if num_left_out else 0
 

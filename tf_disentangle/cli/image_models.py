@@ -70,7 +70,7 @@ def of_server(
         ArgumentError: If the server does not answer, or has no such model, or if the
             version is a label.
     """
-    from tf_disentangle.serving import Client, ServingError
+    from tf_disentangle.serving import Client, ServingError, TooLargeError
 
     latents = None if card is None else _latents_of(pathlib.Path(card))
     number = None if version is None else _number(version)
@@ -100,6 +100,11 @@ def of_server(
         array[:] = contents
         try:
             return client.predict(_SIGNATURE, {"image_bytes": array}, wanted)
+        except TooLargeError as error:
+            rule = "be no larger than the server takes"
+            remedy = "bin/serve takes larger ones with --max_body_bytes."
+            text = checks.message("the file", rule, error.reason, remedy)
+            raise RefusedError(text) from error
         except ServingError as error:
             # Of the others that a request can be refused for, none lies in the images.
             if error.code == _BAD_INPUT:
