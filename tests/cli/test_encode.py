@@ -223,9 +223,7 @@ def test_what_only_the_model_refuses_is_found(
 
 
 @pytest.mark.parametrize("scheme", ["grpc", "http"])
-def test_what_is_too_large_for_the_server_is_left_out(
-    photos, exported, scheme, capsys
-):
+def test_what_is_too_large_for_the_server_is_left_out(photos, exported, scheme, capsys):
     noise = np.random.default_rng(0).integers(0, 256, (300, 400), dtype=np.uint8)
     Image.fromarray(noise).save("photos/003.png")  # 120 kB.
     limits = server.Limits(body_bytes=2**16)
@@ -467,6 +465,14 @@ class TestFiles:
             capsys.readouterr().err
         )
 
+    def test_names_in_a_list_need_not_be_utf_8(self, photos, exported, monkeypatch):
+        shutil.copy("photos/000.png", os.fsdecode(b"photos/\xff.png"))
+        listed = io.BytesIO(b"photos/\xff.png\nphotos/002.png\n")
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(listed, "utf-8"))
+        assert command("-", f"--model={exported}", "--output=codes.npz") == 0
+        paths = read_npz("codes.npz")["paths"].tolist()
+        assert paths == ["photos/?.png", "photos/002.png"]
+
     def test_png_and_jpeg_go_as_they_are(self, photos):
         data = pathlib.Path("photos/000.png").read_bytes()
         assert image_paths.content("photos/000.png") == data
@@ -498,6 +504,10 @@ class TestFiles:
         (["photos", "--model=photos", "--output=a.csv"], "--model must be a run"),
         (["photos", "--model=x", "--output=a.txt"], "--output must end with .npz"),
         (["photos", "--model=x", "--output=photos/000.csv"], "be a new file"),
+        (
+            ["photos", "--model=x", "--output=photos/000.csv/a.csv"],
+            "--output must be writable",
+        ),
         (["empty", "--model=x", "--output=a.csv"], "IMAGES must hold images"),
         (["photos", "--model=x", "--card=c", "--output=a.csv"], "--card must be left"),
         (["photos", "--server=grpc://localhost:1", "--output=a.csv"], "refused"),
@@ -551,6 +561,14 @@ def test_what_a_server_does_not_have(photos, served, scheme, options, words, cap
     told = capsys.readouterr().err
     assert words.format(url=url) in told
     assert "client." not in told
+
+
+def test_a_file_where_its_parts_would_be_is_told(photos, exported, capsys):
+    open("codes.csv.parts", "w").close()
+    assert command("photos", f"--model={exported}", "--output=codes.csv") == 2
+    assert "--output must be writable; received 'codes.csv.parts" in (
+        capsys.readouterr().err
+    )
 
 
 def test_the_help_starts_with_its_usage(capsys):
