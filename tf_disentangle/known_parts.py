@@ -131,7 +131,8 @@ def trouble_with_size(config: Mapping[str, Any]) -> str:
     """Returns why Keras may not make an object of its own; "" if it may.
 
     It is made in a graph first, in which weights and what layers return have shapes,
-    and take no memory.
+    and take no memory. A layer that is not built then would make its weights later, of
+    any number.
     """
     import keras
     import tensorflow as tf
@@ -139,12 +140,15 @@ def trouble_with_size(config: Mapping[str, Any]) -> str:
     restriction = _only.get()
     with tf.Graph().as_default():
         made = keras.saving.deserialize_keras_object(copy.deepcopy(config))
+    layers = [*made._flatten_layers()] if isinstance(made, keras.Layer) else []
+    if unbuilt := next((layer for layer in layers if not layer.built), None):
+        return f"{unbuilt.name} has no shape of its input, and so of its weights"
     shapes = [variable.shape for variable in getattr(made, "variables", ())]
     number = sum(math.prod(shape) for shape in shapes)
     if number > restriction.left:
         return f"it has {number:,} weights, more than the file of the weights holds"
     restriction.left -= number
-    for layer in made._flatten_layers() if isinstance(made, keras.Layer) else ():
+    for layer in layers:
         for node in layer._inbound_nodes:
             for output in node.output_tensors:
                 number = math.prod(side or 1 for side in output.shape)
@@ -155,9 +159,12 @@ def trouble_with_size(config: Mapping[str, Any]) -> str:
 
 def trouble_with_arguments(arguments: Mapping[str, Any]) -> str:
     """Returns why a part of the library may not be made of these; "" if it may."""
-    number = arguments.get("num_latents")
-    if isinstance(number, int | float) and not number <= _MOST_LATENTS:
-        return f"{number:,} latents are more than {_MOST_LATENTS:,}"
+    sizes = arguments.get("sizes")  # The numbers of values of categorical latents.
+    sizes = sizes if isinstance(sizes, list) else []
+    total = sum(abs(size) for size in sizes if isinstance(size, int | float))
+    for number in (arguments.get("num_latents"), total):
+        if isinstance(number, int | float) and not number <= _MOST_LATENTS:
+            return f"{number:,} latents are more than {_MOST_LATENTS:,}"
     return ""
 
 

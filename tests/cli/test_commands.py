@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from tf_disentangle import __version__
-from tf_disentangle.cli import main
+from tf_disentangle.cli import encode, main
 from tf_disentangle.training.loop import TrainingLoop
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -263,13 +263,14 @@ def test_compare_writes_one_page(trained, tmp_path, here):
 
 
 def test_export_writes_the_next_version(trained, tmp_path, here):
-    options = [f"--destination={tmp_path}", "--name=small", "--version=3"]
+    models = tmp_path / "my models"
+    options = [f"--destination={models}", "--name=small", "--version=3"]
     done = here("export", f"--run={trained[0]}", *options)
     assert done.returncode == 0, done.stderr
-    version = tmp_path / "small" / "3"
+    version = models / "small" / "3"
     assert done.stdout.strip() == str(version)
     assert (version / "saved_model.pb").exists()
-    assert "bin/serve" in done.stderr and "docker run" in done.stderr
+    assert f"bin/serve '{models}'" in done.stderr and "docker run" in done.stderr
     assert str(version / "model_card.md") in done.stderr
 
 
@@ -313,6 +314,15 @@ def test_mistakes_end_with_code_2_and_one_message(arguments, words, here):
     done = here(*arguments)
     assert done.returncode == 2
     assert words in done.stderr + done.stdout
+
+
+def test_a_home_folder_is_meant_by_its_sign(monkeypatch):
+    """The shell leaves it as it is after an option's =."""
+    monkeypatch.setenv("HOME", "/home/me")
+    options = ["~/photos", "b~", "--model=~/runs/a", "--output=~/x.csv"]
+    values = main._parsed(encode.FLAGS, "encode", options, ())
+    assert values.files == ["/home/me/photos", "b~"]
+    assert (values.model, values.output) == ("/home/me/runs/a", "/home/me/x.csv")
 
 
 def test_a_mistake_ends_the_process_with_code_2_and_no_traceback():

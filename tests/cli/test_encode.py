@@ -25,6 +25,7 @@ from tests import undrawn
 from tf_disentangle import checks, serving
 from tf_disentangle.cli import encode, encoded_parts, image_paths, main
 from tf_disentangle.datasets import CorrelatedEllipses, ImageFolder
+from tf_disentangle.datasets.files.image_files import decoded
 from tf_disentangle.latents import CategoricalLatents, GaussianLatents, JointLatents
 from tf_disentangle.models import build_vae
 from tf_disentangle.networks import mlp_decoder, mlp_encoder
@@ -187,7 +188,7 @@ def test_what_is_no_image_is_named_and_left_out(photos, run, exported, capsys):
     told = capsys.readouterr().err
     for path in spoilt:
         assert f"{path} is left out: {path} must " in told, path
-    assert "4 files were left out: no images of 8 bits, or unreadable" in told
+    assert "4 files were left out; the reasons are above." in told
     _, codes = read_csv("codes.csv")
     good = [k for k in range(30) if k not in (3, 5)]
     np.testing.assert_array_equal(codes, run.encode(photos[good]))
@@ -219,6 +220,21 @@ def test_what_only_the_model_refuses_is_found(
     told = capsys.readouterr().err
     assert "photos/004.png is left out: " in told
     assert "2 files were left out" in told
+
+
+@pytest.mark.parametrize("scheme", ["grpc", "http"])
+def test_what_is_too_large_for_the_server_is_left_out(photos, exported, scheme, capsys):
+    noise = np.random.default_rng(0).integers(0, 256, (300, 400), dtype=np.uint8)
+    Image.fromarray(noise).save("photos/003.png")  # 120 kB.
+    limits = server.Limits(body_bytes=2**16)
+    with server.start(exported.parents[1], limits=limits) as running:
+        port = running.grpc_port if scheme == "grpc" else running.rest_port
+        where = [f"--server={scheme}://localhost:{port}", "--model_name=joint"]
+        assert command("photos", *where, "--output=codes.npz") == 4
+    assert read_npz("codes.npz")["paths"].tolist() == IN_ORDER[:3] + IN_ORDER[4:]
+    told = capsys.readouterr().err
+    assert "003.png is left out: the file must be no larger than the server" in told
+    assert "--max_body_bytes" in told
 
 
 @pytest.mark.parametrize("through", ["folder", "server"])
@@ -449,9 +465,30 @@ class TestFiles:
             capsys.readouterr().err
         )
 
+    def test_names_in_a_list_need_not_be_utf_8(self, photos, exported, monkeypatch):
+        shutil.copy("photos/000.png", os.fsdecode(b"photos/\xff.png"))
+        listed = io.BytesIO(b"photos/\xff.png\nphotos/002.png\n")
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(listed, "utf-8"))
+        assert command("-", f"--model={exported}", "--output=codes.npz") == 0
+        paths = read_npz("codes.npz")["paths"].tolist()
+        assert paths == ["photos/?.png", "photos/002.png"]
+
     def test_png_and_jpeg_go_as_they_are(self, photos):
         data = pathlib.Path("photos/000.png").read_bytes()
         assert image_paths.content("photos/000.png") == data
+
+    def test_a_large_photograph_that_is_turned_stays_about_as_large(self, photos):
+        noise = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
+        photo = Image.fromarray(noise).resize((1600, 1200), Image.Resampling.BICUBIC)
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        photo.save("turned.jpg", quality=90, exif=exif)
+        content = image_paths.content("turned.jpg")
+        assert len(content) < 3 * os.path.getsize("turned.jpg")
+        shown = np.asarray(Image.open(io.BytesIO(content)))
+        expected = decoded("turned.jpg", pathlib.Path("turned.jpg").read_bytes())
+        assert shown.shape == (1600, 1200, 3)
+        assert np.abs(shown - expected.astype(int)).mean() < 1
 
 
 @pytest.mark.parametrize(
@@ -467,6 +504,10 @@ class TestFiles:
         (["photos", "--model=photos", "--output=a.csv"], "--model must be a run"),
         (["photos", "--model=x", "--output=a.txt"], "--output must end with .npz"),
         (["photos", "--model=x", "--output=photos/000.csv"], "be a new file"),
+        (
+            ["photos", "--model=x", "--output=photos/000.csv/a.csv"],
+            "--output must be writable",
+        ),
         (["empty", "--model=x", "--output=a.csv"], "IMAGES must hold images"),
         (["photos", "--model=x", "--card=c", "--output=a.csv"], "--card must be left"),
         (["photos", "--server=grpc://localhost:1", "--output=a.csv"], "refused"),
@@ -520,6 +561,14 @@ def test_what_a_server_does_not_have(photos, served, scheme, options, words, cap
     told = capsys.readouterr().err
     assert words.format(url=url) in told
     assert "client." not in told
+
+
+def test_a_file_where_its_parts_would_be_is_told(photos, exported, capsys):
+    open("codes.csv.parts", "w").close()
+    assert command("photos", f"--model={exported}", "--output=codes.csv") == 2
+    assert "--output must be writable; received 'codes.csv.parts" in (
+        capsys.readouterr().err
+    )
 
 
 def test_the_help_starts_with_its_usage(capsys):

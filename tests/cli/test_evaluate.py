@@ -99,7 +99,10 @@ def test_codes_without_factors_have_unsupervised_scores_only(tmp_path, capsys):
         (["--metrics=mig", "--factors=shpe"], "Did you mean shape"),
         (["--metrics=mig", "--factors=x,x"], "name at least one factor, and each once"),
         (["--metrics=mig", "--seeds=0"], "--seeds must be at least 1"),
-        (["--sampled"], "--sampled must come with a RUN"),
+        (["--sampled"], "--sampled must not be given beside --codes"),
+        (["--checkpoint=best"], "--checkpoint must not be given beside --codes"),
+        (["--again"], "--again must not be given beside --codes"),
+        (["--trust"], "--trust must not be given beside --codes"),
         (["--gin_param=x=1"], "--gin_param must not be given beside --codes"),
         (["runs/x"], "RUN must not be given beside --codes"),
     ],
@@ -107,6 +110,21 @@ def test_codes_without_factors_have_unsupervised_scores_only(tmp_path, capsys):
 def test_mistakes(path, arguments, words, capsys):
     assert run(f"--codes={path}", *arguments) == 2
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("runs", "names"),
+    [
+        (["runs/a", "runs/b"], ["a", "b"]),
+        (["a/run", "b/run"], ["a-run", "b-run"]),
+        (["run", "b/run"], ["run", "b-run"]),
+        (["/run", "x/y/run", "/y/run"], ["-run", "x-y-run", "-y-run"]),
+        (["store:x", "y"], ["x", "y"]),
+        (["a/x", "a/x"], ["x", "x"]),
+    ],
+)
+def test_each_run_has_a_folder_of_pictures_of_its_own(runs, names):
+    assert evaluate._distinct_names(runs) == names
 
 
 @pytest.mark.parametrize(

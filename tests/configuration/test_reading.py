@@ -33,6 +33,33 @@ def test_a_file_here_wins_over_the_librarys_of_that_name(here):
     assert "GaussianLatents" not in text()
 
 
+def test_in_a_users_file_an_include_means_the_file_beside_it(here):
+    (here / "mine").mkdir()
+    (here / "mine" / "beta_vae.gin").write_text("train.steps = 123\n")
+    (here / "mine" / "outer.gin").write_text("include 'beta_vae.gin'\n")
+    configuration.parse(["mine/outer.gin"])
+    assert "train.steps = 123" in text()
+    assert "beta_vae.beta" not in text()
+
+
+def test_in_a_users_file_of_the_same_name_it_means_the_librarys(here):
+    (here / "mine").mkdir()
+    own = "include 'beta_vae.gin'\ntrain.steps = 123\n"
+    (here / "mine" / "beta_vae.gin").write_text(own)
+    (here / "mine" / "outer.gin").write_text("include 'beta_vae.gin'\n")
+    configuration.parse(["mine/outer.gin"])
+    assert "train.steps = 123" in text()
+    assert "beta_vae.beta = " in text()
+
+
+def test_lines_are_counted_as_an_editor_does(here):
+    """Not at U+2028, the other end of a line that Python's `splitlines` knows."""
+    lines = "train.seed = 1\n# a\u2028b\ntrain.steps = [1,\n"
+    (here / "mine.gin").write_text(lines, encoding="utf-8")
+    with pytest.raises(checks.ArgumentError, match=r"line 3: .*received 'train"):
+        configuration.parse(["mine.gin"])
+
+
 def test_an_include_beside_the_including_file_is_found(tmp_path_factory):
     folder = tmp_path_factory.mktemp("elsewhere")
     (folder / "common.gin").write_text("train.steps = 123\n")

@@ -3,7 +3,9 @@
 import json
 import os
 import pathlib
+import subprocess
 import sys
+import time
 import tracemalloc
 import webbrowser
 import zipfile
@@ -15,7 +17,7 @@ import tf_disentangle as td
 from tests.store import published
 from tests.studies.folders import write_plan
 from tf_disentangle import checks, store
-from tf_disentangle.cli import main, serve, study_publish
+from tf_disentangle.cli import compare, encode, main, serve, study_publish
 from tf_disentangle.store import index, places
 
 
@@ -37,11 +39,12 @@ def state(folder):
 
 
 def test_publish_writes_what_load_reads(trained, tmp_path, capsys, data):
-    output = tmp_path / "given"
+    output = tmp_path / "my models" / "given"
     options = (f"--output={output}", "--noexplorer", "--noonnx", "--license=mit")
     code, said = told(capsys, "publish", trained.folder, *options)
     assert (code, said.out) == (0, f"{output}\n")
-    assert f"hf upload USER/given {output}" in said.err
+    assert f"hf upload USER/given '{output}'" in said.err
+    assert f"explore '{output}'" in said.err
     images = data.images()[:3]
     loaded = td.load(output)
     np.testing.assert_array_equal(loaded.encode(images), trained.encode(images))
@@ -85,7 +88,7 @@ def test_export_and_visualize_need_a_place(folder, stored, capsys):
     assert state(folder) == before
 
 
-def test_serve_exports_it_first(stored, capsys, tmp_path, monkeypatch):
+def test_serve_exports_it_first(stored, trained, capsys, tmp_path, monkeypatch):
     """In a process of its own; here a script stands for it."""
     script = tmp_path / "python"
     script.write_text('#!/bin/sh\nmkdir -p "${5#*=}/model/1"\necho "$@" > "$LOG"\n')
@@ -95,7 +98,7 @@ def test_serve_exports_it_first(stored, capsys, tmp_path, monkeypatch):
     seen = []
 
     def look(values, source):
-        assert source == stored  # Not where it was exported to.
+        assert source in (stored, str(trained.folder))  # Not where it was exported to.
         seen.append(sorted(os.listdir(values.dir)))
         return 0
 
@@ -104,9 +107,44 @@ def test_serve_exports_it_first(stored, capsys, tmp_path, monkeypatch):
     assert code == 0 and seen == [["model"]]
     asked = (tmp_path / "log").read_text().split()
     assert asked[:4] == ["-m", "tf_disentangle", "export", stored]
-    script.write_text("#!/bin/sh\necho 'tf_disentangle export: a reason' >&2\nexit 2\n")
+    assert "--trust" not in asked
+    code, _ = told(capsys, "serve", stored, "--trust")
+    assert code == 0 and "--trust" in (tmp_path / "log").read_text().split()
+    # So it does with a run that was not exported.
+    code, _ = told(capsys, "serve", trained.folder)
+    assert code == 0 and seen == [["model"]] * 3
+    told_last = "Loading x\ntf_disentangle export: a reason"
+    script.write_text(f"#!/bin/sh\necho '{told_last}' >&2\nexit 2\n")
     code, said = told(capsys, "serve", stored)
     assert code == 2 and "tf_disentangle serve: a reason" in said.err
+
+
+def test_serve_ends_with_its_export(tmp_path):
+    """SIGTERM leaves neither the process nor the folder that it writes to."""
+    script, log = tmp_path / "python", tmp_path / "log"
+    script.write_text('#!/bin/sh\necho $$ "${5#*=}" > "$LOG"\nexec sleep 100\n')
+    script.chmod(0o755)
+    code = (
+        "import sys; from tf_disentangle.cli import main\n"
+        f"sys.executable = {str(script)!r}\n"
+        "sys.argv = ['tf_disentangle', 'serve', 'store:chyvae_ellipses']; main.run()"
+    )
+    environment = {**os.environ, "LOG": str(log), "PYTHONUTF8": "1"}
+    with subprocess.Popen([sys.executable, "-c", code], env=environment) as process:
+        while not (log.exists() and log.read_text().endswith("\n")):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.terminate()
+        assert process.wait(60) == 143
+    child, folder = log.read_text().split()
+    assert not os.path.exists(folder)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(child), 0)
+
+
+@pytest.mark.parametrize("command", [compare, encode, serve])
+def test_a_models_code_can_be_trusted_by_every_command(command):
+    assert "trust" in command.FLAGS
 
 
 def test_encode_takes_it(stored, data, tmp_path, capsys):

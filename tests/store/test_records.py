@@ -165,6 +165,25 @@ def test_many_networks_together_are_too_large():
         configs.deserialize([entry, entry, entry])
 
 
+def test_a_network_that_is_not_built_yet_is_refused():
+    """Its weights would be made, and counted by nobody, with the first image."""
+    with tf.Graph().as_default():
+        made = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(2 * 10**9)])
+        entry = json.loads(json.dumps(configs.serialize(made)))
+    with (
+        known_parts.only(10**7),
+        pytest.raises(configs.CannotRebuildError, match="no shape of its input"),
+    ):
+        configs.deserialize(entry)
+
+
+@pytest.mark.parametrize("sizes", [[5 * 10**8], [2, 4095], [2] * 5000, [1e9]], ids=len)
+def test_very_many_values_of_categorical_latents_are_not_made(sizes):
+    entry = own("tf_disentangle.latents.CategoricalLatents", sizes=sizes)
+    with known_parts.only(), pytest.raises(configs.CannotRebuildError, match="latents"):
+        configs.deserialize(entry)
+
+
 def test_very_many_latents_are_not_made():
     """Their covariance would have the square of the number."""
     prior = own("tf_disentangle.priors.InverseWishartPrior", df=10**6 + 1)

@@ -255,6 +255,12 @@ def test_links_and_devices_in_a_tar_are_refused(kind, folder, tmp_path):
     refused(target, "hold plain files only, no links; received 'model/x'")
 
 
+def test_what_macos_adds_to_an_archive_is_passed_over(folder, tmp_path):
+    names = ("__MACOSX/model/._config.json", ".DS_Store", "._model")
+    extra = [(name, b"x") for name in names]
+    assert td.load(published.zipped(folder, tmp_path / "x.zip", extra)).step == 0
+
+
 def test_a_path_out_of_a_tar_is_refused(folder, tmp_path):
     info = tarfile.TarInfo("model/../../x")
     info.size = 1

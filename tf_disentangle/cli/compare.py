@@ -17,7 +17,7 @@ import sys
 from absl import flags
 
 from tf_disentangle import checks
-from tf_disentangle.cli import startup
+from tf_disentangle.cli import run_flags, startup
 from tf_disentangle.visualization.charts import COLOURS
 
 FLAGS = flags.FlagValues()
@@ -32,6 +32,7 @@ flags.DEFINE_enum(
     "Which weights; best is by validation ELBO.",
     flag_values=FLAGS,
 )
+run_flags.define_trust(FLAGS)
 POSITIONAL = ()
 
 
@@ -48,7 +49,7 @@ def main(values: flags.FlagValues) -> int:
     runs = []
     for folder in folders:
         print(f"Loading {folder}", file=sys.stderr)
-        runs.append(tf_disentangle.load(folder, values.checkpoint))
+        runs.append(tf_disentangle.load(folder, values.checkpoint, trust=values.trust))
     print("Writing the page", file=sys.stderr)
     print(pages.write_comparison(runs, values.output))
     return 0

@@ -17,15 +17,17 @@ Files are read and encoded some at a time, however many there are. What is done 
 in OUTPUT.parts/ until the end, and the same command goes on where it was stopped. It
 refuses to if files came, went, or were changed after they were encoded.
 
-Files that cannot be read as images of 8 bits are named with the reason and left out;
-the exit code is 4 then.
+Files that cannot be read as images of 8 bits, or are larger than the server takes, are
+named with the reason and left out; the exit code is 4 then.
 """
 
 from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import io
 import itertools
+import pathlib
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -33,7 +35,7 @@ import numpy as np
 from absl import flags
 
 from tf_disentangle import checks, files
-from tf_disentangle.cli import image_models, image_paths
+from tf_disentangle.cli import image_models, image_paths, run_flags
 from tf_disentangle.cli.encoded_parts import Part, Parts
 from tf_disentangle.cli.image_models import ImageModel
 
@@ -55,6 +57,7 @@ flags.DEFINE_bool(
     "Keep the probabilities of each value of categorical latents too.",
     flag_values=FLAGS,
 )
+run_flags.define_trust(FLAGS)
 
 # Files that are read at once; fewer where they are large.
 _BLOCK = 500
@@ -72,12 +75,16 @@ def main(values: flags.FlagValues) -> int:
     given = "both" if values.model else "neither"
     checks.require(one, "--model or --server", "be given, one of the two", given)
     parts = Parts(values.output)
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="surrogateescape")  # As Python takes file names.
     images = image_paths.Images(values.files, sys.stdin)
     checks.require(images.count, "IMAGES", "hold images", " ".join(values.files))
-    with (
-        contextlib.closing(_model_of(values)) as model,
-        files.locked(parts.folder / ".lock", "--output"),
-    ):
+    files.require_writable(pathlib.Path(values.output).parent, "--output")
+    with contextlib.ExitStack() as stack:
+        model = stack.enter_context(contextlib.closing(_model_of(values)))
+        with files.explaining(parts.folder, "--output"):
+            lock = files.locked(parts.folder / ".lock", "--output")
+            stack.enter_context(lock)
         settings = {"model": model.identity, "columns": model.layout.header()}
         parts.begin(settings, {"count": images.count, "checksum": images.checksum})
         num_left_out = _encode_all(images, parts, model)
@@ -87,7 +94,7 @@ def main(values: flags.FlagValues) -> int:
     print(values.output)
     if num_left_out:
         number = "1 file was" if num_left_out == 1 else f"{num_left_out} files were"
-        text = f"{number} left out: no images of 8 bits, or unreadable; see above."
+        text = f"{number} left out; the reasons are above."
         print(f"tf_disentangle encode: {text}", file=sys.stderr)
     return _LEFT_OUT if num_left_out else 0
 
@@ -107,7 +114,9 @@ def _model_of(values: flags.FlagValues) -> ImageModel:
         checks.require(
             values[name].value is None, f"--{name}", rule, values[name].value
         )
-    return image_models.of_folder(values.model, values.version, values.probabilities)
+    return image_models.of_folder(
+        values.model, values.version, values.probabilities, values.trust
+    )
 
 
 def _encode_all(images: image_paths.Images, parts: Parts, model: ImageModel) -> int:

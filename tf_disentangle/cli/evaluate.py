@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from tf_disentangle import checks, files
+from tf_disentangle import checks, files, store
 from tf_disentangle.cli import codes_file, run_flags
 
 if TYPE_CHECKING:  # It imports TensorFlow, which --codes does without.
@@ -93,19 +93,25 @@ flags.DEFINE_multi_string(
     flag_values=FLAGS,
 )
 
+# What says which run is scored, and how it is read.
+_OF_RUNS = ("run", "gin_param", "sampled", "checkpoint", "again", "trust")
+
 
 def main(values: flags.FlagValues) -> int:
     """Runs the command; it returns 2 if no metric gave a score."""
     tables: dict[str, Mapping[str, Evaluation | Refusal]] = {}
     if values.codes is not None:
-        for name, value in (("RUN", values.run), ("--gin_param", values.gin_param)):
-            checks.require(not value, name, "not be given beside --codes", value)
-        checks.require(not values.sampled, "--sampled", "come with a RUN", True)
+        for option in _OF_RUNS:
+            name = "RUN" if option == "run" else f"--{option}"
+            given = values[option].present
+            rule = "not be given beside --codes"
+            checks.require(not given, name, rule, values[option].value)
         tables[values.codes] = _evaluate_file(values)
     else:
-        for folder in [values.run, *values.runs]:
-            values["run"].value = folder
-            tables[str(folder)] = _evaluate_run(values)
+        runs = [values.run, *values.runs]
+        for run, name in zip(runs, _distinct_names(runs), strict=True):
+            values["run"].value = run
+            tables[str(run)] = _evaluate_run(values, name)
     if len(tables) > 1:
         from tf_disentangle.cli import score_table
 
@@ -162,7 +168,29 @@ def _evaluate_file(values: flags.FlagValues) -> Mapping[str, Evaluation | Refusa
     return table
 
 
-def _evaluate_run(values: flags.FlagValues) -> Mapping[str, Evaluation | Refusal]:
+def _distinct_names(runs: Sequence[str | None]) -> list[str]:
+    """Returns a name for each run: the last part of its path, or as many as it takes.
+
+    Two may be called seed_0, of two studies.
+    """
+    parts = [pathlib.Path(str(run).removeprefix(store.PREFIX)).parts for run in runs]
+    names: list[str] = []
+    for count in range(1, 1 + max(map(len, parts))):
+        names = ["-".join(path[-count:]).replace("/", "") for path in parts]
+        if len({*names}) == len({*runs}):
+            break
+    return names
+
+
+def _evaluate_run(
+    values: flags.FlagValues, name: str
+) -> Mapping[str, Evaluation | Refusal]:
+    """Scores the run that the options name.
+
+    Args:
+        values: The options.
+        name: Of its folder of pictures, beside those of other runs.
+    """
     run = run_flags.load(values)
     from tf_disentangle import metrics
     from tf_disentangle.cli import score_table
@@ -174,7 +202,7 @@ def _evaluate_run(values: flags.FlagValues) -> Mapping[str, Evaluation | Refusal
 
     chosen = _metrics_of(run, values)
     positions, _ = metrics.scored_factors(run.data.factor_names, values.factors or None)
-    output = _output_of(run, values)
+    output = _output_of(run, values, name)
     pictures = output and files.require_writable(output, "--output")
     # What was published stays as it was, and is not taken for what this measures.
     append = (lambda row: None) if run.folder.is_published else run.folder.append
@@ -207,12 +235,11 @@ def _evaluate_run(values: flags.FlagValues) -> Mapping[str, Evaluation | Refusal
     return table
 
 
-def _output_of(run: Any, values: flags.FlagValues) -> pathlib.Path | None:
+def _output_of(run: Any, values: flags.FlagValues, name: str) -> pathlib.Path | None:
     """Returns where pictures go: those of several runs to a folder for each."""
     if not values.output:
         return None if run.folder.is_published else run.folder.pictures
-    own = run.folder.name if values.runs else ""
-    return pathlib.Path(values.output) / own
+    return pathlib.Path(values.output) / (name if values.runs else "")
 
 
 def _metrics_of(run: Any, values: flags.FlagValues) -> dict[str, Any]:

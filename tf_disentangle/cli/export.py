@@ -14,6 +14,7 @@ that is printed. docs/serving.md says more.
 from __future__ import annotations
 
 import pathlib
+import shlex
 import sys
 
 from absl import flags
@@ -75,7 +76,7 @@ def main(values: flags.FlagValues) -> int:
         from tf_disentangle.serving.config_files import docker_command
 
         models = path.parent.parent
-        serve = pages.as_typed(f"bin/serve {models}")
+        serve = pages.as_typed(f"bin/serve {shlex.quote(str(models))}")
         print(f"Serve:  {serve}", file=sys.stderr)
         print(f"or      {docker_command(models)}", file=sys.stderr)
     print(f"Card:   {path / 'model_card.md'}", file=sys.stderr)

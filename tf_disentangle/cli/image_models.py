@@ -70,7 +70,7 @@ def of_server(
         ArgumentError: If the server does not answer, or has no such model, or if the
             version is a label.
     """
-    from tf_disentangle.serving import Client, ServingError
+    from tf_disentangle.serving import Client, ServingError, TooLargeError
 
     latents = None if card is None else _latents_of(pathlib.Path(card))
     number = None if version is None else _number(version)
@@ -100,6 +100,11 @@ def of_server(
         array[:] = contents
         try:
             return client.predict(_SIGNATURE, {"image_bytes": array}, wanted)
+        except TooLargeError as error:
+            rule = "be no larger than the server takes"
+            remedy = "bin/serve takes larger ones with --max_body_bytes."
+            text = checks.message("the file", rule, error.reason, remedy)
+            raise RefusedError(text) from error
         except ServingError as error:
             # Of the others that a request can be refused for, none lies in the images.
             if error.code == _BAD_INPUT:
@@ -159,7 +164,10 @@ def _signatures(client: Any, usable: Sequence[int], version: int | str) -> Any:
 
 
 def of_folder(
-    folder: str | os.PathLike, version: str | None, probabilities: bool
+    folder: str | os.PathLike,
+    version: str | None,
+    probabilities: bool,
+    trust: bool = False,
 ) -> ImageModel:
     """Returns the model of a run folder, or of what `bin/export` wrote.
 
@@ -168,6 +176,7 @@ def of_folder(
             one of them, or the folder of one such model.
         version: A number; None is the newest.
         probabilities: Whether to keep them.
+        trust: Whether to run Python code that a published model holds.
 
     Raises:
         ArgumentError: If the folder holds neither.
@@ -175,17 +184,17 @@ def of_folder(
     path = pathlib.Path(folder)
     if store.is_published(folder) or (path / "run.json").exists():
         checks.require(version is None, "--version", "be left out for a run", version)
-        return _of_run(folder, probabilities)
+        return _of_run(folder, probabilities, trust)
     return _of_export(_version_below(path, version), probabilities)
 
 
-def _of_run(folder: str | os.PathLike, probabilities: bool) -> ImageModel:
+def _of_run(folder: str | os.PathLike, probabilities: bool, trust: bool) -> ImageModel:
     """The model of a run as it is, with the images resized as those of its data."""
     print(f"Loading {folder}", file=sys.stderr)
     startup.import_tensorflow()
     import tf_disentangle
 
-    run = tf_disentangle.load(folder)
+    run = tf_disentangle.load(folder, trust=trust)
     from tf_disentangle.serving.exporting import resizing_of
 
     function: Any = run.model.signatures(resizing_of(run)).get(_SIGNATURE)

@@ -15,6 +15,10 @@ from tf_disentangle.datasets.files.image_files import decoded
 from tf_disentangle.datasets.files.readers import IMAGE_NAME
 
 _ORIENTATION = 0x0112  # EXIF's tag; 1 is upright.
+# The largest that is made a PNG: a photograph of 12 megapixels would be one of 20 MB,
+# which servers refuse, and a model makes it so small that it does not see the loss.
+_MOST_PNG_PIXELS = 2**20
+_LONGEST_JPEG_SIDE = 65_500
 
 
 class Images:
@@ -98,7 +102,8 @@ def content(path: str) -> bytes:
     """Returns a file as a PNG or JPEG that a model takes.
 
     PNG and JPEG are returned as they are. Other formats, and photographs that lie on
-    their side by their EXIF data, are made a PNG of the pixels that they show.
+    their side by their EXIF data, are made a PNG of the pixels that they show; large
+    ones a JPEG of high quality.
 
     Raises:
         ArgumentError: If it cannot be read, is no image, or has more than 8 bits.
@@ -120,8 +125,12 @@ def content(path: str) -> bytes:
         as_it_is = False
     if as_it_is:
         return data
-    stream = io.BytesIO()
-    Image.fromarray(decoded(path, data)).save(stream, "PNG", compress_level=1)
+    shown, stream = Image.fromarray(decoded(path, data)), io.BytesIO()
+    is_large = shown.width * shown.height > _MOST_PNG_PIXELS
+    if is_large and max(shown.size) <= _LONGEST_JPEG_SIDE:
+        shown.save(stream, "JPEG", quality=95, subsampling=0)
+    else:
+        shown.save(stream, "PNG", compress_level=1)
     return stream.getvalue()
 
 

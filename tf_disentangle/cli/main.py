@@ -40,7 +40,7 @@ GROUPS = {
         "compare": "put runs on one page: settings, scores, traversals, curves",
         "encode": "encode image files with it",
         "export": "write it for TensorFlow Serving and other runtimes",
-        "serve": "serve what was exported, by REST and gRPC",
+        "serve": "serve it, or what was exported, by REST and gRPC",
         "publish": "write it as a folder that others load and check",
     },
     "Many runs, and the shell": {
@@ -57,6 +57,14 @@ read as images (encode), some runs failed (study), or something is to be done (d
 same command goes on."""
 
 
+# Commands that have something to close in good order when SIGTERM ends them.
+_CLOSING = (["train"], ["encode"], ["serve"])
+# Options that name files and folders.
+_PATHS = (
+    *("run", "runs", "study", "files", "source", "codes", "gin_file", "data_dir"),
+    *("model", "card", "dir", "model_base_path", "model_config_file"),
+    *("monitoring_config_file", "output", "destination"),
+)
 # What --help puts after an option that takes a number.
 _KINDS = {"int": "=INTEGER", "float": "=NUMBER"}
 
@@ -104,7 +112,7 @@ def main(argv: Sequence[str]) -> int:
 def run() -> None:
     """Entry point of the console script and of bin/."""
     process.require_utf8()
-    if sys.argv[1:2] in (["train"], ["encode"]) or sys.argv[1:3] == ["study", "run"]:
+    if sys.argv[1:2] in _CLOSING or sys.argv[1:3] == ["study", "run"]:
         process.raise_on_sigterm()
     # A gin file may import a module of the user's; last, so that it hides nothing.
     sys.path.append(os.getcwd())
@@ -228,4 +236,17 @@ def _parsed(
         file = rest[0] if rest[0].endswith(".gin") else f"{rest[0]}.gin"
         remedy = f"Did you mean --gin_file={file}?"
     checks.require(not rest, "options", rule, " ".join(rest), remedy)
+    for name in _PATHS:
+        if name in values:
+            values[name].value = _at_home(values[name].value)
     return values
+
+
+def _at_home(path: Any) -> Any:
+    """Returns a path, or each of several, with a home folder for a ~ at its start.
+
+    The shell leaves it as it is within --output=~/x and in quotes.
+    """
+    if isinstance(path, list):
+        return [_at_home(item) for item in path]
+    return os.path.expanduser(path) if isinstance(path, str) else path

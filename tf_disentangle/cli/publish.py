@@ -13,6 +13,7 @@ same for the runs of a study. docs/store.md says more.
 
 from __future__ import annotations
 
+import shlex
 import sys
 
 from absl import flags
@@ -42,8 +43,9 @@ def main(values: flags.FlagValues) -> int:
     print(f"Publishing step {run.step}", file=sys.stderr)
     path = run.publish(values.output, **publish_flags.options(values))
     print(path)
-    print(f"Look:   {pages.as_typed(f'bin/explore {path}')}", file=sys.stderr)
+    typed = shlex.quote(str(path))
+    print(f"Look:   {pages.as_typed(f'bin/explore {typed}')}", file=sys.stderr)
     if path.is_dir():
         print(f"Card:   {path / 'README.md'}", file=sys.stderr)
-        print(f"Upload: hf upload USER/{path.name} {path}", file=sys.stderr)
+        print(f"Upload: hf upload USER/{path.name} {typed}", file=sys.stderr)
     return 0

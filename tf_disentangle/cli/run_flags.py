@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def define(values: flags.FlagValues) -> None:
-    """Defines --run (also the one positional argument) and --checkpoint."""
+    """Defines --run (also the one positional argument), --checkpoint and --trust."""
     flags.DEFINE_string(
         "run",
         None,
@@ -30,6 +30,11 @@ def define(values: flags.FlagValues) -> None:
         "Which weights; best is by validation ELBO.",
         flag_values=values,
     )
+    define_trust(values)
+
+
+def define_trust(values: flags.FlagValues) -> None:
+    """Defines --trust, of every command that loads a model."""
     flags.DEFINE_bool(
         "trust",
         False,

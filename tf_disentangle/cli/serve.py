@@ -1,7 +1,7 @@
 r"""Serves exported models by TensorFlow Serving's REST and gRPC, on this machine.
 
-    bin/serve runs/chyvae                # a run that was exported
-    bin/serve store:chyvae_ellipses      # a published model; it is exported first
+    bin/serve runs/chyvae                # a run; it is exported first, if it is not yet
+    bin/serve store:chyvae_ellipses      # a published model; so is it
     bin/serve exports                    # a folder of models: exports/NAME/VERSION
     bin/serve --model_base_path=exports/chyvae --model_name=chyvae \
         --rest_api_port=8501 --port=8500
@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from tf_disentangle import checks, store
+from tf_disentangle.cli import run_flags, startup
 from tf_disentangle.serving import folders
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ POSITIONAL = ("dir",)
 _TEXTS = {
     "dir": (
         None,
-        "An exported model, a folder of them, an exported run, or a published model.",
+        "An exported model, a folder of them, a run, or a published model.",
     ),
     "model_base_path": (None, "Folder of one model's versions."),
     "model_name": (None, "Name of that model; by default that of DIR, else default."),
@@ -111,6 +112,7 @@ for _name, (_number, _help) in _INTEGERS.items():
     flags.DEFINE_integer(_name, _number, _help, lower_bound=0, flag_values=FLAGS)
 for _name, (_on, _help) in _SWITCHES.items():
     flags.DEFINE_bool(_name, _on, _help, flag_values=FLAGS)
+run_flags.define_trust(FLAGS)
 for _name, _help in _NO_EFFECT.items():
     _text = f"Without effect here: {_help}."
     if _name.startswith(("enable", "flush")):
@@ -123,8 +125,10 @@ def main(values: flags.FlagValues) -> int:
     """Runs the command."""
     with contextlib.ExitStack() as stack:
         source = values.dir
-        if source and store.is_published(source):
-            values["dir"].value = stack.enter_context(_exported(source))
+        is_bare = source and folders.is_unexported_run(source)
+        if is_bare or store.is_published(source or ""):
+            exported = _exported(source, values.trust)
+            values["dir"].value = stack.enter_context(exported)
         return _serve(values, source)
 
 
@@ -156,23 +160,27 @@ def _serve(values: flags.FlagValues, source: str | None) -> int:
 
 
 @contextlib.contextmanager
-def _exported(model: str) -> Iterator[str]:
-    """Yields a folder to which a published model is exported, and removes it.
+def _exported(model: str, trust: bool) -> Iterator[str]:
+    """Yields a folder to which a run or published model is exported, and removes it.
 
     A process of its own exports it: TensorFlow is set up otherwise for a server.
     """
     print(f"Exporting {model}", file=sys.stderr)
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "tf_disentangle", "export", model]
+        command += [f"--destination={folder}", *(["--trust"] if trust else [])]
         done = subprocess.run(
-            [*command, f"--destination={folder}"],
+            command,
             capture_output=True,
             text=True,
             check=False,
         )
-        error = done.stderr.strip().removeprefix("tf_disentangle export: ")
         if done.returncode:
-            raise checks.ArgumentError(error.splitlines()[-1] if error else model)
+            # After what it does; of a fault of the library the last line says it.
+            told = done.stderr.strip()
+            _, is_message, reason = told.rpartition("tf_disentangle export: ")
+            last = told.splitlines()[-1:] or [model]
+            raise checks.ArgumentError(reason if is_message else last[0])
         yield folder
 
 
@@ -280,8 +288,7 @@ def _import_tensorflow(values: flags.FlagValues) -> None:
 
     A server needs the same answer to seven digits, and all processors.
     """
-    from tf_disentangle.cli import startup
-
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with startup.held_back_stderr():
         import tensorflow as tf
     threads = tf.config.threading

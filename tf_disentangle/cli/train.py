@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import datetime
 import pathlib
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
 from absl import flags
 
 from tf_disentangle import checks
-from tf_disentangle.cli import startup
+from tf_disentangle.cli import pages, startup
 from tf_disentangle.datasets import CACHE_HELP
 
 if TYPE_CHECKING:
@@ -95,7 +96,9 @@ def _print_summary(run: Run) -> None:
     from tf_disentangle.metrics import Refusal
 
     terms, folder = run.terms, run.folder
-    again = f"bin/train --gin_file={folder}/config.gin --output={folder}"
+    typed = shlex.quote(str(folder))
+    config = shlex.quote(f"{folder}/config.gin")
+    again = pages.as_typed(f"bin/train --gin_file={config} --output={typed}")
     # A run that was stopped at once may have no row yet.
     unit = ", in nats per image" if "elbo" in terms else ""
     print(f"\n{run.step} steps" + (f"{unit}:" if terms else "."))
@@ -121,11 +124,12 @@ def _print_summary(run: Run) -> None:
         print(f"Stopped at step {run.step} of {run.steps}. Go on: {again}")
         return
     if run.scores:
-        print(f"Bounds:       bin/evaluate {folder} --bounds  (of untrained models)")
+        bounds = pages.as_typed(f"bin/evaluate {typed} --bounds")
+        print(f"Bounds:       {bounds}  (of untrained models)")
     print(f"Pictures:     {folder.pictures}")
-    print(f"TensorBoard:  tensorboard --logdir={folder.path.parent}")
+    print(f"TensorBoard:  tensorboard --logdir={shlex.quote(str(folder.path.parent))}")
     print(f"More steps:   {again} --gin_param='train.steps={2 * run.steps}'")
-    print(f"Export:       bin/export {folder}")
+    print(f"Export:       {pages.as_typed(f'bin/export {typed}')}")
 
 
 def _number(value: float) -> str:

@@ -80,7 +80,7 @@ def named_file(file: str) -> Source:
     # The pages write gin/vae.gin, as it is in a clone; elsewhere it means the same.
     names = [file, file.removeprefix("gin/")]
     for name, folder in zip(names, [pathlib.Path.cwd(), gin_root()], strict=True):
-        if path := _first_file(name, [folder]):
+        if path := next(_files(name, [folder]), None):
             return Source(file, path)
     is_folder = file and pathlib.Path(file).is_dir()
     remedy = "" if is_folder else _nearest_file(pathlib.Path(file))
@@ -107,10 +107,10 @@ def _nearest_file(file: pathlib.Path) -> str:
     return checks.nearest(file.name, [path.name for path in root.glob("*.gin")])
 
 
-def _first_file(file: str, folders: Iterable[pathlib.Path]) -> pathlib.Path | None:
-    """Returns the absolute path of `file` in the first of the folders that has it."""
+def _files(file: str, folders: Iterable[pathlib.Path]) -> Iterator[pathlib.Path]:
+    """Yields the absolute path of `file` in each of the folders that has it."""
     paths = (folder / pathlib.Path(file).expanduser() for folder in folders)
-    return next((path.absolute() for path in paths if path.is_file()), None)
+    return (path.absolute() for path in paths if path.is_file())
 
 
 def _read_file(source: Source) -> None:
@@ -181,7 +181,8 @@ def statements(
     Raises:
         ArgumentError: For a syntax error, with its line.
     """
-    lines, line = text.splitlines(), 0
+    # Python's parser counts these alone; splitlines knows other ends of lines.
+    lines, line = text.removesuffix("\n").split("\n"), 0
     try:
         for statement in gin.config_parser.ConfigParser(text, delegate):
             line = statement.location.line_num
@@ -238,20 +239,29 @@ def _syntax(reason: str, line: str, source: Source) -> str:
 def included(file: str, where: Origin) -> Source:
     """Returns the file that an include means.
 
-    The root comes first: there "datasets/x.gin" means the library's file, whatever lies
-    beside the user's.
+    In a user's file it is the one beside it, as on the command line; in the library's
+    own "datasets/x.gin" is the library's, whatever lies beside the user's. No file
+    includes itself: in the user's vae.gin, 'vae.gin' is the library's.
     """
-    sources = list(where.source.chain())
-    beside = [source.path.parent for source in sources if source.path is not None]
-    path = _first_file(file, [gin_root(), *beside, pathlib.Path.cwd()])
-    if path is None:
+    includers = [s.path for s in where.source.chain() if s.path is not None]
+    beside = [path.parent for path in includers]
+    folders = [gin_root(), *beside, pathlib.Path.cwd()]
+    if includers and not _is_of_library(includers[0]):
+        folders.insert(0, beside[0])
+    found = list(_files(file, folders))
+    if not found:
         files = [str(p.relative_to(gin_root())) for p in gin_root().rglob("*.gin")]
         rule = f"name a file beside this one or in {gin_root()}"
         raise where.error("include", rule, file, checks.nearest(file, files))
-    if path in [source.path for source in sources]:
+    path = next((path for path in found if path not in includers), None)
+    if path is None:
         rule = "not include a file that includes this one"
         raise where.error("a file", rule, file)
     return Source(file, path, where)
+
+
+def _is_of_library(path: pathlib.Path) -> bool:
+    return path.resolve().is_relative_to(gin_root().resolve())
 
 
 def _import(context: Any, statement: Any, where: Origin) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         InvalidRequestError,
         ModelNotFoundError,
         ServingError,
+        TooLargeError,
         UnavailableError,
     )
     from tf_disentangle.serving.exporting import export, export_run
@@ -28,6 +29,7 @@ _PLACES = {
     "InvalidRequestError": "client",
     "ModelNotFoundError": "client",
     "ServingError": "client",
+    "TooLargeError": "client",
     "UnavailableError": "client",
     "export": "exporting",
     "export_run": "exporting",
@@ -41,6 +43,7 @@ __all__ = [
     "InvalidRequestError",
     "ModelNotFoundError",
     "ServingError",
+    "TooLargeError",
     "UnavailableError",
     "export",
     "export_run",

@@ -12,7 +12,6 @@ _RUNTIMES = {".onnx": "ONNX Runtime", ".xml": "OpenVINO", ".tflite": "LiteRT"}
 _SAVED_MODEL = "saved_model.pb"
 # TF Serving counts versions in 64 bits.
 _LAST_VERSION = 2**63 - 1
-_RUNTIMES = {".onnx": "ONNX Runtime", ".xml": "OpenVINO", ".tflite": "LiteRT"}
 
 
 def versions(folder: str | os.PathLike) -> list[int]:
@@ -74,11 +73,10 @@ def models_in(
     checks.require(path.is_dir(), argument, "be a folder", str(folder))
     if (path / "run.json").exists():
         remedy = f"Export the run first: bin/export {folder}"
+        rule = "be a run that was exported"
+        exported = not is_unexported_run(path)
+        checks.require(exported, argument, rule, str(folder), remedy)
         path = path / "export"
-        found = _models(path) if path.is_dir() else {}
-        checks.require(
-            found, argument, "be a run that was exported", str(folder), remedy
-        )
     found = _models(path)
     is_version = (path / _SAVED_MODEL).exists()
     remedy = f"This is one version: serve {path.parent}" if is_version else ""
@@ -89,6 +87,12 @@ def models_in(
         checks.require(len(found) == 1, "model_name", rule, name)
         return {name: next(iter(found.values()))}
     return found
+
+
+def is_unexported_run(folder: str | os.PathLike) -> bool:
+    """Whether a folder is that of a run without a SavedModel in its export/."""
+    path = pathlib.Path(folder)
+    return (path / "run.json").exists() and not _models(path / "export")
 
 
 def models_below(folder: str | os.PathLike) -> list[pathlib.Path]:

@@ -278,10 +278,14 @@ def _add(path: pathlib.Path, found: dict[str, _File], name: str, file: _File) ->
 
 
 def _below_one_folder(found: dict[str, _File]) -> dict[str, _File]:
-    """Leaves out the folder that an archive may have around its files."""
+    """Leaves out the folder that an archive may have around its files.
+
+    What macOS adds beside it, __MACOSX/ and names that start with a dot, is left out.
+    """
     if CHECKSUMS in found:
         return found
-    around = {name.partition("/")[0] for name in found}
-    if len(around) != 1:
+    tops = {name: name.partition("/")[0] for name in found}
+    own = {n: top for n, top in tops.items() if top != "__MACOSX" and top[0] != "."}
+    if len({*own.values()}) != 1:
         return found
-    return {name.partition("/")[2]: file for name, file in found.items()}
+    return {name.partition("/")[2]: found[name] for name in own}

@@ -23,6 +23,7 @@ from tf_disentangle.serving import (
     InvalidRequestError,
     ModelNotFoundError,
     ServingError,
+    TooLargeError,
     UnavailableError,
 )
 
@@ -270,7 +271,7 @@ class TestFailures:
         [
             (400, InvalidRequestError),
             (404, ModelNotFoundError),
-            (413, InvalidRequestError),
+            (413, TooLargeError),
             (403, AccessError),
             (503, UnavailableError),
             (504, DeadlineExceededError),

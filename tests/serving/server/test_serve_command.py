@@ -18,7 +18,7 @@ import requests
 
 from tf_disentangle import checks, serving
 from tf_disentangle.cli import serve
-from tf_disentangle.cli.main import main
+from tf_disentangle.cli.main import _parsed, main
 from tf_disentangle.serving.server import monitoring, start
 from tf_disentangle.serving.server.store import ModelStore
 
@@ -189,6 +189,13 @@ def test_options_without_effect_come_last_in_help(capsys):
     options = re.findall(r"^  --(\w+)\n      (.*)", capsys.readouterr().out, re.M)
     idle = [text.startswith("Without effect") for _, text in options]
     assert sum(idle) == 11 and idle == sorted(idle)
+
+
+def test_tensorflows_notes_are_kept_from_the_terminal(monkeypatch):
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "")
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL")
+    serve._import_tensorflow(_parsed(serve.FLAGS, "serve", [], ("dir",)))
+    assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "3"
 
 
 def test_an_unusable_configuration(tmp_path, capsys):

@@ -15,6 +15,7 @@ from tf_disentangle.serving.client.errors import (
     InvalidRequestError,
     ModelNotFoundError,
     ServingError,
+    TooLargeError,
     UnavailableError,
 )
 from tf_disentangle.serving.client.tensors import Signature, TensorSpec
@@ -28,5 +29,6 @@ __all__ = [
     "ServingError",
     "Signature",
     "TensorSpec",
+    "TooLargeError",
     "UnavailableError",
 ]

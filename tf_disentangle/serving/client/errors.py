@@ -42,9 +42,15 @@ class InvalidRequestError(ServingError):
     remedy = "client.metadata() shows what the model takes."
 
     def __init__(self, server: str, request: str, code: str, reason: str) -> None:
-        if request.startswith("encode_bytes "):
+        if request.startswith("encode_bytes ") and type(self) is InvalidRequestError:
             self.remedy = "Each item must be the whole content of a PNG or JPEG file."
         super().__init__(server, request, code, reason)
+
+
+class TooLargeError(InvalidRequestError):
+    """The request has more bytes than the server, or a proxy before it, takes."""
+
+    remedy = "Send less at a time, or start bin/serve with a larger --max_body_bytes."
 
 
 class ModelNotFoundError(ServingError):
@@ -106,9 +112,21 @@ _OF_STATUS = {
 }
 
 
-def error_of(server: str, request: str, code: str, reason: str) -> ServingError:
-    """Returns the error of a code; one of no class of its own is a `ServingError`."""
+def error_of(
+    server: str, request: str, code: str, reason: str, too_large: bool = False
+) -> ServingError:
+    """Returns the error of a code; one of no class of its own is a `ServingError`.
+
+    Args:
+        server: The URL of the server.
+        request: What was asked.
+        code: The kind of failure.
+        reason: In the server's words.
+        too_large: Whether it lies in the size of the request, which has no code.
+    """
     kind = _KINDS.get(code if code in CODES else "UNKNOWN", ServingError)
+    if too_large:
+        kind = TooLargeError
     if _NO_LABEL in reason:
         kind = ModelNotFoundError
     return kind(server, request, code, reason)

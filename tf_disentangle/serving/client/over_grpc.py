@@ -16,7 +16,9 @@ from tf_disentangle.serving.client.tensors import Signature
 _PREDICTION = "/tensorflow.serving.PredictionService"
 _MODEL = "/tensorflow.serving.ModelService"
 _PORT = 8500
-# gRPC's words for what a server of HTTP/1 answers.
+# gRPC's words for a message that its receiver does not take, and for what a server of
+# HTTP/1 answers.
+_TOO_LARGE = "larger than max"
 _NO_HTTP2 = ("Failed parsing HTTP/2", "http1.x server")
 
 
@@ -127,7 +129,8 @@ class GrpcConnection:
             if any(words in reason for words in _NO_HTTP2):
                 address = f"http{self._url.removeprefix('grpc')}"
                 reason = f"the answer is not HTTP/2: use {address} if it is a REST port"
-            raise error_of(self._url, request, code, reason) from error
+            large = _TOO_LARGE in reason
+            raise error_of(self._url, request, code, reason, large) from error
         except ValueError as error:  # The channel is closed.
             raise error_of(self._url, request, "CANCELLED", str(error)) from error
 

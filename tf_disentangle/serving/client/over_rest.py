@@ -18,6 +18,7 @@ from tf_disentangle.serving.client import tensors
 from tf_disentangle.serving.client.errors import code_of_status, error_of
 from tf_disentangle.serving.client.tensors import Signature
 
+_TOO_LARGE = 413
 _NO_HTTP = "the answer is not HTTP, and this looks like a gRPC port"
 
 
@@ -145,7 +146,8 @@ class RestConnection:
         is_fine = answer.status_code == 200
         code = "INTERNAL" if is_fine else code_of_status(answer.status_code)
         about = f"HTTP {answer.status_code} without TensorFlow Serving's JSON"
-        raise error_of(self._url, request, code, str(told or about))
+        large = answer.status_code == _TOO_LARGE
+        raise error_of(self._url, request, code, str(told or about), large)
 
     def _unreadable(self, request: str, answer: Any, error: Exception) -> Exception:
         reason = f"the answer is not as the signature says: {error!r}"
