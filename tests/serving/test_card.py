@@ -98,6 +98,7 @@ def test_scores_have_the_bounds_that_were_recorded(summary):
     scores = summary["scores"]
     assert scores["factor_vae"] == {
         "score": 0.5,
+        "interval": None,
         "floor": None,
         "ceiling": None,
         "protocol": "published",

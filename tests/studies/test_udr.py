@@ -109,6 +109,8 @@ def test_what_cannot_be_compared_has_its_reason(study):
     assert rows.loc["10", "reason"] == "it has no codes.npz"
     assert "cannot be read" in rows.loc["20", "reason"]
     assert rows.loc["22", "reason"] == "its codes are of other images"
+    assert rows.loc["21", "reason"] == "no other run to compare it with"
+    assert rows.loc[["11", "12"], "value"].notna().all()
 
 
 def test_a_first_run_of_other_images_does_not_take_the_others_along(study):
@@ -116,8 +118,6 @@ def test_a_first_run_of_other_images_does_not_take_the_others_along(study):
     write_codes(folder / "runs/10", codes["10"], np.arange(300) + 1)
     rows = udr.rank_runs(folder, progress=False).set_index("run")
     assert rows.loc["10", "reason"] == "its codes are of other images"
-    assert rows.loc[["11", "12"], "value"].notna().all()
-    assert rows.loc["21", "reason"] == "no other run to compare it with"
     assert rows.loc[["11", "12"], "value"].notna().all()
 
 
