@@ -142,7 +142,7 @@ def trouble_with_size(config: Mapping[str, Any]) -> str:
         made = keras.saving.deserialize_keras_object(copy.deepcopy(config))
     layers = [*made._flatten_layers()] if isinstance(made, keras.Layer) else []
     if unbuilt := next((layer for layer in layers if not layer.built), None):
-        return f"{unbuilt.name} has no shape of its input, and so of its weights"
+        return f"the input of {unbuilt.name} is not known, nor are its weights"
     shapes = [variable.shape for variable in getattr(made, "variables", ())]
     number = sum(math.prod(shape) for shape in shapes)
     if number > restriction.left:

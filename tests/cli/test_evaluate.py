@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import pathlib
 import subprocess
 import sys
 import types
@@ -121,6 +122,9 @@ def test_mistakes(path, arguments, words, capsys):
         (["/run", "x/y/run", "/y/run"], ["-run", "x-y-run", "-y-run"]),
         (["store:x", "y"], ["x", "y"]),
         (["a/x", "a/x"], ["x", "x"]),
+        (["models/x.zip", "y"], ["x", "y"]),
+        (["."], [pathlib.Path.cwd().name]),
+        (["..", "b"], [pathlib.Path.cwd().parent.name, "b"]),
     ],
 )
 def test_each_run_has_a_folder_of_pictures_of_its_own(runs, names):

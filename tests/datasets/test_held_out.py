@@ -165,6 +165,9 @@ def test_a_subset_of_a_table_is_scored_on_its_own_images():
     images[200:, 5, 5] = 200
     part = Subset(ImageTable(images, factors, ["a", "b"]), np.arange(200))
     assert "missing_combinations" not in part.traits
+    one_each = Subset(part, np.arange(6))
+    assert "stochastic_images" in part.traits - one_each.traits
+    assert_array_equal(one_each.render(factors[:6]), images[:6])
     drawn = part.render(np.tile(factors[:6], (20, 1)), np.random.default_rng(0))
     assert drawn[:, 5, 5].max() == 0
     seen = []

@@ -28,6 +28,7 @@ pictures are written with --output alone.
 from __future__ import annotations
 
 import functools
+import os
 import pathlib
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -173,7 +174,12 @@ def _distinct_names(runs: Sequence[str | None]) -> list[str]:
 
     Two may be called seed_0, of two studies.
     """
-    parts = [pathlib.Path(str(run).removeprefix(store.PREFIX)).parts for run in runs]
+    given = [str(run).removeprefix(store.PREFIX).removesuffix(".zip") for run in runs]
+    # Of "." and ".." the path says no name.
+    paths = [
+        n if pathlib.Path(n).name.strip(".") else os.path.abspath(n) for n in given
+    ]
+    parts = [pathlib.Path(path).parts for path in paths]
     names: list[str] = []
     for count in range(1, 1 + max(map(len, parts))):
         names = ["-".join(path[-count:]).replace("/", "") for path in parts]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tf_disentangle import checks, files, store
-from tf_disentangle.cli import startup
+from tf_disentangle.cli import pages, startup
 from tf_disentangle.cli.encoded_parts import Layout
 from tf_disentangle.serving import folders
 
@@ -102,7 +102,8 @@ def of_server(
             return client.predict(_SIGNATURE, {"image_bytes": array}, wanted)
         except TooLargeError as error:
             rule = "be no larger than the server takes"
-            remedy = "bin/serve takes larger ones with --max_body_bytes."
+            serve = pages.as_typed("bin/serve")
+            remedy = f"{serve} takes larger ones with --max_body_bytes."
             text = checks.message("the file", rule, error.reason, remedy)
             raise RefusedError(text) from error
         except ServingError as error:

@@ -51,8 +51,8 @@ GROUPS = {
 COMMANDS = {name: does for group in GROUPS.values() for name, does in group.items()}
 _EXIT_CODES = """\
 Exit codes: 0 done; 1 a fault of the library, with a traceback; 2 a mistake in what
-was asked, with one message; 3 a loss term was not finite; 4 some files could not be
-read as images (encode), some runs failed (study), or something is to be done (doctor);
+was asked, with one message; 3 a loss term was not finite; 4 some files were
+left out (encode), some runs failed (study), or something is to be done (doctor);
 75 another process does this (study run); 130 or 143 stopped by Ctrl-C or SIGTERM: the
 same command goes on."""
 

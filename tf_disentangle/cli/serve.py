@@ -1,7 +1,7 @@
 r"""Serves exported models by TensorFlow Serving's REST and gRPC, on this machine.
 
-    bin/serve runs/chyvae                # a run; it is exported first, if it is not yet
-    bin/serve store:chyvae_ellipses      # a published model; so is it
+    bin/serve runs/chyvae                # a run; exported first if it has no export
+    bin/serve store:chyvae_ellipses      # a published model; always exported first
     bin/serve exports                    # a folder of models: exports/NAME/VERSION
     bin/serve --model_base_path=exports/chyvae --model_name=chyvae \
         --rest_api_port=8501 --port=8500

@@ -18,10 +18,10 @@ from tf_disentangle.interfaces import Dataset, ImageArray
 class Subset(Wrapper):
     """Images of another set, chosen by index.
 
-    Factors are drawn as those of a chosen image, each as probable as the others. Of a
-    table of images, such as `ImageTable`, a subset with all combinations renders its
-    own images alone; of any other set `render` draws any factors of the wrapped set,
-    also those that are not chosen.
+    Factors are drawn as those of a chosen image, each as probable as the others. A
+    subset of a table of images, such as `ImageTable`, that has every combination
+    renders only its own images. In every other case `render` is that of the wrapped
+    set, and takes factors of images that were not chosen too.
 
     Args:
         dataset: A set that knows the factors of its images (trait "known_rows"), such
@@ -40,10 +40,13 @@ class Subset(Wrapper):
         self._index: RowIndex | None = None
         if self._misses_combinations():
             self.traits |= {"missing_combinations"}
-        elif "indexed_images" in dataset.traits:
+        elif {"indexed_images", "stochastic_images"} <= dataset.traits:
+            # The wrapped set would draw images that were not chosen.
             rows = self.factors_of(np.arange(len(self)))
             self._index = RowIndex(rows, self.factor_names, self.factor_sizes)
-            self.traits |= {"indexed_images"}
+            self.traits = self.traits - {"stochastic_images"} | {"indexed_images"}
+            if self._index.counts.max() > 1:
+                self.traits |= {"stochastic_images"}
 
     def __len__(self) -> int:
         return len(self.indices)

@@ -227,9 +227,9 @@ def _seeds(values: Any, argument: str = "seeds", *, is_count: bool = True) -> li
     if not _is_several(values):
         least = 1 if is_count else 0
         number = checks.integer(values, argument, at_least=least)
-        return list(range(number)) if is_count else [number]
+        return list(range(number)) if is_count else [checks.seed(number, argument)]
     checks.require(len(values), argument, "have at least one value", values)
-    return [checks.integer(seed, argument, at_least=0) for seed in values]
+    return [checks.seed(seed, argument) for seed in values]
 
 
 def _varied_number(axes: Any) -> str | None:
