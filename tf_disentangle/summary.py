@@ -198,7 +198,8 @@ def last_scores(
     last: dict[str, str | None] = {}  # The protocol that each metric was last under.
 
     def entry(name: str, row: Mapping[str, Any], default: str | None) -> dict[str, Any]:
-        last[name] = row.get("protocols", {}).get(name, default)
+        # A metric may name none: "" beside its bounds, None beside its score.
+        last[name] = row.get("protocols", {}).get(name, default) or None
         known = {"protocol": last[name], "floor": None, "ceiling": None}
         return found.setdefault((name, last[name]), {**known, "interval": None})
 

@@ -234,3 +234,10 @@ def test_the_remedy_for_text_is_not_bins():
     for num_bins in (None, 5):
         with pytest.raises(ArgumentError, match="Text has no bins"):
             ImageTable(numbered_images(6), names, num_bins=num_bins)
+
+
+def test_images_alone_have_one_image_to_render():
+    """Without factors nothing tells images apart, and nothing is drawn."""
+    images = numbered_images(5)
+    table = ImageTable(images)
+    assert_array_equal(table.render(np.zeros((2, 0), np.int64)), images[[0, 0]])

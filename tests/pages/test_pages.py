@@ -271,6 +271,14 @@ class TestLastScores:
         score = summary.last_scores([*self.CONTINUED, self.OTHER], 4)["mig"]
         assert (score["score"], score["interval"], score["floor"]) == (0.5, None, None)
 
+    def test_a_metric_without_a_protocol_keeps_its_score_beside_its_bounds(self):
+        rows = [
+            {"step": 4, "scores": {"own": {"score": 0.5}}},
+            {"step": 4, "bounds": {"own": BOUNDS}, "protocols": {"own": ""}},
+        ]
+        score = summary.last_scores(rows, 4)["own"]
+        assert (score["score"], score["floor"], score["ceiling"]) == (0.5, 0.3, 1.0)
+
     def test_results_that_were_kept_come_back_with_their_protocol(self):
         rows = [*self.CONTINUED, self.OTHER, self.CONTINUED[-1]]
         score = summary.last_scores(rows, 4)["mig"]

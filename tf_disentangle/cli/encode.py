@@ -72,7 +72,7 @@ def main(values: flags.FlagValues) -> int:
     remedy = "For example: codes.npz"
     checks.given(values.output, "--output", remedy)
     one = (values.model is None) != (values.server is None)
-    given = "both" if values.model else "neither"
+    given = "both" if values.model else checks.NOTHING
     checks.require(one, "--model or --server", "be given, one of the two", given)
     parts = Parts(values.output)
     if isinstance(sys.stdin, io.TextIOWrapper):

@@ -61,7 +61,7 @@ class RowIndex:
         remedy = "sample_factors draws such ones."
         checks.require(not missing, "factors", rule, next(iter(missing), None), remedy)
         starts = self._starts[combination]
-        if self.counts.max(initial=0) < 2:
+        if self.counts.max(initial=0) < 2 or not self._sizes:
             return self._order[starts]
         remedy = "Several images have these factors: np.random.default_rng(0)."
         checks.require(rng is not None, "rng", "be given", rng, remedy)

@@ -101,7 +101,7 @@ def _calls(rows: Sequence[Mapping[str, Any]], step: int) -> dict[str, Any]:
         for name, result in row.get("scores", {}).items():
             text = row.get("call") or row.get("calls", {}).get(name)
             is_last = name in last and result.get("protocol") == last[name]["protocol"]
-            if is_last and text and (call := _parsed(text)):
+            if is_last and "reason" not in result and text and (call := _parsed(text)):
                 calls.setdefault(name, call)  # Of several seeds the first.
     return calls
 

@@ -175,8 +175,10 @@ def _refused(folder: RunFolder, part: str, error: Exception) -> checks.ArgumentE
     rule = "be of known parts of this library and of Keras alone"
     remedy = "Do not use it, unless you know its author."
     if folder.describe().get("modules"):
-        remedy = "It has code in modules/: read it; load(..., trust=True) runs it, on "
-        remedy += "the command line --trust."
+        remedy = (
+            "It has code in modules/: read it; load(..., trust=True) runs it, as does "
+            "--trust on the command line."
+        )
     reason = str(error).strip().splitlines()[0]
     return checks.ArgumentError(checks.message(argument, rule, reason, remedy))
 

@@ -258,8 +258,8 @@ def _one_hot_encoding(
 def _variance(codes: np.ndarray, axis: int, starts: np.ndarray | None) -> np.ndarray:
     """Variance along an axis, that of a latent's columns added up.
 
-    The variance of equal codes is 0 exactly, not a rounding error: sums of float32
-    numbers are exact in float64, those of float64 numbers are not.
+    The variance of equal codes is 0 exactly, not a rounding error: the sum of equal
+    float32 numbers is exact in float64, that of equal float64 numbers is not.
     """
     variance = codes.var(axis=axis, ddof=1, dtype=np.float64)
     if codes.dtype != np.float32:
