@@ -496,7 +496,7 @@ class TestFiles:
     [
         (["--model=x", "--output=a.csv"], "IMAGES must be given"),
         (["photos", "--model=x"], "--output must be given"),
-        (["photos", "--output=a.csv"], "one of the two; received 'neither'"),
+        (["photos", "--output=a.csv"], "one of the two; received nothing"),
         (
             ["photos", "--model=x", "--server=y", "--output=a.csv"],
             "one of the two; received 'both'",

@@ -318,7 +318,7 @@ def test_a_users_module_is_run_only_if_trusted(data, tmp_path):
     assert (path / "modules" / "own_prior_of_mine.py").exists()
     assert "trust=True" in (path / "README.md").read_text()
     with pytest.raises(
-        checks.ArgumentError, match=r"no public part of .* the command line --trust"
+        checks.ArgumentError, match=r"no public part of .* --trust on the command line"
     ):
         td.load(path)
     assert not (path / "modules" / "ran").exists()
