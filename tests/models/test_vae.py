@@ -79,6 +79,9 @@ def test_seeds_that_would_stand_for_others_are_refused(model):
     for seed in (2**31, 2**32, 2**64):
         with pytest.raises(checks.ArgumentError, match=words):
             model.sample(1, seed)
+        for method in (model.validation, model.diagnostics):
+            with pytest.raises(checks.ArgumentError, match=words):
+                method(np.zeros((2, *SHAPE), np.uint8), seed)
         with pytest.raises(checks.ArgumentError, match=words):
             VAE(model.encoder, model.decoder, model.latents, model.objective, seed)
     for build in (build_vae, build_infogan):

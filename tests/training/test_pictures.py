@@ -156,6 +156,17 @@ def test_saved_files_are_the_figures(model, tmp_path):
         np.testing.assert_array_equal(saved, figure)
 
 
+@pytest.mark.parametrize("seed", [-1, 2**31])
+def test_seeds_out_of_bounds_are_refused(model, seed):
+    batches = Batches(np.arange(20), np.arange(0), 4, 0, False)
+    for draw in (
+        functools.partial(Plotter, model, IMAGES, seed=seed),
+        functools.partial(random_images, model, IMAGES, batches, seed),
+    ):
+        with pytest.raises(ArgumentError, match="seed must be"):
+            draw()
+
+
 def test_the_seed_decides_the_samples_alone(model):
     first, second = (Plotter(model, IMAGES, seed=s).figures() for s in (0, 1))
     differ = [n for n in first if not np.array_equal(first[n], second[n])]

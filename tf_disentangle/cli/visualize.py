@@ -128,7 +128,7 @@ def main(values: flags.FlagValues) -> int:
     limits = parse_range(values.range)
     num_steps = checks.integer(values.steps, "--steps", at_least=2)
     if values.seed is not None:
-        checks.integer(values.seed, "--seed", at_least=0)
+        checks.seed(values.seed, "--seed")
     run_flags.require_place(values, "output", "pictures")
     run = run_flags.load(values)
     require_data(run, values.run)

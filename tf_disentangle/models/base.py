@@ -242,7 +242,7 @@ class LatentModel(FittableModel):
         each = np.zeros(self.latents.num_latents, np.float32)
         for start in range(0, len(images), _VALIDATED):
             batch = self.validate_images(images[start : start + _VALIDATED])
-            draws = tf.constant([seed, start], tf.int32)
+            draws = tf.constant([checks.seed(seed), start], tf.int32)
             terms, per_latent = self._held_out(batch, draws, self.steps_done)
             weight = len(batch) / len(images)
             totals = {k: v + weight * float(terms[k]) for k, v in totals.items()}

@@ -138,7 +138,7 @@ class VAE(LatentModel):
             images: [N, H, W, C], the more the better.
             seed: Seed of the draws.
         """
-        draws = tf.constant([seed, 0], tf.int32)
+        draws = tf.constant([checks.seed(seed), 0], tf.int32)
         tensors = self._diagnostics(self.validate_images(images), draws)
         values = {name: float(value) for name, value in tensors.items()}
         return {name: value for name, value in values.items() if np.isfinite(value)}

@@ -67,7 +67,7 @@ def random_images(
         seed: Seed of the draw.
     """
     indices = batches.held_out if len(batches.held_out) else batches.training
-    order = np.random.default_rng(seed).permutation(indices)
+    order = np.random.default_rng(checks.seed(seed)).permutation(indices)
     return images_at(images, order[: num_images(model)])
 
 
@@ -166,7 +166,7 @@ class Plotter:
         self._columns = model.latents.columns
         self._latents = None if latents is None else self._indices(latents)
         self._values = np.linspace(-2, 2, 9) if values is None else np.asarray(values)
-        self._seed = tf.constant([seed, 0], tf.int32)
+        self._seed = tf.constant([checks.seed(seed), 0], tf.int32)
         self._data = data
 
     def inputs(
