@@ -72,12 +72,13 @@ def test_installed_command_runs_from_another_directory(wheel, tmp_path):
     target = tmp_path / "site"
     install = ["-m", "pip", "install", "--no-deps", "--no-index", "--quiet"]
     subprocess.run([sys.executable, *install, f"--target={target}", wheel], check=True)
-    # -S -P keep out site.py's editable finder and the current directory.
+    # -S -P keep out site.py's editable finder and the current directory; with it go
+    # the .pth files, by which setuptools gives TFP the distutils of Python 3.12 on.
     borrowed = sysconfig.get_paths()["purelib"]
     code = (
         "import sys; "
         f"sys.path[:0] = [{str(target)!r}, {borrowed!r}]; "
-        "import tf_disentangle; "
+        "import setuptools, tf_disentangle; "
         f"assert tf_disentangle.__file__.startswith({str(target)!r}); "
         "from tf_disentangle.cli.main import main; "
         "sys.exit(main(sys.argv[1:]))"

@@ -59,6 +59,8 @@ def _of_keras(cls):
 
 def signature_of(function):
     """Returns the parameters with their defaults, as a call sees them."""
+    if isinstance(function, types.GenericAlias):  # a type; from 3.13 on it has some
+        return "(...)"
     try:
         # A base's __new__(*args, **kwargs) would hide the arguments.
         is_class = isinstance(function, type) and inspect.isfunction(function.__init__)

@@ -135,7 +135,8 @@ def test_metrics_by_name_are_the_configured_ones(written, read):
         ("chyvae.gin", "Adam.learnin_rate = 0.1", "Did you mean learning_rate"),
         ("chyvae.gin", "train.steps = %nope", "must be defined, by a line nope ="),
         ("chyvae.gin", "train.steps = 2 * 3", "end after one value"),
-        ("chyvae.gin", "train.steps = \\", "the value must be a number"),
+        # Python 3.11 meets no value, later ones the end of the text.
+        ("chyvae.gin", "train.steps = \\", "the (value must be a number|line must)"),
         ("chyvae.gin", "(", "gin_param='\\('"),
     ],
 )
