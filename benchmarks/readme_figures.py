@@ -137,8 +137,8 @@ def caption(run):
     return (
         f"Measured on the {len(images)} images that are stored with the model, from "
         f"one end of a row to the other: {turning} turns the strokes by "
-        f"{abs(slant.slant):.0f} degrees, and the picture ends with {slant.ink:.0%} of "
-        f"its brightness; {thinning} ends with {width.ink:.0%} and turns the strokes "
+        f"{abs(slant.slant):.0f} degrees, and the picture keeps {slant.ink:.0%} of "
+        f"its brightness; {thinning} keeps {width.ink:.0%} and turns the strokes "
         f"by {abs(width.slant):.0f} "
         f"degrees; and for {same:.0%} of the images the encoder finds the same "
         "category all the way"

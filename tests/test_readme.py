@@ -46,7 +46,7 @@ def test_figures_in_the_text_are_the_ledgers():
     rows = {row.id: row for row in ROWS}
     accuracy = rows["joint_vae_mnist_accuracy"]
     assert (
-        "JointVAE in the paper's setting, which also comes along, identifies "
+        "JointVAE in the paper's setting, which also comes with the library, identifies "
         f"{accuracy.by_seed[0]:.0%} (seed 0, 30,000 steps), and the paper says "
         f"{accuracy.published:.0%}" in IN_ONE_LINE
     )
