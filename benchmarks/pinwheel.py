@@ -103,7 +103,7 @@ def main():
             rows.append((alpha, beta, *values))
             label = (
                 f"beta {beta:g}, alpha {alpha:g}\nencoder variance {values[0]:.3g}"
-                f"\nKL(p || q) {values[1]:.3g}, MMD {values[2]:.3g}"
+                f"\nKL(p || q) {values[1]:.3g}\nMMD {values[2]:.3g}"
             )
             panels[label] = panel(run.model, points, arms)
     print(" | ".join(HEAD))

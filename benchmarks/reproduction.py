@@ -158,7 +158,7 @@ def cells(row):
     by_seed = written(row.by_seed) if row.by_seed else []
     pairs = zip(row.seeds, by_seed, strict=False)  # none of a row that was not run
     return (
-        row.claim,
+        row.claim.replace("|", r"\|"),
         published,
         ours,
         interval,
