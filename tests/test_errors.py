@@ -366,14 +366,14 @@ def test_the_page_has_the_twenty_that_matter():
 HEAD = """\
 # Common mistakes
 
-A mistake in what was asked ends with exit code 2 and one message. It names what is
-wrong, the rule, the value that was received and, where there is one, the remedy; a
-value from a gin file is shown with its file and line. Everything is checked before the
-first step, and `bin/train --check` does only that. A fault of the library ends with
-exit code 1 and a traceback: please report it.
+A mistake in what was asked ends with exit code 2 and a single message. The message
+names what is wrong, the rule, the value that was received and, where there is one, the
+remedy. For a value from a gin file it also shows the file and the line. Everything is
+checked before the first step, and `bin/train --check` does only that. A fault of the
+library ends with exit code 1 and a traceback: please report it.
 
-Below are the {count} mistakes that are made most often. In the examples `runs/a` is a
-finished run and `mine.gin` is your own file. (This page is written by
+Below are the {count} most common mistakes. In the examples `runs/a` is a finished run
+and `mine.gin` is your own file. (This page is written by
 `python tests/test_errors.py --write`; `tests/golden/errors.toml` has all {all} mistakes
 that the tests provoke.)
 """

@@ -44,7 +44,7 @@ def run():
         ),
         (
             lambda run: td.models.build_vae((3, 64, 64)),
-            "Say it as (64, 64, 3), images with channels last.",
+            "Write (64, 64, 3): images have their channels last.",
         ),
     ],
     ids=["channels", "one code", "case", "array", "order", "shape"],

@@ -1,4 +1,4 @@
-"""The theorems of the seed papers and slides, on the library's own objectives.
+"""The theorems of the papers and slides, on the library's own objectives.
 
 1.  beta-VAE is an ELBO under rescaled networks (Gaussian), or under the annealed prior
     p(z)^beta / F_beta and an entropy bonus (any prior).

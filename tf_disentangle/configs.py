@@ -1,14 +1,14 @@
-"""What an object was made of, as JSON, and the object made again from it.
+"""Records what an object was made of as JSON, and makes the object again from it.
 
     serialize(GaussianLatents(10))
         -> {"class_name": "tf_disentangle.latents.GaussianLatents",
             "config": {"num_latents": 10, "covariance": "diagonal", "prior": ...}}
     deserialize(of_that) -> an equal object
 
-This one form is a run's record for people, its identity when it is resumed, and what
-`load` and Keras's `save` rebuild it from. Any object takes part that has Keras's
-`get_config` (and `from_config`, unless its constructor takes what `get_config`
-returns), and any dataclass. Keras's own objects go through Keras's serialisation.
+This one form is a run's record for people, its identity when it is resumed, and the
+form from which `load` and Keras's `save` rebuild it. It covers every dataclass and
+every object with Keras's `get_config` (and `from_config`, unless its constructor takes
+what `get_config` returns). Keras's own objects go through Keras's serialisation.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def serialize(value: Any) -> Any:
 
     Args:
         value: A number, text, None, array, list or mapping of such; a function; or an
-            object with `get_config`, of a dataclass, or of Keras.
+            object that has `get_config`, is a dataclass, or is Keras's own.
 
     Returns:
         JSON. What cannot be rebuilt is recorded too: a large array by its checksum, an
@@ -121,7 +121,7 @@ def serialize(value: Any) -> Any:
 
 
 def deserialize(config: Any) -> Any:
-    """Returns what `serialize` was given, made again.
+    """Returns the object that `serialize` was given, made again.
 
     Raises:
         CannotRebuildError: If it holds an object that only its user can make.
@@ -150,13 +150,13 @@ def deserialize(config: Any) -> Any:
 def differences(old: Any, new: Any, prefix: str = "") -> list[str]:
     """Returns what differs between two serialised objects, a line for each value.
 
-    Where two data sets of a user's files have equal fingerprints, the files may lie
-    elsewhere.
+    If two data sets of a user's files have equal fingerprints, the files may lie in
+    different places.
 
     Args:
-        old: Of the one, called "was".
-        new: Of the other, called "is".
-        prefix: Path of names to them.
+        old: The one object, called "was".
+        new: The other object, called "is".
+        prefix: The path of names that leads to them.
     """
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         lines, names = [], {*old, *new}
@@ -189,7 +189,7 @@ def _serialize_array(value: Any) -> dict[str, Any]:
 
 
 def _serialize_function(value: Any) -> dict[str, Any]:
-    """Returns a path; of a method also its object, of a nameless function its code."""
+    """Returns a path; also a method's object, or the code of a nameless function."""
     record: dict[str, Any] = {"function": _path(value)}
     if inspect.ismethod(value) and not isinstance(value.__self__, type):
         record["self"] = serialize(value.__self__)
@@ -314,7 +314,7 @@ def _deserialize_keras(config: Mapping[str, Any]) -> Any:
 
 
 def _is_keras(value: Any) -> bool:
-    """Whether Keras serialises it; without importing Keras, which takes seconds."""
+    """Whether Keras serialises it; not importing Keras, which takes seconds."""
     keras = sys.modules.get("keras")
     if keras is None:
         return False

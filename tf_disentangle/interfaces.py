@@ -18,11 +18,11 @@ from tf_disentangle import checks, configs
 
 @runtime_checkable
 class ImageArray(Protocol):
-    """Images that are read by index; numpy's arrays and memory maps are such.
+    """Images that are read by index, such as numpy's arrays and memory maps.
 
-    It is read-only, and may read from a disk or compute what is asked for: so take what
-    you need by one index, `images[indices]`, and do not go through it one by one. Two
-    threads may read at once.
+    It is read-only, and may read from a disk or compute what is asked for. So get all
+    that you need with one index, `images[indices]`, and not image by image. Two threads
+    may read at once.
     """
 
     @property
@@ -56,14 +56,14 @@ DATASET_TRAITS: dict[str, str] = {
 
 @dataclasses.dataclass(frozen=True)
 class Resizing:
-    """How images of other sizes become images as those of a data set.
+    """How images of other sizes are made into images like those of a data set.
 
     Attributes:
-        crop: Side of the centre crop in pixels; None is the largest part of the same
+        crop: Side of the centre crop in pixels; None means the largest part of the same
             shape as the result, "pad" leaves nothing out and adds black on both sides.
         filter: "lanczos" or "bilinear", as Pillow has them.
-        is_binary: Whether all images are of black and white; the darker half of the
-            grey levels then becomes black.
+        is_binary: Whether all images are black and white; if so, the darker half of the
+            grey levels becomes black.
     """
 
     crop: int | Literal["pad"] | None = None
@@ -74,11 +74,11 @@ class Resizing:
 class Dataset(configs.Configured, abc.ABC):
     """Images with their ground-truth factors: the base class of all data sets.
 
-    A subclass gives the attributes, `__len__`, `images`, `sample_factors` and `render`,
-    and declares in `traits` what else it has or lacks; ask for
+    A subclass defines the attributes, `__len__`, `images`, `sample_factors` and
+    `render`, and declares in `traits` what else it has or lacks; check for
     `"known_rows" in dataset.traits` before calling `factors_of`, and
     `"indexed_images" in dataset.traits` before calling `rows_of`. A set that declares
-    "missing_combinations" must know its rows, for metrics then draw among them.
+    "missing_combinations" must know its rows, since metrics then sample from them.
 
     `configs.deserialize(configs.serialize(dataset))` gives an equal set, as long as the
     constructor's arguments can be recorded: large arrays cannot.
@@ -87,8 +87,8 @@ class Dataset(configs.Configured, abc.ABC):
         factor_names: Name of each of the K factors; empty if none is known.
         factor_sizes: Number of values of each factor.
         image_shape: (H, W, C).
-        traits: What holds of this set, from `DATASET_TRAITS`.
-        resizing: How other images become such as these, for those who serve a model.
+        traits: The traits of this set, from `DATASET_TRAITS`.
+        resizing: How other images are made to match these, for serving a model.
     """
 
     factor_names: tuple[str, ...]
@@ -119,7 +119,7 @@ class Dataset(configs.Configured, abc.ABC):
     def render(
         self, factors: np.ndarray, rng: np.random.Generator | None = None
     ) -> np.ndarray:
-        """Renders factors [n, K] as uint8 [n, H, W, C], or as `images` are.
+        """Renders factors [n, K] as uint8 [n, H, W, C], or in the form of `images`.
 
         Sets that declare "stochastic_images" need `rng` and raise without it; the
         others ignore it and give equal images for equal factors.
@@ -127,7 +127,7 @@ class Dataset(configs.Configured, abc.ABC):
         Raises:
             ArgumentTypeError: If the factors are not integers.
             ArgumentError: If their shape is not [n, K], or a value is out of its range
-                or, in a table, of no image.
+                or, in a table, belongs to no image.
         """
 
     def factors_of(self, indices: np.ndarray) -> np.ndarray:
@@ -135,7 +135,7 @@ class Dataset(configs.Configured, abc.ABC):
 
         Raises:
             ArgumentTypeError: If the indices are not integers.
-            ArgumentError: If one is not of an image, or the set does not declare
+            ArgumentError: If an index has no image, or the set does not declare
                 "known_rows".
         """
         raise self._lacks("known_rows", "factors_of", indices)
@@ -151,17 +151,17 @@ class Dataset(configs.Configured, abc.ABC):
         raise self._lacks("indexed_images", "rows_of", factors)
 
     def fingerprint(self) -> str | None:
-        """A checksum of content that the constructor's arguments do not tell.
+        """A checksum of content that the constructor's arguments do not determine.
 
         Sets that are read from a user's files have one, so that other files of the same
-        names and shapes are told apart. None: the arguments say it all.
+        names and shapes are told apart. None means that the arguments say it all.
         """
         return None
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments, and the fingerprint if there is one.
 
-        Paths are full ones.
+        Paths to files that exist are absolute.
         """
         config, mark = super().get_config(), self.fingerprint()
         for name in configs.LOCATIONS:
@@ -173,7 +173,7 @@ class Dataset(configs.Configured, abc.ABC):
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """Builds the set from what `get_config` returned, or that as JSON.
+        """Builds the set from what `get_config` returned, or from that as JSON.
 
         Raises:
             CannotRebuildError: If its files are missing or have changed.
@@ -211,8 +211,8 @@ class Encoder(Protocol):
 class PosteriorEncoder(abc.ABC):
     """An encoder that also knows its posterior q(z|x), and a model's evidence.
 
-    Metrics that ask for `Input.ENCODER` take such an encoder only, and codes are drawn
-    from q(z|x), anew for each draw of an image, where `sampled` is True.
+    Metrics that ask for `Input.ENCODER` accept only such an encoder. If `sampled` is
+    True, codes are sampled from q(z|x), anew each time an image is drawn.
 
     Attributes:
         sampled: Whether codes are drawn from q(z|x); else they are its deterministic
@@ -229,7 +229,7 @@ class PosteriorEncoder(abc.ABC):
 
     @abc.abstractmethod
     def parameters(self, images: np.ndarray) -> np.ndarray:
-        """Maps images to what `draw` needs to know of their posterior, [B, P]."""
+        """Maps images to what `draw` needs to know about their posterior, [B, P]."""
 
     @abc.abstractmethod
     def draw(self, parameters: np.ndarray, rng: np.random.Generator) -> np.ndarray:

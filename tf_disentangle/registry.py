@@ -88,5 +88,5 @@ def names() -> dict[str, Part]:
 
 
 def kind_of(name: str) -> str:
-    """Returns the kind of a part, "" for a name that is none."""
+    """Returns the kind of a part, "" for a name that no part has."""
     return next((kind for kind, table in PARTS.items() if name in table), "")

@@ -1,4 +1,4 @@
-"""One handle of one run, whoever started it.
+"""One handle for a run, whoever started it.
 
     run = train(model, data, steps=50_000)          a folder only if asked for
     run.encode(images); run.decode(codes); run.score("mig", "dci"); run.export("served")
@@ -65,22 +65,22 @@ def train(
             model that was trained before starts from the weights it has.
         data: The data set to train on.
         steps: Number of optimiser steps in all, at least 1.
-        output: The run folder. A run that is in it already goes on from its last
-            checkpoint. None writes nothing at all: no folder, checkpoint or picture;
-            the trained model, its rows and scores are kept in memory, and of its
-            weights the last only.
+        output: The run folder. A run that is already in it resumes from its last
+            checkpoint. None writes nothing at all (no folder, checkpoint or picture):
+            the trained model with its last weights, its rows and its scores are kept in
+            memory.
         batch_size: Images per step, over all devices.
-        optimizer: A function that makes the optimiser; None is Adam at 1e-4. Keras's
+        optimizer: A function that makes the optimiser; None means Adam at 1e-4. Keras's
             optimisers carry schedules (learning_rate=) and clipping (global_clipnorm=).
-        seed: Seed of weights, batches and draws.
-        validation_size: Number of images held out for the validation terms; None is
-            10 % of them, at most 2,000.
+        seed: Seed of the weights, the batches and all random numbers.
+        validation_size: Number of images held out for the validation terms; None
+            means 10 % of them, at most 2,000.
         with_replacement: Whether images are drawn with replacement, as in the study of
             Locatello et al. (2019).
         intervals: How often to log, evaluate and save.
         device: Where and how to run.
-        metrics: Names such as "mig", or functions (data, encoder) -> result, with which
-            to score after training.
+        metrics: Metrics to score with after training: names such as "mig", or functions
+            (data, encoder) -> result.
         callbacks: Further Keras callbacks; their epoch is an interval of
             `intervals.log` steps.
         warm_start: Run, or published model, whose last weights to start from.
@@ -88,9 +88,9 @@ def train(
             and the returned run is untrained.
 
     Raises:
-        ArgumentError: If a value has no meaning, or parts do not fit each other, or the
+        ArgumentError: If a value is invalid, or parts do not fit each other, or the
             folder holds a run with other settings.
-        ArgumentTypeError: If a value has another type.
+        ArgumentTypeError: If a value has the wrong type.
         NonFiniteError: If a loss term became NaN or infinite.
     """
     intervals = Intervals() if intervals is None else intervals
@@ -130,7 +130,7 @@ def load(
             or function that cannot be imported.
         data: The run's data set, likewise; it is made when it is first used.
         trust: Whether to run Python code that a published model holds, as copies of its
-            author's modules; without, and in all else, loading runs nothing of it.
+            author's modules; otherwise, loading runs no code that it holds.
 
     Raises:
         ArgumentError: If the folder holds no run, the model must be passed, or a
@@ -147,7 +147,7 @@ def load(
 
 
 class Run:
-    """A run: its model, its data, and what can be done; `train` and `load` make it.
+    """A run: its model, its data and its operations; `train` and `load` make it.
 
     Args:
         model: The model.
@@ -219,8 +219,8 @@ class Run:
     def metrics(self) -> list[Metric]:
         """The metrics that the run was trained with.
 
-        Of a run that was loaded they are those of run.json, without options that gin
-        bound to them: these stand in config.gin, from where bin/evaluate takes them.
+        For a run that was loaded they are those in run.json, without options that gin
+        bound to them: those are in config.gin, from which bin/evaluate takes them.
         """
         if self._loop is not None:
             return list(self._loop.metrics)
@@ -247,7 +247,7 @@ class Run:
 
     @property
     def examples(self) -> Examples | None:
-        """Images that were published with the model; of a run of one's own none."""
+        """Images that were published with the model; None for a run of your own."""
         return None if self.folder is None else self.folder.examples()
 
     @property
@@ -288,10 +288,10 @@ class Run:
         a run folder.
 
         Args:
-            *names: Names such as "mig" or "factor_vae", or functions; none are the
+            *names: Names such as "mig" or "factor_vae", or functions; without any, the
                 run's `metrics`.
-            data: A data set to score on; None is the run's.
-            seeds: Seeds of the metrics' draws; None is each metric's own.
+            data: A data set to score on; None means the run's.
+            seeds: Seeds of the metrics' samples; None means each metric's own.
             sampled: Whether codes are drawn from q(z|x) instead of its mean.
             bounds: Whether to give each score its floor and its ceiling under the same
                 protocol (`metrics.bounds`).
@@ -336,7 +336,7 @@ class Run:
         return log_evidence(self.data, encoder, held_out=held_out, **options)
 
     def traversals(self, image: np.ndarray | None = None, **options: Any) -> np.ndarray:
-        """Draws what each latent changes in an image, a row each: uint8 [H', W', 3].
+        """Draws what each latent changes in an image, one row each: uint8 [H', W', 3].
 
         Args:
             image: [H, W, C]; None starts from a typical held-out image.
@@ -360,10 +360,10 @@ class Run:
         """Writes pictures, which a notebook shows, and returns their paths.
 
         Args:
-            folder: Where to; None is the run folder's pictures/.
-            kinds: Of `training.pictures.KINDS`; None is all that apply.
-            formats: Of "png", "gif", "pdf", "svg".
-            **options: Of `training.pictures.Plotter`, such as `latents`.
+            folder: The folder to write to; None means the run folder's pictures/.
+            kinds: Names in `training.pictures.KINDS`; None means all that apply.
+            formats: Any of "png", "gif", "pdf", "svg".
+            **options: Options of `training.pictures.Plotter`, such as `latents`.
         """
         own = self.folder if self.folder and not self.folder.is_published else None
         folder = own.pictures if folder is None and own else folder
@@ -384,8 +384,8 @@ class Run:
         """Writes the model for a server, with its card; see `serving.export`.
 
         Args:
-            destination: Folder of the models; None is the run folder's export/.
-            name: The model's name at the server; None is the run folder's name.
+            destination: Folder of the models; None means the run folder's export/.
+            name: The model's name at the server; None means the run folder's name.
             **options: `version`, `variant` and `precision` of `serving.export`.
         """
         return serving.export_run(self, destination, name, **options)

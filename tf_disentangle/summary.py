@@ -3,7 +3,7 @@
     summarize(load("runs/chyvae"))["latents"][0]
         {"name": "z0", "kind": "continuous", "kl": 1.37, "factor": "y", ...}
 
-It reads what the run has recorded, and looks at a few held-out images for what each
+It reads what the run has recorded, and uses a few held-out images to see what each
 latent does. No score is computed here.
 """
 
@@ -25,7 +25,7 @@ from tf_disentangle.training.settings import flat_settings, short_name
 if TYPE_CHECKING:
     from tf_disentangle.run import Run
 
-# Images from which traversals start that measure how much a latent moves the image.
+# Number of images that traversals start from, to measure how much a latent moves them.
 _NUM_MEASURED = 16
 
 
@@ -56,10 +56,10 @@ def summarize(run: Run) -> dict[str, Any]:
           recorded together), floor, ceiling (both None unless `evaluate --bounds`
           recorded them), interval (None, or a dictionary of low, high and, in words,
           what it is) and protocol.
-        - versions: Of Python and the packages that the run was trained with.
+        - versions: Versions of Python and the packages that the run was trained with.
 
-        What is not known, and what is not a finite number, is None; of a setting that
-        is none the text "inf" or "nan".
+        What is unknown, and numbers that are not finite, are None; a setting that is
+        not finite is the text "inf" or "nan".
     """
     model, record = run.model, _record(run)
     rows = [row for row in run.history if row["step"] <= run.step]
@@ -84,7 +84,7 @@ def summarize(run: Run) -> dict[str, Any]:
 
 
 def _finite(value: Any) -> Any:
-    """Returns a value with None for each number that JSON has no word for."""
+    """Returns a value with None for each number that JSON cannot hold."""
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -152,7 +152,7 @@ def _at(values: Any, place: int) -> Any:
 def held_out_images(run: Run) -> np.ndarray | None:
     """Returns a few dozen held-out images of a run; None where its data are gone.
 
-    A published model's are those that were published with it.
+    For a published model they are those that were published with it.
     """
     if (examples := run.examples) is not None:
         return examples.images

@@ -359,7 +359,7 @@ def test_help_has_an_example_and_needs_no_tensorflow():
 def test_train_help_says_where_the_cache_is_and_how_to_clean_it(here):
     done = here("train", "--help")
     assert "TF_DISENTANGLE_CACHE" in done.stdout
-    assert "deleting" in done.stdout
+    assert "safe to delete" in done.stdout
 
 
 @pytest.mark.parametrize("argument", ["version", "--version"])

@@ -114,7 +114,10 @@ def test_a_picture_that_is_there_stays(capsys, tmp_path):
         (["sample", "--gin_file=vae.gin", "mnist"], "NAME must be one of"),
         (["sample", "--gin_param=train.steps=3"], "train.data must be bound"),
         (["sample", "--gin_param=train.data=@DSprites"], "not the class"),
-        (["prepare", "mnist", "--gin_file=vae.gin"], "stand with info or sample"),
+        (
+            ["prepare", "mnist", "--gin_file=vae.gin"],
+            "only with info or sample",
+        ),
     ],
 )
 def test_mistakes(capsys, command, words):

@@ -54,7 +54,7 @@ def test_an_explorer_without_its_runtime_is_told(monkeypatch):
         raise runtime.RuntimeMissingError("it is nowhere")
 
     monkeypatch.setattr(runtime, "find", nowhere)
-    assert "by a local server: it is nowhere" in text_of(doctor.explorer())
+    assert "through a local server: it is nowhere" in text_of(doctor.explorer())
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_instruction_sets_are_named(flags, words):
 
 def test_bfloat16_is_advised_only_where_it_is_quick():
     assert "bfloat16: emulated here: keep" in text_of(doctor.processor({"avx"}, False))
-    assert "'mixed_bfloat16' is quick" in text_of(doctor.processor({"avx"}, True))
+    assert "'mixed_bfloat16' is fast" in text_of(doctor.processor({"avx"}, True))
 
 
 def test_without_avx_it_says_so_and_does_not_import_tensorflow(monkeypatch, capsys):
@@ -113,7 +113,7 @@ def test_a_package_that_is_missing_is_told():
     lines = doctor.packages({"keras": "3.15", "h5py": None, "tf_disentangle": None})
     assert text_of(lines).splitlines() == [
         "keras: 3.15",
-        "h5py: ! not there: pip install .",
+        "h5py: ! missing: pip install .",
         "tf_disentangle: a source checkout",
     ]
 

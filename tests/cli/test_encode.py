@@ -278,12 +278,12 @@ def test_a_server_that_fails_loses_no_file(photos, served, monkeypatch, capsys, 
         assert command("photos", *where, "--output=codes.csv") == 2
     told = capsys.readouterr().err
     assert "--server must answer" in told
-    assert "The same command goes on" in told
+    assert "The same command resumes" in told
     assert "left out" not in told
     # With another server it would not go on, even if that has the same model.
     other = [f"--server=http://localhost:{served.rest_port}", "--model_name=joint"]
     assert command("photos", *other, "--output=codes.csv") == 2
-    assert "must be of the same model" in capsys.readouterr().err
+    assert "must have the same model" in capsys.readouterr().err
     assert command("photos", *where, "--output=codes.csv") == 0
     assert len(read_csv("codes.csv")[1]) == len(photos)
 
@@ -304,7 +304,7 @@ class TestGoingOn:
         monkeypatch.setattr(encode, "_encode_block", stop_at_the_third)
         options = ["photos", f"--model={exported}", "--output=codes.npz"]
         assert command(*options) == 130
-        assert "The same command goes on" in capsys.readouterr().err
+        assert "The same command resumes" in capsys.readouterr().err
         assert not os.path.exists("codes.npz")
         done = sorted(os.listdir("codes.npz.parts"))
         assert done == [".lock", "00000000.npz", "00000001.npz", "settings.json"]
@@ -332,13 +332,13 @@ class TestGoingOn:
             assert command("photos", *options) == 130
         capsys.readouterr()
         assert command("photos/more", *options) == 2
-        assert "IMAGES must be the files of before, here photos/000.png" in (
+        assert "IMAGES must be the same files as before, here photos/000.png" in (
             capsys.readouterr().err
         )
         other = [f"--model={run.folder.path}", "--output=codes.csv"]
         assert command("photos", *other) == 2
         assert (
-            "must be of the same model and columns as before" in capsys.readouterr().err
+            "must have the same model and columns as before" in capsys.readouterr().err
         )
         assert command("photos", *options) == 0
 
@@ -347,20 +347,20 @@ class TestGoingOn:
         [
             (
                 lambda: shutil.copy("photos/006.png", "photos/005.png"),
-                "photos/005.png must be as it was when it was encoded",
+                "photos/005.png must have the size and time of change",
             ),
             (lambda: os.utime("photos/002.png", ns=(0, 0)), "photos/002.png must be"),
             (
                 lambda: os.remove("photos/more/009.png"),
-                "IMAGES must be the 30 files of before; received '29 files",
+                "IMAGES must be the same 30 files as before; received '29 files",
             ),
             (
                 lambda: shutil.copy("photos/006.png", "photos/more/zz.png"),
-                "IMAGES must be the 30 files of before; received '31 files",
+                "IMAGES must be the same 30 files as before; received '31 files",
             ),
             (
                 lambda: os.rename("photos/more/009.png", "photos/more/zz.png"),
-                "IMAGES must be the 30 files of before; received '30 files, not all",
+                "IMAGES must be the same 30 files as before; received '30 files, not",
             ),
         ],
     )

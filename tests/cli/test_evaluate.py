@@ -95,17 +95,17 @@ def test_codes_without_factors_have_unsupervised_scores_only(tmp_path, capsys):
     ("arguments", "words"),
     [
         (["--metrics=mgi"], "Did you mean mig"),
-        (["--metrics=log_evidence"], "for which the file has the arrays"),
+        (["--metrics=log_evidence"], "no arrays besides those in the file"),
         (["--metrics=mig", "--protocol=dlbi"], "Did you mean dlib"),
         (["--metrics=mig", "--factors=shpe"], "Did you mean shape"),
         (["--metrics=mig", "--factors=x,x"], "name at least one factor, and each once"),
         (["--metrics=mig", "--seeds=0"], "--seeds must be at least 1"),
-        (["--sampled"], "--sampled must not be given beside --codes"),
-        (["--checkpoint=best"], "--checkpoint must not be given beside --codes"),
-        (["--again"], "--again must not be given beside --codes"),
-        (["--trust"], "--trust must not be given beside --codes"),
-        (["--gin_param=x=1"], "--gin_param must not be given beside --codes"),
-        (["runs/x"], "RUN must not be given beside --codes"),
+        (["--sampled"], "--sampled must not be given together with --codes"),
+        (["--checkpoint=best"], "--checkpoint must not be given together with --codes"),
+        (["--again"], "--again must not be given together with --codes"),
+        (["--trust"], "--trust must not be given together with --codes"),
+        (["--gin_param=x=1"], "--gin_param must not be given together with --codes"),
+        (["runs/x"], "RUN must not be given together with --codes"),
     ],
 )
 def test_mistakes(path, arguments, words, capsys):
@@ -135,7 +135,7 @@ def test_each_run_has_a_folder_of_pictures_of_its_own(runs, names):
     ("content", "words"),
     [
         (None, "No such file"),
-        (b"hello", "must be an .npz file of numpy.savez"),
+        (b"hello", "must be an .npz file that numpy.savez wrote"),
         (b"", "Write it with numpy.savez(path, codes=codes"),
         (b"PK\x03\x04" + bytes(60), "The archive is damaged"),
         ({"factors": np.zeros((3, 2))}, "must hold codes"),

@@ -109,7 +109,7 @@ def test_a_run_that_the_grid_has_twice_is_told(here, checked, capsys):
     assert main.main(["study", SWEEP[0], sweep, "--check"]) == 0
     said = capsys.readouterr().err
     assert "2 runs;" in said
-    assert "1 of the grid's 3 combinations is a run that it has already" in said
+    assert "1 of the grid's 3 combinations is a run that the grid already has" in said
 
 
 def test_one_run_and_minutes_are_called_so(here, checked, capsys):
@@ -210,7 +210,7 @@ def test_check_refuses_what_the_study_itself_would(here, checked, capsys):
     asked = ["study", "--gin_file=vae.gin", "--output=s", "--check"]
     assert main.main(asked) == 0
     assert main.main([*asked, "--gin_param=train.steps=80"]) == 2
-    assert "must go on as it is" in capsys.readouterr().err
+    assert "must resume as it is" in capsys.readouterr().err
     (here / "notes").mkdir()
     (here / "notes" / "mine.txt").touch()
     asked = ["study", "--gin_file=vae.gin", "--output=notes", "--check"]
@@ -223,7 +223,7 @@ def test_a_finished_study_says_so(here, checked, monkeypatch, capsys):
     ended = types.SimpleNamespace(failed={})
     monkeypatch.setattr(studies, "carry_out", lambda plan, report: ended)
     asked = ["study", "--gin_file=vae.gin", "--output=s"]
-    said = "All runs are done: nothing is trained."
+    said = "All runs are done: there is nothing to train."
     assert main.main(asked) == 0
     assert said in capsys.readouterr().err
     monkeypatch.setattr(state, "is_done", lambda folder: False)
@@ -264,7 +264,7 @@ def test_a_study_and_a_method_are_not_mixed(here, capsys):
     (here / "mine.gin").write_text("study.grid = {'method': 'vae.gin'}\n")
     options = ["--gin_file=mine.gin", "--gin_file=vae.gin"]
     assert main.main(["study", *options]) == 2
-    assert "be studies, or files of one method" in capsys.readouterr().err
+    assert "be either studies or files of one method" in capsys.readouterr().err
     (here / "mine.gin").write_text("study.gird = {'method': 'vae.gin'}\n")
     assert main.main(["study", "--gin_file=mine.gin"]) == 2
     assert "Did you mean grid" in capsys.readouterr().err

@@ -71,7 +71,7 @@ def test_each_of_them_is_named_with_the_reason():
         "every binding must be used; received 3 bindings that nothing in this run "
         "uses:\n"
         "  annealed_vae.gamma = 4.0 (mine.gin, line 3): annealed_vae is not part of "
-        "this run, for no @annealed_vae is in use.\n"
+        "this run, since no @annealed_vae is in use.\n"
         "  --gin_param='a/ConstantSchedule.value = 3.0': nothing refers to "
         "@a/ConstantSchedule.\n"
         "  value = 8 (mine.gin, line 4): there is no %value anywhere. Did you mean "

@@ -184,7 +184,7 @@ def test_a_file_that_is_no_image_is_named_and_nothing_is_lost(view, run):
     view.page.set_input_files("#file", file)
     view.page.wait_for_selector("#message:not([hidden])")
     assert view.page.locator("#message").inner_text() == (
-        "notes.txt is no image that this browser can read. "
+        "notes.txt is not an image that this browser can read. "
         "PNG, JPEG, WebP and GIF work."
     )
     np.testing.assert_array_equal(view.codes(), start)

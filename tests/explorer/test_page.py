@@ -181,7 +181,7 @@ def test_a_server_has_each_run_under_its_own_name(make_run):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"served_as": ["a"]}, "served_as must come with a server"),
+        ({"served_as": ["a"]}, "served_as must be given together with a server"),
         ({"server": "http://h", "served_as": "ab"}, "a name for each of the 1 runs"),
         (
             {"server": "http://h/v1/models/a", "served_as": ["a"]},
@@ -282,10 +282,10 @@ def test_other_content_is_never_kept(two_files, no_npm, monkeypatch, make_run):
     client = fake_npm(no_npm, two_files | {npm.WASM: b"evil"})
     monkeypatch.setattr(npm.shutil, "which", lambda name: client)
     expected = (
-        "ONNX Runtime Web must be at hand: it runs the models in the page "
+        "ONNX Runtime Web must be available, to run the models in the page "
         f"(onnxruntime-web {npm.VERSION}); received "
         f'"{npm.WASM} has another checksum than {npm.VERSION}\'s". '
-        "Install npm, which fetches it once, or explore over a server."
+        "Install npm, which fetches it once, or explore through a server."
     )
     with pytest.raises(checks.ArgumentError) as caught:
         explorer.explore(make_run("vae"))

@@ -313,7 +313,7 @@ def test_a_warm_start_takes_the_critic_along(whole):
 
 
 def test_a_second_batch_needs_twice_the_images(data, tmp_path):
-    words = "at most a part in 2 of the 64 training images.*second_batch = False"
+    words = "at most 1/2 of the 64 training images.*second_batch = False"
     with pytest.raises(checks.ArgumentError, match=words):
         undrawn.train(
             functools.partial(
@@ -337,10 +337,10 @@ def test_parts_that_do_not_fit():
     critic = mlp_critic(3, seed=0, width=8)
     with pytest.raises(checks.ArgumentError, match="critic must be there for an obj"):
         VAE(*parts, factor_vae())
-    with pytest.raises(checks.ArgumentError, match="have one that needs a critic"):
+    with pytest.raises(checks.ArgumentError, match="exactly one that needs a critic"):
         FactorVAE(*parts, elbo(), critic)
     two = (CriticTotalCorrelation(1.0), CriticTotalCorrelation(1.0, name="other"))
-    with pytest.raises(checks.ArgumentError, match="Two would need a critic each"):
+    with pytest.raises(checks.ArgumentError, match="Each would need its own critic"):
         FactorVAE(*parts, Objective("mine", penalties=two), critic)
     with pytest.raises(checks.ArgumentError, match="map 3 numbers to one"):
         FactorVAE(*parts, factor_vae(), mlp_critic(4, seed=0, width=8))

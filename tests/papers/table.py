@@ -108,7 +108,7 @@ def study(objective, **more):
     return Paper(**(LOCATELLO | {"objective": objective, "settings": settings} | more))
 
 
-# ---- Kim & Mnih (2017, the seed; 2018).
+# ---- Kim & Mnih (first version, 2017; 2018).
 
 NO_SHAPE = ["scale", "orientation", "x", "y"]
 KIM = dict(

@@ -260,7 +260,7 @@ def test_the_runs_of_a_study_become_a_store(plan, tmp_path, capsys):
     # Again: nothing is written twice.
     before = state(output / names[0])
     assert publish_study("study", *options) == 0
-    assert "is there already" in capsys.readouterr().err
+    assert "already there" in capsys.readouterr().err
     assert state(output / names[0]) == before
 
 

@@ -327,7 +327,7 @@ def test_a_users_module_is_run_only_if_trusted(data, tmp_path):
     images = data.images()[:3]
     np.testing.assert_array_equal(trusted.encode(images), run.encode(images))
     archive = published.zipped(path, tmp_path / "model.zip")
-    with pytest.raises(checks.ArgumentError, match="be a folder, for trust"):
+    with pytest.raises(checks.ArgumentError, match="be a folder, if its code is"):
         td.load(archive, trust=True)
 
 

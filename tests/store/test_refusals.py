@@ -131,9 +131,9 @@ DAMAGES = [
     (record_without_end, "must"),
     (record(format=99), "have format 1; received 99. It was published by another"),
     (record(schema_version=3), "have schema_version 4"),
-    (record(name="../../x"), "name in config.json .* be a name as that of a file"),
-    (record(step="1; import os"), "say the step"),
-    (record(training={"num_images": 10**15}), "say the step, and of the training"),
+    (record(name="../../x"), "name in config.json .* be a valid name of a file"),
+    (record(step="1; import os"), "give the step"),
+    (record(training={"num_images": 10**15}), "give the step, and the training"),
 ]
 
 

@@ -174,7 +174,7 @@ def test_another_study_is_refused_and_the_old_one_left(options, words, here):
     before = (here / "s" / "study.json").read_bytes()
     with pytest.raises(checks.ArgumentError, match=words) as raised:
         Plan.make(**{**asked, **options}).write("s")
-    assert "Choose another output folder" in str(raised.value)
+    assert "choose another output folder" in str(raised.value)
     assert (here / "s" / "study.json").read_bytes() == before
 
 

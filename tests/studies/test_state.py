@@ -200,7 +200,7 @@ def test_retry(study, capsys):
         assert main(["study", "retry", folder, *wrong]) == 2
         assert message in capsys.readouterr().err
     assert main(["study", "retry", folder]) == 0
-    assert "0001: goes on from step 10; it failed: run.json" in capsys.readouterr().out
+    assert "0001: resumes from step 10; it failed: run.json" in capsys.readouterr().out
     assert state.state_of(study.folder_of(study.runs[1])).state == "partial"
     assert main(["study", "retry", folder]) == 0
     assert "No run has failed" in capsys.readouterr().out

@@ -14,13 +14,13 @@ from tf_disentangle import checks
 from tf_disentangle.interfaces import CodeColumn
 
 HELP = """\
-Its file is one of numpy.savez(path, codes=..., factors=..., ...), with the arrays
+It reads a file that numpy.savez(path, codes=..., factors=...) wrote, with the arrays
     codes [N, L]          numbers, one row per image
     factors [N, K]        whole numbers or text, the values of the ground-truth factors
-and if you have them
+and optionally
     test_codes, test_factors      a test part; without it a third is held out
-    factor_names [K]              such as shape, scale; factor0, factor1, ... otherwise
-    column_kinds [L]              continuous (default) or categorical, of each latent"""
+    factor_names [K]              such as shape, scale; by default factor0, factor1, ...
+    column_kinds [L]              of each latent: continuous (default) or categorical"""
 
 _NUMBERS = ("codes", "factors", "test_codes", "test_factors")
 _TEXTS = ("factor_names", "column_kinds")
@@ -57,7 +57,7 @@ def read(path: str | os.PathLike) -> CodesFile:
         ArgumentError: If there is no such file, or it holds something else.
         ArgumentTypeError: If codes or factors are not numbers.
     """
-    rule = "be an .npz file of numpy.savez"
+    rule = "be an .npz file that numpy.savez wrote"
     try:
         with open(path, "rb") as stream:  # numpy leaves a damaged one open.
             stored = _arrays_of(stream, path, rule)
@@ -107,7 +107,9 @@ def _arrays_of(
         stored = {name: _array_of(file, name, path) for name in file.files}
     # What is no array in the archive comes as bytes.
     arrays = all(isinstance(array, np.ndarray) for array in stored.values())
-    checks.require(arrays, "--codes", rule, f"{path}, of other files", _REMEDY)
+    checks.require(
+        arrays, "--codes", rule, f"{path}, an archive of other files", _REMEDY
+    )
     return stored
 
 

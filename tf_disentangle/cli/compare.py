@@ -3,11 +3,11 @@
     bin/compare runs/beta_vae runs/chyvae
     bin/compare runs/seed_0 runs/seed_1 runs/seed_2 --output=seeds.html
 
-The page is one file that needs no other. It shows the settings that differ, each score
-with its floor, ceiling and interval as far as metrics.jsonl has them (bin/evaluate
---bounds --seeds=3), latents that stand for one factor in one row, and a chart of each
-term with a curve for each run. Runs that differ in their seed alone get mean scores
-with intervals. Two runs to six.
+The page is one self-contained file about two to six runs. It shows the settings that
+differ, and each score with its floor, ceiling and interval if metrics.jsonl has them
+(bin/evaluate --bounds --seeds=3 adds them). Latents that stand for the same factor are
+in one row, and each term has a chart with one curve per run. Runs that differ only in
+their seed also get mean scores with intervals.
 """
 
 from __future__ import annotations
@@ -22,14 +22,17 @@ from tf_disentangle.visualization.charts import COLOURS
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_list(
-    "runs", None, "The run folders; may stand alone, with spaces.", flag_values=FLAGS
+    "runs",
+    None,
+    "The run folders; without --runs= separate them by spaces.",
+    flag_values=FLAGS,
 )
-flags.DEFINE_string("output", "compare.html", "The page.", flag_values=FLAGS)
+flags.DEFINE_string("output", "compare.html", "The page to write.", flag_values=FLAGS)
 flags.DEFINE_enum(
     "checkpoint",
     "last",
     ["last", "best"],
-    "Which weights; best is by validation ELBO.",
+    "Which weights to load; best has the best validation ELBO.",
     flag_values=FLAGS,
 )
 run_flags.define_trust(FLAGS)

@@ -1,8 +1,8 @@
-"""Prints a script with which TAB completes commands, options, runs and pages.
+"""Prints a script that lets TAB complete commands, options, models and pages.
 
 tf_disentangle completion bash >> ~/.bash_completion       bash, from the next shell on
-tf_disentangle completion zsh >> ~/.zshrc                  zsh
-eval "$(bin/completion)"                                   this bash, and a checkout
+tf_disentangle completion zsh >> ~/.zshrc                  zsh, from the next shell on
+eval "$(bin/completion)"                                   this bash, in a checkout
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ flags.DEFINE_enum(
     "shell",
     None,
     ("bash", "zsh"),
-    "The shell, by default bash; may stand alone.",
+    "The shell, by default bash; may be given without --shell=.",
     flag_values=FLAGS,
 )
 

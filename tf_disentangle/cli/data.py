@@ -1,14 +1,14 @@
 """Prepares, lists and shows data sets.
 
-    bin/data list                                what there is, and what is prepared
+    bin/data list                                all sets, and which are prepared
     bin/data info shapes3d                       factors, files, licence, how to get it
     bin/data prepare shapes3d                    fetches and prepares it
     bin/data prepare shapes3d --source=3dshapes.h5
     bin/data prepare mnist --split=test --source=~/tensorflow_datasets/mnist
-    bin/data sample shapes3d                     a picture: images, and what each
-                                                 factor changes
+    bin/data sample shapes3d                     draws a picture: some images, and what
+                                                 each factor changes
     bin/data sample ImageFolder --gin_param='ImageFolder.path="pictures"'
-    bin/data info --gin_file=datasets/noisy.gin  train.data of gin files
+    bin/data info --gin_file=datasets/noisy.gin  the set that a gin file trains on
 
 A prepared set is one memory-mapped array of uint8 with its checksum. TensorFlow
 Datasets downloads the files of published sets.
@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 
     from tf_disentangle.interfaces import Dataset
 
-__doc__ = f"{__doc__}\n{CACHE_HELP}\nA published set is made from its source alone.\n"
+__doc__ = (
+    f"{__doc__}\n{CACHE_HELP}\nA published set needs its source to be made again.\n"
+)
 
 FLAGS = flags.FlagValues()
 POSITIONAL = ("action", "name")
@@ -46,44 +48,56 @@ _MAX_POINTS = 2000
 _BARE = frozenset({"vectors"})
 ACTIONS = ("list", "info", "prepare", "sample")
 flags.DEFINE_string(
-    "action", None, f"One of {', '.join(ACTIONS)}; may stand alone.", flag_values=FLAGS
+    "action",
+    None,
+    f"One of {', '.join(ACTIONS)}; may be given without --action=.",
+    flag_values=FLAGS,
 )
 flags.DEFINE_string(
-    "name", None, "The data set; may stand alone, after the action.", flag_values=FLAGS
+    "name",
+    None,
+    "The data set; after the action it may be given without --name=.",
+    flag_values=FLAGS,
 )
 flags.DEFINE_string(
     "source",
     None,
-    "Published file, folder of such, or folder of TensorFlow Datasets; tfds for its "
-    "builder. By default DATA_DIR/downloads/NAME, then the network.",
+    "A published file, a folder of such files, or a folder of TensorFlow Datasets; "
+    "tfds uses the set's builder in TensorFlow Datasets. By default "
+    "DATA_DIR/downloads/NAME, then the network.",
     flag_values=FLAGS,
 )
 flags.DEFINE_string(
     "data_dir",
     None,
-    "Folder of prepared sets; by default that of generated ones.",
+    "Folder of prepared sets; by default the cache of generated images.",
     flag_values=FLAGS,
 )
-flags.DEFINE_string("split", None, "train or test, where there are.", flag_values=FLAGS)
+flags.DEFINE_string(
+    "split", None, "train or test, if the set has both.", flag_values=FLAGS
+)
 flags.DEFINE_string(
     "output",
     None,
-    "The picture of sample, a new file; by default NAME.png.",
+    "For sample: the picture, a new file; by default NAME.png.",
     flag_values=FLAGS,
 )
 flags.DEFINE_multi_string(
     "gin_file",
     [],
-    "info and sample: a gin file, as for train; without NAME its train.data.",
+    "For info and sample: a gin file, as for train; its train.data is used without "
+    "NAME.",
     flag_values=FLAGS,
 )
 flags.DEFINE_multi_string(
     "gin_param",
     [],
-    "info and sample: a binding such as 'Noisy.dataset=@DSprites()'.",
+    "For info and sample: a binding such as 'Noisy.dataset=@DSprites()'.",
     flag_values=FLAGS,
 )
-flags.DEFINE_integer("seed", 0, "Which images sample shows.", flag_values=FLAGS)
+flags.DEFINE_integer(
+    "seed", 0, "For sample: the seed that chooses the images.", flag_values=FLAGS
+)
 
 
 def main(values: flags.FlagValues) -> int:
@@ -91,7 +105,7 @@ def main(values: flags.FlagValues) -> int:
     checks.given(values.action, "ACTION", "For example: bin/data list")
     checks.one_of(values.action, ACTIONS, "ACTION")
     is_gin, looks = _is_gin(values), values.action in ("info", "sample")
-    rule = "stand with info or sample alone"
+    rule = "be given only with info or sample"
     checks.require(
         looks or not is_gin, "--gin_file and --gin_param", rule, values.action
     )
@@ -193,8 +207,8 @@ def _prepare(values: flags.FlagValues) -> None:
     factors = preparation.factors()
     if values.source and not preparation.has_read:
         print(
-            f"{preparation.path} is prepared and intact; {values.source} was not read. "
-            "Delete it to prepare it anew.",
+            f"{preparation.path} is prepared and intact, so {values.source} was not "
+            "read. Delete the prepared file to make it again.",
             file=sys.stderr,
         )
     names = ", ".join(preparation.row.factors)
@@ -216,7 +230,7 @@ def _sample(values: flags.FlagValues) -> None:
 
     data = _dataset(values)
     path = values.output or f"{values.name or type(data).__name__}.png"
-    remedy = "Remove it, or choose another name by --output."
+    remedy = "Remove it, or choose another name with --output."
     checks.require(not os.path.exists(path), "--output", "be a new file", path, remedy)
     rng = np.random.default_rng(checks.integer(values.seed, "--seed", at_least=0))
     is_vector = checks.is_vector(data.image_shape)

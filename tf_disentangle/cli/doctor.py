@@ -1,8 +1,8 @@
-"""Checks this installation, and says what to do: a line that starts with ! needs it.
+"""Checks this installation. A line that starts with ! says what must be done.
 
 bin/doctor
 
-Exit codes: 0 where everything works; 4 where something is to be done.
+Exit codes: 0 if everything works; 4 if something must be done.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def main(values: flags.FlagValues) -> int:
     from tf_disentangle.cli import pages
 
     of_tensorflow = tensorflow()  # Its import turns oneDNN on.
-    onednn = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "as TensorFlow has it")
+    onednn = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "TensorFlow's default")
     lines = [
         *of_tensorflow,
         *threads(os.cpu_count() or 1, os.environ.get("OMP_NUM_THREADS", "")),
@@ -88,7 +88,7 @@ def packages(versions: Mapping[str, str | None]) -> Iterator[Line]:
     """Yields the version of each package, and what to do where one is missing."""
     for name, version in versions.items():
         own = name == "tf_disentangle"
-        missing = "a source checkout" if own else f"{_TO_DO}not there: pip install ."
+        missing = "a source checkout" if own else f"{_TO_DO}missing: pip install ."
         yield name, version or missing
 
 
@@ -111,8 +111,8 @@ def explorer() -> Iterator[Line]:
     try:
         runtime.find()
     except runtime.RuntimeMissingError as error:
-        yield "Explorer", f"by a local server: {error}"
-        yield "", "install npm, and its pages need no server"
+        yield "Explorer", f"through a local server: {error}"
+        yield "", "with npm installed, its pages need no server"
         return
     yield "Explorer", "pages without a server"
 
@@ -133,13 +133,13 @@ def processor(flags: set[str] | None, has_bfloat16: bool) -> Iterator[Line]:
     if flags is None:
         sets = "its instruction sets are not known on this system"
     if not can_import(flags):
-        need = "TensorFlow needs AVX, which this has not: take another machine"
+        need = "TensorFlow needs AVX, which it lacks: use another machine"
         yield "Processor", f"{_TO_DO}{need}"
         return
     yield "Processor", sets
-    yield "", "the last bits of a run are this processor's: resume it here"
+    yield "", "a run's last bits depend on the processor: resume it on this one"
     if has_bfloat16:
-        yield "bfloat16", "build_vae.precision = 'mixed_bfloat16' is quick"
+        yield "bfloat16", "build_vae.precision = 'mixed_bfloat16' is fast"
     else:
         yield "bfloat16", "emulated here: keep build_vae.precision = 'float32'"
 
@@ -151,7 +151,7 @@ def threads(cores: int, chosen: str) -> Iterator[Line]:
         cores: Cores of the machine.
         chosen: The environment variable OMP_NUM_THREADS, "" where it is not set.
     """
-    yield "Threads", f"{cores} cores, {chosen or 'all'} for an operation"
+    yield "Threads", f"{cores} cores, {chosen or 'all'} for each operation"
     if chosen.isdecimal() and int(chosen) < cores:
         yield "", "unset OMP_NUM_THREADS to give one run all cores"
 
@@ -162,7 +162,7 @@ def gpus(names: list[str]) -> Iterator[Line]:
         yield "GPU", name
     if not names:
         yield "GPU", "none: see tf_disentangle help gpu"
-        yield "", "where nvidia-smi shows one: pip install '.[gpu]'"
+        yield "", "if nvidia-smi shows one: pip install '.[gpu]'"
 
 
 def cache(folder: pathlib.Path) -> Iterator[Line]:

@@ -1,24 +1,27 @@
-"""Encodes image files with a trained model: a table of codes, a row for each file.
+"""Encodes image files with a trained model into a table of codes, one row per file.
 
     bin/encode photos/ --model=runs/chyvae --output=codes.npz
     bin/encode photos/ 'more/**/*.png' --model=exports/chyvae --output=codes.parquet
     bin/encode photos/ --server=grpc://host:8500 --model_name=chyvae --output=codes.csv
     find . -name '*.jpg' | bin/encode - --model=runs/chyvae --output=codes.csv
 
-IMAGES are files, folders with all below them, patterns, or - for a list of paths on
-stdin, one a line. The model crops and resizes them as its training images were.
+IMAGES are files, folders (with everything below them) or patterns; - reads a list of
+paths from stdin, one per line. The images are cropped and resized in the same way as
+the model's training images.
 
---model is a run folder, or what bin/export wrote. --server is a TensorFlow Serving, or
-bin/serve; TensorFlow is not loaded then. The output has the path and a column for each
-latent; .npz holds codes [N, L], paths, latent_names and column_kinds, which
-bin/evaluate --codes reads (add factors to it for metrics that need them).
+--model is a run folder, or a folder that bin/export wrote. --server is the URL of
+TensorFlow Serving or of bin/serve; TensorFlow is then not loaded here. The output has
+the path and one column per latent. An .npz file holds codes [N, L], paths, latent_names
+and column_kinds; bin/evaluate --codes reads it (add factors for metrics that need
+them).
 
-Files are read and encoded some at a time, however many there are. What is done is kept
-in OUTPUT.parts/ until the end, and the same command goes on where it was stopped. It
-refuses to if files came, went, or were changed after they were encoded.
+Files are read and encoded a few at a time, so their number does not matter. Finished
+parts are kept in OUTPUT.parts/ until the end, and the same command resumes where it was
+stopped. It refuses to resume if files were added or removed, or were changed after they
+were encoded.
 
-Files that cannot be read as images of 8 bits, or are larger than the server takes, are
-named with the reason and left out; the exit code is 4 then.
+A file that cannot be read as an 8-bit image, or is larger than the server accepts, is
+left out and named with the reason; the exit code is then 4.
 """
 
 from __future__ import annotations
@@ -41,20 +44,22 @@ from tf_disentangle.cli.image_models import ImageModel
 
 POSITIONAL = ()
 FLAGS = flags.FlagValues()
-flags.DEFINE_list("files", [], "IMAGES, separated by commas.", flag_values=FLAGS)
+flags.DEFINE_list(
+    "files", [], "IMAGES; without --files= separate them by spaces.", flag_values=FLAGS
+)
 for _name, _help in (
     ("model", "A run folder, or a folder that bin/export wrote."),
     ("server", "URL of a server, grpc://host:8500 or http://host:8501."),
-    ("model_name", "The model's name on the server; default, if it is left out."),
-    ("version", "The version, a number; by default the newest."),
-    ("card", "A model_card.json, for the names of the latents with --server."),
+    ("model_name", "The model's name on the server; without it the name is default."),
+    ("version", "The version's number; by default the newest version."),
+    ("card", "With --server: a model_card.json, for the names of the latents."),
     ("output", "A new file that ends with .npz, .csv or .parquet."),
 ):
     flags.DEFINE_string(_name, None, _help, flag_values=FLAGS)
 flags.DEFINE_bool(
     "probabilities",
     False,
-    "Keep the probabilities of each value of categorical latents too.",
+    "Also keep the probability of each value of categorical latents.",
     flag_values=FLAGS,
 )
 run_flags.define_trust(FLAGS)
@@ -110,7 +115,7 @@ def _model_of(values: flags.FlagValues) -> ImageModel:
             values.probabilities,
         )
     for name in ("model_name", "card"):
-        rule = "be left out, or come with --server"
+        rule = "be left out, or be given together with --server"
         checks.require(
             values[name].value is None, f"--{name}", rule, values[name].value
         )

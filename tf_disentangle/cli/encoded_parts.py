@@ -4,7 +4,7 @@
     codes.parquet.parts/00000000.npz       the paths of some files and their codes
     codes.parquet                          written when all are there; then the parts go
 
-A killed process leaves whole parts, and the same command goes on after the last.
+A killed process leaves whole parts, and the same command resumes after the last.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class Parts:
             other = json.loads(path.read_text(encoding="utf-8"))
             self._images_before = other.pop("images", None)
             same = own == other and self._images_before is not None
-            rule = f"be of the same model and columns as before, {other}"
+            rule = f"have the same model and columns as before, {other}"
             checks.require(same, str(self.folder), rule, own, self._remedy)
             return
         with files.explaining(self.folder, "--output"):
@@ -147,15 +147,17 @@ class Parts:
         for part in self:
             for before, stamp in zip(part.paths, part.stamps, strict=True):
                 now = next(paths, "no more files")
-                rule = f"be the files of before, here {before}"
+                rule = f"be the same files as before, here {before}"
                 checks.require(now == before, "IMAGES", rule, now, self._remedy)
-                rule = "be as it was when it was encoded, by size and time of change"
+                rule = (
+                    "have the size and time of change that it had when it was encoded"
+                )
                 same = image_paths.stamp(now) == stamp
                 checks.require(same, now, rule, "another", self._remedy)
             self._count += 1
             yield part
         same = self._images == self._images_before
-        rule = f"be the {self._images_before['count']} files of before"
+        rule = f"be the same {self._images_before['count']} files as before"
         received = f"{self._images['count']} files, not all of them the same"
         checks.require(same, "IMAGES", rule, received, self._remedy)
 

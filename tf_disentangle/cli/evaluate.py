@@ -1,4 +1,4 @@
-"""Scores trained runs, or any codes with their factors, with named metrics.
+"""Scores trained runs, or any codes with their factors, by named metrics.
 
     bin/evaluate runs/chyvae
     bin/evaluate runs/chyvae --metrics=mig,dci,sap --seeds=3
@@ -10,19 +10,19 @@
     bin/evaluate --codes=codes.npz --metrics=study,active_units --output=/tmp/scores
     bin/evaluate store:chyvae_ellipses --metrics=mig
 
-A run's results are printed and added to its metrics.jsonl, each as it ends, and
-pictures of the matrices of latents and factors to its pictures/. The same command goes
-on where it was interrupted; --again computes everything anew. With --bounds each score
-stands between its floor (untrained networks, noise) and its ceiling (the factors).
+The results are printed, and each is added to the run's metrics.jsonl as soon as it is
+ready. Pictures of the matrices of latents and factors go to the run's pictures/. The
+same command resumes where it was interrupted; --again computes everything anew. With
+--bounds each score is shown with its floor (what untrained networks or noise score) and
+its ceiling (what the factors themselves score).
 
-Seeds are those of the metrics' draws: their interval is the error of measuring this one
-model, not the spread over trainings. With --codes the rows are given, so that seeds
-show only what their split into train and test part, or a classifier's seed, does to the
-score: its least and greatest value.
+--seeds sets the seeds of the metrics' random draws. The interval over them is the error
+of measuring this one model, not the spread over trainings. With --codes the rows are
+given, so seeds change only how these are split into a train and a test part, or the
+seed of a classifier; the lowest and the highest score are shown.
 
-To a published model nothing is added: its scores are computed anew and printed, and
-pictures are written with --output alone.
-
+Nothing is added to a published model: its scores are computed anew and printed, and
+pictures are written only with --output.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from tf_disentangle.cli import codes_file, run_flags
 if TYPE_CHECKING:  # It imports TensorFlow, which --codes does without.
     from tf_disentangle.metrics import Evaluation, Refusal
 
-__doc__ = f"{__doc__}--codes scores without TensorFlow.\n{codes_file.HELP}\n"
+__doc__ = f"{__doc__}\n--codes needs no TensorFlow.\n{codes_file.HELP}\n"
 
 FLAGS = flags.FlagValues()
 run_flags.define(FLAGS)
@@ -49,27 +49,28 @@ _list = functools.partial(flags.DEFINE_list, flag_values=FLAGS)
 _bool = functools.partial(flags.DEFINE_bool, flag_values=FLAGS)
 _string = functools.partial(flags.DEFINE_string, flag_values=FLAGS)
 
-_list("runs", [], "Further run folders; may stand alone after the first.")
+_list("runs", [], "More runs; they may follow the first without --runs=.")
 _list(
     "metrics",
     [],
     "Names such as mig or mig_score, separated by commas (tf_disentangle list shows "
-    "them); study: those of Locatello et al. (2019); all: these and others, some of "
-    "which fit many classifiers and take long. By default those of the run's "
-    "configuration, and study for --codes.",
+    "them). study stands for those of Locatello et al. (2019), all for these and "
+    "others, some of which fit many classifiers and take long. By default the metrics "
+    "of the run's configuration; for --codes, study.",
 )
 _string(
     "protocol",
     None,
     "A named set of settings, for the metrics that know it: dlib is that of "
-    "disentanglement_lib, the code of Locatello et al. (2019), chyvae that of CHyVAE's "
-    "authors. The others keep their own, as the table says.",
+    "disentanglement_lib, the code of Locatello et al. (2019); chyvae that of CHyVAE's "
+    "authors. Other metrics keep their own protocol, which the table shows.",
 )
 flags.DEFINE_integer(
     "seeds",
     None,
-    "Score with the seeds 0 to SEEDS - 1 and give mean and interval, with --codes mean "
-    "and range; by default once, with each metric's own seed.",
+    "Score with the seeds 0 to SEEDS - 1, and show the mean and its interval (with "
+    "--codes, the mean and the range). By default score once, with each metric's own "
+    "seed.",
     flag_values=FLAGS,
 )
 _list(
@@ -79,18 +80,18 @@ _list(
 )
 _bool("sampled", False, "Score codes sampled from q(z|x) instead of its means.")
 _bool("bounds", False, "Show each score's floor and ceiling.")
-_bool("again", False, "Compute what metrics.jsonl has already.")
+_bool("again", False, "Compute again what metrics.jsonl already has.")
 _string("codes", None, "An .npz file to score instead of a run.")
 _string(
     "output",
     None,
-    "Folder for pictures and, with --codes, metrics.jsonl; by default RUN/pictures, "
-    "and none for --codes or a published model.",
+    "Folder for pictures and, with --codes, metrics.jsonl. By default RUN/pictures; "
+    "for --codes or a published model nothing is written by default.",
 )
 flags.DEFINE_multi_string(
     "gin_param",
     [],
-    "A binding on top of the run's config.gin. May be repeated.",
+    "A binding read after the run's config.gin. May be repeated.",
     flag_values=FLAGS,
 )
 
@@ -105,7 +106,7 @@ def main(values: flags.FlagValues) -> int:
         for option in _OF_RUNS:
             name = "RUN" if option == "run" else f"--{option}"
             given = values[option].present
-            rule = "not be given beside --codes"
+            rule = "not be given together with --codes"
             checks.require(not given, name, rule, values[option].value)
         tables[values.codes] = _evaluate_file(values)
     else:
@@ -285,7 +286,7 @@ def _metrics_of(run: Any, values: flags.FlagValues) -> dict[str, Any]:
     checks.require(
         chosen,
         "--metrics",
-        "name at least one metric, as train.metrics of this run does not",
+        "name at least one metric, since train.metrics of this run names none",
         checks.NOTHING,
         "For example --metrics=factor_vae,mig, or --metrics=all",
     )
@@ -315,7 +316,7 @@ def choose(
             chosen |= dict.fromkeys(groups[name])
         elif name not in known and display_name(name) in elsewhere:
             if display_name(name) not in known:
-                rule = "name metrics for which the file has the arrays"
+                rule = "name metrics that need no arrays besides those in the file"
                 raise checks.ArgumentError(checks.message("--metrics", rule, name))
             chosen[display_name(name)] = None
         else:

@@ -1,19 +1,20 @@
 """Shows what each latent of a trained run does, in one HTML file with the model inside.
 
-    bin/explore runs/chyvae                         # writes it and opens it
-    bin/explore runs/chyvae --output=chyvae.html    # writes it: to mail, to host
+    bin/explore runs/chyvae                         # writes the file and opens it
+    bin/explore runs/chyvae --output=chyvae.html    # writes it, to be mailed or hosted
     bin/explore runs/chyvae runs/beta_vae           # side by side, with the same image
     bin/explore runs/chyvae --server=http://localhost:8501
-    bin/explore store:chyvae_ellipses               # it comes with the library
+    bin/explore store:chyvae_ellipses               # comes with the library
 
-The file needs no server and no network: encoder and decoder run in the browser, by ONNX
-Runtime Web, which npm fetches once into the cache. Where there is no npm, a local
-server runs the model until Ctrl-C, and the page asks it.
+The file needs no server and no network: the encoder and the decoder run in the browser
+with ONNX Runtime Web, which npm fetches once into the cache. Without npm, a local
+server runs the model for the page until you press Ctrl-C.
 
-With --server the page holds no model and asks a server that speaks TensorFlow Serving's
-REST and lets pages ask: bin/serve or tensorflow_model_server with
---rest_api_enable_cors_support. It serves each run under its folder's name; an address
-that ends in /v1/models/NAME says another.
+With --server the page holds no model. It sends its requests to a server with TensorFlow
+Serving's REST API that accepts requests from web pages: bin/serve or
+tensorflow_model_server, started with --rest_api_enable_cors_support. The server must
+serve each run under its folder's name; for another name, give an address that ends in
+/v1/models/NAME.
 """
 
 from __future__ import annotations
@@ -38,18 +39,18 @@ run_flags.define(FLAGS)
 flags.DEFINE_list(
     "runs",
     [],
-    "Further run folders; may stand alone after the first.",
+    "More runs; they may follow the first without --runs=.",
     flag_values=FLAGS,
 )
 flags.DEFINE_string(
     "output",
     None,
-    "The file to write; by default RUN/explorer.html, which is opened too; of a "
-    "published model a temporary one.",
+    "The file to write. By default it is RUN/explorer.html, or a temporary file for a "
+    "published model, and is opened too.",
     flag_values=FLAGS,
 )
 flags.DEFINE_string(
-    "server", None, "Address of a server to run the models.", flag_values=FLAGS
+    "server", None, "Address of a server that runs the models.", flag_values=FLAGS
 )
 
 
@@ -95,7 +96,7 @@ def _warn_of_trouble(base: str, name: str, names: list[str]) -> None:
         model = name or own
         if trouble := address.trouble(base, model):
             print(f"WARNING: {trouble}", file=sys.stderr)
-            note = "The page is written; it works once that is mended."
+            note = "The page is written; it will work once that is fixed."
             print(note, file=sys.stderr)
             return
 
@@ -120,6 +121,6 @@ def _over_own_server(runs: list[Run]) -> int:
             address = f"http://localhost:{started.rest_port}"
             page = explorer.explore(*runs, server=address, served_as=names)
             print(page.open())
-            print("Ctrl-C ends it.", file=sys.stderr, flush=True)
+            print("Press Ctrl-C to stop it.", file=sys.stderr, flush=True)
             _wait()
     return 0

@@ -1,14 +1,15 @@
-r"""Writes a trained run for servers and other runtimes, with its model card.
+r"""Exports a trained run for servers and other runtimes, with its model card.
 
     bin/export runs/chyvae
     bin/export runs/chyvae --destination=/models --name=ellipses --version=3
     bin/export runs/chyvae --variant=onnx --precision=float16
 
 DESTINATION/NAME/VERSION/ is a SavedModel for TensorFlow Serving, with the signatures
-encode (the default), encode_bytes, decode, reconstruct, edit and sample; model_card.md
-in it describes them. Variants go to DESTINATION/NAME-VARIANT/VERSION/. Serve all models
-of the folder with `bin/serve DESTINATION`, or with TensorFlow Serving by the command
-that is printed. docs/serving.md says more.
+encode (the default), encode_bytes, decode, reconstruct, edit and sample. The file
+model_card.md in it describes them. Other variants go to
+DESTINATION/NAME-VARIANT/VERSION/. To serve all models of the folder, run
+`bin/serve DESTINATION`, or start TensorFlow Serving with the command that is printed.
+docs/serving.md says more.
 """
 
 from __future__ import annotations
@@ -27,19 +28,19 @@ run_flags.define(FLAGS)
 flags.DEFINE_string(
     "destination",
     None,
-    "Folder of the models; by default RUN/export. A published model needs it.",
+    "Folder of the models; by default RUN/export. Required for a published model.",
     flag_values=FLAGS,
 )
 flags.DEFINE_string(
     "name",
     None,
-    "The model's name at the server; by default that of the run folder.",
+    "The model's name on the server; by default that of the run folder.",
     flag_values=FLAGS,
 )
 flags.DEFINE_integer(
     "version",
     None,
-    "The version; by default one more than the highest there.",
+    "The version's number; by default one more than the highest one there.",
     flag_values=FLAGS,
 )
 flags.DEFINE_enum(
@@ -53,8 +54,9 @@ flags.DEFINE_enum(
     "precision",
     "float32",
     list(dict.fromkeys(p for those in destinations.PRECISIONS.values() for p in those)),
-    "Of the weights: float32; onnx and openvino also have float16, litert float16 and "
-    "int8. Smaller ones are less exact, as the card says.",
+    "Precision of the weights: float32; with onnx and openvino also float16, with "
+    "litert also float16 and int8. A smaller one is less exact; the card says by how "
+    "much.",
     flag_values=FLAGS,
 )
 

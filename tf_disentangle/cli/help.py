@@ -1,7 +1,7 @@
 """Shows the help of a command, or a page of the guide.
 
 bin/help                       the commands, and the pages of the guide
-bin/help train                 as bin/train --help
+bin/help train                 the same as bin/train --help
 bin/help your_images           the page on your own images
 """
 
@@ -18,7 +18,7 @@ from tf_disentangle.cli import pages
 FLAGS = flags.FlagValues()
 POSITIONAL = ("topic",)
 flags.DEFINE_string(
-    "topic", None, "A command, or a page of the guide; may stand alone.",
+    "topic", None, "A command or a page of the guide; may be given without --topic=.",
     flag_values=FLAGS,
 )  # fmt: skip
 
@@ -30,7 +30,7 @@ def main(values: flags.FlagValues) -> int:
     topic, found = values.topic, pages.pages()
     if topic is None:
         print(commands.overview())
-        print("\nThe guide, a page each: tf_disentangle help PAGE")
+        print("\nThe guide; show a page with tf_disentangle help PAGE")
         for name, file in found.items():
             print(f"  {name:32} {pages.title(file)}")
         return 0

@@ -110,7 +110,7 @@ def of_server(
             # Of the others that a request can be refused for, none lies in the images.
             if error.code == _BAD_INPUT:
                 raise RefusedError(error.reason) from error
-            remedy = f"{error} The same command goes on where this one was."
+            remedy = f"{error} The same command resumes where this one stopped."
             text = checks.message("--server", "answer", url, remedy)
             raise checks.ArgumentError(text) from error
 
@@ -135,7 +135,7 @@ def _usable_versions(client: Any) -> list[int]:
     from tf_disentangle.serving import ModelNotFoundError
 
     rule = f"name a model of {client.url}"
-    remedy = "It is the name of the model's folder, or that in models.config."
+    remedy = "That is the name of its folder, or its name in models.config."
     try:
         states = client.status()
     except ModelNotFoundError as error:
@@ -301,7 +301,7 @@ def _version_below(folder: pathlib.Path, version: str | None) -> pathlib.Path:
     if not numbers:
         models = folders.models_below(folder)
         rule = "be a run folder, or the folder of one model that bin/export wrote"
-        names = ", ".join(str(path) for path in models) or f"{folder}, which is none"
+        names = ", ".join(str(path) for path in models) or f"{folder}, which is neither"
         remedy = "" if models else folders.for_another_runtime(folder)
         checks.require(len(models) == 1, "--model", rule, names, remedy)
         return _version_below(models[0], version)
@@ -322,5 +322,5 @@ def _number(version: str) -> int:
 
 def _require_bytes(function: object, where: str) -> None:
     rule = f"have the signature {_SIGNATURE}, for grey or RGB images"
-    remedy = "Export it anew, or encode arrays: run.encode, Client.encode."
+    remedy = "Export it again, or encode arrays: run.encode, Client.encode."
     checks.require(function is not None, where, rule, "none of that name", remedy)

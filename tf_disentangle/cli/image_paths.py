@@ -84,7 +84,7 @@ def paths(names: Sequence[str], stdin: TextIO) -> Iterator[str]:
             yield name
         else:
             found = sorted(glob.iglob(name, recursive=True))
-            rule = "name files, folders or patterns that there are"
+            rule = "name existing files or folders, or patterns that match some"
             checks.require(found, "IMAGES", rule, name)
             yield from (file for file in found if os.path.isfile(file))
 

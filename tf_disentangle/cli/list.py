@@ -1,10 +1,10 @@
-"""Lists what gin files and --gin_param can name, or says what one of these takes.
+"""Lists the parts that gin files and --gin_param can name, or describes one of them.
 
 bin/list                              everything, by kind
 bin/list priors                       one kind
 bin/list store                        trained models that come with the library
-bin/list beta_tcvae                   what it is, and what can be bound to it
-bin/list --gin_file=mine.gin          the parts of the modules that it imports too
+bin/list beta_tcvae                   what it is, and what can be set on it
+bin/list --gin_file=mine.gin          also the parts of modules that mine.gin imports
 """
 
 from __future__ import annotations
@@ -23,10 +23,16 @@ from tf_disentangle.cli import kept_listing, pages, startup
 FLAGS = flags.FlagValues()
 POSITIONAL = ("name",)
 flags.DEFINE_string(
-    "name", None, "A part or a kind of parts; may stand alone.", flag_values=FLAGS
+    "name",
+    None,
+    "A part or a kind of parts; may be given without --name=.",
+    flag_values=FLAGS,
 )
 flags.DEFINE_multi_string(
-    "gin_file", [], "A gin file whose imports are listed too.", flag_values=FLAGS
+    "gin_file",
+    [],
+    "A gin file; parts of modules that it imports are listed too.",
+    flag_values=FLAGS,
 )
 
 #: How a gin file takes a part of each kind.

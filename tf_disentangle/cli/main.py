@@ -29,32 +29,32 @@ GROUPS = {
     "To begin": {
         "explore": "show what each latent does, in a page with the model inside",
         "train": "train a model, then score and draw it",
-        "list": "what there is by name, and what can be set on it",
+        "list": "list all named parts, or show what can be set on one",
         "data": "prepare, list and look at data sets",
-        "doctor": "check this installation, and say what to do",
+        "doctor": "check this installation, and say what must be done",
         "help": "show a command's help or a page of the guide",
     },
     "With a trained run": {
         "evaluate": "score it, or any codes with their factors",
-        "visualize": "draw it, and write a page of everything about it",
+        "visualize": "draw it, and write a page with everything about it",
         "compare": "put runs on one page: settings, scores, traversals, curves",
         "encode": "encode image files with it",
-        "export": "write it for TensorFlow Serving and other runtimes",
-        "serve": "serve it, or what was exported, by REST and gRPC",
-        "publish": "write it as a folder that others load and check",
+        "export": "export it for TensorFlow Serving and other runtimes",
+        "serve": "serve it, or an exported model, with REST and gRPC",
+        "publish": "write it as a folder that others can check and load",
     },
     "Many runs, and the shell": {
-        "study": "train and score every run of a grid of settings; a table, a report",
+        "study": "train and score a grid of settings, with a table and a report",
         "completion": "complete commands and options with TAB",
     },
 }
 COMMANDS = {name: does for group in GROUPS.values() for name, does in group.items()}
 _EXIT_CODES = """\
 Exit codes: 0 done; 1 a fault of the library, with a traceback; 2 a mistake in what
-was asked, with one message; 3 a loss term was not finite; 4 some files were
-left out (encode), some runs failed (study), or something is to be done (doctor);
-75 another process does this (study run); 130 or 143 stopped by Ctrl-C or SIGTERM: the
-same command goes on."""
+was asked, with one message; 3 a loss term was not finite; 4 some files were left out
+(encode), some runs failed (study), or something must be done (doctor); 75 another
+process is doing this run (study run); 130 or 143 stopped by Ctrl-C or SIGTERM (train,
+encode and study resume with the same command)."""
 
 
 # Commands that have something to close in good order when SIGTERM ends them.
@@ -103,8 +103,8 @@ def main(argv: Sequence[str]) -> int:
         print(f"tf_disentangle {name}: {pages.as_typed(text)}", file=sys.stderr)
         return 2
     except (KeyboardInterrupt, process.Terminated) as signal:
-        goes_on = name in ("train", "encode", "study", "study run")
-        again = " The same command goes on." if goes_on else ""
+        resumes = name in ("train", "encode", "study", "study run")
+        again = " The same command resumes it." if resumes else ""
         print(f"tf_disentangle {name}: stopped.{again}", file=sys.stderr)
         return 130 if isinstance(signal, KeyboardInterrupt) else 143
 
@@ -147,8 +147,8 @@ def overview() -> str:
     for title, commands in GROUPS.items():
         lines.append(f"{title}:")
         lines += [f"  {name:11} {does}" for name, does in commands.items()]
-    more = "COMMAND --help shows examples and options, help the pages of the guide."
-    return "\n".join([*lines, "", more, "version tells the version.", "", _EXIT_CODES])
+    more = "COMMAND --help shows examples and options; help lists the guide's pages."
+    return "\n".join([*lines, "", more, "version prints the version.", "", _EXIT_CODES])
 
 
 def _usage(command: Any, name: str) -> str:
@@ -216,11 +216,11 @@ def _parsed(
     except flags.IllegalFlagValueError as error:
         raise _bad_value(values, str(error)) from error
     except flags.UnrecognizedFlagError as error:
-        rule = f"be one of those that tf_disentangle {name} --help shows"
+        rule = f"be one that tf_disentangle {name} --help shows"
         remedy = checks.suggestion(error.flagname, values)
         if not remedy and name in ("train", "study"):
             binding = f"--gin_param='train.{error.flagname} = VALUE'"
-            remedy = f"A setting of a run is bound, such as {binding}."
+            remedy = f"Settings of a run are given as bindings: {binding}."
         message = checks.message("option", rule, f"--{error.flagname}", remedy)
         raise checks.ArgumentError(message) from error
     except ValueError as error:  # a switch with a value that it does not take

@@ -1,14 +1,14 @@
-"""Writes a trained run for others: a folder, or one file, that they load and check.
+"""Publishes a trained run as a folder, or one file, which others can check and load.
 
     bin/publish runs/chyvae --output=models/chyvae --license=apache-2.0
     bin/publish runs/chyvae --output=chyvae.zip --precision=float16 --noexplorer
     bin/explore models/chyvae       # whatever takes a RUN takes a published model
     hf upload USER/chyvae models/chyvae
 
-The folder has the layout of Hugging Face's hub and works alone: weights (safetensors),
-record, codes, ONNX files, a page with the model inside, checksums, and a model card
-with the scores. It holds no path, user or host of yours. bin/study publish does the
-same for the runs of a study. docs/store.md says more.
+The folder is laid out as on the Hugging Face Hub and is self-contained: weights
+(safetensors), record, codes, ONNX files, a page with the model inside, checksums, and a
+model card with the scores. It contains no path, user name or host name of yours.
+bin/study publish does the same for the runs of a study. docs/store.md says more.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ publish_flags.define(FLAGS)
 flags.DEFINE_string(
     "output",
     None,
-    "The new folder, or NAME.zip; its name is the model's.",
+    "The new folder, or NAME.zip; it gives the model its name.",
     flag_values=FLAGS,
 )
 

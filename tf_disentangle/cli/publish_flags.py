@@ -15,18 +15,18 @@ def define(values: flags.FlagValues) -> None:
         "precision",
         "float32",
         list(places.PRECISIONS),
-        "Of the weights. float16 halves them; what that changes is measured, and every "
-        "recorded score computed again.",
+        "Precision of the weights. float16 halves their size; what that changes is "
+        "measured, and every recorded score is computed again.",
         flag_values=values,
     )
     flags.DEFINE_string(
         "license",
         None,
-        "An identifier such as apache-2.0 or cc-by-4.0; by default none is claimed.",
+        "The licence, such as apache-2.0 or cc-by-4.0; by default none is named.",
         flag_values=values,
     )
     for name, text in (
-        ("explorer", "Add explorer.html, the model in a page; 6 to 8 MB."),
+        ("explorer", "Add explorer.html, a page with the model inside; 6 to 8 MB."),
         ("onnx", "Add encode.onnx and decode.onnx."),
         ("rescore", "With float16, compute the recorded scores again."),
     ):
@@ -34,8 +34,8 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_integer(
         "examples",
         60,
-        "How many images of the data to add, so that the model can be looked at where "
-        "the data are not; 0 where they may not be given away.",
+        "How many images of the data to add, so that the model can be explored without "
+        "the data; 0 if the images may not be passed on.",
         flag_values=values,
     )
 

@@ -20,14 +20,14 @@ def define(values: flags.FlagValues) -> None:
         "run",
         None,
         "The run folder, or a published model: its folder, .zip or .tar, or "
-        "store:NAME; may stand alone.",
+        "store:NAME; may be given without --run=.",
         flag_values=values,
     )
     flags.DEFINE_enum(
         "checkpoint",
         "last",
         ["last", "best"],
-        "Which weights; best is by validation ELBO.",
+        "Which weights to load; best has the best validation ELBO.",
         flag_values=values,
     )
     define_trust(values)
@@ -38,7 +38,7 @@ def define_trust(values: flags.FlagValues) -> None:
     flags.DEFINE_bool(
         "trust",
         False,
-        "Run the Python code that a published model may hold, modules of its author's.",
+        "Run the Python code that a published model may hold, written by its author.",
         flag_values=values,
     )
 

@@ -1,4 +1,4 @@
-r"""Serves exported models by TensorFlow Serving's REST and gRPC, on this machine.
+r"""Serves exported models on this machine, with TensorFlow Serving's REST and gRPC.
 
     bin/serve runs/chyvae                # a run; exported first if it has no export
     bin/serve store:chyvae_ellipses      # a published model; always exported first
@@ -7,12 +7,12 @@ r"""Serves exported models by TensorFlow Serving's REST and gRPC, on this machin
         --rest_api_port=8501 --port=8500
     bin/serve --model_config_file=models.config --model_config_file_poll_wait_seconds=10
 
-The options are those of tensorflow_model_server, and have its meaning: what works here
-works there. New versions are served as they appear. Ctrl-C or SIGTERM answers the
-requests that came and ends.
+The options are those of tensorflow_model_server and mean the same: what works here
+works there. New versions are served as they appear. On Ctrl-C or SIGTERM the server
+answers the requests that have arrived, then stops.
 
-For tests and local use: it is one process, and listens on this machine alone unless
---host says more. docs/serving.md says how to serve many users.
+This server is for tests and local use: it is one process, and only this machine can
+reach it unless --host says otherwise. docs/serving.md says how to serve many users.
 """
 
 from __future__ import annotations
@@ -48,28 +48,37 @@ _TEXTS = {
         "An exported model, a folder of them, a run, or a published model.",
     ),
     "model_base_path": (None, "Folder of one model's versions."),
-    "model_name": (None, "Name of that model; by default that of DIR, else default."),
-    "model_config_file": (None, "File of a ModelServerConfig, as text."),
+    "model_name": (
+        None,
+        "Name of that model; by default that of DIR; without DIR, default.",
+    ),
+    "model_config_file": (None, "File of a ModelServerConfig in text form."),
     "monitoring_config_file": (
         None,
-        "File of a MonitoringConfig, as text; without it Prometheus's page is on.",
+        "File of a MonitoringConfig in text form; by default Prometheus's page is on.",
     ),
-    "host": ("127.0.0.1", "Address to listen at; 0.0.0.0 for every one there is."),
+    "host": ("127.0.0.1", "Address to listen on; 0.0.0.0 for all addresses."),
 }
 _PORTS = {
     "rest_api_port": (8501, "Port of REST; 0 for no REST."),
     "port": (8500, "Port of gRPC; 0 for no gRPC."),
 }
 _INTEGERS = {
-    "rest_api_timeout_in_ms": (30_000, "Time until REST answers with an error."),
-    "rest_api_num_threads": (0, "Requests worked on at a time; 0: 4 per processor."),
-    "model_config_file_poll_wait_seconds": (0, "How often to read it again; 0: never."),
+    "rest_api_timeout_in_ms": (30_000, "Time after which REST answers with an error."),
+    "rest_api_num_threads": (0, "Requests handled at a time; 0: 4 per processor."),
+    "model_config_file_poll_wait_seconds": (
+        0,
+        "How often to reread that file; 0: never.",
+    ),
     "file_system_poll_wait_seconds": (
         1,
-        "How often to look for versions; 0: once.",
+        "How often to look for new versions; 0: only once.",
     ),
-    "max_num_load_retries": (5, "How often to try again what cannot be loaded."),
-    "load_retry_interval_micros": (60_000_000, "Time between two such tries."),
+    "max_num_load_retries": (
+        5,
+        "How many times to retry a version that cannot be loaded.",
+    ),
+    "load_retry_interval_micros": (60_000_000, "Time between two retries."),
     "tensorflow_intra_op_parallelism": (0, "Threads of one operation; 0: automatic."),
     "tensorflow_inter_op_parallelism": (0, "Operations at a time; 0: automatic."),
     "max_body_bytes": (16 * 2**20, "Largest body or message of a request."),
@@ -77,14 +86,17 @@ _INTEGERS = {
     "max_batch_rows": (1024, "Largest batch of a request."),
     "max_image_pixels": (16 * 2**20, "Largest width times height of an image."),
     "max_request_pixels": (32 * 2**20, "Most pixels of a request's images together."),
-    "max_concurrent_requests": (1024, "Requests at a time, those that wait included."),
+    "max_concurrent_requests": (1024, "Requests at a time, including those that wait."),
 }
 _SWITCHES = {
-    "rest_api_enable_cors_support": (False, "Let pages of any origin ask by REST."),
-    "enable_model_warmup": (True, "Run a version's recorded requests first."),
+    "rest_api_enable_cors_support": (False, "Let web pages of any origin use REST."),
+    "enable_model_warmup": (
+        True,
+        "Run a version's recorded requests before it is served.",
+    ),
     "allow_version_labels_for_unavailable_models": (
         False,
-        "Let labels name versions that are not loaded.",
+        "Allow labels for versions that are not loaded.",
     ),
 }
 # What tensorflow_model_server has too, and what it means here.
@@ -92,8 +104,8 @@ _NO_EFFECT = {
     "enable_batching": "requests are not batched across clients here",
     "batching_parameters_file": "requests are not batched across clients here",
     "enable_grpc_healthcheck_service": "gRPC's health service is always on",
-    "enable_serialization_as_tensor_content": "answers by gRPC always are",
-    "flush_filesystem_caches": "the system's caches are left to the system",
+    "enable_serialization_as_tensor_content": "gRPC answers always are",
+    "flush_filesystem_caches": "the system manages its own caches",
     "num_load_threads": "versions are loaded one at a time",
     "num_unload_threads": "versions are dropped with their last request",
     "num_request_iterations_for_warmup": "recorded requests are run once",
@@ -196,7 +208,11 @@ def _ending(server: Server) -> Iterator[Server]:
             status = 130
         if status:
             # Python would wait for the threads, which nothing can interrupt.
-            print("Gave up what was still worked on", file=sys.stderr, flush=True)
+            print(
+                "Gave up the requests that were still in progress",
+                file=sys.stderr,
+                flush=True,
+            )
             sys.stdout.flush()
             os._exit(status)
 
@@ -229,7 +245,7 @@ def _models(values: flags.FlagValues) -> tuple[str, str | None]:
     rule = "be one of DIR, --model_base_path and --model_config_file"
     received = ", ".join(given) or checks.NOTHING
     remedy = "For example: bin/serve runs/chyvae"
-    checks.require(len(given) == 1, "what is served", rule, received, remedy)
+    checks.require(len(given) == 1, "what to serve", rule, received, remedy)
     option, path = next(iter(given.items()))
     name = values.model_name or ("default" if option == "model_base_path" else None)
     if option == "model_config_file":
@@ -308,9 +324,11 @@ def _describe(server: Server, host: str) -> None:
         print(f"Models: {', '.join(names)}")
         return
     if host not in ("127.0.0.1", "::1", "localhost"):
-        print("Whoever reaches this machine can ask: there is no password.")
+        print(
+            "Anyone who can reach this machine can send requests: there is no password."
+        )
     base = f"http://{host}:{server.rest_port}/v1/models"
     for name in names:
         print(f"{base}/{name}")
     print(f"Try: curl {base}/{names[0]}/metadata")
-    print("Ctrl-C ends it.", flush=True)
+    print("Press Ctrl-C to stop it.", flush=True)

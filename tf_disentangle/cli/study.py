@@ -8,23 +8,26 @@ r"""Trains and scores every run of a grid of settings, then makes a table and a 
     bin/study --gin_file=mine.gin --address=auto --gpus_per_run=0.25   (a Ray cluster)
     bin/study --gin_file=mine.gin --print=slurm | sbatch
 
-A gin file that binds study.grid is a study; others are the method that --sweep varies.
-A sweep takes a list as gin files have it, range(stop), or several names at once:
-'beta_vae.beta,train.steps=[(1, 3000), (4, 6000)]'. Several sweeps are their product.
+A gin file that binds study.grid describes a study; any other describes the method that
+--sweep varies. The values of a sweep are a list as in gin files, or range(stop). One
+sweep can vary several names together, as in
+'beta_vae.beta,train.steps=[(1, 3000), (4, 6000)]'. Several sweeps are combined: every
+value of one with every value of the others.
 
-Every run is an ordinary run folder in OUTPUT/runs. The same command goes on where it
-was stopped, and does what is new when a list has more values. On a study's folder:
+Every run is an ordinary run folder in OUTPUT/runs. The same command resumes where it
+was stopped; if a list has more values than before, it does only what is new. These
+commands work on a study's folder:
 
-    bin/study status runs/sweep       what is done, runs, waits or failed, and why
+    bin/study status runs/sweep       show what is done, running, waiting or failed
     bin/study retry runs/sweep        give the runs that failed new attempts
     bin/study report runs/sweep       write report.html, also while the study runs
     bin/study run runs/sweep 17       do one run, by its index or id
-    bin/study check runs/sweep        build one run of each kind, train none
+    bin/study check runs/sweep        build one run of each kind, but train none
     bin/study udr runs/sweep          rank runs by UDR, which needs no factors
-    bin/study publish runs/sweep      pack the models for others
+    bin/study publish runs/sweep      publish the models for others
 
-COMMAND --help says more of each. Exit codes: 0 all runs are done; 2 a mistake; 4 some
-runs failed; 130 or 143 stopped, and the same command goes on.
+bin/study COMMAND --help says more. Exit codes: 0 all runs are done; 2 a mistake in what
+was asked; 4 some runs failed; 130 or 143 stopped, and the same command resumes.
 """
 
 from __future__ import annotations
@@ -53,52 +56,55 @@ FLAGS = flags.FlagValues()
 flags.DEFINE_multi_string(
     "gin_file",
     [],
-    "A study, or a gin file of a method; a path, or a name of the library's. Several "
-    "files of a method are read in turn.",
+    "The gin file of a study or of a method: a path, or the name of one of the "
+    "library's. Several files of a method are read in order.",
     flag_values=FLAGS,
 )
 flags.DEFINE_multi_string(
     "sweep",
     [],
-    "A binding, or method, data or seed, and its values: 'beta_vae.beta=[1, 4, 16]'. "
-    "May be repeated.",
+    "What to vary, a binding or one of method, data and seed, with its values: "
+    "'beta_vae.beta=[1, 4, 16]'. May be repeated.",
     flag_values=FLAGS,
 )
 flags.DEFINE_multi_string(
     "gin_param",
     [],
-    "A binding of all runs, such as 'train.steps=3000'. May be repeated.",
+    "A binding for all runs, such as 'train.steps=3000'. May be repeated.",
     flag_values=FLAGS,
 )
 for _name, _help in (
-    ("output", "The study's folder; by default runs/ and the study's name."),
-    ("address", "A Ray cluster, such as 10.0.0.1:6379 or auto; else this machine."),
+    ("output", "The study's folder; by default runs/NAME, with the study's name."),
+    (
+        "address",
+        "A Ray cluster, such as 10.0.0.1:6379 or auto; by default this machine.",
+    ),
 ):
     flags.DEFINE_string(_name, None, _help, flag_values=FLAGS)
 flags.DEFINE_list(
     "metrics",
     None,
     "Metrics that score each run, with floor and ceiling; by default those of the "
-    "study, or else of the method.",
+    "study or, if it names none, of the method.",
     flag_values=FLAGS,
 )
 flags.DEFINE_list(
     "representations",
     None,
-    "Of mean and sampled: which codes are scored; mean by default.",
+    "Which codes to score: mean, sampled or both; by default mean.",
     flag_values=FLAGS,
 )
 flags.DEFINE_integer(
     "seeds",
     None,
-    "How many seeds; they count from 0. For certain ones --sweep='seed=[3, 5]'.",
+    "How many seeds, counted from 0. To choose them use --sweep='seed=[3, 5]'.",
     flag_values=FLAGS,
 )
 flags.DEFINE_enum(
     "engine",
     "auto",
     ["auto", "processes", "ray"],
-    "What starts the runs; auto is Ray where it is installed.",
+    "What starts the runs; auto means Ray if it is installed.",
     flag_values=FLAGS,
 )
 for _name, _help in (
@@ -116,11 +122,11 @@ flags.DEFINE_enum(
     "print",
     None,
     ["slurm"],
-    "Write the plan, and print a script that does the runs, instead of doing them.",
+    "Write the plan and, instead of doing the runs, print a script that does them.",
     flag_values=FLAGS,
 )
 flags.DEFINE_bool(
-    "check", False, "Plan and check, print the plan, write nothing.", flag_values=FLAGS
+    "check", False, "Check and print the plan, but write nothing.", flag_values=FLAGS
 )
 flags.DEFINE_bool("report", True, "Write report.html at the end.", flag_values=FLAGS)
 
@@ -170,7 +176,7 @@ def main(values: flags.FlagValues) -> int:
         print(_slurm(plan, asked), end="")
         return 0
     if all(state.is_done(plan.folder_of(run)) for run in plan.runs):
-        print("All runs are done: nothing is trained.", file=sys.stderr)
+        print("All runs are done: there is nothing to train.", file=sys.stderr)
     progress = studies.carry_out(plan, **asked)
     print(f"Table:    {output / 'results.parquet'}")
     if asked["report"]:
@@ -231,7 +237,7 @@ def arguments(values: flags.FlagValues) -> dict[str, Any]:
         asked |= own
         methods += [] if own else [file]
     sweeps = dict(map(grid.parse_sweep, values.sweep))
-    rule = "be studies, or files of one method, and not both"
+    rule = "be either studies or files of one method, not both"
     is_mixed = bool(methods) and "grid" in asked
     checks.require(not is_mixed, "--gin_file", rule, ", ".join(values.gin_file))
     stem = pathlib.Path(values.gin_file[0]).stem
@@ -301,7 +307,7 @@ def _time_left(plan: Plan, output: pathlib.Path) -> str:
     if not waiting:
         return "All are done."
     if not known:
-        return "How long they take is told when the first of them are done."
+        return "How long they take can be said once the first of them are done."
     left = 0.0
     for method in waiting:
         own = seconds.get(method, known)

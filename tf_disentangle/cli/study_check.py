@@ -1,8 +1,9 @@
-"""Builds one run of each kind in a study's plan, and trains none.
+"""Builds one run of each kind in a study's plan, but trains none.
 
     bin/study check runs/sweep
 
-A mistake in a gin file or a binding is told. bin/study does so before it begins.
+It reports mistakes in gin files and bindings. bin/study makes the same check before it
+begins.
 """
 
 from __future__ import annotations

@@ -1,15 +1,15 @@
-"""Publishes runs of a study: a store of models that others load and check.
+"""Publishes runs of a study as a store of models, which others can check and load.
 
     bin/study publish runs/sweep --output=models
     bin/study publish runs/sweep 3f2a9c0b11de 7 --output=models --precision=float16
     bin/study publish runs/sweep --output=models --best=mig --noexplorer --archive
 
-Each finished run becomes a folder of --output (with --archive a .zip), named by its
+Each finished run becomes a folder in --output (with --archive a .zip), named by its
 method, seed and id; --output/README.md lists them with their scores. RUNS are ids or
-indices of the plan; by default all that are done. --best=METRIC takes of each method
-and data set the run with the best recorded score. What is published already is left
-as it is, so that the same command goes on where it was stopped. docs/store.md says
-more.
+indices of the plan; by default all runs that are done are published. --best=METRIC
+publishes, for each method and data set, only the run with the best recorded score. A
+model that is already there is left as it is, so the same command resumes where it was
+stopped. docs/store.md says more.
 """
 
 from __future__ import annotations
@@ -31,20 +31,23 @@ POSITIONAL = ("study",)
 FLAGS = flags.FlagValues()
 publish_flags.define(FLAGS)
 flags.DEFINE_string(
-    "study", None, "Folder of the study; may stand alone.", flag_values=FLAGS
+    "study",
+    None,
+    "Folder of the study; may be given without --study=.",
+    flag_values=FLAGS,
 )
 flags.DEFINE_list(
     "runs",
     [],
-    "Ids or indices of runs; may stand alone, with spaces. By default all that are "
-    "done.",
+    "Ids or indices of runs; without --runs= separate them by spaces. By default all "
+    "that are done.",
     flag_values=FLAGS,
 )
 flags.DEFINE_string("output", None, "The folder of the models.", flag_values=FLAGS)
 flags.DEFINE_string(
     "best",
     None,
-    "A metric: publish only the best run of each method and data set by it.",
+    "A metric by which only the best run of each method and data set is published.",
     flag_values=FLAGS,
 )
 flags.DEFINE_bool("archive", False, "Write .zip files, not folders.", flag_values=FLAGS)
@@ -71,7 +74,7 @@ def main(values: flags.FlagValues) -> int:
         path = store / f"{model_name(planned)}{'.zip' if values.archive else ''}"
         print(f"{number} of {len(chosen)}: {path.name}", file=sys.stderr)
         if path.exists():
-            print("  is there already", file=sys.stderr)
+            print("  already there, and left as it is", file=sys.stderr)
             continue
         loaded = tf_disentangle.load(plan.folder_of(planned))
         loaded.publish(path, best_by=values.best, **publish_flags.options(values))
@@ -94,7 +97,7 @@ def _chosen(plan: Plan, names: Sequence[str]) -> list[PlannedRun]:
     """
     from tf_disentangle.studies import plan_table, state
 
-    remedy = f"bin/study status {plan.folder} shows those that are."
+    remedy = f"bin/study status {plan.folder} shows which are."
     named = plan_table.find_all(plan.runs, names)
     for run in named:
         is_done = state.is_done(plan.folder_of(run))
@@ -127,7 +130,10 @@ def best(plan: Plan, runs: Sequence[PlannedRun], metric: str) -> list[PlannedRun
     scores = scores[scores["metric"] == metric]
     protocols = scores.groupby("protocol", sort=False)["run"].nunique()
     if len(protocols) > 1:
-        print(f"By the protocol {protocols.idxmax()!r} of {metric}.", file=sys.stderr)
+        print(
+            f"Chosen by the protocol {protocols.idxmax()!r} of {metric}.",
+            file=sys.stderr,
+        )
     scores = scores[scores["protocol"] == protocols.idxmax()]
     means = scores.groupby(["method", "data", "run"], sort=False)["value"].mean()
     if metric in METRICS and METRICS[metric].greater_is_better is False:

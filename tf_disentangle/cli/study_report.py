@@ -1,14 +1,14 @@
-"""Makes the page of a study, also while it runs: scores, figures, failures.
+"""Writes a page about a study, also while it runs: scores, figures, failures.
 
     bin/study report runs/sweep
     bin/study report runs/sweep --output=sweep.html --metrics=mig,dci
     bin/study report runs/sweep --formats=pdf,png    (each figure as a file too)
 
-The page is one file that needs no other: what the study is and how far it is; mean,
-interval and best run of each score by method and strength; every figure that its table
-can give, and why the others cannot be drawn; what failed, with the end of its log. The
-figures are as wide as one column of a paper; --formats writes them to the folder
-figures beside the page. The table is brought up to date first.
+The page is one self-contained file. It shows what the study is and how far it has got;
+the mean, interval and best run of each score by method and strength; every figure that
+the study's table allows, and why the others cannot be drawn; and what failed, with the
+end of its log. The figures are as wide as one column of a paper; --formats writes them
+to the folder figures beside the page. The table is brought up to date first.
 """
 
 from __future__ import annotations
@@ -19,21 +19,27 @@ from absl import flags
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string(
-    "study", None, "Folder of the study; may stand alone.", flag_values=FLAGS
+    "study",
+    None,
+    "Folder of the study; may be given without --study=.",
+    flag_values=FLAGS,
 )
 flags.DEFINE_string(
-    "output", None, "The page; report.html in the study's folder.", flag_values=FLAGS
+    "output",
+    None,
+    "The page; by default report.html in the study's folder.",
+    flag_values=FLAGS,
 )
 flags.DEFINE_list(
     "formats",
     [],
-    "Of svg, pdf and png: each figure is written as a file in these too.",
+    "Formats in which each figure is also written as a file: svg, pdf, png.",
     flag_values=FLAGS,
 )
 flags.DEFINE_list(
     "metrics",
     None,
-    "Metrics that come first where a page has no room for all.",
+    "Metrics to show first where the page has no room for all.",
     flag_values=FLAGS,
 )
 POSITIONAL = ("study",)

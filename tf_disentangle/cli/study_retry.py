@@ -4,9 +4,9 @@
     bin/study retry runs/sweep 3f9a0c1b2d4e 17
     bin/study retry runs/sweep 17 --fresh
 
-Runs are named by id or index; without a name all that failed are meant. They go on from
+Name runs by id or index; without a name all failed runs are meant. They resume from
 their last checkpoint when the study is started again. With --fresh their folders are
-moved to STUDY/aside, and they start from nothing: the remedy for a damaged folder.
+moved to STUDY/aside and they start from nothing, which helps if a folder is damaged.
 """
 
 from __future__ import annotations
@@ -22,18 +22,22 @@ from tf_disentangle.studies import attempts, plan_table, state
 POSITIONAL = ("study",)
 FLAGS = flags.FlagValues()
 flags.DEFINE_string(
-    "study", None, "Folder of the study; may stand alone.", flag_values=FLAGS
+    "study",
+    None,
+    "Folder of the study; may be given without --study=.",
+    flag_values=FLAGS,
 )
 flags.DEFINE_list(
     "runs",
     None,
-    "Ids or indices of runs; may stand alone, with spaces. By default all that failed.",
+    "Ids or indices of runs; without --runs= separate them by spaces. By default all "
+    "that failed.",
     flag_values=FLAGS,
 )
 flags.DEFINE_bool(
     "fresh",
     False,
-    "Move their folders aside and start from nothing.",
+    "Move the runs' folders aside and start the runs from nothing.",
     flag_values=FLAGS,
 )
 
@@ -62,20 +66,20 @@ def main(values: flags.FlagValues) -> int:
             with files.explaining(folder, "study"):
                 attempts.reset(folder)
             print(
-                f"{run.id}: goes on from step {found.step}; it failed: {found.reason}"
+                f"{run.id}: resumes from step {found.step}; it failed: {found.reason}"
             )
             if alike:
                 print(
-                    f"{run.id}: its setting made it fail, and will again unless the "
-                    "library or the data changed."
+                    f"{run.id}: its setting made it fail, and will do so again unless "
+                    "the library or the data changed."
                 )
     if not failed:
         print("No run has failed.")
         return 0
-    print("Start the study again to run them, by the same bin/study command.")
+    print("To run them, start the study again with the same bin/study command.")
     if not values.fresh:
         print(
-            "If one fails as before because its folder is damaged, --fresh starts it "
+            "If a run fails again because its folder is damaged, --fresh starts it "
             "from nothing.",
             file=sys.stderr,
         )

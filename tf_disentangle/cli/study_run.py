@@ -1,12 +1,12 @@
-"""Does one run of a study: trains it, scores it, and says that it is done.
+"""Does one run of a study: trains it, scores it, and records that it is done.
 
     bin/study run runs/sweep 3f9a0c1b2d4e
     bin/study run runs/sweep 17
 
 RUN is an id or an index of the plan. A run that is done is left alone; one that was
-stopped goes on. Return codes: 0 done; 75 another process has this run; 1 a fault, as of
-a full disk; 2 a mistake; 3 a loss term was not finite; 130 or 143 stopped by a signal.
-Engines start this command; by hand it does the same.
+stopped is resumed. Exit codes: 0 done; 75 another process has this run; 1 a fault, such
+as a full disk; 2 a mistake in what was asked; 3 a loss term was not finite; 130 or 143
+stopped by a signal. Engines start this command; it does the same by hand.
 """
 
 from __future__ import annotations

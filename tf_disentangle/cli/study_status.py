@@ -1,11 +1,11 @@
-"""Shows how a study gets on, from its folder alone, also while it runs elsewhere.
+"""Shows how far a study is. It reads only the folder, and works while the study runs.
 
     bin/study status runs/sweep
     bin/study status runs/sweep --json
 
-It shows how many runs are done, running, partial (stopped, and going on when the study
-does), waiting and failed; where the running ones are; of the failed ones why, and their
-log. It needs no TensorFlow. `bin/study retry` gives failed runs new attempts.
+It shows how many runs are done, running, partial (stopped, and resumed when the study
+is), waiting and failed; where the running ones are; and why runs failed, with their
+logs. It needs no TensorFlow. `bin/study retry` gives failed runs new attempts.
 """
 
 from __future__ import annotations
@@ -22,9 +22,12 @@ from tf_disentangle.cli.study import remedies
 POSITIONAL = ("study",)
 FLAGS = flags.FlagValues()
 flags.DEFINE_string(
-    "study", None, "Folder of the study; may stand alone.", flag_values=FLAGS
+    "study",
+    None,
+    "Folder of the study; may be given without --study=.",
+    flag_values=FLAGS,
 )
-flags.DEFINE_bool("json", False, "Print JSON, with all runs in it.", flag_values=FLAGS)
+flags.DEFINE_bool("json", False, "Print JSON that has all runs.", flag_values=FLAGS)
 
 
 def main(values: flags.FlagValues) -> int:

@@ -4,11 +4,11 @@
     bin/study udr runs/sweep --all_strengths
     bin/study udr runs/sweep --similarity=spearman
 
-Runs that differ by their seed alone are compared by their codes, each pair of them: a
-model whose latents are found again in the others is likely to disentangle. The scores
-go into the table of results (metric "udr"), where the report sets them beside what the
-best run scores. With --all_strengths all runs of a method are compared too. It needs no
-TensorFlow, and the same command brings the scores up to date when there are more runs.
+The codes of runs that differ only in their seed are compared, pair by pair: a model
+whose latents are found again in the others is likely to be disentangled. The scores go
+into the table of results (metric "udr"), and the report shows them beside the scores of
+the best run. With --all_strengths all runs of a method are compared too. TensorFlow is
+not needed. When there are more runs, the same command brings the scores up to date.
 """
 
 from __future__ import annotations
@@ -22,19 +22,22 @@ if TYPE_CHECKING:
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string(
-    "study", None, "Folder of the study; may stand alone.", flag_values=FLAGS
+    "study",
+    None,
+    "Folder of the study; may be given without --study=.",
+    flag_values=FLAGS,
 )
 flags.DEFINE_enum(
     "similarity",
     "lasso",
     ["lasso", "spearman"],
-    "How alike two latents are: |weights| of a Lasso, or |rank correlation|.",
+    "How to compare two latents: |weights| of a Lasso, or |rank correlation|.",
     flag_values=FLAGS,
 )
 flags.DEFINE_bool(
     "all_strengths",
     False,
-    "Compare runs of all strengths of a method too (udr_all_strengths).",
+    "Also compare all runs of a method, whatever their strength (udr_all_strengths).",
     flag_values=FLAGS,
 )
 POSITIONAL = ("study",)
@@ -74,5 +77,7 @@ def shown(rows: pd.DataFrame) -> str:
                 f"{best['value']:.4f}, seed {best['seed']} ({best['run']})"
             )
         missing = own[own["value"].isna()]["reason"].value_counts()
-        lines += [f"  {count} without: {reason}" for reason, count in missing.items()]
+        lines += [
+            f"  {count} without a score: {reason}" for reason, count in missing.items()
+        ]
     return "\n".join(lines)

@@ -1,12 +1,12 @@
-"""Trains a model as gin files say, then scores and draws it.
+"""Trains the model that gin files describe, then scores and draws it.
 
     bin/train --gin_file=gin/chyvae.gin
     bin/train --gin_file=gin/chyvae.gin --gin_param='train.steps=5000' --output=runs/a
     bin/train --gin_file=runs/a/config.gin --output=runs/again
 
-The run folder gets config.gin, run.json, metrics.jsonl, checkpoints, pictures and
-TensorBoard's files (tensorboard --logdir=runs). A run that was stopped goes on with
-the same command, and to more steps with a larger train.steps.
+The run folder holds config.gin, run.json, metrics.jsonl, checkpoints, pictures and
+TensorBoard's files (tensorboard --logdir=runs). To resume a run that was stopped, give
+the same command again; with a larger train.steps it trains for more steps.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ flags.DEFINE_multi_string(
     "gin_file",
     [],
     "A gin file: a path, or the name of one of the library's (tf_disentangle list). "
-    "May be given several times; later ones win.",
+    "May be repeated; later files override earlier ones.",
     flag_values=FLAGS,
 )
 flags.DEFINE_multi_string(
     "gin_param",
     [],
-    "A binding such as 'train.steps=5000', after all files. May be repeated.",
+    "A binding such as 'train.steps=5000', read after all files. May be repeated.",
     flag_values=FLAGS,
 )
 flags.DEFINE_string(
     "output",
     None,
-    "The run folder; by default runs/ and the name of the first gin file, or "
-    "runs/NAME-again for NAME/config.gin.",
+    "The run folder. By default it is runs/NAME, with the name of the first gin file; "
+    "for NAME/config.gin it is runs/NAME-again.",
     flag_values=FLAGS,
 )
 flags.DEFINE_bool(
@@ -121,11 +121,11 @@ def _print_summary(run: Run) -> None:
     seconds = folder.describe()["wall_seconds"]
     print(f"Wall time:    {datetime.timedelta(seconds=round(seconds))}")
     if run.signal is not None:
-        print(f"Stopped at step {run.step} of {run.steps}. Go on: {again}")
+        print(f"Stopped at step {run.step} of {run.steps}. Resume: {again}")
         return
     if run.scores:
         bounds = pages.as_typed(f"bin/evaluate {typed} --bounds")
-        print(f"Bounds:       {bounds}  (of untrained models)")
+        print(f"Bounds:       {bounds}  (floors and ceilings)")
     print(f"Pictures:     {folder.pictures}")
     print(f"TensorBoard:  tensorboard --logdir={shlex.quote(str(folder.path.parent))}")
     print(f"More steps:   {again} --gin_param='train.steps={2 * run.steps}'")

@@ -1,4 +1,4 @@
-"""Draws a trained run, and writes a page of everything about it: RUN/index.html.
+"""Draws a trained run, and writes a page with everything about it: RUN/index.html.
 
     bin/visualize runs/chyvae
     bin/visualize runs/chyvae --checkpoint=best --output=/tmp/pictures
@@ -10,8 +10,8 @@
 
 Kinds of pictures (without --kinds, those that do not apply to a model are left out):
 
-    traversals       each latent moved from one image, still and as GIF
-    reconstructions  images and what is decoded from their codes
+    traversals       one image while each latent moves, as a still picture and a GIF
+    reconstructions  images, and what is decoded from their codes
     samples          draws from the prior, beside N(0, I)
     categories       samples by category; each category while a latent moves
     hyperprior       covariances drawn from the hyperprior
@@ -26,10 +26,10 @@ Kinds of pictures (without --kinds, those that do not apply to a model are left 
     cycles           the five animations of Locatello et al. (2019)
     checkpoints      traversals with the weights of each checkpoint, side by side
 
-Rows of the traversals are sorted by how much the latent moves the image. They carry the
+Rows of the traversals are sorted by how much the latent moves the image. Each shows the
 latent's KL and, if it moves the image, the factor that the last score in metrics.jsonl
 assigned to it, with the factor's share of the votes that the latent won. The page is
-one file that needs no other; with --output it is written there.
+one self-contained file; with --output it is written to that folder.
 """
 
 from __future__ import annotations
@@ -56,26 +56,27 @@ flags.DEFINE_string(
 flags.DEFINE_list(
     "kinds",
     None,
-    "Kinds of pictures, see above; by default all but cycles and checkpoints.",
+    "Kinds of pictures (see above); by default all but cycles and checkpoints.",
     flag_values=FLAGS,
 )
 flags.DEFINE_list(
     "format",
     ["png", "gif"],
-    "Formats: png, pdf, svg of pictures that stand still, gif of those that move. One "
-    "column of a paper holds pdf or svg with --steps=5.",
+    "Formats: png, pdf and svg for still pictures, gif for moving ones. With --steps=5 "
+    "a pdf or svg fits one column of a paper.",
     flag_values=FLAGS,
 )
 flags.DEFINE_enum(
     "start",
     "typical",
     ["typical", "spread", "prior"],
-    "Which images are shown, and where traversals start: random held-out images, and "
-    "the most typical of them; images that lie far apart; or a draw from the prior.",
+    "Which images are shown, and where traversals start. typical: random held-out "
+    "images, and the most typical of them; spread: images that lie far apart; prior: a "
+    "draw from the prior.",
     flag_values=FLAGS,
 )
 flags.DEFINE_bool(
-    "page", True, "Whether to write index.html, which takes seconds.", flag_values=FLAGS
+    "page", True, "Write index.html, which takes a few seconds.", flag_values=FLAGS
 )
 flags.DEFINE_list(
     "images",
@@ -101,9 +102,9 @@ flags.DEFINE_list(
 flags.DEFINE_string(
     "range",
     "-2,2",
-    "Range of the traversals: two limits such as -3,3; quantiles, steps of equal "
-    "probability under N(0, 1) from 0.05 to 0.95; or codes, each latent over the range "
-    "of its own codes, from their 0.05 to their 0.95 quantile.",
+    "Range of the traversals: two limits such as -3,3; or quantiles, steps of equal "
+    "probability under N(0, 1) from 0.05 to 0.95; or codes, which moves each latent "
+    "from the 0.05 to the 0.95 quantile of its own codes.",
     flag_values=FLAGS,
 )
 flags.DEFINE_integer("steps", 9, "Steps of the traversals.", flag_values=FLAGS)
@@ -185,9 +186,9 @@ def require_data(run: Run, name: str) -> None:
     try:
         run.data  # noqa: B018
     except checks.ArgumentError as error:
-        rule = "have its data at hand, whose images are drawn"
-        remedy = f"Prepare them (bin/data prepare --help), or bin/explore {name} shows "
-        remedy += "the model with the images that were published with it."
+        rule = "have its data on this machine, to draw their images"
+        remedy = f"Prepare them (bin/data prepare --help), or run bin/explore {name}, "
+        remedy += "which shows the model with the images that were published with it."
         text = checks.message("RUN", rule, f"{name}: {error}", remedy)
         raise checks.ArgumentError(text) from error
 

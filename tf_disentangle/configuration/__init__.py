@@ -1,12 +1,12 @@
-"""Reads gin files: beside the commands, this package alone imports gin.
+"""Reads gin files: apart from the commands, only this package imports gin.
 
-`parse` reads files and bindings (`reading.py`) by the names of `registry.py`
-(`names.py`) and remembers where each binding stands (`locations.py`); `resolved` tells
-what files come to, without TensorFlow (`resolution.py`); `build` calls a
-configured function, `built` what is bound to a parameter, and both say what is wrong
-with its values (`messages.py`); `drop_unused` refuses bindings without an effect
-(`unused_bindings.py`). The numerics stay free of gin: they are plain functions and
-classes, and a call from Python sees no binding.
+`parse` reads files and bindings (`reading.py`), using the names of `registry.py`
+(`names.py`), and remembers where each binding was made (`locations.py`). `resolved`
+returns the final bindings of files, without TensorFlow (`resolution.py`). `build` calls
+a configured function and `built` builds what is bound to a parameter; both say what is
+wrong with configured values (`messages.py`). `drop_unused` refuses bindings without an
+effect (`unused_bindings.py`). The numerics stay free of gin: they are plain functions
+and classes, and a call from Python sees no binding.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _register() -> None:
 
 
 def users_parts() -> dict[str, Callable[..., Any]]:
-    """Returns what modules of the user have registered with gin so far, by name."""
+    """Returns what the user's modules have registered with gin so far, by name."""
     from tf_disentangle import registry
 
     ours = registry.names()
@@ -71,7 +71,7 @@ def parse(
     Args:
         files: Paths, or names below `gin_root()` such as "chyvae.gin".
         bindings: Such as "train.steps = 5000"; they win over the files.
-        text: What the library wrote itself, between files and bindings, such as
+        text: What the library wrote itself, read between files and bindings, such as
             `Resolved.text()`.
         option: How errors name the source of the bindings.
 
@@ -121,7 +121,7 @@ def configured(name: str) -> Callable[..., Any]:
 
 
 def bindings(name: str) -> dict[str, Any]:
-    """Returns what is bound to the parameters of `name`, which so counts as used."""
+    """Returns what is bound to the parameters of `name`, which then counts as used."""
     values = gin.get_bindings(name)
     selector = gin.config._REGISTRY.get_match(name).selector
     gin.config._OPERATIVE_CONFIG.setdefault(("", selector), {}).update(values)

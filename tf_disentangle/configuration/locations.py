@@ -1,4 +1,4 @@
-"""Where each binding of the configuration stands: its file and line."""
+"""Where each binding of the configuration was made: its file and line."""
 
 from __future__ import annotations
 
@@ -47,8 +47,9 @@ class Source:
     def is_users(self) -> bool:
         """Whether the user wrote it and asked for it by name.
 
-        So are the command line and the files of --gin_file, but neither the files that
-        those include nor what the library wrote: its own files and a run's config.gin.
+        This is true of the command line and the files of --gin_file, but neither of the
+        files that those include nor of what the library wrote: its own files and a
+        run's config.gin.
         """
         if self.path is None or self.parent is not None:
             return self.path is None and not self.is_library
@@ -81,7 +82,7 @@ class Origin:
         return checks.ArgumentError(f"{self}: {message}")
 
 
-#: Where each binding of gin's present configuration stands.
+#: Where each binding of gin's present configuration was made.
 origins: dict[Key, Origin] = {}
 
 
@@ -106,7 +107,7 @@ def shown(key: Key) -> str:
 
 
 def described(key: Key) -> str:
-    """Returns a binding and where it stands."""
+    """Returns a binding and where it was made."""
     if origins[key].source.path is None:
         return str(origins[key])
     value = repr(value_of(key))

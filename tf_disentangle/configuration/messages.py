@@ -1,8 +1,9 @@
-"""What a user reads when configured values are refused: which, why, set where.
+"""What a user reads when configured values are refused: which, why, and where set.
 
-The library's errors speak Python. What a user of gin needs beside them is added here:
-the binding that set the value, with its file and line, and how gin writes what was
-meant, as @Name() with its parentheses for an object and @name for a function.
+The library's errors are written for Python. What a user of gin needs in addition is
+added here: the binding that set the value, with its file and line, and how gin writes
+what was meant, such as @Name() with its parentheses for an object and @name for a
+function.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def explained(name: str) -> Iterator[None]:
 
 
 def _in_our_words(error: Exception, name: str) -> str | None:
-    """Returns what a user reads of an error of others, None if it may be our fault."""
+    """Returns our words for an error raised by others, None if it may be our fault."""
     text, calls = _without_calls(error)
     function = calls[0][0] if calls else name
     if isinstance(error, RecursionError):

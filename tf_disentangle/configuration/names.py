@@ -48,8 +48,8 @@ def known() -> list[str]:
 def parameters(part: Any) -> dict[str, inspect.Parameter]:
     """Returns the parameters of a function or class by name.
 
-    Those of a class with **kwargs are its own and those of the classes that it extends,
-    but for a class of Keras that a part of ours or of a user's extends.
+    The parameters of a class with **kwargs are its own and those of the classes that it
+    extends, except for Keras's classes if it is not itself one of Keras's.
     """
     functions = [inspect.unwrap(part)]
     if isinstance(part, type):

@@ -1,7 +1,7 @@
-"""Reads gin files and --gin_param, and remembers where each binding stands.
+"""Reads gin files and --gin_param, and remembers where each binding was made.
 
-gin 0.5 keeps no record of it. So the statements come from gin's own parser, and what
-they do is done here, one by one: every mistake is told with its file, its line and the
+gin 0.5 keeps no record of this. So the statements come from gin's own parser, but are
+carried out here, one by one: every mistake is reported with its file, its line and the
 nearest names.
 """
 
@@ -92,7 +92,7 @@ def named_file(file: str) -> Source:
 def _nearest_file(file: pathlib.Path) -> str:
     """Returns the hint for a path that is no file: one of that name, or a near one.
 
-    Near are files in the folder that it names, before those of `gin_root()`.
+    Files in the folder that it names come before those of `gin_root()`.
     """
     root = gin_root()
     for path in sorted(root.rglob("*.gin")):
@@ -133,7 +133,7 @@ def text_of(source: Source) -> str:
 
 
 def _read_text(text: str, source: Source) -> None:
-    """Does what each statement of `text` says."""
+    """Carries out each statement of `text`."""
     with gin.config._parse_scope() as context:
         for statement, where in statements(text, source, _Delegate()):
             if isinstance(statement, gin.config_parser.BindingStatement):
@@ -230,7 +230,7 @@ def _syntax(reason: str, line: str, source: Source) -> str:
     elif word in names.known():
         remedy = f"Did you mean @{word}?"
     elif source.path is None:
-        remedy = f"The shell takes quotes away: --gin_param='NAME=\"{word}\"'."
+        remedy = f"The shell removes quotes. Write --gin_param='NAME=\"{word}\"'."
     else:
         remedy = f"Strings need quotes: {word!r}."
     return checks.message("the value", _VALUE, word, remedy)
@@ -239,9 +239,9 @@ def _syntax(reason: str, line: str, source: Source) -> str:
 def included(file: str, where: Origin) -> Source:
     """Returns the file that an include means.
 
-    In a user's file it is the one beside it, as on the command line; in the library's
-    own "datasets/x.gin" is the library's, whatever lies beside the user's. No file
-    includes itself: in the user's vae.gin, 'vae.gin' is the library's.
+    In a user's file, it is the file beside it, as on the command line; in the library's
+    own files, "datasets/x.gin" is the library's, whatever lies beside the user's file.
+    No file includes itself: in the user's vae.gin, 'vae.gin' is the library's.
     """
     includers = [s.path for s in where.source.chain() if s.path is not None]
     beside = [path.parent for path in includers]
@@ -275,7 +275,7 @@ def _import(context: Any, statement: Any, where: Origin) -> None:
         if isinstance(error, SyntaxError):
             at = ""  # The message says it.
         elif isinstance(error, ModuleNotFoundError) and module.startswith(error.name):
-            at = ". It is looked for in the current folder and what is installed"
+            at = ". The current folder and what is installed were searched"
         raise checks.ArgumentError(
             f"{where}: {module} must be a module that can be imported; received "
             f"{type(error).__name__}: {error}{at}. {checks.see('your_own_parts')}"
@@ -298,8 +298,9 @@ def _bind(statement: Any, where: Origin) -> None:
     """Binds one value, after checking names and what it would overwrite.
 
     A later binding wins over an earlier one, so that a file can change what it
-    includes, and the command line all files. The other way round a setting would be
-    lost unseen: twice in one file, or in a file that is included after it.
+    includes, and the command line all files. Bindings that would silently lose a
+    setting are refused: the same one twice in one file, or again in a file that is
+    included after it.
     """
     scope, selector, parameter, value, _ = statement
     for item in gin.config._iterate_flattened_values(value):
@@ -333,7 +334,7 @@ def _bind(statement: Any, where: Origin) -> None:
 
 
 def _named_metrics(value: Any) -> Any:
-    """Puts @factor_vae_score for 'factor_vae', so that what is bound to it is used."""
+    """Replaces 'factor_vae' by @factor_vae_score, so that its bindings are used."""
     if not isinstance(value, list | tuple):
         return value
     from tf_disentangle import registry

@@ -1,11 +1,11 @@
-"""What gin files and bindings come to in the end, without TensorFlow.
+"""The final bindings of gin files, found without TensorFlow.
 
     resolved(["chyvae.gin"]).bindings
         -> {"train.model": "@build_vae", "InverseWishartPrior.nu": "200", ...}
 
-Includes are followed, later bindings win, and macros have become their values: what is
-left does not depend on how the bindings are laid out in files. Names are as they are
-written: whether they mean anything, `parse` says.
+Includes are followed, later bindings win, and macros are replaced by their values: the
+result does not depend on how the bindings are spread over files. Names are kept as they
+are written: `parse` says whether they mean anything.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def literal(text: str, argument: str) -> Any:
         argument: What the text is given for, for errors.
 
     Raises:
-        ArgumentError: If it is no value.
+        ArgumentError: If it is not a value.
     """
     source = Source(argument)
     found = [s for s, _ in statements(f"value = {text}", source, _Delegate())]
@@ -176,7 +176,7 @@ def _read(
 def _same(name: str, known: Mapping[str, Any]) -> str:
     """Returns the name under which the same binding is known, or `name` itself.
 
-    A function may be written with more or less of its module.
+    A function may be written with more or less of its module's path.
     """
     if name in known:
         return name

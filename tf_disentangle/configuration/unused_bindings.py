@@ -1,10 +1,10 @@
-"""Which bindings had an effect: one of the user's without any is an error.
+"""Finds which bindings had an effect: a user's binding without any is an error.
 
 gin records the parameters that each call took from it (its operative configuration),
 so after everything is built it is known which bindings were taken. A function that is
-passed on and has not been called yet (a callback's, a metric's) may still be: what is
-bound to it counts as used. So does what is bound to a user's `@gin.configurable`
-function, which any Python code may call.
+passed on and has not been called yet (a callback's, a metric's) may still be called, so
+its bindings count as used. So do the bindings of a user's `@gin.configurable` function,
+which any Python code may call.
 
 There is one rule. An unused binding is an error where the user wrote it: on the command
 line, or in a file of theirs that --gin_file names. In what that file includes, and in
@@ -133,4 +133,4 @@ def _reason(key: Key) -> str:
     if _called(key.selector):
         remedy = _INSTEAD.get(key.parameter, "")
         return f"{name} gets its {key.parameter} from its caller, not from gin.{remedy}"
-    return f"{name} is not part of this run, for no @{name} is in use."
+    return f"{name} is not part of this run, since no @{name} is in use."

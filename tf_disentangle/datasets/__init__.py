@@ -31,7 +31,7 @@ from tf_disentangle.datasets.subset import Subset
 from tf_disentangle.datasets.variants import Colored, Noisy, OnBackground
 from tf_disentangle.interfaces import Dataset
 
-#: Every data set by its name. A new one costs its file, its test and a line here.
+#: Every data set by its name. A new one needs a file, a test and a line here.
 DATASETS: dict[str, Callable[..., Dataset]] = {
     "Colored": Colored,
     "Correlated": Correlated,

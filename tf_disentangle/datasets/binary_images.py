@@ -1,9 +1,9 @@
-"""Images of black and white, held as small tables and computed when they are asked for.
+"""Black-and-white images, held as small tables and computed when they are needed.
 
 A training set takes an eighth of its uint8 size when packed, and far less when it is
-drawn from outlines. Such an array names its tables and says how the bits follow from
-them, in operators that numpy's arrays and TensorFlow's tensors share; so numpy decodes
-it for a user, and a train step on the device (`resident.ResidentImages`).
+drawn from outlines. Such an array provides its tables and computes the bits from them
+with operators that numpy's arrays and TensorFlow's tensors share. So numpy can decode
+it for a user, and a train step can decode it on the device (`resident.ResidentImages`).
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def pack(images: np.ndarray) -> np.ndarray:
     """Packs images [n, H, W, C], any value but 0 as white, into uint8 [n, H W C / 8].
 
     Raises:
-        ArgumentError: If H W C is no multiple of 8, or images have another rank.
+        ArgumentError: If H W C is not a multiple of 8, or images have another rank.
     """
     checks.require(np.ndim(images) == 4, "images", "have rank 4", np.shape(images))
     rows = np.reshape(np.asarray(images) != 0, (len(images), -1))

@@ -2,12 +2,13 @@
 
 An array is one `.npy` file and one `.npy.json` beside it, with its shape, dtype,
 description and checksum. Both are written under temporary names and renamed, the
-array last, so whatever has a final name is complete. An opening verifies it, and what
-fails is built again, with a message. The whole file is read for that at the first
-opening after it changed; later ones compare what the system notes of changes.
+array last, so whatever has a final name is complete. Each time it is opened, an array
+is verified; if that fails, it is built again, with a message. The whole file is read
+for that only when it is first opened after a change; later on, the system's record of
+changes is compared.
 
-The checksum is CRC-32, which takes 0.3 s for the 0.8 GB of CorrelatedEllipses, where
-sha256 takes twice and blake2b four times that.
+The checksum is CRC-32, which takes 0.3 s for the 0.8 GB of CorrelatedEllipses, while
+sha256 takes twice and blake2b four times as long.
 """
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ from tf_disentangle.progress import progress_bar
 
 CACHE_HELP = """\
 Generated images are kept in $TF_DISENTANGLE_CACHE if it is set, else in
-$XDG_CACHE_HOME/tf_disentangle, else in ~/.cache/tf_disentangle. They are checked
-when they are opened after any change and made again when they are damaged or missing:
-deleting the folder, or any file in it, is always safe and frees its space."""
+$XDG_CACHE_HOME/tf_disentangle, else in ~/.cache/tf_disentangle. A file is
+checked when it is opened after any change, and made again if it is damaged or missing.
+To free space it is always safe to delete the folder, or any file in it."""
 
 SCHEMA_VERSION = 1
 
@@ -65,7 +66,7 @@ class _Entry:
         return self.path.with_name(f".{self.path.stem}.{suffix}")
 
     def record(self) -> dict[str, Any]:
-        """What must be equal in the sidecar, less size and checksum."""
+        """What must be equal in the sidecar, apart from size and checksum."""
         return {
             "schema_version": SCHEMA_VERSION,
             "shape": list(self.shape),
@@ -112,10 +113,10 @@ def cached_array(
 ) -> np.ndarray:
     """Returns the array called `key`, generating it if it is missing or damaged.
 
-    Of two processes that want the same array at once, one builds it and the other
-    waits for it, with a message. Where the file system has no locks both build, and
-    the last to finish gives its name to its own: `generate` must give equal arrays
-    for equal arguments.
+    If two processes want the same array at once, one builds it and the other waits for
+    it, with a message. Where the file system has no locks, both build it, and the array
+    of the last to finish is kept, so `generate` must give equal arrays for equal
+    arguments.
 
     Args:
         key: File name without suffix: letters, digits, "_", "-" and ".".
@@ -201,8 +202,8 @@ def _damage(entry: _Entry) -> str | None:
 def _has_checksum(entry: _Entry, crc32: int) -> bool:
     """Compares the checksum, unless that was done since the file last changed.
 
-    The system notes the time of any change (ctime), which no program sets and no copy
-    takes along. A disk that loses bits by itself changes nothing of this: to have the
+    The system notes the time of any change (ctime), which no program can set and no
+    copy preserves. A disk that loses bits by itself does not change it: to have the
     file read again, delete the note.
     """
     note, status = entry.hidden("verified"), entry.path.stat()
@@ -230,7 +231,7 @@ def _build(entry: _Entry, generate: Generate, is_alone: bool) -> None:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             temporary = stack.enter_context(files.building(entry.path))
             out = _allocated(entry, temporary)
-        # Not explained: an error of the generator is not the folder's.
+        # Not explained: an error of the generator is not the folder's fault.
         unit = " images" if out.ndim == 4 else " rows"
         options: dict[str, Any] = {"total": len(out), "unit": unit, "delay": 1.0}
         with progress_bar(desc=entry.path.stem, shown=True, **options) as bar:
@@ -246,7 +247,7 @@ def _build(entry: _Entry, generate: Generate, is_alone: bool) -> None:
 
 
 def _allocated(entry: _Entry, path: pathlib.Path) -> np.memmap:
-    """Makes a .npy file of zeros whose space on the disk is taken."""
+    """Makes a .npy file of zeros whose space on the disk is reserved."""
     with open(path, "x+b") as file:
         header = {
             "descr": np.lib.format.dtype_to_descr(entry.dtype),
@@ -261,7 +262,7 @@ def _allocated(entry: _Entry, path: pathlib.Path) -> np.memmap:
 
 
 def _reserve(file: IO[bytes], offset: int, num_bytes: int) -> None:
-    """Takes the disk space now: a full disk under a memory map kills the process."""
+    """Reserves the disk space now: a full disk under a memory map kills the process."""
     try:
         os.posix_fallocate(file.fileno(), offset, num_bytes)
     except AttributeError:  # macOS has none.

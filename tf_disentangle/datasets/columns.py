@@ -1,6 +1,7 @@
 """Tables of factors in memory, column by column: arrays, mappings, pandas.
 
-pandas is not imported: its frames, series and categories are known by what they do.
+pandas is not imported: its frames, series and categories are recognised by their
+attributes.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def as_table(factors: Any, names: Sequence[str] | None, count: int) -> Table:
 
     Args:
         factors: As in `ImageTable`.
-        names: K names for what has none; None calls them factor_0, factor_1, ...
+        names: K names for unnamed columns; None calls them factor_0, factor_1, ...
         count: n.
 
     Raises:

@@ -39,7 +39,7 @@ class Correlated(Subset):
 
     Metrics that hold a factor still (FactorVAE's, the BetaVAE score) draw all factors
     by p(f) and then put the value in, so that the others do not follow it: an image of
-    any combination can be had. Only over a set without some combinations, such as
+    any combination can be rendered. Only over a set without some combinations, such as
     `HeldOut`, do they draw among the training images that have the value (their
     protocol says `fixed=rows`).
 
@@ -75,7 +75,7 @@ class Correlated(Subset):
         self._upper_ends = np.cumsum(weights / weights.sum())
         rng = np.random.default_rng([_TRAINING_STREAM, self.seed])
         super().__init__(dataset, self._draw(num_images, rng))
-        # Draws are not bound to the training images: what these lack does not count.
+        # Draws are not limited to the training images: what these lack does not matter.
         self.traits = dataset.traits - {"indexed_images"}
         if self.strength:
             self.traits |= {"correlated_factors", "nonuniform_factors"}

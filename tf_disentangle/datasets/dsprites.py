@@ -15,17 +15,17 @@ downwards, at scale 1, with t in [0, 2 pi]:
 
 A pixel is white if its midpoint lies inside the outline. The numbers were fitted to 150
 published images. For each of them the best image of this grid has an intersection over
-union of 0.9996 in the mean and 0.989 at worst; 139 are equal (docs/reproduction.md).
+union of 0.9996 on average and 0.989 at worst; 139 are equal (docs/reproduction.md).
 They cannot show which way orientations turn, since every outline is its own mirror
-image: LOVE, with which they were drawn, turns clockwise.
+image; but LOVE, with which they were drawn, turns clockwise.
 
 Equal images. Orientations 0 and 39 are the same angle, as published. No other two are
-equivalent, for the square's quarter turn is 9.75 of the 39 steps and the ellipse's half
-turn 19.5. But the quarter or half step that is left may move no pixel's midpoint across
-the outline: so some squares 10 or 19 steps apart (a few 1 or 9) and some ellipses 19
-steps apart are equal, mostly small ones. Of the 737,280 images 715,756 are distinct:
-18,432 repeat orientation 0, 2,588 another square and 504 another ellipse. Images that
-differ in another factor than the orientation are never equal.
+equivalent, since the square's quarter turn is 9.75 of the 39 steps and the ellipse's
+half turn 19.5. But the quarter or half step that remains may move no pixel's midpoint
+across the outline, so some squares 10 or 19 steps apart (a few 1 or 9) and some
+ellipses 19 steps apart are equal, mostly small ones. Of the 737,280 images 715,756 are
+distinct: 18,432 repeat orientation 0, 2,588 another square and 504 another ellipse.
+Images that differ in another factor than the orientation are never equal.
 
 References:
     Matthey et al., dSprites: Disentanglement testing Sprites dataset (2017),
@@ -169,8 +169,8 @@ def outlines() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def _edges(outline: np.ndarray) -> np.ndarray:
     """Where the rows of an outline's 240 sprites begin and end, [240 * rows, 4].
 
-    An edge is the number of the first midpoint at or right of it. Those that a row has
-    not are 0: their number is even, so that they cancel.
+    An edge is given as the number of the first midpoint at or to the right of it. Edges
+    that a row lacks are 0: there is an even number of them, so that they cancel.
     """
     u, v = outline.T
     scale = DSprites.factor_values["scale"][:, np.newaxis, np.newaxis]

@@ -57,7 +57,7 @@ def check_draw(n: int, rng: np.random.Generator) -> int:
     """Returns `n`, the number of draws from `rng`.
 
     Raises:
-        ArgumentTypeError: If `n` is no integer or `rng` no numpy Generator.
+        ArgumentTypeError: If `n` is not an integer or `rng` no numpy Generator.
         ArgumentError: If `n` is negative.
     """
     checks.require_type(rng, np.random.Generator, "rng")

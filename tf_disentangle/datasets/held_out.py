@@ -1,4 +1,4 @@
-"""HeldOut: a data set without some combinations of factors, for tests outside of it.
+"""HeldOut: a data set without some combinations of factors, for tests on those.
 
 References:
     Montero et al., The Role of Disentanglement in Generalisation (ICLR 2021): what a
@@ -22,10 +22,10 @@ Combination = Mapping[str, int | Sequence[int]]
 class HeldOut(Subset):
     """Another set without the images of given factor combinations.
 
-    Training images and all draws of factors are those of the rest, also where a metric
-    fixes a factor; `held_out` is the set of what was left out, and `render` draws
-    both. `HeldOut(rooms, [{"shape": 3, "object_hue": [0, 1, 9]}])`
-    has no red capsules, but capsules and red objects.
+    Training images and all draws of factors come from the rest, even where a metric
+    fixes a factor. `held_out` is the set of the images that were left out, and `render`
+    renders both. `HeldOut(rooms, [{"shape": 3, "object_hue": [0, 1, 9]}])` has no red
+    capsules, but capsules and red objects.
 
     Args:
         dataset: A set that knows the factors of its images, such as a grid.

@@ -1,8 +1,8 @@
-"""Sets of given images, each with a row of factors, or with none.
+"""Sets of given images, each with a row of factors or without factors.
 
-The rows need be no full grid: some combinations of factors may have no image, others
-several. Then every draw is a draw of rows, and fixing a factor means drawing among the
-rows that have its value.
+The rows need not form a full grid: some combinations of factors may have no image,
+others several. In that case, rows are drawn at random, and fixing a factor means
+drawing among the rows that have its value.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ class ImageTable(Dataset):
     Args:
         images: uint8 [n, H, W, C], indexed only as images[indices]; a list of images of
             one shape; or vectors, floats [n, D].
-        factors: [n, K]; a mapping of K names to columns [n] of types of their own; a
+        factors: [n, K]; a mapping of K names to columns [n], each of its own type; a
             pandas DataFrame or Series; numbers or text. A factor's values are numbered
             in their sorted order; floats that differ by rounding are one value. None
             for images alone.
         factor_names: K names for factors without names; None calls them factor_0,
             factor_1, ...
-        num_bins: Cuts each factor of more distinct numbers into as many bins of equal
-            width; a mapping cuts the factors that it names, each into its own number.
-            None takes every number as a value of its own.
+        num_bins: Cuts each factor with more distinct numbers than this into this many
+            bins of equal width; a mapping does so for the factors that it names, with a
+            number for each. None treats every number as a value of its own.
 
     Attributes:
         factor_values: For each factor its values [size] in order; for one cut into
@@ -106,7 +106,8 @@ class ImageTable(Dataset):
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments, and the fingerprint.
 
-        Many images in memory are recorded by their checksum, and cannot be rebuilt.
+        Large arrays in memory are recorded by their checksum only, and cannot be
+        rebuilt.
         """
         config = super().get_config()
         if type(self).__init__ is not ImageTable.__init__:
@@ -175,7 +176,7 @@ class ImageTable(Dataset):
         holds = {
             "correlated_factors": not independent,
             "nonuniform_factors": not uniform,
-            # There is no telling without a look at all images.
+            # Only a look at all images could tell.
             "equal_images": several or not is_full,
             "stochastic_images": several,
             "missing_combinations": not is_full,
@@ -192,7 +193,7 @@ def _as_images(images: Any) -> Any:
         rule, remedy = "be of one shape", "Resize them: ImageFolder does that to files."
         checks.require(len(shapes) < 2, "images", rule, shapes, remedy)
         images = np.stack(each) if each else np.empty(0)
-        # A list of grey images is no image: it has one more axis.
+        # A list of grey images is not an image: it has one more axis.
         images = images[..., np.newaxis] if images.ndim == 3 else images
     elif not hasattr(images, "shape"):
         images = np.asarray(images)
@@ -266,7 +267,7 @@ def _distinct(column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The sorted values of a column, and the number of each row's.
 
     Floats that differ by a few units in the last place, 0.3 and 0.1 + 0.2, are one
-    value, unless the values lie so densely that this would join a whole stretch.
+    value, unless the values lie so densely that this would merge a whole range of them.
     """
     values, number = np.unique(column, return_inverse=True)
     if column.dtype.kind != "f":

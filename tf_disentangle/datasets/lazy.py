@@ -11,7 +11,7 @@ from tf_disentangle import checks
 
 
 class LazyImages:
-    """An image array, uint8 [n, H, W, C], of which nothing is stored.
+    """An image array, uint8 [n, H, W, C], that stores no images.
 
     It is indexed like a numpy array along its first axis, by an integer, a slice or an
     array of integers, and gives numpy arrays; it cannot be written to.
@@ -63,7 +63,7 @@ class LazyImages:
         return images.reshape(*indices.shape, *self.shape[1:])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        """Refuses: all images at once may be more than the memory holds."""
+        """Refuses, since all images at once may not fit into memory."""
         remedy = "Take the images that you need, images[indices], or all, images[:]."
         rule = "be indexed before it becomes a numpy array"
         raise checks.ArgumentTypeError(

@@ -30,7 +30,7 @@ class Pinwheel(Dataset):
     """Points of the plane, float32 [n, 1, 1, 2], with one factor: the arm.
 
     Args:
-        num_points: Number of points; as equally many on each arm as can be.
+        num_points: Number of points, spread over the arms as evenly as possible.
         num_arms: Number of arms, at least 2.
         radial_std: Spread along the arm, greater than 0.
         tangential_std: Spread across the arm, greater than 0.

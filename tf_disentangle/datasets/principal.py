@@ -22,16 +22,16 @@ def principal_shares(
     centred: bool = True,
     seed: int = 0,
 ) -> tuple[float, ...]:
-    """Returns what part of the L largest variances each principal axis has.
+    """Returns the share of each principal axis in the sum of the L largest variances.
 
     They can be the `proportions` of a `NormalPrior`.
 
     Args:
-        dataset: Whose images.
+        dataset: The data set whose images are taken.
         num_latents: L, at most the number of images and of pixels.
         num_images: How many images to take, drawn without replacement; all if the set
             has fewer.
-        centred: Whether the mean image is taken off first. The authors' code does not,
+        centred: Whether the mean image is subtracted first. The authors' code does not,
             so that the mean counts as variance.
         seed: Seed of the draw.
 

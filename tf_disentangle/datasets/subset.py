@@ -18,10 +18,10 @@ from tf_disentangle.interfaces import Dataset, ImageArray
 class Subset(Wrapper):
     """Images of another set, chosen by index.
 
-    Factors are drawn as those of a chosen image, each as probable as the others. A
-    subset of a table of images, such as `ImageTable`, that has every combination
-    renders only its own images. In every other case `render` is that of the wrapped
-    set, and takes factors of images that were not chosen too.
+    A draw of factors picks one of the chosen images, each with equal probability, and
+    takes its factors. A subset of a table of images, such as `ImageTable`, that has
+    every combination renders only its own images. In every other case, `render` is that
+    of the wrapped set, and also accepts the factors of images that were not chosen.
 
     Args:
         dataset: A set that knows the factors of its images (trait "known_rows"), such

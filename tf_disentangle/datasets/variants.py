@@ -9,10 +9,11 @@ makes its three variants of dSprites:
                                                 picture, s ~ U[0, 1]^3 for each image
 
 so that where x = 1 the background is inverted. `render(factors, rng)` draws all of this
-anew from `rng`. The *training images* differ from the study's, which draws each image
-anew whenever it meets it: here image number i has one nuisance for ever, drawn by the
-generator Philox with the key (seed, i), so that training is a function of its seed and
-nothing is stored. Two runs with other seeds of the set see other nuisance.
+anew from `rng`. The *training images* differ from the study's, which draws the nuisance
+of an image anew each time it is used: here image number i always has the same nuisance,
+drawn by the generator Philox with the key (seed, i), so that training is a function of
+its seed and nothing is stored. Two runs with different seeds of the set see different
+nuisance.
 
 References:
     Locatello et al., Challenging Common Assumptions in the Unsupervised Learning of
@@ -38,7 +39,7 @@ from tf_disentangle.interfaces import Dataset
 
 # The study fits its picture into this many pixels, height and width.
 _LARGEST_BACKGROUND = (274, 350)
-# Stops of the texture's colour scale, from dark blue over orange to cream.
+# Stops of the texture's colour scale, from dark blue through orange to cream.
 _COLOURS = np.array(
     [[24, 32, 72], [40, 96, 120], [120, 60, 40], [225, 120, 45], [245, 215, 140]], float
 )

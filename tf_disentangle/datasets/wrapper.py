@@ -17,10 +17,10 @@ class Wrapper(Dataset):
 
     Args:
         dataset: The wrapped set.
-        trait: What it must have, from `DATASET_TRAITS`, if anything.
+        trait: The trait from `DATASET_TRAITS` that it must have, if any.
 
     Raises:
-        ArgumentError: If it is no data set, or does not declare the trait.
+        ArgumentError: If it is not a data set, or does not declare the trait.
     """
 
     def __init__(self, dataset: Dataset, trait: str | None = None) -> None:
@@ -54,7 +54,7 @@ def check_dataset(dataset: Any, trait: str | None = None) -> Dataset:
     """Returns the data set.
 
     Raises:
-        ArgumentError: If it is no data set, or does not declare the trait.
+        ArgumentError: If it is not a data set, or does not declare the trait.
     """
     remedy = ""
     if isinstance(dataset, type):

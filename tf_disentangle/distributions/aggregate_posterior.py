@@ -8,13 +8,13 @@ With B posteriors of the N and one sample z_i of each, log q(z_i) is estimated a
     weighted:    w_ij = 1 / (N B)
     stratified:  w_ii = 1 / N,   w_ij = (N - 1) / (N (B - 1)) for the others
 
-*Weighted* is an offset estimate: its weights sum to 1/N, not to 1. Where all
-posteriors overlap it is log N too low, where all are far apart log B. The constant
-part of that does no harm to gradients, but a total correlation of codes whose marginals
-overlap is too high by (L - 1) log N to L log N - log B. *Stratified* keeps the own
-posterior at its true weight and lets the other B - 1 stand for the other N - 1. Its
-q(z_i) is unbiased over random batches, the logarithm of it too low on average (Jensen),
-and with B = N it is exact.
+*Weighted* has an offset: its weights sum to 1/N, not to 1. It is too low by log N where
+all posteriors overlap, and by log B where all are far apart. The constant part of the
+offset does not affect gradients, but the total correlation of codes whose marginals
+overlap is too high by (L - 1) log N to L log N - log B. *Stratified* gives the sample's
+own posterior its true weight and lets the other B - 1 stand for the other N - 1. Its
+q(z_i) is unbiased over random batches; its logarithm is too low on average (Jensen);
+with B = N it is exact.
 
 The matrix of stratified weights in the authors' code, and in those that copied it,
 has 1/N in the first column of every row instead of on the diagonal; the weights here
@@ -49,7 +49,7 @@ def log_aggregate_posterior(
     Args:
         log_prob: Maps z [B, 1, L] to log q(z_i | x_j), [B, B], such as a TFP
             distribution's `log_prob`; or to [B, B, L], each latent by itself: the
-            answer is then log q(z_l), [B, L].
+            result is then log q(z_l), [B, L].
         sample: z [B, L], row i drawn from posterior i.
         num_examples: N, the number of examples that q(z) is a mixture over.
         estimator: "stratified" or "weighted".
@@ -75,7 +75,7 @@ def log_weights(
 
     Args:
         batch_size: B, at least 1. A batch of one has no other sample to stand for the
-            rest: "stratified" then keeps the own weight alone, 1/N.
+            rest: "stratified" then keeps only the sample's own weight, 1/N.
         num_examples: N, at least 1.
         estimator: "stratified" or "weighted".
     """
@@ -85,7 +85,7 @@ def log_weights(
     ones = tf.ones([batch_size, batch_size])
     if estimator == "weighted":
         return -(math.log(n) + tf.math.log(batch)) * ones
-    # With N = 1 the others weigh nothing: log 0, which the sum of exponentials takes.
+    # With N = 1 the others have weight 0: log 0, which the sum of exponentials takes.
     others = tf.math.log((n - 1.0) / n) - tf.math.log(tf.maximum(batch - 1.0, 1.0))
     own = tf.fill([batch_size], tf.constant(-math.log(n), tf.float32))
     return tf.linalg.set_diag(others * ones, own)

@@ -24,11 +24,11 @@ def kl_or_monte_carlo(
 
     Args:
         posterior: q, of batch shape [...].
-        prior: p over the same events, its batch shape broadcastable.
+        prior: p over the same events, with a broadcastable batch shape.
         sample: z [..., *event_shape], drawn from `posterior`.
 
     Returns:
-        [...] nats: nothing is summed but the events.
+        [...] nats; only the event dimensions are summed over.
 
     Raises:
         ArgumentError: If the two event shapes differ.

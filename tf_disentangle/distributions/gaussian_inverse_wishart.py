@@ -6,17 +6,16 @@ is again inverse-Wishart, and the regulariser of the paper's objective (13) is
     E_{Sigma ~ IW(Psi + z z^T, nu + 1)} KL(N(mu, S) || N(0, Sigma))
         + KL(IW(Psi + z z^T, nu + 1) || IW(Psi, nu)),    S = L L^T
 
-which reads here
+which is written here as
 
     prior = InverseWishart(df=nu, scale_operator=psi)
     posterior = prior.conditioned_on(z)
     expected_gaussian_kl(mu, L, posterior) + tfd.kl_divergence(posterior, prior)
 
 In this form values and gradients are accurate in float32 for nu from p + 1.5 to 100,000
-and |z| up to about 3 sqrt(p); the ranges and what lies beyond are in
-docs/reproduction.md.
-With a dense matrix in place of the update they are not and cannot be: rounding the sum
-Psi + z z^T already loses z.
+and |z| up to about 3 sqrt(p); docs/reproduction.md has the ranges and what happens
+beyond them. With a dense matrix in place of the update they are not accurate, and
+cannot be: rounding the sum Psi + z z^T already loses z.
 
 References:
     Ansari and Soh. "Hyperprior Induced Unsupervised Disentanglement of Latent
@@ -40,7 +39,7 @@ tfd = tfp.distributions
 
 
 class MeanFieldGaussian(tfd.MultivariateNormalTriL):
-    """q(z|x), which carries the q(Sigma|x) of the same image beside it.
+    """q(z|x) that also carries the q(Sigma|x) of the same image.
 
     Args:
         loc: mu [B, p].
@@ -120,7 +119,7 @@ def marginal_student_t(
         p(z) = t_p(z; nu - p + 1 degrees of freedom, 0, Psi / (nu - p + 1))
 
     This is the prior of CHyVAE's model with the covariance integrated out; it is
-    a *multivariate* Student-t, and no product of univariate ones.
+    a *multivariate* Student-t, not a product of univariate ones.
 
     Args:
         inverse_wishart: IW(Psi, nu) of batch shape [...].

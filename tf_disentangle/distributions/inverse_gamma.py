@@ -30,7 +30,7 @@ def expected_product_normal_kl(
             = -H(q) + 1/2 sum_i [ log 2 pi + E log s_i + E[1/s_i] E_q z_i^2 ]
         E[1/s] = a/b,  E log s = log b - psi(a)
 
-    It needs the entropy and two moments of q, and so holds for any family.
+    It needs only the entropy and two moments of q, and so holds for any family.
 
     Args:
         posterior: q(z) of batch shape [...], event shape [p], finite variances.
@@ -59,8 +59,8 @@ def _kl_inverse_gamma(
 
         a h(s) - (a' - a) s/(1 + s),    h(s) = log1p(s) - s/(1 + s)
 
-    in which nothing cancels at large a. Below, h keeps its value and its gradient,
-    and the rounding of b'/b - 1 is what limits it.
+    in which nothing cancels at large a. For smaller b', h keeps its value and gradient,
+    and the rounding of b'/b - 1 limits the accuracy.
     """
     with tf.name_scope(name or "kl_inverse_gamma"):
         new, old = (tf.cast(d.concentration, tf.float64) for d in (p, q))

@@ -27,11 +27,11 @@ class InverseWishart(tfd.Distribution):
         p(Sigma) = |Psi|^(nu/2) |Sigma|^(-(nu + p + 1)/2) exp(-tr(Psi Sigma^-1)/2) / Z
         Z = 2^(nu p/2) Gamma_p(nu/2)
 
-    In TFP's own form it is a Wishart through the bijector `SPDInversion`, equal to this
-    class in float64 (a test compares them). This class is for training: densities and
-    factors of samples come without a matrix inverse, so that float32 suffices; Psi may
-    be an operator, such as the rank-one update of a posterior; and the KL of two of
-    them is in closed form, which a transformed distribution has not.
+    In TFP's own terms it is a Wishart through the bijector `SPDInversion`, which equals
+    this class in float64 (a test compares them). This class is made for training:
+    densities and factors of samples come without a matrix inverse, so float32 suffices;
+    Psi may be an operator, such as the rank-one update of a posterior; and the KL of
+    two of them has a closed form, which a transformed distribution lacks.
 
     Exactly one of `scale`, `scale_tril` and `scale_operator` gives Psi. Only with
     `scale_operator` does Psi follow a variable that changes after construction.
@@ -44,7 +44,7 @@ class InverseWishart(tfd.Distribution):
         scale_operator: Psi as a `tf.linalg.LinearOperator` [..., p, p] whose hints
             `is_self_adjoint` and `is_positive_definite` are True.
         validate_args: Whether a `df` without a static value is checked too.
-        allow_nan_stats: Whether `mean` is NaN where it does not exist; else an error.
+        allow_nan_stats: Whether `mean` is NaN where it does not exist, and no error.
         name: Prefix of the operations' names.
 
     Raises:
@@ -131,11 +131,11 @@ class InverseWishart(tfd.Distribution):
 
             p(Sigma | z) = IW(Psi + z z^T, nu + 1)
 
-        Its scale operator is a rank-one update of *this* object's operator. By that
-        identity `tfd.kl_divergence(posterior, prior)` finds its accurate form, so
-        hand it this very prior: not an equal one, a slice, or an update made by hand
-        with `v=`. The dense form that serves those is off by 0.2 nats in float32 at
-        nu = 100,000.
+        Its scale operator is a rank-one update of *this* object's operator.
+        `tfd.kl_divergence(posterior, prior)` recognises this object and then uses its
+        accurate form, so pass it this very prior: not an equal one, a slice, or an
+        update made by hand with `v=`. The dense form that those get is off by 0.2 nats
+        in float32 at nu = 100,000.
 
         Args:
             z: Observations [..., p], one for each member of the posterior's batch.
@@ -170,7 +170,7 @@ class InverseWishart(tfd.Distribution):
         for nu near p - 1 that works in float32 where Sigma has no Cholesky factor.
 
         Args:
-            n: Number of draws.
+            n: Number of samples.
             seed: int32 [2].
 
         Returns:

@@ -20,7 +20,7 @@ from tf_disentangle import checks
 
 tfd = tfp.distributions
 
-# The least decoded scale, that of the authors of the decomposition VAE for their
+# The smallest decoded scale. The authors of the decomposition VAE have it for their
 # encoder; their decoder has none.
 _SMALLEST_SCALE = 1e-6
 
@@ -76,7 +76,7 @@ class Likelihood(abc.ABC):
     def mean(self, outputs: tf.Tensor) -> tf.Tensor:
         """Returns E[x | z], float32 [B, H, W, C].
 
-        Those of this library are written in plain operations, for exported graphs.
+        The library's own are written in plain operations, for exported graphs.
         """
         return self.distribution(outputs).mean()
 
@@ -144,7 +144,7 @@ class _Bernoulli(tfd.Bernoulli):
 
     def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
         logits = tf.convert_to_tensor(self.logits)
-        # TensorFlow's cross entropy does not broadcast, as several draws need.
+        # TensorFlow's cross entropy does not broadcast, as several samples need.
         if not x.shape.is_compatible_with(logits.shape):
             shape = tf.broadcast_dynamic_shape(tf.shape(x), tf.shape(logits))
             x, logits = tf.broadcast_to(x, shape), tf.broadcast_to(logits, shape)
@@ -168,10 +168,10 @@ class Normal(_LocationScale):
     With a fixed scale the outputs are the means m. With `scale=None` the decoder emits
     two numbers for each value, the last axis being first the C means and then C
     numbers o with s = softplus(o) + 1e-6. This is a density: it may exceed 1, and its
-    logarithm 0. Decoded scales can make it as large as they become small.
+    logarithm 0. The smaller the decoded scales become, the larger it can be.
 
     Attributes:
-        scale: Standard deviation s of every value, greater than 0; None is decoded.
+        scale: Standard deviation s of every value, greater than 0; None decodes it.
     """
 
     family: ClassVar[type[tfd.Distribution]] = _Normal
@@ -189,7 +189,7 @@ class Laplace(_LocationScale):
 
     Attributes:
         scale: Scale s of every value, greater than 0, its standard deviation being
-            sqrt(2) s; None is decoded.
+            sqrt(2) s; with None it is decoded.
     """
 
     family: ClassVar[type[tfd.Distribution]] = tfd.Laplace

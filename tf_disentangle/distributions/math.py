@@ -37,9 +37,9 @@ def _arguments(a: tf.Tensor, p: int) -> tf.Tensor:
 def log1p_minus_share(s: tf.Tensor) -> tuple[tf.Tensor, Any]:
     """Returns h(s) = log1p(s) - s/(1 + s), with h'(s) = s/(1 + s)^2, for s >= 0.
 
-    The KLs of conjugate updates are made of it. For small s the two terms' derivatives
-    cancel to the rounding of 1: times nu/2 at nu = 1e5 autodiff's gradient would be
-    lost in float32.
+    The KLs of conjugate updates are built from it. For small s, the derivatives of its
+    two terms cancel down to the rounding of 1: multiplied by nu/2 at nu = 1e5,
+    autodiff's gradient would be lost in float32.
     """
 
     def gradient(upstream: tf.Tensor) -> tf.Tensor:

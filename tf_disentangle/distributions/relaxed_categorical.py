@@ -6,11 +6,11 @@ with g_k independent Gumbel(0, 1) (JointVAE's equation 8): a point of the simple
 to a corner for a small temperature tau.
 
 The KL of two relaxed categoricals has no closed form. The one that is registered here
-is that of the *categoricals* which they relax,
+is that of the *categoricals* that they relax,
 
     KL(alpha || beta) = sum_k alpha_k (log alpha_k - log beta_k)
 
-what models with such latents optimise in its place. It is an approximation: it leaves
+which models with such latents optimise in its place. It is an approximation: it leaves
 the temperatures out, and against a uniform beta over n values it is at most log n,
 while the KL of the relaxations has no bound.
 
@@ -32,16 +32,16 @@ import tensorflow_probability as tfp
 
 tfd = tfp.distributions
 
-# Where a coordinate underflows to 0 the density of a simplex has no logarithm; a
-# power of it must stay inside float32 too.
+# Where a coordinate underflows to 0, the log-density of a simplex is not finite; powers
+# of this number must stay inside float32 too.
 _SMALLEST = 1e-20
 
 
 class RelaxedCategorical(tfd.RelaxedOneHotCategorical):
     """TFP's relaxed categorical, with a density that is finite wherever it samples.
 
-    Coordinates below 1e-20 are taken for 1e-20 by `log_prob`. TFP's own is NaN at the
-    zeros to which float32 rounds them: a third of all, for logits of about 30.
+    `log_prob` treats coordinates below 1e-20 as 1e-20. TFP's own is NaN where float32
+    has rounded them to zero: a third of all, for logits of about 30.
 
     Args:
         temperature: tau, greater than 0.

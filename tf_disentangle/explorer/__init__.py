@@ -1,7 +1,7 @@
 """The explorer: one HTML file in which a trained model runs and can be looked at.
 
 Names are imported when they are first used: a command checks its options before
-TensorFlow is there.
+TensorFlow is loaded.
 """
 
 from __future__ import annotations

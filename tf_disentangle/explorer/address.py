@@ -16,19 +16,19 @@ def parse(server: str, argument: str = "server") -> tuple[str, str]:
     """Returns the address of a server, and the name of a model if it has one.
 
     Args:
-        server: What was given.
+        server: The address as it was given.
         argument: How errors name it.
 
     Raises:
-        ArgumentError: If it is no address.
+        ArgumentError: If it is not an address.
     """
     base, _, name = server.rstrip("/").partition("/v1/models/")
     parts = urllib.parse.urlsplit(base)
     good = parts.scheme in ("http", "https") and parts.netloc
-    # It stands in the page's policy, whose grammar has blanks, commas and semicolons.
+    # It goes into the page's policy, whose grammar uses blanks, commas and semicolons.
     plain = not (parts.query or parts.fragment) and not set(server) & set(" ;,'\"<>")
     rule = "be an address such as http://localhost:8501"
-    remedy = "The page asks by REST; no page can ask by gRPC."
+    remedy = "The page uses REST; no web page can use gRPC."
     valid = good and plain and "/" not in name
     checks.require(valid, argument, rule, server, remedy)
     return base, name
@@ -39,7 +39,7 @@ def trouble(base: str, name: str) -> str:
 
     Args:
         base: The address of the server.
-        name: Of the model.
+        name: The name of the model.
     """
     url = f"{base}/v1/models/{urllib.parse.quote(name)}"
     # A page that is opened as a file has this origin.
@@ -54,4 +54,4 @@ def trouble(base: str, name: str) -> str:
     if allowed in ("*", "null"):
         return ""
     option = "--rest_api_enable_cors_support"
-    return f"{base} does not let pages ask: start the server with {option}."
+    return f"{base} refuses requests from web pages: start it with {option}."

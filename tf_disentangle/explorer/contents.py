@@ -1,4 +1,4 @@
-"""What the page knows of runs beside their models: facts, images, codes, as JSON."""
+"""What the page knows about runs besides models: facts, images, codes, as JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tf_disentangle.run import Run
 
 NUM_IMAGES, NUM_DRAWS = 60, 200
-# Of the images, those on which two categorical latents that match agree.
+# The share of the images on which two categorical latents that match agree.
 _LEAST_SHARE = 0.5
 # The range of a latent that the summary has none for.
 _LOW, _HIGH = 0.01, 0.99
@@ -33,7 +33,7 @@ def require_pictures(runs: Sequence[Run]) -> None:
     """
     checks.require(runs, "runs", "name one run or more", list(runs))
     for run in runs:
-        rule = "be trained on images; the explorer shows no vectors"
+        rule = "be trained on images, since the explorer shows no vectors"
         remedy = "bin/visualize RUN draws vectors as points."
         shape = run.model.image_shape
         checks.require(not run.model.is_vector, "runs", rule, shape, remedy)
@@ -105,8 +105,8 @@ def matches_between(runs: Sequence[dict[str, Any]]) -> list[list[list[dict[str, 
 
     Continuous latents that stand for the same factor match, in the order of their
     share: the best one of a run matches the best one of another. A match has the
-    `ratio` of the two ranges, below 0 where the codes of the same images run against
-    each other.
+    `ratio` of the two ranges, below 0 where the codes of the same images run in
+    opposite directions.
 
     Categorical latents match where at least half of the images of the shelf have
     values that belong together, under the best assignment of the values of one to those
@@ -137,7 +137,7 @@ def _last(value: Any) -> Any:
 
 
 def _checkpoint(run: Run) -> str:
-    """Returns by which word `load` finds the weights that the run has."""
+    """Returns the word by which `load` finds the weights that the run has."""
     if run.folder is None or run.folder.is_published:
         return "last"
     last = step_of(find(run.folder.checkpoints, "last"))

@@ -1,6 +1,6 @@
 """ONNX Runtime Web from npm: two files of one pinned version, by the npm client.
 
-Of the standard library alone, so that setup.py can run it without the package.
+It uses only the standard library, so that setup.py can run it without the package.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import tempfile
 
 PACKAGE, VERSION = "onnxruntime-web", "1.30.0"
 SCRIPT, WASM = "ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"
-#: Seconds for the whole of it, 14 MB as an archive.
+#: Seconds for the whole download, an archive of 14 MB.
 TIMEOUT = 300
 #: Checksums (SHA-256) of the files below dist/ of the npm package.
 CHECKSUMS = {
     SCRIPT: "11e64bd8ffe11bd1a2a2f0d6275fdfbbba7262f0b76b99b53d228a8a22ef3d90",
     WASM: "3398c10d07d229bd91b364548e130e0e51a8e5704b88c7c083ebbeb78842dee2",
 }
-#: The npm package names its licence and does not hold the text.
+#: The npm package names its licence but does not contain the text.
 LICENSE = """MIT License
 
 Copyright (c) Microsoft Corporation
@@ -49,7 +49,7 @@ SOFTWARE.
 
 
 class RuntimeUnavailable(Exception):
-    """The files could not be fetched, or are not those that are pinned."""
+    """The files could not be fetched, or are not the pinned ones."""
 
 
 def fetch(folder: str | os.PathLike) -> None:

@@ -54,7 +54,7 @@ class Explorer:
         return f"<Explorer, {size}: open() shows it in a browser, save(path) writes it>"
 
     def save(self, path: str | os.PathLike) -> pathlib.Path:
-        """Writes the page, at once or not at all; returns the path."""
+        """Writes the page completely or not at all; returns the path."""
         files.write_text(path, self.page)
         return pathlib.Path(path)
 
@@ -86,8 +86,8 @@ def explore(
         *runs: Trained runs on images of one shape.
         server: Where to run the models instead: the address of a server that speaks
             TensorFlow Serving's REST and answers other pages (CORS), such as
-            "http://localhost:8501"; that of one run may end in /v1/models/NAME. The
-            page then holds no models.
+            "http://localhost:8501"; for a single run, it may end in /v1/models/NAME.
+            The page then holds no models.
         served_as: The names under which the server has the runs; by default their own.
 
     Raises:
@@ -117,15 +117,17 @@ def _served(
     rule = f"be a name for each of the {len(runs)} runs"
     checks.require(len(names) == len(runs), "served_as", rule, names)
     if server is None:
-        checks.require(not served_as, "served_as", "come with a server", names)
+        checks.require(
+            not served_as, "served_as", "be given together with a server", names
+        )
         return None, names
     base, name = address.parse(server)
     if name:
-        rule = "name no model for several runs, nor where served_as does"
+        rule = "name no model for several runs or together with served_as"
         checks.require(len(runs) == 1 and not served_as, "server", rule, server)
         return base, [name]
     rule = "have different names on the server"
-    remedy = "explore(..., served_as=...) gives them; else rename a run's folder."
+    remedy = "Set them with explore(..., served_as=...), or rename a run's folder."
     checks.require(len({*names}) == len(names), "runs", rule, names, remedy)
     return base, names
 

@@ -1,4 +1,4 @@
-"""Where ONNX Runtime Web comes from, which runs the models in the page.
+"""Finds ONNX Runtime Web, which runs the models in the page.
 
 It is a dependency and not in the repository: a wheel has it as package data, an
 installed npm package (node_modules) has it, or the npm client fetches it once into the
@@ -45,15 +45,15 @@ def find() -> dict[str, bytes]:
             npm.fetch(temporary)
     except npm.RuntimeUnavailable as error:
         name = f"{npm.PACKAGE} {npm.VERSION}"
-        rule = f"be at hand: it runs the models in the page ({name})"
-        remedy = "Install npm, which fetches it once, or explore over a server."
+        rule = f"be available, to run the models in the page ({name})"
+        remedy = "Install npm, which fetches it once, or explore through a server."
         message = checks.message("ONNX Runtime Web", rule, str(error), remedy)
         raise RuntimeMissingError(message) from error
     return _read(cached, ".gz")
 
 
 def _read(folder: pathlib.Path, suffix: str) -> dict[str, bytes] | None:
-    """Returns the files of a folder, gzipped; None if they are missing or others."""
+    """Returns the files of a folder, gzipped; None if missing or not the right ones."""
     found = {}
     for name in npm.CHECKSUMS:
         try:

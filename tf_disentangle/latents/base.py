@@ -22,22 +22,22 @@ tfd = tfp.distributions
 class Latents(ConfiguredLayer):
     """L latents: a family of posteriors and any prior that fits it.
 
-    A subclass says how many numbers the encoder emits (it sets `num_parameters`) and
-    what q(z|x) they make (`posterior`, `posterior_type`).
+    A subclass sets how many numbers the encoder emits (`num_parameters`) and defines
+    the q(z|x) that is made from them (`posterior`, `posterior_type`).
 
     A *code* has one column for each latent, L in all, and `columns` says what each
     holds; a *sample* z has the D numbers that the decoder takes. A continuous latent is
     one number in both. A categorical one of n values has one column in the code, the
-    value, and n numbers in z, a point of the simplex: `groups` says which.
+    value, and n numbers in z, a point of the simplex: `groups` gives their columns.
 
     Args:
         num_latents: L, at least 1.
-        prior: p(z); None is the standard normal.
+        prior: p(z); None means the standard normal.
 
     Attributes:
         num_parameters: How many numbers the encoder emits per image.
-        posterior_type: The class of the TFP distribution q(z|x), by which a prior whose
-            KL has a closed form for one family alone refuses others.
+        posterior_type: The class of the TFP distribution q(z|x). A prior whose KL has a
+            closed form for one family only checks it, and refuses all others.
 
     Raises:
         ArgumentError: If the prior does not fit L or the family of posteriors.
@@ -59,7 +59,7 @@ class Latents(ConfiguredLayer):
         """Turns the encoder's output [B, num_parameters] into q(z|x).
 
         The distribution is float32 whatever the encoder's precision: bfloat16 has no
-        Cholesky, and a KL in it is wrong in the third digit.
+        Cholesky factorisation, and a KL computed in it is wrong in the third digit.
         """
         raise NotImplementedError
 
@@ -67,7 +67,7 @@ class Latents(ConfiguredLayer):
         """Returns the moments of q(z|x) for the encoder's output [B, num_parameters].
 
         The spaces of this library compute them by plain operations, which every runtime
-        can read. This default asks the posterior, and is as portable as that is.
+        can read. This default asks the posterior, and is only as portable as that.
         """
         posterior = self.posterior(parameters)
         kinds = [column.num_values for column in self.columns]
@@ -86,7 +86,7 @@ class Latents(ConfiguredLayer):
 
     @property
     def groups(self) -> tuple[slice, ...]:
-        """Where in z [B, D] each of the L latents stands, in order."""
+        """The columns of z [B, D] that hold each of the L latents, in order."""
         widths = (column.num_values or 1 for column in self.columns)
         ends = itertools.accumulate(widths, initial=0)
         return tuple(slice(*pair) for pair in itertools.pairwise(ends))
@@ -150,8 +150,8 @@ class Latents(ConfiguredLayer):
         """Returns codes as float32 [N, L] after checking them against `columns`.
 
         Raises:
-            ArgumentError: If the shape is another, or the column of a categorical
-                latent holds what is none of its values.
+            ArgumentError: If the shape is wrong, or the column of a categorical latent
+                holds anything but one of its values.
         """
         codes = np.asarray(codes, np.float32)
         ok = codes.ndim == 2 and codes.shape[1] == self.num_latents

@@ -32,14 +32,16 @@ tfd = tfp.distributions
 class CategoricalLatents(Latents):
     """L categorical latents with uniform priors.
 
-    The encoder emits the log-probabilities of each, sum_i n_i numbers, up to constants.
+    The encoder emits the log-probabilities of each latent, up to a constant: sum_i n_i
+    numbers in all.
 
     Args:
         sizes: n_i, the number of values of each latent, at least 2.
         temperature: tau of the relaxation, greater than 0; 0.67 in JointVAE's code.
-        kl: What "kl_discrete" is: "categorical", the KL of the categoricals that are
-            relaxed, in closed form; or "relaxed", the estimate from one sample of the
-            relaxations' own, unbounded and noisy (JointVAE's appendix D gave it up).
+        kl: How "kl_discrete" is computed. "categorical" is the KL of the categoricals
+            that are relaxed, in closed form. "relaxed" is the KL of the relaxations,
+            estimated from one sample: unbounded and noisy (JointVAE's appendix D gave
+            it up).
     """
 
     posterior_type = tfd.Blockwise
@@ -73,7 +75,7 @@ class CategoricalLatents(Latents):
         return CategoricalPosterior(self, tfd.Blockwise(parts))
 
     def moments(self, parameters: tf.Tensor) -> Moments:
-        """Returns the most probable values and the probabilities of all."""
+        """Returns the most probable values and the probabilities of all values."""
         logits = self.split_logits(parameters)
         probabilities = self.probabilities_of(logits)
         return Moments(codes=most_probable(logits), probabilities=probabilities)
@@ -113,7 +115,7 @@ class CategoricalPosterior(Posterior):
         return most_probable(self._logits)
 
     def mean(self) -> tf.Tensor:
-        """Returns [B, 0], the mean of no latent: none is continuous."""
+        """Returns an empty mean, [B, 0], since no latent is continuous."""
         return self._logits[0][..., :0]
 
     def covariance(self) -> tf.Tensor:

@@ -29,13 +29,13 @@ class GaussianLatents(Latents):
     - diagonal: mu and log sigma^2, 2 L numbers (Kingma & Welling, 2014);
     - full: mu and an L x L matrix whose lower triangle is the factor T, with softplus
       and 1e-4 on its diagonal; S = T T^T + 1e-4 I (CHyVAE's code), L + L^2 numbers;
-    - identity: mu alone, S = I, so that an image cannot tell more of a latent than
-      about half a nat (the codes of InfoGAN's code), L numbers.
+    - identity: mu alone, L numbers; S = I, so that an image cannot tell more than about
+      half a nat about a latent (as for the codes in InfoGAN's own implementation).
 
     Args:
         num_latents: L, at least 1.
         covariance: "diagonal", "full" or "identity".
-        prior: p(z); None is the standard normal.
+        prior: p(z); None means the standard normal.
 
     Example:
         >>> import tf_disentangle as td

@@ -1,10 +1,10 @@
-"""Latents whose posterior is a product over the latents, and not normal.
+"""Latents whose posterior is a product over the latents, but not a normal one.
 
     q(z|x) = prod_i 1/s_i(x) f((z_i - m_i(x)) / s_i(x))
 
 with f a standard Laplace, logistic or Student-t density. A Gaussian q(z|x) with
 diagonal covariance cannot match the tails, or the peak at zero, of a sparse prior;
-these can, and being products they are tied to the axes as such a prior is.
+these densities can. Being products, they are tied to the axes, as such a prior is.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ FAMILIES = ("laplace", "logistic", "student_t")
 class LocationScaleLatents(Latents):
     """L latents with a product posterior of one family, and any prior that takes it.
 
-    The encoder emits m and log s, 2 L numbers. The KL is closed where TFP has the pair
-    (Laplace and `LaplacePrior`); elsewhere it is the estimate of one sample.
+    The encoder emits m and log s, 2 L numbers. The KL is in closed form where TFP has
+    one for the pair (Laplace and `LaplacePrior`); otherwise one sample estimates it.
 
     Args:
         num_latents: L, at least 1.
         family: "laplace", "logistic" or "student_t".
         df: Degrees of freedom of "student_t", greater than 2, so that q(z|x) has a
             variance; None for the other families.
-        prior: p(z); None is the standard normal.
+        prior: p(z); None means the standard normal.
     """
 
     posterior_type = tfd.Independent

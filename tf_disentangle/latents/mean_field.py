@@ -4,12 +4,12 @@
     KL = E_{q(Sigma|x)} KL(N(mu, S) || N(0, Sigma)) + KL(IW(Phi, lam) || IW(Psi, nu))
 
 Section 3.1 reports that "training was unstable and results were poor", and gives no
-parameterisation. The one here starts from the prior: encoder outputs of zero make
-Phi = Psi and lam = nu, the second KL being 0. docs/free_combination.md says what came
-of it.
+parameterisation. The one here starts from the prior: encoder outputs of zero give
+Phi = Psi and lam = nu, for which the second KL is 0. docs/free_combination.md has the
+results.
 
-The best q(Sigma|x) is known, IW(Psi + S + mu mu^T, nu + 1), so the encoder learns what
-a formula gives; it is here to be compared with.
+The best q(Sigma|x) is known to be IW(Psi + S + mu mu^T, nu + 1), so the encoder only
+learns what a formula gives. This form is here for comparison.
 
 References:
     Ansari & Soh, "Hyperprior Induced Unsupervised Disentanglement of Latent
@@ -34,21 +34,21 @@ tfd = tfp.distributions
 
 # softplus(_UNIT) = 1.
 _UNIT = math.log(math.e - 1)
-# Least diagonal of T and least lam - (p - 1): at 0 the density of Sigma has no form.
+# Smallest diagonal of T and smallest lam - (p - 1): at 0, Sigma would have no density.
 _FLOOR = 1e-3
 
 
 class MeanFieldLatents(GaussianLatents):
     """Gaussian latents whose encoder also emits a posterior of their covariance.
 
-    Beyond the numbers of `GaussianLatents` the encoder emits one for lam and a p x p
-    matrix whose lower triangle is T, with C C^T = Psi:
+    In addition to the numbers of `GaussianLatents`, the encoder emits one number for
+    lam and a p x p matrix whose lower triangle is T, with C C^T = Psi:
 
         lam = p - 1 + (nu - p + 1) softplus(.),   Phi = C T T^T C^T
 
     Args:
         num_latents: p, at least 1.
-        covariance: Of q(z|x), "full" or "diagonal".
+        covariance: That of q(z|x), "full" or "diagonal".
         prior: A `MeanFieldInverseWishartPrior`.
     """
 

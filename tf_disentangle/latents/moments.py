@@ -15,7 +15,7 @@ import tensorflow as tf
 
 @dataclasses.dataclass(frozen=True)
 class Moments:
-    """What q(z|x) of B images is known by; M of the L latents are continuous.
+    """The moments of q(z|x) for B images; M of the L latents are continuous.
 
     Attributes:
         mean: The mean of the continuous latents, [B, M]; None if there are none.
@@ -37,7 +37,7 @@ class Moments:
         return self.mean if self.codes is None else self.codes
 
     def named(self) -> dict[str, tf.Tensor]:
-        """Returns what there is, by name; probabilities as `probabilities_NAME`."""
+        """Returns the moments that there are; probabilities as `probabilities_NAME`."""
         tensors = {
             "mean": self.mean,
             "stddev": self.stddev,

@@ -17,13 +17,13 @@ tfd = tfp.distributions
 
 
 class Posterior:
-    """q(z|x), batch shape [B], with its prior and the code that stands for it.
+    """q(z|x), batch shape [B], with its prior and its deterministic code.
 
-    Below, L is the number of latents, M that of the continuous ones, D how many
-    numbers z has: one for each continuous latent, n for a categorical one of n values.
+    Below, L is the number of latents, M the number of continuous ones, and D the length
+    of z: one number for each continuous latent, n for a categorical one of n values.
 
-    A family of posteriors is a subclass that gives `marginals`; all else follows from
-    the distribution. Without it there are no terms of single latents.
+    A subclass for a family of posteriors defines `marginals`; everything else follows
+    from the distribution. Without `marginals` there are no terms of single latents.
 
     Args:
         latents: The latent space that it belongs to.
@@ -72,8 +72,8 @@ class Posterior:
     def stddev(self) -> tf.Tensor:
         """Returns the standard deviation of each latent, [B, L].
 
-        That of a categorical latent with probabilities p is its one-hot vector's in
-        all, sqrt(1 - sum_k p_k^2): 0 where the value is certain.
+        For a categorical latent with probabilities p it is that of its one-hot vector
+        as a whole, sqrt(1 - sum_k p_k^2): 0 where the value is certain.
         """
         return self.distribution.stddev()
 
@@ -81,23 +81,23 @@ class Posterior:
         """Returns the probabilities [B, n] of each categorical latent, by its name."""
         return {}
 
-    # ---- Beside the prior, in nats.
+    # ---- Compared with the prior, in nats.
 
     def kl(self, sample: tf.Tensor, seed: tf.Tensor) -> Mapping[str, tf.Tensor]:
         """Returns the named parts of KL(q(z|x) || p(z)), each [B].
 
         Args:
             sample: z [B, D], drawn from this posterior.
-            seed: int32 [2], for parts that need draws of their own.
+            seed: int32 [2], for parts that need random numbers of their own.
         """
         return self.latents.prior.kl(self.distribution, sample, seed)
 
     def marginal_kl(self, sample: tf.Tensor) -> tf.Tensor:
         """Returns KL(q(z_i|x) || p(z_i)) of each latent, [B, L].
 
-        Where q(z|x) and p(z) are products over the latents the sum over i is the KL;
-        elsewhere it is not. Where TFP has no closed form (a Student-t marginal) it is
-        the estimate from one sample, to be averaged over many images.
+        Where q(z|x) and p(z) are products over the latents, the sum over i is the KL;
+        elsewhere it is not. Where TFP has no closed form (a Student-t marginal), this
+        is the estimate from one sample, to be averaged over many images.
         """
         prior = self.latents.prior.marginals()
         return kl_or_monte_carlo(self.marginals(), prior, sample)
@@ -109,7 +109,7 @@ class Posterior:
         information I(z_i; x) from below (Barber & Agakov, 2003).
 
         Args:
-            z: [B, D] that the images were generated from, categorical ones one-hot.
+            z: [B, D], from which the images were generated; categories are one-hot.
         """
         prior = self.latents.prior.marginal_log_prob(z)
         return self.marginal_log_prob(z) - prior

@@ -3,8 +3,8 @@
     q(z, c|x) = q(z|x) q(c|x),   p(z, c) = p(z) p(c)
     KL(q(z, c|x) || p(z, c)) = KL(q(z|x) || p(z)) + KL(q(c|x) || p(c))
 
-(JointVAE's equation 5). The continuous group is any latent space with any prior:
-CHyVAE's hyperprior beside categorical latents is `InverseWishartPrior` there.
+(JointVAE's equation 5). The continuous group may be any latent space with any prior: to
+have CHyVAE's hyperprior beside categorical latents, give it `InverseWishartPrior`.
 
 References:
     Dupont, "Learning Disentangled Joint Continuous and Discrete Representations",
@@ -36,9 +36,9 @@ class JointLatents(Latents):
     """Continuous latents, then categorical ones, in code and sample alike.
 
     Args:
-        continuous: Any latent space with its prior; None is 10 diagonal Gaussian
+        continuous: Any latent space with its prior; None means 10 diagonal Gaussian
             latents under N(0, I).
-        discrete: None is one latent of 10 values.
+        discrete: The categorical latents; None means one latent of 10 values.
     """
 
     posterior_type = tfd.Blockwise
@@ -81,7 +81,7 @@ class JointLatents(Latents):
         return ProductPosterior(self, parts)
 
     def moments(self, parameters: tf.Tensor) -> Moments:
-        """Returns those of the continuous latents, with all codes side by side."""
+        """Returns the continuous latents' moments, with all codes side by side."""
         each = [part.moments(raw) for part, raw in self._pairs(parameters)]
         continuous, discrete = each
         return dataclasses.replace(
@@ -91,7 +91,7 @@ class JointLatents(Latents):
         )
 
     def _pairs(self, parameters: tf.Tensor) -> zip[tuple[Latents, tf.Tensor]]:
-        """Returns each part with its numbers of the encoder's output."""
+        """Returns each space with its part of the encoder's output."""
         sizes = [part.num_parameters for part in self.parts]
         return zip(self.parts, tf.split(parameters, sizes, axis=-1), strict=True)
 
@@ -100,7 +100,7 @@ class ProductPosterior(Posterior):
     """The product of the posteriors of several latent spaces side by side.
 
     Args:
-        latents: The joint latent space, whose KL has the parts of all, in order.
+        latents: The joint latent space, whose KL has the parts of all spaces, in order.
         parts: Posteriors, each of its own latent space.
     """
 
@@ -109,7 +109,7 @@ class ProductPosterior(Posterior):
         self.parts = tuple(parts)
 
     def _pairs(self, z: tf.Tensor) -> zip[tuple[Posterior, tf.Tensor]]:
-        """Returns each part with its numbers of z [..., D]."""
+        """Returns each posterior with its part of z [..., D]."""
         sizes = [part.latents.num_decoded for part in self.parts]
         return zip(self.parts, tf.split(z, sizes, axis=-1), strict=True)
 
@@ -142,7 +142,7 @@ class ProductPosterior(Posterior):
         )
 
     def kl(self, sample: tf.Tensor, seed: tf.Tensor) -> Mapping[str, tf.Tensor]:
-        """Returns the named parts of the KL of all, each [B], in nats."""
+        """Returns the named parts of the KL of all latents, each [B], in nats."""
         named = [part.kl(z, seed) for part, z in self._pairs(sample)]
         values = [value for parts in named for value in parts.values()]
         return dict(zip(self.latents.kl_names, values, strict=True))

@@ -4,15 +4,15 @@
     metrics.evaluate(data, encoder, ["mig", "factor_vae"])  a data set and an encoder
 
 A metric is a function of `codes [N, L]` and `factors [N, K]` with its `Input`; the
-choices that change its value stand in a named protocol (`docs/protocols.md`), and the
-name is part of the result.
+choices that change its value form a named protocol (`docs/protocols.md`), and the name
+is part of the result.
 
-Read `metric.py` first, then one metric (`supervised/mig.py`). Of the others
+Read `metric.py` first, then one metric (`supervised/mig.py`). The other modules:
 
     samples, tables         check arrays; information, estimators compute with them
-    sources, encoding       draw from a data set or from rows, and encode what is drawn
-    votes                   metrics that draw batches by themselves
-    calls, evaluation       many metrics over many seeds; results is what they return
+    sources, encoding       sample from a data set or from rows, and encode the samples
+    votes                   metrics that draw their own batches
+    calls, evaluation       many metrics over many seeds; results holds what they return
     bounds, intervals       floor and ceiling of a score, and its error
 
 To add a metric: its file, its test, and one entry in `METRICS`. The closure test in
@@ -115,8 +115,8 @@ METRICS.update(
     )
 )
 
-#: The scores of the representations in the study of Locatello et al. (2019), and IRS of
-#: its library: what a model is usually compared by. The others fit many classifiers.
+#: The metrics by which models are usually compared: the scores of the study of
+#: Locatello et al. (2019), and IRS from its library. The others fit many classifiers.
 STUDY: tuple[str, ...] = (
     "beta_vae",
     "dci",
@@ -212,7 +212,7 @@ def __dir__() -> list[str]:
 if not TYPE_CHECKING:  # With it a type checker would accept any name.
 
     def __getattr__(name: str) -> Any:
-        """Tells the function's name to who writes a metric's, `metrics.mig`."""
+        """Names the function to users who write a metric's name, `metrics.mig`."""
         hint = checks.suggestion(name, __all__)
         if name in METRICS:
             hint = f"Did you mean {METRICS[name].function.__name__}?"

@@ -1,13 +1,13 @@
 """Floor and ceiling of a score, under the same protocol, seed and data.
 
-A bare number says nothing: a FactorVAE score of 0.68 is what black images score, and a
-perfect code has SAP 0.27. So each score can be shown between
+A bare number says nothing: black images reach a FactorVAE score of 0.68, and a perfect
+code has a SAP of only 0.27. So each score can be shown between
 
     noise      codes that are noise, independent of the image
     untrained  networks of the same architecture before their first step
     ceiling    the factors themselves, one latent each
 
-The floor is the greater part of the two first: whichever is nearer to the ceiling.
+The floor is the better of the first two: whichever is nearer to the ceiling.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from tf_disentangle.metrics.tables import relabelled, with_labels
 
 @dataclasses.dataclass(frozen=True)
 class Bounds:
-    """Scores beside which a score is to be read; NaN where there is none.
+    """Reference scores for judging a score; NaN where there is none.
 
     Attributes:
         noise: Score of codes that are noise.
@@ -75,7 +75,7 @@ class Bounds:
 
 
 class Noise(FactorEncoder):
-    """Codes that know nothing: standard normal, anew for each draw.
+    """Codes without information: standard normal, independent for each image.
 
     Args:
         num_latents: L, at least 1.
@@ -90,7 +90,7 @@ class Noise(FactorEncoder):
 
 
 class FactorCodes(FactorEncoder):
-    """Codes that are the factors: one latent each, with a variance near 1."""
+    """The factors themselves as codes: one latent each, with a variance near 1."""
 
     def __init__(self, factor_sizes: Sequence[int]) -> None:
         self.sizes = np.asarray(factor_sizes)
@@ -123,14 +123,14 @@ class BoundsOfData:
 
         Args:
             data: With known factors.
-            encoder: Tells the number of latents.
+            encoder: Gives the number of latents.
             floor_encoders: Encoders of untrained networks.
-            architecture: Names them; without it their scores are not kept.
+            architecture: Name of these networks; without it, their scores are not kept.
             cache: Folder in which scores are kept; None keeps none.
             columns: What the columns of the codes hold.
         """
         self.data = data
-        # Each image passes an untrained network once for all metrics, too.
+        # An untrained network, too, sees each image only once for all metrics.
         self.floor_encoders = [EncodedFactors(data, e) for e in floor_encoders]
         self.architecture, self.columns = architecture, columns
         self.num_latents = len(columns) if columns else 0
@@ -185,7 +185,7 @@ class BoundsOfData:
                 result = call.function(
                     self.data, encoder, **values, **columns_for(call, columns)
                 )
-            except Exception:  # A bound that cannot be had must not take scores along.
+            except Exception:  # A failing bound must not cost the scores.
                 return math.nan
             score = float(result.score)
             if path is not None:
@@ -207,7 +207,7 @@ def _alone(path: pathlib.Path | None) -> Iterator[None]:
 
 
 def _tells_apart(record: Any) -> bool:
-    """Whether a serialised object has more of each part than its class or a lambda."""
+    """Whether a serialised object says more of each part than its class or a lambda."""
     if isinstance(record, list):
         return all(map(_tells_apart, record))
     if not isinstance(record, dict):

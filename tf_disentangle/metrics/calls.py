@@ -20,10 +20,11 @@ class Call:
     """One metric as somebody asked for it.
 
     Attributes:
-        name: Under which its result stands.
+        name: The name under which its result is returned.
         function: Function (data, encoder, *, ...).
-        metric: The metric that it is; None for a user's own function of a data set.
-        options: What is bound to it already, by gin too.
+        metric: The `Metric` that it calls; None for a user's own function of a data
+            set.
+        options: Options that are bound to it already, including those bound by gin.
     """
 
     name: str
@@ -36,14 +37,14 @@ class Call:
         return option in inspect.signature(self.function).parameters
 
     def taken(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Returns those of the options that it takes; None is left to the metric."""
+        """Returns the options that it takes, without those that are None."""
         return {k: v for k, v in options.items() if v is not None and self.takes(k)}
 
     def key(self, values: Mapping[str, Any]) -> str:
-        """Returns the metric with all that is passed to it, as "mig(num_train=700)".
+        """Returns the metric with all arguments passed to it: "mig(num_train=700)".
 
-        By this key `evaluate` recognises a result of before; a metric of the user's own
-        has another key than the library's metric of the same name.
+        `evaluate` recognises an earlier result by this key. A user's own metric has a
+        different key from the library's metric of the same name.
         """
         name = self.metric.name if self.metric else f"own {self.name}"
         passed = {**self.options, **values}
@@ -53,7 +54,7 @@ class Call:
         return f"{name}({inner})"
 
     def read(self, kept: Any) -> Any:
-        """Returns a result of before, also of a row; None if it cannot be read."""
+        """Returns an earlier result, even from a row; None if it cannot be read."""
         if not isinstance(kept, Mapping):
             return kept
         if self.metric is None:
@@ -61,18 +62,18 @@ class Call:
         kind = typing.get_type_hints(self.metric.function).get("return")
         try:
             return from_row(kind, dict(kept))
-        except (KeyError, TypeError):  # Of another version.
+        except (KeyError, TypeError):  # Written by another version.
             return None
 
 
 def calls_of(metrics: Any) -> list[Call]:
-    """Returns what is to be called, from names, functions, metrics, or a mapping.
+    """Returns the calls that names, functions, metrics, or a mapping stand for.
 
     Args:
-        metrics: One of these, a sequence of them, or a mapping from names of the
-            caller's own to them. A name is that of `METRICS`; a function is one of
-            arrays that `METRICS` has, what gin or `functools.partial` makes of a
-            metric, or a function of one's own (data, encoder, ...) -> result.
+        metrics: One of these, a sequence of them, or a mapping from names of your
+            choice to them. A name is a key of `METRICS`. A function is one of the
+            functions of arrays in `METRICS`, a metric wrapped by gin or
+            `functools.partial`, or your own function (data, encoder, ...) -> result.
 
     Raises:
         ArgumentError: For an unknown name.
@@ -132,13 +133,13 @@ def check_arguments(
 ) -> None:
     """Checks a metric's arguments before any image is encoded.
 
-    A training checks its metrics so before the first step: a misspelt protocol, a
+    Training runs this check before its first step, so that a misspelt protocol, a
     factor that the set does not have or too few latents are errors then, and not after
     the last step.
 
     Args:
         metric: As in `calls_of`.
-        data: What it will be called with.
+        data: The data set that it will be called with.
         columns: What the columns of the codes will hold.
 
     Raises:
@@ -174,7 +175,7 @@ def columns_for(call: Call, columns: Sequence[CodeColumn] | None) -> dict[str, A
     categorical = [column.name for column in columns if column.kind == "categorical"]
     is_blind = call.metric is None or call.metric.input is not Input.ENCODER
     remedy = "Leave the metric out; a metric of your own may take `columns`."
-    rule = "take `columns` where latents are categorical, for these have no order"
+    rule = "take `columns` if latents are categorical, since these have no order"
     good = not (categorical and is_blind)
     require(good, call.name, rule, ", ".join(categorical), remedy)
     return {}

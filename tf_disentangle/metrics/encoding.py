@@ -1,11 +1,12 @@
 """Encoding for the metrics of a data set: each distinct image once.
 
-A metric asks for up to two million images of a set that has fewer, so all factors are
-drawn first, the distinct ones are rendered and encoded, and each draw looks up its
-codes. For a deterministic set and encoder these are the codes of encoding every draw,
-up to the rounding of the encoder's matrix products, which may depend on the batch.
+A metric may ask for up to two million images of a set that has fewer. So all factors
+are drawn first, the distinct ones are rendered and encoded, and each draw looks up its
+code. With a deterministic set and encoder, the codes are the same as if every draw were
+encoded, up to the rounding of the encoder's matrix products, which may depend on the
+batch.
 
-Several metrics share the codes through `EncodedFactors`, which `evaluate` puts in the
+Several metrics share the codes through `EncodedFactors`, which `evaluate` passes in
 place of the encoder.
 """
 
@@ -28,7 +29,8 @@ from tf_disentangle.progress import Line, is_notebook, progress_bar
 
 # Codes that are drawn at once from posteriors; bounds the memory.
 _ROWS_PER_DRAW = 2**14
-# Seconds of encoding from which on an estimate is printed, and those it is made from.
+# Seconds of encoding beyond which an estimate of the time is printed, and the seconds
+# that the estimate is made from.
 _LONG, _TIMED = 5.0, 0.5
 
 #: Positions [m] of what is to be encoded, to codes float32 [m, L].
@@ -65,19 +67,19 @@ class FactorEncoder(abc.ABC):
         """Maps the factors of n draws, int64 [n, K], to codes [n, L]."""
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Not possible: metrics call `codes`."""
+        """Not supported: metrics call `codes` instead."""
         raise NotImplementedError("These codes are made of factors, not of images.")
 
 
 class EncodedFactors:
     """An encoder that remembers the codes of a data set's images.
 
-    Given to a metric in place of the encoder, it encodes only what no metric before has
-    asked for; draws, scores and random streams are those of the encoder itself. Codes
-    are kept as float32 [M, L] with an index of the images, 29 MB + 3 MB for all 737,280
-    images of dSprites and ten latents. Nothing is kept for a set that renders at random
-    ("stochastic_images"), with `encode_once=False`, or beyond `max_bytes`: then each
-    metric encodes for itself.
+    When it is passed to a metric in place of the encoder, it encodes only the images
+    that no earlier metric has asked for; draws, scores and random streams are the same
+    as with the encoder itself. Codes are kept as float32 [M, L] with an index of the
+    images, 29 MB + 3 MB for all 737,280 images of dSprites and ten latents. Nothing is
+    kept for a set that renders at random ("stochastic_images"), with
+    `encode_once=False`, or beyond `max_bytes`: each metric then does its own encoding.
 
     Attributes:
         data: The data set.
@@ -94,7 +96,7 @@ class EncodedFactors:
             data: The set whose images will be encoded.
             encoder: Images uint8 [B, H, W, C] to codes [B, L], the same codes for the
                 same image.
-            max_bytes: What may be kept, at least 0.
+            max_bytes: Size of the codes that may be kept, at least 0.
         """
         rule = "be an encoder, not another EncodedFactors"
         is_one = isinstance(encoder, EncodedFactors)
@@ -115,7 +117,7 @@ class EncodedFactors:
         Args:
             keys: Numbers of the images, int [n] in [0, size).
             size: How many images there are.
-            encode: The codes of such numbers, [m, L].
+            encode: Maps such numbers [m] to codes [m, L].
 
         Returns:
             The codes; None where they would take more than `max_bytes`.
@@ -133,7 +135,7 @@ class EncodedFactors:
         if len(missing):
             codes = encode(missing)
             if not self._may_keep(size, total * codes.shape[1]):
-                # Before the first codes their number of latents is not known.
+                # The number of latents is unknown before the first codes.
                 return Encoding(codes, np.searchsorted(missing, keys))
             self._keep(missing, codes)
         return Encoding(self._codes, self._row[keys])
@@ -169,14 +171,14 @@ def encode_factors(
     Args:
         data: Where the images come from.
         encoder: Images uint8 [B, H, W, C] to codes [B, L]; an `EncodedFactors` of the
-            same set is asked for the codes that it has. Of a sampling
-            `PosteriorEncoder` the posterior is taken once for each image, and a code is
-            drawn for each draw.
+            same set supplies the codes that it already has. A sampling
+            `PosteriorEncoder` computes the posterior of each image once, and a code is
+            sampled from it for each draw.
         factors: int [n, K], n at least 1.
         rng: Drives `render` where the set is stochastic; unused otherwise.
-        encode_once: False renders and encodes every draw anew, which an encoder that is
-            itself random needs. None: once, unless the set declares
-            "stochastic_images".
+        encode_once: False renders and encodes every draw anew, which is needed if the
+            encoder is itself random. None encodes each image once, unless the set
+            declares "stochastic_images".
         batch_size: Images per call of the encoder; the last call may be shorter.
         progress: Whether to show a bar on stderr; None shows it on a terminal only.
 
@@ -303,7 +305,7 @@ def require_posterior(data: object, encoder: object, metric: str) -> None:
         metric: The metric's name, for the error.
 
     Raises:
-        ArgumentTypeError: If `data` is no data set.
+        ArgumentTypeError: If `data` is not a data set.
         ArgumentError: If `encoder` is another.
     """
     remedy = f"{metric} is no function of codes: pass a data set and "
@@ -347,7 +349,7 @@ def _in_batches(
             )
             codes[start:stop] = batch
             bar.update(stop - start)
-            if start == 0:  # The first batch may compile the encoder: it tells no pace.
+            if start == 0:  # The first batch may compile the encoder: it shows no pace.
                 began = time.perf_counter()
             elif not told and (seconds := time.perf_counter() - began) >= _TIMED:
                 told = True

@@ -1,8 +1,8 @@
 """Several metrics over several seeds: of a data set and an encoder, or of arrays.
 
-One metric that refuses, or fails, never takes the others with it: its reason stands in
-its place, a `Refusal`. Each result is handed over as it ends, so that a caller can keep
-it, and what the caller has kept is not computed again.
+A metric that refuses or fails never affects the others: a `Refusal` with the reason
+takes its place. Each result is handed over as soon as it is ready, so that a caller can
+keep it, and what the caller has kept is not computed again.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ def evaluate(
 ) -> Scores:
     """Scores an encoder with several metrics.
 
-    Seeds are of the metrics' draws: the interval is the error of the measurement of
-    this one encoder, not the spread of a method over seeds of training.
+    The seeds drive the metrics' sampling: the interval is the error of measuring this
+    one encoder, not the spread of a method over training seeds.
 
     Args:
         data: A data set; most metrics need its factors.
@@ -70,31 +70,31 @@ def evaluate(
             mapping from names of your own to them; see `calls.calls_of`.
         seeds: At least one, each at least 0, passed to the metrics that take a seed;
             None leaves each metric its own.
-        columns: What the columns of the codes hold, for the metrics that ask; None
+        columns: What the columns of the codes hold, for the metrics that use it; None
             asks a `PosteriorEncoder`.
         held_out: Numbers of the images that were not trained on, for the metrics that
-            ask; None takes any image.
+            use them; None takes any image.
         confidence: Confidence of the intervals, in (0, 1).
         bounds: Whether to give each score its floor and its ceiling, under the same
             protocol, seeds and data (`metrics.bounds`).
         floor_encoders: Encoders of untrained networks of the same architecture.
         architecture: Names these networks; without it their scores are not cached.
         cache: Folder where floors and ceilings are kept; None keeps none.
-        done: Results of before, by call: what `on_result` was given, as they are or as
-            rows of `results.as_row`.
-        on_result: Called as each result ends.
+        done: Earlier results, by call: what `on_result` was given, as it was or as rows
+            of `results.as_row`.
+        on_result: Called with each result as soon as it is ready.
         progress: Whether to write lines and bars on stderr; None shows bars on a
             terminal only.
-        **options: Such as `factors` and `encode_once`, passed to each metric that has a
-            parameter of that name; None leaves a metric's own value.
+        **options: Options such as `factors` and `encode_once`, passed to each metric
+            with a parameter of that name; None keeps a metric's own value.
 
     Returns:
-        By name, a score or the reason why there is none.
+        For each name, a score or the reason why there is none.
 
     Raises:
         ArgumentError: If a metric is unknown, there is no seed, or no metric takes an
             option.
-        ArgumentTypeError: If `data` is no data set.
+        ArgumentTypeError: If `data` is not a data set.
 
     Example:
         >>> import tf_disentangle as td
@@ -144,14 +144,14 @@ def evaluate_arrays(
 ) -> Scores:
     """Scores codes with several metrics.
 
-    The rows are not drawn, so there are no confidence intervals: several seeds show
-    what the split, or the solver, does to the score, as its `spread`.
+    The rows are not sampled, so there are no confidence intervals. With several seeds,
+    the `spread` shows how much the score depends on the split or the solver.
 
     Args:
         codes: Numbers [N, L].
         factors: Labels [N, K], an array or a pandas.DataFrame; None for metrics of
             codes alone.
-        metrics: This and what is not listed is as in `evaluate`.
+        metrics: As in `evaluate`, like every argument that is not listed here.
         test_codes: Numbers [M, L]. Without a test part each metric that needs one
             splits the rows by its seed, and its protocol says so.
         test_factors: Labels [M, K].
@@ -227,7 +227,7 @@ class _OfArrays:
     test_codes: Any
     tables: Sequence[Any]  # Factors, and those of the test part.
     names: tuple[str, ...]  # Of the scored factors; empty if they have none.
-    note: str  # What the protocol's name adds of the factors.
+    note: str  # What the protocol's name says about the factors.
     columns: Sequence[CodeColumn] | None
     has_bounds: bool
 
@@ -239,7 +239,7 @@ class _OfArrays:
         test_codes: Any = None,
     ) -> Any:
         """Calls a metric with those of the arrays that it takes."""
-        columns = self.columns if codes is None else None  # Of noise none is known.
+        columns = self.columns if codes is None else None  # Unknown for noise.
         if codes is None:
             codes, test_codes = self.codes, self.test_codes
         values = {**call.options, **values, **columns_for(call, columns)}
@@ -306,7 +306,7 @@ def _table(
     bounds: dict[str, list[Bounds | None]] = {call.name: [] for call in calls}
     refusals: dict[str, Refusal] = {}
     with sharing_fits():
-        # Seeds outside: metrics of one seed share their draws.
+        # Seeds in the outer loop: metrics of one seed share their draws.
         for first, seed in enumerate(checked := _checked_seeds(seeds)):
             for call in calls:
                 is_seeded = codes.takes_seeds(call)
@@ -347,7 +347,7 @@ def _result(
     on_result: OnResult | None,
     progress: bool | None,
 ) -> Any:
-    """Returns the result of one call, that of before if there is one."""
+    """Returns the result of one call, the earlier one if there is one."""
     line = Line()
 
     def tell(text: str) -> None:
@@ -365,7 +365,7 @@ def _result(
     try:
         result = codes.score(call, values)
     except Exception as error:
-        # A refusal has its words; anything else is a failure, and says its kind.
+        # A refusal explains itself; anything else is a failure, and names its kind.
         reason = f"{error}" if isinstance(error, ValueError | TypeError) else ""
         result = Refusal(call.name, reason or f"{type(error).__name__}: {error}")
         tell(f": no score. {result.reason}")
@@ -389,7 +389,7 @@ def _checked_seeds(seeds: Sequence[int] | None) -> tuple[Any, ...]:
 def _require_taken(
     options: Mapping[str, Any], calls: Sequence[Call], own: Callable[..., Any]
 ) -> None:
-    """Raises `ArgumentError` if an option is no parameter of any of the metrics."""
+    """Raises `ArgumentError` if an option is not a parameter of any metric."""
     parameters = [inspect.signature(call.function).parameters for call in calls]
     known = {*itertools.chain(*parameters), *inspect.signature(own).parameters}
     for option, value in options.items():

@@ -2,11 +2,11 @@
 
     I(a; b) = sum_ij n_ij / N  log( N n_ij / (n_i n_j) )        (plug-in estimate)
 
-Continuous codes are first cut into bins of equal width between their own least and
+Continuous codes are first cut into bins of equal width between their own smallest and
 largest value. The estimate is biased upwards by about (B - 1) (K - 1) / (2 N) nats for
 independent variables with B and K values: 0.037 for 20 bins, 40 values and 10,000
-samples, 0.17 for 183 values. No metric here corrects it, since none of the published
-numbers does.
+samples, 0.17 for 183 values. No metric here corrects for this, since none of the
+published numbers is corrected.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def discretise(
         codes: float [N, L], finite.
         num_bins: At least 1.
         num_categories: As in `samples.Samples`: a column with categories is used as it
-            is. None takes all columns as continuous.
+            is. None treats all columns as continuous.
 
     Returns:
         int64 [N, L], labels 0 ... num_bins - 1 of the bins, or the categories.
@@ -93,8 +93,8 @@ def _information(counts: np.ndarray) -> float:
 def entropy(labels: np.ndarray) -> np.ndarray:
     """Plug-in entropy of each column of labels [N, K], float64 [K] in nats.
 
-    Of the sample, not of the factor's range: less than log(number of values) unless
-    all values came equally often.
+    This is the entropy of the sample, not of the factor's range: it is less than
+    log(number of values) unless all values occur equally often.
     """
     result = np.empty(labels.shape[1])
     for k, column in enumerate(labels.T):

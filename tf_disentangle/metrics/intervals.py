@@ -5,9 +5,9 @@
                                                                           Wilson
     statistic of N samples   quantiles of the statistic on resampled rows bootstrap
 
-An interval speaks of what was repeated and of nothing else: over seeds of the metric it
-is the error of the measurement of *one* model; only seeds of training say how a method
-does.
+An interval describes the variation of what was repeated, and nothing else: over seeds
+of the metric, it is the error of measuring *one* model; only training seeds say how
+good a method is.
 
 References:
     Wilson (1927), Probable inference, J. Am. Stat. Assoc. 22.
@@ -33,7 +33,7 @@ class Interval:
         mean: The estimate.
         low: Lower end; equal to `high` where nothing varied.
         high: Upper end.
-        confidence: How often such intervals hold the true value, in (0, 1).
+        confidence: How often such intervals contain the true value, in (0, 1).
         num: Values, trials or samples behind it.
         method: "t", "wilson" or "bootstrap".
     """
@@ -52,8 +52,8 @@ class Interval:
 def mean_interval(values: Sequence[float], *, confidence: float = 0.95) -> Interval:
     """Student's interval of the mean, such as that of a score over seeds.
 
-    It covers as often as it says if the values are independent and normal. It is not
-    cut off at the bounds of a score: an end beyond 1 says that there are too few seeds.
+    Its coverage is as stated if the values are independent and normal. It is not cut
+    off at the bounds of a score: an end beyond 1 means that there are too few seeds.
 
     Args:
         values: At least 2 finite numbers, one per seed.
@@ -98,7 +98,7 @@ def accuracy_interval(
     z = special.ndtri((1 + confidence) / 2)
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
-    # At a share of 0 and 1 an end is the share, but for rounding.
+    # At a share of 0 or 1, one end is the share itself, up to rounding.
     low = 0.0 if num_right == 0 else float(centre - half)
     high = 1.0 if num_right == n else float(centre + half)
     return Interval(share, low, high, confidence, n, "wilson")
@@ -115,7 +115,7 @@ def bootstrap_interval(
 
     For statistics that are close to unbiased (means, accuracies, correlations). Not for
     scores of counted mutual information, such as modularity: repeated rows look like
-    information, and the interval may lie beside the value.
+    information, and the interval may miss the value.
 
     Args:
         statistic: Called with the arrays, resampled alike; returns a number.
@@ -125,7 +125,8 @@ def bootstrap_interval(
         confidence: In (0, 1).
 
     Raises:
-        ArgumentError: If the arrays differ in their rows or a number is out of range.
+        ArgumentError: If the arrays differ in their number of rows or a number is out
+            of range.
     """
     confidence = _confidence(confidence)
     rng = np.random.default_rng(integer(seed, "seed", at_least=0))

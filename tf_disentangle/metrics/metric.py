@@ -9,10 +9,10 @@ A metric is a function of arrays with its `Input`, which says what it takes:
     Input.VOTES              the same; it draws batches of the rows by itself
     Input.ENCODER            f(data, encoder), a `PosteriorEncoder`; no arrays
 
-`Metric(function, input)` has two forms: calling it is calling the function of arrays,
-and `metric.on_data(data, encoder, ...)` draws the samples from a data set, encodes each
-distinct image once and calls the function with them. Draws are functions of the seed
-alone, so that metrics of one seed and one size see the same images.
+A `Metric(function, input)` can be used in two ways: calling it calls the function of
+arrays, and `metric.on_data(data, encoder, ...)` draws the samples from a data set,
+encodes each distinct image once and calls the function with them. The samples depend on
+the seed alone, so that metrics of one seed and one size see the same images.
 
 For gin: `on_data` is a plain function whose name is that of the function of arrays
 ("mig_score") and whose signature has the options of both. Register it under that name:
@@ -20,9 +20,9 @@ For gin: `on_data` is a plain function whose name is that of the function of arr
     for metric in METRICS.values():
         gin.external_configurable(metric.on_data, metric.function.__name__)
 
-What gin makes of it (`@mig_score`) is accepted wherever a metric is, and so is a name:
-replace a name that a gin file has by `functools.partial(metric.on_data, **bindings)`
-with the bindings of the function of that name.
+The result (`@mig_score`) is accepted wherever a metric is, and so is a name: replace a
+name in a gin file by `functools.partial(metric.on_data, **bindings)` with the bindings
+of the function of that name.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ from tf_disentangle.metrics.protocol import (
 from tf_disentangle.metrics.results import display_name
 from tf_disentangle.metrics.sources import Draws, GridSource, Source, source_of_data
 
-#: Sizes of the draws in the study of Locatello et al. (2019).
+#: Sample sizes in the study of Locatello et al. (2019).
 NUM_TRAIN, NUM_TEST = 10_000, 5_000
 
 
@@ -79,13 +79,14 @@ class Metric:
     """A metric: a function, and what it takes.
 
     Attributes:
-        function: The function of arrays, its options keyword-only; for
-            `Input.ENCODER` that of (data, encoder, ...).
+        function: The function of arrays, with keyword-only options; for
+            `Input.ENCODER`, the function of (data, encoder, ...).
         input: What its positional arguments are.
         verbatim_latents: The least number of latents under a "verbatim" protocol.
-        seed_splits_only: Whether its seed decides nothing where a test part is given.
-        greater_is_better: Whether a greater score is thought better, not a smaller one;
-            None for a count of which neither is, and which has no floor and ceiling.
+        seed_splits_only: Whether its seed has no effect if a test part is given.
+        greater_is_better: Whether a greater score is considered better than a smaller
+            one; None for a count, where neither is better and there are no floor and
+            ceiling.
     """
 
     function: Callable[..., Any]
@@ -155,7 +156,7 @@ def named(name: str, table: Mapping[str, Any] | None = None) -> str:
         table: By short name; `METRICS` if None.
 
     Raises:
-        ArgumentError: If there is no such metric, with the nearest names.
+        ArgumentError: If there is no such metric; the error lists the nearest names.
     """
     table = METRICS if table is None else table
     for form in (name, display_name(name)):
@@ -166,11 +167,11 @@ def named(name: str, table: Mapping[str, Any] | None = None) -> str:
 
 
 class DryRun(PosteriorEncoder):
-    """An encoder with which a metric checks its arguments and ends.
+    """An encoder that makes a metric stop once it has checked its arguments.
 
     Attributes:
-        is_check: Whether to check them; else the metric ends at once.
-        options: Those that reached the metric, by gin or by the caller.
+        is_check: Whether to check them; otherwise the metric ends at once.
+        options: The options that reached the metric from gin or the caller.
     """
 
     class Ended(Exception):
@@ -188,7 +189,7 @@ class DryRun(PosteriorEncoder):
 
 
 class _DrySource(GridSource):
-    """A source at whose first draw the dry run ends."""
+    """A source that ends the dry run at its first draw."""
 
     def sample(self, *args: Any, **options: Any) -> Draws:
         raise DryRun.Ended
@@ -206,20 +207,20 @@ def _drawing(
     encode_batch_size: int = 256,
     progress: bool | None = None,
 ) -> None:
-    """On a data set the samples are drawn: (data, encoder, ...).
+    """Called on a data set, as (data, encoder, ...), it draws its own samples.
 
     Args:
-        data: A set with known factors, or, for a metric of codes alone, any set: one
-            without factors gives training images.
+        data: A set with known factors, or, for a metric of codes alone, any set: a set
+            without factors supplies training images.
         encoder: Images uint8 [B, H, W, C] to codes [B, L]; see `interfaces.Encoder`.
         seed: Seed of the draws and of the metric, at least 0.
-        num_train: Images of the first draw, at least 2. A table with fewer rows is
-            taken whole, each row once, and the result's protocol says so.
-        num_test: Images of the second draw, at least 2, for a metric with a test part.
+        num_train: Size of the first sample of images, at least 2. A table with fewer
+            rows is used as a whole, each row once, and the result's protocol says so.
+        num_test: Size of the second sample, at least 2, for a metric with a test part.
         factors: Names of the factors to score; the others still vary, and the result's
             protocol says so. None is all.
         encode_once: None encodes each distinct image once, unless the set renders at
-            random. Pass False where the encoder is itself random.
+            random. Pass False if the encoder is itself random.
         encode_batch_size: Images per call of the encoder.
         progress: Whether to show a bar on stderr; None shows it on a terminal only.
     """
@@ -243,9 +244,10 @@ def _signature(metric: Metric) -> inspect.Signature:
 def _require_both(
     name: str, signature: inspect.Signature, args: tuple, options: Mapping[str, Any]
 ) -> None:
-    """Raises Python's own error, which `inspect` words otherwise, for a missing one.
+    """Raises Python's own error if an argument is missing.
 
-    From it the configuration tells who wrote @mig_score() for @mig_score.
+    `inspect` would word it differently. From Python's error, the configuration
+    recognises @mig_score() written in place of @mig_score.
     """
     passed = signature.bind_partial(*args, **options).arguments
     missing = [repr(n) for n in ("data", "encoder") if n not in passed]

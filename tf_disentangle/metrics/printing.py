@@ -25,10 +25,10 @@ class Scores(dict[str, Evaluation | Refusal]):
 def text(table: Mapping[str, Evaluation | Refusal]) -> str:
     """Returns a table: each score with its interval and protocol, then its parts.
 
-    Scores of arrays have their range over splits or solver seeds for an interval; a
-    metric that refused has its reason. Where there are bounds, the score stands between
-    its floor and its ceiling, with its place: 0 at the floor, 1 at
-    the ceiling; below and above are possible.
+    Scores of arrays have their range over splits or solver seeds in place of an
+    interval; a metric that refused has its reason. Where there are bounds, the score is
+    shown between its floor and its ceiling, with its relative place: 0 at the floor, 1
+    at the ceiling, and possibly below or above.
     """
     scored = {name: e for name, e in table.items() if isinstance(e, Evaluation)}
     names = [part for e in scored.values() for part in _means(e)]
@@ -96,7 +96,7 @@ def _cells(texts: Sequence[str], kind: str = "td") -> str:
 
 
 def _which(evaluation: Evaluation) -> str:
-    """Says which of several results a table is of: the first."""
+    """Says which of several results a table shows: the first."""
     return f", seed {evaluation.seeds[0]}" if len(evaluation.results) > 1 else ""
 
 

@@ -2,8 +2,7 @@
 
 A protocol is data, a frozen record of every number that the definition leaves open.
 Scores of different protocols are not interchangeable, so each result carries the name.
-What each protocol follows, and where it departs from it, stands in
-`docs/protocols.md`.
+`docs/protocols.md` says what each protocol follows, and where it departs from it.
 """
 
 from __future__ import annotations
@@ -24,17 +23,20 @@ class FactorVAEProtocol:
     Attributes:
         name: What the result reports as its protocol.
         batch_size: Images per vote, at least 2.
-        num_variance_samples: Images behind the global variance, at least 2.
-        num_train_votes: Votes that fit the majority classifier, at least 1.
+        num_variance_samples: Images from which the global variance is computed, at
+            least 2.
+        num_train_votes: Votes to which the majority classifier is fitted, at least 1.
         num_test_votes: Fresh votes that score it, at least 1.
         prune_threshold: Latents whose standard deviation over the variance samples is
             below it never win a vote; 0 prunes constant latents only.
-        verbatim: Whether to do as the reference does with factors of one value (they
-            are drawn), constant latents (not pruned by 0, they win every vote) and the
-            number of active latents (all of them).
-        same_votes: Whether the training votes are scored, so that there are no others.
-        student_t_df: Degrees of freedom of the prior, a product of Student-t laws, of
-            which codes are first mapped to N(0, 1), Phi^-1(F_t(z)); None maps nothing.
+        verbatim: Whether to follow the reference code for factors with one value (they
+            are drawn), constant latents (0 does not prune them, and they win every
+            vote) and the number of active latents (all of them count).
+        same_votes: Whether the training votes are also the test votes, so that no
+            others are drawn.
+        student_t_df: Degrees of freedom of the prior, a product of Student-t
+            distributions; codes are first mapped to N(0, 1) by Phi^-1(F_t(z)). None
+            maps nothing.
     """
 
     name: str
@@ -81,9 +83,9 @@ class BetaVAEProtocol:
 
     Attributes:
         name: What the result reports as its protocol.
-        solvers: Whose default solver is spelled out, as in `ArrayProtocol`.
+        solvers: The version whose default solver is used, as in `ArrayProtocol`.
         batch_size: Pairs of images per vote, at least 1.
-        num_train_votes: Votes that fit the classifier, at least 1.
+        num_train_votes: Votes to which the classifier is fitted, at least 1.
         num_test_votes: Fresh votes that score it, at least 1.
         scale_codes: Whether differences are divided by each latent's standard
             deviation before the classifier sees them.
@@ -121,14 +123,14 @@ class ArrayProtocol:
 
     Attributes:
         name: What the result reports as its protocol.
-        solvers: Whose default solvers are spelled out: "sklearn-0.20", with which the
-            study of Locatello et al. (2019) ran, or "sklearn-1.9".
+        solvers: The version whose default solvers are used: "sklearn-0.20", with which
+            the study of Locatello et al. (2019) ran, or "sklearn-1.9".
         verbatim: Whether degenerate input is treated as the study's code treats it,
             with its NaN, its errors and its inflated scores.
         num_bins: Bins of equal width per continuous column, at least 1.
-        diff_quantile: Quantile that stands for the largest deviation (IRS), in [0, 1].
+        diff_quantile: Quantile used as the largest deviation (IRS), in [0, 1].
         continuous_factors: Whether factors are quantities (SAP), not labels.
-        categorical: How categorical columns entered; "" without any.
+        categorical: How categorical columns were treated; "" without any.
     """
 
     name: str
@@ -164,7 +166,7 @@ def array_protocol(
 
     Args:
         name: A key of the table.
-        rule: How the metric takes categorical columns; written into the protocol's
+        rule: How the metric treats categorical columns; written into the protocol's
             name if there is one.
         categorical: bool [L], the categorical columns.
         **overrides: As in `named_protocol`.

@@ -29,10 +29,10 @@ MATRICES = {
 
 @dataclasses.dataclass(frozen=True)
 class Spread:
-    """How far the scores of the same rows lie apart: a description, no interval.
+    """How far apart the scores of the same rows are: a description, not an interval.
 
-    Splits of the same rows share them, and seeds of a solver share everything, so that
-    their scores say nothing of what other rows would give.
+    Splits share the same rows, and solver seeds share all of the data, so their scores
+    say nothing about what other rows would give.
 
     Attributes:
         low: The least score.
@@ -60,8 +60,8 @@ class Evaluation:
             without any.
         results: The result of each seed.
         interval: Interval of the score: over the seeds (t), or of one seed's test
-            accuracy (Wilson); None where one seed says nothing of its error, and for
-            arrays, which are not drawn anew.
+            accuracy (Wilson); None where one seed says nothing about its error, and for
+            arrays, which are not sampled again.
         protocol: Protocol of the results.
         spread: Spread of the scores of arrays over several seeds; else None.
         bounds: Floor and ceiling of the score, if they were asked for.
@@ -129,9 +129,9 @@ def matrices(result: Any, num_factors: int) -> dict[str, np.ndarray]:
 
 
 def as_row(results: dict[str, Any]) -> dict[str, Any]:
-    """Returns results by name as JSON can hold them.
+    """Returns results by name in a form that JSON can hold.
 
-    Dataclasses become dicts, arrays lists, and what is not finite None.
+    Dataclasses become dicts, arrays become lists, and non-finite numbers become None.
     """
     rows: dict[str, Any] = {}
     for name, result in results.items():
@@ -151,7 +151,7 @@ def from_row(kind: type, row: dict[str, Any]) -> Any:
 
     Args:
         kind: The dataclass.
-        row: By field.
+        row: A value for each field.
 
     Raises:
         KeyError: If the row lacks a field.
@@ -176,13 +176,14 @@ def from_row(kind: type, row: dict[str, Any]) -> Any:
 def results_by_call(
     rows: Sequence[Mapping[str, Any]], step: int, codes: str
 ) -> dict[str, Any]:
-    """Returns the results that a metrics.jsonl has already, by call.
+    """Returns, by call, the results that a metrics.jsonl already has.
 
-    A row holds one result with its "call"; of `bin/evaluate` also the kind of "codes".
+    A row holds one result with its "call"; rows of `bin/evaluate` also hold the kind of
+    "codes".
 
     Args:
-        rows: Of the run.
-        step: Steps that the weights have seen.
+        rows: Rows of the run.
+        step: Number of steps that the weights were trained for.
         codes: "mean" or "sampled"; a training scores mean codes.
     """
     kept = {}
@@ -198,9 +199,9 @@ def results_by_call(
 def summary_rows(
     table: Mapping[str, Evaluation | Refusal], **about: Any
 ) -> list[dict[str, Any]]:
-    """Returns rows of what is said of several seeds, and of floors and ceilings.
+    """Returns rows that sum up several seeds, and rows of floors and ceilings.
 
-    Each names the protocols of the scores that it belongs to.
+    Each row names the protocols of the scores that it belongs to.
     """
     scored = {name: e for name, e in table.items() if isinstance(e, Evaluation)}
     rows = []
@@ -216,7 +217,7 @@ def summary_rows(
 def recording(
     append: Callable[[dict[str, Any]], object], **about: Any
 ) -> Callable[[str, int | None, Any, str], None]:
-    """Returns an `on_result` that adds a row for each result as it ends."""
+    """Returns an `on_result` that adds a row for each result once it is ready."""
 
     def record(name: str, seed: int | None, result: Any, call: str) -> None:
         own = {} if seed is None else {"seed": seed}

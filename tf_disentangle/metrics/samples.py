@@ -10,7 +10,7 @@ that all of them accept the same input and refuse it in the same words:
   times as many latents as rows, or more latents than rows and than 100.
 - Factors are whole numbers of any type, negative ones too, or text. They are labels:
   each factor's distinct values become 0, 1, ... in ascending order, over the train and
-  the test part together. Where a metric takes continuous factors numbers stay as they
+  the test part together. Where a metric takes continuous factors, numbers stay as they
   are. A pandas.DataFrame is taken column by column, with labels of any type.
 - A categorical column (`interfaces.CodeColumn.kind`) holds labels as a factor does.
 """
@@ -50,9 +50,9 @@ class Samples:
     Attributes:
         codes: float32 or float64 [N, L]; a categorical column holds 0, 1, ...
         factors: int64 [N, K], labels 0, 1, ...; float64 if they are continuous.
-        num_values: Number of labels of each of the K factors, those of the other part
-            of a split included; 0 for continuous factors.
-        num_categories: The same of each of the L columns; 0 for a continuous column.
+        num_values: Number of labels of each of the K factors, including those that only
+            the other part of a split has; 0 for continuous factors.
+        num_categories: The same for each of the L columns; 0 for a continuous column.
     """
 
     codes: np.ndarray
@@ -93,7 +93,7 @@ def check_samples(
     Args:
         codes: Numbers [N, L], N at least 2.
         factors: Whole numbers [N, K]; any finite numbers if `continuous_factors`.
-        columns: What the L columns hold; None takes all as continuous.
+        columns: What the L columns hold; None treats all as continuous.
         continuous_factors: Whether factors are quantities, not labels.
 
     Raises:
@@ -125,13 +125,13 @@ def check_split(
         codes: Numbers [N, L], as in `check_samples`.
         factors: As in `check_samples`.
         test_codes: Codes of other images, [M, L]; None splits the rows.
-        test_factors: Factors of these, [M, K]; None exactly if `test_codes` is.
+        test_factors: Factors of these, [M, K]; None if and only if `test_codes` is.
         seed: Seed of the split, at least 0.
         columns: As in `check_samples`.
         continuous_factors: As in `check_samples`.
 
     Returns:
-        Both parts, and what the protocol's name must add.
+        Both parts, and a note to add to the protocol's name.
 
     Raises:
         As `check_samples`, and ArgumentError where L or K differs between the parts,
@@ -165,7 +165,7 @@ def check_codes(
         columns: As in `check_samples`.
         argument: What an error calls the codes.
         rows_counted: Whether it is known that there is one row per image, so that many
-            latents of few images are no mistake.
+            latents for few images are not a mistake.
 
     Returns:
         `codes` and `num_categories` as in `Samples`.

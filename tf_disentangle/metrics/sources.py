@@ -1,11 +1,11 @@
 """Where a metric draws its samples: a grid of images, or the rows of a table.
 
 A metric first draws all that it needs and then asks for the codes, so that each image
-is encoded once. Of a full grid, and of any set that renders what is asked for, factors
-are drawn as the published protocols draw them. Of a *table* (given images or codes,
-each with a row of factors) rows are drawn, and the rows are split first: two thirds are
-train rows and one third are test rows, so that nothing is tested on what it was fitted
-to.
+is encoded once. From a full grid, and from any set that renders what is asked for,
+factors are drawn as the published protocols draw them. From a *table* (given images or
+codes, each with a row of factors), rows are drawn. The rows are split first into two
+thirds train rows and one third test rows, so that nothing is tested on what it was
+fitted to.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from tf_disentangle.metrics.encoding import (
 from tf_disentangle.metrics.tables import ROWS_SPLIT, scored_factors, split_rows
 
 Generator = np.random.Generator
-#: Whether draws are of the test part: all or none of them, or bool [n].
+#: Whether draws come from the test part: all or none of them, or bool [n].
 Part = np.ndarray | bool
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Draws:
-    """Factors of n draws, int64 [n, K], and of a table their rows, int64 [n]."""
+    """Factors of n draws, int64 [n, K], and for a table their rows, int64 [n]."""
 
     factors: np.ndarray
     rows: np.ndarray | None = None
@@ -63,9 +63,9 @@ class Source(abc.ABC):
         factor_names: Name of each of the K factors.
         factor_sizes: Number of values of each factor.
         scored: Positions of the factors to score, ascending int64; others still vary.
-        note: What the protocol's name must add of the factors.
-        split_note: What it must add for a test part.
-        hold_note: What it must add where a factor is held.
+        note: Note about the factors for the protocol's name.
+        split_note: Note for a test part.
+        hold_note: Note for where a factor is held fixed.
     """
 
     factor_names: tuple[str, ...]
@@ -88,7 +88,7 @@ class Source(abc.ABC):
         rng: Generator,
         test: Part = False,
     ) -> Draws:
-        """Returns draws of which factor `fixed[i]` has the value `values[i]`."""
+        """Returns draws; in draw i, factor `fixed[i]` has the value `values[i]`."""
 
     @abc.abstractmethod
     def encode(self, draws: Draws, rng: Generator) -> Encoding:
@@ -100,7 +100,7 @@ class Source(abc.ABC):
         Args:
             n: At least 1.
             rng: Generator of the draw.
-            test: Whether they are of the test part.
+            test: Whether to draw from the test part.
             is_split: Whether there is a test part; else all rows may be drawn.
         """
         del is_split
@@ -115,7 +115,7 @@ class Source(abc.ABC):
         """Returns those of the scored factors that a vote may fix.
 
         Args:
-            one_valued: Whether to keep factors with one value, fixing which says
+            one_valued: Whether to keep factors with one value; fixing these says
                 nothing.
 
         Raises:
@@ -171,9 +171,9 @@ class GridSource(Source):
         rng: Generator,
         test: Part = False,
     ) -> Draws:
-        """Puts the values in after the joint draw.
+        """Sets the values after the joint draw.
 
-        In a set with correlated factors the others are so not conditioned on it.
+        So in a set with correlated factors, the others are not conditioned on them.
         """
         factors = draws.factors.copy()
         factors[np.arange(len(factors)), fixed] = values
@@ -213,7 +213,7 @@ class TableSource(Source):
 
         Args:
             table: Labels 0, 1, ... of N rows, int64 [N, K].
-            codes_of: The codes of rows [n].
+            codes_of: Maps rows [n] to their codes.
             parts: Train rows and test rows.
             names: Names of the factors; factor0, factor1, ... by default.
             sizes: Numbers of values; by default one more than the largest.
@@ -313,9 +313,9 @@ def source_of_data(
     """Returns what a metric draws from a data set and an encoder.
 
     Args:
-        data: A set with known factors. One whose images are all there is ("known_rows",
-            and either combinations without an image or several images of one) is a
-            table; any other set renders what is drawn.
+        data: A set with known factors. It is a table if its images are all there is (it
+            has "known_rows", and some combinations have no image or several); any other
+            set renders what is drawn.
         encoder: Images to codes.
         seed: Seed of the split of a table's rows, at least 0.
         factors: Names of those to score; None is all.
@@ -362,7 +362,8 @@ def is_table(data: Dataset) -> bool:
 
     Raises:
         ArgumentError: If a set lacks combinations and does not know its images' rows:
-            a factor could then be held only by rendering what has no image.
+            a factor could then be held fixed only by rendering combinations without an
+            image.
     """
     lacks = "missing_combinations" in data.traits and "known_rows" not in data.traits
     rule = 'declare the trait "known_rows" beside "missing_combinations"'

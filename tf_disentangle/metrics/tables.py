@@ -23,7 +23,7 @@ def split_rows(groups: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Splits rows into two thirds and one third, at random by the seed.
 
     Args:
-        groups: int [N]; rows of one number stay together.
+        groups: int [N]; rows with the same number stay together.
         seed: At least 0.
 
     Returns:
@@ -126,7 +126,7 @@ def with_labels(tables: list[Any], names: list[str]) -> list[Any]:
 def _as_columns(table: Any) -> list[np.ndarray] | None:
     """The columns of a table [N, K]: a pandas.DataFrame, or an array; None of others.
 
-    pandas is not imported: what has `columns` and `iloc` is a table of it.
+    pandas is not imported: anything with `columns` and `iloc` is taken for its table.
     """
     if hasattr(table, "iloc") and hasattr(table, "columns"):
         columns = [np.asarray(table.iloc[:, k]) for k in range(len(table.columns))]
@@ -159,8 +159,8 @@ def scored_factors(
         factors: Names of those to score; None is all.
 
     Returns:
-        Their positions, ascending int64, and what the protocol's name must add, such
-        as ", factors=scale+x"; "" where all are scored.
+        Their positions, ascending int64, and a note for the protocol's name, such as ",
+        factors=scale+x"; "" where all are scored.
 
     Raises:
         ArgumentError: If a name is unknown or comes twice, or none is given.

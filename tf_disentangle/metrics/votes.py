@@ -1,9 +1,9 @@
-"""What the metrics share that draw batches of images by themselves.
+"""What is shared by the metrics that draw their own batches of images.
 
-The BetaVAE and the FactorVAE score draw votes, the strong downstream score combinations
-that are held out; all of them hold a factor while the others vary. Each is a function
-of codes and factors, whose rows are then what there is to draw from, and of a `Source`,
-with which `metric.Metric.on_data` calls it for a data set.
+The BetaVAE and FactorVAE scores draw votes, and the strong downstream score draws
+held-out combinations; all of them hold one factor fixed while the others vary. Each can
+be called with codes and factors, whose rows it then draws from, or with a `Source`,
+which `metric.Metric.on_data` passes for a data set.
 """
 
 from __future__ import annotations

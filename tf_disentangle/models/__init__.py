@@ -29,5 +29,5 @@ __all__ = [
 
 
 def __dir__() -> list[str]:
-    """Lists the public names, and of the modules the one that remedies name."""
+    """Lists the public names and the one module that error messages name."""
     return sorted([*__all__, "encoder"])

@@ -1,7 +1,7 @@
-"""What all models are: an encoder and a decoder around a latent space.
+"""The base of all models: an encoder and a decoder around a latent space.
 
-Metrics, pictures, records and the export ask no more of a model than what is here. How
-it is trained is a subclass's own: `vae.py`, `factor_vae.py`, `infogan.py`.
+Metrics, pictures, records and exports need nothing of a model beyond what is defined
+here. Training is left to the subclasses in `vae.py`, `factor_vae.py`, `infogan.py`.
 """
 
 from __future__ import annotations
@@ -25,39 +25,39 @@ from tf_disentangle.models.fitting import FittableModel
 from tf_disentangle.models.images import as_float, as_uint8
 
 _CHUNK = 256  # Images per call to encode or decode: as many as a metric hands over.
-# Held-out images per call: terms that depend on a batch depend on it.
+# Held-out images per call: terms that depend on the batch depend on this number.
 _VALIDATED = 250
 
 
 class LatentModel(FittableModel):
-    """An encoder and a decoder around a latent space, a Keras model in the full sense.
+    """An encoder and a decoder around a latent space: a full Keras model.
 
-    Batches are uint8 images [B, H, W, C], floats in [0, 1], pairs of images and
-    anything, or int64 indices [B] into the images that `load_images` gathers on the
-    device. Images of one pixel are vectors: float32 [B, 1, 1, C], without bounds, and
-    taken as they are. `predict`, as a call of the model, reconstructs the images
-    through their deterministic codes; `evaluate` returns the terms of `row_names`.
+    A batch is images [B, H, W, C], uint8 or floats in [0, 1]; pairs of such images and
+    anything else; or int64 indices [B] into the images that `load_images` gathers on
+    the device. Images of one pixel are vectors: float32 [B, 1, 1, C], unbounded and
+    used as they are. `predict`, like calling the model, reconstructs the images from
+    their deterministic codes; `evaluate` returns the terms of `row_names`.
 
     The networks may be functional, sequential or subclassed Keras models, built or not.
-    `model.encoder` used alone takes what it was made for: floats in [0, 1], unless its
-    input is declared uint8.
+    When used alone, `model.encoder` takes what it was made for: floats in [0, 1],
+    unless its input is declared uint8.
 
-    A subclass gives `check`, `row_names`, `train_step`, `decode_tensor` and
+    A subclass defines `check`, `row_names`, `train_step`, `decode_tensor` and
     `held_out_terms`.
 
     Args:
-        encoder: Images [B, H, W, C] in [0, 1], or as its input is declared, uint8 ->
-            [B, latents.num_parameters]; several outputs are put side by side.
+        encoder: Images [B, H, W, C] -> [B, latents.num_parameters]; several outputs are
+            concatenated. Images are in [0, 1], or uint8 if its input declares that.
         decoder: Decoder inputs -> [B, H, W, *].
         latents: The latent space with its prior.
         objective: What to minimise; it has a `name`.
-        seed: Seed of every draw, as `FittableModel`.
-        **options: Of `keras.Model`: `name`, `dtype`.
+        seed: Seed of all random numbers, as for `FittableModel`.
+        **options: Options of `keras.Model`: `name`, `dtype`.
 
     Attributes:
-        checkpoint_metric: The validation term by which the best checkpoint is kept, the
-            higher the better; None keeps none.
-        per_latent: What `validation` says of each latent: "kl" or "information".
+        checkpoint_metric: The validation term by which the best checkpoint is chosen
+            (higher is better); None keeps no best checkpoint.
+        per_latent: What `validation` reports for each latent: "kl" or "information".
     """
 
     checkpoint_metric: ClassVar[str | None] = None
@@ -125,7 +125,7 @@ class LatentModel(FittableModel):
 
     @property
     def parts(self) -> dict[str, keras.layers.Layer]:
-        """What is trained, by the name of its attribute."""
+        """The parts that are trained, by the names of their attributes."""
         return {n: getattr(self, n) for n in ("encoder", "decoder", "latents")}
 
     @property
@@ -188,12 +188,12 @@ class LatentModel(FittableModel):
     def sample(self, n: int, seed: int = 0) -> np.ndarray:
         """Draws images from the model, float32 [n, H, W, C] in [0, 1], or vectors.
 
-        Codes are drawn from the prior, with its hyperprior if it has one, beside the
-        noise of a generator that takes some; the images are the means of p(x|z).
+        Codes are drawn from the prior (with its hyperprior, if it has one), and noise
+        too if the generator takes any. The images are the means of p(x|z).
 
         Args:
-            n: How many, at least 1.
-            seed: Seed of the draws, in [0, 2**31).
+            n: Number of images, at least 1.
+            seed: Random seed, in [0, 2**31).
         """
         n = checks.integer(n, "n", at_least=1)
         seed = tf.constant([checks.seed(seed), 0], tf.int32)
@@ -212,10 +212,10 @@ class LatentModel(FittableModel):
         return (self.latents.to_codes(self.latents.prior.sample(count, code_seed)),)
 
     def sampler(self, count: int, seed: tf.Tensor) -> Decode:
-        """Returns a decoder that holds what it draws beside the codes, if anything.
+        """Returns a decoder that keeps the noise it draws, if it takes any.
 
         Args:
-            count: How many draws it has; the codes take them in turn.
+            count: How many noise vectors it keeps; the codes use them in turn.
             seed: int32 [2].
         """
         del count, seed
@@ -230,12 +230,12 @@ class LatentModel(FittableModel):
     ) -> tuple[dict[str, float], np.ndarray]:
         """Returns (the mean of each term, `per_latent` [L]) of held-out images.
 
-        The draws are the same at every call.
+        Every call uses the same random numbers.
 
         Args:
             images: Held-out images [N, H, W, C] in random order, or an image array, N
-                at least 1: terms that depend on a batch are means over batches of 250.
-            seed: Seed of the draws.
+                at least 1. Terms that depend on a batch are means over batches of 250.
+            seed: Random seed.
         """
         checks.require(len(images), "images", "not be empty", images.shape)
         totals = dict.fromkeys(self.row_names, 0.0)
@@ -290,9 +290,9 @@ class LatentModel(FittableModel):
         """Saves the model with its optimisers, as `keras.Model.save`.
 
         Args:
-            filepath: With the suffix .keras; the older .h5 holds no such model.
-            *args: Of `keras.Model.save`.
-            **options: Of `keras.Model.save`.
+            filepath: A path that ends in .keras; the older .h5 cannot hold the model.
+            *args: Arguments of `keras.Model.save`.
+            **options: Options of `keras.Model.save`.
         """
         rule = "end in .keras"
         fits = not str(filepath).endswith((".h5", ".hdf5"))
@@ -300,12 +300,12 @@ class LatentModel(FittableModel):
         super().save(filepath, *args, **options)
 
     def signatures(self, resizing: Resizing | None = None) -> dict[str, Any]:
-        """Returns what a served model answers, each a `tf.function`, by its name.
+        """Returns the signatures of a served model by name, each a `tf.function`.
 
-        `models.signatures` says what they are.
+        `models.signatures` describes them.
 
         Args:
-            resizing: How `encode_bytes` makes images of another size.
+            resizing: How `encode_bytes` resizes images of other sizes.
         """
         return signatures.signatures(self, resizing)
 
@@ -341,7 +341,7 @@ class LatentModel(FittableModel):
             "objective": configs.serialize(self.objective),
             "seed": self.seed,
             "dtype": self.dtype_policy.name,
-            # One that Keras numbered says nothing of the model.
+            # A name that Keras numbered says nothing about the model.
             **({"name": self.name} if self._is_named else {}),
         }
 
@@ -372,7 +372,7 @@ class LatentModel(FittableModel):
 
 
 def network_config(network: keras.Model) -> dict[str, Any]:
-    """Returns a network as JSON; one that Keras cannot serialise by its class alone."""
+    """Returns a network as JSON, or its class alone if Keras cannot serialise it."""
     try:
         return {"keras": keras.saving.serialize_keras_object(network)}
     except NotImplementedError:

@@ -28,7 +28,7 @@ from tf_disentangle.objectives import (
 # Added to the seed of a critic: no other network's (seed, layer) can be the same.
 _CRITIC = 2**63
 
-#: What makes a network, or the network itself.
+#: A function that makes a network, or the network itself.
 Network = Callable[..., keras.Model] | keras.Model
 
 _WHOSE_OBJECTIVE = (
@@ -51,7 +51,7 @@ def build_vae(
 ) -> VAE:
     """Builds a VAE for images of one shape, or vectors (1, 1, C).
 
-    It is a `FactorVAE`, with a critic, if a penalty of the objective needs one.
+    If a penalty of the objective needs a critic, the model is a `FactorVAE`.
 
     Example:
         >>> import tf_disentangle as td
@@ -62,23 +62,24 @@ def build_vae(
 
     Args:
         data: A data set, or the shape (H, W, C) of its images.
-        seed: Seed of the initial weights and of all draws in training, in [0, 2**31).
+        seed: Seed of the initial weights and of training, in [0, 2**31).
         latents: Latent space with its prior, or a number of diagonal Gaussian latents
-            under N(0, I); None is 10 of those.
-        objective: What to minimise; None is the ELBO.
-        encoder: Called as encoder(image_shape, num_outputs, dtype=, seed=); or a model,
-            which is taken as it is.
-        decoder: Called as decoder(latents.num_decoded, image_shape, dtype=, seed=),
-            with as many times the image's channels as the likelihood asks for; or a
-            model.
+            under N(0, I); None means 10 such latents.
+        objective: What to minimise; None means the ELBO.
+        encoder: A function called as encoder(image_shape, num_outputs, dtype=, seed=);
+            or a model, which is used as it is.
+        decoder: A function called as decoder(latents.num_decoded, image_shape, dtype=,
+            seed=), where image_shape has the image's channels multiplied by the number
+            of outputs per value that the likelihood needs; or a model.
         precision: "float32", or "mixed_bfloat16": networks compute in bfloat16 with
             float32 weights; distributions and losses stay in float32.
-        critic: Called as critic(num_inputs, dtype=, seed=), if one is needed; or a
-            model.
-        critic_training: How it is trained; None is five updates a step.
+        critic: A function called as critic(num_inputs, dtype=, seed=), or a model; used
+            only if the objective needs a critic.
+        critic_training: How the critic is trained; None means five updates per step.
 
     Raises:
-        ArgumentError: If a part does not fit another, or the images no network.
+        ArgumentError: If two parts do not fit each other, or the images do not fit a
+            network.
     """
     seed = checks.seed(seed)
     image_shape = _image_shape(data)
@@ -120,25 +121,28 @@ def build_infogan(
 
     Args:
         data: A data set, or the shape (H, W, C) of its images.
-        seed: Seed of the initial weights and of all draws in training, in [0, 2**31).
-        latents: The codes with their prior, or a number of codes under N(0, I); None is
-            10 of those.
-        objective: The GAN's loss and the weight of information; None is InfoWGAN-GP's.
-        num_noise: Numbers of noise beside the codes, at least 0; 62 is what Chen et al.
-            take for MNIST. A decoder that is a model already has its own.
-        encoder: Makes the recognition network, called as `build_vae`'s; or a model. If
-            it makes a pair, such as `networks.infogan_pair`, that is the recognition
-            network and the critic on one trunk: leave out `critic` then. The critic's
-            optimiser moves both.
-        decoder: Makes the generator, called as decoder(numbers, image_shape, dtype=,
-            seed=); or a model.
-        precision: As `build_vae`.
-        critic: Called as critic(image_shape, 1, dtype=, seed=); or a model; None is
-            `networks.conv_encoder`, or that of the pair.
-        critic_training: How it is trained; None is five updates a step.
+        seed: Seed of the initial weights and of training, in [0, 2**31).
+        latents: The codes with their prior, or a number of codes under N(0, I); None
+            means 10 such codes.
+        objective: The GAN's loss and the weight of the information term; None means
+            InfoWGAN-GP's.
+        num_noise: How many noise values the generator takes in addition to the codes,
+            at least 0; Chen et al. use 62 for MNIST. If the decoder is a model, its
+            input already fixes this number.
+        encoder: A function that makes the recognition network, called as in
+            `build_vae`; or a model. The function may make a pair instead, as
+            `networks.infogan_pair` does: the recognition network and the critic on one
+            trunk. Leave out `critic` then; the critic's optimiser updates both.
+        decoder: A function that makes the generator, called as decoder(numbers,
+            image_shape, dtype=, seed=); or a model.
+        precision: As for `build_vae`.
+        critic: A function called as critic(image_shape, 1, dtype=, seed=), or a model;
+            None means `networks.conv_encoder`, or the critic of the pair.
+        critic_training: How the critic is trained; None means five updates per step.
 
     Raises:
-        ArgumentError: If a part does not fit another, or the images no network.
+        ArgumentError: If two parts do not fit each other, or the images do not fit a
+            network.
     """
     seed = checks.seed(seed)
     image_shape = _image_shape(data)
@@ -183,8 +187,8 @@ def _latents(latents: Latents | int | None) -> Latents:
 def _critic_seed(network: Any, seed: int) -> int:
     """Returns the seed that a critic is made with.
 
-    The library's networks fold a seed of any size into their streams; to all others,
-    which hand it on to Keras, goes a number of 31 bits that follows from it.
+    The library's networks accept a seed of any size. All others, which pass theirs on
+    to Keras, get a 31-bit number derived from it.
     """
     made_by = network
     while isinstance(made_by, functools.partial):

@@ -1,4 +1,4 @@
-"""A critic that is trained beside the model that it criticises, and how."""
+"""A critic that is trained alongside a model, and the settings of its training."""
 
 from __future__ import annotations
 
@@ -20,15 +20,17 @@ from tf_disentangle.models.optimizers import checked_optimizer
 
 @dataclasses.dataclass(frozen=True)
 class CriticTraining:
-    """How a critic is trained beside the model.
+    """How a critic is trained alongside the model.
 
     Attributes:
-        updates: Its steps for each step of the model, at least 1. InfoGAN's recognition
-            network takes them too if it shares trained layers with the critic.
-        second_batch: Of FactorVAE: whether the codes to be permuted are those of
-            further images, as many as the batch has, which a step then encodes too.
-        optimizer: A function that makes its optimiser; None is Adam at 1e-4 with
-            betas 0.5 and 0.9. A schedule of its rate counts the critic's own updates.
+        updates: Steps of the critic for each step of the model, at least 1. They also
+            update InfoGAN's recognition network if it shares trained layers with the
+            critic.
+        second_batch: For FactorVAE: whether the codes that are permuted come from a
+            second batch of the same size, which each step then encodes as well.
+        optimizer: A function that makes the critic's optimiser; None means Adam at 1e-4
+            with betas 0.5 and 0.9. A schedule of its learning rate counts the
+            critic's own updates.
     """
 
     updates: int = 5
@@ -47,7 +49,7 @@ class CriticTraining:
         return checked_optimizer(make, prefix="critic.")
 
     def get_config(self) -> dict[str, Any]:
-        """Returns the arguments as JSON, the optimiser by what it makes."""
+        """Returns the arguments as JSON, the optimiser as the one that is made."""
         made = keras.saving.serialize_keras_object(self.make_optimizer())
         del made["config"]["name"]  # Keras numbers it.
         return {
@@ -62,10 +64,10 @@ class CriticTraining:
 
         Raises:
             CannotRebuildError: If the optimiser is one that only its user can make.
-            ArgumentTypeError: If it is none.
+            ArgumentTypeError: If it is not an optimiser.
         """
-        # At once, while what a record may name is restricted; a copy, since Keras
-        # empties what it reads.
+        # Now, while the names that a record may use are restricted; from a copy, since
+        # Keras empties what it reads.
         made = configs.deserialize(copy.deepcopy(config["optimizer"]))
         checks.require_type(made, keras.optimizers.Optimizer, "optimizer")
         settings = made.get_config()
@@ -78,12 +80,12 @@ class CriticTraining:
 
 
 class WithCritic(LatentModel):
-    """A model with a critic; stands before the model's class.
+    """A mixin for models with a critic; list it before the model's class.
 
     Attributes:
         critic: The network. It may share layers with the encoder.
         critic_training: How it is trained.
-        critic_optimizer: Moves `critic_variables`; `compile` makes it.
+        critic_optimizer: Updates `critic_variables`; made by `compile`.
     """
 
     def _take_critic(
@@ -97,13 +99,14 @@ class WithCritic(LatentModel):
 
         Args:
             critic: The network.
-            training: How it is trained; None is five updates a step.
+            training: How it is trained; None means five updates per step.
             example: The shape of one example that it must take.
             rule: The same in words, for the error.
 
         Raises:
-            ArgumentError: If it takes something else, or does not emit one number.
-            ArgumentTypeError: If it is no model.
+            ArgumentError: If the critic takes something else, or does not emit one
+                number.
+            ArgumentTypeError: If it is not a model.
         """
         checks.require_type(critic, keras.Model, "critic")
         taken = wiring.input_shape(critic) or example
@@ -122,14 +125,14 @@ class WithCritic(LatentModel):
         self.critic_optimizer = made
 
     def compile(self, *args: Any, **options: Any) -> None:
-        """Compiles the model; the critic's optimiser starts anew too."""
+        """Compiles the model; the critic's optimiser starts afresh too."""
         if self.critic_optimizer.built:
             self._make_critic_optimizer()
         super().compile(*args, **options)
 
     @property
     def parts(self) -> dict[str, keras.layers.Layer]:
-        """What is trained, by the name of its attribute."""
+        """The parts that are trained, by the names of their attributes."""
         return {**super().parts, "critic": self.critic}
 
     @property
@@ -138,8 +141,8 @@ class WithCritic(LatentModel):
         of_critic = {id(v) for v in self.critic.variables}
         return any(id(v) in of_critic for v in self.encoder.variables)
 
-    # Its name stands after "critic" and "encoder", whose weights Keras files under the
-    # first attribute, by name, that leads to them.
+    # The name `pair` sorts after "critic" and "encoder": Keras files weights under the
+    # first attribute, in order of name, that leads to them.
     @functools.cached_property
     def pair(self) -> keras.Model | None:
         """Encoder and critic as one model, if they share layers and can be one.
@@ -156,12 +159,12 @@ class WithCritic(LatentModel):
 
     @property
     def critic_variables(self) -> list[keras.Variable]:
-        """The variables that `critic_optimizer` moves."""
+        """The variables that `critic_optimizer` updates."""
         return list(self.critic.trainable_variables)
 
     @property
     def optimized_variables(self) -> list[keras.Variable]:
-        """The variables that `optimizer` moves: all others."""
+        """The variables that `optimizer` updates: all others."""
         of_critic = {id(v) for v in self.critic_variables}
         return [v for v in super().optimized_variables if id(v) not in of_critic]
 
@@ -177,8 +180,8 @@ class WithCritic(LatentModel):
             return
         self.critic_optimizer.build(self.critic_variables)
         self.critic_optimizer.built = True
-        # Keras ends `fit` by this call, of one optimiser and all variables: weight
-        # averages become the weights.
+        # Keras ends `fit` by calling this for one optimiser and all variables, which
+        # turns weight averages into the weights.
         finalize = self.optimizer.finalize_variable_values
 
         def finalize_both(_: list[keras.Variable]) -> None:
@@ -191,7 +194,7 @@ class WithCritic(LatentModel):
         """Returns the arguments of the constructor as JSON.
 
         A critic that shares layers with the encoder is part of the encoder's config,
-        and "critic" is None: so they share them in a copy too.
+        and "critic" is None, so that the two share layers in a copy too.
         """
         config = super().get_config()
         config["critic"] = network_config(self.critic)
@@ -206,7 +209,7 @@ class WithCritic(LatentModel):
         return config
 
     def get_build_config(self) -> None:
-        """Returns None, as `LatentModel`'s.
+        """Returns None, as `LatentModel` does.
 
         Raises:
             CannotRebuildError: Also if encoder and critic share layers and cannot be
@@ -239,9 +242,9 @@ class WithCritic(LatentModel):
         return cls(**parts)
 
     def batches_of(self, images: tf.Tensor) -> list[tf.Tensor]:
-        """Returns a batch of images in `batches_per_step` parts of one size.
+        """Returns a batch of images in `batches_per_step` parts of equal size.
 
-        What is left over is left out; of too few images some are taken again.
+        Images that are left over are dropped; if there are too few, some are reused.
         """
         parts = self.batches_per_step
         size = images.shape[0]
@@ -257,10 +260,10 @@ class WithCritic(LatentModel):
         """Takes a step of the critic.
 
         Args:
-            terms: Returns (the loss, what is recorded of the same pass).
+            terms: A function that returns (the loss, values to record from that pass).
 
         Returns:
-            What is recorded, of before the step.
+            The values to record, computed before the step.
         """
         variables, jit = self.critic_variables, self.jit_compile
         return minimize(self.critic_optimizer, variables, terms, jit_compile=jit)

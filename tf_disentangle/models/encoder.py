@@ -23,17 +23,17 @@ from tf_disentangle.priors import StandardNormalPrior
 
 
 class ModelEncoder(PosteriorEncoder):
-    """The encoder of a model, as it is at the time of a call.
+    """The encoder of a model, with the weights that it has at the time of a call.
 
     Args:
-        model: Any model of this library, of images or of vectors.
-        sampled: Whether codes are drawn from q(z|x), anew for each draw of an image,
-            instead of its deterministic codes.
-        seed: Seed of the codes that `encoder(images)` draws where `sampled`; metrics
-            draw with generators of their own.
+        model: Any model of this library, for images or for vectors.
+        sampled: Whether codes are sampled from q(z|x), anew each time an image is
+            drawn, instead of being the deterministic codes.
+        seed: Seed of the codes that `encoder(images)` samples if `sampled` is True;
+            metrics use random generators of their own.
 
     Raises:
-        ArgumentTypeError: If codes are to be sampled of latents that are not Gaussian.
+        ArgumentTypeError: If codes would be sampled from latents that are not Gaussian.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class ModelEncoder(PosteriorEncoder):
         seed: int,
         on_images: Callable[[int], object] | None = None,
     ) -> Any:
-        """Estimates log p(x) of images by importance weights; `models.log_evidence`."""
+        """Estimates log p(x) by importance weights; see `models.log_evidence`."""
         return log_evidence(
             self.model, images, num_samples=num_samples, seed=seed, on_images=on_images
         )
@@ -139,22 +139,22 @@ class ModelEncoder(PosteriorEncoder):
 
 
 class UntrainedEncoder(ModelEncoder):
-    """The encoder of a model with weights as they are before a first step.
+    """The encoder of a model with fresh weights, as before a first step.
 
-    Floors of scores are made of such encoders (`metrics.bounds`). The weights of the
-    network are exchanged for the time of a call. They depend on the network and on
+    Such encoders give scores their floors (`metrics.bounds`). The network's weights are
+    replaced for the duration of a call. The replacements depend on the network and on
     `seed` alone, so that the runs of a study share their floors.
 
     Args:
         model: A model whose encoder can be made anew from its own configuration.
-        seed: Seed of the weights, at least 0; each gives other ones.
-        sampled: As of `ModelEncoder`.
+        seed: Seed of the weights, at least 0; each seed gives different weights.
+        sampled: As for `ModelEncoder`.
 
     Raises:
-        ArgumentError: If the encoder is a class that does not say its configuration.
+        ArgumentError: If the encoder's class does not provide its configuration.
 
     Attributes:
-        architecture: A checksum of the network and the latents, equal for equal ones.
+        architecture: A checksum of network and latents, equal if both are equal.
     """
 
     def __init__(
@@ -193,7 +193,7 @@ class UntrainedEncoder(ModelEncoder):
 
     @contextlib.contextmanager
     def _untrained(self) -> Iterator[None]:
-        """Exchanges the weights."""
+        """Replaces the weights for the duration of a `with` block."""
         network = self.model.encoder
         trained = network.get_weights()
         network.set_weights(self._weights)
@@ -204,7 +204,7 @@ class UntrainedEncoder(ModelEncoder):
 
 
 def _reseeded(config: Any, seed: int) -> Any:
-    """Returns a configuration of Keras with other seeds, each by its own place."""
+    """Returns a Keras configuration with new seeds, each derived from its position."""
     places = itertools.count(1)
 
     def changed(value: Any, name: str = "") -> Any:
@@ -220,7 +220,7 @@ def _reseeded(config: Any, seed: int) -> Any:
 
 
 def _renamed(value: Any, names: Mapping[str, str]) -> Any:
-    """Returns a configuration of Keras with other names of the layers."""
+    """Returns a Keras configuration with its layers renamed."""
     if isinstance(value, dict):
         return {name: _renamed(inner, names) for name, inner in value.items()}
     if isinstance(value, list | tuple):

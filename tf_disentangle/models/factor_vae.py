@@ -1,12 +1,12 @@
 """FactorVAE: a VAE with a latent critic, for any objective that needs one.
 
-One step is simultaneous gradient descent (Kim & Mnih, section 3). Both sides move from
-where they stand, by one pass through the encoder:
+One step is simultaneous gradient descent (Kim & Mnih, section 3). Both sides are
+updated from their current weights, after one pass through the encoder:
 
     1. the encoder gives q(z|x); a sample z is decoded and shown to the critic;
-    2. encoder, decoder and latents go down the objective, the critic held;
-    3. the critic goes down its own loss `updates` times, z held: the same codes, each
-       time permuted anew.
+    2. encoder, decoder and latents take a step on the objective, with the critic fixed;
+    3. the critic takes `updates` steps on its own loss, with z fixed: the codes are the
+       same, and are permuted anew each time.
 
 References:
     Kim & Mnih, "Disentangling by Factorising", ICML 2018, arXiv:1802.05983. The first
@@ -32,18 +32,18 @@ from tf_disentangle.objectives import CriticPenalty, Inference, Objective
 
 @keras.saving.register_keras_serializable(package="tf_disentangle")
 class FactorVAE(WithCritic, VAE):
-    """Any latent space, prior and objective with one critic penalty.
+    """A VAE with any latent space and prior, and an objective with one critic penalty.
 
     Args:
-        encoder: As `VAE`.
-        decoder: As `VAE`.
-        latents: As `VAE`.
+        encoder: As for `VAE`.
+        decoder: As for `VAE`.
+        latents: As for `VAE`.
         objective: What to minimise, with one penalty that needs a critic.
-        critic: Samples [B, D] -> logits [B, 1], each sample by itself: codes and
-            permuted codes come as one batch, over which batch normalisation would go.
-        critic_training: How the critic is trained; None is five updates a step.
-        seed: As `VAE`.
-        **options: As `VAE`.
+        critic: Samples [B, D] -> logits [B, 1], each sample by itself:
+            codes and permuted codes come in one batch, which batch normalisation mixes.
+        critic_training: How the critic is trained; None means five updates per step.
+        seed: As for `VAE`.
+        **options: As for `VAE`.
     """
 
     def __init__(
@@ -64,8 +64,8 @@ class FactorVAE(WithCritic, VAE):
     def check(self, objective: Objective, latents: Latents) -> None:
         """Raises `ArgumentError` if this model cannot train the objective."""
         names = [penalty.name for penalty in objective.critic_penalties]
-        remedy = "Two would need a critic each: keep one. For none use VAE."
-        rule = "have one that needs a critic"
+        remedy = "Each would need its own critic: keep one. For none use VAE."
+        rule = "have exactly one that needs a critic"
         checks.require(len(names) == 1, "penalties", rule, names, remedy)
         objective.check(latents, critic=lambda z: tf.reduce_sum(z, 1, keepdims=True))
 
@@ -93,7 +93,7 @@ class FactorVAE(WithCritic, VAE):
         step: tf.Tensor | int = 0,
         training: bool = False,
     ) -> Inference:
-        """Returns posterior, sample and critic for a batch of images; as `VAE`."""
+        """Returns posterior, sample and critic for a batch of images; as for `VAE`."""
         inference = super().infer(images, seed, step, training)
         critic = functools.partial(self.critic, training=training)
         return inference._replace(critic=critic)
@@ -101,7 +101,7 @@ class FactorVAE(WithCritic, VAE):
     def scalars(self, images: tf.Tensor, inference: Inference) -> dict[str, tf.Tensor]:
         """Returns the mean of each term of `row_names` over held-out images.
 
-        The critic's loss is that of the batch's own codes, permuted.
+        The critic's loss compares the batch's codes with those same codes, permuted.
         """
         seed = tfp.random.split_seed(inference.seed, n=1, salt="critic")[0]
         loss = self.penalty.critic_loss(inference, inference.sample, seed)
@@ -116,7 +116,7 @@ class FactorVAE(WithCritic, VAE):
         others_seed, *seeds = tfp.random.split_seed(
             seed, n=1 + self.critic_training.updates, salt="critic"
         )
-        # Before the weights move: both batches are codes of the same encoder.
+        # Before the weights change, so that the same encoder encodes both batches.
         others = [self.posterior(x, True).sample(seed=others_seed) for x in second]
         inference, scalars = self.minimize(images, seed)
         others = others[0] if others else inference.sample
@@ -126,5 +126,5 @@ class FactorVAE(WithCritic, VAE):
             return loss, {"critic_loss": loss}
 
         updates = [self.update_critic(functools.partial(critic_loss, s)) for s in seeds]
-        # The first is of a batch that the critic has not seen, as the other terms are.
+        # The first loss, like the other terms, is of a batch new to the critic.
         return self._end_step({**scalars, **updates[0]})

@@ -24,7 +24,7 @@ from tf_disentangle.models import kernels
 from tf_disentangle.models.optimizers import checked_optimizer
 from tf_disentangle.models.statistics import TermStatistics
 
-# What a seed is folded from beside the model's: draws of training, of evaluation.
+# Folded into the model's seed, to keep training and evaluation apart.
 _TRAINING, _EVALUATION = 0, 1
 
 
@@ -54,22 +54,22 @@ def _refusing_unscaled(method: Callable) -> Callable:
 class FittableModel(keras.Model):
     """A Keras model whose subclass computes its own loss terms.
 
-    Data are images, or pairs (images, anything): what stands beside the images is not
-    used, and sample weights are refused. Images are uint8, or floats in [0, 1].
+    The data are images, or pairs (images, anything) of which only the images are used;
+    sample weights are refused. Images are uint8, or floats in [0, 1].
 
-    A subclass gives `image_shape`, `row_names`, `train_step` and `held_out_terms`.
+    A subclass defines `image_shape`, `row_names`, `train_step` and `held_out_terms`.
 
     Args:
-        seed: Seed of every draw, in [0, 2**31): those of training step t are folded
-            from (seed, t, replica), those of batch i of an evaluation from (seed, i,
+        seed: Seed of all random numbers, in [0, 2**31). Step t of training folds its
+            seed from (seed, t, replica), and batch i of an evaluation from (seed, i,
             replica), so no generator's state needs saving.
-        **options: Of `keras.Model`: `name`, `dtype`.
+        **options: Options of `keras.Model`: `name`, `dtype`.
 
     Attributes:
         steps: The number of steps done since `compile`, a variable.
         statistics: The running means of the terms.
-        load_images: Returns the images of a batch, which may be indices; None takes
-            batches as they are.
+        load_images: A function that returns the images of a batch, which may be
+            indices; None uses batches as they are.
     """
 
     def __init__(self, seed: int = 0, **options: Any) -> None:
@@ -105,17 +105,17 @@ class FittableModel(keras.Model):
     def held_out_terms(
         self, images: tf.Tensor, seed: tf.Tensor, step: tf.Tensor
     ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        """Returns (scalar terms by name, a number of each latent [L]) of a batch."""
+        """Returns (scalar terms by name, a number for each latent [L]) of a batch."""
         raise NotImplementedError
 
     # ---- Steps and examples.
 
     @property
     def steps_done(self) -> tf.Tensor:
-        """Number of steps that the weights have seen, int64 scalar.
+        """Number of training steps done so far, int64 scalar.
 
-        With gradient accumulation, each batch is a step, whether or not the weights
-        move after it.
+        With gradient accumulation, each batch counts as a step, whether or not the
+        weights change after it.
         """
         return tf.convert_to_tensor(self.steps.value)
 
@@ -123,9 +123,9 @@ class FittableModel(keras.Model):
     def num_examples(self) -> int | None:
         """Number of training images, for terms about the aggregate posterior.
 
-        `fit` sets it where it can be known: from arrays, less the validation split, and
-        from the cardinality of a tf.data.Dataset and its first and last batch, for
-        which it is read through once. What was set by hand stays.
+        `fit` sets it where it can find out: from the length of arrays less the
+        validation split, or from the cardinality of a tf.data.Dataset and its first and
+        last batch, for which it is read through once. A value set by hand is kept.
         """
         return self._num_examples
 
@@ -154,16 +154,16 @@ class FittableModel(keras.Model):
         """Takes the optimiser and makes its variables; counts the steps from 0.
 
         Args:
-            optimizer: As Keras takes it, or a function that makes it; None is Adam at
-                1e-4.
+            optimizer: As Keras takes it, or a function that makes it; None means Adam
+                at 1e-4.
             loss: None; the objective is the loss.
             loss_weights: None.
             metrics: None; the terms of the objective are reported.
-            **options: Of `keras.Model.compile`.
+            **options: Options of `keras.Model.compile`.
 
         Raises:
-            ArgumentError: If a loss or metrics are given, or a number of the optimiser
-                has no meaning.
+            ArgumentError: If a loss or metrics are given, or a setting of the
+                optimiser is invalid.
         """
         refused = {"loss": loss, "loss_weights": loss_weights, "metrics": metrics}
         refused["weighted_metrics"] = options.pop("weighted_metrics", None)
@@ -215,7 +215,7 @@ class FittableModel(keras.Model):
     predict_on_batch = _refusing_unscaled(keras.Model.predict_on_batch)
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
-        """Adds the terms of a batch of held-out images, by draws that are fixed."""
+        """Adds the terms of a batch of held-out images, with fixed random numbers."""
         images = self.images_of(data)
         seed = fold(self.seed, _EVALUATION, tf.cast(self.statistics.count, tf.int64))
         terms, _ = self.held_out_terms(images, seed, self.steps_done)
@@ -226,7 +226,7 @@ class FittableModel(keras.Model):
         """Returns the images of what Keras passes to a step.
 
         Raises:
-            ArgumentError: If their shape is another, or there are sample weights.
+            ArgumentError: If the images' shape is wrong, or there are sample weights.
         """
         batch, _, weights = keras.utils.unpack_x_y_sample_weight(data)
         require_unweighted(weights, "sample_weight")
@@ -269,7 +269,7 @@ class FittableModel(keras.Model):
     # ---- Steps of training.
 
     def step_seed(self) -> tf.Tensor:
-        """Returns the int32 [2] seed of the training step that comes."""
+        """Returns the int32 [2] seed of the next training step."""
         return step_seed(self.seed, self.steps_done)
 
     def _end_step(self, scalars: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -290,17 +290,17 @@ def minimize(
 
     Args:
         optimizer: The optimiser.
-        variables: What it moves.
-        terms: Returns (the loss, anything else that is wanted of the same pass).
+        variables: The variables that it updates.
+        terms: A function that returns (the loss, anything else wanted from that pass).
         jit_compile: Whether the step is compiled by XLA, which has kernels of its own.
 
     Returns:
-        What `terms` returned beside the loss, of before the step.
+        What `terms` returned in addition to the loss, computed before the step.
     """
     with contextlib.nullcontext() if jit_compile else kernels.faster():
         with tf.GradientTape() as tape:
             loss, rest = terms()
-            # Gradients, summed over replicas, are to be their mean.
+            # Gradients are summed over replicas, but their mean is wanted.
             loss = loss / tf.distribute.get_strategy().num_replicas_in_sync
             loss = optimizer.scale_loss(loss)
         optimizer.apply(tape.gradient(loss, variables), variables)

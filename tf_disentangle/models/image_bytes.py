@@ -1,9 +1,9 @@
-"""PNG and JPEG files to images inside a graph, as Pillow makes those of the data.
+"""Decodes PNG and JPEG files inside a graph, as Pillow decodes those of the data.
 
-What `datasets.files` does with a user's files is done here by TensorFlow's operations:
-transparent pixels are seen before white, grey is ITU-R 601, the centre is cropped. An
+TensorFlow's operations do here what `datasets.files` does with a user's files:
+transparent pixels are put on white, grey is ITU-R 601, and the centre is cropped. An
 image of the model's own size gives the same bits; one that is resized differs from
-Pillow's by a grey level at most.
+Pillow's by at most one grey level.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ def decode_images(
 ) -> tf.Tensor:
     """Decodes files to images of one shape.
 
-    EXIF data are not looked at: a photograph that was turned by them stays as stored.
+    EXIF data are ignored: a photograph that they would rotate stays as stored.
 
     Args:
         image_bytes: string [B], each a PNG of at most 8 bits a value, or a JPEG.
         image_shape: (H, W, C) of the result, C being 1 or 3.
-        resizing: How images of another size become such.
+        resizing: How images of other sizes are resized.
 
     Returns:
         uint8 [B, H, W, C].
@@ -53,7 +53,7 @@ def decode_images(
 def _decoded(data: tf.Tensor) -> tf.Tensor:
     """Returns the pixels of a file, int32 [h, w, c] with c from 1 to 4."""
     is_png = tf.equal(tf.strings.substr(data, 0, 4), _PNG_START)
-    # Shorter than its header: the decoder says so.
+    # A file shorter than its header is refused by the decoder.
     has_depth = tf.strings.length(data) > _PNG_DEPTH
     place = tf.where(has_depth, _PNG_DEPTH, 0)
     is_deep = tf.equal(tf.strings.substr(data, place, 1), b"\x10")
@@ -72,7 +72,7 @@ def _decoded(data: tf.Tensor) -> tf.Tensor:
 
 
 def _as_channels(pixels: tf.Tensor, channels: int) -> tf.Tensor:
-    """Returns int32 pixels [h, w, channels], transparent ones before white.
+    """Returns int32 pixels [h, w, channels], transparent ones put on white.
 
     The arithmetic is Pillow's, in whole numbers: `Image.alpha_composite`, `convert`.
     """
@@ -100,8 +100,8 @@ def _resized(
 
     def resized() -> tf.Tensor:
         part = _cropped(image, height, width, resizing)
-        # Columns, then rows, with whole grey levels between, as Pillow does: where
-        # a filter overshoots, what is cut off depends on it.
+        # Columns, then rows, with whole grey levels in between, as in Pillow: where a
+        # filter overshoots, this decides what is cut off.
         for sides in ((tf.shape(part)[0], width), (height, width)):
             values = tf.image.resize(
                 part, sides, _METHODS[resizing.filter], antialias=True

@@ -1,7 +1,7 @@
 """What enters a model: uint8 images, floats in [0, 1], or vectors.
 
-Floats outside [0, 1] are refused wherever they enter: a likelihood of "pixel 255" is a
-number too, and training would go on without a word.
+Floats outside [0, 1] are refused wherever they enter: the likelihood of a "pixel of
+255" is a number too, and training would go on silently.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def as_uint8(images: Any, image_shape: tuple[int, int, int]) -> np.ndarray:
     Floats in [0, 1] are rounded to the nearest of the 256 levels.
 
     Raises:
-        ArgumentError: If the shape is another, or a float lies outside [0, 1].
+        ArgumentError: If the shape is wrong, or a float lies outside [0, 1].
         ArgumentTypeError: If the images are neither uint8 nor floats.
     """
     images = np.asarray(images)
@@ -100,7 +100,7 @@ def as_uint8(images: Any, image_shape: tuple[int, int, int]) -> np.ndarray:
 
 
 def require_batch(images: Any, image_shape: tuple[int, int, int]) -> tf.Tensor:
-    """Returns a batch of `fit`, of static shape but for its size, after checks."""
+    """Returns a batch of `fit`, checked, with all but its size as a static shape."""
     rule = f"have shape [B, {', '.join(map(str, image_shape))}]"
     if isinstance(images, np.ndarray):  # of a step that runs eagerly
         images = tf.convert_to_tensor(images)

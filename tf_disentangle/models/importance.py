@@ -24,7 +24,7 @@ from tf_disentangle.models.base import LatentModel, as_graph
 from tf_disentangle.models.images import as_float
 from tf_disentangle.models.vae import VAE
 
-# Decoded samples per call: what they take in memory does not grow with K.
+# Decoded samples per call, so that memory use does not grow with K.
 _CHUNK = 500
 
 
@@ -33,14 +33,14 @@ class LogEvidence:
     """Result of `log_evidence`.
 
     Attributes:
-        score: Mean estimate of log p(x) over the images, nats per image, higher is
-            better; on average at most the truth.
-        standard_error: Of that mean, over the images; NaN for one image.
-        effective_samples: Median of (sum w)^2 / sum w^2 over the images, from 1 to K:
-            near 1 the estimate depends on one draw and lies far below log p(x).
+        score: Mean estimate of log p(x) over the images, in nats per image; higher is
+            better. On average it is at most the true value.
+        standard_error: Standard error of that mean, over the images; NaN for one image.
+        effective_samples: Median of (sum w)^2 / sum w^2 over the images, from 1 to K.
+            Near 1, the estimate depends on one sample and lies far below log p(x).
         per_image: float64 [N], the estimate for each image.
         effective_samples_per_image: float64 [N].
-        protocol: Numbers of images and of draws.
+        protocol: Numbers of images and of samples.
     """
 
     score: float
@@ -61,17 +61,17 @@ def log_evidence(
 ) -> LogEvidence:
     """Estimates log p(x) of images under a model.
 
-    With a hyperprior it is the evidence of the model in which the covariance is
-    integrated out, with categorical latents that of the model with relaxed ones. With
-    the Bernoulli likelihood of grey images it is that of the
-    expected binary log-likelihood, no density of x.
+    With a hyperprior, this is the evidence of the model in which the covariance is
+    integrated out; with categorical latents, that of the model with relaxed ones. With
+    the Bernoulli likelihood of grey images, it is that of the expected binary
+    log-likelihood, which is not a density of x.
 
     Args:
         model: Its prior must have a density (`prior.distribution`).
         images: uint8 [N, H, W, C], or vectors, N at least 1.
         num_samples: K, at least 1.
-        seed: Seed of the draws, in [0, 2**31).
-        on_images: Called with how many images were done, such as a bar's `update`.
+        seed: Random seed, in [0, 2**31).
+        on_images: Called with how many images were done, as a bar's `update` is.
 
     Returns:
         The estimate, in nats.

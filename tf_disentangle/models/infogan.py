@@ -1,19 +1,20 @@
 """InfoGAN: a generator, a critic of its images, and a network that reads its codes.
 
-The recognition network is the model's `encoder`, so that `encode` is what a VAE's
-is; the generator is its `decoder`, of the codes beside noise. One step:
+The recognition network is the model's `encoder`, so that `encode` works as for a VAE;
+the generator is its `decoder`, which takes noise in addition to the codes. One step:
 
-    1. the critic goes down its loss `updates` times, each time on images of its own;
-    2. generator and recognition network go down theirs, the critic held;
-    3. if the recognition network normalises over batches, the statistics that `encode`
-       uses move once, by the step's first batch of real images. Generated images have
-       others, above all in layers that the critic shares, which tell the two apart.
-       With statistics of both, real images are read as if they were nearly all alike.
+    1. the critic takes `updates` steps on its loss, each with different images;
+    2. generator and recognition network take a step on theirs, with the critic fixed;
+    3. if the recognition network has batch normalisation, the running statistics that
+       `encode` uses are updated once, from the step's first batch of real images.
+       Generated images have different statistics, above all in layers shared with the
+       critic, which learns to tell the two apart. With statistics of both, the network
+       would read real images as if they were nearly all alike.
 
-Recognition network and critic may share layers, as Chen et al. let them. As in their
-code, the critic's optimiser then moves both networks at each of the updates, down the
-critic's loss less lambda L_I, and the other optimiser moves the generator alone. If the
-shared layers followed the generator's loss too, they would learn to take its images for
+Recognition network and critic may share layers, as in Chen et al. As in their code, the
+critic's optimiser then updates both networks at each of its steps, on the critic's loss
+less lambda L_I, and the other optimiser updates the generator alone. If the shared
+layers followed the generator's loss too, they would learn to mistake its images for
 real ones.
 
 References:
@@ -46,7 +47,7 @@ from tf_disentangle.objectives import AdversarialObjective
 
 @keras.saving.register_keras_serializable(package="tf_disentangle")
 class InfoGAN(WithCritic, LatentModel):
-    """Any latent space whose prior has a density for each latent, and a GAN.
+    """A GAN over any latent space whose prior has a density for each latent.
 
     Args:
         encoder: The recognition network Q: images [B, H, W, C] in [0, 1] ->
@@ -54,15 +55,15 @@ class InfoGAN(WithCritic, LatentModel):
         decoder: The generator: [B, latents.num_decoded + num_noise], the codes first ->
             logits of the pixels, [B, H, W, C].
         latents: The codes, with their prior.
-        objective: The GAN's loss, and what information weighs in it.
+        objective: The GAN's loss, and the weight of the information term.
         critic: Images [B, H, W, C] in [0, 1] -> [B, 1]. If it shares trained layers
             with the encoder, `critic_training.optimizer` moves both.
-        critic_training: How the critic is trained; None is five updates a step.
-        seed: As `LatentModel`.
-        **options: As `LatentModel`.
+        critic_training: How the critic is trained; None means five updates per step.
+        seed: As for `LatentModel`.
+        **options: As for `LatentModel`.
 
     Attributes:
-        num_noise: How many numbers the generator takes beside the codes.
+        num_noise: How many noise values the generator takes in addition to the codes.
     """
 
     per_latent: ClassVar[str] = "information"
@@ -146,7 +147,7 @@ class InfoGAN(WithCritic, LatentModel):
     def decode_tensor(
         self, codes: tf.Tensor, noise: tf.Tensor | None = None
     ) -> tf.Tensor:
-        """Returns the images of codes [B, L], [B, H, W, C]; None is noise of zero."""
+        """Returns the images [B, H, W, C] of codes [B, L]; None means zero noise."""
         if noise is None:
             noise = tf.zeros(tf.stack([tf.shape(codes)[0], self.num_noise]))
         return self.generate(self.latents.to_decoder_input(codes), noise)
@@ -154,12 +155,12 @@ class InfoGAN(WithCritic, LatentModel):
     def held_out_terms(
         self, images: tf.Tensor, seed: tf.Tensor, step: tf.Tensor
     ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        """Returns (terms, information of each latent [L]) with as many generated.
+        """Returns (the terms, the information of each latent [L]) for held-out images.
 
-        The critic's terms compare held-out images with generated ones; the others are
-        of generated ones alone. Networks that normalise over batches do so by the
-        statistics of training. The recognition network's, with those of layers that it
-        shares, are of real images; all others of the critic are of generated ones too.
+        The critic's terms compare the images with as many generated ones; the other
+        terms are of generated images alone. Batch normalisation uses the statistics of
+        training: those of the recognition network, in shared layers too, are of real
+        images; those of the critic's other layers are of generated ones too.
         """
         del step
         draw_seed, critic_seed = tfp.random.split_seed(seed, n=2)
@@ -173,9 +174,9 @@ class InfoGAN(WithCritic, LatentModel):
 
     @property
     def critic_variables(self) -> list[keras.Variable]:
-        """The variables that `critic_optimizer` moves.
+        """The variables that `critic_optimizer` updates.
 
-        They are the critic's, and the recognition network's if the two share some.
+        They are the critic's, and the recognition network's if the two share any.
         """
         found = {id(v): v for v in self.critic.trainable_variables}
         if self._learn_together:
@@ -184,7 +185,7 @@ class InfoGAN(WithCritic, LatentModel):
 
     @property
     def _learn_together(self) -> bool:
-        """Whether recognition network and critic share what is trained."""
+        """Whether recognition network and critic share trained variables."""
         of_critic = {id(v) for v in self.critic.trainable_variables}
         return any(id(v) in of_critic for v in self.encoder.trainable_variables)
 
@@ -216,7 +217,7 @@ class InfoGAN(WithCritic, LatentModel):
         seed: tf.Tensor,
         training: bool = False,
     ) -> dict[str, tf.Tensor]:
-        """Returns the critic's terms, with its outputs [B, 1] for generated images."""
+        """Returns the critic's terms, given its outputs [B, 1] for generated images."""
         critic = functools.partial(self.logits, training=training)
         gan_loss = self.objective.gan_loss
         return dict(gan_loss.critic_terms(critic, real, generated, logits, seed))
@@ -247,7 +248,7 @@ class InfoGAN(WithCritic, LatentModel):
             for variable, value in zip(statistics, before, strict=True):
                 variable.assign(value)
             self.encoder(reals[0], training=True)
-        # Before the last update: of a batch that the critic had not seen.
+        # From before the last update, on a batch that the critic had not seen.
         return self._end_step({**terms, **of_critic[-1]})
 
     @property
@@ -257,9 +258,9 @@ class InfoGAN(WithCritic, LatentModel):
         return [variable for variable in held if variable.name.startswith("moving_")]
 
     def critic_step(self, real: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Takes a step of the critic on real images; returns its terms of before it.
+        """Takes a step of the critic on real images; returns its terms before the step.
 
-        A recognition network that shares layers with it takes the step too.
+        A recognition network that shares layers with the critic is updated too.
         """
         draw_seed, critic_seed = tfp.random.split_seed(seed, n=2)
         codes, noise = self.draw(tf.shape(real)[0], draw_seed)
@@ -286,12 +287,12 @@ class InfoGAN(WithCritic, LatentModel):
 
         Args:
             codes: As `encode` returns them.
-            noise: [N, num_noise]; None is zero, the middle of the noise, of which no
-                draw is near in many dimensions. `sampler` draws some.
+            noise: [N, num_noise]; None means zero, the centre of the noise, which in
+                many dimensions is far from every sample. `sampler` draws samples.
 
         Raises:
-            ArgumentError: If codes or noise have another shape, or a categorical
-                latent a value that it has not.
+            ArgumentError: If codes or noise have another shape, or a code holds a value
+                that a categorical latent does not have.
         """
         codes = self.latents.validate_codes(codes)
         shape = (len(codes), self.num_noise)
@@ -302,7 +303,7 @@ class InfoGAN(WithCritic, LatentModel):
         return in_chunks(self._decode_noisy, codes, noise.astype(np.float32))
 
     def sampler(self, count: int, seed: tf.Tensor) -> Decode:
-        """Returns a decoder with `count` draws of noise, taken in turn by the codes."""
+        """Returns a decoder with `count` noise vectors, which the codes use in turn."""
         noise = self._noise(count, seed).numpy()
 
         def decode(codes: np.ndarray) -> np.ndarray:

@@ -1,15 +1,16 @@
-"""The same mathematics by faster kernels, inside `faster()` alone.
+"""Faster kernels for the same mathematics, used only inside `faster()`.
 
-TensorFlow's and PyTorch's library for a CPU, oneDNN, computes a transposed convolution
-with one output channel as if there were as many as a vector register has lanes: of a
-64 x 64 VAE's step a seventh went into the last one, which has a thirtieth of the
-arithmetic. And Keras writes Adam as ten operations, each of which reads and writes all
-weights, where TensorFlow has one: of FactorVAE's step, with five million weights in its
-critic, that is a tenth. With a GPU, where neither was measured, all stays as it is.
+oneDNN, the CPU library of TensorFlow and PyTorch, computes a transposed convolution
+with one output channel as if it had as many channels as a vector register has lanes. Of
+the time of a 64 x 64 VAE's step, a seventh went into the last such layer, which has a
+thirtieth of the arithmetic. And Keras implements Adam as ten operations, each of which
+reads and writes all weights, where TensorFlow has one: that is a tenth of FactorVAE's
+step, with five million weights in its critic. With a GPU, where neither was measured,
+nothing changes.
 
-`use_faster_kernels` gives layers and optimisers a second way to compute, and they take
-it where they are called inside `with faster():`. Training steps enter it, unless they
-are compiled by XLA, and so does `importance.log_evidence`, which decodes 200,000
+`use_faster_kernels` gives layers and optimisers a second way to compute, which they use
+when they are called inside `with faster():`. Training steps enter it, unless they are
+compiled by XLA, and so does `importance.log_evidence`, which decodes 200,000
 images. Inside, results differ from Keras's in the last bits; outside they are Keras's,
 bit for bit. Weights, records and what is saved are the same either way.
 """
@@ -36,7 +37,7 @@ _faster = contextvars.ContextVar("faster_kernels", default=False)
 def faster() -> Iterator[None]:
     """Turns the faster kernels on inside a `with` block.
 
-    Only layers and optimisers that `use_faster_kernels` was given have them.
+    Only layers and optimisers that were passed to `use_faster_kernels` have them.
     """
     token = _faster.set(True)
     try:
@@ -51,12 +52,12 @@ def use_faster_kernels(
 ) -> None:
     """Gives layers and optimisers faster kernels, which they use inside `faster()`.
 
-    They are for transposed convolutions into an image and for Adam, on a CPU. Layers
-    and optimisers of other kinds are left alone; with a GPU, all are. To give them
+    The kernels are for transposed convolutions that output an image and for Adam, on a
+    CPU. Other layers and optimisers are left alone; with a GPU, all are. Calling this
     twice does no harm.
 
     Args:
-        networks: Models whose layers are looked through.
+        networks: Models whose layers are searched.
         optimizers: Optimisers, also inside a `LossScaleOptimizer`.
     """
     if tf.config.list_physical_devices("GPU"):
@@ -75,11 +76,11 @@ def use_faster_kernels(
 def conv_transpose(inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """Returns `tf.nn.conv2d_transpose` of stride 2 and "SAME" for a 4 x 4 kernel.
 
-    Each output pixel is a sum over 2 x 2 inputs. A tile of t x t output pixels, all of
-    which lie within t/2 + 2 inputs a side, is the result of an ordinary convolution
-    of stride t/2 with t^2 C channels, whose kernel holds that of the transposed one at
-    t^2 places and zeros elsewhere. It has more arithmetic, in full registers. The
-    gradients are those of the transposed convolution, which are fast.
+    Each output pixel is a sum over 2 x 2 inputs. A tile of t x t output pixels depends
+    on t/2 + 2 inputs a side, so it is the result of an ordinary convolution of stride
+    t/2 with t^2 C channels, whose kernel holds that of the transposed convolution at
+    t^2 places and zeros elsewhere. This takes more arithmetic, but in full registers.
+    The gradients are those of the transposed convolution, which are fast.
 
     Args:
         inputs: [B, H, W, D], with known sides.
@@ -90,7 +91,8 @@ def conv_transpose(inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """
     _, height, width, _ = inputs.shape
     channels = kernel.shape[2]
-    # 16 channels are a full register; with more than one each, tiles of 4 are so too.
+    # 4 x 4 pixels of one channel are 16 outputs, which fill a register. Images of
+    # several channels, or of odd sizes, take tiles of 2.
     tile = 4 if channels == 1 and height % 2 == width % 2 == 0 else 2
 
     @tf.custom_gradient

@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from tf_disentangle import checks
 
-# Keras takes any value of these: (what it must be above, at least, below), None is no
-# bound. Absent or None is allowed.
+# Keras takes any value of these. The bounds are (above, at least, below), where None is
+# no bound. A value that is absent or None means allowed.
 _BOUNDS = {
     "beta_1": (None, 0.0, 1.0),
     "beta_2": (None, 0.0, 1.0),
@@ -29,15 +29,16 @@ def checked_optimizer(
     | None,
     prefix: str = "",
 ) -> keras.optimizers.Optimizer:
-    """Returns the optimiser; made here, so that its variables are in the scope.
+    """Returns the optimiser, made here so that its variables are in the current scope.
 
     Args:
-        optimizer: A function that makes it, or the thing itself; None is Adam at 1e-4.
-        prefix: Before the names of its numbers in errors, where there are two.
+        optimizer: A function that makes the optimiser, or the optimiser itself; None
+            means Adam at 1e-4.
+        prefix: Put before the names of its settings in errors, to tell two apart.
 
     Raises:
-        ArgumentError: If it is none, or a number of it has no meaning.
-        ArgumentTypeError: If it, or a number of it, has another type.
+        ArgumentError: If one of the optimiser's numbers is out of range.
+        ArgumentTypeError: If it is not an optimiser, or a number has another type.
     """
     if optimizer is None:
         return keras.optimizers.Adam(1e-4)
@@ -64,7 +65,7 @@ def _learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
         # A strategy has a variable of its own kind here, which float() refuses.
         rate = float(tf.convert_to_tensor(optimizer.learning_rate))
     except TypeError as error:
-        rule, found = "be a number or a schedule", "a function that wants arguments"
+        rule, found = "be a number or a schedule", "a function that needs arguments"
         remedy = "Pass a number, or a schedule that was called with its arguments."
         raise checks.ArgumentError(
             checks.message("learning_rate", rule, found, remedy)

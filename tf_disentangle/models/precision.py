@@ -16,13 +16,13 @@ _CPU_INFO = pathlib.Path("/proc/cpuinfo")
 
 
 def check_precision(precision: str) -> None:
-    """Checks that this machine computes in a precision.
+    """Checks that this machine can compute in a precision.
 
-    Warns where it emulates bfloat16: a step then takes many times as long.
+    Warns if the machine emulates bfloat16: a step then takes many times as long.
 
     Raises:
-        ArgumentError: If there is no such precision, or oneDNN was told to use no
-            bfloat16 instructions, with which TensorFlow ends in a crash.
+        ArgumentError: If there is no such precision, or oneDNN was told not to use
+            bfloat16 instructions, with which TensorFlow crashes.
     """
     checks.one_of(precision, PRECISIONS, "precision")
     on_gpu = tf.config.list_physical_devices("GPU")

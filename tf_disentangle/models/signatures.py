@@ -1,4 +1,4 @@
-"""What a served model answers: functions of tensors alone, and their SavedModel.
+"""The signatures of a served model, functions of tensors alone, and their SavedModel.
 
     encode        images -> mean, stddev, covariance, codes, probabilities_NAME
     encode_bytes  image_bytes, PNG or JPEG -> the same
@@ -7,8 +7,8 @@
     edit          codes, latent, value -> images: codes with the latent at the value
     sample        seed -> images, sampled_codes
 
-All have the batch first and of any size in every input and output, and no other free
-dimension, as a server that merges requests needs. `encode`, `decode`, `reconstruct` and
+In every input and output the batch comes first and has any size, and no other dimension
+is free, as a server that merges requests needs. `encode`, `decode`, `reconstruct` and
 `edit` are made of plain operations, which ONNX Runtime, OpenVINO and LiteRT read too.
 """
 
@@ -38,7 +38,7 @@ def signatures(model: LatentModel, resizing: Resizing | None = None) -> dict[str
 
     Args:
         model: The model; its weights are read at each call.
-        resizing: How `encode_bytes` makes images of another size; None is `Resizing()`.
+        resizing: How `encode_bytes` resizes images; None means `Resizing()`.
     """
     functions = [_encode, _decode, _reconstruct, _edit, _sample]
     made = {function.__name__[1:]: function(model) for function in functions}
@@ -59,7 +59,7 @@ def write(
 
     Args:
         model: The model.
-        folder: Where to.
+        folder: The folder to write to.
         resizing: As for `signatures`.
     """
     holder, concrete = tf.Module(), {}
@@ -77,7 +77,7 @@ def write(
 def _function(function: Callable[..., Tensors], *specs: tf.TensorSpec) -> Any:
     """Returns a function of tensors of these specs, whose names are the inputs'.
 
-    Their shapes are asserted first, so that a server calls a wrong one by its name.
+    It asserts their shapes first, so that a server's error names the wrong input.
     """
 
     def checked(*tensors: tf.Tensor) -> Tensors:
@@ -88,11 +88,11 @@ def _function(function: Callable[..., Tensors], *specs: tf.TensorSpec) -> Any:
 
 
 def _with_empty_batches(function: Any, image_shape: tuple[int, int, int]) -> Any:
-    """Returns a function that takes batches of no rows too, which oneDNN refuses.
+    """Returns a function that also takes empty batches, which oneDNN refuses.
 
-    It computes one row then and drops it. Inputs with unequal numbers of rows, which
-    would be broadcast and cut, it refuses. The portable signatures go without, since
-    a runtime for small devices plans worse where shapes depend on values.
+    For an empty batch it computes one row and drops it. Inputs with unequal numbers of
+    rows, which would be broadcast and cut, are refused. The portable signatures do
+    without this: runtimes for small devices plan worse if shapes depend on values.
     """
     specs = function.input_signature
 
@@ -168,7 +168,7 @@ def _sample(model: LatentModel) -> Any:
     specs = tuple(tf.TensorSpec(part.shape, part.dtype) for part in example)
 
     def sample(seed: tf.Tensor) -> Tensors:
-        # Row by row, so that a draw depends on its own seed and not on the batch.
+        # Row by row, so that a sample depends on its own seed and not on the batch.
         codes, *noise = tf.map_fn(draw, seed, fn_output_signature=specs)
         return {"images": model.decode_tensor(codes, *noise), "sampled_codes": codes}
 

@@ -36,7 +36,7 @@ class TermStatistics(keras.metrics.Metric):
 
         Args:
             terms: The scalars by name.
-            weight: How much they count in the means; None is 1.
+            weight: Their weight in the means; None means 1.
         """
         values = tf.stack([terms[name] for name in self.names])
         # Only an unbroken run of finite steps counts, so that `finite` stays at the
@@ -55,7 +55,7 @@ class TermStatistics(keras.metrics.Metric):
         return dict(zip(self.names, tf.unstack(means), strict=True))
 
     def first_nonfinite(self, num_steps: int) -> tuple[int, tuple[str, ...]] | None:
-        """Returns which of `num_steps` steps was not finite first, and its terms.
+        """Returns the first of `num_steps` steps that was not finite, and its terms.
 
         Returns:
             (the step, from 1 to `num_steps`; names of its terms that were not finite),
@@ -69,5 +69,5 @@ class TermStatistics(keras.metrics.Metric):
         if worst >= 1.0:
             return None
         names = [n for n, f in zip(self.names, fraction, strict=True) if f == worst]
-        # Rounded down but for the error: one bad replica of two leaves a half.
+        # Rounded down, up to rounding error: one bad replica of two leaves a half.
         return math.floor(worst * num_steps + 1e-3) + 1, tuple(names)

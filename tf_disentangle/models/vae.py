@@ -22,16 +22,16 @@ from tf_disentangle.objectives import Inference, Objective, Terms, diagnostics
 
 @keras.saving.register_keras_serializable(package="tf_disentangle")
 class VAE(LatentModel):
-    """Any latent space, prior and critic-free objective, trained by `fit`.
+    """A VAE with any latent space, prior and critic-free objective, trained by `fit`.
 
     Args:
-        encoder: As `LatentModel`.
+        encoder: As for `LatentModel`.
         decoder: z [B, latents.num_decoded] -> parameters of p(x|z), [B, H, W, C] times
             the likelihood's `outputs_per_value`: logits for Bernoulli.
         latents: The latent space with its prior.
         objective: What to minimise.
-        seed: As `LatentModel`.
-        **options: As `LatentModel`.
+        seed: As for `LatentModel`.
+        **options: As for `LatentModel`.
     """
 
     checkpoint_metric: ClassVar[str | None] = "elbo"
@@ -77,7 +77,7 @@ class VAE(LatentModel):
     def decode_tensor(self, codes: tf.Tensor) -> tf.Tensor:
         """Returns the mean of p(x|z), float32 [B, H, W, C].
 
-        That of images is in [0, 1]: a normal likelihood's mean is cut off there.
+        For images it is in [0, 1]: the mean of a normal likelihood is clipped there.
         """
         z = self.latents.to_decoder_input(codes)
         mean = self.objective.likelihood.mean(self.decoder(z, training=False))
@@ -130,13 +130,13 @@ class VAE(LatentModel):
         return self.terms(images, inference).scalars()
 
     def diagnostics(self, images: np.ndarray, seed: int) -> dict[str, float]:
-        """Returns what `objectives.diagnostics` says of a batch, scalars in nats.
+        """Returns the `objectives.diagnostics` of a batch, scalars in nats.
 
         Those that are not finite are left out.
 
         Args:
             images: [N, H, W, C], the more the better.
-            seed: Seed of the draws.
+            seed: Random seed.
         """
         draws = tf.constant([checks.seed(seed), 0], tf.int32)
         tensors = self._diagnostics(self.validate_images(images), draws)
@@ -148,7 +148,7 @@ class VAE(LatentModel):
         def of_batch(images: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
             return diagnostics(self.infer(images, seed))
 
-        # The size of the batch is part of the trace: some depend on it.
+        # The size of the batch is part of the trace: some diagnostics depend on it.
         return tf.function(of_batch, autograph=False)
 
     def forget_traces(self) -> None:
@@ -166,7 +166,7 @@ class VAE(LatentModel):
     def minimize(
         self, images: tf.Tensor, seed: tf.Tensor
     ) -> tuple[Inference, dict[str, tf.Tensor]]:
-        """Takes a step down the loss; returns the inference and terms of before it."""
+        """Takes a step on the loss; returns inference and terms before it."""
         step = self.steps_done
 
         def terms() -> tuple[tf.Tensor, tuple[Inference, dict[str, tf.Tensor]]]:

@@ -1,4 +1,4 @@
-"""Encoders and decoders of every kind that Keras has, as one kind of function.
+"""Presents encoders and decoders of every Keras kind as one kind of function.
 
 A network may be functional, sequential or subclassed, built or not yet; an encoder may
 have several heads, (mean, log variance) for example, and may take uint8 images.
@@ -52,7 +52,7 @@ def one_output(network: keras.Model, example: Sequence[int], argument: str) -> t
 
 def warn_of_probabilities(decoder: keras.Model, num_inputs: int) -> None:
     """Warns of a decoder that seems to end in a sigmoid where logits are expected."""
-    # Far out, where logits of small initial weights leave [0, 1] too.
+    # Far from the origin, where even small initial weights give logits outside [0, 1].
     z = 1e3 * tf.random.stateless_normal([4, num_inputs], seed=[0, 0])
     outputs = tf.cast(decoder(z, training=False), tf.float32)
     low, high = float(tf.reduce_min(outputs)), float(tf.reduce_max(outputs))
@@ -70,7 +70,7 @@ def image_shape(
     """Returns the shape of the images that encoder and decoder have in common.
 
     Args:
-        encoder: Where it does not declare its input, it takes what is decoded.
+        encoder: The encoder; if it declares no input, it takes what is decoded.
         decoded: The shape of the decoder's output.
         outputs_per_value: How many numbers the decoder emits for each value.
 
@@ -91,9 +91,9 @@ def image_shape(
 
 
 def require_no_losses(network: keras.Model, argument: str) -> None:
-    """Raises `ArgumentError` if a network adds a loss, which no step would go down.
+    """Raises `ArgumentError` if a network adds a loss, which no step would minimise.
 
-    Regularisers are known of any network; what `add_loss` adds, of one that was called.
+    Regularisers are found in any network; those of `add_loss`, in one that was called.
     """
     weights = [v.path for v in network.trainable_variables if v.regularizer]
     layers = [p.path for p in network._flatten_layers() if p.activity_regularizer]

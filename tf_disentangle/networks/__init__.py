@@ -1,7 +1,7 @@
 """Networks: tensors in, tensors out, no probability.
 
 Flow: datasets -> **encoders** -> latents -> **decoders** -> objectives -> models.
-**Critics** are trained beside them, for objectives that need one.
+**Critics** are trained alongside them, for objectives that need one.
 A network of your own is a function with the same arguments that returns a Keras model;
 adding it to the library is one entry in a table below.
 

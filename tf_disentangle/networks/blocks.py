@@ -53,7 +53,7 @@ def initializer(
 
 
 def check_network(size: Any, argument: str, width: Any, dtype: Any, seed: Any) -> None:
-    """Checks the arguments that every network takes; `size` goes by `argument`."""
+    """Checks the arguments that every network takes; `argument` names `size`."""
     checks.integer(size, argument, at_least=1)
     checks.integer(width, "width", at_least=1)
     checks.one_of(dtype, DTYPES, "dtype")
@@ -66,14 +66,14 @@ class LayerStack:
 
     Attributes:
         seed: Seed of the network.
-        dtype: Of every layer but the heads, one of `DTYPES`.
-        activation: Of every layer that is not said to be linear.
+        dtype: Type of every layer except the heads, one of `DTYPES`.
+        activation: Activation of every layer that is not called linear.
         initializer: One of `INITIALIZERS`.
         use_bias: Whether layers have biases; heads always do.
         batch_norm: Whether activated layers are normalised over the batch, between the
             layer and its activation (momentum 0.9 and epsilon 1e-5, as in DCGAN's code
             and PyTorch).
-        slope: Of "leaky_relu".
+        slope: Slope of "leaky_relu".
         count: How many layers with weights there are so far.
     """
 
@@ -87,7 +87,7 @@ class LayerStack:
     count: int = 0
 
     def __post_init__(self) -> None:
-        """Checks what the networks' callers choose."""
+        """Checks the settings that callers choose."""
         checks.one_of(self.activation, ACTIVATIONS, "activation")
         checks.one_of(self.initializer, INITIALIZERS, "initializer")
         checks.require_type(self.batch_norm, bool, "batch_norm")
@@ -128,9 +128,9 @@ class LayerStack:
             kernel: Height and width of the kernel.
             linear: Whether there is neither normalisation nor activation.
             transpose: Whether it is transposed, so that it doubles H and W.
-            normalize: Whether `batch_norm` is followed.
-            to_one: Whether stride 1 without padding leads from `kernel` x `kernel` to
-                1 x 1, or transposed the other way round.
+            normalize: Whether `batch_norm` applies here.
+            to_one: Whether stride 1 without padding reduces `kernel` x `kernel` to
+                1 x 1 or, if transposed, does the reverse.
         """
         layer = {
             "filters": filters,
@@ -239,7 +239,7 @@ def num_halvings(image_shape: Any) -> int:
     """
     height, width, channels = checks.image_shape(image_shape)
     if height in (1, 3) and width == channels and width in HALVINGS:
-        remedy = f"Say it as {(width, channels, height)}, images with channels last."
+        remedy = f"Write {(width, channels, height)}: images have their channels last."
         rule = "be (height, width, channels)"
         checks.require(False, "image_shape", rule, tuple(image_shape), remedy)
     checks.require(
@@ -248,7 +248,7 @@ def num_halvings(image_shape: Any) -> int:
         "have height and width 128 x 128, 64 x 64 or 32 x 32",
         tuple(image_shape),
         "Resize or pad the images to one of these sizes (`size` of ImageFolder and "
-        "ImageFile does), or say the channels of each layer. "
+        "ImageFile does), or give the channels of each layer. "
         + checks.see("your_images"),
     )
     return HALVINGS[height]
@@ -258,7 +258,7 @@ def smallest_map(image_shape: Any, num_layers: int) -> tuple[int, int]:
     """Returns height and width after `num_layers` layers of stride 2.
 
     Raises:
-        ArgumentError: If `image_shape` cannot be halved so many times.
+        ArgumentError: If `image_shape` cannot be halved that many times.
     """
     height, width, _ = checks.image_shape(image_shape)
     parts = 2**num_layers

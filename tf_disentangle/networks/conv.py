@@ -19,7 +19,7 @@ import keras
 from tf_disentangle import checks
 from tf_disentangle.networks import blocks
 
-# Of the encoder, as many as the image needs; the decoder has them in reverse.
+# Channels of the encoder, as many as the image needs; the decoder reverses them.
 CHANNELS = (32, 32, 64, 64, 64)
 
 
@@ -37,26 +37,27 @@ def conv_encoder(
     initializer: str = "glorot",
     dtype: str = "float32",
 ) -> keras.Model:
-    """Builds images [B, H, W, C] in [0, 1] -> parameters float32 [B, num_outputs].
+    """Builds an encoder: images [B, H, W, C] -> parameters float32 [B, num_outputs].
 
-    Convolutions 4 x 4, stride 2 with 32, 32, 64, 64 channels (32 x 32 images: the
-    last one removed; 128 x 128: another of 64 added), a dense layer of `width` units,
-    a linear head; ReLU between them. The head computes in float32 under either `dtype`.
+    Images are in [0, 1]. The layers are 4 x 4 convolutions of stride 2 with 32, 32, 64
+    and 64 channels (32 x 32 images: the last one removed; 128 x 128: another of 64
+    added), a dense layer of `width` units and a linear head, with ReLU between them.
+    The head computes in float32 under either `dtype`.
 
     Args:
         image_shape: (H, W, C) with H = W = 128, 64 or 32; with `channels`, any sides
-            that can be halved so many times.
+            that can be halved that many times.
         num_outputs: Numbers per image that the latent space asks for, at least 1.
         seed: Seed of the initial weights, at least 0.
         width: Units of the hidden dense layer, at least 1.
-        channels: Of each convolution; None is as above.
+        channels: Channels of each convolution; None means those above.
         kernels: Height and width of the kernels, one for all or one for each.
         activation: "relu", "tanh", or "leaky_relu" with a slope of 0.2, for critics of
             images.
         linear_dense: Whether the dense layer has no activation.
-        heads: Sizes of the linear heads side by side, as papers have one for the means
-            and one for the scales; None is a single one. The function is the same, but
-            Glorot's rule gives a narrow head larger initial weights.
+        heads: Sizes of linear heads side by side, such as one for the means and one for
+            the scales in some papers; None means a single head. The function is the
+            same, but Glorot's rule gives a narrow head larger initial weights.
         initializer: Initial weights: "glorot", "dcgan" or "torch"
             (`blocks.INITIALIZERS`).
         dtype: "float32" or "mixed_bfloat16" (float32 weights, bfloat16 arithmetic).
@@ -97,27 +98,28 @@ def conv_decoder(
     initializer: str = "glorot",
     dtype: str = "float32",
 ) -> keras.Model:
-    """Builds latents [B, num_latents] -> logits float32 [B, H, W, C].
+    """Builds a decoder: latents [B, num_latents] -> logits float32 [B, H, W, C].
 
-    Dense layers of `width` and 4 * 4 * 64 units with ReLU, transposed convolutions
-    4 x 4, stride 2 with 64, 32, 32 channels and ReLU (32 x 32 images: the first one
-    removed; 128 x 128: another of 64 before it), and a last one that gives the C logits
-    of each pixel. Under "mixed_bfloat16" the logits are computed in bfloat16 (8 bits)
-    and then cast.
+    The layers are dense ones of `width` and 4 * 4 * 64 units with ReLU, 4 x 4
+    transposed convolutions of stride 2 with 64, 32 and 32 channels and ReLU (32 x 32
+    images: the first one removed; 128 x 128: another of 64 before it), and a last one
+        that gives the
+    C logits of each pixel. Under "mixed_bfloat16" the logits are computed in bfloat16
+    (8 bits) and then cast.
 
     Args:
         num_latents: Number of latents L, at least 1.
-        image_shape: (H, W, C), as `conv_encoder`.
+        image_shape: (H, W, C), as for `conv_encoder`.
         seed: Seed of the initial weights, at least 0.
         width: Units of the hidden dense layer, at least 1.
-        channels: Of what each transposed convolution is applied to; None is 64, 64, 32,
-            32 for 64 x 64.
+        channels: Channels of the input of each transposed convolution; None means 64,
+            64, 32, 32 for 64 x 64 images.
         kernels: Height and width of the kernels, one for all or one for each.
         activation: "relu", "tanh", or "leaky_relu" with a slope of 0.2.
         batch_norm: Whether the layers with an activation are normalised over the batch,
-            as those of a GAN's generator are (Radford et al. 2016, against its
-            collapse).
-        initializer: Initial weights, as `conv_encoder`.
+            as in a GAN's generator, which it keeps from collapsing (Radford et al.
+            2016).
+        initializer: Initial weights, as for `conv_encoder`.
         dtype: "float32" or "mixed_bfloat16".
     """
     blocks.check_network(num_latents, "num_latents", width, dtype, seed)
@@ -147,12 +149,13 @@ def dcgan_encoder(
     width: int = 32,
     dtype: str = "float32",
 ) -> keras.Model:
-    """Builds images [B, H, W, C] in [0, 1] -> parameters float32 [B, num_outputs].
+    """Builds an encoder: images [B, H, W, C] -> parameters float32 [B, num_outputs].
 
-    DCGAN's discriminator as an encoder: convolutions 4 x 4, stride 2 without biases,
-    each of twice the channels of the last, down to 4 x 4; all but the first normalised
-    over the batch; leaky ReLU of slope 0.2; a 4 x 4 convolution to `num_outputs` as the
-    head. All weights start from N(0, 0.02^2), so that one head is as good as several.
+    This is DCGAN's discriminator used as an encoder, for images in [0, 1]: 4 x 4
+    convolutions of stride 2 without biases, each with twice the channels of the one
+    before it, down to 4 x 4; all but the first are normalised over the batch; leaky
+    ReLU of slope 0.2; and a 4 x 4 convolution to `num_outputs` as the head. All weights
+    start from N(0, 0.02^2), so that one head is as good as several.
 
     Args:
         image_shape: (H, W, C) with H = W = 128, 64 or 32.
@@ -182,12 +185,12 @@ def dcgan_decoder(
     width: int = 32,
     dtype: str = "float32",
 ) -> keras.Model:
-    """Builds latents [B, num_latents] -> outputs float32 [B, H, W, C].
+    """Builds a decoder: latents [B, num_latents] -> outputs float32 [B, H, W, C].
 
-    DCGAN's generator, the mirror of `dcgan_encoder`: transposed convolutions 4 x 4
-    without biases, the first from 1 x 1 to 4 x 4, the others of stride 2 and half the
-    channels of the last; normalised over the batch, with ReLU, but for the last.
-    All weights start from N(0, 0.02^2).
+    This is DCGAN's generator, the mirror of `dcgan_encoder`: 4 x 4 transposed
+    convolutions without biases, the first from 1 x 1 to 4 x 4, the others of stride 2
+    with half the channels of the one before. All but the last are normalised over the
+    batch and have ReLU. All weights start from N(0, 0.02^2).
 
     Args:
         num_latents: Number of latents L, at least 1.

@@ -9,8 +9,8 @@ the initialiser "dcgan".
 
 References:
     Chen et al., "InfoGAN", NeurIPS 2016, arXiv:1606.03657, appendix C.1, and the
-    authors' code, whose initial weights N(0, 0.02^2) and epsilon of the normalisation
-    these are. The leaky ReLU's slope is the paper's 0.1, for which the code has 0.01.
+    authors' code, from which the initial weights N(0, 0.02^2) and the epsilon of the
+    normalisation come. The leaky ReLU's slope is the paper's 0.1; the code has 0.01.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ def infogan_pair(
 ) -> tuple[keras.Model, keras.Model]:
     """Builds a recognition network and a critic on one trunk.
 
-    Convolutions 4 x 4, stride 2 and dense layers, all but the first and the heads
-    normalised over the batch, with leaky ReLU of slope 0.1.
+    The layers are 4 x 4 convolutions of stride 2 and dense layers with leaky ReLU of
+    slope 0.1; all but the first and the heads are normalised over the batch.
 
     Args:
-        image_shape: (H, W, C), with sides that 4 divides.
+        image_shape: (H, W, C), with sides that are multiples of 4.
         num_outputs: Numbers per image that the latent space asks for, at least 1.
         seed: Seed of the initial weights, at least 0.
         width: Units of the trunk's dense layer, at least 1.
@@ -76,7 +76,7 @@ def infogan_encoder(
     """Builds the recognition network of `infogan_pair`, with a trunk of its own.
 
     Args:
-        image_shape: (H, W, C), as of `infogan_pair`.
+        image_shape: (H, W, C), as for `infogan_pair`.
         num_outputs: Numbers per image that the latent space asks for, at least 1.
         seed: Seed of the initial weights, at least 0.
         width: Units of the hidden dense layer, at least 1.
@@ -97,7 +97,7 @@ def infogan_critic(
     """Builds the critic of `infogan_pair`, with a trunk of its own.
 
     Args:
-        image_shape: (H, W, C), as of `infogan_pair`.
+        image_shape: (H, W, C), as for `infogan_pair`.
         num_outputs: Always 1.
         seed: Seed of the initial weights, at least 0.
         width: Units of the hidden dense layer, at least 1.

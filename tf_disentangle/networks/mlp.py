@@ -8,7 +8,7 @@ References:
     one hidden layer of 100 for the pinwheel. Chen et al., beta-TCVAE (2018): a decoder
     of three layers of 1,200 with tanh for dSprites.
     Kim and Mnih, Disentangling by Factorising (2018): a critic of 6 layers of 1,000
-    units; its activation is in the appendix of the last version alone.
+    units; only the appendix of the last version states its activation.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ def mlp_encoder(
     initializer: str = "glorot",
     dtype: str = "float32",
 ) -> keras.Model:
-    """Builds data [B, H, W, C], flattened -> parameters float32 [B, num_outputs].
+    """Builds an encoder: data [B, H, W, C] -> parameters float32 [B, num_outputs].
+
+    The data are flattened first.
 
     Args:
         image_shape: (H, W, C) of any size; (1, 1, C) for vectors.
@@ -43,8 +45,8 @@ def mlp_encoder(
         width: Units of each hidden layer, at least 1.
         num_layers: Number of hidden layers, at least 0; with 0 the map is affine.
         activation: "relu", "leaky_relu" with a slope of 0.2, or "tanh".
-        heads: Sizes of the linear heads, as `conv_encoder`.
-        initializer: Initial weights, as `conv_encoder`.
+        heads: Sizes of the linear heads, as for `conv_encoder`.
+        initializer: Initial weights, as for `conv_encoder`.
         dtype: "float32" or "mixed_bfloat16".
     """
     blocks.check_network(num_outputs, "num_outputs", width, dtype, seed)
@@ -67,16 +69,16 @@ def mlp_decoder(
     initializer: str = "glorot",
     dtype: str = "float32",
 ) -> keras.Model:
-    """Builds latents [B, num_latents] -> outputs float32 [B, H, W, C].
+    """Builds a decoder: latents [B, num_latents] -> outputs float32 [B, H, W, C].
 
     Args:
         num_latents: Number of latents L, at least 1.
-        image_shape: (H, W, C), as `mlp_encoder`.
+        image_shape: (H, W, C), as for `mlp_encoder`.
         seed: Seed of the initial weights, at least 0.
         width: Units of each hidden layer, at least 1.
-        num_layers: Number of hidden layers, as `mlp_encoder`.
+        num_layers: Number of hidden layers, as for `mlp_encoder`.
         activation: "relu", "leaky_relu" with a slope of 0.2, or "tanh".
-        initializer: Initial weights, as `conv_encoder`.
+        initializer: Initial weights, as for `conv_encoder`.
         dtype: "float32" or "mixed_bfloat16".
     """
     blocks.check_network(num_latents, "num_latents", width, dtype, seed)
@@ -97,7 +99,7 @@ def mlp_critic(
     num_layers: int = 6,
     dtype: str = "float32",
 ) -> keras.Model:
-    """Builds codes [B, num_inputs] -> logits float32 [B, 1].
+    """Builds a critic: codes [B, num_inputs] -> logits float32 [B, 1].
 
     It tells codes from permuted codes. The activation is leaky ReLU of slope 0.2.
 
@@ -105,7 +107,7 @@ def mlp_critic(
         num_inputs: Numbers in a sampled code, at least 1.
         seed: Seed of the initial weights, at least 0.
         width: Units of each hidden layer, at least 1.
-        num_layers: Number of hidden layers, as `mlp_encoder`.
+        num_layers: Number of hidden layers, as for `mlp_encoder`.
         dtype: "float32" or "mixed_bfloat16".
     """
     blocks.check_network(num_inputs, "num_inputs", width, dtype, seed)

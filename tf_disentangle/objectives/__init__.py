@@ -99,7 +99,7 @@ PENALTIES = {
     "MutualInformation": MutualInformation,
     "TotalCorrelation": TotalCorrelation,
 }
-#: Changes of images that leave what they show; `InvariantCategories` takes one.
+#: Changes of images that keep what they show; `InvariantCategories` takes one.
 VIEWS = {"RandomAffine": RandomAffine}
 SCHEDULES = {
     "ConstantSchedule": ConstantSchedule,

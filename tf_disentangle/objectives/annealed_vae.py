@@ -2,7 +2,7 @@
 
     L = E_q(z|x)[log p(x|z)] - gamma | mean_B KL(q(z|x) || p(z)) - C(t) |
 
-The absolute value is of the batch's mean: images may differ in how many nats they
+The absolute value is taken of the batch mean: images may differ in how many nats they
 need, as long as the batch has C(t) on average. With C = 0 it is beta-VAE with
 beta = gamma (a KL in closed form is not negative), and with gamma = 0 an autoencoder
 with noise in the code.
@@ -62,7 +62,7 @@ class CapacityKL(KLTerm):
 
     def __call__(self, kl: Parts, step: tf.Tensor, bounds: Bounds = None) -> tf.Tensor:
         """Returns the term, a scalar."""
-        del bounds  # They are of a part; the capacity is of the sum.
+        del bounds  # Bounds are for single parts, the capacity for their sum.
         total = tf.add_n(list(kl.values()))
         return distance_to_capacity(total, self.capacity(step), self.gamma)
 
@@ -81,9 +81,9 @@ def annealed_vae(
 
     Args:
         gamma: Weight of the difference between KL and capacity, at least 0.
-        capacity: C(t) in nats, never negative; None is linear from 0 to 25 over
+        capacity: C(t) in nats, never negative; None means linear from 0 to 25 over
             100,000 steps.
-        likelihood: p(x|z); None is Bernoulli on logits.
+        likelihood: p(x|z); None means Bernoulli on logits.
     """
     capacity = LinearSchedule(0.0, 25.0, 100_000) if capacity is None else capacity
     return Objective("annealed_vae", likelihood, CapacityKL(capacity, gamma))

@@ -72,7 +72,7 @@ class _Part(BatchPenalty):
 
     Attributes:
         weight: At least 0.
-        estimator: Of log q(z), "stratified" or "weighted".
+        estimator: Estimator of log q(z), "stratified" or "weighted".
         name: Name of the term in the rows of a run.
     """
 
@@ -123,16 +123,16 @@ def beta_tcvae(
 ) -> Objective:
     """Returns beta-TCVAE's objective (Chen et al., 2018).
 
-    The KL itself weighs 0: the three parts take its place. They share log q(z) and
+    The KL itself has weight 0; the three parts replace it. They share log q(z) and
     log q(z_j), which the compiled step computes once.
 
     Args:
         beta: Weight of the total correlation, at least 0.
         alpha: Weight of I(x; z), at least 0.
         gamma: Weight of the dimension-wise KL, at least 0.
-        estimator: Of log q(z): "stratified", or "weighted" as in the paper's
-            experiments, whose parts are offset.
-        likelihood: p(x|z); None is Bernoulli on logits.
+        estimator: The estimator of log q(z): "stratified"; or "weighted", as in the
+            paper's experiments, which gives the parts an offset.
+        likelihood: p(x|z); None means Bernoulli on logits.
     """
     for value, name in ((beta, "beta"), (alpha, "alpha"), (gamma, "gamma")):
         checks.real(value, name, at_least=0.0)

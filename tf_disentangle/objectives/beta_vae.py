@@ -2,7 +2,7 @@
 
     L = E_q(z|x)[log p(x|z)] - beta KL(q(z|x) || p(z))
 
-beta may change with the step, as where it is annealed.
+beta may change with the step, for example to be annealed.
 
 References:
     Higgins et al., "beta-VAE: Learning Basic Visual Concepts with a Constrained
@@ -22,7 +22,7 @@ def beta_vae(
 
     Args:
         beta: Weight of the KL, at least 0; or a Schedule of it.
-        likelihood: p(x|z); None is Bernoulli on logits.
+        likelihood: p(x|z); None means Bernoulli on logits.
 
     Example:
         >>> import tf_disentangle as td

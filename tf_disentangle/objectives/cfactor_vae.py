@@ -3,8 +3,8 @@
     L = E_q(z|x)[log p(x|z)] - | mean_B KL(q(z|x) || p(z)) - C(t) | - gamma TC
     TC = KL(q(z) || prod_j q(z_j)), by a critic as in `factor_vae.py`
 
-(equation 12.) The distance of the KL to C costs a nat per nat: beta of the paper's
-equation 9 is 1. The absolute value is of the batch's mean, as in `annealed_vae.py`.
+(equation 12.) The distance from the KL to C has weight 1, the beta of the paper's
+equation 9. The absolute value is taken of the batch mean, as in `annealed_vae.py`.
 
 References:
     Wang, "Disentangling Latent Representations with CFactorized Variational
@@ -32,9 +32,9 @@ def cfactor_vae(
 
     Args:
         gamma: Weight of the total correlation, at least 0.
-        capacity: C(t) in nats, never negative; None is linear from 0 to 25 over
+        capacity: C(t) in nats, never negative; None means linear from 0 to 25 over
             100,000 steps.
-        likelihood: p(x|z); None is Bernoulli on logits.
+        likelihood: p(x|z); None means Bernoulli on logits.
     """
     capacity = LinearSchedule(0.0, 25.0, 100_000) if capacity is None else capacity
     kl_term, penalty = CapacityKL(capacity, gamma=1.0), CriticTotalCorrelation(gamma)

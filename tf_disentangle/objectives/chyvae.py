@@ -8,8 +8,8 @@
 (equation 13). The hyperprior and its two KL terms, kl_gaussian and kl_covariance, are
 `priors.InverseWishartPrior`; their closed forms are in `distributions/`, in
 `gaussian_inverse_wishart.py` and `inverse_wishart.py`. Any prior with these two parts
-will do: `InverseGammaPrior` puts a hyperprior on each variance by
-itself, `MeanFieldInverseWishartPrior` takes q(Sigma|x) from the encoder. With the
+will do: `InverseGammaPrior` has a separate hyperprior on each variance, and
+`MeanFieldInverseWishartPrior` takes q(Sigma|x) from the encoder. With the
 covariance integrated out (`MarginalInverseWishartPrior`) there is one KL, and the
 objective is `elbo`.
 
@@ -26,6 +26,6 @@ def chyvae(likelihood: Likelihood | None = None) -> Objective:
     """Returns CHyVAE's objective (Ansari & Soh, 2019), for a covariance hyperprior.
 
     Args:
-        likelihood: p(x|z); None is Bernoulli on logits.
+        likelihood: p(x|z); None means Bernoulli on logits.
     """
     return Objective("chyvae", likelihood, requires=("kl_gaussian", "kl_covariance"))

@@ -10,12 +10,12 @@ batch and a sample of p(z) of equal size:
     "kl":   KL(p(z) || q(z)) ~ 1/B sum_b [log p(z_b) - log 1/B sum_j q(z_b | x_j)],
             z_b ~ p(z)
 
-"mmd" sees the marginals of the latents only. "kl" is too high on average for a q(z) of
-more data than the batch (Jensen), and exact in expectation if the batch is the data.
+"mmd" compares only the marginals of the latents. "kl" is too high on average if q(z)
+covers more data than the batch (Jensen), and exact in expectation if it does not.
 
 References:
     Mathieu et al., Disentangling Disentanglement in Variational Autoencoders (ICML
-    2019), arXiv:1812.02833; both estimates are its authors' code.
+    2019), arXiv:1812.02833; both estimates are those of its authors' code.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def decomposition_vae(
         alpha: Weight of D, at least 0.
         beta: Weight of the KL, at least 0; or a Schedule of it.
         divergence: D: "mmd" or "kl".
-        likelihood: p(x|z); None is Bernoulli on logits.
+        likelihood: p(x|z); None means Bernoulli on logits.
     """
     penalty = AggregateDivergence(alpha, divergence)
     return Objective("decomposition_vae", likelihood, WeightedKL(beta), (penalty,))
@@ -85,7 +85,7 @@ class AggregateDivergence(BatchPenalty):
         if self.alpha == 0:
             return tf.zeros([])
         prior = inference.latents.prior
-        # Salted: a prior may draw for its KL with the same seed.
+        # Salted, since a prior may use the same seed for its KL.
         seed = tfp.random.sanitize_seed(inference.seed, salt="aggregate_divergence")
         prior_sample = prior.sample(tf.shape(inference.sample)[0], seed)
         if self.divergence == "mmd":

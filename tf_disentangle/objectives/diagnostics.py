@@ -1,4 +1,4 @@
-"""What any model's code is like, whatever its objective minimises.
+"""Diagnostics of a model's codes, whatever its objective minimises.
 
     mutual_information          I(x; z)                         at most log N
     total_correlation           KL(q(z) || prod_j q(z_j))
@@ -6,17 +6,17 @@
     gaussian_total_correlation  1/2 (sum_j log C_jj - log |C|), C = Cov[z]
     critic_total_correlation    E_q(z)[log D(z) - log(1 - D(z))]    with a critic
 
-in nats. The first three, stratified estimates, sum to the mean KL at the batch's
-samples; categorical latents enter by their relaxations. Of the N posteriors that
-overlap with one a batch holds few: where posteriors are narrow, log q(z) comes out too
-low and I(x; z) too high, up to log N. Compare models by them, at equal N and batch,
-rather than read them as exact. The fourth is the total
-correlation of a normal with the sampled codes' covariance; zero for uncorrelated
-codes, however dependent, and of continuous latents alone. Of N sampled codes it is too
-high: by L (L - 1) / 4 (N - 1) on average for independent normal latents and N far above
-L (0.09 nats for N = 250, L = 10), and by more as N comes near to L. The fifth is the
-total correlation as the model's critic knows it, on images that the critic has not
-seen: too low, below zero even, until it has learnt.
+all in nats. The first three are stratified estimates and sum to the mean KL at the
+batch's samples; categorical latents enter through their relaxations. A batch holds few
+of the N posteriors that overlap with a given one. So where posteriors are narrow,
+log q(z) comes out too low and I(x; z) too high, up to log N: use these three to compare
+models at equal N and batch size, not as exact values. The fourth is the total
+correlation of a normal distribution with the covariance of the sampled codes. It covers
+continuous latents only, and is zero for uncorrelated codes, however dependent. From N
+sampled codes it comes out too high: by L (L - 1) / 4 (N - 1) on average for independent
+normal latents and N far above L (0.09 nats for N = 250, L = 10), and by more as N comes
+near L. The fifth is the total correlation as the model's critic estimates it, on images
+that the critic has not seen: too low, even below zero, until the critic has learnt.
 
 References:
     Chen et al., "Isolating Sources of Disentanglement in Variational Autoencoders",
@@ -71,7 +71,7 @@ def diagnostics(inference: Inference) -> dict[str, tf.Tensor]:
 def gaussian_total_correlation(codes: tf.Tensor) -> tf.Tensor:
     """Returns 1/2 (sum_j log C_jj - log |C|) of codes [N, L], a scalar in nats.
 
-    Not finite where C is singular: a constant latent, a duplicated one, N <= L.
+    It is not finite where C is singular: a constant latent, a duplicated one, N <= L.
     """
     # float64: nearly dependent codes have a covariance near to singular.
     codes = tf.cast(codes, tf.float64)

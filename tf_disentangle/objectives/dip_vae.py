@@ -4,10 +4,10 @@
     I:   C = Cov_x[mu(x)]
     II:  C = Cov_x[mu(x)] + E_x[S(x)],  the covariance of the aggregate posterior
 
-mu(x) and S(x) are mean and covariance of q(z|x); II takes all of S(x), also off its
-diagonal where the posterior has one. Covariance and mean are over the batch, divided
-by B as in the published code. Of latents that are in part categorical, C is that of
-the continuous ones.
+mu(x) and S(x) are the mean and covariance of q(z|x); II uses all of S(x), including any
+part off its diagonal. Covariance and mean are over the batch, divided by B as in the
+published code. If some latents are categorical, C is the covariance of the continuous
+ones.
 
 References:
     Kumar, Sattigeri & Balakrishnan, "Variational Inference of Disentangled Latent
@@ -25,7 +25,7 @@ from tf_disentangle.distributions import Likelihood
 from tf_disentangle.objectives.objective import Objective
 from tf_disentangle.objectives.terms import BatchPenalty, Inference
 
-#: Whose covariance is C: the posterior means' (I) or the sampled codes' (II).
+#: C is the covariance of the posterior means (I) or of the sampled codes (II).
 OF = ("means", "samples")
 
 
@@ -94,13 +94,13 @@ def dip_vae_i(
     lambda_d: float | None = None,
     likelihood: Likelihood | None = None,
 ) -> Objective:
-    """Returns DIP-VAE-I's objective (Kumar et al., 2018); weights of 0 are the ELBO.
+    """Returns DIP-VAE-I's objective (Kumar et al., 2018); weights of 0 give the ELBO.
 
     Args:
         lambda_od: Weight off the diagonal, at least 0.
-        lambda_d: Weight on the diagonal, at least 0; None is 10 lambda_od, as in the
+        lambda_d: Weight on the diagonal, at least 0; None means 10 lambda_od, as in the
             study of Locatello et al. (2019).
-        likelihood: p(x|z); None is Bernoulli on logits.
+        likelihood: p(x|z); None means Bernoulli on logits.
     """
     if lambda_d is None:
         lambda_d = 10.0 * checks.real(lambda_od, "lambda_od", at_least=0.0)
@@ -113,12 +113,12 @@ def dip_vae_ii(
     lambda_d: float | None = None,
     likelihood: Likelihood | None = None,
 ) -> Objective:
-    """Returns DIP-VAE-II's objective (Kumar et al., 2018); weights of 0 are the ELBO.
+    """Returns DIP-VAE-II's objective (Kumar et al., 2018); weights of 0 give the ELBO.
 
     Args:
         lambda_od: As in `dip_vae_i`.
-        lambda_d: As in `dip_vae_i`, but None is lambda_od.
-        likelihood: p(x|z); None is Bernoulli on logits.
+        lambda_d: As in `dip_vae_i`, but None means lambda_od.
+        likelihood: p(x|z); None means Bernoulli on logits.
     """
     lambda_d = lambda_od if lambda_d is None else lambda_d
     penalty = CovariancePenalty(lambda_od, lambda_d, "samples")

@@ -15,6 +15,6 @@ def elbo(likelihood: Likelihood | None = None) -> Objective:
     """Returns the negative ELBO, to be minimised (Kingma & Welling, 2014).
 
     Args:
-        likelihood: p(x|z); None is Bernoulli on logits.
+        likelihood: p(x|z); None means Bernoulli on logits.
     """
     return Objective("elbo", likelihood)

@@ -4,16 +4,16 @@
     TC = KL(q(z) || prod_j q(z_j)) ~ E_q(z)[log D(z) - log(1 - D(z))]
 
 (equations 4 and 5.) D(z) is the critic's probability that z is a code and not a
-permuted one. It is trained beside the VAE, to minimise
+permuted one. It is trained alongside the VAE, to minimise
 
     -1/2 E_q(z)[log D(z)] - 1/2 E[log(1 - D(z'))],   z' ~ prod_j q(z_j)
 
-where z' takes each latent of its own image of a batch: each latent's values are
-permuted over the batch by themselves. The network gives the logit of D, which is the
-log ratio of densities itself. `models/factor_vae.py` trains both.
+where z' combines latents of several images: the values of each latent are permuted over
+the batch independently of the others. The network outputs the logit of D, which is the
+log density ratio itself. `models/factor_vae.py` trains both.
 
 The estimate is too low while the critic has not learnt the ratio, and too high where
-it knows the batch by heart; benchmarks/critic_tc.py has figures.
+it has memorised the batch; benchmarks/critic_tc.py has figures.
 
 References:
     Kim & Mnih, "Disentangling by Factorising", ICML 2018, arXiv:1802.05983.
@@ -35,7 +35,7 @@ from tf_disentangle.objectives.terms import BatchPenalty, CriticPenalty, Inferen
 def critic_total_correlation(inference: Inference) -> tf.Tensor:
     """Returns the critic's logit of each sample, [B]: on average the total correlation.
 
-    In nats, and as good as the critic.
+    It is in nats, and only as accurate as the critic.
     """
     return inference.require_critic()(inference.sample)[:, 0]
 
@@ -43,17 +43,17 @@ def critic_total_correlation(inference: Inference) -> tf.Tensor:
 def permute_latents(
     samples: tf.Tensor, groups: Sequence[slice], seed: tf.Tensor
 ) -> tf.Tensor:
-    """Returns samples [B, D] with each latent permuted over the batch by itself.
+    """Returns samples [B, D] with each latent permuted over the batch independently.
 
     Args:
         samples: [B, D].
-        groups: Where each latent stands; its numbers stay together.
+        groups: The columns of each latent, which stay together.
         seed: int32 [2].
     """
     sizes = [group.stop - group.start for group in groups]
     keys = tf.random.stateless_uniform([tf.shape(samples)[0], len(sizes)], seed)
     rows = tf.repeat(tf.argsort(keys, axis=0), sizes, axis=1)
-    # A column's own rows, which gather takes along the last axis of its batches.
+    # Each column has its own order of rows, so columns are gather's batch dimension.
     columns = tf.gather(tf.transpose(samples), tf.transpose(rows), batch_dims=1)
     return tf.transpose(columns)
 
@@ -82,12 +82,12 @@ class CriticTotalCorrelation(BatchPenalty, CriticPenalty):
     ) -> tf.Tensor:
         """Returns the cross entropy of telling codes from permuted ones, a scalar.
 
-        log 2 for a critic that has learnt nothing, and for independent latents.
+        It is log 2 for a critic that has learnt nothing, and for independent latents.
         """
         critic, groups = inference.require_critic(), inference.latents.groups
         codes = tf.stop_gradient(inference.sample)
         permuted = permute_latents(tf.stop_gradient(others), groups, seed)
-        # One pass of both reads the critic's weights once.
+        # A single pass over both reads the critic's weights only once.
         logits = critic(tf.concat([codes, permuted], axis=0))
         count = tf.shape(codes)[0]
         codes_loss = tf.reduce_mean(tf.nn.softplus(-logits[:count]))
@@ -101,7 +101,7 @@ def factor_vae(gamma: float = 35.0, likelihood: Likelihood | None = None) -> Obj
     Args:
         gamma: Weight of the total correlation, at least 0; 35 is the paper's best for
             dSprites.
-        likelihood: p(x|z); None is Bernoulli on logits.
+        likelihood: p(x|z); None means Bernoulli on logits.
     """
     penalty = CriticTotalCorrelation(gamma)
     return Objective("factor_vae", likelihood, penalties=(penalty,))

@@ -4,9 +4,10 @@
     L_I(G, Q) = E_c~p(c), x~G(z,c) [log Q(c|x)] + H(c)  <=  I(c; G(z, c))      (5)
 
 with codes c, noise z, a generator G, a critic D on images and a recognition network Q.
-L_I is taken apart: of each latent i the mean of log Q(c_i|x) - log p(c_i), a lower
-bound of I(c_i; x). It has no upper end for a continuous latent, of which an image may
-tell as many digits as it can hold. V and its losses are one of two (`GANLoss`):
+L_I is split by latent: the part of latent i is the mean of log Q(c_i|x) - log p(c_i),
+a lower bound on I(c_i; x). For a continuous latent it has no upper limit, since an
+image may encode the latent to as many digits as it can hold. V and its losses are one
+of two choices (`GANLoss`):
 
     NonSaturating   D maximises log s(D(x)) + log(1 - s(D(G))), G maximises log s(D(G))
     Wasserstein     V = E[D(x)] - E[D(G)] - weight E[(||grad D(y)|| - 1)^2]
@@ -20,7 +21,7 @@ Every term is recorded, so that a row of the records sums to what is minimised:
     critic, Wasserstein:    critic_loss == weighted_gradient_penalty - wasserstein
 
 A critic that shares layers with the recognition network minimises its loss less lambda
-L_I of the images that it is shown, which is not recorded (`models.InfoGAN`).
+L_I of the images that it is shown; this second term is not recorded (`models.InfoGAN`).
 
 References:
     Chen et al., "InfoGAN", NeurIPS 2016, arXiv:1606.03657.
@@ -79,12 +80,12 @@ class GANLoss(abc.ABC):
 
     @abc.abstractmethod
     def generator_loss(self, logits: tf.Tensor) -> tf.Tensor:
-        """Returns what the generator minimises, of the critic's outputs [B, 1]."""
+        """Returns what the generator minimises, given the critic's outputs [B, 1]."""
 
 
 @dataclasses.dataclass(frozen=True)
 class NonSaturating(GANLoss):
-    """The losses of Goodfellow et al., the generator's as they train it."""
+    """The losses of Goodfellow et al., with the generator's in the form they train."""
 
     critic_names: ClassVar[tuple[str, ...]] = (
         "critic_loss",
@@ -175,13 +176,13 @@ def gradient_penalty(
 
 @dataclasses.dataclass(frozen=True)
 class AdversarialObjective:
-    """A GAN's losses and the information that codes keep in its images.
+    """A GAN's losses, and the information about the codes that its images keep.
 
     Attributes:
         name: The paper's name for it.
         gan_loss: What critic and generator minimise.
-        weight: lambda, of the information of each latent, at least 0.
-        discrete_weight: That of categorical latents; None is `weight`.
+        weight: lambda, the weight of each latent's information, at least 0.
+        discrete_weight: The same for categorical latents; None means `weight`.
     """
 
     #: The fewest images at once for which every term has a meaning.
@@ -207,7 +208,7 @@ class AdversarialObjective:
         return (*generator, *self.gan_loss.critic_names)
 
     def check(self, latents: Latents) -> None:
-        """Raises `ArgumentError` for latents without a density for each of them."""
+        """Raises `ArgumentError` unless each latent has a density of its own."""
         posterior = latents.posterior(tf.zeros([2, latents.num_parameters]))
         try:
             posterior.information(tf.zeros([2, latents.num_decoded]))
@@ -232,7 +233,7 @@ class AdversarialObjective:
 
         Args:
             latents: The codes' latent space.
-            information: Of each latent, [B, L], in nats (`Posterior.information`).
+            information: That of each latent, [B, L], nats (`Posterior.information`).
             logits: The critic's outputs for the generated images, [B, 1].
 
         Returns:
@@ -265,7 +266,7 @@ def infogan(
 
     Args:
         weight: lambda, at least 0.
-        discrete_weight: That of categorical latents; None is `weight`.
+        discrete_weight: The same for categorical latents; None means `weight`.
     """
     return AdversarialObjective("infogan", NonSaturating(), weight, discrete_weight)
 
@@ -277,7 +278,7 @@ def infowgan_gp(
 
     Args:
         weight: lambda, at least 0.
-        discrete_weight: That of categorical latents; None is `weight`.
+        discrete_weight: The same for categorical latents; None means `weight`.
         penalty: Weight of the gradient penalty, at least 0.
     """
     loss = Wasserstein(penalty)

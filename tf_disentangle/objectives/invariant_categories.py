@@ -1,23 +1,23 @@
-"""Categories that tell much of an image, and the same when it is moved a little.
+"""Categories that are informative about an image and invariant to small moves of it.
 
     penalty / weight = mu KL(q(c) || p(c))
                        + mean_B [H(q(c|x)) + KL(q(c|x) || q(c|t(x)))]
 
-for a categorical latent c, with q(c) = mean_B q(c|x), p uniform and t random: IMSAT's
-objective (Hu et al., whose mu is 4 and who weigh the divergence apart). At mu = 1 the
-first two terms are what the information I(x; c) lacks of log n. It is 0 where all
-values are used equally often, are certain, and stay the same: what t changes is left to
-the other latents. JointVAE's capacities alone hold a category that is certain, whatever
-it is of: there are many ways to cut handwritten digits into ten, by slant or thickness,
-that reconstruct about as well as the digits do.
+for a categorical latent c, with q(c) = mean_B q(c|x), p uniform and t random. This is
+IMSAT's objective (Hu et al., who set mu to 4 and weight the divergence separately). At
+mu = 1 the first two terms are log n less the information I(x; c). The penalty is 0
+where all values are used equally often, are certain, and stay the same under t: what t
+changes is left to the other latents. JointVAE's capacities alone keep a category
+certain, whatever it stands for: there are many ways to divide handwritten digits into
+ten classes, by slant or thickness, that reconstruct about as well as the digits do.
 
-That a digit is what no small rotation, shift, scaling or shear changes is knowledge
-about the images, put in by hand; which digit it is remains unknown.
+That small rotations, shifts, scalings and shears do not change a digit is knowledge
+about the images that is put in by hand; which digit it is remains unknown.
 
 References:
     Hu, Miyato, Tokui, Matsumoto and Sugiyama, "Learning Discrete Representations via
-    Information Maximizing Self-Augmented Training", ICML 2017, arXiv:1702.08720. To
-    have it beside a VAE's loss is ours.
+    Information Maximizing Self-Augmented Training", ICML 2017, arXiv:1702.08720. Adding
+    it to a VAE's loss is ours.
 """
 
 from __future__ import annotations
@@ -32,26 +32,26 @@ import tensorflow_probability as tfp
 from tf_disentangle import checks
 from tf_disentangle.objectives.terms import BatchPenalty, Inference
 
-# The least probability: a view that is another value by 69 nats still has a gradient.
+# Smallest probability: even a view that differs by 69 nats still has a gradient.
 _SMALLEST = 1e-30
 
 
 @dataclasses.dataclass(frozen=True)
 class RandomAffine:
-    """Changes each image of a batch by an affine map of its own, drawn uniformly.
+    """Changes each image of a batch by its own affine map, drawn uniformly at random.
 
     Called with images [B, H, W, C] and a seed, int32 [2], it returns images of the same
-    shape, interpolated linearly; beyond the edges the pixels of the edges go on.
+    shape, interpolated linearly; beyond the edges, the edge pixels are repeated.
 
-    The map says where each pixel of the changed image is taken from, so that a factor
-    of 1.2 makes what is shown smaller, by 1 / 1.2. Both axes run from -1 to 1 whatever
-    the size, so that on images that are not square a rotation shears a little, too.
+    The map says where each pixel of the changed image is taken from, so a factor of 1.2
+    shrinks what is shown, by 1 / 1.2. Both axes run from -1 to 1 whatever the size, so
+    on images that are not square a rotation also shears a little.
 
     Attributes:
-        rotation: At most so many radians either way.
-        scale: Each axis by factors from 1 - scale to 1 + scale; at most 0.9.
-        shear: At most so many columns for a row either way.
-        shift: At most this part of the image either way, on each axis.
+        rotation: Largest rotation either way, in radians.
+        scale: Each axis is scaled by factors from 1 - scale to 1 + scale; at most 0.9.
+        shear: Largest shear either way, in columns per row.
+        shift: Largest shift either way on each axis, as a part of the image.
     """
 
     rotation: float = 0.3
@@ -102,16 +102,16 @@ class RandomAffine:
 class InvariantCategories(BatchPenalty):
     """Asks categories to be evenly used, certain, and the same under small moves.
 
-    In nats, summed over the latents; 0 without any. A batch of few images finds too
-    much information: it should have ten times as many as there are values, at least.
-    Each step encodes a second batch, the changed images.
+    The penalty is in nats, summed over the categorical latents; it is 0 without any. A
+    small batch overestimates the information: use at least ten times as many images as
+    there are values. Each step encodes a second batch, the changed images.
 
     Attributes:
         weight: At least 0.
-        evenness: mu, at least 1: the weight of KL(q(c) || p(c)) beside the rest. At 1
-            nothing keeps all images from having one value.
+        evenness: mu, at least 1: the weight of KL(q(c) || p(c)) relative to the rest.
+            At 1, nothing keeps all images from having the same value.
         views: Maps images [B, H, W, C] in [0, 1] and a seed, int32 [2], to images of
-            the same shape that show the same.
+            the same shape that show the same thing.
         name: Name of the term in the rows of a run.
     """
 

@@ -3,18 +3,19 @@
     L = E_q(z,c|x)[log p(x|z, c)] - gamma | mean_B KL(q(z|x) || p(z)) - C_z(t) |
                                   - gamma | mean_B KL(q(c|x) || p(c)) - C_c(t) |
 
-(equation 7). One capacity for both is taken by the continuous latents alone; two make
-the categorical ones carry something. Their KL from uniform ones is at most the sum of
-log n_i, at which C_c is clipped (appendix C for one latent, the authors' code for
-several). As in AnnealedVAE the absolute value is of the batch's mean, as in that code.
-Without categorical latents this is AnnealedVAE.
+(equation 7). A single capacity for both would be used by the continuous latents alone;
+two make the categorical latents carry information. Their KL from uniform priors is at
+most the sum of log n_i, and C_c is clipped there (appendix C for one latent, the
+authors' code for several). As in AnnealedVAE and in that code, the absolute value is
+taken of the batch mean. Without categorical latents this is AnnealedVAE.
 
-That a category is certain does not make it one of objects: `InvariantCategories`, ours
-and not the paper's, asks that it stay the same when an image is moved a little.
+A category that is certain need not be a category of objects: `InvariantCategories`,
+which is ours and not the paper's, asks that it stay the same when an image is moved a
+little.
 
 `WeightedGroups` is the second of the paper's negative results (appendix D): one beta
 for each group. The first, `beta_vae` on joint latents, and the third,
-`CategoricalLatents(kl="relaxed")`, need nothing of their own.
+`CategoricalLatents(kl="relaxed")`, need no code of their own.
 
 References:
     Dupont, "Learning Disentangled Joint Continuous and Discrete Representations",
@@ -51,7 +52,7 @@ class JointCapacityKL(KLTerm):
 
     Attributes:
         capacity: C_z(t) in nats, never negative; None minimises KL_z as the ELBO does,
-            which keeps a model such as CHyVAE beside categorical latents what it is.
+            so that a model such as CHyVAE stays as it is beside categorical latents.
         discrete_capacity: C_c(t) in nats, never negative.
         gamma: At least 0.
     """
@@ -98,11 +99,11 @@ class JointCapacityKL(KLTerm):
 
 @dataclasses.dataclass(frozen=True)
 class WeightedGroups(KLTerm):
-    """beta_z KL_z + beta_c KL_c, [B]: what JointVAE's appendix D tried first.
+    """beta_z KL_z + beta_c KL_c, [B]: tried in JointVAE's appendix D.
 
     Attributes:
-        beta: Of the continuous latents, at least 0.
-        discrete_beta: Of the categorical ones, at least 0.
+        beta: Weight of the continuous latents' KL, at least 0.
+        discrete_beta: Weight of the categorical latents' KL, at least 0.
     """
 
     beta: float = 4.0
@@ -134,10 +135,10 @@ def joint_vae(
 
     Args:
         gamma: Weight of the difference between a KL and its capacity, at least 0.
-        capacity: C_z(t) in nats, never negative; None is linear from 0 to 5 over
+        capacity: C_z(t) in nats, never negative; None means linear from 0 to 5 over
             25,000 steps.
-        discrete_capacity: C_c(t), likewise; clipped at the most that the KL can be.
-        likelihood: p(x|z); None is Bernoulli on logits.
+        discrete_capacity: C_c(t), likewise; clipped at the upper bound of the KL.
+        likelihood: p(x|z); None means Bernoulli on logits.
     """
     ramp = LinearSchedule(0.0, 5.0, 25_000)
     kl_term = JointCapacityKL(

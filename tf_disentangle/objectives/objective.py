@@ -1,14 +1,14 @@
-"""The one type that every objective is: likelihood + KL term + penalties.
+"""The one type of all objectives: likelihood + KL term + penalties.
 
     loss = mean_B[ -log p(x|z) ] + mean_B[ kl_term ] + sum of penalties
 
-A paper's objective is data of this type, made by a factory in a file of its own, so
-that any latent space, prior and penalties combine. Terms are pure functions of
+A paper's objective is an instance of this type, made by a factory in a file of its own,
+so that any latent space, prior and penalties combine. Terms are pure functions of
 tensors, in nats per image: sums over pixels and latents. Per-example terms have
 shape [B]; a term that exists only for a batch (a total correlation, |mean KL - C|) is
 a scalar. The mean over the batch is taken once, in `Terms.scalars`.
 
-A penalty may also be what replaces the KL: beta-TCVAE weighs the KL by 0 and has three
+A penalty may also replace the KL: beta-TCVAE gives the KL weight 0 and has three
 weighted parts of it instead.
 
 Every term is recorded, so that a row of the records sums to its loss:
@@ -40,7 +40,7 @@ from tf_disentangle.objectives.terms import (
 if TYPE_CHECKING:
     from tf_disentangle.latents import Latents
 
-#: What `diagnostics` reports beside the terms, in the same rows of the records.
+#: What `diagnostics` reports in addition to the terms, in the same rows of the records.
 DIAGNOSTICS = (
     "mutual_information",
     "total_correlation",
@@ -68,7 +68,7 @@ class Terms(NamedTuple):
     scheduled: Mapping[str, tf.Tensor]
 
     def elbo(self) -> tf.Tensor:
-        """Returns log p(x|z) - KL, [B]: the bound, however the objective weighs it."""
+        """Returns log p(x|z) - KL, [B]: the bound, whatever weights are used."""
         return self.log_likelihood - tf.add_n(list(self.kl.values()))
 
     def scalars(self) -> dict[str, tf.Tensor]:
@@ -96,10 +96,10 @@ class Objective:
 
     Attributes:
         name: The paper's name for it.
-        likelihood: p(x|z); None is Bernoulli on logits.
+        likelihood: p(x|z); None means Bernoulli on logits.
         kl_term: The term that is made of the KL.
         penalties: Further terms.
-        requires: Names of KL parts without which it has no meaning.
+        requires: Names of the KL parts that the objective needs.
     """
 
     name: str
@@ -127,7 +127,7 @@ class Objective:
 
     @property
     def min_batch_size(self) -> int:
-        """The fewest images at once for which every penalty has a meaning."""
+        """The smallest batch for which every penalty is defined."""
         penalties = [p for p in self.penalties if isinstance(p, BatchPenalty)]
         return max([1, *(penalty.min_batch_size for penalty in penalties)])
 
@@ -150,7 +150,7 @@ class Objective:
             f"have a KL with the parts {', '.join(self.requires)} for the objective "
             f"{self.name}",
             f"{prior} with {', '.join(latents.kl_names)}",
-            "Take GaussianLatents with InverseWishartPrior(nu=200), or "
+            "Use GaussianLatents with InverseWishartPrior(nu=200), or "
             f"InverseGammaPrior with any latents; or elbo with {prior}. "
             + checks.see("free_combination"),
         )
@@ -163,11 +163,11 @@ class Objective:
             "GaussianLatents and InverseWishartPrior.",
         )
         names = self.term_names(latents)
-        rule = "have names of their own, for each is a column of the records"
-        remedy = "A penalty's name is an argument of it."
+        rule = "have different names, since each is a column of the records"
+        remedy = "A penalty's name is one of its arguments."
         checks.require(len(set(names)) == len(names), "penalties", rule, names, remedy)
         taken = sorted(set(names) & set(DIAGNOSTICS))
-        rule = "not have the name of a diagnostic, for validation records both"
+        rule = "not have the name of a diagnostic, since validation records both"
         checks.require(not taken, "penalties", rule, ", ".join(taken))
         self._check_terms(latents, critic)
 
@@ -216,7 +216,7 @@ class Objective:
 
         Args:
             images: float32 [B, H, W, C] in [0, 1].
-            outputs: What the decoder made of `inference.sample`, [B, H, W, C].
+            outputs: The decoder's outputs for `inference.sample`, [B, H, W, C].
             inference: Posterior, sample and prior of the same batch.
         """
         kl = inference.posterior.kl(inference.sample, inference.seed)

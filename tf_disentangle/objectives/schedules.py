@@ -8,7 +8,7 @@ phase = (t mod period) / period:
     cosine    f(t) = start + (end - start) (1 - cos(pi p)) / 2
     cyclic    f(t) = start + (end - start) min(1, phase / rise)
 
-A schedule is data: it counts nothing, so that a resumed run needs no state of it.
+A schedule is plain data: it counts nothing, so a resumed run needs no state of it.
 
 References:
     linear: Burgess et al., "Understanding disentangling in beta-VAE", 2018,

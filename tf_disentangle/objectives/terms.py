@@ -1,7 +1,7 @@
 """What an objective is made of: KL terms and penalties, and the batch they see.
 
-A term's abilities are its type: a `BatchPenalty` needs several images at once, a
-`CriticPenalty` a network that is trained beside the model.
+A term's type says what it needs: a `BatchPenalty` needs several images at once, and a
+`CriticPenalty` needs a network that is trained alongside the model.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Parts = Mapping[str, tf.Tensor]
 Bounds = Mapping[str, float] | None
 #: Samples [B, D] -> logits [B, 1], of each sample by itself.
 Critic = Callable[[tf.Tensor], tf.Tensor]
-#: A map of images -> q(z|x) of the images that it makes of the batch's.
+#: Takes a map of images -> q(z|x) of the batch's images after that map.
 Reencode = Callable[[Callable[[tf.Tensor], tf.Tensor]], "Posterior"]
 
 
@@ -36,13 +36,13 @@ class Inference(NamedTuple):
         latents: The latent space, with its prior.
         posterior: q(z|x) of the batch, `latents.Posterior`.
         sample: z [B, D], drawn from the posterior and decoded; D is L unless latents
-            are categorical, and `latents.groups` says where each stands.
+            are categorical, and `latents.groups` gives the columns of each latent.
         step: int64 scalar, the number of steps done.
-        seed: int32 [2], for terms that draw on their own.
+        seed: int32 [2], for terms that need random numbers of their own.
         num_examples: N, the number of training images; None if it is not known.
         critic: The network that the objective's critic penalty reads, if it has one.
-        reencode: Changes the images by a map, float32 [B, H, W, C] to the same, and
-            returns q(z|x) of what it makes; None where there are no images.
+        reencode: Applies a map, float32 [B, H, W, C] to the same shape, to the images
+            and returns q(z|x) of the result; None where there are no images.
     """
 
     latents: Latents
@@ -97,9 +97,9 @@ class KLTerm(abc.ABC):
 
     @property
     def uses_kl(self) -> bool:
-        """Whether minimising it trains what the KL alone trains; False leaves it out.
+        """Whether minimising this term trains what only the KL trains.
 
-        A prior may need that (`Prior.requires_kl_term`).
+        A prior may need that (`Prior.requires_kl_term`); False means it is not trained.
         """
         return True
 
@@ -148,9 +148,9 @@ class BatchPenalty(Penalty):
 
 
 class CriticPenalty(Penalty):
-    """A penalty that reads a critic: a network that is trained beside the model.
+    """A penalty that reads a critic: a network that is trained alongside the model.
 
-    `models.FactorVAE` gives it the critic in `Inference.critic`, and trains that by
+    `models.FactorVAE` passes the critic in `Inference.critic`, and trains it with
     `critic_loss`.
     """
 
@@ -161,7 +161,7 @@ class CriticPenalty(Penalty):
         """Returns what the critic minimises, a scalar.
 
         Args:
-            inference: A batch; gradients are the critic's alone.
+            inference: A batch; gradients are taken for the critic alone.
             others: Samples [B, D] of the aggregate posterior: those of `inference`
                 again, or of further images.
             seed: int32 [2].

@@ -35,7 +35,7 @@ _SECTIONS = {
     "curves": "Training",
 }
 _NUM_STEPS = 7
-# What stands above the rows whose latents have nothing to do with each other.
+# The heading above the rows whose latents are unrelated.
 _REST = (
     "<h3>Other latents</h3>Each run's own, in order of how much they move the image: "
     "what is side by side here need not be alike."
@@ -220,7 +220,7 @@ def _repeated(compared: Sequence[_Compared], metrics: Sequence[str]) -> str:
 
 
 def _curves(compared: Sequence[_Compared]) -> str:
-    """Returns a chart of each term, held out or else of training, a curve a run."""
+    """Returns a chart of each term, held out or else of training, one curve per run."""
     names = dict.fromkeys(n for each in compared for n in results.term_names(each.rows))
     charts = []
     for name in names:
@@ -232,7 +232,7 @@ def _curves(compared: Sequence[_Compared]) -> str:
             title = f"{name.replace('_', ' ')} ({kind})"
             if any(len(steps) > 1 for steps, _ in curves.values()):
                 break
-        # Every run keeps its colour, also where one of them lacks the term.
+        # Every run keeps its colour, even where one of them lacks the term.
         known = {run: xy if xy[0] else ([0], [np.nan]) for run, xy in curves.items()}
         if len({value for _, values in curves.values() for value in values}) < 2:
             continue

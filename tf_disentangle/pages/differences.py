@@ -1,4 +1,4 @@
-"""What differs between runs, and what of them belongs side by side."""
+"""What differs between runs, and which parts of them belong side by side."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def differing_settings(
 
 
 def differing_layers(values: Sequence[Any]) -> list[Any]:
-    """Returns networks with the layers that all have at both ends left out.
+    """Returns networks without the layers that all of them share at both ends.
 
     Args:
         values: The networks as texts, a layer after the other; other values of a
@@ -67,9 +67,9 @@ def matched_latents(
 ) -> list[tuple[str, list[int | None]]]:
     """Puts the latents of several runs side by side, those of one factor in one row.
 
-    Of the latents that a run's score assigned to a factor that stands which won the
-    most votes for it; what is left follows in order of how much it moves the image.
-    Latents that do not move it are left out.
+    Of the latents that a run's score assigned to a factor, the one that won the most
+    votes for it is in its row. The other latents follow in order of how much they move
+    the image. Latents that do not move it are left out.
 
     Args:
         latents: Of each run, as `summarize` describes them.
@@ -102,8 +102,8 @@ def matched_latents(
 def repeated_runs(summaries: Sequence[Mapping[str, Any]]) -> list[list[int]]:
     """Returns which runs are one experiment, repeated with other training seeds.
 
-    They have the same settings but for the seed, as many steps, and no two of them the
-    same seed: a run that is there twice is no second observation.
+    They have the same settings except for the seed, the same number of steps, and
+    different seeds: a run that is there twice is not a second observation.
 
     Args:
         summaries: Of each run, as `summarize` returns it.

@@ -20,9 +20,9 @@ from tf_disentangle.visualization.canvas import FRAME
 
 # Letters of pictures are drawn for 1.5 pixels to one of the screen's.
 _SCALE = 1.5
-# A picture is shrunk at most so far to fit into its column, and scrolled beyond.
+# A picture is shrunk at most this far to fit into its column, and scrolled beyond.
 _LEAST = 0.8
-# Pixels of the page from which a picture has a row of its own.
+# From this width on, in pixels of the page, a picture has a row of its own.
 _WIDE = 660
 _SMALLEST_TILE = 16
 # What is drawn by matplotlib; beside these, all matrices.
@@ -77,7 +77,7 @@ def of_files(paths: Sequence[pathlib.Path]) -> str:
 def _figure(path: pathlib.Path) -> tuple[str, int]:
     """Returns a picture with its caption, and its width in pixels of the page.
 
-    A wide one is scrolled, not shrunk: its letters stay letters on a phone.
+    A wide one is scrolled, not shrunk: its text stays legible on a phone.
     """
     content, form = path.read_bytes(), path.suffix.lower().removeprefix(".")
     caption = _caption(path.stem)

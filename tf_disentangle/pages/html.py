@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _TYPES = {"png": "image/png", "gif": "image/gif", "svg": "image/svg+xml"}
-# A strip's tiles are at least so wide, in pixels of the page.
+# A strip's tiles are at least this wide, in pixels of the page.
 _TILE = 84
 
 
@@ -97,8 +97,8 @@ def table(
         rows: A text or `Html` for each cell.
         numbers: Columns that are aligned to the right.
         faint: Rows that are grey.
-        stacked: Whether the cells of a row stand below each other on a phone, each
-            under its column's name.
+        stacked: Whether the cells of a row are stacked on a phone, each under its
+            column's name.
     """
 
     def cell(tag: str, column: int, value: object, scope: str = "") -> str:
@@ -206,8 +206,8 @@ def chart(figure: Figure, label: str) -> str:
 
     Args:
         figure: The chart.
-        label: What it shows, for those who do not see it; unlike those of other charts
-            of the page.
+        label: What it shows, for readers who cannot see it; no two charts of the page
+            may have the same.
     """
     figure.patch.set_visible(False)
     for axes in figure.axes:

@@ -1,4 +1,4 @@
-"""What pages say of scores, terms and latents, from a run's rows and its summary."""
+"""What pages say about scores, terms and latents, from a run's rows and its summary."""
 
 from __future__ import annotations
 

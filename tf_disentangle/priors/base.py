@@ -40,17 +40,17 @@ class ConfiguredLayer(keras.layers.Layer):
 class Prior(ConfiguredLayer):
     """A prior over L latents.
 
-    It is a Keras layer so that a trainable prior is trained and saved through
-    `add_weight`; TFP objects are built per call, from the weights of the moment.
-    `build((None, L))`, which the latent space calls, tells it L and is the place to
-    check the settings against it. A subclass gives `marginals`, and `distribution`
-    unless p(z) is their product.
+    A prior is a Keras layer so that a trainable one is trained and saved through
+    `add_weight`; TFP objects are built at each call, from the current weights. The
+    latent space calls `build((None, L))`, which tells the prior L and is the place to
+    check its settings against L. A subclass defines `marginals`, and `distribution`
+    unless p(z) is the product of the marginals.
 
     Attributes:
         kl_names: The keys of what `kl` returns.
         label: How z is drawn, for the titles of figures.
-        requires_kl_term: Whether `kl` alone trains a part of the encoder's
-            outputs, so that an objective without it would not train them.
+        requires_kl_term: Whether some of the encoder's outputs are trained by `kl`
+            alone, so that an objective without it would leave them untrained.
         num_latents: L, once built.
     """
 
@@ -101,7 +101,7 @@ class Prior(ConfiguredLayer):
         Args:
             posterior: The TFP distribution q(z|x), batch shape [B], event shape [L].
             sample: The z [B, L] drawn from it that the decoder saw.
-            seed: int32 [2], for parts that need draws of their own.
+            seed: int32 [2], for parts that need random numbers of their own.
         """
         del seed
         return {"kl": kl_or_monte_carlo(posterior, self.distribution(), sample)}
@@ -132,7 +132,7 @@ def float_array(values: object, ndim: int, argument: str, rule: str) -> np.ndarr
     """Returns `values` as finite float64 numbers with `ndim` axes, none of them empty.
 
     Raises:
-        ArgumentError: If they are not; it names the argument and the rule.
+        ArgumentError: If they are not; the error names the argument and the rule.
     """
     try:
         array = np.asarray(values, np.float64)

@@ -16,7 +16,7 @@ from tf_disentangle.priors.base import Prior
 
 tfd = tfp.distributions
 
-#: Which KL stands for that of the relaxations, which has no closed form.
+#: How the KL is computed, since that of the relaxations has no closed form.
 KLS = ("categorical", "relaxed")
 
 
@@ -24,7 +24,7 @@ class CategoricalPrior(Prior):
     """p(c): independent uniform categoricals, relaxed as the posterior q(c|x) is.
 
     Args:
-        sizes: n_i, the number of values of each, at least 2.
+        sizes: n_i, the number of values of each latent, at least 2.
         temperature: tau, greater than 0.
         kl: "categorical" or "relaxed", as `CategoricalLatents`.
     """
@@ -86,8 +86,8 @@ class CategoricalPrior(Prior):
 class JointPrior(Prior):
     """p(z, c) = p(z) p(c).
 
-    Its KL is that of each part from its own prior (`latents.ProductPosterior`), "kl" of
-    the continuous one under the name "kl_continuous".
+    Its KL consists of each part's KL from its own prior (`latents.ProductPosterior`);
+    the "kl" of the continuous part is called "kl_continuous".
 
     Args:
         continuous: p(z).
@@ -122,7 +122,7 @@ class JointPrior(Prior):
 
     @property
     def kl_bounds(self) -> Mapping[str, float]:
-        """Those of the categorical latents."""
+        """The bounds of the categorical latents' KL."""
         return self.parts[1].kl_bounds
 
     def distribution(self) -> tfd.Distribution:
@@ -142,5 +142,5 @@ class JointPrior(Prior):
         return tf.concat([p.sample(num_samples, each) for p, each in pairs], axis=-1)
 
     def covariances(self, seed: tf.Tensor) -> Mapping[str, np.ndarray]:
-        """Returns those of the continuous prior."""
+        """Returns the covariances of the continuous prior."""
         return self.parts[0].covariances(seed)

@@ -2,8 +2,8 @@
 
     p(z) = prod_i f(z_i)
 
-The contours of these densities are no circles: unlike under N(0, I), a rotation of the
-latents changes the KL, so that these priors prefer the axes.
+The contours of these densities are not circles. Unlike under N(0, I), a rotation of the
+latents changes the KL, so these priors prefer the axes.
 
 References:
     Mathieu et al., Disentangling Disentanglement in Variational Autoencoders (ICML
@@ -45,15 +45,15 @@ class LaplacePrior(Prior):
 
 
 class StudentTProductPrior(Prior):
-    """p(z): L independent univariate Student-t variables; the KL is a sample's.
+    """p(z): L independent univariate Student-t variables; one sample estimates the KL.
 
-    The *multivariate* Student-t, CHyVAE's marginal prior, has one common radial
-    variable, is invariant to rotations and is another distribution.
+    This is not the *multivariate* Student-t, CHyVAE's marginal prior, which has one
+    common radial variable and is invariant to rotations.
 
     Args:
-        df: Degrees of freedom, greater than 0. The variance is infinite up to 2, and
-            the normal prior is the limit of large df.
-        scale: Of each variable, greater than 0; not its standard deviation.
+        df: Degrees of freedom, greater than 0. Up to 2 the variance is infinite; for
+            large df the prior tends to the normal one.
+        scale: Scale of each variable, greater than 0; not its standard deviation.
     """
 
     def __init__(self, df: float, scale: float = 1.0) -> None:
@@ -74,7 +74,7 @@ class UniformPrior(Prior):
     infinite KL, so that a VAE cannot be trained with this prior.
 
     Args:
-        bound: Greater than 0; 1 is InfoGAN's.
+        bound: Greater than 0; InfoGAN has 1.
     """
 
     kl_names = ()  # There is no finite KL.

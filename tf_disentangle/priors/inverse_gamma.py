@@ -2,12 +2,12 @@
 
     s_i ~ IG(a, b),   z_i | s_i ~ N(0, s_i),   Sigma = diag(s)
 
-It stands where CHyVAE's inverse-Wishart stands, with the same structured posterior,
+It takes the place of CHyVAE's inverse-Wishart, with the same structured posterior,
 q(s_i | z_i) = IG(a + 1/2, b + z_i^2/2), exact by conjugacy, and the same two KL terms.
-What it is for: under Psi = c I the inverse-Wishart does not care how the latents are
-rotated; this prior does, because p(z) is a *product* of Student-t densities, whose
+Its purpose: under Psi = c I the inverse-Wishart is indifferent to rotations of the
+latents. This prior is not, because p(z) is a *product* of Student-t densities, whose
 heavy tails lie along the axes. A small a lets each latent choose its variance anew for
-each image, a large a fixes it at b/a.
+each image; a large a fixes it at b/a.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _FIGURE_A = (1.0, 10.0, 100.0)
 class InverseGammaPrior(Prior):
     """p(z) = product over i of the integral of N(z_i | 0, s) IG(s | a, b_i) over s.
 
-    Integrated out, z_i is Student-t with 2 a degrees of freedom and scale
-    sqrt(b_i/a). q(z|x) may be of any family with finite variances.
+    With the variances integrated out, z_i is Student-t with 2 a degrees of freedom and
+    scale sqrt(b_i/a). q(z|x) may be of any family with finite variances.
 
     Args:
         concentration: a, greater than 0. Smaller gives heavier tails.
-        scale: b, greater than 0, or one for each latent; None is a, so that each z_i
+        scale: b, greater than 0, or one for each latent; None means a, so that each z_i
             is a Student-t of scale 1.
     """
 
@@ -65,7 +65,7 @@ class InverseGammaPrior(Prior):
         """Returns the hyperprior over s, batch shape [L].
 
         Args:
-            concentration: Another a than the prior's own at the same b/a, for
+            concentration: A value of a other than the prior's own, at the same b/a, for
                 comparisons.
         """
         a = self.concentration if concentration is None else concentration
@@ -78,7 +78,7 @@ class InverseGammaPrior(Prior):
         return tfd.StudentT(2.0 * a, tf.zeros(self.num_latents), scale)
 
     def covariances(self, seed: tf.Tensor) -> Mapping[str, np.ndarray]:
-        """Returns draws of Sigma for three a and the prior's, at the prior's b/a."""
+        """Returns samples of Sigma for three a and the prior's own, at its b/a."""
         matrices = {}
         for a in sorted({*_FIGURE_A, self.concentration}):
             variances = self.inverse_gamma(a).sample(1, seed=seed)[0]

@@ -2,19 +2,19 @@
 
     Sigma ~ IW_p(Psi, nu),   z | Sigma ~ N(0, Sigma),   Psi = (nu - p - 1) Sigma_0
 
-(equations 8 and 9 of the paper). One model, three bounds on its likelihood, by what
-stands for the posterior of Sigma:
+(equations 8 and 9 of the paper). There are three bounds on the likelihood of this one
+model, which differ in what they use as the posterior of Sigma:
 
-- `InverseWishartPrior`: q(Sigma|z') = IW(Psi + z' z'^T, nu + 1) with z' drawn apart
-  from the decoded z; the paper's structured form, equation (13).
+- `InverseWishartPrior`: q(Sigma|z') = IW(Psi + z' z'^T, nu + 1) with z' drawn
+  independently of the decoded z; the paper's structured form, equation (13).
 - `MarginalInverseWishartPrior`: the exact p(Sigma|z), so that Sigma drops out and p(z)
   is a multivariate Student-t. The tightest of the three.
 - `MeanFieldInverseWishartPrior`: q(Sigma|x) from the encoder; the form that
   the paper tried first and gave up.
 
-For every z' the two terms of (13) are those of a mean-field bound with q(Sigma|z') for
-its q(Sigma|x). So what (13) subtracts is never less than the best mean-field form's,
-nor that less than the marginal form's: docs/free_combination.md.
+For every z', the two terms of (13) are those of a mean-field bound with q(Sigma|z') as
+its q(Sigma|x). So (13) never subtracts less than the best mean-field form does, nor
+that form less than the marginal one: docs/free_combination.md.
 
 References:
     Ansari & Soh, "Hyperprior Induced Unsupervised Disentanglement of Latent
@@ -47,14 +47,14 @@ class InverseWishartPrior(Prior):
     """p(z) = integral of N(z | 0, Sigma) IW(Sigma | Psi, nu) over Sigma.
 
     Psi = max(nu - p - 1, 1) Sigma_0, as in the authors' code. So for nu >= p + 2 the
-    mean of Sigma is Sigma_0. Below, Psi stays at Sigma_0: for p + 1 < nu < p + 2 the
-    mean is Sigma_0 / (nu - p - 1), and for nu <= p + 1 Sigma has no mean (its mode,
-    Sigma_0 / (nu + p + 1), always exists); all formulas hold down to nu > p - 1.
+    mean of Sigma is Sigma_0. For smaller nu, Psi stays at Sigma_0: for p + 1 < nu < p +
+    2 the mean is Sigma_0 / (nu - p - 1), and for nu <= p + 1 Sigma has no mean (its
+    mode, Sigma_0 / (nu + p + 1), always exists); all formulas hold down to nu > p - 1.
 
     Args:
-        nu: Degrees of freedom, greater than p - 1. Larger asks for covariances nearer
-            to Sigma_0: independent latents where Sigma_0 = I.
-        sigma0: Desired covariance, [p, p] symmetric positive definite; None is I.
+        nu: Degrees of freedom, greater than p - 1. Larger values ask for covariances
+            nearer to Sigma_0, which means independent latents if Sigma_0 = I.
+        sigma0: Desired covariance, [p, p] symmetric positive definite; None means I.
     """
 
     kl_names: tuple[str, ...] = ("kl_gaussian", "kl_covariance")
@@ -81,7 +81,7 @@ class InverseWishartPrior(Prior):
         """Checks nu and Sigma_0 against the number of latents p."""
         super().build(input_shape)
         p = self.num_latents
-        # Its float32 value counts, which may be p - 1 itself.
+        # What counts is its float32 value, which may be p - 1 itself.
         with np.errstate(over="ignore"):
             nu = np.float32(self.nu)
         checks.require(
@@ -123,9 +123,9 @@ class InverseWishartPrior(Prior):
         return tfd.StudentT(df, tf.zeros(self.num_latents), tf.sqrt(scale))
 
     def covariances(self, seed: tf.Tensor) -> Mapping[str, np.ndarray]:
-        """Returns the paper's figure 1: Sigma_0, and a draw for each of some nu.
+        """Returns the paper's figure 1: Sigma_0, and one sample for each of several nu.
 
-        They are three fixed ones and the prior's own.
+        They are three fixed values and the prior's own.
         """
         size = self.num_latents
         sigma0 = np.eye(size) if self.sigma0 is None else self.sigma0
@@ -136,7 +136,7 @@ class InverseWishartPrior(Prior):
                 own = " (this model)" if nu == self.nu else ""
                 label = f"\N{GREEK SMALL LETTER NU} = {nu:g}{own}"
                 matrices[label] = draw.numpy()
-        # Near p - 1 degrees of freedom a draw can overflow.
+        # Near p - 1 degrees of freedom a sample can overflow.
         return {k: m for k, m in matrices.items() if np.isfinite(m).all()}
 
     def sample(self, num_samples: int, seed: tf.Tensor) -> tf.Tensor:
@@ -170,13 +170,13 @@ class MarginalInverseWishartPrior(InverseWishartPrior):
         p(z) = t_p(z; nu - p + 1 degrees of freedom, 0, Psi / (nu - p + 1))
         KL(q || p) ~= log q(z|x) - log p(z) at the decoded z ~ q(z|x)
 
-    The model of `InverseWishartPrior` and its pictures, with the exact bound in place
-    of (13). The paper sets it aside because a Student-t cannot be reparameterised
-    explicitly; nothing here needs that, since the draws are those of q(z|x).
+    This is the model of `InverseWishartPrior`, with the same pictures, but with the
+    exact bound in place of (13). The paper sets it aside because a Student-t cannot be
+    reparameterised explicitly. That is not needed here: samples come from q(z|x).
 
     Args:
-        nu: As `InverseWishartPrior`.
-        sigma0: As `InverseWishartPrior`.
+        nu: As for `InverseWishartPrior`.
+        sigma0: As for `InverseWishartPrior`.
     """
 
     kl_names = ("kl",)
@@ -193,15 +193,15 @@ class MarginalInverseWishartPrior(InverseWishartPrior):
 
 
 class MeanFieldInverseWishartPrior(InverseWishartPrior):
-    """CHyVAE's prior, its KL taken with the encoder's own q(Sigma|x).
+    """CHyVAE's prior, with the KL computed from the encoder's own q(Sigma|x).
 
         KL = E_{q(Sigma|x)} KL(N(mu, S) || N(0, Sigma)) + KL(q(Sigma|x) || IW(Psi, nu))
 
     `latents.MeanFieldLatents` gives q(z|x) q(Sigma|x).
 
     Args:
-        nu: As `InverseWishartPrior`.
-        sigma0: As `InverseWishartPrior`.
+        nu: As for `InverseWishartPrior`.
+        sigma0: As for `InverseWishartPrior`.
     """
 
     requires_kl_term = True

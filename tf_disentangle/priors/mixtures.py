@@ -3,8 +3,8 @@
     clusters: p(z) = sum_k w_k N(z | m_k, diag(v_k))
     sparse:   p(z) = prod_i gamma N(z_i | 0, spike^2) + (1 - gamma) N(z_i | 0, slab^2)
 
-The first has structure over all latents at once, the second on each by itself: z_i is
-either nearly off (the spike) or at work (the slab).
+The first has structure over all latents jointly, the second over each separately: z_i
+is either nearly off (the spike) or active (the slab).
 
 References:
     Mathieu et al., Disentangling Disentanglement in Variational Autoencoders (ICML
@@ -27,12 +27,12 @@ tfd = tfp.distributions
 
 
 class NormalMixturePrior(Prior):
-    """p(z) = sum_k w_k N(z | m_k, diag(v_k)); the KL is a sample's.
+    """p(z) = sum_k w_k N(z | m_k, diag(v_k)); one sample estimates the KL.
 
     Args:
         locs: The K means, [K][L].
-        variances: Of the components: one number, or [K][L], greater than 0.
-        weights: w, [K], positive with sum 1; None is all equal.
+        variances: Variances of the components: one number, or [K][L], greater than 0.
+        weights: w, [K], positive with sum 1; None means equal weights.
     """
 
     label = "z ~ mixture of normals"
@@ -47,7 +47,7 @@ class NormalMixturePrior(Prior):
         rule = "be a table of numbers [K][L], a row for each component"
         self.locs = float_array(locs, 2, "locs", rule)
         rule = f"be one positive number, or positive and of shape {self.locs.shape}"
-        # A list's rows may differ in length, and then it has no shape to ask for.
+        # A list's rows may differ in length, in which case it has no shape.
         ndim = 2 if isinstance(variances, list | tuple) else np.ndim(variances)
         self.variances = float_array(variances, ndim, "variances", rule)
         fits = ndim == 0 or self.variances.shape == self.locs.shape
@@ -86,12 +86,12 @@ class NormalMixturePrior(Prior):
 
 
 class SparsePrior(Prior):
-    """p(z): each latent is off with probability gamma; the KL is a sample's.
+    """p(z): each latent is off with probability gamma; one sample estimates the KL.
 
     Args:
         gamma: Weight of the spike, in [0, 1]; 0 is N(0, slab^2 I).
         spike: Standard deviation of a latent that is off, greater than 0.
-        slab: Standard deviation of one that is at work, greater than the spike's.
+        slab: Standard deviation of a latent that is active, greater than the spike's.
     """
 
     def __init__(

@@ -1,10 +1,10 @@
-"""Normal priors with a variance of their own on each axis.
+"""Normal priors with a separate variance for each axis.
 
     p(z) = N(0, diag(v)),   v_i = variance L w_i,   w = softmax(theta)
 
 Equal w give the isotropic prior. Unequal ones single out the axes: a rotation of the
 latents then changes the ELBO. Where theta is trained, the mean of the variances stays
-what it was (the KL does not fix the scale of z, which the decoder can undo).
+fixed (the KL does not determine the scale of z, which the decoder can undo).
 
 References:
     Mathieu et al., Disentangling Disentanglement in Variational Autoencoders (ICML
@@ -32,8 +32,8 @@ class NormalPrior(Prior):
     Args:
         variance: Mean of the L variances, greater than 0.
         proportions: L positive numbers to which the variances are proportional, such
-            as `datasets.principal_shares` gives; None is all equal.
-        trainable: Whether the proportions are trained, from these.
+            as `datasets.principal_shares` gives; None means equal variances.
+        trainable: Whether the proportions are trained, starting from these.
     """
 
     def __init__(

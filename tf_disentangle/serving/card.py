@@ -3,7 +3,7 @@
 VERSION/model_card.json    for programs: `summary.summarize`, and how it is served
 VERSION/model_card.md      the same for people
 
-The card of a run that was not exported, as TensorBoard has it, leaves the server out.
+The card of a run that was not exported, as TensorBoard shows it, leaves out the server.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def make(
     Args:
         model: The model.
         summary: What `summary.summarize` says of its run.
-        signatures: Those that are served, by name, each a `tf.function`.
+        signatures: The signatures that are served, by name, each a `tf.function`.
         resizing: How `encode_bytes` makes images of another size.
         **about: Further entries: name, version, variant, precision, errors.
     """

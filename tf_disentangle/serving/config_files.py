@@ -1,8 +1,8 @@
-"""The files by which TF Serving is told of models, batching and monitoring.
+"""The files that tell TF Serving about models, batching and monitoring.
 
-They stand beside the models, and have the paths of a container where that folder is
-mounted as /models. They are text protos, of which TF Serving alone has the descriptions
-of the last two.
+They lie beside the models, and use the paths of a container in which that folder is
+mounted as /models. They are text protos; only TF Serving has the descriptions of the
+last two.
 """
 
 from __future__ import annotations
@@ -61,9 +61,9 @@ _logger = logging.getLogger(__name__)
 def write(destination: str | os.PathLike, name: str) -> None:
     """Writes what is missing of the three files, and adds a model to the first.
 
-    A models.config that nobody edited names the models that are there. To one that
-    someone edited the model is added, and all else stays, unless its name stands in it
-    already, in a comment at least.
+    A models.config that nobody has edited names the models that are there. To one that
+    somebody has edited, the model is added and everything else is kept, unless the name
+    of the model already occurs in it, even in a comment.
 
     Args:
         destination: The folder of the models.
@@ -105,7 +105,7 @@ def served(destination: str | os.PathLike) -> list[str]:
 
 
 def docker_command(destination: str | os.PathLike) -> str:
-    """Returns the command that serves all models of a folder by TF Serving."""
+    """Returns the command that serves all models of a folder with TF Serving."""
     mount = shlex.quote(f"{os.path.abspath(destination)}:/models")
     return (
         f"docker run -p 8500:8500 -p 8501:8501 -v {mount} tensorflow/serving \\\n"

@@ -33,7 +33,7 @@ def check(
     precision: str = "float32",
     prefix: str = "",
 ) -> pathlib.Path:
-    """Returns the folder of a model's versions, after a look at what is asked.
+    """Returns the folder of a model's versions, after checking what is asked for.
 
     Args:
         destination: Folder of the models.
@@ -44,7 +44,7 @@ def check(
         prefix: What errors put before the names of arguments: "--" for a command's.
 
     Raises:
-        ArgumentError: If no export can be written by these.
+        ArgumentError: If no export can be written with these.
     """
     checks.one_of(variant, tuple(PRECISIONS), f"{prefix}variant")
     check_precision(variant, precision, prefix)

@@ -4,7 +4,7 @@
     DESTINATION/NAME-onnx/VERSION/       the same for ONNX Runtime; -openvino, -litert
     DESTINATION/models.config, batching.config, monitoring.config
 
-A version is written under a temporary name, loaded, asked, and renamed then: a server
+A version is written under a temporary name, loaded, queried, and then renamed: a server
 that polls the folder never sees half of one.
 """
 
@@ -54,7 +54,8 @@ def export(
         version: Positive integer; None is one more than the highest that is there.
         variant: "savedmodel" for TensorFlow Serving; "onnx", "openvino" or "litert",
             see `serving.variants`.
-        precision: Of the weights: "float32", or what the variant has beside it.
+        precision: Precision of the weights: "float32", or another one that the variant
+            has.
         summary: What the card says of the run, as `summary.summarize` gives it.
         resizing: How images of other sizes became those of the data; None is
             `Resizing()`.
@@ -66,8 +67,8 @@ def export(
 
     Raises:
         ArgumentError: If the version exists, the folder cannot be written, the name is
-            none for a server, an answer is not finite, or the variant does not take
-            the model.
+            not valid for a server, an answer is not finite, or the variant does not
+            take the model.
     """
     is_saved_model = variant == SAVED_MODEL
     options = {"variant": variant, "precision": precision}
@@ -155,7 +156,7 @@ def resizing_of(run: Run) -> Resizing:
 def _locked(folder: pathlib.Path) -> Iterator[None]:
     """Makes the folder of a model's versions, and keeps other exports out of it.
 
-    If the export fails and nothing else is there, the folder goes again.
+    If the export fails and nothing else is there, the folder is removed again.
     """
     with files.explaining(folder, "destination"):
         folder.mkdir(parents=True, exist_ok=True)
@@ -201,9 +202,9 @@ def _write_saved_model(
 
 @contextlib.contextmanager
 def _explaining(target: pathlib.Path) -> Iterator[None]:
-    """Turns TensorFlow's errors of writing files into the `ArgumentError` they are.
+    """Turns TensorFlow's errors in writing files into an `ArgumentError`.
 
-    What the model itself does wrong keeps its own name.
+    Errors of the model itself keep their own type.
     """
     try:
         yield

@@ -26,7 +26,7 @@ Inputs = dict[str, np.ndarray]
 
 
 def is_available() -> bool:
-    """Whether the messages of TF Serving are installed, which the file is made of."""
+    """Whether the messages of TF Serving, which the file is made of, are installed."""
     return importlib.util.find_spec("tensorflow_serving") is not None
 
 
@@ -104,7 +104,8 @@ def replay(folder: str | os.PathLike, asked: Mapping[str, Inputs]) -> None:
 
     Args:
         folder: The version's folder.
-        asked: The inputs, by signature; if the folder has a file of them, its own.
+        asked: The inputs, by signature; if the folder has its own file of them, that is
+            used.
 
     Raises:
         ArgumentError: If an answer has numbers that are not finite.

@@ -5,7 +5,7 @@
     tf_disentangle.load("store:chyvae_ellipses")    it comes with the library
 
 docs/store.md says what each file is. Names are imported when they are first used: a
-command asks what a path is before TensorFlow is there.
+command checks what a path is before TensorFlow is loaded.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def folder_of(
 def opener(
     path: str | os.PathLike | None, argument: str
 ) -> Callable[[], RunFolder] | None:
-    """Returns what opens a folder later, None for no path; as `folder_of`."""
+    """Returns a function that does `folder_of` later; None for no path."""
     return None if path is None else functools.partial(folder_of, path, argument)
 
 

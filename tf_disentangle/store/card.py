@@ -46,12 +46,12 @@ is the model's own.
 
 @dataclasses.dataclass(frozen=True)
 class CardFacts:
-    """What the card says beside the facts of the run.
+    """What the card says besides the facts of the run.
 
     Attributes:
-        name: Of the model.
+        name: Name of the model.
         license: Its identifier, None if none was given.
-        precision: Of the weights.
+        precision: Precision of the weights.
         measured: What rounding them changed; None for float32.
         codes: How many rows codes.npz has; 0 if there is no such file.
         sizes: Bytes of each file, by name.

@@ -1,4 +1,4 @@
-"""A published model in the place of a run folder: all that `Run` asks of one."""
+"""A published model in place of a run folder: all that `Run` asks of one."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class PublishedFolder(RunFolder):
         # Of two bytes each, at least.
         self.most_weights = len(self._blobs[WEIGHTS]) // 2 + _MOST_OF_CRITIC
         if trust and self.path.is_file():
-            rule = "be a folder, for trust"
+            rule = "be a folder, if its code is to be trusted"
             remedy = "Unpack it, look at its modules/, and load the folder."
             checks.require(not self._has_modules(), "model", rule, str(path), remedy)
 
@@ -53,7 +53,7 @@ class PublishedFolder(RunFolder):
 
     @property
     def precision(self) -> str:
-        """In which its weights are kept; they are float32 when it is loaded."""
+        """The precision of its stored weights; they are float32 once it is loaded."""
         return str(self.describe()["precision"])
 
     def _check_format(self) -> None:
@@ -72,9 +72,9 @@ class PublishedFolder(RunFolder):
             for key in ("num_images", "validation_size", "seed", "batch_size", "steps")
         )
         known = known and type(record.get("step")) is int and record["step"] >= 0
-        rule = "say the step, and of the training num_images, validation_size, ..."
+        rule = "give the step, and the training's num_images, validation_size, ..."
         checks.require(known, argument, rule, training)
-        name, rule = record.get("name"), "be a name as that of a file"
+        name, rule = record.get("name"), "be a valid name of a file"
         fits = isinstance(name, str) and bool(NAME.fullmatch(name))
         checks.require(fits, f"name in {argument}", rule, name)
         one_of, precision = " or ".join(PRECISIONS), record.get("precision")
@@ -98,7 +98,7 @@ class PublishedFolder(RunFolder):
             and isinstance(each.get("score"), int | float | None)
             for name, each in content.items()
         )
-        argument, rule = f"{reading.SCORES} of {self}", "be scores by their names"
+        argument, rule = f"{reading.SCORES} of {self}", "map names to scores"
         checks.require(fits, argument, rule, content)
         return content
 
@@ -118,7 +118,7 @@ class PublishedFolder(RunFolder):
         Raises:
             ArgumentError: If they are not the model's weights.
         """
-        rule = "be 'last': a published model has its weights once"
+        rule = "be 'last', the only weights of a published model"
         checks.require(checkpoint == "last", "checkpoint", rule, checkpoint)
         argument = f"{WEIGHTS} of {self}"
         weights.assign(model, weights.read(self._blobs[WEIGHTS], argument))

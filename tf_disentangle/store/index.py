@@ -34,9 +34,9 @@ def write(folder: str | os.PathLike) -> pathlib.Path:
     """Writes README.md of a folder of models, from their records; returns its path.
 
     Args:
-        folder: Its folders and archives that are published models are listed, each
-            checked as by `load`. What is none is left out; of a damaged one a warning
-            tells.
+        folder: The folders and archives in it that are published models are listed,
+            each checked as by `load`. Anything else is left out; a damaged model gives
+            a warning.
     """
     folder = pathlib.Path(folder)
     found = {}

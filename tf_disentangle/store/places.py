@@ -11,7 +11,7 @@ from tf_disentangle.files import CHECKSUMS
 
 #: Before the name of a model that comes with the library.
 PREFIX = "store:"
-#: What shows a published model, beside its checksums.
+#: The file that shows a published model, besides its checksums.
 RECORD, ARCHIVES = "config.json", (".zip", ".tar")
 #: In which the weights may be kept.
 PRECISIONS = ("float32", "float16")
@@ -88,10 +88,10 @@ def locate(path: str | os.PathLike) -> pathlib.Path:
 
 
 def name_of_new(path: str | os.PathLike, argument: str = "path") -> str:
-    """Returns what a model is called that is going to be published there.
+    """Returns the name of a model that is going to be published there.
 
     Raises:
-        ArgumentError: If something is there, or the path ends in no such name.
+        ArgumentError: If something is there, or the path does not end in such a name.
     """
     found = pathlib.Path(path)
     name = found.resolve().name.removesuffix(ZIP)
@@ -107,7 +107,7 @@ def name_of_new(path: str | os.PathLike, argument: str = "path") -> str:
 def check_license(name: str | None, argument: str = "license") -> None:
     """Raises `ArgumentError` unless a licence is one that Hugging Face knows, or None.
 
-    A model card with another is refused there when it is uploaded.
+    Hugging Face refuses a model card with any other when it is uploaded.
     """
     if name is None:
         return

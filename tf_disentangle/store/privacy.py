@@ -1,6 +1,6 @@
-"""Nothing of the author's machine in what is given away.
+"""Keeps the author's machine out of what is given away.
 
-Records are written without paths, and nothing in them names a user or a host. What
+Records are written without paths, and nothing in them names a user or a host. Whatever
 somebody put there, such as a comment in a configuration, is found at the end.
 """
 
@@ -20,7 +20,7 @@ from tf_disentangle import checks
 
 # A quoted absolute path, of this system or of Windows.
 _QUOTED = re.compile(r"""(['"])((?:/|[A-Za-z]:[\\/])[^'"\n]*)\1""")
-# With what a name goes on.
+# The characters with which a name continues.
 _MORE = re.compile(r"[\w-]")
 # Shorter words occur by chance among the bytes of weights and pictures.
 _SHORTEST = 10
@@ -46,16 +46,16 @@ def text_without_paths(text: str) -> str:
 
 
 def require_none(folder: pathlib.Path, others: Iterable[str | os.PathLike]) -> None:
-    """Refuses a folder in a file of which a path, user or host of this machine stands.
+    """Refuses a folder with a path, user or host of this machine in any of its files.
 
-    A user's and a host's name may be any word, so they are looked for as such only:
-    "/home/user", "user@", "@host", "//host". What is as short as "/tmp" is looked for
-    in texts, and not in files of numbers, nor in what explorer.html carries of them,
-    where it occurs by chance.
+    The name of a user or a host may be any word, so it is only looked for in this form:
+    "/home/user", "user@", "@host", "//host". Paths as short as "/tmp" are looked for in
+    texts, but neither in files of numbers nor in what explorer.html contains of them,
+    where they occur by chance.
 
     Args:
         folder: What is to be given away.
-        others: Paths to look for beside the home, the working and temporary folder.
+        others: Paths to look for besides the home, the working and temporary folder.
 
     Raises:
         ArgumentError: If there is one.
@@ -76,7 +76,7 @@ def require_none(folder: pathlib.Path, others: Iterable[str | os.PathLike]) -> N
 
 
 def _words(others: Iterable[str | os.PathLike]) -> set[str]:
-    """Returns what must not stand in a file."""
+    """Returns what must not occur in a file."""
     homes = [pathlib.Path.home(), pathlib.Path.cwd(), tempfile.gettempdir(), *others]
     paths = {str(pathlib.Path(path).absolute()).rstrip("/\\") for path in homes}
     user, host = "", platform.node()
@@ -89,7 +89,7 @@ def _words(others: Iterable[str | os.PathLike]) -> set[str]:
 
 
 def _holds(content: bytes, word: str, encoding: str = "utf-8") -> bool:
-    """Whether a word stands in a file, and not as a part of a longer name."""
+    """Whether a word occurs in a file, and not as a part of a longer name."""
     sought, width = word.encode(encoding), len("x".encode(encoding))
     start = content.find(sought)
     while start >= 0:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 NUM_CODES = 1_000
 _ONNX = {"encode": "float32", "decode": "float32"}
-# What a run.json says of the machine, and nobody who loads the model needs.
+# What a run.json says about the machine, which nobody who loads the model needs.
 _OF_THE_MACHINE = ("cores", "devices", "threads", "replicas", "started", "commit")
 _TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -86,14 +86,14 @@ def publish(
         run: A trained run.
         path: The new folder, or an archive NAME.zip; its name is the model's.
         precision: Of the weights: "float32", or "float16", which halves them. What
-            rounding changes is measured and stands in README.md.
+            rounding changes is measured and reported in README.md.
         license: An identifier of Hugging Face, such as "apache-2.0". None claims none;
             README.md says so.
         explorer: Whether to add explorer.html, 6 to 8 MB.
         onnx: Whether to add encode.onnx and decode.onnx.
         rescore: Whether to score float16 weights again, by the recorded calls.
         examples: How many images to add, 60 at most, with which the model can be
-            looked at where its data are not at hand. They are the data's: add none
+            looked at where its data are not at hand. They come from the data: add none
             that may not be given away.
         best_by: The metric by which the run was chosen as the best of several, such as
             "mig": README.md says so.
@@ -102,8 +102,8 @@ def publish(
         The path of the folder or archive.
 
     Raises:
-        ArgumentError: If the path exists or cannot be written, its name is none for a
-            model, or the run cannot be published.
+        ArgumentError: If the path exists or cannot be written, its name is not valid
+            for a model, or the run cannot be published.
     """
     options = Options(precision, license, explorer, onnx, rescore, examples, best_by)
     path = pathlib.Path(path)
@@ -232,7 +232,7 @@ def _examples(run: Run, count: int) -> Examples | None:
 def _write_codes(run: Run, folder: pathlib.Path) -> int:
     """Writes codes of images of the run, with their factors; returns how many.
 
-    The file is such as `bin/evaluate --codes` takes.
+    The file has the form that `bin/evaluate --codes` takes.
     """
     try:
         data = run.data
@@ -255,7 +255,7 @@ def _write_codes(run: Run, folder: pathlib.Path) -> int:
 
 
 def _write_npz(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
-    """As `numpy.savez_compressed`, which puts the time of writing into the file."""
+    """As `numpy.savez_compressed`, but without the time of writing in the file."""
     contents = {}
     for name, array in arrays.items():
         buffer = io.BytesIO()

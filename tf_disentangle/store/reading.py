@@ -1,9 +1,9 @@
 """The files of a published model, checked: of a folder, a .zip or a .tar.
 
-What is read is held in memory and is what was checked; nothing is unpacked. Whoever
-wrote the files is not trusted: the list of an archive's files is bounded, and names,
-kinds and sizes are before a byte of a file is read. The checksums tell of accidents on
-the way, not who the author is.
+The content that was checked is held in memory and is what is used; nothing is unpacked.
+Whoever wrote the files is not trusted: the list of an archive's files has a limit, and
+names, kinds and sizes are checked before a byte of a file is read. The checksums reveal
+accidents on the way, but not who the author is.
 """
 
 from __future__ import annotations
@@ -69,9 +69,9 @@ class _File:
 def read(path: pathlib.Path) -> dict[str, bytes]:
     """Returns the contents of the files in `LIMITS` that are there, by name.
 
-    All files that SHA256SUMS names are there then and have their checksums. A changed
-    README.md, which people edit and no program reads, is told in a warning. Files that
-    it does not name are left alone.
+    On return, all files that SHA256SUMS names are there and have their checksums. A
+    changed README.md, which people edit and no program reads, only gives a warning.
+    Files that SHA256SUMS does not name are left alone.
 
     Args:
         path: The folder or archive.
@@ -93,7 +93,7 @@ def read(path: pathlib.Path) -> dict[str, bytes]:
             if received != expected and name == README:
                 _logger.warning("%s: README.md was edited after publishing.", path)
                 continue
-            rule = f"be the file that was published, as {CHECKSUMS} has it"
+            rule = f"be the file that was published, as {CHECKSUMS} records it"
             same = received == expected
             checks.require(same, f"{name} of {path}", rule, "another", AGAIN)
             if name in LIMITS:
@@ -219,7 +219,7 @@ class _Listed(io.FileIO):
 
 
 def _of_folder(path: pathlib.Path) -> dict[str, _File]:
-    """The files of a folder; links are followed, of which Hugging Face's cache is."""
+    """The files of a folder; links are followed, as in Hugging Face's cache."""
     found: dict[str, _File] = {}
     for parent, folders, names in os.walk(path):
         # Such as .git and .cache; never followed into links to folders.

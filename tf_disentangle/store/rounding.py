@@ -27,7 +27,7 @@ class Measured:
     Attributes:
         decode: Of the images, in [0, 1], that 256 codes of the prior decode to.
         codes: Of the continuous codes of the images; None without images.
-        changed: Share of the categorical codes that are others; None without either.
+        changed: Share of the categorical codes that changed; None without either.
         num_images: How many were encoded.
         scores: By metric, with rounded weights and the recorded call.
     """
@@ -44,7 +44,7 @@ def measure(run: Run, arrays: Mapping[str, np.ndarray], rescore: bool) -> Measur
 
     Args:
         run: The run, with its own weights.
-        arrays: The rounded ones.
+        arrays: The rounded weights.
         rescore: Whether to score the rounded model by the calls that are recorded.
     """
     model = run.model

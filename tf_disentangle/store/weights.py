@@ -23,7 +23,7 @@ _LEFT_OUT = ("critic",)
 def variables_of(model: LatentModel) -> dict[str, Any]:
     """Returns the variables that a model encodes and decodes with, by their names.
 
-    A critic, which only the training asks, is left out.
+    A critic, which only training uses, is left out.
     """
     found: dict[str, Any] = {}
     parts = {name: p for name, p in model.parts.items() if name not in _LEFT_OUT}
@@ -60,7 +60,7 @@ def rounded(model: LatentModel, precision: str) -> dict[str, np.ndarray]:
 
 @contextlib.contextmanager
 def holding(model: LatentModel, arrays: Mapping[str, np.ndarray]) -> Iterator[None]:
-    """Gives a model other weights meanwhile."""
+    """Gives a model other weights within the block."""
     before = {name: np.asarray(v) for name, v in variables_of(model).items()}
     try:
         assign(model, arrays)
@@ -96,7 +96,7 @@ def assign(model: LatentModel, arrays: Mapping[str, np.ndarray]) -> None:
 def write(arrays: Mapping[str, np.ndarray], about: Mapping[str, str]) -> bytes:
     """Returns arrays as a safetensors file, with one text about them.
 
-    The library writes several in any order.
+    The library would write several texts in any order.
     """
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     return safetensors.numpy.save(contiguous, metadata=dict(about))
@@ -110,7 +110,7 @@ def read(content: bytes, argument: str) -> dict[str, np.ndarray]:
         argument: What errors call it.
 
     Raises:
-        ArgumentError: If it is cut short, or its header says what is not so.
+        ArgumentError: If it is cut short, or its header is wrong.
     """
     size = struct.unpack("<Q", content[:8])[0] if len(content) >= 8 else 0
     rule = f"have a header that fits into its {len(content):,} bytes"

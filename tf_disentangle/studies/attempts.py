@@ -1,8 +1,9 @@
 """The attempts at one run, counted in its own folder: attempts.jsonl.
 
-A line is written as an attempt begins and another as it ends, each in one piece, so
-that a driver that was killed, or two that work on one study, count alike. Python's own
-library alone is imported: each run's supervisor starts with this file.
+One line is written when an attempt begins and another when it ends, each in one piece,
+so that attempts are counted correctly even if a driver is killed or two drivers work on
+one study. Only Python's standard library is imported, since each run's supervisor
+imports this file at its start.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-#: Exit code of a run that another process is at (EX_TEMPFAIL).
+#: Exit code of a run that another process is working on (EX_TEMPFAIL).
 LOCKED_CODE = 75
 #: Set for the runs of an engine, whose supervisor records their attempts.
 VARIABLE = "TF_DISENTANGLE_ATTEMPT"
@@ -27,7 +28,7 @@ VARIABLE = "TF_DISENTANGLE_ATTEMPT"
 # How an attempt ended.
 DONE = "done"
 FAILED = "failed"
-LOCKED = "locked"  # another process is at the run
+LOCKED = "locked"  # another process is working on it
 STOPPED = "stopped"  # because the study was stopped
 FULL = "full"  # the disk was full
 LOST = "lost"  # its worker or machine went away
@@ -38,7 +39,7 @@ class Attempt:
     """One attempt at a run.
 
     Attributes:
-        key: Names it.
+        key: Identifies it.
         time: When it began, in seconds since 1970.
         host: The machine.
         pid: The process there that watches it, or the run itself.
@@ -60,7 +61,7 @@ class Attempt:
 
     @property
     def alive(self) -> bool | None:
-        """Whether it is under way; None if that is not known, on another machine."""
+        """Whether it is under way; None if that is not known, as on another machine."""
         if self.kind:
             return False
         if self.host != socket.gethostname():
@@ -96,7 +97,7 @@ def end(
 
 
 def reset(folder: str | os.PathLike) -> None:
-    """Counts the attempts from none again; their lines stay."""
+    """Starts counting the attempts from zero again; their lines stay."""
     _append(folder, {"retry": True, "time": round(time.time(), 3)})
 
 
@@ -105,7 +106,7 @@ def read(folder: str | os.PathLike, *, whole: bool = False) -> list[Attempt]:
 
     Args:
         folder: The run folder; without the file there were none.
-        whole: Whether those before the last `reset` are among them.
+        whole: Whether to include those before the last `reset`.
     """
     try:
         lines = path_of(folder).read_bytes().splitlines()
@@ -132,9 +133,9 @@ def read(folder: str | os.PathLike, *, whole: bool = False) -> list[Attempt]:
 def failures(attempts: Sequence[Attempt]) -> list[Attempt]:
     """Returns those that count as failures of the run.
 
-    To be stopped or killed with the study or the machine is no failure of the run, nor
-    to find the run in use or the disk full. What a run itself does, its supervisor
-    tells: an attempt without an end is one whose supervisor was killed too.
+    A run does not fail by being stopped or killed with the study or the machine, nor by
+    finding the run in use or the disk full. The supervisor reports all that the run
+    itself does, so an attempt without an end is one whose supervisor was killed too.
     """
     return [attempt for attempt in attempts if attempt.kind == FAILED]
 
@@ -186,7 +187,7 @@ def reason_of(code: int, text: str) -> str:
 
 
 def _append(folder: str | os.PathLike, row: dict[str, Any]) -> None:
-    """Adds a line in one piece, on a line of its own after a half one."""
+    """Adds a line in one piece, starting a new line if the last one is incomplete."""
     with open(path_of(folder), "ab+") as file:
         size = file.seek(0, os.SEEK_END)
         if size:

@@ -1,4 +1,4 @@
-"""Builds runs of a plan before any starts, so that a mistake is told at once."""
+"""Builds runs of a plan before any starts, so that mistakes are reported at once."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ _PROGRESS = "Checking "
 def check(plan: Plan) -> None:
     """Builds one run for each set of files and names that are bound on top of them.
 
-    A process of its own does so, by `bin/study check`: TensorFlow's memory would
-    otherwise stay with the process that starts the runs, for as long as they take.
+    A separate process does so, by `bin/study check`. Otherwise, the process that starts
+    the runs would hold TensorFlow's memory for as long as they take.
 
     Raises:
-        ArgumentError: If one cannot be built, with what its files or bindings must be.
+        ArgumentError: If one cannot be built; the error says what its files or bindings
+            must be.
     """
     with tempfile.TemporaryDirectory() as folder:
         written = dataclasses.replace(plan, folder=None).write(folder)

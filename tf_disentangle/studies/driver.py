@@ -1,7 +1,7 @@
 """The driver: hands the runs of a study to an engine until each is done or has failed.
 
-It keeps nothing of its own: what is done, and how often a run failed, stands in the run
-folders. So it may be killed and started again, or be started twice at once.
+It keeps no state of its own: what is done, and how often a run failed, is recorded in
+the run folders. So it may be killed and started again, or be started twice at once.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from tf_disentangle.studies import attempts as records
 from tf_disentangle.studies import state
 from tf_disentangle.studies.engines import GRACE, Engine, Job, Outcome, thread_caps
 
-# Seconds before a run that another driver is at is looked at again.
+# Seconds until a run that another driver is working on is looked at again.
 _LOCKED_WAIT = (1.0, 30.0)
 _TICK = 0.5
 
 
 class Planned(Protocol):
-    """What the driver needs of a plan."""
+    """What the driver needs to know of a plan."""
 
     @property
     def runs(self) -> Sequence[Any]:
@@ -40,7 +40,7 @@ class Planned(Protocol):
 
 
 class View(Protocol):
-    """What shows how the study gets on; see `live`."""
+    """What shows the progress of the study; see `live`."""
 
     def update(self, progress: Progress) -> None:
         """Is called about twice a second."""
@@ -55,14 +55,14 @@ class Progress:
 
     Attributes:
         plan: The plan.
-        attempts: How many a run has.
+        attempts: How many attempts each run has.
         done: Number of runs that are done.
         begun: Ids of the runs that were begun and are neither done nor failed.
         finished: When the runs that this driver saw ended, in seconds since 1970.
         flying: The runs that the engine has, by id.
         failed: Why runs failed for good, by id.
-        elsewhere: The runs that another driver is at, by id.
-        full: Why nothing more is started: the disk is full; "" if it is not.
+        elsewhere: The runs that another driver is working on, by id.
+        full: Why no more runs are started if the disk is full, else "".
         signal: Number of the signal that stopped the study, None if none did.
     """
 
@@ -100,7 +100,7 @@ def drive(
     only: Collection[str] | None = None,
     view: View | None = None,
 ) -> Progress:
-    """Runs what is not done of a plan.
+    """Runs the part of a plan that is not done yet.
 
     SIGINT (Ctrl-C) and SIGTERM have the runs save themselves and stop; the second of
     them kills the runs.
@@ -108,20 +108,21 @@ def drive(
     Args:
         plan: The plan; its run folders are made as they are needed.
         engine: What starts the runs; it is closed at the end.
-        command: Gives the command of a run. It must end with 0 after it has written
-            done.json, and with 75 if another process is at the run.
+        command: Gives the command of a run. It must exit with 0 after it has written
+            done.json, and with 75 if another process is working on the run.
         attempts: How often a run may fail; those of earlier drivers count.
         time_limit: Seconds that an attempt may take; None for no limit.
         threads: Cores of one run.
         grace: Seconds that a stopped run has for saving itself.
         only: Ids of the runs to start; None is all.
-        view: Shows how it gets on.
+        view: Shows the progress.
 
     Returns:
         What became of the runs.
 
     Raises:
-        ArgumentError: If the disk is full. What runs then is waited for.
+        ArgumentError: If the disk is full. Runs that are under way are waited for
+            first.
     """
     attempts = checks.integer(attempts, "attempts", at_least=1)
     if time_limit is not None:
@@ -135,7 +136,7 @@ def drive(
     with contextlib.closing(engine):
         driver.run(only)
     if progress.full:
-        rule, remedy = "have room", "Free some space; the same command goes on."
+        rule, remedy = "have room", "Free some space; the same command resumes."
         message = checks.message("the study's disk", rule, progress.full, remedy)
         raise checks.ArgumentError(message)
     return progress
@@ -195,7 +196,7 @@ class _Driver:
         return not idle and bool(self.queue or self.later)
 
     def _stop(self, kill: bool) -> None:
-        """Has the engine stop or kill what runs."""
+        """Has the engine stop or kill the runs under way."""
         if kill:
             self._note("Killing the runs.")
             self.engine.kill()
@@ -204,13 +205,13 @@ class _Driver:
             folders = map(self.plan.folder_of, self.progress.flying.values())
             number = sum(map(state.is_running, folders))
             self._note(
-                f"Stopping. Runs that save themselves first: {number}. Once more kills "
-                "them."
+                f"Stopping. Runs that first save themselves: {number}. Stop once more "
+                "to kill them."
             )
             self.engine.stop()
 
     def _settled(self, run: Any) -> bool:
-        """Counts a run that is done or has failed for good; whether it is one."""
+        """Counts a run if it is done or has failed for good; returns whether it is."""
         folder, progress = self.plan.folder_of(run), self.progress
         if state.is_done(folder):
             progress.begun.discard(run.id)
@@ -252,16 +253,16 @@ class _Driver:
                 return
 
     def _in_use(self, run: Any) -> bool:
-        """Whether the record has another process at a run, which then is not started.
+        """Whether the record says that another process has a run, which then must wait.
 
-        The record may be wrong, as of a process number that was given to another
-        process since; so the run is started at last, and tries its lock.
+        The record may be wrong, for example because the process number was given to
+        another process since. So the run is started in the end, and tries its lock.
         """
         asked = self.waited.get(run.id, 0.0) >= _LOCKED_WAIT[1]
         return not asked and state.is_running(self.plan.folder_of(run))
 
     def _put_off(self, run: Any) -> None:
-        """Looks at a run in use again after a while, each time a longer one."""
+        """Looks at a run in use again after a while, which is longer each time."""
         first, longest = _LOCKED_WAIT
         wait = min(longest, 2 * self.waited.get(run.id, first / 2))
         self.waited[run.id] = wait
@@ -326,7 +327,7 @@ class _Driver:
         """Starts nothing more, since the disk is full."""
         if not self.progress.full:
             self.progress.full = reason
-            self._note(f"Nothing more is started: {reason}")
+            self._note(f"No more runs are started: {reason}")
 
     def _note(self, text: str) -> None:
         if self.view is not None:

@@ -1,8 +1,9 @@
 """A grid of settings: which combinations of values a study trains.
 
-It has the form of scikit-learn's `ParameterGrid`: a dictionary of lists is their
-product, and a list of dictionaries is one after the other. A key that is a tuple of
-names takes tuples of values, so that these names change together:
+It has the form of scikit-learn's `ParameterGrid`: a dictionary of lists stands for all
+combinations of their values, and a list of dictionaries for one grid after the other. A
+key that is a tuple of names takes tuples of values, so that these names change
+together:
 
     [{"method": "beta_vae.gin", "beta_vae.beta": [1.0, 4.0, 16.0]},
      {"method": "chyvae.gin",
@@ -25,7 +26,7 @@ import numpy as np
 
 from tf_disentangle import checks, configuration
 
-#: What a grid can name beside bindings.
+#: What a grid can name besides bindings.
 NAMES = {
     "method": "a gin file of a model, or a list of gin files that are read in turn",
     "data": "a gin file of a data set, from gin/datasets or elsewhere",
@@ -51,7 +52,7 @@ class Point:
         settings: Values of the bindings that the grid names.
         strength: The value of the one binding with a number that varies in this part
             of the grid, an axis for figures; None if there is none, or several. It does
-            not say of which binding: what the setting of a run is, `settings` say.
+            not say which binding that is; `settings` gives the setting of a run.
     """
 
     method: str
@@ -69,8 +70,8 @@ def points(
 ) -> Iterator[Point]:
     """Yields the combinations of a grid.
 
-    The order: `data` changes slowest, then the parts of the grid, in each the bindings
-    as they stand, the last one faster than the first, and the seed fastest.
+    `data` changes slowest, then the parts of the grid, then the bindings within a part
+    (a later one faster than an earlier one), and the seed fastest.
 
     Args:
         grid: A dictionary, or a list of dictionaries.
@@ -235,7 +236,8 @@ def _seeds(values: Any, argument: str = "seeds", *, is_count: bool = True) -> li
 def _varied_number(axes: Any) -> str | None:
     """Returns the one binding of a part that takes several values, all numbers.
 
-    Of names that change together it is the first with another number in each row.
+    Among names that change together, it is the first with a different number in each
+    row.
     """
     varied = []
     for names, rows in axes:
@@ -280,7 +282,7 @@ def _point(chosen: dict[str, Value], varied: str | None, where: str) -> Point:
 
 
 def require_told_apart(runs: Iterable[Any]) -> None:
-    """Checks that tables and figures would not take two runs for one.
+    """Checks that tables and figures would not mistake two runs for one.
 
     Args:
         runs: With method, data, seed, values and files; no run twice.

@@ -1,11 +1,11 @@
-"""One run of a study, by one idempotent command: train, score, keep codes, say done.
+"""One run of a study by one idempotent command: train, score, keep codes, mark done.
 
     bin/study run DIR ID
 
-It may be called any number of times, also at once: a run that is done is left alone,
-one that another process has is left to it, and one that was stopped goes on. The
-training is that of `tf_disentangle.train` with the same configuration, bit for bit.
-Whether a run is done, its done.json alone says, which this process writes last.
+It may be called any number of times, even at once: a run that is done is left alone, a
+run that another process has is left to that process, and a run that was stopped is
+resumed. The training is that of `tf_disentangle.train` with the same configuration, bit
+for bit. Only done.json says whether a run is done; this process writes it last.
 
     codes.npz    codes [N, L], factors [N, K], indices [N]: of the same images for all
                  runs of one data set
@@ -44,7 +44,7 @@ from tf_disentangle.studies.plan import PlannedRun, find, folder_of
 if TYPE_CHECKING:
     from tf_disentangle.run import Run
 
-#: Return codes beside 0, done, and 128 + n, stopped by signal n.
+#: Return codes besides 0 (done) and 128 + n (stopped by signal n).
 FAULT, MISTAKE, NOT_FINITE, IN_USE = 1, 2, 3, attempts.LOCKED_CODE
 
 #: Images of each data set whose codes are kept.
@@ -64,11 +64,11 @@ def do(
         study: The study's folder.
         run: The run's id or index.
         import_tensorflow: Called before TensorFlow is needed; a run that is done does
-            without it.
+            not need it.
 
     Returns:
         0 if the run is done, by this call or before; 75 if another process has it; 1
-        for a fault, as of a full disk; 2 for a mistake in what was asked; 3 for a loss
+        for a fault such as a full disk; 2 for a mistake in what was asked; 3 for a loss
         that is not finite; 128 + n if signal n stopped it.
 
     Raises:
@@ -102,10 +102,10 @@ def prepare(
 
     Args:
         run: The run.
-        about: What study.json says.
+        about: The content of study.json.
         output: The run folder, or None.
-        resolved: What the run's files came to when the study was planned; None reads
-            the files.
+        resolved: The final bindings of the run's files when the study was planned; None
+            reads the files.
 
     Raises:
         ArgumentError: If a binding is unknown, refused or without an effect.
@@ -150,7 +150,7 @@ def _attempt(
 
 
 def _train_and_score_or_end(*arguments: Any) -> None:
-    """Does all of a run; whatever keeps it from that becomes an `_Ended`."""
+    """Does all of a run; whatever prevents this becomes an `_Ended`."""
     from tf_disentangle.training import NonFiniteError
 
     try:
@@ -242,14 +242,14 @@ def _keep_codes(run: Run, path: pathlib.Path) -> None:
 
 
 def _about(folder: pathlib.Path, run: Run, began: float) -> dict[str, Any]:
-    """Returns what done.json says of the time and the machine.
+    """Returns what done.json says about the time and the machine.
 
     Args:
         folder: The run folder.
         run: The trained run.
-        began: When its training had ended, by the monotonic clock. `wall_seconds` is
-            that of the training in all attempts, and of what came after it in this one;
-            `cpu_seconds` is that of this process: of the last attempt, with its start.
+        began: When its training had ended, by the monotonic clock. `wall_seconds`
+            covers the training in all attempts and what came after it in this one;
+            `cpu_seconds` covers this process, that is, the last attempt with its start.
     """
     training = run.folder.describe()["wall_seconds"]  # Of all attempts.
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
@@ -273,7 +273,7 @@ def _version(package: str) -> str | None:
 
 @contextlib.contextmanager
 def _in_directory(path: str) -> Iterator[None]:
-    """Goes to where the study was planned: paths and modules mean the same there."""
+    """Goes to where the study was planned, so that paths and modules mean the same."""
     if not pathlib.Path(path).is_dir():
         yield
         return

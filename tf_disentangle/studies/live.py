@@ -1,4 +1,4 @@
-"""How a study gets on, for people: a live table, lines for a log, and JSON."""
+"""Shows people the progress of a study: a live table, lines for a log, and JSON."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from tf_disentangle.studies import state
 from tf_disentangle.studies.driver import Planned, Progress, label
 
 _SHOWN = 20  # rows of a table that is drawn again and again
-_RECENT = 20  # finished runs that tell the pace
+_RECENT = 20  # finished runs that the pace is estimated from
 _WHOLE = ("run", "strength", "seed", "state", "step")  # columns of one line
 _PERIOD = 60.0  # seconds between lines without news in a log
 
 
 @dataclasses.dataclass
 class Snapshot:
-    """What is shown of a study.
+    """What is shown about a study.
 
     Attributes:
         counts: Number of runs by state.
         rows: The running and the partial runs with their state.
         failures: The failed runs with their state.
-        eta: Seconds until all are done at today's pace; None if that is not known.
+        eta: Seconds until all are done at the present pace; None if that is not known.
         logs: The path of the log by run id.
     """
 
@@ -97,7 +97,7 @@ def of_folder(plan: Planned, attempts: int = state.ATTEMPTS) -> Snapshot:
 
 
 def of_progress(progress: Progress) -> Snapshot:
-    """Returns the snapshot that a driver shows; only those that run are looked at."""
+    """Returns the snapshot that a driver shows; only runs under way are looked at."""
     plan, counts = progress.plan, dict.fromkeys(state.STATES, 0)
     logs: dict[str, str] = {}
     rows: list[tuple[Any, state.RunState]] = []

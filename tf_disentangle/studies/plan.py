@@ -4,9 +4,9 @@
     DIR/plan.parquet    one row a run: id, index, method, strength, data, seed, files,
                         settings, and a column for each binding that the grid names
 
-A run's `id` is a checksum of its final bindings. So the same run has the same id in
-whichever order, file or study it stands, and a grid with more values has the old runs
-under their old names.
+A run's `id` is a checksum of its final bindings. So the same run has the same id in any
+order, file or study, and a grid with more values has the old runs under their old
+names.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from tf_disentangle.studies.plan_table import SCHEMA_VERSION, folder_of
 #: What a run can be scored on: the means of q(z|x), or draws from it.
 REPRESENTATIONS = ("mean", "sampled")
 
-# Bindings that make no other run: where it is, and how it is scored.
+# Bindings that do not make another run: where it is, and how it is scored.
 _NO_IDENTITY = {
     *("train.output", "train.metrics", "study"),
     *(metric.function.__name__ for metric in METRICS.values()),
 }
-_REMEDY = "Choose another output folder for another study."
+_REMEDY = "For another study, choose another output folder."
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -74,10 +74,10 @@ class Plan:
 
     Attributes:
         runs: The runs, by their index.
-        configurations: What the gin files come to, by the files.
+        configurations: The final bindings of the gin files, by the files.
         about: The name, grid, metrics and so on, as study.json has them.
         folder: The study's folder; None before it is written.
-        repeated: How many combinations of the grid came to a run that it had already.
+        repeated: How many combinations of the grid gave a run that it already had.
     """
 
     runs: list[PlannedRun]
@@ -102,7 +102,7 @@ class Plan:
         """Plans a study; nothing is written, and TensorFlow is not loaded.
 
         Args:
-            grid: As `studies.grid` says.
+            grid: As described in `studies.grid`.
             name: What the study is called.
             data: Gin files of data sets, for the parts of the grid that name none.
             seeds: Seeds, or how many, for the parts that name none; None leaves the
@@ -145,14 +145,14 @@ class Plan:
         return cls(list(runs.values()), configurations, about, repeated=repeated)
 
     def note(self) -> str:
-        """Returns that the grid has runs more than once, which count once; or ""."""
+        """Returns a note that repeated runs of the grid count once; "" without any."""
         if not self.repeated:
             return ""
         verb = "is a run" if self.repeated == 1 else "are runs"
         total = len(self.runs) + self.repeated
         return (
-            f"{self.repeated} of the grid's {total} combinations {verb} that it has "
-            "already, and not done twice."
+            f"{self.repeated} of the grid's {total} combinations {verb} that the grid "
+            "already has; each run is done once."
         )
 
     @classmethod
@@ -181,10 +181,10 @@ class Plan:
     def write(self, folder: str | os.PathLike) -> Plan:
         """Writes the plan into a study's folder, or extends the plan that is there.
 
-        Runs that are there keep their index; it changes nothing but the plan.
+        Runs that are there keep their index; nothing but the plan is changed.
 
         Returns:
-            The plan as it is in the folder then.
+            The plan that is in the folder then.
 
         Raises:
             ArgumentError: If the folder holds something else, or another study.
@@ -202,7 +202,7 @@ class Plan:
         return whole
 
     def require_extends(self, folder: str | os.PathLike) -> Plan | None:
-        """Returns the plan in a folder, which this one extends; None of a new folder.
+        """Returns the plan in a folder, which this one extends; None for a new folder.
 
         Raises:
             ArgumentError: If the folder has another study, or something else.
@@ -222,7 +222,7 @@ class Plan:
         known = {run.id for run in self.runs}
         added = [run for run in new.runs if run.id not in known]
         by_id = {run.id: run for run in new.runs}
-        # What tables call a run may have changed with the grid, its index must not.
+        # What tables call a run may have changed with the grid, but its index must not.
         runs = [dataclasses.replace(by_id[r.id], index=r.index) for r in self.runs]
         for index, run in enumerate(added, start=len(runs)):
             runs.append(dataclasses.replace(run, index=index))
@@ -251,8 +251,8 @@ class Plan:
         if lines:
             text = "".join(f"\n  {line}" for line in lines[:8])
             raise checks.ArgumentError(
-                f"The study in {self.folder} must go on as it is, or with more values; "
-                f"received another:{text}\n  {_REMEDY}"
+                f"The study in {self.folder} must resume as it is or with more values; "
+                f"received another one:{text}\n  {_REMEDY}"
             )
 
     def _study(self) -> dict[str, Any]:
@@ -284,7 +284,7 @@ def find(
     """Returns one run of a study by its id or index, without reading all of the plan.
 
     Returns:
-        The run, what its files come to, and what study.json says of the study.
+        The run, the final bindings of its files, and what study.json says of the study.
 
     Raises:
         ArgumentError: If there is no such study or run.
@@ -334,8 +334,8 @@ def _require_one_score(run: PlannedRun, same: PlannedRun) -> None:
         if run.settings.get(name) != same.settings.get(name)
         and not _NO_IDENTITY.isdisjoint(_parts(name))
     )
-    rule = "score each run in one way: what binds a metric makes no other run"
-    remedy = "Bind it in the study's bindings, or together with what makes a run."
+    rule = "score each run in one way: a metric's binding makes no new run"
+    remedy = "Bind it in the study's bindings, or vary it with what makes a run."
     checks.require(not names, "grid", rule, ", ".join(names), remedy)
 
 
@@ -372,7 +372,7 @@ def _common(bindings: Mapping[str, Any]) -> dict[str, str]:
     for name in bindings:
         checks.require_type(name, str, "a name in bindings")
         configuration.require_name(name, "a name in bindings")
-        rule = "be left out, for seeds and metrics are arguments of their own"
+        rule = "be left out, since seeds and metrics are arguments of their own"
         own = ("train.seed", "train.metrics", "train.output")
         checks.require(configuration.short_name(name) not in own, name, rule, name)
     return {

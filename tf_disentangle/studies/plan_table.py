@@ -48,7 +48,7 @@ def read(
 
     Args:
         path: Of the table.
-        only: A column and the value that it shall have; None is all rows.
+        only: A column and the value that it must have; None keeps all rows.
 
     Raises:
         ArgumentError: If it is not there, or damaged.

@@ -20,8 +20,8 @@ class PublishedTable:
     Attributes:
         title: What it shows.
         source: Where it was printed.
-        data: The data set of which it speaks; "" where its rows are data sets.
-        metric: The metric of which it speaks; "" where its columns are metrics.
+        data: The data set that it is about; "" where its rows are data sets.
+        metric: The metric that it is about; "" where its columns are metrics.
         rows: Names of the rows: metrics, terms or data sets, as this library calls
             them.
         columns: Names of the columns, likewise.
@@ -55,7 +55,7 @@ METRICS_AGREE = PublishedTable(
     ),
 )
 
-#: Whether what needs no factors orders models as the metrics do. "TC (sampled)" is the
+#: Whether unsupervised scores order models as the metrics do. "TC (sampled)" is the
 #: total correlation of sampled codes.
 UNSUPERVISED = PublishedTable(
     title="Rank correlation of unsupervised scores with metrics",

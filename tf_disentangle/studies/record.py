@@ -1,4 +1,4 @@
-"""What a report says of a study besides scores: axes, states, hours, failures."""
+"""What a report says about a study besides scores: axes, states, hours, failures."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from tf_disentangle.studies.plan import Plan, PlannedRun
 
 #: Lines of a failed run's log that a report shows.
 LOG_LINES = 30
-# So much of the end of a log holds them.
+# This much of the end of a log contains them.
 _LOG_BYTES = 20_000
-# Of the failed runs so many are shown with their logs.
+# How many of the failed runs are shown with their logs.
 _MOST_LOGS = 50
 
 
@@ -51,14 +51,14 @@ class StudyRecord:
     Attributes:
         name: What it is called.
         folder: Where it is.
-        axes: The values of each axis, as they are to be read.
+        axes: The values of each axis, as they are to be shown.
         states: Number of runs by state, in the order of `state.STATES`.
         failures: The runs that failed.
-        hours: Of all attempts, on whichever machine.
-        machines: Their names.
-        versions: By package.
+        hours: Hours of all attempts, on whichever machine.
+        machines: Names of the machines.
+        versions: Versions by package.
         study: What study.json says: grid, bindings, metrics, representations.
-        configurations: What the gin files come to, by the names of the files.
+        configurations: The final bindings of the gin files, by the names of the files.
     """
 
     name: str
@@ -137,7 +137,7 @@ def _what(run: PlannedRun) -> str:
 def _time(folder: pathlib.Path) -> tuple[float, set[str]]:
     """Returns the seconds of all attempts at a run, and on which machines they were.
 
-    An attempt without an end counts until the next one began, the last of all until
+    An attempt without an end counts until the next one began, and the last of all until
     the log was last written.
     """
     tried = [a for a in attempts.read(folder, whole=True) if a.kind != attempts.LOCKED]

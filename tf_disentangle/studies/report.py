@@ -39,13 +39,13 @@ def write_report(
     """Writes the page of a study, and its figures as files if wanted.
 
     Args:
-        folder: Of the study.
+        folder: The study's folder.
         output: The page; None is report.html in the folder.
-        formats: Of "svg", "pdf" and "png": each figure is also written so, into the
-            folder "figures" beside the page.
-        metrics: Those that come first, where a page has no room for all; None keeps
-            the order of the table.
-        progress: Is told what is being done.
+        formats: Any of "svg", "pdf" and "png": each figure is also written in these
+            formats, into the folder "figures" beside the page.
+        metrics: The metrics that come first where a page has no room for all; None
+            keeps the order of the table.
+        progress: Called with what is being done.
 
     Returns:
         The path of the page.

@@ -1,4 +1,4 @@
-"""What a study's page says in words of which method is better."""
+"""What a study's page says in words about which method is better."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from tf_disentangle.studies.report_scores import Score, scores_of
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Below it a p value, times the number of pairs (Bonferroni), shows a difference.
+#: A p value times the number of pairs (Bonferroni) that is below this shows a
+#: difference.
 LEVEL = 0.05
 
 # Settings that a sentence names.
@@ -23,9 +24,9 @@ _NAMED = 5
 def sentences(results: pd.DataFrame) -> list[str]:
     """Returns whether the best method is better than others, by data set.
 
-    By the first score of each data set the method with the greatest mean, each at its
-    best setting, is compared with the others, paired by seed. Of one method its
-    settings are compared.
+    By the first score of each data set, the method with the greatest mean is compared
+    with the others, each at its best setting, paired by seed. If there is only one
+    method, its settings are compared.
 
     Args:
         results: Table of a study.
@@ -52,7 +53,7 @@ def _sentence(score: Score, names_data: bool) -> str:
     cells = cells.sort_values("mean", ascending=False, kind="stable")
     where = score.label.replace("_", " ")
     where += f" on {score.data}" if names_data else ""
-    # The best was chosen out of all, so that all pairs count.
+    # The best was chosen out of all, so all pairs count.
     pairs = math.comb(len(cells), 2)
     if least_p(math.inf) * pairs >= LEVEL:
         return (

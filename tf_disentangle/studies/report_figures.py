@@ -1,4 +1,4 @@
-"""Which figures a report tries to draw, and what it says of those it cannot."""
+"""Which figures a report tries to draw, and what it says about those it cannot."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 #: Panels that a section holds at most, all data sets together: a page of thousands of
 #: runs stays below 5 MB and is made in 20 s.
 MOST_PANELS = 12
-# Of sections in which one or two metrics tell what there is to tell.
+# Panels of sections in which one or two metrics tell all there is to tell.
 _FEW = 2
-# Varied numbers of which sweeps are drawn.
+# How many varied numbers have their sweeps drawn, at most.
 _MOST_SWEPT = 3
 # Terms and scores whose curves are drawn, if they are there.
 _CURVES = ("reconstruction", "loss", "kl_term")
@@ -44,10 +44,10 @@ class ReportFigure:
 
     Attributes:
         section: Identifier of its section.
-        name: Of its file, without an ending; no two have the same.
-        label: What it shows, for those who do not see it.
+        name: Name of its file, without an ending; no two have the same.
+        label: What it shows, for readers who cannot see it.
         data: The data set; "" if it is of all.
-        source: Where it was printed; "" of our own.
+        source: Where it was printed; "" for our own.
         figure: The figure; None if it cannot be drawn.
         reason: Why not.
     """

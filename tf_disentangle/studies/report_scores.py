@@ -65,5 +65,5 @@ def scores_of(table: pd.DataFrame) -> list[Score]:
 
 
 def suffix(representation: str) -> str:
-    """Returns what is said of a representation beside a metric; nothing of means."""
+    """Returns how a metric's name shows its representation; nothing for means."""
     return "" if representation == "mean" else f" of {representation} codes"

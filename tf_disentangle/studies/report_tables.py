@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tf_disentangle.studies.record import StudyRecord
 
-# Values of an axis that are listed; of more the ends.
+# How many values of an axis are listed; if there are more, only the ends.
 _MOST_VALUES = 12
 _COUNTED = {
     "method": ("method", "methods"),
@@ -31,7 +31,7 @@ _ORDER = ("done", "running", "partial", "waiting", "failed")
 
 
 def lead(about: StudyRecord) -> str:
-    """Returns in a sentence what the study is and how far it is."""
+    """Returns in a sentence what the study is and how far it has got."""
     total, done = sum(about.states.values()), about.states.get("done", 0)
     counts = [
         f"{len(values)} {names[len(values) > 1]}"
@@ -80,7 +80,7 @@ def study(about: StudyRecord, results: pd.DataFrame) -> str:
 
 
 def _without_column(about: StudyRecord, results: pd.DataFrame) -> list[str]:
-    """Returns the metrics that were asked for and are no column, with the reasons."""
+    """Returns the metrics that were asked for and have no column, with the reasons."""
     columns = {score.metric for score in scores_of(results)}
     kinds = results.drop_duplicates("metric").set_index("metric")["kind"]
     found = []

@@ -2,8 +2,8 @@
 
 A file has one JSON object a line, each with its "step": the terms of the loss at each
 logging interval (those of held-out images begin with "val_"), one line for each score
-as it ends, and lines with floors and ceilings. A table of results takes the last step;
-curves take the others too, thinned.
+when it is ready, and lines with floors and ceilings. A table of results takes the last
+step; curves take the others too, thinned.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import pyarrow as pa
 from tf_disentangle.checks import ArgumentError, message, require
 from tf_disentangle.metrics import METRICS, Bounds, Input
 
-#: Points of a curve at most, besides those with held-out terms, as many at most.
+#: Most points of a curve, and most further points with held-out terms.
 CURVE_POINTS = 50
 #: Nats of KL(q(z_d|x) || p(z_d)) above which a latent is active, as for UDR.
 ACTIVE_KL = 0.01
@@ -54,7 +54,7 @@ _UNSUPERVISED = {
     name for name, m in METRICS.items() if m.input in (Input.CODES, Input.ENCODER)
 }
 _NUMBERS = (int, float)
-# What a result says of how it was measured, and not of the codes.
+# What a result says about how it was measured, and not about the codes.
 _NO_SCORES = {"protocol", "name", "reason"}
 
 
@@ -127,7 +127,7 @@ class Curves:
 
 
 def _repeated(values: Sequence[str], counts: Sequence[int]) -> pa.Array:
-    """Each value as often as it counts."""
+    """Repeats each value as often as its count says."""
     known = {value: code for code, value in enumerate(dict.fromkeys(values))}
     codes = np.repeat([known[value] for value in values], counts).astype(np.int32)
     dictionary = pa.array(list(known), pa.string())
@@ -139,17 +139,17 @@ def add_run(
 ) -> None:
     """Reads a metrics.jsonl into the columns of both tables.
 
-    A half line at the end, which a process is writing or a killed one left, is left
-    out.
+    An incomplete line at the end, which a process is still writing or a killed one left
+    behind, is skipped.
 
     Args:
         run: Its id.
         path: The file; it need not be there.
-        results: Takes the rows of the last step; None takes none.
-        curves: Takes those of all steps; None takes none.
+        results: Receives the rows of the last step; None for none.
+        curves: Receives those of all steps; None for none.
 
     Raises:
-        ArgumentError: If a complete line is no row in JSON; nothing is added then.
+        ArgumentError: If a complete line is not a row in JSON; nothing is added then.
     """
     if not path.exists():
         return
@@ -236,9 +236,9 @@ def _add_terms(
 def _add_scores(
     run: str, rows: Sequence[Mapping[str, Any]], last: int, results: Results
 ) -> None:
-    """Adds the scores of the last step, the later of two of one call, with bounds.
+    """Adds the scores of the last step with bounds; of two from one call, the later.
 
-    Floors and ceilings stand in a line after the scores that they belong to.
+    Floors and ceilings come in a line after the scores that they belong to.
     """
     found: dict[_Key, tuple[str, dict[str, Any]]] = {}
     bounds: dict[_Key, Bounds] = {}
@@ -253,7 +253,7 @@ def _add_scores(
             since[name, codes][key] = None
         for name, values in row.get("bounds", {}).items():
             numbers = [_real(values.get(k)) for k in ("noise", "untrained", "ceiling")]
-            # Of results that were kept from before there is no line since.
+            # Results that were kept from before have had no line since.
             kept = [k for k in found if k[:2] == (name, codes) and k not in bounds]
             keys = since.pop((name, codes), None) or dict.fromkeys(kept)
             bounds |= dict.fromkeys(keys, Bounds(*numbers))
@@ -320,11 +320,11 @@ def _scalars(result: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
 def _curves_of(
     rows: Sequence[tuple[int, bool, Mapping[str, Any]]],
 ) -> dict[tuple[str, str], dict[int, float]]:
-    """Values by step, by (kind, metric); of scores those of mean codes.
+    """Values by step, by (kind, metric); for scores, those of mean codes.
 
-    Seeds of one step count with their mean, and of two results of one call the later.
-    A metric that was called in several ways has the curve of the call that scored most
-    steps, the first of several such.
+    Seeds of one step count with their mean; of two results of one call, the later
+    counts. A metric that was called in several ways has the curve of the call that
+    scored the most steps, or of the first such call.
     """
     curves: dict[tuple[str, str], dict[int, float]]
     curves = collections.defaultdict(dict)

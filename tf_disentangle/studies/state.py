@@ -11,7 +11,7 @@ from typing import Any
 from tf_disentangle import checks, files
 from tf_disentangle.studies import attempts as records
 
-#: Attempts that a run has, unless the study says otherwise.
+#: How many attempts a run has, unless the study says otherwise.
 ATTEMPTS = 3
 WAITING, RUNNING, PARTIAL, DONE, FAILED = STATES = (
     "waiting",
@@ -24,7 +24,7 @@ WAITING, RUNNING, PARTIAL, DONE, FAILED = STATES = (
 # asked, and a loss that is not finite.
 _FINAL = (2, 3)
 _TAIL = 1 << 16
-#: The lock of the process that is at a run, in its folder.
+#: The lock of the process that is working on a run, in its folder.
 LOCK = ".attempt.lock"
 
 
@@ -34,10 +34,11 @@ class RunState:
 
     Attributes:
         state: "waiting" (nothing is there), "running", "partial" (it can go on),
-            "done", or "failed" (its attempts are used up, or another would end alike).
+            "done", or "failed" (its attempts are used up, or another attempt would end
+            the same way).
         failures: How often it failed so far.
         step: The last step that metrics.jsonl tells of; 0 before the first.
-        steps: The steps that it is to have; 0 if that is not known yet.
+        steps: The number of steps that it is to have; 0 if that is not known yet.
         reason: Why the last attempt failed; "" if it did not.
     """
 
@@ -55,8 +56,8 @@ def state_of(
 
     Args:
         folder: The run folder; need not be there.
-        attempts: How many a run has.
-        steps: Whether to look for the steps, which takes most of the time.
+        attempts: How many attempts a run has.
+        steps: Whether to look for the number of steps, which takes most of the time.
     """
     folder = pathlib.Path(folder)
     if is_done(folder):
@@ -78,7 +79,7 @@ def state_of(
 
 
 def is_running(folder: str | os.PathLike) -> bool:
-    """Whether a process is at the run, here or on another machine."""
+    """Whether a process is working on the run, here or on another machine."""
     return _is_running(folder, records.read(folder))
 
 

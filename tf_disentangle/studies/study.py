@@ -47,10 +47,10 @@ def study(
     attempts: int = state.ATTEMPTS,
     report: bool = True,
 ) -> pd.DataFrame:
-    """Trains and scores every run of a grid; goes on where it was stopped.
+    """Trains and scores every run of a grid; resumes where it was stopped.
 
-    Each run is a process and an ordinary run folder. What is done is not done again:
-    the same call goes on, one with more values does what is new.
+    Each run is a process with an ordinary run folder. What is done is not done again:
+    the same call resumes the study, and a call with more values does what is new.
 
     Args:
         grid: What to combine: a dictionary of lists, or a list of such. Names with a
@@ -76,7 +76,7 @@ def study(
 
     Returns:
         The table of results: a row for each run, metric, protocol and representation.
-        Runs that failed are not in it, of which a UserWarning tells.
+        Runs that failed are not in it; a UserWarning names them.
 
     Raises:
         ArgumentError: If a name or a value is wrong, before anything starts; or if the
@@ -130,7 +130,7 @@ def study(
 
 
 def _of_failed(failed: Mapping[str, str], plan: Plan, output: pathlib.Path) -> str:
-    """Returns the warning of runs that failed, by their ids with the reasons."""
+    """Returns the warning about runs that failed, by their ids with the reasons."""
     run, reason = next(iter(failed.items()))
     return (
         f"{len(failed)} of {len(plan.runs)} runs failed and are not in the table, such "
@@ -169,7 +169,7 @@ def check_options(
 
 
 def _call(given: Mapping[str, Any]) -> str:
-    """Returns the call of `study` with such arguments, without those by default."""
+    """Returns the call of `study` with these arguments, without the default ones."""
     defaults = inspect.signature(study).parameters
     shown = [
         f"{name}={(os.fspath(value) if name == 'output' else value)!r}"
@@ -210,9 +210,9 @@ def carry_out(
     time_limit: float | None = None,
     report: bool = True,
 ) -> Progress:
-    """Runs what is not done of a plan in its folder, then makes table and report.
+    """Runs what is not done yet of a plan in its folder, then makes table and report.
 
-    The arguments are of `study`.
+    The arguments are those of `study`.
 
     Raises:
         KeyboardInterrupt: If Ctrl-C stopped it.

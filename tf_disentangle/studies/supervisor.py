@@ -1,11 +1,11 @@
 """Runs one command in its own process group, and never leaves it behind.
 
-Each engine starts this file for each run, because it outlives none of the three: the
+Each engine starts this file for each run. It ends with the first of these three: the
 run (its return code, reason and attempt are recorded), the time limit (SIGTERM to the
 group, then SIGKILL), and whoever started it (its standard input ends, and the run is
-stopped). SIGTERM, which a machine sends to all before it goes down, stops the run.
-It prints one line of JSON: the outcome. Python's own library alone is imported, so that
-it starts at once.
+stopped). SIGTERM, which a machine sends to all before it goes down, stops the run. It
+prints one line of JSON: the outcome. Only Python's standard library is imported, so
+that it starts at once.
 """
 
 from __future__ import annotations
@@ -107,8 +107,9 @@ def _signals() -> int:
 def _wait(run: subprocess.Popen, wake: int, limit: float | None, grace: float) -> str:
     """Waits for the end of the run, stopping it if need be; returns why it was.
 
-    Standard input has the orders: a byte or its end stops, a second one or "k" kills.
-    SIGTERM stops too; when it goes to all processes, the order comes after it.
+    Orders come on standard input: a byte, or the end of the input, stops the run; a
+    second byte, or "k", kills it. SIGTERM stops it too; when it goes to all processes,
+    the order comes after it.
     """
     deadline = None if limit is None else time.monotonic() + limit
     listening, cause, orders = [wake, 0], "", 0
@@ -122,7 +123,7 @@ def _wait(run: subprocess.Popen, wake: int, limit: float | None, grace: float) -
         elif ready:
             order, orders = os.read(0, 16), orders + 1
             if not order:
-                listening.remove(0)  # its end is told but once
+                listening.remove(0)  # its end is reported only once
             if cause and orders == 1 and b"k" not in order:
                 continue
         _signal(run, signal.SIGKILL if cause or b"k" in order else signal.SIGTERM)
@@ -140,7 +141,7 @@ def _signal(run: subprocess.Popen, number: int) -> None:
 def _prepare() -> None:
     """Has Linux kill the run if this very process is killed; elsewhere it goes on.
 
-    It also hears of SIGINT again, which Ray's workers hold back and we ignore.
+    The run also receives SIGINT again, which Ray's workers hold back and we ignore.
     """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
@@ -171,8 +172,8 @@ def _is_full(folder: pathlib.Path) -> bool:
 
 if __name__ == "__main__":
     if sys.argv[2:] == ["apart"] and os.fork():
-        # As nobody's child: Ray kills those of a worker, which then could not record
-        # how they ended, nor let their runs save themselves.
+        # As nobody's child: Ray kills the children of a worker, which then could not
+        # record how they ended, nor let their runs save themselves.
         os._exit(0)
     # Ctrl-C is for the driver, which then gives the order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

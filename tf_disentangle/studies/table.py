@@ -16,8 +16,9 @@
     then a column for each binding that varies, under its own name
 
 Each pass reads the runs that have changed since the last one (by the sizes and times of
-their files) and replaces the parts they are in. Results are of runs that are done;
-curves are of those that train as well, of which `CURVE_POINTS` points at most.
+their files) and replaces the parts they are in. Results are those of runs that are
+done; curves are also those of runs that still train, with `CURVE_POINTS` points at
+most.
 """
 
 from __future__ import annotations
@@ -48,18 +49,18 @@ _OF_RUN = ["index", "method", "strength", "data", "seed"]
 _OF_PLAN = ["id", *_OF_RUN, "files", "settings"]
 _HEAD = ["run", *_OF_RUN, "step", "kind", "metric", "protocol", "representation"]
 _TAIL = ["metric_seed", "value", "floor", "ceiling", "reason"]
-_VERSION = "1"  # Of what is read from a run; another one reads all runs again.
+_VERSION = "1"  # Of what is read from a run; a new version reads all runs again.
 _logger = logging.getLogger(__name__)
 
 
 def collect(folder: str | os.PathLike, *, progress: bool = False) -> pd.DataFrame:
-    """Brings the tables of a study up to date and returns that of the results.
+    """Brings the tables of a study up to date and returns the table of results.
 
     It may be called while the study runs, and by several processes: one after the
     other. A run whose rows cannot be read is left out with a warning.
 
     Args:
-        folder: Of the study, with its plan.parquet.
+        folder: The study's folder, with its plan.parquet.
         progress: Whether to show a bar on stderr.
 
     Raises:
@@ -89,7 +90,7 @@ def read(
     """Returns the results as they were last collected.
 
     Args:
-        folder: Of the study.
+        folder: The study's folder.
         columns: Names of the columns to read; None reads all.
 
     Raises:
@@ -101,10 +102,10 @@ def read(
 def read_curves(
     folder: str | os.PathLike, metrics: Sequence[str] | None = None
 ) -> pd.DataFrame:
-    """Returns terms and scores on the way as they were last collected.
+    """Returns terms and scores during training as they were last collected.
 
     Args:
-        folder: Of the study.
+        folder: The study's folder.
         metrics: Names of those to read; None reads all.
 
     Raises:
@@ -120,11 +121,11 @@ def add_rows(
     results: run_rows.Results,
     notes: Mapping[str, str],
 ) -> pd.DataFrame:
-    """Puts rows that no single run has beside those of the runs, and collects.
+    """Adds rows that belong to no single run to those of the runs, and collects.
 
     Args:
-        folder: Of the study.
-        name: Of the rows; those of the same name are replaced.
+        folder: The study's folder.
+        name: Name of the rows; those of the same name are replaced.
         results: Their columns, `run` being the ids of runs of the plan.
         notes: Kept with them, for `read_added`.
     """
@@ -287,7 +288,7 @@ def stamp(*paths: pathlib.Path) -> str:
 
 
 def _metadata(path: pathlib.Path) -> dict[str, str]:
-    """What a file says of itself; nothing if it is not there or cannot be read."""
+    """What a file says about itself; nothing if it is not there or cannot be read."""
     try:
         metadata = pq.read_schema(path).metadata or {}
     except (OSError, pa.ArrowInvalid):

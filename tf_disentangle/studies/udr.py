@@ -4,13 +4,13 @@ Each run has a codes.npz with its codes [N, L] of images that are the same for a
 of a data set, so that `metrics.udr_score` can compare any of them without a model. Two
 scores of each run, as in Duan et al. (2020):
 
-    udr                 among the runs that differ from it by the seed alone
+    udr                 among the runs that differ from it only in the seed
     udr_all_strengths   among all runs of its method, whatever their strength ("A2A")
 
 The informative latents are those with more than 0.01 nats of KL on held-out images, as
 metrics.jsonl has them ("kl_per_latent"); where a run of a group has none, every latent
 of the group counts, and the protocol says so. A latent that is a category enters with
-its number, of which the paper says nothing: trust the score of such models less.
+its number, a case that the paper does not cover: trust the score of such models less.
 
 A group of M runs costs M (M - 1) fits of 3 ms each (1,000 images, 10 latents): half an
 hour for the 12,600 runs of the study of 2019, six times as much over all strengths.
@@ -75,7 +75,7 @@ def rank_runs(
     """Computes UDR of all runs that are done and puts it into the table of results.
 
     Args:
-        folder: Of the study.
+        folder: The study's folder.
         similarity: "lasso" or "spearman", as of `metrics.udr_score`.
         all_strengths: Whether to compare all runs of a method too, which takes as many
             times longer as there are strengths.
@@ -86,7 +86,7 @@ def rank_runs(
         nothing to be compared with has NaN and the reason.
 
     Raises:
-        ArgumentError: If `folder` is no study, or no run is done.
+        ArgumentError: If `folder` is not a study, or no run is done.
     """
     folder = pathlib.Path(folder)
     plan = table.read_plan(folder).to_pandas()
@@ -116,7 +116,7 @@ def rank_runs(
 
 
 def _settings(plan: pd.DataFrame) -> pd.Series:
-    """What a run is but for its seed: the bindings on top of its files."""
+    """What a run is apart from its seed: the bindings on top of its files."""
 
     def without_seed(settings: str) -> str:
         own = {k: v for k, v in json.loads(settings).items() if k != "train.seed"}
@@ -129,7 +129,7 @@ class _Known:
     """Scores by metric and run, each with what it was computed from.
 
     Args:
-        folder: Of the study.
+        folder: The study's folder.
         similarity: As of `udr_score`.
     """
 

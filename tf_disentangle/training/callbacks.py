@@ -1,12 +1,12 @@
 """What happens at the end of each logging interval, one callback for each purpose.
 
-An epoch of `fit` is a logging interval. The order matters, and `loop.py` keeps it:
-nothing is recorded or saved of an interval in which a term was not finite, and what the
-checkpoint holds is what the rows say.
+An epoch of `fit` is a logging interval. The order of the callbacks matters, and
+`loop.py` keeps it: nothing is recorded or saved from an interval in which a term was
+not finite, and what a checkpoint holds agrees with the rows.
 
-`logs`, which the user's callbacks read, has the same names at every epoch, all of them
-numbers: between two validations the values of the last one stand there. Rows have the
-validation's values only where they were measured.
+`logs`, which the user's callbacks read, has the same names at every epoch, each with a
+number: between two validations it repeats the values of the last one. Rows hold values
+of a validation only at the steps where they were measured.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ class OutOfMemoryError(checks.ArgumentError):
 
 @contextlib.contextmanager
 def explaining_exhaustion(batch_size: int, output: object) -> Iterator[None]:
-    """Turns what TensorFlow says of a full disk or memory into an `ArgumentError`.
+    """Turns TensorFlow's error for a full disk or memory into an `ArgumentError`.
 
     Args:
         batch_size: Images per step, for the message.
-        output: What is written to, for the message.
+        output: Where the run writes, for the message.
     """
     try:
         with explaining_full_disk(output):
@@ -60,10 +60,10 @@ def explaining_exhaustion(batch_size: int, output: object) -> Iterator[None]:
 
 @contextlib.contextmanager
 def explaining_full_disk(output: object) -> Iterator[None]:
-    """Turns what TensorFlow says of a full disk into an `ArgumentError`.
+    """Turns TensorFlow's error for a full disk into an `ArgumentError`.
 
     Args:
-        output: What is written to, for the message.
+        output: Where the run writes, for the message.
     """
     try:
         yield
@@ -78,10 +78,10 @@ def explaining_full_disk(output: object) -> Iterator[None]:
 
 
 class Position(keras.callbacks.Callback):
-    """Counts the steps; stands first among the callbacks, which share it.
+    """Counts the steps; comes first among the callbacks, which share it.
 
-    Batches are counted, since an optimiser's `iterations` are updates of the weights:
-    fewer, where it accumulates gradients or skips a step.
+    It counts batches, since an optimiser's `iterations` count updates of the weights:
+    fewer, if it accumulates gradients or skips a step.
 
     Args:
         step: Steps that are done already.
@@ -90,7 +90,7 @@ class Position(keras.callbacks.Callback):
     Attributes:
         step: Steps done so far.
         begin: Steps that were done when the interval began.
-        row: What the interval's row will hold beside `logs`.
+        row: What the interval's row will hold in addition to `logs`.
     """
 
     async_safe = True  # Otherwise Keras would wait for every step's terms.
@@ -115,7 +115,7 @@ class Action(keras.callbacks.Callback):
 
     Args:
         position: The run's position.
-        every: Steps between two actions; 0 is never.
+        every: Steps between two actions; 0 means never.
     """
 
     def __init__(self, position: Position, every: int = 1) -> None:
@@ -140,7 +140,7 @@ class Action(keras.callbacks.Callback):
 
 
 class FiniteGuard(Action):
-    """Stops the run when a term was not finite, before anything is saved of it."""
+    """Stops the run when a term was not finite, before any of it is saved."""
 
     def __init__(self, position: Position, checkpoints: Checkpoints | None) -> None:
         super().__init__(position)
@@ -166,7 +166,7 @@ class FiniteGuard(Action):
         bad = self.model.statistics.first_nonfinite(num_steps)
         if bad is not None:
             return bad
-        # A step's terms are those before its update: the last one's shows here only.
+        # A step's terms precede its update: only here does the last update show.
         weights = self.model.trainable_variables
         if all(bool(tf.reduce_all(tf.math.is_finite(w.value))) for w in weights):
             return None
@@ -233,8 +233,8 @@ class Validate(Action):
 class Save(Action):
     """Writes a checkpoint at its intervals and, however `fit` ends, at the end.
 
-    The last is written when the training ends, for the user's callbacks, which come
-    before this one, may change the weights then.
+    The last checkpoint is written when the training ends, since the user's callbacks,
+    which come before this one, may still change the weights then.
     """
 
     def __init__(
@@ -244,7 +244,7 @@ class Save(Action):
         self._checkpoints = checkpoints
 
     def is_due(self) -> bool:
-        """Not at the end."""
+        """Whether to save now; the end of the run is left to `on_train_end`."""
         is_last = self.position.step >= self.position.total
         return super().is_due() and not (is_last or self.model.stop_training)
 
@@ -262,9 +262,9 @@ class Every(Action):
 
     Args:
         position: The run's position.
-        every: Steps between two calls; 0 is never.
+        every: Steps between two calls; 0 means never.
         function: Called with the step.
-        at_end: Whether also where the run ends with such a multiple.
+        at_end: Whether to call it, too, where the run ends at such a multiple.
     """
 
     def __init__(
@@ -279,26 +279,26 @@ class Every(Action):
         self._at_end = at_end
 
     def is_due(self) -> bool:
-        """Not at an end that is no multiple."""
+        """Whether to act now; an end of the run that is no multiple does not count."""
         step, total = self.position.step, self.position.total
         is_multiple = bool(self.every) and step % self.every == 0
         return is_multiple and (self._at_end or step < total)
 
     def act(self, step: int, logs: dict[str, Any]) -> None:
-        """Calls it."""
+        """Calls the function."""
         self._function(step)
 
 
 class StopOnSignal(Action):
     """Ctrl-C and SIGTERM end the run after the interval, with a checkpoint.
 
-    A second one interrupts at once: the run then goes on from its last checkpoint. A
-    context manager that takes over the two signals, where Python allows it: in the main
-    thread.
+    A second signal interrupts at once: the run can then be resumed from its last
+    checkpoint. This is a context manager that handles the two signals where Python
+    allows it: in the main thread.
 
     Args:
         position: The run's position.
-        is_saved: Whether the run has a folder, from which it can go on.
+        is_saved: Whether the run has a folder, from which it can be resumed.
 
     Attributes:
         received: The signal's number, None if none came.
@@ -335,11 +335,11 @@ class StopOnSignal(Action):
             return
         self.received = number
         text = (
-            "\nStopping after this interval, with a checkpoint; once more to stop at "
-            "once. Started again, the run goes on.\n"
+            "\nStopping after this interval, with a checkpoint. Stop once more to end "
+            "at once. Started again, the run resumes.\n"
             if self._is_saved
             else "\nStopping after this interval: the run will be what was trained so "
-            "far. Once more to stop at once.\n"
+            "far. Stop once more to end at once.\n"
         )
         os.write(2, text.encode())  # A print may interrupt another one.
 
@@ -347,14 +347,14 @@ class StopOnSignal(Action):
 class OneTraining(keras.callbacks.CallbackList):
     """The callbacks of a training that takes several calls of `fit`.
 
-    A first or last interval of another length is a call of its own: the callbacks see
-    one beginning and one end. Otherwise `EarlyStopping` would wait anew, and
-    `CSVLogger` begin its file again.
+    A first or last interval of another length needs its own call of `fit`, but the
+    callbacks see one beginning and one end. Otherwise `EarlyStopping` would start to
+    wait anew, and `CSVLogger` would start its file again.
 
     Args:
         callbacks: In the order in which they act.
-        **options: Those of `keras.callbacks.CallbackList`: `model`, and what they
-            see as `params`.
+        **options: Options of `keras.callbacks.CallbackList`: `model`, and what
+            callbacks see as `params`.
 
     Attributes:
         is_last: Whether the next end of `fit` is the end of the training.

@@ -25,7 +25,7 @@ from tf_disentangle import checks, files
 
 _STATE = "state"
 _RECORD = "checkpoint.json"
-# Keras's name for how often a layer has drawn.
+# Keras's name for the counter of a layer's random numbers.
 _COUNTER = "seed_generator_state"
 _logger = logging.getLogger(__name__)
 
@@ -33,13 +33,13 @@ _logger = logging.getLogger(__name__)
 class Checkpoints:
     """Saves and restores a compiled model with its optimiser.
 
-    Batches and draws are functions of (seed, step), so that weights, optimiser, step
-    and the counters of layers that draw by themselves, such as Dropout, are all the
-    state of a run.
+    Batches and random numbers are functions of (seed, step), so the whole state of a
+    run is its weights, optimiser, step and the counters of layers that have random
+    numbers of their own, such as Dropout.
 
     Args:
         model: A model with a built optimiser.
-        folder: The folder that keeps them; the best goes to `folder/best`.
+        folder: The folder of the checkpoints; the best goes to `folder/best`.
         keep: How many of the last to keep.
 
     Attributes:
@@ -62,7 +62,7 @@ class Checkpoints:
         """Writes a checkpoint, removes those it replaces, and returns its path."""
         folder = self.folder / "best" if best else self.folder
         path = folder / f"step-{step}"
-        # To make a removed run folder again would leave a part of a run.
+        # Making a removed run folder again would leave only part of a run.
         rule, remedy = "stay in place while the run writes to it", "Start it again."
         present = self.folder.parent.is_dir()
         checks.require(present, "output", rule, str(self.folder.parent), remedy)
@@ -93,7 +93,7 @@ class Checkpoints:
         """Restores the checkpoint that `newest` returned; returns its step, 0 for None.
 
         Raises:
-            ArgumentError: If it is that of another model.
+            ArgumentError: If it belongs to another model.
         """
         self.latest = path
         if path is None:
@@ -106,7 +106,7 @@ class Checkpoints:
         return {} if self.latest is None else read_record(self.latest)
 
     def set_aside_damaged(self) -> None:
-        """Renames those after `latest`, which are damaged, out of the way."""
+        """Renames the damaged checkpoints after `latest`, to set them aside."""
         for path in all_saved(self.folder):
             if self.latest is not None and step_of(path) > step_of(self.latest):
                 aside = path.with_name(f"damaged-{path.name}")
@@ -125,14 +125,14 @@ def step_of(checkpoint: str | os.PathLike) -> int:
 
 
 def has_any(folder: str | os.PathLike) -> bool:
-    """Whether a run that finds `folder` goes on from a checkpoint in it."""
+    """Whether `folder` has a checkpoint from which a run would resume."""
     return bool(all_saved(pathlib.Path(folder)))
 
 
 def newest(folder: str | os.PathLike) -> pathlib.Path | None:
     """Returns the newest intact checkpoint in `folder`, None if there is none at all.
 
-    A damaged one is named in a warning and the one before it taken.
+    A damaged one is named in a warning, and the one before it is taken.
 
     Raises:
         ArgumentError: If there are some and all are damaged.
@@ -144,7 +144,7 @@ def newest(folder: str | os.PathLike) -> pathlib.Path | None:
             return path
         damaged += f"{path}: {damage}. "
         _logger.warning("%s: %s. Trying the checkpoint before it.", path, damage)
-    remedy = "None is left to go on from. Train in another folder. "
+    remedy = "None is left to resume from. Train in another folder. "
     remedy += checks.see("resume_and_reproduce")
     checks.require(not damaged, "checkpoint", "be intact", damaged, remedy)
     return None
@@ -163,8 +163,8 @@ def find(folder: str | os.PathLike, which: str = "last") -> pathlib.Path:
     remedy = "The first one is written when Intervals.save steps are done."
     if which == "best":
         remedy = (
-            "A model with a likelihood has one from its first checkpoint on if images "
-            "are held out and validated, InfoGAN has none. Take the last one."
+            "A model with a likelihood has one from its first checkpoint on, if images "
+            "are held out and validated; InfoGAN has none. Use the last one."
         )
     checks.require(path is not None, "run", rule, checks.NOTHING, remedy)
     return path
@@ -197,7 +197,7 @@ def _contents(folder: pathlib.Path) -> dict[str, int]:
 
 
 def _checksum(record: Mapping[str, Any]) -> int:
-    """Returns the CRC-32 of a record without its own."""
+    """Returns the CRC-32 of a record without the record's own CRC-32."""
     return zlib.crc32(json.dumps(record, sort_keys=True).encode())
 
 

@@ -3,7 +3,7 @@
     model, data     the parts with their settings, as `configs.serialize` gives them
     training        batch size, optimizers, seed, split, intervals, device, metrics ...
 
-It serves three ends: `load` builds model and data from it, a run that goes on is
+It serves three purposes: `load` builds model and data from it, a run that is resumed is
 compared with it, and people read it.
 """
 
@@ -34,7 +34,7 @@ from tf_disentangle.models import LatentModel
 from tf_disentangle.training.input_pipeline import Batches, split_indices
 from tf_disentangle.training.run_folder import RunFolder
 
-#: What of "training" may be another when a run goes on.
+#: The entries of "training" that may change when a run is resumed.
 MAY_CHANGE = ("steps", "intervals", "device", "metrics", "callbacks", "warm_start")
 
 
@@ -48,11 +48,11 @@ def describe(
     """Returns what describes a run, as JSON holds it.
 
     Args:
-        model: Compiled, before any checkpoint is restored: a schedule or a callback
-            changes the optimiser's learning rate.
-        data: What it trains on.
-        batches: Which images it sees when.
-        metrics: What scores it.
+        model: The model, compiled but not yet restored from a checkpoint: a schedule or
+            a callback changes the optimiser's learning rate.
+        data: The data set that it trains on.
+        batches: Which images it sees, and when.
+        metrics: The metrics that score it.
         **others: Further entries of "training".
     """
     return {
@@ -93,11 +93,11 @@ def machine(model: LatentModel) -> dict[str, Any]:
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Returns what differs between two descriptions and makes them other runs.
+    """Returns the differences that make two descriptions those of different runs.
 
     Args:
         old: The run's description, as its run.json holds it.
-        new: The description of what is to go on with it.
+        new: The description of the run that is to resume it.
     """
     return configs.differences(_identity(old), _identity(new))
 
@@ -114,8 +114,8 @@ def _identity(description: Mapping[str, Any]) -> dict[str, Any]:
 def _with_plain_names(value: Any, names: dict[str, str]) -> Any:
     """Returns `value` with the names of Keras's objects numbered from 0.
 
-    Keras numbers layers over the process: the same network is "conv2d" in one and
-    "conv2d_4" in the other.
+    Keras numbers layers per process: the same layer is "conv2d" in one process and
+    "conv2d_4" in another.
     """
     if isinstance(value, Mapping):
         if "keras" in value:
@@ -145,17 +145,17 @@ def _number_names(value: Any, names: dict[str, str]) -> None:
 
 
 def rebuild(folder: RunFolder, part: str) -> Any:
-    """Returns the "model" or the "data" of a run, built again.
+    """Returns the "model" or the "data" of a run, rebuilt.
 
     Raises:
-        ArgumentError: If it holds what only its user can make.
+        ArgumentError: If it holds an object that only its user can make.
     """
     record = folder.describe().get(part)
     with importing_copies(folder):
         try:
             return configs.deserialize(record)
         except Exception as error:
-            if not folder.trusted:  # Whatever nonsense it is that its author wrote.
+            if not folder.trusted:  # Whatever nonsense its author wrote.
                 raise _refused(folder, part, error) from error
             # Keras's own errors: a class of the user's that is not registered.
             known = (configs.CannotRebuildError, TypeError, ValueError)
@@ -170,7 +170,7 @@ def rebuild(folder: RunFolder, part: str) -> Any:
 
 
 def _refused(folder: RunFolder, part: str, error: Exception) -> checks.ArgumentError:
-    """Returns what is told of a record that names more than `known_parts`."""
+    """Returns the error for a record that names more than `known_parts`."""
     argument = f"the {part} in {folder.description}"
     rule = "be of known parts of this library and of Keras alone"
     remedy = "Do not use it, unless you know its author."
@@ -237,11 +237,11 @@ _copies: dict[str, dict[str, types.ModuleType]] = {}
 
 @contextlib.contextmanager
 def importing_copies(folder: RunFolder) -> Iterator[None]:
-    """Has the run's copies of the user's modules importable, after all others.
+    """Makes the run's copies of the user's modules importable, after all others.
 
-    Two runs may hold modules of one name: those of another run give way, and each
-    run's are imported once. Of a folder that is not trusted nothing is imported, and
-    its record may name nothing but `known_parts`.
+    Two runs may hold modules of the same name: those of the other run are set aside,
+    and each run's own are imported once. Nothing is imported from a folder that is not
+    trusted, and its record may name nothing but `known_parts`.
     """
     if not folder.trusted:
         with known_parts.only(folder.most_weights):

@@ -3,10 +3,10 @@
     position p = step B + b,   epoch = p // n,   index = shuffle(p mod n; seed, epoch)
 
 Every batch is a function of (seed, step), so a resumed run needs no iterator state.
-`tf.data` draws the indices (their shuffle has no GPU or XLA kernel). The images either
-lie on the device, where `train_step` gathers them (`resident.ResidentImages`), or are
-gathered on the host while the steps before are running (`streamed`): the same batches
-either way.
+`tf.data` draws the indices (their shuffle has no GPU or XLA kernel). The images are
+either held on the device, where `train_step` gathers them (`resident.ResidentImages`),
+or gathered on the host while earlier steps are running (`streamed`): the batches are
+the same either way.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from tf_disentangle import checks
 from tf_disentangle.interfaces import ImageArray
 from tf_disentangle.training.resident import ResidentImages, can_reside, may_reside
 
-# Keeps the split apart from other draws with the same small seed.
+# Keeps the split independent of other random numbers with the same small seed.
 _SPLIT_STREAM = 2
-# Default of `validation_size`: at most so many images, and one in so many.
+# The default of `validation_size` is one image in so many, but at most so many.
 _MOST_HELD_OUT, _ONE_IN = 2000, 10
 
 
@@ -61,7 +61,7 @@ class Batches:
     ) -> tf.data.Dataset:
         """Returns the indices of steps `step` to `num_steps`, int64 [B] each.
 
-        With several batches for each step they are one, int64 [batches_per_step * B].
+        Several batches for one step are joined: int64 [batches_per_step * B].
         """
         return index_batches(
             self.training,
@@ -74,20 +74,20 @@ class Batches:
 
 
 class InputPipeline:
-    """Gives a model its batches: the same images in the same order, either way.
+    """Gives a model its batches: the same images in the same order, held or streamed.
 
     Args:
         images: The images of the data set.
         batches: Which of them the model sees, and when.
-        resident: Whether the device holds the images; None is `may_reside(images)`.
+        resident: Whether the device holds the images; None means `may_reside(images)`.
         batches_per_step: How many batches a step takes at once.
 
     Attributes:
-        load_images: What a model's `load_images` is to be: gathers a batch of indices
-            on the device. None if the batches are images themselves.
+        load_images: The value for a model's `load_images`: it gathers a batch of
+            indices on the device. None if the batches are images themselves.
 
     Raises:
-        ArgumentError: If images are to be held that can only be streamed.
+        ArgumentError: If the device is to hold images that can only be streamed.
     """
 
     def __init__(
@@ -137,7 +137,7 @@ def split_indices(
 
     Args:
         num_images: Number of images.
-        validation_size: How many are for validation, in [0, num_images); None is one
+        validation_size: How many are for validation, in [0, num_images); None means one
             in ten, at most 2,000.
         seed: Seed of the permutation, at least 0.
 
@@ -165,8 +165,8 @@ def index_batches(
 ) -> tf.data.Dataset:
     """Batches of indices; batch t depends on (seed, t) alone.
 
-    Without replacement each epoch, in a new order, takes every index once; where
-    the batch size does not divide their number a batch straddles two epochs.
+    Without replacement, each epoch takes every index once, in a new order; if the batch
+    size does not divide the number of indices, a batch straddles two epochs.
 
     Args:
         indices: int64 [n], the images to draw from, such as a split's.
@@ -194,8 +194,8 @@ def index_batches(
 def streamed(batches: tf.data.Dataset, images: ImageArray) -> tf.data.Dataset:
     """Batches of images, gathered on the host ahead of the steps that take them.
 
-    For images that do not fit into the memory of the device, or that are computed, as
-    `images[indices]` in several threads at once.
+    This is for images that do not fit into the device's memory, or that are computed on
+    demand: `images[indices]` is called in several threads at once.
 
     Args:
         batches: Batches of indices [B], as `index_batches` makes them.
@@ -216,7 +216,7 @@ def streamed(batches: tf.data.Dataset, images: ImageArray) -> tf.data.Dataset:
 def _ahead(
     elements: tf.data.Dataset, function: Callable[[tf.Tensor], tf.Tensor]
 ) -> tf.data.Dataset:
-    """Maps elements in several threads, ahead of who takes them, in their order."""
+    """Maps elements in several threads, ahead of their use, and keeps their order."""
     options = tf.data.Options()
     options.deterministic = True
     mapped = elements.map(function, num_parallel_calls=tf.data.AUTOTUNE)

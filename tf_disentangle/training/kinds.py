@@ -1,4 +1,4 @@
-"""The kinds of figures of a model, one function each: what is drawn in, figures out.
+"""The kinds of figures of a model, one function each: from inputs to figures.
 
 `STILLS` and `ANIMATIONS` are their tables by name. A kind that does not apply, such as
 categories of a model without categorical latents, gives no figure.
@@ -20,7 +20,7 @@ from tf_disentangle.visualization import Cycle
 #: A uint8 array, or a chart.
 AnyFigure = Any
 
-# What is decoded from the code of an image: of a GAN it is no reconstruction.
+# The label of what is decoded from an image's code: for a GAN, not a reconstruction.
 _SAME_CODE = "generated from\nthe same code"
 _STANDARD_NORMAL, _UNIFORM = "z ~ N(0, I)", "c ~ uniform"
 _NUM_STARTS, _NUM_EDITED, _NUM_WAYS = 3, 6, 5
@@ -35,14 +35,14 @@ class FigureInputs:
         model: The model.
         data: The data set, if it is known.
         images: Images in random order [N, H, W, C], or vectors.
-        codes: Theirs, [N, L].
-        examples: The images that are shown [M, H, W, C], the first where traversals
-            start; none where they start from the prior.
+        codes: The codes of these images, [N, L].
+        examples: The images that are shown, [M, H, W, C]. Traversals start from the
+            first; there are none if they start from the prior.
         code: Where traversals start, [L].
         values: Steps of the traversals, [S] or [L, S].
         order: The latents from top to bottom.
-        unused: Those that do not move the image.
-        notes: Per latent the text beside its name.
+        unused: The latents that do not change the image.
+        notes: For each latent, the text beside its name.
         seed: Seed of the samples, int32 [2].
         matrices: Scores' matrices of latents and factors [L, K] by name.
     """
@@ -67,12 +67,12 @@ class FigureInputs:
 
     @property
     def rows(self) -> dict[str, Any]:
-        """What figures with a row for each latent have in common."""
+        """The options that figures with a row for each latent share."""
         names = ("columns", "values", "notes", "order", "unused")
         return {name: getattr(self, name) for name in names}
 
     def decoder(self, count: int = 1) -> Decode:
-        """Returns a decoder; of a GAN with `count` draws of noise, taken in turn."""
+        """Returns a decoder; a GAN's has `count` noise vectors, used in turn."""
         return self.model.sampler(count, self.seed)
 
     def prior_codes(self, count: int, seed: tf.Tensor | None = None) -> np.ndarray:
@@ -134,7 +134,7 @@ def samples(inputs: FigureInputs) -> dict[str, AnyFigure]:
     codes.setdefault(standard, normal)
     decode = inputs.decoder(count)
     decoded = {label: decode(z) for label, z in codes.items()}
-    # A draw from a heavy-tailed prior can overflow the decoder.
+    # A sample from a heavy-tailed prior can overflow the decoder.
     finite = {k: x[np.isfinite(x).all(axis=(1, 2, 3))] for k, x in decoded.items()}
     groups = {label: x for label, x in finite.items() if len(x)}
     return {"samples": visualization.samples(groups)}
@@ -323,7 +323,7 @@ ANIMATIONS: dict[str, Callable[[FigureInputs], dict[str, np.ndarray]]] = {
     "traversals": moving_traversals,
     "cycles": cycles,
 }
-#: Of data that are vectors.
+#: Figures of data that are vectors.
 OF_VECTORS = {"points": points, "posteriors": posteriors, "matrices": matrices}
 #: Traversals with the weights of several checkpoints, which `Plotter.save` is given.
 CHECKPOINTS = "checkpoints"

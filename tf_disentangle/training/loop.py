@@ -54,17 +54,17 @@ class TrainingLoop:
     Attributes:
         model: The compiled model.
         data: What it trains on.
-        batches: Which images it sees when.
-        folder: Where it writes; None writes nothing.
+        batches: Which images it sees, and when.
+        folder: Where it writes; None means that it writes nothing.
         steps: Number of optimiser steps in all.
-        intervals: How often it does what.
+        intervals: How often it logs, validates, saves and so on.
         device: Where and how its steps run.
         callbacks: The user's Keras callbacks.
         metrics: What scores it afterwards.
         warm_start: Folder of the run whose weights it starts from.
         description: What `description.describe` says of it.
         step: Steps that the weights have seen.
-        epochs: Epochs of Keras that the run had done when it went on.
+        epochs: Epochs of Keras that the run had done when it was resumed.
         rows: The rows of a run without a folder.
         scores: Results of the metrics by name; empty until the run has finished.
         kept: Results of a finished run, by call, which are not computed again.
@@ -107,7 +107,7 @@ class TrainingLoop:
         )
 
     def run(self, config: str = "", modules: Collection[str] = ()) -> None:
-        """Trains, scores and draws, going on from the folder's last checkpoint.
+        """Trains, scores and draws, resuming from the folder's last checkpoint.
 
         Args:
             config: The gin configuration, for config.gin and TensorBoard.
@@ -118,7 +118,7 @@ class TrainingLoop:
         """
         self.scores, self.signal = {}, None
         if self.folder is None:
-            rule, remedy = "be untrained", "A run with an output folder can go on."
+            rule, remedy = "be untrained", "A run with an output folder can resume."
             checks.require(self.step == 0, "run", rule, self.step, remedy)
             self._fit(0, None)
             if self.signal is None:
@@ -135,7 +135,7 @@ class TrainingLoop:
     def _run_in_folder(self, config: str, modules: Collection[str]) -> None:
         folder = self.folder
         checkpoints = Checkpoints(self.model, folder.checkpoints, self.intervals.keep)
-        # First: a run that cannot go on stays as it is.
+        # First, so that a run that cannot be resumed stays as it is.
         self.step = checkpoints.restore(self._require_goes_on())
         folder.clean()
         checkpoints.set_aside_damaged()
@@ -149,7 +149,7 @@ class TrainingLoop:
         self.epochs = notes.get("epochs", 0)
         same = before == folder.describe()["training"]["callbacks"]
         is_done = self.steps in (self.step, notes.get("ended_of") if same else None)
-        # A finished run is scored again by what it has not been scored by.
+        # A finished run is scored only by metrics that have not scored it yet.
         rows = folder.rows() if is_done else []
         self.kept = results_by_call(rows, self.step, "mean")
         folder.cut(self.step)
@@ -170,10 +170,9 @@ class TrainingLoop:
             self._require_goes_on()
 
     def _require_goes_on(self) -> pathlib.Path | None:
-        """Checks steps and description against the run that the folder holds.
+        """Returns the folder's newest intact checkpoint, None if it holds no run.
 
-        Returns:
-            Its newest intact checkpoint, None if there is no such run.
+        It first checks steps and description against those of that run.
         """
         path = newest(self.folder.checkpoints)
         if path is None:
@@ -185,8 +184,8 @@ class TrainingLoop:
         if changed:
             lines = "".join(f"\n  {line}" for line in changed)
             raise checks.ArgumentError(
-                f"The run in {self.folder} must go on with its own settings; "
-                f"received others:{lines}\n  Choose another output for another run. "
+                f"The run in {self.folder} must resume with its own settings; "
+                f"received others:{lines}\n  For another run, choose another output. "
                 f"{checks.see('resume_and_reproduce')}"
             )
         each = self.device.steps_per_execution
@@ -196,7 +195,7 @@ class TrainingLoop:
 
     @contextlib.contextmanager
     def _status(self, checkpoints: Checkpoints) -> Iterator[None]:
-        """Keeps run.json's status, wall time and step true, also when the run fails."""
+        """Keeps run.json's status, wall time and step up to date, even on failure."""
         started = time.monotonic()  # The clock may jump.
 
         def describe_end(status: str) -> None:
@@ -255,7 +254,7 @@ class TrainingLoop:
     def _fit_segments(
         self, pipeline: InputPipeline, first: int, training: ours.OneTraining
     ) -> None:
-        """Calls `fit` for each run of intervals of one length."""
+        """Calls `fit` for each series of intervals of equal length."""
         log = self.intervals.log
         for start, end in self.intervals.segments(first, self.steps):
             training.is_last = end == self.steps
@@ -312,7 +311,7 @@ class TrainingLoop:
             *self.callbacks,
             CallbackState(self.callbacks, notes.get("callbacks", [])),
             stop,
-            # Rows first: one past the checkpoint is cut, a lost one stays lost.
+            # Rows first: a row past the checkpoint can be cut, a lost one stays lost.
             reporting.Record(position, self._append, self.board),
             # The end of the run scores in any case.
             ours.Every(position, intervals.score, self._score, at_end=False),
@@ -359,7 +358,7 @@ class TrainingLoop:
             self.folder.append(row)
 
     def _score(self, step: int) -> None:
-        """Scores the model as it is: a row for each result as it ends, TensorBoard."""
+        """Scores the current model; writes each result as it comes, TensorBoard too."""
         if not self.metrics:
             return
         rows = self.folder.rows() if self.folder else self.rows

@@ -13,9 +13,10 @@ from tf_disentangle import checks
 class Intervals:
     """Numbers of steps between two rows, validations, checkpoints and so on.
 
-    Each is a multiple of `log`, the interval at whose end all of them happen; 0 is
-    never, except for `log`. The last interval of a run may be shorter, and all but
-    pictures and scores on the way happen at its end.
+    Each is a multiple of `log`, since all of them happen at the end of a logging
+    interval; 0 means never, except for `log`. The last interval of a run may be
+    shorter; at its end everything happens except pictures and scores during the
+    training.
 
     Attributes:
         log: Steps between two rows of numbers; an epoch of Keras's `fit` and of its
@@ -25,7 +26,7 @@ class Intervals:
         save: Steps between two checkpoints.
         pictures: Steps between two sets of pictures in TensorBoard.
         score: Steps between two scorings by the run's metrics during the training; they
-            score at its end in any case.
+            also score at its end, in any case.
         keep: How many of the last checkpoints to keep.
     """
 
@@ -44,11 +45,11 @@ class Intervals:
             checks.integer(getattr(self, name), name, at_least=0)
 
     def fitted(self, steps: int, steps_per_execution: int = 1) -> Intervals:
-        """Returns the intervals for a run of `steps`, none of it longer than the run.
+        """Returns the intervals for a run of `steps`, none of them longer than the run.
 
         Raises:
-            ArgumentError: If an interval is no multiple of `log`, or the steps or `log`
-                are none of `steps_per_execution`.
+            ArgumentError: If an interval is not a multiple of `log`, or `steps` or
+                `log` is not a multiple of `steps_per_execution`.
         """
         log = min(self.log, steps)
         for what, length in (("logging interval of", log), ("run of", steps)):
@@ -67,10 +68,10 @@ class Intervals:
         return dataclasses.replace(self, log=log, **shortened)
 
     def segments(self, first: int, steps: int) -> list[tuple[int, int]]:
-        """Returns [first, steps] in parts, each of logging intervals of one length.
+        """Returns [first, steps] in parts of logging intervals of equal length.
 
-        A run that goes on from a short last interval, or ends with one, has such a
-        part.
+        A run that resumes after a short last interval, or ends with one, has a part for
+        it.
         """
         begin = min(-(-first // self.log) * self.log, steps)
         end = max(steps // self.log * self.log, begin)
@@ -85,12 +86,13 @@ class Device:
     Attributes:
         strategy: "one" device, or "mirrored" over all GPUs (over the logical CPUs if
             there is no GPU): the batch is split, gradients are summed.
-        jit_compile: Compile steps with XLA; None is yes on one GPU, no otherwise (on a
-            CPU it measured half the speed). The same seed draws other numbers under
-            jit.
+        jit_compile: Whether to compile steps with XLA; None compiles on one GPU, and
+            not otherwise (on a CPU it ran at half the speed). With XLA, the same seed
+            gives different random numbers.
         steps_per_execution: Steps per call from Python.
-        resident: Whether the device holds the images, or they are streamed from the
-            host, with the same result; None holds what takes at most half its memory.
+        resident: Whether the device holds the images or they are streamed from the
+            host, with the same result; None holds images that take at most half its
+            memory.
     """
 
     strategy: str = "one"

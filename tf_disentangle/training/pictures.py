@@ -1,6 +1,6 @@
-"""The pictures of a run: which images and latents, and what is said of each latent.
+"""The pictures of a run: which images and latents, and the notes on each latent.
 
-What kinds of pictures there are, and how each is drawn, is in `kinds.py`.
+`kinds.py` says which kinds of pictures there are, and how each is drawn.
 """
 
 import os
@@ -30,7 +30,7 @@ from tf_disentangle.training.kinds import (
 )
 
 #: Where traversals start: from the image nearest to the mean code, from images that lie
-#: far apart, or from a draw from the prior.
+#: far apart, or from a sample of the prior.
 Start = Literal["typical", "spread", "prior"]
 #: What is drawn while a run trains, and at its end.
 OF_TRAINING = (
@@ -63,8 +63,8 @@ def random_images(
     Args:
         model: The model that will be drawn.
         images: All images of a data set.
-        batches: Which of them are held out; of none, training images are drawn.
-        seed: Seed of the draw.
+        batches: Which of them are held out; if none are, training images are drawn.
+        seed: Random seed.
     """
     indices = batches.held_out if len(batches.held_out) else batches.training
     order = np.random.default_rng(checks.seed(seed)).permutation(indices)
@@ -74,16 +74,16 @@ def random_images(
 def latent_annotations(
     rows: Iterable[Mapping[str, Any]], step: int | None = None
 ) -> dict[str, Any]:
-    """Returns what `Plotter.figures` takes from the rows of metrics.jsonl.
+    """Returns the arguments of `Plotter.figures` from the rows of metrics.jsonl.
 
     These are the number that validation gives each latent, the factors and votes of the
     last score that assigns factors to latents, and every score's matrices of latents
     and factors, as far as there are any. A latent that won less than 5% of all votes
-    gets no factor: of a handful, all are easily for one factor.
+    gets no factor: with only a handful, all may easily be for one factor.
 
     Args:
-        rows: Of a run.
-        step: Of the weights; rows of other steps are left out. None takes all.
+        rows: The rows of a run.
+        step: The step of the weights; rows of other steps are left out. None keeps all.
     """
     notes: dict[str, Any] = {}
     for row in rows:
@@ -118,7 +118,7 @@ class Plotter:
     """Draws a model: images and traversals, or points where the data are vectors.
 
     Args:
-        model: The model; a figure shows the weights that it has at that time.
+        model: The model; each figure shows the weights that it has at that time.
         images: Images of the data in random order, uint8 [N, H, W, C], or vectors,
             float32 [N, 1, 1, C]; the first `num_images(model)` are used. Their codes
             tell which values each latent takes.
@@ -126,13 +126,13 @@ class Plotter:
             first. Or a word: "typical", the default, shows the first of `images`, and
             traversals start from the one whose continuous code is nearest to the mean
             code; "spread" shows those whose codes lie far apart; "prior" starts
-            traversals from a draw from the prior, and shows none.
+            traversals from a sample of the prior, and shows none.
         latents: Names or indices of the latents to traverse, from top to bottom; None
-            is all of them, sorted by how much they move the image over the range of
-            their own codes, the largest first. Of vectors, the two latents to plot;
-            None is the first two.
+            means all, sorted by how much they move the image over the range of
+            their own codes, the largest first. For vectors, the two latents to plot;
+            None means the first two.
         values: Steps of the traversals [S], or [L, S] where each latent has its own;
-            None is nine steps from -2 to 2.
+            None means nine steps from -2 to 2.
         seed: Seed of the samples.
         data: The data set, for pictures of its factors; None draws none of these.
 
@@ -185,8 +185,8 @@ class Plotter:
         if model.is_vector:
             moves, order = np.ones(len(self._columns), bool), np.arange(codes.shape[1])
         else:
-            # Over the codes that occur: on a fixed range the decoder answers to a
-            # latent that the encoder never uses, too.
+            # Over the codes that occur: on a fixed range, the decoder also responds to
+            # a latent that the encoder never uses.
             movement = visualization.movement(
                 decode,
                 codes[:_NUM_MEASURED],
@@ -255,15 +255,15 @@ class Plotter:
         checkpoints: Sequence[pathlib.Path] = (),
         **annotations: Any,
     ) -> list[pathlib.Path]:
-        """Writes the figures; those that move, as GIF, beside those that do not.
+        """Writes the figures, those that move as GIF.
 
         Args:
-            folder: Where to; it is made if need be.
-            kinds: Names of `KINDS`; None is `ON_DEMAND`. Of that and of the default
-                those are drawn that apply; of any other choice each must apply.
-            formats: Of "png", "pdf" and "svg", those of each figure that stands still;
-                and "gif", for those that move.
-            checkpoints: Those of the kind "checkpoints"; their steps are its labels.
+            folder: The folder to write to; it is made if necessary.
+            kinds: Names of `KINDS`; None means `ON_DEMAND`. Of that and of the default,
+                only those that apply are drawn; of any other choice, each must apply.
+            formats: Any of "png", "pdf" and "svg", for figures that stand still, and
+                "gif", for those that move.
+            checkpoints: Those for the kind "checkpoints", which it labels by step.
             **annotations: As `figures` takes them.
 
         Returns:
@@ -316,7 +316,7 @@ class Plotter:
     ) -> np.ndarray:
         """Returns traversals from one image through several checkpoints' weights.
 
-        The model has its own weights again afterwards.
+        The model gets its own weights back afterwards.
 
         Args:
             paths: The checkpoints.
@@ -389,10 +389,10 @@ def make_plotter(
     seed: int | None = None,
     **options: Any,
 ) -> Plotter:
-    """Returns what draws a model on random held-out images, or else training images.
+    """Returns a `Plotter` of random held-out images, or else of training images.
 
-    The seed is that of the images and samples, None that of the run; the options are of
-    `Plotter`.
+    The seed is for the images and samples, None meaning the run's; the options are
+    those of `Plotter`.
     """
     known_options(Plotter, options)
     seed = batches.seed if seed is None else seed

@@ -1,4 +1,4 @@
-"""Checks of what a run is made of, and its model: all before the first step."""
+"""Checks the parts of a run and prepares its model, all before the first step."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def check_types(
 
 
 def check_numbers(steps: Any, seed: Any, with_replacement: Any) -> None:
-    """Checks what is a number or a switch by itself."""
+    """Checks numbers and switches, each by itself."""
     checks.integer(steps, "steps", at_least=1)
     checks.require(steps < 2**53, "steps", "be less than 2**53", steps)
     checks.seed(seed)
@@ -69,21 +69,21 @@ def compiled(
 ) -> LatentModel:
     """Returns the model with its optimisers, and with the weights to start from.
 
-    A run that goes on has weights of its own, and the source of its warm start may be
-    gone. It compiles steps as it did, for the default depends on the machine.
+    A resumed run has weights of its own, and the source of its warm start may be gone.
+    It compiles steps as it did before, since the default depends on the machine.
 
     Args:
-        model: As for `train`, and so are the others.
-        data: Its images give the shape.
-        batches: Their size must do for the objective.
-        optimizer: What makes it.
-        device: What compiles it.
+        model: As for `train`, like the other arguments.
+        data: The data set, whose images give the shape.
+        batches: The batches, which must be large enough for the objective.
+        optimizer: The function that makes the optimiser.
+        device: Says how steps are compiled.
         folder: Where the run is, None for a run in memory.
         warm_start: Opens the folder whose weights to start from.
 
     Raises:
         ArgumentError: If model, data, batches and device do not fit each other, or the
-            source of weights is no run of such a model.
+            weights to start from are not those of a run of such a model.
     """
     goes_on = folder is not None and has_any(folder.checkpoints)
     source = None if warm_start is None or goes_on else warm_start()
@@ -108,13 +108,13 @@ def compiled(
 
 
 def _check_no_averages(name: str, optimizer: keras.optimizers.Optimizer) -> None:
-    """Refuses averages of weights, of which checkpoints could not be true."""
+    """Refuses averages of weights, which checkpoints would not record truthfully."""
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     checks.require(
         not inner.use_ema,
         f"{name}.use_ema",
-        "be False: Keras takes the averages for weights only at the end of a training, "
-        "so that scores and checkpoints before it would be of other weights",
+        "be False: Keras replaces the weights by their averages only when training "
+        "ends, so earlier scores and checkpoints would be of other weights",
         True,
         "A learning rate that falls to zero, such as "
         "keras.optimizers.schedules.CosineDecay, averages over the last steps too.",
@@ -151,7 +151,7 @@ def _built(
 
 
 def _check_batch(model: LatentModel, batches: Batches, devices: int) -> None:
-    """Checks that the images are enough for a step, and each device's for penalties."""
+    """Checks that there are images enough for a step, and per device for penalties."""
     least, batch_size = model.objective.min_batch_size, batches.batch_size
     checks.require(
         batch_size // devices >= least,
@@ -165,8 +165,8 @@ def _check_batch(model: LatentModel, batches: Batches, devices: int) -> None:
     checks.require(
         each * batch_size <= images,
         "batch_size",
-        f"be at most a part in {each} of the {images} training images, for this model "
-        "takes as many batches a step",
+        f"be at most 1/{each} of the {images} training images, since this model takes "
+        f"{each} batches per step",
         batch_size,
         "Lower batch_size, or CriticTraining.updates of a GAN, or set "
         "CriticTraining.second_batch = False.",

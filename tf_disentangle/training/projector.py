@@ -25,7 +25,7 @@ def write_projector(
     Args:
         folder: The run folder.
         model: The trained model.
-        data: Whose images, and factors where they are known.
+        data: The data set of the images, and of the factors where they are known.
         batches: Which images are held out, and the seed.
     """
     is_held_out = len(batches.held_out) > 0

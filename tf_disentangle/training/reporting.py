@@ -1,4 +1,4 @@
-"""What a run says of itself while it trains: rows, TensorBoard, a bar or lines."""
+"""What a run reports while it trains: rows, TensorBoard, a bar or lines."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tf_disentangle.training.tensorboard import TensorBoard
 
 
 class Speed(Action):
-    """Adds images_per_second of the interval, pauses for other callbacks left out."""
+    """Adds the interval's images_per_second, without the time of other callbacks."""
 
     def __init__(self, position: Position, batch_size: int) -> None:
         super().__init__(position)
@@ -37,8 +37,8 @@ class Record(Action):
 
     Args:
         position: The run's position.
-        append: Takes a row.
-        board: Takes it too.
+        append: Called with each row.
+        board: Gets each row too.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Progress(Action):
         """Shows the bar."""
         self._first, self._start = self.position.step, time.perf_counter()
         if self._first:
-            print(f"Going on from step {self._first}.", file=sys.stderr)
+            print(f"Resuming from step {self._first}.", file=sys.stderr)
         if shows_bars():
             self._bar = progress_bar(
                 total=self.position.total,

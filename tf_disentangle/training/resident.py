@@ -34,7 +34,7 @@ def can_reside(images: ImageArray) -> TypeGuard[np.ndarray | BinaryImages]:
 def may_reside(images: ImageArray) -> bool:
     """Whether images take at most half the memory of each device that would hold them.
 
-    The other half is the model's. Of `BinaryImages` the tables count.
+    The other half is left to the model. For `BinaryImages`, the tables count.
     """
     if not can_reside(images):
         return False
@@ -68,10 +68,10 @@ def available_bytes() -> int:
 class ResidentImages:
     """Images held where the model runs; gathers batches inside a `tf.function`.
 
-    Of `BinaryImages` their tables are held, and a batch is decoded on the device.
+    For `BinaryImages` the tables are held, and a batch is decoded on the device.
 
-    A plain object around immutable tensors: neither Keras nor `tf.train.Checkpoint`
-    tracks it, so the data never land in a checkpoint.
+    This is a plain object around immutable tensors: neither Keras nor
+    `tf.train.Checkpoint` tracks it, so the data never land in a checkpoint.
 
     On the CPU the tensor shares the array's memory, so that a memory map stays one
     (its pages are read when they are gathered and the system may drop them); only an
@@ -81,8 +81,8 @@ class ResidentImages:
 
     Args:
         images: uint8 [n, H, W, C], or vectors, float32 [n, 1, 1, C], or `BinaryImages`.
-        devices: Of the replicas, in their order; if None those of the current
-            `tf.distribute` strategy, or else the first GPU, or else the CPU.
+        devices: Devices of the replicas, in their order; None means those of the
+            current `tf.distribute` strategy, or else the first GPU, or else the CPU.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """The run folder: where one run keeps its configuration, records and results.
 
-run.json        model, data and training as their parts' settings, from which the run is
-                built again; versions, device, threads, commit, times, status
+run.json        the settings of model, data and training, from which the run is rebuilt;
+                versions, device, threads, commit, times, status
 config.gin      the operative configuration (runs started through gin)
 modules/        a copy of the user's own modules that the run was built from
 metrics.jsonl   one JSON object per row, each with its "step"
@@ -47,18 +47,18 @@ _BEFORE_A_RUN = {"attempts.jsonl", "log.txt"}
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Examples:
-    """Images to look at a model with, where its data are not at hand.
+    """Images for looking at a model whose data are not at hand.
 
     Attributes:
         images: [N, H, W, C], uint8, or float32 vectors.
-        labels: What is said of each.
+        labels: A label for each image.
     """
 
     images: np.ndarray
     labels: tuple[str, ...]
 
     def __repr__(self) -> str:
-        """Says how many, and of which shape."""
+        """Says how many images there are, and their shape."""
         count, *shape = self.images.shape
         return f"<Examples: {count} images, {self.images.dtype.name} {shape}>"
 
@@ -72,7 +72,7 @@ class RunFolder:
     Attributes:
         is_published: Whether it is a published model, to which nothing is written.
         trusted: Whether its copies of the user's modules may be imported.
-        most_weights: How many the networks of its record may have.
+        most_weights: The most weights that the networks of its record may have.
     """
 
     is_published = False
@@ -99,7 +99,7 @@ class RunFolder:
         return self.path.resolve().name
 
     def examples(self) -> Examples | None:
-        """Returns images that were published with the model; of a run none."""
+        """Returns images that were published with the model; None for a run."""
         return None
 
     def restore(self, model: Any, checkpoint: str = "last") -> int:
@@ -110,7 +110,7 @@ class RunFolder:
             checkpoint: "last", or "best" by the validation ELBO.
 
         Raises:
-            ArgumentError: If there is none, or it is of another model.
+            ArgumentError: If there is none, or it belongs to another model.
         """
         from tf_disentangle.training import checkpoints
 
@@ -206,7 +206,7 @@ class RunFolder:
     def require_present(self) -> None:
         """Raises `ArgumentError` if the folder was removed while the run writes to it.
 
-        To make it again would leave the part of a run that no command can read.
+        Making it again would leave part of a run that no command can read.
         """
         rule = "stay in place while the run writes to it"
         remedy = "The folder was removed or renamed; start the run again."
@@ -259,7 +259,7 @@ class RunFolder:
                 rows[-1]["step"] = int(rows[-1]["step"])
             except (ValueError, TypeError, KeyError) as error:
                 rule = "be a row in JSON, with its step"
-                remedy = "Delete that line, if it cannot be mended."
+                remedy = "Delete that line if it cannot be repaired."
                 where = f"{self.metrics}, line {number}"
                 raise checks.ArgumentError(
                     checks.message(where, rule, str(error), remedy)
@@ -270,7 +270,7 @@ class RunFolder:
         """Drops the rows after `step`, which a resumed run will write again.
 
         Args:
-            step: The step of the checkpoint that the run goes on from.
+            step: The step of the checkpoint from which the run resumes.
         """
         with self._writing_rows():
             kept = [row for row in self.rows() if row["step"] <= step]
@@ -279,7 +279,7 @@ class RunFolder:
 
 
 def _runs_inside(path: pathlib.Path) -> str:
-    """Returns the remedy for a path that is no run: one inside or of a like name."""
+    """Returns the remedy for a path that is no run: a run inside, or of like name."""
     if not path.exists():
         return files.no_such_folder(path)
     inside = sorted((*path.glob("*"), *path.glob("runs/*")))
@@ -288,7 +288,7 @@ def _runs_inside(path: pathlib.Path) -> str:
     return f"Name one of those inside, such as {runs[0]}." if runs else ""
 
 
-#: What a row holds beside the terms.
+#: What a row holds in addition to the terms.
 NO_TERMS = ("step", "seed", "wall_time", "images_per_second")
 
 

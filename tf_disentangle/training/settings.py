@@ -21,8 +21,8 @@ def flat_settings(record: Mapping[str, Any]) -> dict[str, Any]:
         record: What run.json holds.
 
     Returns:
-        Numbers, texts, truth values, None, or lists of these; of a number that is not
-        finite the text "inf" or "nan".
+        Numbers, texts, truth values, None, or lists of these; a number that is not
+        finite is the text "inf" or "nan".
     """
     parts = {name: record[name] for name in ("model", "data", "training")}
     return dict(_flat(parts, ""))
@@ -51,7 +51,7 @@ def _flat(value: Any, name: str) -> Iterator[tuple[str, Any]]:
     config = value.get("config", {})
     if isinstance(config, Mapping) and "layers" in config:
         yield name, _network(config)
-        # Keras numbers names over the process.
+        # Keras numbers names per process.
         yield f"{name}.name", re.sub(r"_\d+$", "", config["name"])
         return
     inner = value

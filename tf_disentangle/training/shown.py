@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tf_disentangle.run import Run
 
-# Of a notebook's terms: what a VAE has, then what an InfoGAN has.
+# Terms that a notebook shows: those of a VAE, then those of an InfoGAN.
 _TERMS = ("loss", "elbo", "reconstruction", "kl", "generator", "discriminator")
 
 
@@ -21,7 +21,7 @@ def run_text(run: Run) -> str:
 
 
 def run_html(run: Run) -> str:
-    """Returns a table of what a run is and how far it came."""
+    """Returns a table of what a run is and how far it got."""
     columns = run.model.latents.columns
     shape = " x ".join(map(str, run.model.image_shape))
     stopped = ", stopped" if run.signal is not None else ""

@@ -4,12 +4,12 @@
     runs/chyvae/validation    the same terms of held-out images, and their codes
     runs/chyvae/scores        scores, beside the settings for the HParams tab
 
-TensorBoard draws what has one tag in one chart, a line for each run: so training and
-validation are two runs, as Keras's own callback has them, and several runs under one
-folder compare. The HParams tab makes a column of every scalar beside the settings:
-so the scores have a run of their own.
+TensorBoard draws all values with the same tag in one chart, with a line for each run.
+So training and validation are two runs, as with Keras's own callback, and several runs
+under one folder can be compared. The HParams tab makes a column of every scalar beside
+the settings, so the scores are a run of their own.
 
-Tags begin with their role, and roles stand in alphabetical order, the loss first.
+Tags begin with their role, and roles are in alphabetical order, the loss first.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class TensorBoard:
     Files are made when there is something to write.
 
     Args:
-        folder: The run folder; None, of a run in memory, takes and writes no numbers.
+        folder: The run folder; with None, for a run in memory, nothing is written.
         model: The run's model.
     """
 
@@ -85,7 +85,7 @@ class TensorBoard:
         """Describes the run; drops what a stopped process wrote after `step`.
 
         Args:
-            step: Of the checkpoint that the run goes on from.
+            step: The step of the checkpoint from which the run resumes.
             description: As run.json holds it.
             config: The gin configuration, or "".
         """
@@ -219,8 +219,9 @@ class TensorBoard:
             try:
                 context.__exit__(None, None, None)
             except tf.errors.OpError:
-                # Where the disk is full TensorFlow leaves its writer in place, to which
-                # all later summaries of the process would go: a closed one can be left.
+                # If the disk is full, TensorFlow keeps its writer as the default, and
+                # all later summaries of the process would go to it: a closed one can be
+                # left.
                 with contextlib.suppress(tf.errors.OpError):
                     writer.close()
                 context.__exit__(None, None, None)
@@ -268,10 +269,10 @@ def settings(description: Mapping[str, Any]) -> dict[str, bool | int | float | s
 
 
 def cut(folder: pathlib.Path, step: int) -> set[tuple[int, tuple[str, ...]]]:
-    """Drops events after `step`, and what is written anew, from a folder's event files.
+    """Drops from a folder's event files what is after `step` or will be written anew.
 
-    What is left stands in one new file, each event once: TensorBoard takes files of one
-    folder as one run.
+    What is left is written to one new file, each event once: TensorBoard treats the
+    files of one folder as one run.
 
     Returns:
         Step and tags of each event that is left.
@@ -328,7 +329,7 @@ def _trial(folder: pathlib.Path) -> str:
 def _layout(names: Sequence[str], scheduled: Sequence[str]) -> Any:
     """Returns the charts of the Custom Scalars tab, from the loss to the scores.
 
-    Layouts of several runs are one: TensorBoard joins categories of one title.
+    Layouts of several runs are merged: TensorBoard joins categories of the same title.
     """
     from tensorboard.plugins.custom_scalar import layout_pb2
 

@@ -17,7 +17,7 @@ from tf_disentangle.models import LatentModel
 from tf_disentangle.training.input_pipeline import Batches, images_at
 from tf_disentangle.training.options import Intervals
 
-#: Diagnostics are those of so many held-out images: what they estimate depends on it.
+#: How many held-out images diagnostics use: what they estimate depends on the number.
 NUM_DIAGNOSED = 250
 
 State = list[dict[str, Any]]
@@ -27,7 +27,7 @@ _REFUSED = {
     keras.callbacks.BackupAndRestore: (
         "not be BackupAndRestore, which restores weights and epoch but not the "
         "position in the data",
-        "A run with an output folder goes on from its own checkpoints.",
+        "A run with an output folder resumes from its own checkpoints.",
     ),
     keras.callbacks.SwapEMAWeights: (
         "not be SwapEMAWeights, for an optimizer with use_ema, which a run refuses",
@@ -77,12 +77,13 @@ def check_monitors(
     batches: Batches,
     intervals: Intervals,
 ) -> None:
-    """Checks that what callbacks monitor is recorded, and can be told good from bad.
+    """Checks that what callbacks monitor is recorded, and which way is better is known.
 
     A callback that monitors the ELBO without a mode gets mode "max".
 
     Raises:
-        ArgumentError: For another name, or one that may be better higher or lower.
+        ArgumentError: For a name that is not recorded, or of which neither higher nor
+            lower is known to be better.
     """
     monitors = {c: m for c in callbacks if (m := _monitor(c)) is not None}
     names = [*model.row_names, "images_per_second", "learning_rate"]
@@ -120,8 +121,8 @@ def _monitor(callback: keras.callbacks.Callback) -> str | None:
 def state_of(callbacks: Sequence[keras.callbacks.Callback]) -> State:
     """Returns the plain attributes of each callback, as JSON can hold them.
 
-    Numbers, text and None are kept; what else a callback may hold is not, nor are the
-    arguments of its constructor, which are settings.
+    Numbers, text and None are kept. Anything else that a callback holds is not, nor are
+    the arguments of its constructor, which are settings.
     """
     return [
         {
@@ -135,13 +136,13 @@ def state_of(callbacks: Sequence[keras.callbacks.Callback]) -> State:
 
 
 class CallbackState(keras.callbacks.Callback):
-    """Gives callbacks their state back, which `fit` cleared; to stand behind them.
+    """Gives callbacks back the state that `fit` cleared; must come after them.
 
-    Keras clears it at the start of every `fit`: an `EarlyStopping` that was resumed
-    would wait anew, and the run end elsewhere.
+    Keras clears it at the start of every `fit`: a resumed `EarlyStopping` would start
+    to wait anew, and the run would end at another step.
 
     Args:
-        callbacks: Whose state to keep.
+        callbacks: The callbacks whose state to keep.
         state: Their state in an earlier process, as `state_of` returned it.
     """
 
@@ -161,7 +162,7 @@ class CallbackState(keras.callbacks.Callback):
 def continue_files(
     callbacks: Sequence[keras.callbacks.Callback], num_epochs: int
 ) -> None:
-    """Has the `CSVLogger`s of a resumed run go on in their files.
+    """Makes the `CSVLogger`s of a resumed run continue their files.
 
     Args:
         callbacks: The run's callbacks.
@@ -185,7 +186,7 @@ def continue_files(
 
 
 def _identity(callback: keras.callbacks.Callback) -> str:
-    """Names a callback, by whose state another must not go on."""
+    """Names a callback, so that no other callback resumes from its state."""
     return f"{type(callback).__name__} of {vars(callback).get('monitor')}"
 
 

@@ -43,7 +43,7 @@ def rgb(images: np.ndarray, argument: str = "images") -> np.ndarray:
         argument: Its name in errors.
 
     Raises:
-        ArgumentError: If the shape, the type or the range is another.
+        ArgumentError: If the shape, the type or the range is not one of these.
     """
     images = np.asarray(images)
     fits = images.ndim >= 3 and images.shape[-1] in (1, 3) and images.size > 0
@@ -68,7 +68,7 @@ def decoded(decode: Decode, codes: np.ndarray) -> np.ndarray:
         [N, H, W, 1 or 3] as `decode` gives them, uint8 or float in [0, 1].
 
     Raises:
-        ArgumentError: If `decode` returns anything but as many images.
+        ArgumentError: If `decode` does not return one image for each code.
     """
     batches = []
     for start in range(0, len(codes), _DECODE_BATCH):
@@ -112,7 +112,7 @@ class Text:
     """Lines of text on a page.
 
     Attributes:
-        x: Their left edge, or their centre, in pixels.
+        x: The left edge of the lines, or their centre, in pixels.
         y: Top of the first line, in pixels.
         text: The lines; a `Faint` one is grey.
         size: Height of the font, in pixels.
@@ -134,8 +134,8 @@ class Text:
 class Picture(np.ndarray):
     """A page of image tiles: pixels, uint8 [height, width, 3], which know their text.
 
-    It is an array like any other. What it remembers beside its pixels lets `save` write
-    it with text as text (PDF, SVG), and a notebook shows it as what it is.
+    It is an array like any other. What it stores besides its pixels lets `save` write
+    its text as text (PDF, SVG), and lets a notebook show it as a picture.
 
     Attributes:
         texts: The text of the page.

@@ -1,8 +1,8 @@
 """What every chart needs: matplotlib figures in one style, and their pixels.
 
 Charts are matplotlib's: points, curves, matrices. Grids of images are `grid.py`'s. A
-figure is made without pyplot, so that no state of a process is touched, and matplotlib
-is imported where a figure is made: training starts without it.
+figure is made without pyplot, so that no global state is touched, and matplotlib is
+imported only where a figure is made: training starts without it.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _DPI = 150
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Has matplotlib draw in our style meanwhile."""
+    """Makes matplotlib draw in our style within the block."""
     import matplotlib
 
     with matplotlib.rc_context(_STYLE):
@@ -76,12 +76,12 @@ def subplots(
     """Returns a figure of panels, to be filled within `style`.
 
     Args:
-        num_rows: Of panels.
-        num_columns: Of panels.
+        num_rows: Number of rows of panels.
+        num_columns: Number of columns of panels.
         size: Width and height of one panel with its labels, in inches.
         title: Text above everything.
         layout: Whether matplotlib measures the text to set the margins, which takes as
-            long as to draw it; None leaves them to the caller.
+            long as drawing it; None leaves them to the caller.
         **options: Of `Figure.subplots`.
 
     Returns:

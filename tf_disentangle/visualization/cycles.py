@@ -1,4 +1,4 @@
-"""Where traversals start, and the cycles that animated ones take.
+"""Where traversals start, and the cycles that animated ones go through.
 
 References:
     Locatello et al. (2019), Challenging Common Assumptions in the Unsupervised Learning
@@ -33,8 +33,8 @@ def typical(codes: np.ndarray) -> int:
 def spread(codes: np.ndarray, count: int) -> np.ndarray:
     """Chooses codes that lie far apart, so that few of them show many of the data.
 
-    The first is the typical one; each next is that whose nearest chosen one is the
-    farthest, in units of each latent's standard deviation.
+    The first is the typical one; each further one is the code that is farthest from its
+    nearest chosen code, in units of each latent's standard deviation.
 
     Args:
         codes: [N, L].
@@ -62,13 +62,13 @@ def cycle(
 ) -> np.ndarray:
     """Returns for each latent a cycle that begins and ends at its own value.
 
-    It goes up to the upper limit, down to the lower one and back to its beginning, all
-    steps alike: in probability for the two Gaussian cycles, else in value. A latent
+    It goes up to the upper limit, down to the lower one and back to its beginning, in
+    equal steps: in probability for the two Gaussian cycles, else in value. A latent
     whose value lies beyond a limit begins there.
 
     Args:
         code: [L], where the traversal starts.
-        codes: [N, L], those of many images: what the limits are taken from.
+        codes: [N, L], the codes of many images, from which the limits are taken.
         kind: "normal" quantiles of N(0, 1); "fitted" quantiles of a Gaussian with each
             latent's mean and deviation; "interval" from -2 to 2; "deviations" two of
             them around the mean; "range" from the least code to the greatest.

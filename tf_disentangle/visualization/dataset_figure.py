@@ -19,11 +19,11 @@ def dataset_figure(
     title: str = "",
     scale: int | None = None,
 ) -> Picture:
-    """Pictures training images, and below them one row for each factor.
+    """Shows training images, and below them one row for each factor.
 
     In its row a factor takes all of its values, or `num_columns` of them evenly spaced,
-    while the other factors keep values that are drawn once for the picture. The
-    nuisance of a set with stochastic images is the same along a row.
+    while the other factors keep values that are drawn at random once for the picture.
+    For a set with stochastic images, the nuisance is the same along a row.
 
     Args:
         dataset: A set of images. One without known factors, or without an image of

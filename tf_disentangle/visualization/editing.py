@@ -29,7 +29,7 @@ def attribute_editing(
     title: str = "",
     scale: int | None = None,
 ) -> Picture:
-    """Pictures each image, its reconstruction, and edits of it by one latent.
+    """Shows each image, its reconstruction, and edits of it by one latent.
 
     An edit encodes the image, sets the latent to a value, and decodes.
 
@@ -82,7 +82,7 @@ def interpolation(
     title: str = "",
     scale: int | None = None,
 ) -> Picture:
-    """Pictures the way from one image to another through their codes, a row for each.
+    """Shows the way from one image to another through their codes, a row for each.
 
     Continuous latents go along a straight line; categorical ones, between whose values
     there is nothing, change half-way.

@@ -31,7 +31,8 @@ _GAP = 6
 _GROUP_GAP = 22
 _LABEL_GAP = 10
 _READABLE_PIXELS = 64
-# Tiles grow under wide labels, up to this size, until most are so much wider at most.
+# Tiles grow under wide labels, up to this size, until most labels are at most so much
+# wider.
 _LARGE_PIXELS, _WIDER = 128, 1.25
 
 
@@ -223,8 +224,8 @@ def image_grid(
 ) -> Picture:
     """Tiles images into one labelled picture.
 
-    Small images are enlarged by an integer factor, each pixel a square, so that what is
-    seen is what the model gave. The page grows with its text; nothing is clipped.
+    Small images are enlarged by an integer factor, each pixel a square, so that one
+    sees exactly what the model gave. The page grows with its text; nothing is clipped.
 
     Args:
         tiles: [R, C, H, W, 1 or 3], uint8 or float in [0, 1].
@@ -232,9 +233,9 @@ def image_grid(
         row_labels: R labels at the left; a sequence of strings is set as aligned cells.
         column_labels: C labels above the first row.
         tile_labels: R x C labels, each above its tile.
-        column_groups: (label, number of columns) from left to right; groups stand
+        column_groups: (label, number of columns) from left to right; groups are set
             apart under their label.
-        row_groups: Numbers of rows, from top to bottom; groups stand apart.
+        row_groups: Numbers of rows, from top to bottom; groups are set apart.
         scale: Integer factor, at least 1; None enlarges to at least 64 pixels.
         present: bool [R, C], False where the page stays empty; None for all tiles.
         frame: Whether each tile has a thin grey line around it.
@@ -243,7 +244,7 @@ def image_grid(
         uint8 [height, width, 3].
 
     Raises:
-        ArgumentError: If the images are not images or the labels do not fit them.
+        ArgumentError: If the tiles are not images or the labels do not fit them.
     """
     tiles = np.asarray(tiles)
     require(tiles.ndim == 5, "tiles", "have shape [R, C, H, W, channels]", tiles.shape)

@@ -40,7 +40,7 @@ def save(picture: np.ndarray | Figure, path: PathLike) -> None:
         path: Ends in .png, .pdf or .svg; missing folders are made.
 
     Raises:
-        ArgumentError: If the array or the path is another.
+        ArgumentError: If the array or the path has another form.
     """
     form = pathlib.Path(path).suffix.lower().removeprefix(".")
     rule = "end in .png, .pdf or .svg"
@@ -109,7 +109,7 @@ def save_gif(frames: np.ndarray, path: PathLike, *, fps: float = 10.0) -> None:
             a frame is rounded to those.
 
     Raises:
-        ArgumentError: If the array, the path or the speed is another.
+        ArgumentError: If the array, the path or the speed does not fit these.
     """
     _check(frames, 4, "frames")
     real(fps, "fps", above=0.0, at_most=50.0)
@@ -136,7 +136,7 @@ def _indexed(frames: np.ndarray) -> list[Image.Image]:
 
 def _palette(frames: np.ndarray) -> Image.Image:
     """A palette for all frames that ends with the colours of the page."""
-    # Each colour counts once: by area, black and white would take the palette.
+    # Each colour counts once: by area, black and white would fill the palette.
     some = frames[:, ::2, ::2].astype(np.uint32)
     packed = np.unique(some[..., 0] << 16 | some[..., 1] << 8 | some[..., 2])
     distinct = np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=-1)

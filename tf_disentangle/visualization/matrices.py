@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # Blue below zero, red above, nearly white at zero: ColorBrewer's, which colour-blind
 # readers can tell apart.
 _DIVERGING = "RdBu_r"
-# Beyond it the red is so dark that black figures cannot be read.
+# Beyond it, the red is so dark that black numbers cannot be read.
 _DARKEST = 0.6
 
 
@@ -33,7 +33,7 @@ def covariances(
     num_columns: int = 4,
     title: str = "",
 ) -> Figure:
-    """Pictures covariance matrices side by side (figure 1 of the CHyVAE paper).
+    """Shows covariance matrices side by side (figure 1 of the CHyVAE paper).
 
     Each panel has its own range, up to the largest magnitude on both sides of zero and
     written on its colour bar: a draw from an inverse Wishart with few degrees of
@@ -83,7 +83,7 @@ def latent_factor_matrix(
     latent_names: Sequence[str] | None = None,
     title: str = "",
 ) -> Figure:
-    """Pictures a matrix of latents and factors with its values written into it.
+    """Shows a matrix of latents and factors with its values written into it.
 
     Colours go from white at 0 to red at the largest magnitude, blue below 0; an entry
     that is not finite is left grey. A disentangled code has one red cell in each row

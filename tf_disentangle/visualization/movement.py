@@ -83,8 +83,8 @@ def moves_image(movement: np.ndarray) -> np.ndarray:
     A latent does not if its movement is below a twentieth of the largest one, or below
     0.1 grey levels: two pixels of 64 x 64 that turn from black to white contribute
     0.12. Over the values that occur, the six collapsed latents of a beta-VAE (KL below
-    0.01 nats) came to at most 0.5% of the largest movement; the weakest latent of one
-    without collapsed latents (KL 0.35) came to 12%.
+    0.01 nats) had at most 0.5% of the largest movement; the weakest latent of one
+    without collapsed latents (KL 0.35) had 12%.
     """
     movement = np.asarray(movement, np.float64)
     return movement >= max(_MIN_MOVEMENT, _MIN_SHARE * movement.max(initial=0.0))

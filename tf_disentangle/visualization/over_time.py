@@ -23,10 +23,11 @@ def over_time(
     names: Sequence[str],
     title: str = "",
 ) -> Figure:
-    """Pictures numbers of latents as they change: a strip each, from left to right.
+    """Shows numbers of latents as they change: a strip each, from left to right.
 
     Colours go from white at 0 to dark red at the largest magnitude of all, blue below
-    0. The largest stands under the title, and each strip's last number beside it.
+    0. The largest magnitude is written under the title, and each strip's last number
+    beside it.
 
     Args:
         values: [T, L]: the KL of each latent at each of T steps; all finite.

@@ -34,7 +34,7 @@ def plane(
     title: str = "",
     scale: int | None = None,
 ) -> Picture:
-    """Pictures every pair of values of two latents; all others stay.
+    """Shows every pair of values of two latents; all others stay fixed.
 
     Continuous values grow to the right and upwards, as on a map. The n values of a
     categorical latent come in their order, from left to right and downwards: with such

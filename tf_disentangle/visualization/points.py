@@ -1,4 +1,4 @@
-"""Points of the plane, curves over steps, and codes against factors."""
+"""Points in the plane, curves over steps, and codes against factors."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def scatters(
     title: str = "",
     size: float = 1.7,
 ) -> Figure:
-    """Pictures several squares of points side by side, a label above each.
+    """Shows several squares of points side by side, a label above each.
 
     Args:
         panels: Label, of one line or more, to groups of points: at most seven,
             of which the first is grey, for the background.
         limits: (low, high) of both axes of all panels; points beyond are not drawn.
-            None gives each panel those of its points.
+            None gives each panel the limits of its own points.
         num_columns: Panels side by side, at least 1; more wrap.
         title: Text above everything.
         size: Inches of a panel's sides.
@@ -122,10 +122,10 @@ def curves(
     y_label: str = "",
     size: tuple[float, float] = (3.3, 2.1),
 ) -> Figure:
-    """Pictures curves, each with its colour, dashes and marker.
+    """Shows curves, each with its colour, dashes and marker.
 
     The vertical range is that of the last nine tenths of the steps, so that the first
-    ones of a training do not flatten the rest; how far the first ones reach stands
+    ones of a training do not flatten the rest; how far the first ones reach is written
     below. Values that are not finite are left out.
 
     Args:
@@ -210,11 +210,11 @@ def codes_against_factors(
     order: Sequence[int] | None = None,
     title: str = "",
 ) -> Figure:
-    """Pictures every latent against every factor, one panel for each pair.
+    """Shows every latent against every factor, one panel for each pair.
 
-    The dots are images, the line the mean code of each value of the factor, of many
-    values that of neighbours. In the corner stands the share of the code's variance
-    that the factor explains, and the panel is the darker the larger it is. A
+    The dots are images; the line is the mean code for each value of the factor, or for
+    neighbouring values together if there are many. The corner shows the share of the
+    code's variance that the factor explains; the larger it is, the darker the panel. A
     disentangled latent has one dark panel.
 
     Args:
@@ -265,8 +265,9 @@ def explained_variance(codes: np.ndarray, values: np.ndarray) -> float:
     """Returns the share of the variance of codes [N] that values [N] explain.
 
     This is epsilon squared, 1 - s_w^2 / s^2 with the variances within the values and of
-    all codes, both without bias. The plain correlation ratio is not: of 500 codes it
-    would give to 50 values that mean nothing a tenth. 0 for constant codes.
+    all codes, both without bias. The plain correlation ratio is biased: with 500 codes,
+    it would attribute a tenth of the variance to 50 meaningless values. It is 0 for
+    constant codes.
 
     References:
         Kelley (1935), An unbiased correlation ratio measure, PNAS 21.
@@ -292,7 +293,8 @@ def _panel(
     axes.scatter(
         x, codes, s=1.5, color=COLOURS[0], alpha=0.35, linewidths=0, rasterized=True
     )
-    # Of many values neighbours are taken together: their own means are mostly noise.
+    # If there are many values, neighbours are taken together: their own means are
+    # mostly noise.
     width = -(-len(distinct) // _MOST_MEANS)
     binned, counts = group // width, np.bincount(group // width)
     centres, means = (np.bincount(binned, y) / counts for y in (group, codes))

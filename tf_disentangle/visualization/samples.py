@@ -29,7 +29,7 @@ def reconstructions(
     title: str = "",
     scale: int | None = None,
 ) -> Picture:
-    """Pictures each image with its reconstruction right below it.
+    """Shows each image with its reconstruction right below it.
 
     Args:
         images: The originals, [N, H, W, 1 or 3], uint8 or float in [0, 1].
@@ -67,7 +67,7 @@ def samples(
     title: str = "",
     scale: int | None = None,
 ) -> Picture:
-    """Pictures samples under the name of the distribution of their codes.
+    """Shows samples under the name of the distribution of their codes.
 
     For CHyVAE these are the hierarchical prior, Sigma ~ IW(Psi, nu) and z ~ N(0,
     Sigma), beside N(0, I).
@@ -116,7 +116,7 @@ def samples_by_category(
     title: str = "",
     scale: int | None = None,
 ) -> Picture:
-    """Pictures one row per category of a latent, one column per code.
+    """Shows one row per category of a latent, one column per code.
 
     Column j decodes code j with the one latent replaced by each category in turn, so
     that what differs within a column is due to the category, and what the images of a

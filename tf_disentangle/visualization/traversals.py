@@ -1,4 +1,4 @@
-"""Latent traversals: one latent moves, all others stay.
+"""Latent traversals: one latent moves, all others stay fixed.
 
 References:
     Higgins et al. (2017), beta-VAE: Learning Basic Visual Concepts with a Constrained
@@ -39,7 +39,7 @@ _FRAME_PIXELS = 128
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Plan:
-    """What moves where, for each of the R latents that are shown.
+    """What is moved, and where, for each of the R latents that are shown.
 
     Attributes:
         steps: Those of the continuous latents, [S], or [R, S] where each has its own.
@@ -68,7 +68,7 @@ def traversals(
     title: str = "",
     scale: int | None = None,
 ) -> Picture:
-    """Pictures one row per latent, which takes each value in turn.
+    """Shows one row per latent, in which the latent takes each value in turn.
 
     The value replaces the latent's own; the other latents keep those of `code`. A
     categorical latent, which has no order, takes its n values 0 to n - 1 instead of the
@@ -162,7 +162,7 @@ def traversals_side_by_side(
     title: str = "",
     scale: int | None = None,
 ) -> Picture:
-    """Pictures the same traversals from several images, or of several checkpoints.
+    """Shows the same traversals from several images, or of several checkpoints.
 
     Each panel is a block of columns under its label; a row is one latent throughout.
 
@@ -219,11 +219,11 @@ def traversal_frames(
     there_and_back: bool = True,
     scale: int | None = None,
 ) -> np.ndarray:
-    """Pictures all traversals at once, as frames for `save_gif`.
+    """Shows all traversals at once, as frames for `save_gif`.
 
     Each tile moves its own latent; all go from the first step to the last and back, so
-    that the loop has no jump; categorical ones through their values, each about equally
-    long. The title shows the value of the others.
+    that the loop has no jump. Categorical latents go through their values, each of
+    which is shown for about the same time; the title shows the value of the others.
 
     Args:
         decode: Codes [B, L] to images [B, H, W, 1 or 3] in [0, 1].
@@ -235,7 +235,7 @@ def traversal_frames(
         unused: Latents that the decoder ignores; their labels are grey.
         num_columns: Tiles side by side, at least 1; more wrap.
         there_and_back: Whether to go back after the last step; False for steps that
-            close by themselves, as those of `cycle`.
+            form a closed loop, such as those of `cycle`.
         scale: Integer factor; None makes small images readable.
 
     Returns:
@@ -283,7 +283,8 @@ def normal_quantiles(num_steps: int = _NUM_STEPS) -> np.ndarray:
 def code_quantiles(codes: np.ndarray, num_steps: int = _NUM_STEPS) -> np.ndarray:
     """Returns even steps for each latent over its own codes, float64 [L, num_steps].
 
-    They go from the 0.05 to the 0.95 quantile of `codes` [N, L], those of many images.
+    They go from the 0.05 to the 0.95 quantile of `codes` [N, L], the codes of many
+    images.
     """
     codes = np.asarray(codes, np.float64)
     good = codes.ndim == 2 and codes.size > 0 and np.isfinite(codes).all()

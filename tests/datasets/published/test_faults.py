@@ -269,7 +269,7 @@ def test_another_folder_of_faces_replaces_none(tiny, tmp_path, capsys):
     assert main(["data", "prepare", "faces3d", f"--source={second}"]) == 0
     path = tmp_path / "cache" / "faces3d.npy"
     said = capsys.readouterr().err
-    assert f"{path} is prepared and intact; {second} was not read" in said
+    assert f"{path} is prepared and intact, so {second} was not read" in said
     assert_array_equal(published("faces3d").images(), made.images)
     # Damaged, it is not made from a folder of another number.
     path.chmod(0o644)

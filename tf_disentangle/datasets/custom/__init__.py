@@ -1,6 +1,6 @@
 """A user's own images: a folder, an array file, or a `tf.data.Dataset`.
 
-What is meant by a pixel is in `pixels`, tables of factors are read in `tables`.
+`pixels` says what the values of pixels mean; `tables` reads tables of factors.
 """
 
 from tf_disentangle.datasets.custom.images import ImageFile, ImageFolder

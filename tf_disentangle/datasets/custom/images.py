@@ -1,7 +1,8 @@
 """A user's own images in a folder, an archive or an array file.
 
-What has to be decoded, unpacked or resized is prepared once as a memory-mapped array in
-the cache folder; it is prepared anew, in its place, when the files change.
+Images that have to be decoded, unpacked or resized are prepared once as a memory-mapped
+array in the cache folder. When the files change, the array is prepared again in its
+place.
 """
 
 from __future__ import annotations
@@ -56,16 +57,16 @@ class ImageFolder(_FromFiles):
     """The images of a folder, with or without a table of factors.
 
     Args:
-        path: A folder, searched with all below it, or a .zip or .tar of images; they
-            are taken in the order of their names (a .tar's in its own).
+        path: A folder, searched with all of its subfolders, or a .zip or .tar of
+            images; they are taken in the order of their names (a .tar's in its own).
         size: Side that the images are resized to, after a centre crop to a square.
         channels: 3 (RGB) or 1 (grey).
         crop: Side of the centre crop; None is the largest square, "pad" leaves nothing
             out and adds black on both sides.
         factors: A .csv file: a header line, then for each image its name (in the
             folder, with or without suffix) and the value of each factor; or such a
-            table in memory, a mapping or a DataFrame. Lines of no image are left out,
-            with a warning. None if no factors are known.
+            table in memory, a mapping or a DataFrame. Lines that match no image are
+            left out, with a warning. None if no factors are known.
         factor_names: Columns of `factors` to take; None takes all.
         num_bins: As in `ImageTable`.
 
@@ -111,7 +112,7 @@ class ImageFile(_FromFiles):
         factors: A .npy, .npz or .h5 file of factors [n, K] instead, or a .csv as for
             `ImageFolder`, in which the images are called 0, 1, ... or are in order;
             or factors in memory, as for `ImageTable`.
-        factor_names: Names of the factors; with names in the file, those to take.
+        factor_names: Names of the factors; if the file has names, those to take.
         num_bins: As in `ImageTable`.
 
     Raises:
@@ -140,7 +141,7 @@ class ImageFile(_FromFiles):
 def _images_of(
     path: pathlib.Path, stored: Stored, size: int | None, white: int | None
 ) -> np.ndarray:
-    """Images of an array file, where they lie or prepared, or its vectors [n, D]."""
+    """Images of an array file, in place or prepared, or its vectors [n, D]."""
     shape = stored.shape
     is_vector = len(shape) == 2 or (len(shape) == 4 and shape[1:3] == (1, 1))
     if is_vector and stored.dtype.kind == "f":
@@ -229,8 +230,8 @@ def _prepared(
 ) -> np.ndarray:
     """The images of `files` as a memory map, prepared at first use.
 
-    `path`, which the user named, and the preprocessing `apply` name the array; when one
-    of the files changes, it is built again.
+    The array is named after `path`, as the user gave it, and the preprocessing `apply`;
+    it is built again when one of the files changes.
     """
     where, state = str(path), hashlib.sha256()
     for file in files:

@@ -30,10 +30,10 @@ _INDEX = ("", "Unnamed: 0")
 
 
 def existing(path: str | os.PathLike, argument: str) -> pathlib.Path:
-    """The full path, if there is something.
+    """The full path of what exists there.
 
     Raises:
-        ArgumentError: If there is nothing.
+        ArgumentError: If nothing exists there.
     """
     checks.require_type(path, (str, os.PathLike), argument)
     full = pathlib.Path(path).expanduser().absolute()
@@ -59,14 +59,15 @@ def read_csv(
             name and its values.
         images: Names of the images.
         factor_names: Columns to take; None takes all.
-        in_order: Whether a table without names may have a line for each image in turn.
+        in_order: Whether a table without names is read as one line for each image in
+            turn.
 
     Returns:
-        Numbers where all values of a column are, else text.
+        Numbers for a column if all of its values are numbers, else text.
 
     Raises:
         ArgumentError: If the table has no header, a name, a line or a value is missing,
-            stands twice, or fits two images.
+            occurs twice, or fits two images.
     """
     header, *lines = _lines(path) or [[]]
     rule = "have a header: a name for the column of images, then one for each factor"
@@ -103,7 +104,7 @@ def read_arrays(
 ) -> Table | np.ndarray:
     """The array `factors` [n, K], or of another usual name, of a .npy, .npz or .h5.
 
-    If the file has `factor_names` too: the factor_names columns by name.
+    If the file has `factor_names` too, the columns that are asked for, by name.
     """
     stored = array(path, *FACTOR_ARRAYS)
     rule = "hold factors of shape [n, K]"
@@ -219,9 +220,9 @@ def _match(
 def _rows_of(images: Sequence[str], names: Sequence[str]) -> list[int | None]:
     """The number of the name that each image has; None where there is not one.
 
-    First by paths, of which either side may leave out the first folders, then by what
-    is left of the names for the base names: each time as they stand, then without
-    regard to case, then without suffixes.
+    Names are matched first by paths, of which either side may leave out the first
+    folders; then the base names are matched with the remaining names. Each time they
+    are tried as they stand, then without regard to case, then without suffixes.
     """
     rows: list[int | None] = [None] * len(images)
     left = list(range(len(names)))
@@ -248,7 +249,7 @@ def _row_of(
 ) -> int | None:
     """The one name, in `forms`, that has the longest end in common with the image's.
 
-    With `is_whole` the common end must be all of one of the two.
+    With `is_whole`, the common end must be the whole of one of the two.
     """
     for end in _ends(image):
         rows = by_end.get(end, [])
@@ -303,7 +304,7 @@ def _column(values: list[str], name: str, path: pathlib.Path) -> np.ndarray:
 
 
 def _number(text: str) -> float | None:
-    if "_" in text:  # To Python 1_2 is 12; in a table it is a label.
+    if "_" in text:  # 1_2 is 12 in Python, but a label in a table.
         return None
     with contextlib.suppress(ValueError):
         return float(text)

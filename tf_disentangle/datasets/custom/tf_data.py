@@ -31,7 +31,7 @@ def from_tf_data(
 ) -> ImageTable:
     """Takes the images of any finite `tf.data.Dataset` into memory, as uint8.
 
-    For what does not fit there, write a .npy and give it to `ImageFile`.
+    If they do not fit there, write a .npy file and give it to `ImageFile`.
 
     Args:
         dataset: Holds images [h, w] or [h, w, C], pairs (image, factors), or
@@ -45,13 +45,13 @@ def from_tf_data(
         white: What a white pixel is, 255, 1 or 65535; None goes by the type: 1 for
             floats and booleans, 255 for whole numbers, which then may not all be 0 and
             1.
-        batched: Whether elements are batches. None looks at the images of the first: of
-            three axes [h, w, C] it is one image if C is at most 4, else a batch of grey
-            ones [B, h, w].
+        batched: Whether elements are batches. None goes by the first element: three
+            axes are one image [h, w, C] if the last has at most 4 values, else a batch
+            of grey images [B, h, w].
 
     Raises:
         ArgumentTypeError: If `dataset` is no `tf.data.Dataset`.
-        ArgumentError: If it is infinite, empty or has other elements.
+        ArgumentError: If it is infinite or empty, or its elements have another form.
     """
     if not hasattr(dataset, "as_numpy_iterator"):
         remedy = "For example tfds.load(...)."
@@ -143,7 +143,7 @@ def _as_batch(
         rule = f"have shape [{count}] or [{count}, K]" if batched else "have [] or [K]"
         rule += f" beside images {list(shape)}"
         received = f"{values.shape}; {_taken(batched)}"
-        # Any other number of axes is told without doubt.
+        # Any other number of axes is unambiguous.
         remedy = f"Give batched={not batched} if it is not." if len(shape) == 3 else ""
         checks.require(fits, key or "factors", rule, received, remedy)
         result[key] = values.reshape(count, *(own or (1,)))

@@ -24,8 +24,8 @@ class Files:
 
     Attributes:
         path: The folder or archive.
-        names: Relative to the folder, in the order of reading: alphabetical, or that
-            of a tar, which is quick in no other.
+        names: Relative to the folder, in the order of reading: alphabetical, or for a
+            tar its own order, since any other is slow.
         contents: Returns an iterator over their bytes in that order.
     """
 
@@ -40,7 +40,7 @@ class Files:
         is_wanted: Callable[[str], object],
         kind: str = "the files of the set",
     ) -> Files:
-        """Finds files by their names in an archive or a folder, also behind links.
+        """Finds files by their names in an archive or a folder, following links.
 
         Raises:
             ArgumentError: If the archive is damaged or there are no files of the kind.
@@ -109,7 +109,7 @@ def _census(names: list[str]) -> str:
 
 
 def _is_visible(name: str) -> bool:
-    """Whether a name is none of those that systems leave in folders and archives."""
+    """Whether a name is not one that systems leave behind in folders and archives."""
     parts = name.removeprefix("./").split("/")
     return not any(part.startswith((".", "__MACOSX")) for part in parts)
 
@@ -117,10 +117,10 @@ def _is_visible(name: str) -> bool:
 def decoded(name: str, data: bytes) -> np.ndarray:
     """Decodes an image file to uint8 [H, W] or [H, W, 3].
 
-    It is turned as its EXIF data say; transparent pixels are seen before white.
+    It is turned as its EXIF data say; transparent pixels are shown on white.
 
     Raises:
-        ArgumentError: If it is no image, a huge one, or has more than 8 bits.
+        ArgumentError: If it is not an image, is too large, or has more than 8 bits.
     """
     from PIL import Image, ImageOps
 

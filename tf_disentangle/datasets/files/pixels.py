@@ -1,4 +1,4 @@
-"""Pixels of any type and scale as bytes, and what to do with those that are none."""
+"""Converts pixels of any type and scale to bytes, and says what to do about others."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def white_of(dtype: np.dtype, white: int | None, name: str) -> int:
     """Returns `white`, or if it is None 1 for floats and booleans, 255 for others.
 
     Raises:
-        ArgumentError: If the values are no pixels.
+        ArgumentError: If the values are not pixels.
     """
     checks.require(dtype.kind in "biuf", name, "hold pixels", dtype.name)
     if white is not None:
@@ -26,10 +26,11 @@ def white_of(dtype: np.dtype, white: int | None, name: str) -> int:
 def to_bytes(pixels: np.ndarray, white: int, name: str, first: int = 0) -> np.ndarray:
     """Pixels [n, ...] of any type in [0, white] as uint8, rounded.
 
-    Errors tell the `name` of the pixels; `first` is the number of the first image.
+    Errors mention the `name` of the pixels; `first` is the number of the first image.
 
     Raises:
-        ArgumentError: If one is outside, or NaN; the remedy is that of the range.
+        ArgumentError: If a pixel is out of this range, or NaN; the error suggests a
+            remedy.
     """
     if pixels.dtype == np.uint8 and white == 255:
         return pixels
@@ -49,7 +50,7 @@ def to_bytes(pixels: np.ndarray, white: int, name: str, first: int = 0) -> np.nd
 
 
 def require_white(is_dark: bool, name: str) -> None:
-    """Refuses whole numbers of which all are 0 or 1 until white is given."""
+    """Refuses whole numbers that are all 0 or 1, unless white is given."""
     rule, received = "have pixels up to 255", "none but 0 and 1"
     remedy = "Give white=1 if 1 is white in it, white=255 if it is as dark as that."
     checks.require(not is_dark, name, rule, received, remedy)

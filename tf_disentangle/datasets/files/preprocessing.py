@@ -47,7 +47,7 @@ class Preprocessing:
 
     @property
     def cuts(self) -> bool:
-        """Whether the edges of images are cut off that are not square."""
+        """Whether the edges of images that are not square are cut off."""
         return self.crop is None
 
     @property

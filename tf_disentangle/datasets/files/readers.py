@@ -1,7 +1,7 @@
 """Readers of the formats of published sets.
 
 A reader is called with the files of a split by their keys in `PublishedSet.files`, and
-with the sizes of the factors, and returns a `Source`. It checks what a file says of
+with the sizes of the factors, and returns a `Source`. It checks what a file says about
 itself; `preparing` checks the number of images against the published one.
 """
 
@@ -29,7 +29,7 @@ from tf_disentangle.datasets.files.source import (
 Paths = Mapping[str, pathlib.Path]
 Sizes = Mapping[str, int]
 
-# Images decoded from files that are handed on together.
+# How many images decoded from files are handed on together.
 _FILES_PER_BLOCK = 64
 
 
@@ -53,7 +53,7 @@ def read_arrays(
         factors: Possible names of the factors' array [n, K]; () where the images lie
             in the order of the grid.
         first_factor: Columns before this one are constant and left out.
-        are_values: Whether the array has the factors' values and not their numbers.
+        are_values: Whether the array has the factors' values rather than their numbers.
     """
     path = paths["images"]
     stored = array(path, *images)
@@ -206,7 +206,8 @@ def image_files(path: pathlib.Path) -> Files:
     """Finds the image files of a folder or archive.
 
     Raises:
-        ArgumentError: If there are none; it says which are read and what is there.
+        ArgumentError: If there are none; it says which formats are read and which files
+            are there.
     """
     kind = f"images (.{_SUFFIXES.replace(' ', ', .')})"
     return Files.below(path, IMAGE_NAME.search, kind)

@@ -1,4 +1,4 @@
-"""Arrays where they lie, read in blocks: never all of them in memory."""
+"""Reads arrays from where they are in blocks: never all of them are in memory."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class Source:
         count: Number of images.
         blocks: Returns an iterator over blocks of images in order, uint8 [H, W] or
             [H, W, C] each.
-        factors: Of the images in the same order, int64 [count, K]; None if none are
-            known.
+        factors: Factors of the images in the same order, int64 [count, K]; None if none
+            are known.
     """
 
     count: int
@@ -232,7 +232,7 @@ def _streamed(
                 count = min(step, shape[0] - first)
                 data = _exactly(file, count * size)
                 yield np.frombuffer(data, dtype).reshape(count, *shape[1:])
-            # Going to the end has gzip and zip compare their checksums.
+            # Reading to the end makes gzip and zip compare their checksums.
             if file.read(1):
                 raise ValueError(f"there is more in it than the {shape} announced")
 

@@ -23,9 +23,9 @@ class File:
         name: Its published name, under which it is looked for and kept.
         url: Where it is; "" where nobody may publish it.
         patterns: What else it may be called or unpacked to (glob); a folder counts.
-        content_md5: MD5 of what the file unpacks to, by which the same content with
-            other packing is accepted; None if it is not known.
-        or_folder: Whether a folder with what it unpacks to is as good.
+        content_md5: MD5 of what the file unpacks to, so that the same content in other
+            packing is accepted; None if it is not known.
+        or_folder: Whether a folder with what it unpacks to will do as well.
     """
 
     name: str
@@ -46,7 +46,8 @@ class TFDSNames:
     Attributes:
         name: Name of the builder.
         splits: Our splits to theirs.
-        factors: Features that hold the factors, in our order; "/" goes inside.
+        factors: Features that hold the factors, in our order; "/" leads into a nested
+            one.
     """
 
     name: str
@@ -67,9 +68,9 @@ class PublishedSet:
         preprocessing: What is done with the images.
         files: See `Files`.
         reader: (paths by key, factors) -> `Source`.
-        licence: Short.
+        licence: Its short name.
         reference: Paper or page to cite.
-        notes: What else to know.
+        notes: What else users should know.
         tfds: None where TensorFlow Datasets does not have it.
     """
 

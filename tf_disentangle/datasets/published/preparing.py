@@ -1,8 +1,8 @@
 """Published sets: their files turned into checksummed, memory-mapped arrays.
 
-What is looked for, in this order: the files that `source` names; files under
+These are looked for, in this order: the files that `source` names; files under
 `DATA_DIR/downloads/NAME`; a folder that TensorFlow Datasets prepared; and, only if
-asked to, the network. A set that is prepared needs none of them any more.
+asked to, the network. Once a set is prepared, it needs none of them any more.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tf_disentangle.datasets.published import tfds
 from tf_disentangle.datasets.published.catalogue import SETS, File, PublishedSet
 from tf_disentangle.interfaces import ImageArray
 
-# Part of the arrays' description: raise it when what is prepared changes.
+# Part of the arrays' description: increase it when the prepared arrays change.
 _VERSION = 1
 
 
@@ -68,7 +68,7 @@ class Preparation:
         self.files = self.row.files[self.split]
 
     def get_config(self) -> dict[str, Any]:
-        """Returns what the set was asked for, with full paths."""
+        """Returns the arguments that the set was asked for with, with full paths."""
         source = "tfds" if self.is_tfds else self.origin and str(self.origin.absolute())
         data_dir = None if self.data_dir == cache.cache_dir() else str(self.data_dir)
         names = {"name": self.name, "split": self.split}
@@ -99,19 +99,19 @@ class Preparation:
         published = self.row.counts[self.split]
         if published is not None:
             return published
-        # What is prepared stays, whatever the source of today holds.
+        # A prepared set stays as it is, whatever the source now holds.
         prepared = cache.sidecar_of(self.path) if self.path.exists() else {}
         return prepared["shape"][0] if "shape" in prepared else self.source.count
 
     @property
     def has_read(self) -> bool:
-        """Whether the published files were read, and not the prepared arrays alone."""
+        """Whether the published files were read, and not only the prepared arrays."""
         return "source" in vars(self)
 
     def images(self) -> ImageArray:
         """The prepared images, uint8 [n, H, W, C], mapped read-only from their file.
 
-        Those of black and white (dSprites) lie there as bits.
+        Black-and-white images (dSprites) are stored there as bits.
         """
         image_shape = self.row.preprocessing.image_shape
         is_binary = self.row.preprocessing.is_binary
@@ -202,7 +202,7 @@ class Preparation:
         """Downloads what is missing.
 
         Raises:
-            ArgumentError: If it may not or cannot; says what to do.
+            ArgumentError: If it may not or cannot do so; the error says what to do.
         """
         if not self.may_download or not all(file.url for file in self.files.values()):
             raise checks.ArgumentError(self.how_to_get())
@@ -235,7 +235,7 @@ class Preparation:
         progress(len(out))
 
     def _fill_images(self, out: np.ndarray, progress: Callable[[int], None]) -> None:
-        """Writes each image to its place: in a grid that of its factors."""
+        """Writes each image to its place: in a grid, the place of its factors."""
         where, start, count = f"the source of {self.key}", 0, self.source.count
         places = np.arange(count)
         if self.row.is_grid(self.split):
@@ -281,7 +281,7 @@ def check_source(source: Source, row: PublishedSet, split: str, where: str) -> N
 
 
 def _require_own_name(path: pathlib.Path, name: str, file: File) -> None:
-    """Refuses a file named as another set's: nothing in it may tell them apart."""
+    """Refuses a file with another set's name: its content may not tell them apart."""
     owners = [
         owner
         for owner, row in SETS.items()

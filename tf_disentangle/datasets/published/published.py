@@ -99,8 +99,8 @@ def published(
 ) -> PublishedGrid | PublishedTable:
     """A published set, as `tf_disentangle data prepare NAME` left it.
 
-    Nothing is downloaded here; published files that are at hand are prepared at first
-    use.
+    Nothing is downloaded here; published files that are already there are prepared at
+    first use.
 
     Args:
         name: One of those that `tf_disentangle data list` shows.

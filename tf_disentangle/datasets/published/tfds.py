@@ -1,8 +1,9 @@
 """Published sets by way of TensorFlow Datasets (TFDS).
 
-Its download manager fetches the files of every set, also of those that it has no
-builder for. Where it has one, it knows the size and sha256 of the files, and can
-prepare the set itself, in a shuffled order; a grid's factors put it in order again.
+The download manager of TFDS fetches the files of every set, even of those for which
+TFDS has no builder. Where TFDS has one, it knows the size and sha256 of the files, and
+can prepare the set itself, in a shuffled order; for a grid, the factors restore the
+order.
 """
 
 from __future__ import annotations
@@ -89,9 +90,9 @@ def recorded(row: PublishedSet) -> dict[str, Any]:
 def verify(path: pathlib.Path, file: File, row: PublishedSet) -> None:
     """Compares a file with its recorded size and sha256, if there are such.
 
-    A folder has none. A file of another size is another form of it (unpacked, packed
-    anew), which is told by the checksum of its content; where none is known, its reader
-    finds what is damaged.
+    There are none for a folder. A file of another size is taken for another form of the
+    same file (unpacked or packed again), which is verified by the checksum of its
+    content; if that is not known, the reader finds what is damaged.
 
     Raises:
         ArgumentError: If they differ.
@@ -184,7 +185,7 @@ def _feature(batch: Any, path: str) -> np.ndarray:
 
 
 def _require_network(urls: Iterable[str]) -> None:
-    """Raises an `OSError` where nobody answers: TFDS would try for minutes."""
+    """Raises an `OSError` if nobody answers: TFDS would try for minutes."""
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
     for url in urls:
         parts = urllib.parse.urlsplit(url)

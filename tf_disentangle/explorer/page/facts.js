@@ -66,15 +66,15 @@ const scroller = (table, run) => {
 export function showScores(place, runs) {
   const scored = runs.filter((run) => Object.keys(run.scores).length);
   if (!scored.length) {
-    const hint = "This run was not scored. bin/evaluate RUN scores it.";
+    const hint = "This run has no scores yet. bin/evaluate RUN adds them.";
     place.append(element("p", "quiet", hint));
     return;
   }
   place.append(...scored.map((run) => scroller(scoreTable(run), run)));
   const text =
-    "The floor is what networks without training, or noise, come to under the same " +
-    "protocol; the ceiling is what the factors themselves come to as codes. A score " +
-    "says something only between the two.";
+    "The floor is what untrained networks, or noise, score under the same protocol; " +
+    "the ceiling is what the factors themselves score as codes. A score means " +
+    "something only between the two.";
   place.append(element("p", "quiet", text));
 }
 

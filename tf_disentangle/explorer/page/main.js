@@ -82,11 +82,11 @@ function showTexts() {
   const count = runs.length > 1 ? "a few" : run.latents.length;
   $$("lead").textContent =
     `${runs.length > 1 ? "Each" : "This"} model describes a picture by ${count} numbers, ` +
-    "its latents. Nobody told it what they should mean. Move one and see.";
+    "its latents. Nobody told it what they should mean. Move one and see what changes.";
   $$("shelf-note").textContent = shelf.note;
   $$("runs-where").textContent = server
     ? `The model runs at ${server}.`
-    : "The model runs in this page and asks no server.";
+    : "The model runs in this page and needs no server.";
   $$("plane-section").hidden = free(run).length < 2;
   $$("copy-link").hidden = location.protocol === "about:";
 }
@@ -118,8 +118,8 @@ function makeRunChoice() {
     choice.append(label);
   });
   const matched =
-    "Moving a latent moves those of the other runs that stand for the same factor. The " +
-    "values of categorical ones are matched by the images that have them.";
+    "Moving a latent also moves the latents of the other runs that stand for the same " +
+    "factor. The values of categorical ones are matched by the images that have them.";
   $$("runs").append(choice, element("p", "quiet", matched));
 }
 
@@ -154,7 +154,7 @@ function showOriginal(state) {
   if (image !== "own") {
     stage.drawOriginal(shelf.pixels.subarray(image * size, (image + 1) * size), "data image");
   } else {
-    stage.drawOriginal(own?.pixels, own ? "your image" : "your image; a link does not hold it");
+    stage.drawOriginal(own?.pixels, own ? "your image" : "your image; not in the link");
   }
 }
 
@@ -302,7 +302,7 @@ async function copy(text, done) {
     await navigator.clipboard.writeText(text);
     say(done);
   } catch {
-    say("This browser lets no page copy; select the text instead.");
+    say("This browser does not let pages copy; select the text instead.");
   }
 }
 

@@ -41,7 +41,7 @@ export async function readImage(file, [height, width, channels]) {
     bitmap = await createImageBitmap(file);
   } catch {
     throw new Error(
-      `${file.name} is no image that this browser can read. PNG, JPEG, WebP and GIF work.`,
+      `${file.name} is not an image that this browser can read. PNG, JPEG, WebP and GIF work.`,
     );
   }
   const scale = Math.min(bitmap.width / width, bitmap.height / height);

@@ -1,8 +1,8 @@
 """Logistic regression with every argument of the solver spelled out.
 
-The metrics of the study call `LogisticRegression()`. In 2018, that was liblinear, each
-class against the rest, with a regularised intercept; since scikit-learn 0.22 it is
-lbfgs, all classes at once, with a free intercept. Today's scikit-learn refuses
+The metrics of the study call `LogisticRegression()`. In 2018, that meant liblinear,
+each class against the rest, with a regularised intercept; since scikit-learn 0.22 it
+means lbfgs, all classes at once, with a free intercept. Today's scikit-learn refuses
 liblinear for more than two classes, so the former is written as the same solver inside
 `OneVsRestClassifier`, which normalises the classes' probabilities as liblinear's own
 one-against-the-rest did.
@@ -29,7 +29,7 @@ def fit_logistic(
     Args:
         features: float [N, F], finite.
         labels: int [N], at least two distinct.
-        solvers: Whose defaults: "sklearn-0.20" or "sklearn-1.9".
+        solvers: The version whose defaults to use: "sklearn-0.20" or "sklearn-1.9".
         regularisation: C, the inverse weight of the penalty, above 0.
 
     Returns:
@@ -56,6 +56,6 @@ def fit_logistic(
             model = OneVsRestClassifier(model)
     # For ten columns BLAS threads that wait for each other take four times as long.
     with warnings.catch_warnings(), threadpool_limits(1, user_api="blas"):
-        # What stops after 100 steps is what the published scores were made with.
+        # The published scores were made with fits that stop after 100 steps.
         warnings.simplefilter("ignore", ConvergenceWarning)
         return model.fit(features, labels)

@@ -2,17 +2,18 @@
 
 - "gradient_boosting": 100 stages of boosted trees of depth 3, scikit-learn's defaults;
   ours, with scikit-learn's results (`metrics.boosting`).
-- "sklearn": the same by scikit-learn's own code, some twenty times slower.
+- "sklearn": the same by scikit-learn's own code, about twenty times slower.
 - "random_forest": 100 trees of unlimited depth, in the spirit of Eastwood and Williams.
-- "logistic_regression": all values at once, the best of ten regularisations
-  1e-4 ... 1e4 by the accuracy in five folds, unshuffled. It has no importances.
-- "logistic_regression_ovr": the same of each value against the rest, each with its own
-  regularisation, which was scikit-learn's default in 2018. Where a value is rare, "none
-  of these" is the most accurate answer at any regularisation, the first and strongest
-  is kept, and the classifier knows little.
+- "logistic_regression": fitted to all values at once, with the best of ten
+  regularisations 1e-4 ... 1e4 by the accuracy in five unshuffled folds. It has no
+  importances.
+- "logistic_regression_ovr": the same, but fitted to each value against the rest, each
+  with its own regularisation, which was scikit-learn's default in 2018. Where a value
+  is rare, "none of these" is the most accurate answer at any regularisation, so the
+  first and strongest one is kept, and the classifier learns little.
 
-Every option is spelled out. Labels of one value are predicted without a fit, and no
-latent is important for them.
+Every option is spelled out. If all labels are equal, they are predicted without a fit,
+and no latent is important for them.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def fit_predictor(
         name: A key of `PREDICTORS`.
         features: float [N, F], finite.
         labels: int [N].
-        seed: Seed of the classifier's own draws, in [0, 2^32).
+        seed: Seed of the classifier's own randomness, in [0, 2^32).
 
     Raises:
         ArgumentError: If the name is unknown or the seed is out of range.
@@ -146,7 +147,7 @@ def _fit_linear(model: Any, features: np.ndarray, labels: np.ndarray) -> Fitted:
 
     # For ten columns BLAS threads that wait for each other take four times as long.
     with warnings.catch_warnings(), threadpool_limits(1, user_api="blas"):
-        # What stops after 100 steps is what the published scores were made with.
+        # The published scores were made with fits that stop after 100 steps.
         warnings.simplefilter("ignore", ConvergenceWarning)
         # Folds without some class, which small samples of many classes have.
         warnings.simplefilter("ignore", UserWarning)
@@ -155,7 +156,7 @@ def _fit_linear(model: Any, features: np.ndarray, labels: np.ndarray) -> Fitted:
 
 
 def _new_arguments(model: Any) -> dict[str, Any]:
-    """What scikit-learn asks to be spelled out since 1.8; older ones do not know it."""
+    """Arguments that scikit-learn requires since 1.8 and older versions do not know."""
     known = inspect.signature(model).parameters
     if "use_legacy_attributes" not in known:
         return {}
@@ -171,10 +172,10 @@ PREDICTORS: dict[str, Callable[[np.ndarray, np.ndarray, int], Fitted]] = {
     "logistic_regression_ovr": _logistic_ovr,
 }
 
-#: Those whose fits are kept for other metrics: the ones that are small to keep.
+#: Classifiers whose fits are kept for other metrics, since they are small.
 _SMALL = ("gradient_boosting", "logistic_regression", "logistic_regression_ovr")
 
-#: Those that tell how important each feature is.
+#: Classifiers that say how important each feature is.
 WITH_IMPORTANCES = tuple(
     name for name in PREDICTORS if not name.startswith("logistic_regression")
 )

@@ -1,9 +1,9 @@
 """One fit for all metrics of an evaluation that ask for the same classifier.
 
 DCI, the unified scores, downstream accuracy and statistical efficiency fit the same
-trees to the same codes where they have one seed and one size. Inside `sharing_fits()` a
+trees to the same codes if they have the same seed and size. Inside `sharing_fits()`, a
 fit is kept under a digest of all that it depends on, so that the second metric to ask
-gets the first one's: the same object, hence the same score.
+for it gets the very object that the first one got, and hence the same score.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-#: How many fits are kept, those last asked for: about 1 MB each for a factor of 40
-#: values and 10,000 samples.
+#: How many fits are kept, the most recently used ones: about 1 MB each for a factor of
+#: 40 values and 10,000 samples.
 CAPACITY = 64
 
 _KEPT: contextvars.ContextVar[OrderedDict[bytes, Any] | None] = contextvars.ContextVar(

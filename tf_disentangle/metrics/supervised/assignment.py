@@ -1,4 +1,4 @@
-"""Unsupervised classification: a categorical latent's value, taken for a class.
+"""Unsupervised classification: a categorical latent's value, taken as a class.
 
     accuracy = 1/M sum_m [a(c_m) = y_m]
     hungarian:  a gives each value a class of its own, so that most of the N images of
@@ -6,8 +6,8 @@
     majority:   a(k) is the class that most of the train images of value k have, so
                 that several values may share one (with N values it is always right)
 
-The model has not seen a label; the assignment has, those of the train part, and the
-accuracy is counted on other images.
+The model has seen no labels. The assignment uses the labels of the train part, and the
+accuracy is measured on other images.
 
 References:
     Kuhn (1955), The Hungarian method for the assignment problem.
@@ -35,7 +35,8 @@ class AssignmentAccuracy:
     """Result of `assignment_accuracy`.
 
     Attributes:
-        score: Share of the M test images whose value stands for their class, in [0, 1].
+        score: Share of the M test images whose value is assigned to their class, in [0,
+            1].
         interval: Wilson's interval of it: what other test images would give, not what
             another training of the model would.
         assignment: int64 [K], the class of each value; -1 for a value that has none,

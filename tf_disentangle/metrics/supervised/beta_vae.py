@@ -39,8 +39,8 @@ class BetaVAEScore:
 
     Attributes:
         score: Accuracy on the test votes, in [0, 1], higher is better; about 1/K for
-            codes that know nothing.
-        train_score: Accuracy on the votes that made the classifier.
+            codes without information.
+        train_score: Accuracy on the votes that the classifier was fitted to.
         test_votes: int64 [K, K], test votes by predicted (row) and true (column)
             factor.
         factor_names: Names of the K factors that were scored.
@@ -70,9 +70,9 @@ def beta_vae_score(
 ) -> BetaVAEScore:
     """Computes the BetaVAE score: is a pair's factor readable? (Higgins et al., 2017).
 
-    It is a weak test: a code that shows all but one of the factors still scores about
-    1, since the factor without a latent is known by the others' differences. The
-    FactorVAE score was made for that reason.
+    It is a weak test: a code that represents all but one of the factors still scores
+    about 1, since the missing factor can be inferred from the differences in the
+    others. The FactorVAE score was made for that reason.
 
     Conventions where the definition leaves a choice: a factor with one value is never
     drawn; the difference of a categorical column is 0 for equal categories and 1 for
@@ -90,20 +90,20 @@ def beta_vae_score(
         test_factors: Labels [M, K].
         seed: Seed of all draws, at least 0.
         protocol: Key of `BETA_VAE_PROTOCOLS`: "dlib-sklearn1.9" classifies by
-            multinomial logistic regression, as the study's code does today, "dlib"
-            factor against the rest by liblinear, as it did in 2018; in the "verbatim"
-            ones factors with one value are drawn too.
+            multinomial logistic regression, as the study's code does today, "dlib" by
+            one factor against the rest with liblinear, as it did in 2018; under the
+            "verbatim" ones, factors with one value are drawn too.
         batch_size: Pairs per vote, at least 1. This and the next three override the
             protocol's value, and the result's protocol says so.
         num_train_votes: At least 1.
         num_test_votes: At least 1.
         scale_codes: Whether to divide each latent's differences by its standard
             deviation.
-        columns: What the L columns hold; None takes all as continuous.
+        columns: What the L columns hold; None treats all as continuous.
 
     Raises:
-        ArgumentError: If the arrays break a rule of `samples`, a number breaks its
-            rule, no factor has two values, or the protocol is unknown.
+        ArgumentError: If the arrays break a rule of `samples`, a number is invalid, no
+            factor has two values, or the protocol is unknown.
     """
     choice = named_protocol(
         BETA_VAE_PROTOCOLS,

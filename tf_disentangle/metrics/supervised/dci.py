@@ -1,7 +1,7 @@
 """Disentanglement, completeness and informativeness.
 
-A classifier of each factor from all latents tells how important latent d is for factor
-k: R [L, K], each column with sum 1. Then
+For each factor, a classifier that sees all latents tells how important latent d is for
+factor k: R [L, K], each column with sum 1. Then
 
     D_d = 1 - H_K(R_d. / sum_k R_dk)      a latent that serves one factor has 1
     C_k = 1 - H_L(R_.k / sum_d R_dk)      a factor that one latent serves has 1
@@ -9,7 +9,7 @@ k: R [L, K], each column with sum 1. Then
     completeness    = sum_k sigma_k C_k,  sigma_k = sum_d R_dk / sum R
 
 with H_K the entropy to base K. Informativeness is the classifiers' mean accuracy, so
-that more is better; the paper has errors of regressions instead.
+that higher is better; the paper uses errors of regressions instead.
 
 References:
     Eastwood and Williams (2018), A Framework for the Quantitative Evaluation of
@@ -77,12 +77,13 @@ def dci_score(
 ) -> DCIScore:
     """Computes DCI, by importances of latents (Eastwood & Williams, 2018).
 
-    It tells how few factors a latent is important for, and how few latents a factor.
+    It measures how few factors each latent is important for, and how few latents are
+    important for each factor.
 
-    The study's classifier draws the order in which a node of a tree tries the latents,
-    which decides between equal cuts; `seed` is its `random_state`. Over seeds the
-    scores move by some 1e-3 at most where codes are continuous (`docs/protocols.md`).
-    The same scikit-learn solver serves both "sklearn" protocols.
+    The study's classifier draws the order in which each node of a tree tries the
+    latents, which decides between equally good cuts; `seed` is its `random_state`. For
+    continuous codes, the scores vary by about 1e-3 at most between seeds
+    (`docs/protocols.md`). The same scikit-learn solver serves both "sklearn" protocols.
 
     Conventions where the definition leaves a choice: a factor with one value in the
     train part is left out; where one factor is left, each latent that helps has
@@ -102,7 +103,7 @@ def dci_score(
         seed: Seed of the classifiers and of the split, in [0, 2^32).
         protocol: Key of `ARRAY_PROTOCOLS`. The "verbatim" ones refuse a factor with one
             value, and give NaN where the entropy's base is 1, as the study's code does.
-        columns: What the L columns hold; None takes all as continuous.
+        columns: What the L columns hold; None treats all as continuous.
 
     Raises:
         ArgumentError: If the arrays break a rule of `samples`, no factor has two values

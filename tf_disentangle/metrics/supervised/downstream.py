@@ -70,8 +70,9 @@ def downstream_scores(
     """Computes accuracy from few and from many codes (Locatello et al., 2019).
 
     The n samples of a size are the first n of the train part. (The study draws train
-    and test samples anew for each size: the same in expectation, with other errors
-    between sizes. Give each size its own arrays for that.)
+    and test samples anew for each size. The expectation is the same, but the
+    differences between sizes have other errors. To do as the study does, call the
+    function once for each size with arrays of its own.)
 
     Conventions where the definition leaves a choice: a factor that has one value among
     the n samples, but not in the whole train part, is predicted to have it (the study's
@@ -87,11 +88,11 @@ def downstream_scores(
         sizes: Numbers of train samples, each at least 2 and at most N. None takes those
             of 10, 100, 1,000 and 10,000 that N allows.
         predictor: Key of `predictors.PREDICTORS`; the study's are "gradient_boosting"
-            and "logistic_regression", which "dlib" takes as each value against the
-            rest and "dlib-sklearn1.9" as all values at once.
+            and "logistic_regression", which is fitted to each value against the rest
+            under "dlib" and to all values at once under "dlib-sklearn1.9".
         seed: Seed of the classifiers and of the split, in [0, 2^32).
         protocol: Key of `ARRAY_PROTOCOLS`.
-        columns: What the L columns hold; None takes all as continuous.
+        columns: What the L columns hold; None treats all as continuous.
 
     Raises:
         ArgumentError: If the arrays break a rule of `samples`, no factor has two values
@@ -167,8 +168,8 @@ def statistical_efficiency(
 ) -> StatisticalEfficiency:
     """Computes accuracy from few codes over that from many (Locatello et al., 2019).
 
-    Samples, conventions and arguments are those of `downstream_scores`. Codes that know
-    nothing have a ratio near 1 too: read it beside the accuracies.
+    Samples, conventions and arguments are those of `downstream_scores`. Codes without
+    information have a ratio near 1 too, so read it together with the accuracies.
 
     Args:
         codes: Numbers [N, L]; see `samples` for what is accepted.
@@ -182,7 +183,7 @@ def statistical_efficiency(
         predictor: As in `downstream_scores`.
         seed: Seed of the classifiers and of the split, in [0, 2^32).
         protocol: Key of `ARRAY_PROTOCOLS`.
-        columns: What the L columns hold; None takes all as continuous.
+        columns: What the L columns hold; None treats all as continuous.
 
     Raises:
         ArgumentError: As `downstream_scores`, and if `large` is not above `small`.

@@ -32,7 +32,7 @@ class ExplicitnessScore:
 
     Attributes:
         score: Mean area on the test part, in [0, 1], higher is better, 0.5 for codes
-            that know nothing.
+            without information.
         train_score: The same on the train part.
         factor_scores: float64 [K], test area of each factor; NaN for a factor that has
             one value in the train or in the test part, which is left out of the mean.
@@ -57,17 +57,16 @@ def explicitness_score(
     protocol: str = "dlib-sklearn1.9",
     columns: Sequence[CodeColumn] | None = None,
 ) -> ExplicitnessScore:
-    """Computes explicitness: are values told linearly? (Ridgeway & Mozer, 2018).
+    """Computes explicitness: can values be read linearly? (Ridgeway & Mozer, 2018).
 
     Codes are standardised by the train part. "dlib-sklearn1.9" fits all values at once
     (lbfgs, today's default); "dlib" fits each value against the rest (liblinear, which
-    the study's scikit-learn took by default). The two differ by some hundredths.
+    the study's scikit-learn took by default). The two differ by a few hundredths.
 
     Conventions where the definition leaves a choice: a latent that is constant in the
-    train part is no feature; a value that one of the parts lacks is left out of the
+    train part is not a feature; a value that one of the parts lacks is left out of the
     mean over values; a factor that is left with one value is left out; a categorical
-    column enters as one feature per category, standardised like the others
-    ("one-hot").
+    column enters as one feature per category, standardised like the others ("one-hot").
 
     Args:
         codes: Numbers [N, L]; see `samples` for what is accepted.
@@ -78,7 +77,7 @@ def explicitness_score(
         protocol: Key of `ARRAY_PROTOCOLS`. The "verbatim" ones refuse what the study's
             code fails on: a constant latent, a factor with one value, and a value that
             one of the parts lacks.
-        columns: What the L columns hold; None takes all as continuous.
+        columns: What the L columns hold; None treats all as continuous.
 
     Raises:
         ArgumentError: If the arrays break a rule of `samples`, no factor has two values

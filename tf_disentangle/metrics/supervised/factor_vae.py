@@ -1,7 +1,7 @@
-"""FactorVAE score: does fixing a factor still one latent, and always the same one?
+"""FactorVAE score: does fixing a factor freeze one latent, always the same one?
 
 One vote: draw a factor k and B images that share its value and vary in the others; the
-latent whose variance, relative to its variance over the whole set, is smallest votes
+latent with the smallest variance, relative to its variance over the whole set, votes
 for k:
 
     d* = argmin_d Var_B[z_d] / Var[z_d]                            (Kim & Mnih, fig. 2)
@@ -47,13 +47,13 @@ class FactorVAEScore:
     """Result of `factor_vae_score`.
 
     Attributes:
-        score: Accuracy on the test votes of the classifier that the train votes give,
-            in [0, 1], higher is better; about 1/K for codes that know nothing and 0 if
-            no latent is active.
+        score: Accuracy on the test votes of the classifier that is fitted to the train
+            votes, in [0, 1], higher is better; about 1/K for codes without information
+            and 0 if no latent is active.
         train_score: Accuracy of the same classifier on the votes that made it.
         votes: int64 [L, K], train votes of each latent for each factor. Row d is latent
             d of the codes, pruned or not.
-        test_votes: int64 [L, K], the same of the test votes.
+        test_votes: int64 [L, K], the same for the test votes.
         assignments: int64 [L], the factor that each latent stands for in the
             classifier; -1 for a latent that won no train vote.
         active: bool [L], False for pruned and for constant latents.
@@ -74,15 +74,16 @@ class FactorVAEScore:
 
     @property
     def factor_of_latent(self) -> tuple[str, ...]:
-        """Per latent the name of its factor, "" without one: notes for traversals."""
+        """The name of each latent's factor, "" without one: notes for traversals."""
         return tuple(self.factor_names[k] if k >= 0 else "" for k in self.assignments)
 
     @property
     def factor_scores(self) -> np.ndarray:
-        """Accuracy on each factor's test votes, float64 [K], in [0, 1]: what is missed.
+        """Accuracy on each factor's test votes, float64 [K], in [0, 1].
 
-        NaN for a factor without a test vote. `score` is their mean by the number of
-        test votes. The first factor has the votes of latents without train votes too.
+        It shows which factors are missed; NaN for a factor without a test vote. `score`
+        is their mean, weighted by the number of test votes. The first factor also gets
+        the votes of latents without train votes.
         """
         right = self.votes.argmax(axis=1)[:, None] == np.arange(self.votes.shape[1])
         with np.errstate(invalid="ignore"):
@@ -119,10 +120,10 @@ def factor_vae_score(
     student_t_df: float | None = None,
     columns: Sequence[CodeColumn] | None = None,
 ) -> FactorVAEScore:
-    """Computes the FactorVAE score: is one latent still per factor? (Kim & Mnih, 2018).
+    """Computes the FactorVAE score: is one latent fixed per factor? (Kim & Mnih, 2018).
 
     Conventions where the definition leaves a choice: a constant latent is never active
-    (its 0/0 would win every vote); a factor with one value is never voted on, for
+    (its 0/0 would win every vote); a factor with one value is never voted on, since
     fixing it says nothing; equal variances vote for the first latent and equal votes
     for the first factor; a latent without train votes is read as factor 0 in the test
     votes, as the study's code does. The variance of a categorical column is that of its
@@ -149,13 +150,13 @@ def factor_vae_score(
         prune_threshold: Standard deviation below which a latent is not active, at
             least 0.
         student_t_df: Degrees of freedom, above 0, of a prior whose latents are
-            Student-t: codes are mapped to N(0, 1), Phi^-1(F_t(z)), before all else, as
-            Mathieu et al. do. None maps nothing.
-        columns: What the L columns hold; None takes all as continuous.
+            Student-t: before all else, codes are mapped to N(0, 1) by Phi^-1(F_t(z)),
+            as Mathieu et al. do. None maps nothing.
+        columns: What the L columns hold; None treats all as continuous.
 
     Raises:
-        ArgumentError: If the arrays break a rule of `samples`, a number breaks its
-            rule, no factor has two values, or the protocol is unknown.
+        ArgumentError: If the arrays break a rule of `samples`, a number is invalid, no
+            factor has two values, or the protocol is unknown.
     """
     choice = named_protocol(
         FACTOR_VAE_PROTOCOLS,
@@ -231,7 +232,7 @@ def _score(
 def normal_of_student_t(codes: np.ndarray, df: float) -> np.ndarray:
     """Maps Student-t numbers to normal ones of equal probability, Phi^-1(F_t(z)).
 
-    By the tail, whose probability keeps its digits where F_t(z) is rounded to 1.
+    It uses the tail probability, which keeps its digits where F_t(z) is rounded to 1.
     """
     from scipy import stats  # Half a second of every start.
 
@@ -276,7 +277,7 @@ def draw_votes(
 ) -> tuple[np.ndarray, Draws]:
     """Draws the factor that each vote fixes, and the batch of each.
 
-    The whole batch takes the fixed factor's value of its first draw.
+    The whole batch takes the value that its first draw has for the fixed factor.
 
     Args:
         source: What is drawn from.

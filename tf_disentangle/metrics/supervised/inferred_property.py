@@ -1,4 +1,4 @@
-"""A property that no label told, read off one latent: its correlation on new objects.
+"""How well one latent tells a property without labels: correlation on new objects.
 
     d     = argmax_d |r(z_d, y)| on the train part
     score = |r(z_d, y)| on the test part
@@ -8,7 +8,7 @@ multiple correlation of z with its cosine and sine,
 
     R^2 = (r_c^2 + r_s^2 - 2 r_c r_s r_cs) / (1 - r_cs^2)
 
-which the sign of z leaves alone (Mardia & Jupp, equation 11.2.1).
+which does not depend on the sign of z (Mardia & Jupp, equation 11.2.1).
 
 References:
     Dupont (2018), Learning Disentangled Joint Continuous and Discrete Representations,
@@ -35,7 +35,7 @@ class InferredProperty:
 
     Attributes:
         score: |correlation| on the test part, in [0, 1].
-        interval: Interval of it, by resampling the rows of the test part.
+        interval: Its interval, by resampling the rows of the test part.
         latent: The latent that was chosen on the train part.
         train_correlations: float64 [L], |correlation| of each latent there; NaN for a
             categorical one, 0 for a constant one.
@@ -70,7 +70,7 @@ def inferred_property(
         test_values: [M].
         period: Period of an angle, such as 360.0; None for a property without one.
         columns: What the L columns hold; a categorical one has no order and is never
-            chosen. None takes all as continuous.
+            chosen. None treats all as continuous.
         seed: Seed of the resampling, at least 0.
 
     Raises:

@@ -6,7 +6,7 @@ For latent d, factor k and each value v of it, over the samples with v_k = v:
     I_dk   = 1 - dev_dk / max_all | z_d - mean z_d |
     IRS    = sum_d w_d max_k I_dk / sum_d w_d,   w_d = max_all | z_d - mean z_d |
 
-A latent that shows one factor does not move while that factor is held: I is near 1.
+A latent that encodes one factor does not move while that factor is held: I is near 1.
 
 References:
     Suter, Miladinovic, Schoelkopf and Bauer (2019), Robustly Disentangled Causal
@@ -37,7 +37,7 @@ class IRSScore:
             samples.
         latent_scores: float64 [L], best robustness of each latent; NaN for a constant
             one.
-        parents: int64 [L], the factor that gives it; -1 for a constant latent.
+        parents: int64 [L], the factor with that robustness; -1 for a constant latent.
         robustness: float64 [L, K], I; NaN for a constant latent, and for a factor of
             which no two samples share a value or all do.
         max_deviations: float64 [L], largest distance from the mean, in the code's unit.
@@ -64,24 +64,24 @@ def irs_score(
     protocol: str = "dlib",
     columns: Sequence[CodeColumn] | None = None,
 ) -> IRSScore:
-    """Computes IRS: are latents still while a factor is held? (Suter et al., 2019).
+    """Computes IRS: do latents stay put while a factor is held? (Suter et al., 2019).
 
     Conventions where the definition leaves a choice: each factor is cut into bins of
     equal width, so continuous factors are accepted; a bin with one sample says nothing
-    and is left out of the mean over bins; a factor with one value is nobody's parent.
-    The deviation of a categorical column is that of its one-hot vector in total
+    and is left out of the mean over bins; a factor with one value is the parent of no
+    latent. The deviation of a categorical column is that of its one-hot vector in total
     variation, 1 - share of its category in the group ("total variation").
 
     Args:
         codes: Numbers [N, L]; see `samples` for what is accepted.
         factors: Numbers [N, K], labels or quantities.
-        diff_quantile: Quantile that stands for the largest deviation, in [0, 1]; the
-            paper takes 1.
+        diff_quantile: Quantile used as the largest deviation, in [0, 1]; the paper
+            takes 1.
         num_bins: Bins per factor, at least 1.
         protocol: Key of `ARRAY_PROTOCOLS`. In the "verbatim" ones a bin with one
             sample has deviation 0, factors with one value compete, and `num_active` is
             a sum, as in the study's code.
-        columns: What the L columns hold; None takes all as continuous.
+        columns: What the L columns hold; None treats all as continuous.
 
     Raises:
         ArgumentError: If the arrays break a rule of `samples`, every factor has one

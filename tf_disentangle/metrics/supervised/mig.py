@@ -2,7 +2,7 @@
 
     MIG = 1/K sum_k  ( I(z_(1); v_k) - I(z_(2); v_k) ) / H(v_k)     (Chen et al., eq. 6)
 
-z_(1) and z_(2) are the latents that know most and second most of factor v_k. The
+z_(1) and z_(2) are the latents that know most and second most about factor v_k. The
 information is counted over bins of equal width, as the study of Locatello et al. does;
 Chen et al. integrate over q(z|x) instead.
 
@@ -56,7 +56,7 @@ def mig_score(
 ) -> MIGScore:
     """Computes MIG, the mutual information gap (Chen et al., 2018).
 
-    It is by how much more one latent knows of each factor than the next.
+    It measures how much more one latent knows about each factor than the next one.
 
     Conventions where the definition leaves a choice: with one latent, the second knows
     nothing; a factor with one value has no gap and is left out; a categorical column
@@ -68,7 +68,7 @@ def mig_score(
         num_bins: Bins per continuous latent, at least 1.
         protocol: Key of `ARRAY_PROTOCOLS`. The "verbatim" ones give NaN if a factor
             has one value and refuse L = 1, as the study's code does.
-        columns: What the L columns hold; None takes all as continuous.
+        columns: What the L columns hold; None treats all as continuous.
 
     Raises:
         ArgumentError: If the arrays break a rule of `samples`, or every factor has one

@@ -1,4 +1,4 @@
-"""Modularity: does each latent know of one factor only?
+"""Modularity: does each latent know about one factor only?
 
     t_d = max_k I(z_d; v_k)^2
     m_d = 1 - ( sum_k I(z_d; v_k)^2 - t_d ) / ( t_d (K - 1) )
@@ -58,7 +58,7 @@ def modularity_score(
     constant one) is left out; a factor with one value does not count in K; with one
     factor left every informed latent is modular; a categorical column is used as it
     is, without bins ("as is"). A latent of pure noise is *not* left out: its counted
-    information is never exactly 0, and it scores by chance.
+    information is never exactly 0, and its score is due to chance.
 
     Args:
         codes: Numbers [N, L]; see `samples` for what is accepted.
@@ -67,7 +67,7 @@ def modularity_score(
         protocol: Key of `ARRAY_PROTOCOLS`. In the "verbatim" ones a latent without
             information scores 0 and stays in the mean, factors with one value count,
             and K = 1 gives NaN, as in the study's code.
-        columns: What the L columns hold; None takes all as continuous.
+        columns: What the L columns hold; None treats all as continuous.
 
     Raises:
         ArgumentError: If the arrays break a rule of `samples`, or every factor has one

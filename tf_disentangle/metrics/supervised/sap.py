@@ -33,7 +33,7 @@ class SAPScore:
 
     Attributes:
         score: Mean gap, in [0, 1], higher is better.
-        gaps: float64 [K], best less second best of each factor; NaN for a factor with
+        gaps: float64 [K], best minus second best of each factor; NaN for a factor with
             one value in the train part, which is left out of the mean.
         predictability: float64 [L, K], S, in [0, 1]; NaN in the columns left out.
         protocol: Its name, with any value that was overridden.
@@ -58,7 +58,7 @@ def sap_score(
 ) -> SAPScore:
     """Computes SAP, separated attribute predictability (Kumar et al., 2018).
 
-    It is by how much better one latent predicts each factor than the next.
+    It measures how much better one latent predicts each factor than the next one.
 
     The support vector machines are `LinearSVC(C=0.01, class_weight="balanced")`, by the
     primal solver to a tolerance of 1e-6. Both of scikit-learn's solvers, dual (the
@@ -80,7 +80,7 @@ def sap_score(
         continuous_factors: Squared correlation on the train part instead of accuracy.
         protocol: Key of `ARRAY_PROTOCOLS`. The "verbatim" ones refuse what the study's
             code fails on: L = 1 and a factor with one value.
-        columns: What the L columns hold; None takes all as continuous.
+        columns: What the L columns hold; None treats all as continuous.
 
     Raises:
         ArgumentError: If the arrays break a rule of `samples`, every factor has one

@@ -1,8 +1,8 @@
 """Accuracy under held-out combinations of factors: strong generalisation.
 
-For each target factor, several times: another factor is fixed at one value in the train
-samples and takes its other values in the test samples. With the mean accuracies of
-classifiers that saw all combinations, and of those that did not,
+Several times for each target factor, another factor is fixed at one value in the train
+samples and takes its other values in the test samples. With the mean accuracy of
+classifiers that saw all combinations, and the strong accuracy of those that did not,
 
     gap = 1 - strong accuracy / accuracy.
 
@@ -68,13 +68,14 @@ def strong_downstream_score(
     protocol: str = "dlib",
     progress: bool | None = None,
 ) -> StrongDownstreamScore:
-    """Computes accuracy on combinations not shown (Locatello et al., 2020).
+    """Computes accuracy on unseen combinations (Locatello et al., 2020).
 
     The study's code ships no sizes for this task; the defaults are those of its other
-    tasks. It draws the fixed factors from the global generator, this function from
-    `seed`. On a full grid a fixed value is put, as there, into samples drawn without
-    regard to it; of a table rows are drawn that have it ("fixed=rows"). The codes
-    are taken as continuous; `evaluate` and a run refuse it for categorical latents.
+    tasks. That code draws the fixed factors from the global generator, whereas this
+    function draws them from `seed`. On a full grid, a fixed value is set, as there, in
+    samples that were drawn without regard to it; from a table, rows that have it are
+    drawn ("fixed=rows"). The codes are treated as continuous; `evaluate` and a run
+    refuse this metric for categorical latents.
 
     Args:
         codes: Numbers [N, L]; see `samples` for what is accepted.
@@ -90,8 +91,8 @@ def strong_downstream_score(
         progress: Whether to show a bar on stderr; None shows it on a terminal only.
 
     Raises:
-        ArgumentError: If a number breaks its rule, a name is unknown, or the set has
-            fewer than two factors of two values or more.
+        ArgumentError: If a number is invalid, a name is unknown, or the set has fewer
+            than two factors of two values or more.
     """
     for value, name, least in (
         (num_train, "num_train", 2),
@@ -177,7 +178,7 @@ def hold_out(
     """Fixes another factor than `target` in train, and takes that value from test.
 
     Args:
-        source: What the draws are of.
+        source: What is drawn from.
         train: N draws of the train part; left as they are.
         test: M draws of the test part; left as they are.
         target: The factor that will be predicted, in [0, K).

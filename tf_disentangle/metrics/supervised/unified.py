@@ -1,7 +1,7 @@
 """Unified scores: every matrix of latents and factors through every aggregator.
 
 DCI, MIG, SAP and modularity each read one number from one matrix [L, K]. Crossing the
-matrices with the aggregators tells which of the two makes two scores disagree:
+matrices with the aggregators shows which of the two makes scores disagree:
 
     matrices:     importance (boosted trees), mutual information (20 bins, nats),
                   predictability (support vector machine of one latent)
@@ -44,9 +44,9 @@ class UnifiedScores:
 
     Attributes:
         score: DCI disentanglement of the importance matrix.
-        importance: Each aggregator of the importance matrix, by name.
-        mutual_information: The same of the mutual information, nats.
-        predictability: The same of the accuracies of single latents.
+        importance: Each aggregator applied to the importance matrix, by name.
+        mutual_information: The same for the mutual information, nats.
+        predictability: The same for the accuracies of single latents.
         matrices: float64 [L, K] by name.
         protocol: Name of the protocol.
     """
@@ -80,10 +80,10 @@ def unified_scores(
 ) -> UnifiedScores:
     """Computes every aggregator of every matrix of scores (Locatello et al., 2020).
 
-    A factor with one value in the train part is left out. With one latent the second
-    one of the gaps knows nothing, as in MIG and SAP, and completeness is 1.
+    A factor with one value in the train part is left out. With one latent, the second
+    latent in the gaps knows nothing, as in MIG and SAP, and completeness is 1.
     Conventions, defaults and errors are those of `dci_score`, `mig_score` and
-    `sap_score`, whose own values stand in the table.
+    `sap_score`, whose own values are in the table.
 
     Args:
         codes: Numbers [N, L]; see `samples` for what is accepted.
@@ -92,7 +92,7 @@ def unified_scores(
         test_factors: Labels [M, K].
         seed: Seed of the boosted trees and of the split, in [0, 2^32).
         protocol: Key of `ARRAY_PROTOCOLS`.
-        columns: What the L columns hold; None takes all as continuous.
+        columns: What the L columns hold; None treats all as continuous.
 
     Raises:
         ArgumentError: If the arrays break a rule of `samples`, or the protocol is
@@ -138,7 +138,7 @@ def aggregate(matrix: np.ndarray, entropies: np.ndarray) -> dict[str, float]:
     gaps = matrix[0]
     if len(matrix) > 1:
         gaps = top_two_gap(matrix)
-    # Of one factor every latent that has an entry is modular.
+    # With one factor, every latent that has an entry is modular.
     modularity = np.nan_to_num(modularity_of_latents(matrix), nan=1.0)
     known = matrix.any(axis=1)
     thresholds, groups = precision_curve(matrix)

@@ -27,8 +27,8 @@ class ActiveUnits:
         score: How many latents are active, 0 to L; neither high nor low is better.
         active: bool [L].
         variances: float64 [L], variance of each posterior mean over the images (ddof
-            1), in squared units of the code; of a categorical latent that of its
-            one-hot vector in all, 1 - sum_k share_k^2.
+            1), in squared units of the code; for a categorical latent, the total
+            variance of its one-hot vector, 1 - sum_k share_k^2.
         protocol: "burda", with the threshold if it is another.
     """
 
@@ -46,15 +46,15 @@ def active_units(
 ) -> ActiveUnits:
     """Counts active units, whose mean varies over images (Burda et al., 2016).
 
-    Of a categorical latent it is the most probable value that varies: one that puts
-    equal mass on the same two values for every image is not active.
+    For a categorical latent, it is the most probable value that varies: a latent that
+    puts equal mass on the same two values for every image is not active.
 
     Args:
         codes: Posterior means [N, L], N at least 2. For samples of the posterior the
             noise would count as activity.
         threshold: Variance that an active latent exceeds, at least 0. It is in units of
             the code, so it means something for a prior of unit variance only.
-        columns: What the L columns hold; None takes all as continuous.
+        columns: What the L columns hold; None treats all as continuous.
 
     Raises:
         ArgumentError: If the codes are not finite numbers [N, L].

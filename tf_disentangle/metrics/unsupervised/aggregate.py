@@ -5,8 +5,8 @@
 
 with TC(z) = KL(q(z) || prod_d q(z_d)). For Gaussian posteriors q(z) is a mixture whose
 density can be written down: z is drawn from it, and log q(z) is taken over all N
-components, not over a batch, so that no importance weights are needed. What remains is
-the Monte Carlo error of the draws, which is reported.
+components, not over a batch, so that no importance weights are needed. The only error
+left is the Monte Carlo error of the draws, which is reported.
 
 References:
     Hoffman and Johnson (2016), ELBO surgery, NIPS workshop.
@@ -35,15 +35,16 @@ class AggregatePosteriorScores:
     """Result of `aggregate_posterior_scores`; all in nats.
 
     Attributes:
-        score: KL(q(z) || p(z)) for p = N(0, I), lower is better; at least 0 but for
+        score: KL(q(z) || p(z)) for p = N(0, I), lower is better; at least 0 except for
             the error of the draws.
-        mutual_information: I(x; z) of the N images, at most log N: near that it says
-            only that N is too small.
+        mutual_information: I(x; z) of the N images, at most log N; a value near that
+            says only that N is too small.
         total_correlation: TC(z) of sampled codes, lower is more independent.
         dimension_kl: sum_d KL(q(z_d) || p(z_d)).
         kl: mean KL(q(z|x) || p(z)), in closed form.
-        kl_per_latent: float64 [L], its terms.
-        standard_errors: Those of the first four, by name, from the spread of the draws.
+        kl_per_latent: float64 [L], the terms of `kl`.
+        standard_errors: Standard errors of the first four, by name, from the spread of
+            the draws.
         protocol: "mixture of N" components and the number of draws.
     """
 
@@ -71,7 +72,7 @@ def aggregate_posterior_scores(
         means: Posterior means [N, L] of N images, N at least 2.
         deviations: Posterior standard deviations [N, L], greater than 0.
         seed: Seed of the draws, at least 0.
-        num_samples: Draws of z, at least 2. The time goes with N x num_samples x L.
+        num_samples: Draws of z, at least 2. The time grows with N x num_samples x L.
         progress: Whether to show a bar on stderr; None shows it on a terminal only.
 
     Raises:
@@ -131,8 +132,9 @@ def aggregate_posterior(
         progress: As in `aggregate_posterior_scores`.
 
     Raises:
-        ArgumentError: If posteriors or prior are others, or the encoder knows none.
-        ArgumentTypeError: If `data` is no data set.
+        ArgumentError: If the posteriors or the prior are of another kind, or the
+            encoder knows none.
+        ArgumentTypeError: If `data` is not a data set.
     """
     require_posterior(data, encoder, "aggregate_posterior")
     rng = np.random.default_rng(integer(seed, "seed", at_least=0))

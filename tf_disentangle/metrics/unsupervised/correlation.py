@@ -1,4 +1,4 @@
-"""How far the latents are from independent of each other.
+"""How far the latents are from being independent of each other.
 
 With S the covariance of the codes and D its diagonal part:
 
@@ -10,9 +10,9 @@ With S the covariance of the codes and D its diagonal part:
     mean over d != e of I(z_d; z_e)                          codes cut into bins
 
 All are 0 for independent latents (the last but for the bias of counting, about
-(B - 1)^2 / 2N nats for B bins) and lower is better. They tell a code with independent
-columns from another, not a disentangled one from an entangled one: Theorem 1 of the
-study.
+(B - 1)^2 / 2N nats for B bins) and lower is better. They distinguish a code with
+independent columns from another code, but not a disentangled one from an entangled one:
+see Theorem 1 of the study.
 
 References:
     Locatello et al. (2019), Challenging Common Assumptions, arXiv 1811.12359.
@@ -67,8 +67,8 @@ def unsupervised_scores(
     """Computes how latents depend on each other (Locatello et al., 2019).
 
     Conventions where the definition leaves a choice: a constant latent depends on
-    nothing, so the total correlation is that of the others, and in the mean of the
-    mutual information it stays as one that shares none; a categorical column is left
+    nothing, so the total correlation is that of the others, and it counts in the mean
+    of the mutual information as a latent that shares none; a categorical column is left
     out of the three Gaussian numbers and enters the mutual information by its
     categories ("as is").
 
@@ -78,7 +78,7 @@ def unsupervised_scores(
         protocol: Key of `ARRAY_PROTOCOLS`. The "verbatim" ones take the study's formula
             as it stands: with a constant latent the total correlation is NaN (log 0),
             or, by rounding of its mean, an arbitrary number.
-        columns: What the L columns hold; None takes all as continuous.
+        columns: What the L columns hold; None treats all as continuous.
 
     Raises:
         ArgumentError: If the codes are not finite numbers [N, L], `num_bins` is below

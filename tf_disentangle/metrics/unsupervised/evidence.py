@@ -2,8 +2,8 @@
 
     log p(x) ~ log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x),   z_k ~ q(z|x)
 
-A lower bound on average. The encoder's model makes the estimate
-(`models.log_evidence`); here images are drawn and their mean is taken.
+It is a lower bound on average. The encoder's model makes the estimate
+(`models.log_evidence`); here images are drawn and the mean over them is taken.
 
 References:
     Burda et al. (2016), Importance Weighted Autoencoders, arXiv 1509.00519, eq. 8.
@@ -52,7 +52,7 @@ def log_evidence(
     Raises:
         ArgumentError: If the prior has no density, the model has no likelihood, or
             fewer than 2 images are held out, or the encoder knows no posterior.
-        ArgumentTypeError: If `data` is no data set.
+        ArgumentTypeError: If `data` is not a data set.
     """
     require_posterior(data, encoder, "log_evidence")
     rng = np.random.default_rng(integer(seed, "seed", at_least=0))

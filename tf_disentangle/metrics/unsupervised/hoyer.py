@@ -4,7 +4,7 @@
     score = mean_n (sqrt(L) - |u_n|_1 / |u_n|_2) / (sqrt(L) - 1)
 
 1 if every code has a single entry that is not 0, and 0 if all its entries are equally
-large. Each latent is divided by its standard deviation, without taking off its mean,
+large. Each latent is divided by its standard deviation, without subtracting its mean,
 so that latents that collapsed to a small range do not pass for sparsity.
 
 References:
@@ -53,7 +53,7 @@ def hoyer_sparsity(
     normalise: bool = True,
     columns: Sequence[CodeColumn] | None = None,
 ) -> HoyerSparsity:
-    """Computes how sparse codes are by Hoyer (Mathieu et al., 2019).
+    """Computes Hoyer's sparsity of codes (Mathieu et al., 2019).
 
     Conventions where the definition leaves a choice: a constant latent has no deviation
     to be divided by and is left out (the reference gives NaN); a code that is 0 in all
@@ -65,11 +65,11 @@ def hoyer_sparsity(
         codes: Numbers [N, L], N at least 2, such as the posterior means; see `samples`
             for what is accepted.
         normalise: Whether to divide each latent by its standard deviation.
-        columns: What the L columns hold; None takes all as continuous.
+        columns: What the L columns hold; None treats all as continuous.
 
     Raises:
         ArgumentError: If the codes are not finite numbers [N, L].
-        ArgumentTypeError: If `normalise` is no bool.
+        ArgumentTypeError: If `normalise` is not a bool.
     """
     require_type(normalise, bool, "normalise")
     codes, num_categories = check_codes(codes, columns=columns)

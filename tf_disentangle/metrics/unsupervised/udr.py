@@ -1,15 +1,15 @@
 """Unsupervised disentanglement ranking: a disentangled model is found again.
 
-Models that disentangle agree on their latents up to order, sign and scale; entangled
-ones differ each in its own way. With R_ij [a, b] how strongly latent a of model i and
-latent b of model j go together:
+Models that disentangle agree on their latents up to order, sign and scale; each
+entangled one differs in its own way. Let R_ij [a, b] measure how strongly latent a of
+model i and latent b of model j are related:
 
     UDR_ij = 1/(d_i + d_j) ( sum_b max_a R_ab^2 / sum_a R_ab
                            + sum_a max_b R_ab^2 / sum_b R_ab )
 
-over the informative latents, d_i and d_j in number; the score of a model is the median
-over the others. R is |w| of a Lasso that predicts one model's standardised latents from
-the other's, or |Spearman's correlation|.
+where the sums run over the informative latents, d_i and d_j in number; the score of a
+model is the median over the others. R is |w| of a Lasso that predicts one model's
+standardised latents from the other's, or |Spearman's correlation|.
 
 References:
     Duan et al. (2020), Unsupervised Model Selection for Variational Disentangled
@@ -29,7 +29,7 @@ from tf_disentangle.progress import progress_bar
 
 _SIMILARITIES = ("lasso", "spearman")
 _WEIGHTINGS = ("latents", "axes")
-_STUDY_KL = 0.01  # Nats; at most as much and the reference sets a latent to 0.
+_STUDY_KL = 0.01  # Nats; the reference sets a latent with at most this to 0.
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -77,14 +77,15 @@ def udr_score(
         kl_per_latent: For each model the mean KL(q(z_d|x) || p(z_d)) [L_i] in nats, at
             least 0. None takes every latent as informative. A constant latent never is.
         similarity: "lasso" or "spearman".
-        weighting: "latents", the sum above, as in the paper; "axes", as the reference
-            code does: rows and columns are averaged apart, then both averages, and
-            latents of at most 0.01 nats are set to 0 whatever the threshold. They
-            differ where the models have different numbers of informative latents, and
-            for other thresholds.
+        weighting: "latents" is the sum above, as in the paper. "axes" follows the
+            reference code: rows and columns are averaged separately, then the two
+            averages are averaged, and latents of at most 0.01 nats are set to 0
+            whatever the threshold. The two differ where the models have different
+            numbers of informative latents, and for other thresholds.
         kl_threshold: Nats that an informative latent exceeds, at least 0.
         alpha: Weight of the Lasso's penalty, above 0, for standardised latents.
-        max_iter: Rounds of the Lasso at most, at least 1; the reference code has 1,000.
+        max_iter: Maximal number of rounds of the Lasso, at least 1; the reference code
+            has 1,000.
         progress: Whether to show a bar on stderr; None shows it on a terminal only.
 
     Returns:
@@ -93,7 +94,7 @@ def udr_score(
 
     Raises:
         ArgumentError: If there are fewer than 2 models, their rows or the KLs do not
-            fit, or a number breaks its rule.
+            fit, or a number is invalid.
     """
     one_of(similarity, _SIMILARITIES, "similarity")
     one_of(weighting, _WEIGHTINGS, "weighting")
@@ -138,7 +139,7 @@ def udr_score(
 
 
 def _checked_codes(codes: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Returns the codes of at least 2 models, as many rows each."""
+    """Returns the codes of at least 2 models, each with as many rows."""
     remedy = "Give a list with the codes of each model."
     require(len(codes) >= 2, "codes", "be of at least 2 models", len(codes), remedy)
     checked = [check_codes(c, argument=f"codes[{i}]")[0] for i, c in enumerate(codes)]

@@ -1,4 +1,4 @@
-"""The client of a served model; nothing of TensorFlow.
+"""The client of a served model, which does not need TensorFlow.
 
     with Client("grpc://localhost:8500", model="chyvae") as client:
         codes = client.encode(images)

@@ -139,7 +139,7 @@ class Client:
 
         Raises:
             ArgumentTypeError: If an item is not bytes.
-            ServingError: If the server gives no answer, or one is no image for it.
+            ServingError: If the server gives no answer, or cannot read one as an image.
         """
         return self._codes("encode_bytes", {"image_bytes": _bytes_array(files)})
 
@@ -249,7 +249,7 @@ class Client:
         Args:
             signature: Its name.
             inputs: Arrays by name, each with the batch [B, ...] first.
-            outputs: Names of the outputs that are wanted; none are all of them.
+            outputs: Names of the outputs that are wanted; if empty, all of them.
 
         Returns:
             Arrays by name, the parts of all requests joined.

@@ -1,4 +1,4 @@
-"""What a server, or the way to it, can answer instead of a result."""
+"""The errors that come from a server, or the way to it, instead of a result."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ class ServingError(RuntimeError):
     Attributes:
         server: The URL of the server.
         request: What was asked, such as "encode of model 'chyvae'".
-        code: gRPC's name of the kind of failure, such as "NOT_FOUND"; that of a REST
-            answer is the one which TensorFlow Serving gives that status.
+        code: gRPC's name of the kind of failure, such as "NOT_FOUND"; for a REST
+            answer, the code to which TensorFlow Serving gives that HTTP status.
         reason: The server's own words, or those of the connection.
     """
 
@@ -32,7 +32,7 @@ class ServingError(RuntimeError):
         super().__init__(f"{text} {self.remedy}".strip())
 
     def __reduce__(self) -> tuple[type, tuple[str, str, str, str]]:
-        """Lets a process hand it to another."""
+        """Lets one process hand it to another."""
         return type(self), (self.server, self.request, self.code, self.reason)
 
 
@@ -63,7 +63,7 @@ class ModelNotFoundError(ServingError):
 
 
 class AccessError(ServingError):
-    """The server wants to know who asks, or does not let them."""
+    """The server requires authentication, or denies access."""
 
     remedy = "Pass headers={'authorization': ...} as the server expects them."
 
@@ -115,14 +115,15 @@ _OF_STATUS = {
 def error_of(
     server: str, request: str, code: str, reason: str, too_large: bool = False
 ) -> ServingError:
-    """Returns the error of a code; one of no class of its own is a `ServingError`.
+    """Returns the error for a code; one without its own class is a `ServingError`.
 
     Args:
         server: The URL of the server.
         request: What was asked.
         code: The kind of failure.
         reason: In the server's words.
-        too_large: Whether it lies in the size of the request, which has no code.
+        too_large: Whether the size of the request is the reason, for which there is no
+            code.
     """
     kind = _KINDS.get(code if code in CODES else "UNKNOWN", ServingError)
     if too_large:

@@ -2,7 +2,7 @@
 
 Field names, numbers and types are those of tensorflow_serving/apis and of TensorFlow's
 tensor.proto, so that the bytes are the same; fields that a client does not need are
-left out, and protobuf passes them over. The package has a name of its own, since two
+left out, and protobuf skips them. The package has a name of its own, since two
 definitions of one name in a process clash.
 """
 

@@ -25,9 +25,9 @@ _NO_HTTP = "the answer is not HTTP, and this looks like a gRPC port"
 class RestConnection:
     """HTTP connections to a server, which stay open for the next requests.
 
-    There are as many as requests at one time. urllib3 repeats requests. `timeout` holds
-    for each attempt: for connecting, and for each wait until the server sends
-    something.
+    There are as many connections as simultaneous requests. urllib3 repeats requests.
+    `timeout` applies to each attempt: for connecting, and for each wait until the
+    server sends something.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class RestConnection:
         answer = self._call("POST", f"{_path(spec)}:predict", request, body)
         try:
             given = answer["outputs"]
-            if len(signature.outputs) == 1:  # It drops its name then.
+            if len(signature.outputs) == 1:  # A single one has no name.
                 given = {next(iter(signature.outputs)): given}
             return {
                 name: tensors.from_json(value, signature.outputs[name])
@@ -165,7 +165,7 @@ def _path(spec: Any) -> str:
 
 
 def _code_and_reason(error: requests.RequestException) -> tuple[str, str]:
-    """Tells an answer that came too late from a server that is not there."""
+    """Distinguishes an answer that came too late from a server that is not there."""
     cause = error.args[0] if error.args else error
     reason = getattr(cause, "reason", None) or cause
     late = (urllib3.exceptions.ReadTimeoutError, TimeoutError)

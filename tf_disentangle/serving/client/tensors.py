@@ -32,7 +32,7 @@ _TYPES = (
 _BY_NUMBER = {number: (dtype, field) for number, _, dtype, field in _TYPES}
 _BY_DTYPE = {dtype: (number, field) for number, _, dtype, field in _TYPES}
 _DTYPE_OF_NAME = {name: dtype for _, name, dtype, _ in _TYPES}
-# __saved_model_init_op is among the signatures, and is none that can be called.
+# __saved_model_init_op is among the signatures, but cannot be called.
 _INTERNAL = "__"
 # Characters of a value in JSON, at most; a float32 is written as the double it is.
 _DIGITS = {"u1": 3, "b1": 5}
@@ -95,7 +95,7 @@ def to_message(array: np.ndarray) -> Any:
 def from_message(tensor: Any) -> np.ndarray:
     """Returns a message's array, from the bytes or from the typed field.
 
-    A typed field may hold fewer values than the shape: its last is repeated.
+    A typed field may hold fewer values than the shape: its last value is then repeated.
 
     Raises:
         ValueError: If the type is not known, or the values do not fit the shape.

@@ -2,7 +2,7 @@
 
 `start` serves exported models by REST and by gRPC; `bin/serve` is the same from the
 command line, with the flags of `tensorflow_model_server`, so that one can be replaced
-by the other. It runs in one Python process: it is not what to put before many users.
+by the other. It runs in one Python process and is not meant for many users.
 docs/serving.md says what is.
 
 Where it differs from TensorFlow Serving:
@@ -25,7 +25,7 @@ Where it differs from TensorFlow Serving:
   our own: `tf_disentangle_requests_total`, `tf_disentangle_request_seconds`,
   `tf_disentangle_requests_in_progress`.
 - Requests are not batched across clients, which is for GPUs.
-- Connections that ask nothing stay open, and are not counted among the requests.
+- Idle connections stay open, and are not counted among the requests.
 - A path outside /v1/ is answered 404 in JSON. Errors show the first 200 characters of
   what was wrong, not all of it.
 - A relative base path is taken from the current directory.

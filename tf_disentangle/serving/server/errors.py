@@ -1,4 +1,4 @@
-"""What a server answers where it cannot do what was asked: codes and their HTTP form.
+"""What a server answers if it cannot do what was asked: codes and their HTTP form.
 
 References:
     google.rpc.Code, which TensorFlow and gRPC share by number; the HTTP status of each

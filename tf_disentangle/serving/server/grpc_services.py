@@ -104,7 +104,7 @@ class PredictionService(
 
 
 class ModelService(_Service, model_service_pb2_grpc.ModelServiceServicer):
-    """What is served, and serving something else."""
+    """Says what is served, and switches to serving something else."""
 
     def GetModelStatus(
         self,

@@ -114,7 +114,7 @@ class LoadedVersion:
         signature.check_names(request.inputs, wanted)
         inputs = {}
         for key, tensor in request.inputs.items():
-            # Before the array is made: a few bytes can tell of any shape.
+            # Before the array is made: a few bytes can claim any shape.
             signature.check_tensor(key, *_described(tensor), self.limits)
             try:
                 inputs[key] = tf.make_ndarray(tensor)

@@ -1,4 +1,4 @@
-"""What can be watched of a running server, in Prometheus's text form.
+"""What can be monitored on a running server, in Prometheus's text form.
 
 The names are our own, since TensorFlow Serving's (`:tensorflow:serving:...`) are not
 what prometheus_client writes. The path is the same.
@@ -27,7 +27,7 @@ DEFAULT_PATH = "/monitoring/prometheus/metrics"
 _LABELS = ("model", "method", "entrypoint")
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 
-# tensorflow_serving/config/monitoring_config.proto, which the package has no class of.
+# tensorflow_serving/config/monitoring_config.proto, for which the package has no class.
 _MONITORING_CONFIG = """
 name: "monitoring_config.proto" package: "tensorflow.serving" syntax: "proto3"
 message_type { name: "PrometheusConfig"
@@ -43,8 +43,8 @@ class Monitoring:
     """Counts and times of requests.
 
     `requests` counts them by model, method (predict, status, metadata), entrypoint
-    (REST, GRPC) and status; `seconds` is how long each took, by REST with the time that
-    it waited for a thread and its JSON, by gRPC from when a thread took it up;
+    (REST, GRPC) and status; `seconds` is how long each took: by REST, including its
+    JSON and the wait for a thread; by gRPC, from when a thread took it up.
     `in_progress` is how many there are now, by gRPC without those that wait.
     """
 
@@ -72,7 +72,7 @@ class Monitoring:
 
     @contextlib.contextmanager
     def watching(self, entrypoint: str) -> Iterator[dict[str, str]]:
-        """Counts and times the block, which puts "model" and "method" where it knows.
+        """Counts and times the block, which fills in "model" and "method" if known.
 
         Only names of models that are served may be put there: a client could send any
         number of others.

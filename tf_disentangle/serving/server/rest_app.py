@@ -52,7 +52,7 @@ class RestApp:
         store: The models.
         monitoring: Counts what is answered.
         limits: What a request, and all together, may ask.
-        workers: Work on the requests, which wait for a free one.
+        workers: The threads that work on the requests, which wait for a free one.
         timeout_seconds: Time until a request is answered with an error instead.
         metrics_path: Where Prometheus reads; None for nowhere.
     """
@@ -131,9 +131,9 @@ class RestApp:
             raise ServingError(StatusCode.CANCELLED, text) from error
 
     async def _body(self, request: Request) -> bytes:
-        """Returns the body; what is not taken is read, and not kept.
+        """Returns the body; what is not accepted is still read, but not kept.
 
-        A client that is still sending would not see the answer.
+        Otherwise, a client that is still sending would not see the answer.
         """
         is_crowded = self._num_requests > self._limits.concurrent_requests
         refusal = _crowded() if is_crowded else None

@@ -39,8 +39,8 @@ _SERVICES = ("", "PredictionService", "ModelService")
 _LARGEST_ANSWER = 2**31 - 1
 _LARGEST_PORT = 2**16 - 1
 _PORTS = {"port": "grpc_port", "rest_api_port": "rest_port"}  # by option
-# Longer than the pauses of who asks now and then: a connection that the server closes
-# just when the client uses it again is a failed request.
+# Longer than the pauses of a client that asks now and then: if the server closes a
+# connection just when the client uses it again, the request fails.
 _IDLE_SECONDS = 600
 _logger = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class Options:
     warm_up: bool = True
 
     def __post_init__(self) -> None:
-        """Checks the ports: gRPC takes what is left of a larger one by 65536."""
+        """Checks the ports: gRPC would take a larger one modulo 65536."""
         ports = {"rest_port": self.rest_port, "grpc_port": self.grpc_port}
         for name, port in ports.items():
             fits = port is None or 0 <= port <= _LARGEST_PORT
@@ -215,7 +215,7 @@ class Server:
             grace_seconds: How long requests may take until they are given up.
 
         Returns:
-            Whether no thread works on any more. TensorFlow's operations cannot be
+            Whether no thread is still working. TensorFlow's operations cannot be
             interrupted, and Python waits for such a thread before it exits.
         """
         end = time.monotonic() + grace_seconds + _CLOSING_SECONDS

@@ -15,9 +15,9 @@ from PIL import Image
 
 from tf_disentangle.serving.server.errors import ServingError, invalid
 
-# By this name an input holds encoded images, each a string of bytes.
+# An input with this name holds encoded images, each a string of bytes.
 IMAGE_INPUT = "image_bytes"
-# Not GIF, of which TensorFlow unpacks all frames and the header tells of one.
+# Not GIF: TensorFlow unpacks all frames, but the header describes only one.
 _IMAGE_FORMATS = ("PNG", "JPEG")
 _TYPE_NAMES = {
     "float16": "half",

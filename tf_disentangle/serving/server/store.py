@@ -49,7 +49,7 @@ class ModelStore:
 
     Args:
         load: Returns the version of a number from a folder.
-        most_retries: How often a version is tried again that could not be loaded.
+        most_retries: How often a version that could not be loaded is tried again.
         retry_seconds: Time from one try to the next.
         labels_in_advance: Whether a label may name a version that is not loaded yet.
     """
@@ -75,7 +75,7 @@ class ModelStore:
 
         Raises:
             ServingError: If the configuration is wrong or a model has no version that
-                can be loaded. What was served before goes on.
+                can be loaded. What was served before is still served.
         """
         failure = None
         with self._changing:
@@ -123,7 +123,7 @@ class ModelStore:
                 self._update(model)
 
     def _update(self, model: _Model) -> None:
-        """Brings one model to what its folder and its policy say."""
+        """Brings one model in line with its folder and its policy."""
         base = pathlib.Path(model.config.base_path)
         try:
             there = version_folders(base)

@@ -1,4 +1,4 @@
-"""Exported models for other runtimes than TensorFlow: ONNX Runtime, OpenVINO, LiteRT.
+"""Exported models for runtimes other than TensorFlow: ONNX Runtime, OpenVINO, LiteRT.
 
     folder/encode.onnx, decode.onnx, reconstruct.onnx, edit.onnx       variant "onnx"
     folder/encode.xml, encode.bin, decode.xml, ...                     "openvino"
@@ -8,8 +8,9 @@ Names, types and shapes of inputs and outputs are those of `model.signatures()`,
 batch is free (LiteRT alone refuses an empty one). With precision float16 or int8 the
 weights take half or a quarter of the space; inputs and outputs stay as they are.
 
-Every file is loaded by its runtime and compared with the model before it gets its name:
-the converters write invalid files, and files without weights, without a word.
+Every file is loaded by its runtime and compared with the model before it gets its name,
+since the converters may write invalid files, or files without weights, without any
+warning.
 
 Example:
     >>> import tempfile
@@ -77,12 +78,13 @@ def write(
         images: Images [N, H, W, C] to compare on, a few dozen; None draws random ones.
 
     Returns:
-        The relative error of each signature: of its outputs' largest one, the largest
-        difference from the model's output divided by that output's largest size.
+        The relative error of each signature, the largest over its outputs: the largest
+        difference from the model's output, divided by the largest magnitude of that
+        output.
 
     Raises:
         ArgumentError: If there is no such variant or precision, a package is missing,
-            the converter or the runtime does not take the model, float32 files are
+            the converter or the runtime does not support the model, float32 files are
             further than 1e-5 from the model, or a weight is too large for float16.
     """
     checks.one_of(variant, tuple(VARIANTS), "variant")
@@ -108,7 +110,7 @@ def load(folder: str | os.PathLike) -> dict[str, Runner]:
 
     Returns:
         Functions of a signature's inputs, by name, that return its outputs as arrays;
-        threads may share them, but for those of LiteRT.
+        threads may share them, except for those of LiteRT.
 
     Raises:
         ArgumentError: If no variant is there, or a package is missing.

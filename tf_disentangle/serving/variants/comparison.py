@@ -18,7 +18,7 @@ Runner = Callable[..., dict[str, np.ndarray]]
 
 _TOLERANCE = 1e-5
 _NUM_IMAGES = 16
-# Closer probabilities may change places by rounding, and what follows with them.
+# Closer probabilities may change places by rounding, and so may what follows from them.
 _TIE = 1e-4
 _OF_CATEGORIES = ("codes", "reconstructions")
 
@@ -31,7 +31,7 @@ class Case:
         inputs: By name, each [N, ...].
         outputs: By name.
         clear: Whether each categorical latent of a row has one most probable value,
-            [N]; elsewhere the codes and the reconstruction may be others.
+            [N]; elsewhere the codes and the reconstruction may differ.
     """
 
     inputs: Arrays

@@ -23,8 +23,8 @@ _SILENCE = threading.RLock()
 def freeze(signatures: Mapping[str, Any]) -> dict[str, Any]:
     """Returns signatures of a model whose weights are constants of their graphs.
 
-    The converters lose what a graph captures otherwise: tf2onnx takes its constants for
-    inputs, LiteRT leaves out the weights of Keras's variables.
+    Otherwise, the converters lose what a graph captures: tf2onnx takes its constants
+    for inputs, and LiteRT leaves out the weights of Keras's variables.
 
     Args:
         signatures: `tf.function`s with an input signature, by name.
@@ -34,7 +34,7 @@ def freeze(signatures: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         ArgumentError: If a network computes in 16 bits, which the runtimes do not, or
-            do otherwise.
+            do differently.
     """
     return {name: _frozen(signature) for name, signature in signatures.items()}
 
@@ -60,7 +60,7 @@ def _frozen(signature: Any) -> Any:
 def explaining(variant: str) -> Iterator[None]:
     """Turns what goes wrong in a converter or runtime into an `ArgumentError`.
 
-    Their notes stay off the terminal; after an error they are shown, since they may
+    Their messages stay off the terminal; after an error they are shown, since they may
     say why.
     """
     try:
@@ -82,8 +82,9 @@ def explaining(variant: str) -> Iterator[None]:
 def _quiet() -> Iterator[None]:
     """Holds back warnings, log messages, and what C++ code writes to stderr.
 
-    They are those of the whole process: other threads' notes are held back too. One
-    thread at a time does it, or they would restore each other's stderr.
+    This affects the whole process: the output of other threads is held back too. Only
+    one thread at a time does it, since they would otherwise restore each other's
+    stderr.
     """
     with _SILENCE, tempfile.TemporaryFile() as notes, warnings.catch_warnings():
         disabled = logging.root.manager.disable

@@ -25,7 +25,7 @@ def write(signatures: Mapping[str, Any], folder: pathlib.Path, precision: str) -
     for name, signature in signatures.items():
         setattr(module, name, signature)
     concrete = {n: f.get_concrete_function() for n, f in signatures.items()}
-    # Several signatures come out of a SavedModel only.
+    # Only from a SavedModel can several signatures be converted.
     with tempfile.TemporaryDirectory() as saved:
         tf.saved_model.save(module, saved, signatures=concrete)
         converter = tf.lite.TFLiteConverter.from_saved_model(

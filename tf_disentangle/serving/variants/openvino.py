@@ -1,7 +1,7 @@
 """OpenVINO's files, two for each signature: NAME.xml, and NAME.bin with the weights.
 
-They are made of ONNX files, which OpenVINO reads in a fiftieth of the time that it
-takes over TensorFlow's own graphs.
+They are made from ONNX files, which OpenVINO reads in a fiftieth of the time that it
+takes to read TensorFlow's own graphs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the runs of a study say together: functions of its table, which return tables.
+"""Analyses of the runs of a study: functions of its table that return tables.
 
     runs of one data set      values, scores, bounds, exclude
     mean, best, intervals     by_setting, by_method, summary, compare,
@@ -12,10 +12,10 @@
     number                    mean_curves, scores_of_methods, sample_efficiency
     choosing without labels   selection_without_labels
 
-All speak of one data set at a time (`data=None` is the only one), but for the transfer
-between several. A run that is missing, or whose metric was refused, takes no part. What
-a table cannot answer is NaN, with a `reason` where there is a row for it, or an
-`ArgumentError` that says what is missing.
+Each looks at one data set at a time (`data=None` means the only one), except for the
+transfer between several. A run that is missing, or whose metric was refused, is left
+out. What a table cannot answer is NaN, with a `reason` where there is a row for it, or
+an `ArgumentError` that says what is missing.
 """
 
 from tf_disentangle.studies.analysis.agreement import (

@@ -3,7 +3,8 @@
 Spearman's rank correlation, with the mean rank for ties, over all runs of one data set
 (all methods, strengths and seeds), as in the study of 2019; or over the mean scores of
 the settings, where the question is whether a setting that is good here is good there. A
-value is NaN where a score is the same for all, or fewer than `FEWEST` have both.
+value is NaN where a score is the same for all, or fewer than `FEWEST` of them have both
+scores.
 
 References:
     Locatello et al. (2019), Challenging Common Assumptions, arXiv 1811.12359, sections
@@ -40,7 +41,7 @@ def metric_correlations(
     Args:
         table: Results of a study.
         data: A data set; None is the only one.
-        representation: Of the codes that were scored.
+        representation: The kind of codes that were scored.
 
     Returns:
         A square table by metric, in [-1, 1]; NaN where it is not defined.
@@ -57,18 +58,19 @@ def metric_correlations(
 def unsupervised_correlations(
     table: pd.DataFrame, *, data: str | None = None, representation: str = "mean"
 ) -> pd.DataFrame:
-    """Returns the rank correlation of what needs no factors with each metric over runs.
+    """Returns the rank correlation of unsupervised scores with each metric over runs.
 
     The rows are the reconstruction error, the KL term, the ELBO and the total
     correlation of sampled codes on held-out images, and every unsupervised metric; the
-    Gaussian total correlation is that of sampled codes, where they were scored. Of the
-    first, the KL and the total correlations less is thought better, of the ELBO more:
-    the sign is that of the number itself.
+    Gaussian total correlation is that of sampled codes, where they were scored. Lower
+    is considered better for the reconstruction error, the KL and the total
+    correlations, and higher for the ELBO: each correlation has the sign of the number
+    itself.
 
     Args:
         table: Results of a study.
         data: A data set; None is the only one.
-        representation: Of the codes of the metrics.
+        representation: The kind of codes that the metrics scored.
 
     Returns:
         Rows by unsupervised score, columns by metric, in [-1, 1].
@@ -91,7 +93,7 @@ def unsupervised_correlations(
 def unsupervised(
     table: pd.DataFrame, *, data: str | None = None, representation: str = "mean"
 ) -> pd.DataFrame:
-    """Returns what is known of each run without its factors, a column for each."""
+    """Returns what is known about each run without its factors, a column for each."""
     options = {"data": data}
     # A method's runs are all scored by UDR in one way, and compared with each other.
     protocols = table["protocol"].astype(str).str.removesuffix(EVERY_LATENT)
@@ -123,8 +125,8 @@ def downstream_correlations(
     Args:
         table: Results of a study.
         data: A data set; None is the only one.
-        representation: Of the codes.
-        protocol: Of the classifiers; None is the only one.
+        representation: The kind of codes.
+        protocol: Protocol of the classifiers; None is the only one.
 
     Returns:
         Rows "10 samples", ..., "efficiency"; columns by metric, in [-1, 1].
@@ -158,8 +160,8 @@ def sample_efficiency(
 
     Args:
         table: Results of a study.
-        sizes: Few and many; None takes 100 and 10,000, or else the fewest and the most
-            that were computed.
+        sizes: The small and the large number; None takes 100 and 10,000, or else the
+            fewest and the most that were computed.
         **selected: Options of `values`: data, representation, protocol.
 
     Returns:
@@ -193,7 +195,7 @@ def transfer_across_data(
     Args:
         table: Results of a study.
         metric: The score.
-        representation: Of the codes that were scored.
+        representation: The kind of codes that were scored.
 
     Returns:
         A square table by data set: the rank correlation over settings of their mean
@@ -224,7 +226,7 @@ def transfer_across_metrics(
     Args:
         table: Results of a study.
         data: A data set; None is the only one.
-        representation: Of the codes that were scored.
+        representation: The kind of codes that were scored.
 
     Returns:
         A square table by metric: the rank correlation over settings of their mean

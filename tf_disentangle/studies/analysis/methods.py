@@ -1,4 +1,4 @@
-"""The score of each method at its best setting, collapsed runs counted apart."""
+"""The score of each method at its best setting, with collapsed runs counted apart."""
 
 from __future__ import annotations
 
@@ -48,14 +48,15 @@ def scores_of_methods(
 
     The best setting is that of the greatest mean over the runs that did not collapse,
     as in JointVAE's figure 6, which removes "outliers where the model collapsed to the
-    mean" without saying how many; here they are counted and named, and the mean with
-    them stands beside. A setting all of whose runs collapsed cannot be the best.
+    mean" without saying how many; here they are counted and named, and the mean that
+    includes them is given too. A setting all of whose runs collapsed cannot be the
+    best.
 
     Args:
         table: Results of a study.
         metric: The score.
         data: A data set; None is the only one.
-        representation: Of the codes that were scored.
+        representation: The kind of codes that were scored.
 
     References:
         Dupont (2018), Learning Disentangled Joint Continuous and Discrete

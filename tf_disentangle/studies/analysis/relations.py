@@ -1,4 +1,4 @@
-"""How a score goes with something else: reconstruction, strength, samples, settings."""
+"""Relates a score to something else: reconstruction, strength, samples, settings."""
 
 from __future__ import annotations
 
@@ -44,17 +44,17 @@ def score_against(
     data: str | None = None,
     representation: str = "mean",
 ) -> Relation:
-    """Sets a score against another number of the same run, such as the reconstruction.
+    """Relates a score to another number of the same run, such as the reconstruction.
 
-    Means over restarts of both, with intervals, are figures 2 and 3 of CHyVAE and
-    figure 3 of FactorVAE.
+    Figures 2 and 3 of CHyVAE and figure 3 of FactorVAE show the means of both over
+    restarts, with intervals.
 
     Args:
         table: Results of a study.
-        metric: On the y axis.
-        other: On the x axis: a term or a score.
+        metric: The score on the y axis.
+        other: The term or score on the x axis.
         data: A data set; None is the only one.
-        representation: Of the codes that were scored.
+        representation: The kind of codes that were scored.
 
     Raises:
         ArgumentError: If no run has both.
@@ -68,7 +68,7 @@ def score_against(
 
 
 def _relation(x: pd.DataFrame, y: pd.DataFrame, rule: str) -> Relation:
-    """Sets the values of runs against others of the same runs."""
+    """Relates the values of runs to others of the same runs."""
     x_of = x.set_index("run")["value"]
     runs = y.rename(columns={"value": "y"}).assign(x=y["run"].map(x_of))
     runs = runs.dropna(subset="x").reset_index(drop=True)
@@ -106,7 +106,7 @@ def total_correlation(table: pd.DataFrame, *, data: str | None = None) -> pd.Dat
 
     It is that of a Gaussian with the covariance of the codes, in nats (the score of
     `metrics.unsupervised_scores`): figures 3 and 4 of the study of 2019, in which it
-    falls with the strength for sampled codes and need not for mean codes.
+    falls with the strength for sampled codes but need not do so for mean codes.
 
     Args:
         table: Results of a study.
@@ -145,15 +145,15 @@ def efficiency(
     representation: str = "mean",
     protocol: str | None = None,
 ) -> Relation:
-    """Sets the sample efficiency of codes against a score of their disentanglement.
+    """Relates the sample efficiency of codes to a score of their disentanglement.
 
     Args:
         table: Results of a study.
         metric: The score, on the x axis.
-        sizes: Few and many samples, as of `sample_efficiency`.
+        sizes: The small and the large number of samples, as for `sample_efficiency`.
         data: A data set; None is the only one.
-        representation: Of the codes that were scored.
-        protocol: Of the classifiers; None is the only one.
+        representation: The kind of codes that were scored.
+        protocol: Protocol of the classifiers; None is the only one.
 
     Raises:
         ArgumentError: If no run has the score and both accuracies.
@@ -177,7 +177,7 @@ def sweep(
 ) -> pd.DataFrame:
     """Returns scores and terms by the value of one binding, whatever else varies.
 
-    Such are the sweep of a Student-t prior's degrees of freedom, and the sparsity
+    Examples are the sweep of a Student-t prior's degrees of freedom, and the sparsity
     (`hoyer_sparsity`), reconstruction and divergence against the decomposition's alpha.
 
     Args:
@@ -185,7 +185,7 @@ def sweep(
         binding: Name of the column, such as "student_t.df".
         metrics: Names of scores or terms.
         data: A data set; None is the only one.
-        representation: Of the codes that were scored.
+        representation: The kind of codes that were scored.
 
     Returns:
         metric, method, others (values of the other varied bindings, in words), binding

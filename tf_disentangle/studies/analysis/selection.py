@@ -1,6 +1,6 @@
 """Which rows of a study's table an analysis looks at, and which runs it leaves out.
 
-Every analysis speaks of one data set and one representation of the codes. A metric that
+Every analysis concerns one data set and one representation of the codes. A metric that
 was computed with several of its own seeds counts once for each run, with their mean:
 those seeds say how well one model was measured, and not how models differ.
 """
@@ -15,13 +15,15 @@ import pandas as pd
 
 from tf_disentangle.checks import NOTHING, ArgumentError, message, nearest, require
 
-#: What says which run a value is of.
+#: The columns that say which run a value belongs to.
 RUN = ["run", "index", "method", "strength", "data", "seed"]
-#: What makes a setting: runs of one data set that agree in both differ by seed.
+#: The columns that make a setting: runs of one data set that agree in both differ by
+#: seed.
 SETTING = ["method", "setting"]
 #: What UDR's protocol adds where the KL of a run's latents is not known.
 EVERY_LATENT = ", every latent"
-#: Where a name is looked for; a held-out term goes before that of training.
+#: The kinds in which a name is looked for; a held-out term comes before one of
+#: training.
 KINDS = ("score", "unsupervised", "held_out", "term")
 
 
@@ -43,10 +45,10 @@ class Exclusion:
 def exclude(table: pd.DataFrame) -> Exclusion:
     """Leaves out runs that collapsed.
 
-    The rule: a run is collapsed if no latent is active, which is to say that
+    The rule: a run has collapsed if no latent is active, that is, if
     KL(q(z_d|x) || p(z_d)) is at most 0.01 nats for each of them on held-out images
-    ("active_latents" is 0). A run whose latents were not counted is not taken for
-    collapsed. One whose loss is not finite has failed, and has no results.
+    ("active_latents" is 0). A run whose latents were not counted is not considered
+    collapsed. A run whose loss is not finite has failed, and has no results.
 
     Args:
         table: Results of a study.
@@ -80,9 +82,9 @@ def values(
         metric: Its name. A term is taken on held-out images if it is there, else in
             training.
         data: A data set; None is the only one.
-        representation: "mean" or "sampled"; without meaning for terms.
-        protocol: Of the metric; None is the only one.
-        kinds: Among which the name is looked for, in this order.
+        representation: "mean" or "sampled"; it has no meaning for terms.
+        protocol: Protocol of the metric; None is the only one.
+        kinds: Kinds in which the name is looked for, in this order.
 
     Returns:
         A row for each run, in the plan's order: run, index, method, strength, data,
@@ -135,8 +137,9 @@ def _rows_of(
 def comparable(protocols: pd.Series) -> pd.Series:
     """Returns protocols of one metric, equal where scores may be compared.
 
-    Of a model without categorical latents a protocol does not say what was done with
-    them: "dlib" is the same as "dlib, categorical=as is", if others say only that.
+    If a model has no categorical latents, the protocol does not say how they were
+    treated: "dlib" is the same as "dlib, categorical=as is" if that is what all others
+    say.
     """
     said = protocols.str.extract("(, categorical=[^,;]*)", expand=False)
     if said.nunique() != 1:
@@ -148,8 +151,9 @@ def comparable(protocols: pd.Series) -> pd.Series:
 def setting_of(rows: pd.DataFrame) -> pd.Series:
     """Returns which values of the grid's bindings each row has, by their full names.
 
-    Such as "chyvae.nu=200, train.batch_size=64". The strength does not say of which
-    binding it is, so that it tells no settings apart: it is an axis of figures.
+    Such as "chyvae.nu=200, train.batch_size=64". The strength does not say which
+    binding it belongs to, so it cannot tell settings apart: it is only an axis of
+    figures.
     """
     named = [str(name) for name in rows.columns if "." in str(name)]
     texts = [
@@ -190,7 +194,7 @@ def scores(
     representation: str = "mean",
     kind: str = "score",
 ) -> pd.DataFrame:
-    """Returns the scores of each run side by side: a row a run, a column a metric.
+    """Returns the scores of each run side by side: a row per run, a column per metric.
 
     Only the main number of each metric is taken ("dci", not "dci.completeness"). A
     metric with several protocols has a column for each, "mig (dlib)".
@@ -198,7 +202,7 @@ def scores(
     Args:
         table: Results of a study.
         data: A data set; None is the only one.
-        representation: Of the codes that were scored.
+        representation: The kind of codes that were scored.
         kind: "score", or "unsupervised", "held_out", "term".
 
     Returns:
@@ -246,14 +250,14 @@ def bounds(
     representation: str = "mean",
     protocol: str | None = None,
 ) -> pd.DataFrame | None:
-    """Returns between what the floor and the ceiling of a score lie over runs.
+    """Returns the ranges over runs of a score's floor and ceiling.
 
     Args:
         table: Results of a study.
         metric: The score; a term has none.
         data: A data set; None is the only one.
-        representation: Of the codes that were scored.
-        protocol: Of the metric; None is the only one.
+        representation: The kind of codes that were scored.
+        protocol: Protocol of the metric; None is the only one.
 
     Returns:
         Rows "floor" and "ceiling", columns "low" and "high"; None if they were not

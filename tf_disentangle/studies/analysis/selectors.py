@@ -1,9 +1,9 @@
 """Choosing a model without labels: what a selector finds, against the oracle.
 
 Among the runs of one method on one data set (all strengths and seeds) a selector that
-sees no factors takes one run. Beside the score of that run stand the best one's, which
-only somebody with the factors can choose (the oracle), and the mean of all runs, which
-choosing at random gives:
+sees no factors takes one run. The score of that run is compared with that of the best
+run, which only somebody with the factors can choose (the oracle), and with the mean of
+all runs, which is what choosing at random gives:
 
     share = (selected - random) / (oracle - random)
 
@@ -26,8 +26,8 @@ from tf_disentangle.studies.analysis.agreement import unsupervised
 from tf_disentangle.studies.analysis.relations import rank_correlation
 from tf_disentangle.studies.analysis.selection import scores
 
-#: What is thought a sign of a good model, and whether it is so if it is great (1) or
-#: small (-1).
+#: Numbers that are considered a sign of a good model when they are large (1) or small
+#: (-1).
 SELECTORS = {
     "udr": 1,
     "udr_all_strengths": 1,
@@ -54,15 +54,15 @@ def selection_without_labels(
         metric: The score, of which greater is better.
         selectors: Names among `SELECTORS`; None takes those that are known.
         data: A data set; None is the only one.
-        representation: Of the codes that were scored.
+        representation: The kind of codes that were scored.
 
     Returns:
-        A row for each method and selector: scored, the runs with the score, of which
-        oracle and random are; num, those of them that have the selector; selected (the
-        mean of those that tie), selected_run (the first of them), share, correlation
-        (Spearman's, of the selector with the score, its sign such that 1 is perfect);
-        reason. NaN with the reason where no run has both, or where all runs score the
-        same.
+        A row for each method and selector: scored, the number of runs with the score,
+        from which oracle and random are computed; num, how many of them have the
+        selector; selected (the mean of those that tie), selected_run (the first of
+        them), share, correlation (Spearman's, of the selector with the score, its sign
+        such that 1 is perfect); reason. NaN with the reason where no run has both, or
+        where all runs score the same.
 
     Raises:
         ArgumentError: If the metric is missing, or none of the selectors is known.

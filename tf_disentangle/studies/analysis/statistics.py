@@ -1,4 +1,4 @@
-"""How scores of several runs are summed up, and two settings are compared.
+"""How the scores of several runs are summed up, and two settings are compared.
 
     mean, best        both, since the best of many runs is not what one run gives
     t interval        of the mean over runs: m -+ t(n - 1) s / sqrt(n), from 2 runs on
@@ -9,12 +9,12 @@
     paired            differences of runs with the same seed; their mean with its BCa
     comparison        bootstrap interval, and the share of sign changes with at least as
                       large a mean (permutation test)
-    probability of    P(X > Y) + P(X = Y) / 2 over all pairs of a run of each
+    probability of    P(X > Y) + P(X = Y) / 2 over all pairs of one run from each
     improvement
 
 With fewer than `FEWEST` values, or one or two in a stratum, the bootstrap resamples too
-few to speak of a distribution: then the values themselves are all there is to say, and
-the ends are NaN with the reason beside them.
+few to describe a distribution. The values themselves are then all there is to report,
+and the ends are NaN, with the reason beside them.
 
 References:
     Agarwal et al. (2021), Deep Reinforcement Learning at the Edge of the Statistical
@@ -40,7 +40,7 @@ from tf_disentangle.studies.analysis.selection import SETTING, values
 
 #: Values that a bootstrap interval needs at least.
 FEWEST = 10
-#: Values that each stratum needs: of one value there is only one resample.
+#: Values that each stratum needs: a single value has only one resample.
 FEWEST_IN_STRATUM = 3
 _RESAMPLES = 2_000
 _CONFIDENCE = 0.95
@@ -102,15 +102,15 @@ def summary(runs: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """Sums up values of runs for each group.
 
     Args:
-        runs: A row a run with its `value`, as of `selection.values`.
+        runs: A row per run with its `value`, as `selection.values` returns them.
         by: The columns that make a group.
 
     Returns:
-        The groups in their first order, and of each: strength, where it is a group of
-        one setting; num; mean with its t interval low
-        to high; deviation (ddof 1); iqm, the interquartile mean, with its bootstrap
-        interval iqm_low to iqm_high, stratified by setting; median; best, the greatest
-        value, and best_run; least; reason, why an interval is missing.
+        The groups in the order of their first rows, and for each: strength, if the
+        group is a single setting; num; mean with its t interval low to high; deviation
+        (ddof 1); iqm, the interquartile mean, with its bootstrap interval iqm_low to
+        iqm_high, stratified by setting; median; best, the greatest value, and best_run;
+        least; reason, why an interval is missing.
     """
     rows = []
     for key, group in runs.groupby(list(by), sort=False, dropna=False):
@@ -186,8 +186,8 @@ def by_method(table: pd.DataFrame, metric: str, **selected: Any) -> pd.DataFrame
         **selected: Options of `values`: data, representation, protocol.
 
     Returns:
-        As `summary`. The t interval takes all runs for one sample; that of the
-        interquartile mean knows that settings differ.
+        As `summary`. The t interval treats all runs as one sample; the interval of the
+        interquartile mean takes into account that settings differ.
     """
     return summary(values(table, metric, **selected), ["method"])
 
@@ -302,7 +302,7 @@ def _bca(differences: np.ndarray) -> tuple[float, float]:
 
 
 def least_p(num: float) -> float:
-    """Returns the least p value that `compare` can give of so many paired seeds."""
+    """Returns the least p value that `compare` can give for so many paired seeds."""
     return max(2.0 ** (1 - num), 2 / (_PERMUTATIONS + 1))
 
 
@@ -332,8 +332,8 @@ def paired_comparisons(
         table: Results of a study.
         metric: A score of which greater is better.
         settings: Pairs (method, setting) as `values` names them. None takes the setting
-            of each method whose mean is greatest; it was chosen by the same scores, so
-            that a method with more settings has an advantage.
+            of each method with the greatest mean. Since it was chosen by the same
+            scores, a method with more settings has an advantage.
         **selected: Options of `values`: data, representation, protocol.
 
     Returns:

@@ -25,24 +25,25 @@ def mean_curves(
 ) -> pd.DataFrame:
     """Returns the mean of a term or score over seeds as training goes on.
 
-    Figures 4 and 9 of CHyVAE are such curves. A step counts that all runs of a setting
-    have, so that a curve is the mean of the same runs all along and makes no jump.
+    Figures 4 and 9 of CHyVAE are such curves. Only the steps that all runs of a setting
+    have count, so that a curve is the mean of the same runs all along and does not
+    jump.
 
     Args:
-        table: Results of a study, which say what the runs are.
+        table: Results of a study, which describe the runs.
         curves: Its curves.
-        metric: A score, or a term: held out where it is, else in training.
+        metric: A score, or a term: held out where available, else in training.
         data: A data set; None is the only one.
-        every_setting: Whether all settings of a method are given; else, of a score, the
-            one with the greatest mean at the end, and of a term the first and the last
-            by strength.
+        every_setting: Whether all settings of a method are given. Otherwise, for a
+            score, the one with the greatest mean at the end is given, and for a term,
+            the first and the last by strength.
 
     Returns:
         method, setting, strength, step, num, mean, low and high: the 95% t interval of
         the mean, NaN for one seed.
 
     Raises:
-        ArgumentError: If no run has it on the way.
+        ArgumentError: If no run has it during training.
     """
     about = of_data(table, data).drop_duplicates("run").set_index("run")
     points = curves[(curves["metric"] == metric) & curves["run"].isin(about.index)]

@@ -1,16 +1,16 @@
 """How often a setting that was chosen in one place beats a random one in another.
 
-Settings are compared as in table 2 of the study of 2019. A
-setting k is chosen by one metric on one data set among the runs of one seed s: the best
-one. It is then tried with another seed s' by a metric on a data set, against a setting
-r that is drawn from the others, of the same seed s':
+Settings are compared as in table 2 of the study of 2019. By one metric on one data set,
+the best setting k is chosen among the runs of one seed s. It is then tried with another
+seed s', by a metric on a data set, against a setting r that is drawn at random from the
+other settings with the same seed s':
 
     probability = mean over s, s' != s, r != k of
                   1[score(k, s') > score(r, s')] + 1/2 1[score(k, s') = score(r, s')]
 
-The study draws s, s' and r 10,000 times; here all are counted, so that nothing is left
-to chance. 1/2 is what a random choice has. A tie for the best setting counts each of
-the tied ones alike; a run that is missing takes part in no comparison.
+The study draws s, s' and r 10,000 times; here all combinations are counted, so that
+nothing is left to chance. A random choice has 1/2. If several settings tie for the
+best, each of them counts alike; a run that is missing takes part in no comparison.
 
 References:
     Locatello et al. (2019), Challenging Common Assumptions, arXiv 1811.12359, section
@@ -36,7 +36,7 @@ def transfer_of_settings(
 
     Args:
         table: Results of a study.
-        representation: Of the codes that were scored.
+        representation: The kind of codes that were scored.
 
     Returns:
         A row for each ordered pair of (data set, metric): chosen_data, chosen_metric,

@@ -6,15 +6,15 @@ Their R^2 = 1 - residual sum of squares / total sum of squares give
 
     objective    R^2 of the first
     strength     R^2 of the second less that of the first
-    seed         what is left, which only the seed can have done
+    seed         the rest, which only the seed can have caused
 
-With one category for each group the fitted values of least squares are the means of the
-groups, whatever their sizes, so that missing runs need no care.
+With one category for each group, the fitted values of least squares are the means of
+the groups, whatever their sizes, so missing runs need no special care.
 
 R^2 grows with the number of means that are fitted: were all runs alike, p groups of n
-runs would still explain (p - 1) / (n - 1). The adjusted columns take that off,
-1 - (1 - R^2) (n - 1) / (n - p); for the study's 1,800 runs it makes no difference, for
-54 runs it does.
+runs would still explain (p - 1) / (n - 1). The adjusted columns subtract that, 1 - (1 -
+R^2) (n - 1) / (n - p); for the study's 1,800 runs it makes no difference, for 54 runs
+it does.
 
 References:
     Locatello et al. (2019), Challenging Common Assumptions, arXiv 1811.12359, section
@@ -43,14 +43,14 @@ def variance_shares(
     Args:
         table: Results of a study.
         data: A data set; None is the only one.
-        representation: Of the codes that were scored.
+        representation: The kind of codes that were scored.
 
     Returns:
         By metric: objective, strength and seed, which sum to 1; the same adjusted, as
         `adjusted_objective`, `adjusted_strength` (either may be below 0) and
         `adjusted_seed`; num, the runs; settings, their number; reason. Shares are NaN,
-        with the reason, where all scores are equal or there are fewer than two seeds a
-        setting on average: then seed and setting cannot be told apart.
+        with the reason, where all scores are equal or there are fewer than two seeds
+        per setting on average: then seed and setting cannot be told apart.
 
     Raises:
         ArgumentError: If the table has no score.

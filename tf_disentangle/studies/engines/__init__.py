@@ -5,8 +5,8 @@
     finished = engine.wait(1.0)            [(job, Outcome(kind="done", code=0))]
     engine.close()
 
-An engine starts commands and looks at how they end; it knows nothing of what they do,
-and its state is never the record: that is the run folder's.
+An engine starts commands and watches how they end. It knows nothing about what they do,
+and its state is never the record: that is kept in the run folder.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Job:
     """One run to start.
 
     Attributes:
-        id: The run's.
+        id: Id of the run.
         command: What to start.
         log: File for what it prints; its folder, the run folder, must be there.
         cwd: Working folder; "" is the engine's own.
@@ -71,7 +71,7 @@ class Engine(Protocol):
 
     @property
     def slots(self) -> int:
-        """How many jobs to hand over at a time: those that run, and a few beside."""
+        """How many jobs to hand over at a time: those that run, and a few more."""
 
     def submit(self, job: Job) -> None:
         """Starts a job, or queues it."""
@@ -102,7 +102,7 @@ def make(
     Args:
         name: "ray" or "processes"; None is Ray where it is installed.
         workers: Runs at a time on this machine; None is one for each `threads` cores. A
-            cluster says itself how many it takes.
+            cluster itself says how many it takes.
         threads: Cores of one run.
         gpus: GPUs of one run, such as 0.5 for two runs on each; needs Ray.
         address: A Ray cluster's, such as "10.0.0.1:6379" or "auto"; None starts one
@@ -153,14 +153,14 @@ def check(
 
 
 def default_workers(threads: int) -> int:
-    """Returns how many runs of so many threads this process's cores take."""
+    """Returns how many runs with so many threads fit on this process's cores."""
     has_affinity = hasattr(os, "sched_getaffinity")
     cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count()
     return max(1, cores // threads)
 
 
 def thread_caps(threads: int) -> dict[str, str]:
-    """Returns the environment that keeps a run to so many threads.
+    """Returns the environment that limits a run to so many threads.
 
     The operations run one at a time, as in a run by hand (`determinism`).
     """

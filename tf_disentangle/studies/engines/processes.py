@@ -25,7 +25,7 @@ class ProcessEngine:
     def submit(self, job: Job) -> None:
         """Starts a job."""
         pipe = subprocess.PIPE
-        # In a session of its own, since Ctrl-C goes to all of the terminal's.
+        # In a session of its own, since Ctrl-C goes to all processes of the terminal.
         process = subprocess.Popen(
             supervised(job), stdin=pipe, stdout=pipe, start_new_session=True
         )

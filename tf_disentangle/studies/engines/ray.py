@@ -1,7 +1,8 @@
 """The engine on Ray core: this machine, or a cluster.
 
-One remote function starts the run's own process and looks at how it ends. Of Ray only
-placing is used: retries, results and the record of what is done are the run folder's.
+One remote function starts the run's own process and watches how it ends. Ray is used
+only for placing the runs: retries, results and the record of what is done are left to
+the run folder.
 """
 
 from __future__ import annotations
@@ -50,8 +51,9 @@ def run_supervised(command: Sequence[str], driver_python: str) -> bytes:
     """Runs a supervisor to its end, on whatever node this is.
 
     Args:
-        command: That of the supervisor, with the driver's Python.
-        driver_python: Is replaced by this node's.
+        command: The command of the supervisor, with the driver's Python.
+        driver_python: The path of the driver's Python, which is replaced by this
+            node's.
 
     Returns:
         What it printed; nothing if it was killed.
@@ -64,7 +66,7 @@ def run_supervised(command: Sequence[str], driver_python: str) -> bytes:
     ) as process:
         while True:
             try:
-                # In steps, since `ray.cancel` is heard between them only.
+                # In steps, since `ray.cancel` only takes effect between them.
                 while not select.select([process.stdout], [], [], 0.1)[0]:
                     pass
                 return process.stdout.read()
@@ -79,7 +81,7 @@ class RayEngine:
         workers: Runs at a time of an embedded Ray; None is as many as the cores take.
         threads: Cores of one run.
         gpus: GPUs of one run; a fraction shares one.
-        address: The cluster's; None starts Ray inside this process.
+        address: Address of the cluster; None starts Ray inside this process.
         gpus_here: GPUs of an embedded Ray; None has Ray count them.
     """
 
@@ -106,7 +108,7 @@ class RayEngine:
 
     @property
     def slots(self) -> int:
-        """Twice what the nodes take: a free one finds a job there, a new one too."""
+        """Twice what the nodes take, so that a free or new node finds a job waiting."""
         if self._address is not None and time.monotonic() - self._counted > _RECOUNT:
             self._count()
         return self._slots
@@ -143,7 +145,7 @@ class RayEngine:
         self._cancel(force=False)
 
     def kill(self) -> None:
-        """Kills all jobs: their supervisors hear that Ray's workers are gone."""
+        """Kills all jobs: their supervisors notice that Ray's workers are gone."""
         self._cancel(force=True)
 
     def close(self) -> None:
@@ -197,7 +199,8 @@ class RayEngine:
     def _count(self) -> None:
         """Asks Ray how much the nodes take; an embedded Ray never takes more.
 
-        Without its control service Ray would answer after a minute, by ending us.
+        Without its control service, Ray would answer after a minute by ending this
+        process.
         """
         self._counted = time.monotonic()
         total = self._ray.cluster_resources()
@@ -207,10 +210,10 @@ class RayEngine:
         self._slots = max(1, 2 * int(takes))
 
     def _require_alive(self, at_once: bool = False) -> None:
-        """Raises an error if Ray itself ended, of which a waiting driver hears nothing.
+        """Raises an error if Ray itself ended, which a waiting driver does not notice.
 
         Raises:
-            RuntimeError: If so.
+            RuntimeError: If Ray ended.
         """
         if self._address is None:
             # No public function tells of the processes of an embedded Ray.
@@ -226,7 +229,7 @@ class RayEngine:
     def _start_anew(
         self, error: Exception, finished: list[tuple[Job, Outcome]]
     ) -> list[tuple[Job, Outcome]]:
-        """Starts Ray again after it broke; that its jobs stopped is not their fault."""
+        """Starts Ray again after it broke; its jobs are not to blame for stopping."""
         self._starts += 1
         if self._starts > _TRIES:
             raise error
@@ -259,7 +262,7 @@ def _imported(address: str | None) -> Any:
             # Others could start processes as this user through an open port.
             token = secrets.token_hex(32)
             os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=token)
-    # In a notebook it would use ipywidgets, and tells how to install them.
+    # In a notebook Ray would use ipywidgets, and tell how to install them.
     logging.getLogger("ray.widgets.util").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", "IProgress not found")
     return importlib.import_module("ray")
@@ -285,8 +288,8 @@ def _connect(ray: Any, address: str) -> None:
         rule = "be that of a Ray cluster, such as 10.0.0.1:6379 or auto"
         remedy = (
             f"Ray says: {str(error).rstrip('.')}. Leave it out to use this machine, or "
-            "start a cluster (ray start --head). Every node, this one too, needs the "
-            "token of the first (ray get-auth-token; RAY_AUTH_TOKEN hands it on)."
+            "start a cluster (ray start --head). Every node, including this one, needs "
+            "the first node's token (ray get-auth-token; pass it as RAY_AUTH_TOKEN)."
         )
         message = checks.message("address", rule, address, remedy)
         raise checks.ArgumentError(message) from error

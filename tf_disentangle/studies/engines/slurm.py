@@ -1,4 +1,4 @@
-"""The engine that is a script: a Slurm array, which the user submits."""
+"""The engine in the form of a script: a Slurm array, which the user submits."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def script(
 ) -> str:
     """Returns a script for sbatch that runs each run of a study.
 
-    A task does one run; of more than 1,000 runs it does every 1,000th in turn. What is
-    done returns at once, so the same script may be submitted again.
+    A task does one run; if there are more than 1,000 runs, it does every 1,000th in
+    turn. A run that is done returns at once, so the same script may be submitted again.
 
     Args:
         study: The study's folder, which all nodes see under this path.

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 def metric_correlations(
     table: pd.DataFrame, *, data: str | None = None, representation: str = "mean"
 ) -> Figure:
-    """Pictures Spearman's rank correlations of metrics over runs.
+    """Plots Spearman's rank correlations of metrics over runs.
 
     Args:
         table: Results of a study.
         data: A data set; None is the only one.
-        representation: Of the codes that were scored.
+        representation: The kind of codes that were scored.
 
     Returns:
         A matplotlib figure.
@@ -42,12 +42,12 @@ def metric_correlations(
 def unsupervised_correlations(
     table: pd.DataFrame, *, data: str | None = None, representation: str = "mean"
 ) -> Figure:
-    """Pictures rank correlations of what needs no factors (rows) with scores (columns).
+    """Plots rank correlations of unsupervised scores (rows) with scores (columns).
 
     Args:
         table: Results of a study.
         data: A data set; None is the only one.
-        representation: Of the codes that were scored.
+        representation: The kind of codes that were scored.
 
     Returns:
         A matplotlib figure.
@@ -64,12 +64,12 @@ def unsupervised_correlations(
 def downstream_correlations(
     table: pd.DataFrame, *, data: str | None = None, representation: str = "mean"
 ) -> Figure:
-    """Pictures rank correlations of what classifiers learn from codes with scores.
+    """Plots rank correlations of what classifiers learn from codes with scores.
 
     Args:
         table: Results of a study.
         data: A data set; None is the only one.
-        representation: Of the codes that were scored.
+        representation: The kind of codes that were scored.
 
     Returns:
         A matplotlib figure: rows are accuracies by the number of samples and the
@@ -87,12 +87,12 @@ def downstream_correlations(
 def transfer_across_data(
     table: pd.DataFrame, metric: str, *, representation: str = "mean"
 ) -> Figure:
-    """Pictures whether settings that are good for one data set are good for another.
+    """Plots whether settings that are good for one data set are good for another.
 
     Args:
         table: Results of a study.
         metric: The score.
-        representation: Of the codes that were scored.
+        representation: The kind of codes that were scored.
 
     Returns:
         A matplotlib figure: rank correlations of the settings' mean scores.
@@ -108,12 +108,12 @@ def transfer_across_data(
 def transfer_across_metrics(
     table: pd.DataFrame, *, data: str | None = None, representation: str = "mean"
 ) -> Figure:
-    """Pictures whether settings that are good by one metric are good by another.
+    """Plots whether settings that are good by one metric are good by another.
 
     Args:
         table: Results of a study.
         data: A data set; None is the only one.
-        representation: Of the codes that were scored.
+        representation: The kind of codes that were scored.
 
     Returns:
         A matplotlib figure: rank correlations of the settings' mean scores.
@@ -128,7 +128,7 @@ def transfer_across_metrics(
 
 
 def published_correlations(table: PublishedTable) -> Figure:
-    """Pictures a printed table as our own are, with what it speaks of above it.
+    """Plots a printed table like our own, with what it is about above it.
 
     Args:
         table: One of `published.TABLES`.

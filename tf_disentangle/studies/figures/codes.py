@@ -1,4 +1,4 @@
-"""Mean against sampled codes, efficiency of what is trained on codes, sweeps."""
+"""Mean against sampled codes, efficiency of predictors trained on codes, sweeps."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-#: Mean codes are blue and drawn through, sampled ones orange and dashed.
+#: Mean codes are blue and solid, sampled ones orange and dashed.
 _LOOKS = {
     "mean": parts.Look(COLOURS[0], "o", "-"),
     "sampled": parts.Look(COLOURS[1], "s", "--"),
@@ -23,7 +23,7 @@ _LOOKS = {
 
 
 def total_correlation(table: pd.DataFrame, *, data: str | None = None) -> Figure:
-    """Pictures the total correlation of mean and of sampled codes against strength.
+    """Plots the total correlation of mean and of sampled codes against strength.
 
     That of sampled codes falls with the strength while that of mean codes need not:
     figure 3 of the study of 2019. Bands are 95% intervals of the mean over seeds.
@@ -82,7 +82,7 @@ def efficiency(
     data: str | None = None,
     representation: str = "mean",
 ) -> Figure:
-    """Pictures how few labels a predictor on the codes needs, against a score.
+    """Plots how few labels a predictor on the codes needs, against a score.
 
     The statistical efficiency is the accuracy after few labelled images, divided by
     that after many.
@@ -91,7 +91,7 @@ def efficiency(
         table: Results of a study.
         metric: The score.
         data: A data set; None is the only one.
-        representation: Of the codes that were scored.
+        representation: The kind of codes that were scored.
 
     Returns:
         A matplotlib figure with a point for each run and their rank correlation.
@@ -123,24 +123,24 @@ def sweep(
     data: str | None = None,
     representation: str = "mean",
 ) -> Figure:
-    """Pictures a score or term against one setting, a line for each of the others.
+    """Plots a score or term against one setting, a line for each of the others.
 
-    The degrees of freedom of Student's t, or sparsity against alpha with a line for
-    each gamma: the figures of Mathieu et al. (2019), arXiv 1812.02833.
+    Examples are the degrees of freedom of Student's t, and sparsity against alpha with
+    a line for each gamma: the figures of Mathieu et al. (2019), arXiv 1812.02833.
 
     Args:
         table: Results of a study.
         binding: The varied binding on the horizontal axis: one of the table's columns.
         metric: A score or a term.
         data: A data set; None is the only one.
-        representation: Of the codes that were scored.
+        representation: The kind of codes that were scored.
 
     Returns:
         A matplotlib figure: means over seeds with 95% intervals as bands, the best run
         as a star.
 
     Raises:
-        ArgumentError: If the binding does not vary, or is no number.
+        ArgumentError: If the binding does not vary, or is not a number.
     """
     selected = {"data": data, "representation": representation}
     cells = analysis.sweep(table, binding, [metric], **selected)
@@ -151,7 +151,7 @@ def sweep(
     bounds = analysis.bounds(table, metric, **selected)
     with style():
         figure, ((axes,),) = subplots(1, 1, (parts.WIDTH, 2.2))
-        # Of terms such as an error the greatest is not the best.
+        # For terms such as an error, the greatest is not the best.
         names = ["mean", "best"] if is_score else ["mean"]
         for line, look in parts.looks(cells["line"].unique()).items():
             own = cells[cells["line"] == line]

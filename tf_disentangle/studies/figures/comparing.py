@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 _CHANCE = "mean of all"
-# Of more pairs those with the best setting are drawn.
+# If there are more pairs, those with the best setting are drawn.
 _MOST_PAIRS = 15
 
 
@@ -30,18 +30,18 @@ def best_settings(
     data: str | None = None,
     representation: str = "mean",
 ) -> Figure:
-    """Pictures each method at its best setting, without collapsed runs: JointVAE's 6.
+    """Plots each method at its best setting, without collapsed runs: JointVAE's 6.
 
     Args:
         table: Results of a study.
         metric: The score.
         data: A data set; None is the only one.
-        representation: Of the codes that were scored.
+        representation: The kind of codes that were scored.
 
     Returns:
         A matplotlib figure: runs, their mean with its 95% interval, and the best run.
-        Runs without an active latent are crosses and do not count; what they are
-        stands below.
+        Runs without an active latent are crosses and do not count; they are named
+        below.
 
     Raises:
         ArgumentError: If no run has the score.
@@ -81,7 +81,7 @@ def best_settings(
 
 
 def _names(runs: pd.DataFrame, settings: Settings) -> list[str]:
-    """Returns what runs are called, the first ten of them."""
+    """Returns the names of runs, at most the first ten."""
     names = [
         f"{settings.name(one.method, one.setting)} seed {one.seed} ({one.run[:6]})"
         for one in runs.head(10).itertuples()
@@ -98,14 +98,14 @@ def selection(
     data: str | None = None,
     representation: str = "mean",
 ) -> Figure:
-    """Pictures what UDR and others select without labels, between chance and oracle.
+    """Plots what UDR and others select without labels, between chance and oracle.
 
     Args:
         table: Results of a study.
         metric: The score.
         selectors: Names among `analysis.SELECTORS`; None takes those that are known.
         data: A data set; None is the only one.
-        representation: Of the codes that were scored.
+        representation: The kind of codes that were scored.
 
     Returns:
         A matplotlib figure, a row for each method: the score of the run that each
@@ -164,16 +164,16 @@ def interquartile_means(
     data: str | None = None,
     representation: str = "mean",
 ) -> Figure:
-    """Pictures the interquartile mean of each method with its bootstrap interval.
+    """Plots the interquartile mean of each method with its bootstrap interval.
 
     Args:
         table: Results of a study.
         metric: The score.
         data: A data set; None is the only one.
-        representation: Of the codes that were scored.
+        representation: The kind of codes that were scored.
 
     Returns:
-        A matplotlib figure. Of methods with few runs there is no interval.
+        A matplotlib figure. Methods with few runs have no interval.
 
     Raises:
         ArgumentError: If no run has the score.
@@ -206,15 +206,15 @@ def paired_comparisons(
     representation: str = "mean",
     settings: Sequence[tuple[str, str]] | None = None,
 ) -> Figure:
-    """Pictures how much better one setting is than another, seed by seed.
+    """Plots how much better one setting is than another, seed by seed.
 
     Args:
         table: Results of a study.
         metric: The score; greater is better.
         data: A data set; None is the only one.
-        representation: Of the codes that were scored.
-        settings: Pairs (method, setting); None takes each method's best setting. Of
-            more than six the pairs with the best method alone are drawn.
+        representation: The kind of codes that were scored.
+        settings: Pairs (method, setting); None takes each method's best setting. If
+            there are more than six pairs, only those with the best method are drawn.
 
     Returns:
         A matplotlib figure: a row for each pair with the differences of runs of the

@@ -1,8 +1,7 @@
 """What the figures of a study share: words, looks of methods, matrices, legends.
 
-A figure is of the width of one column of a paper, has one subject and says on its axes
-what they are, with units. It draws what `studies.analysis` computes, and computes
-nothing by itself.
+A figure is as wide as one column of a paper, has one subject and labels its axes, with
+units. It draws what `studies.analysis` computes, and computes nothing by itself.
 """
 
 from __future__ import annotations
@@ -63,7 +62,7 @@ WORDS = {
 def words(name: str) -> str:
     """Returns what a metric, a term or a binding is called on an axis.
 
-    What stands in brackets after it, as its protocol, or as "of sampled codes", stays.
+    What follows it, such as its protocol in brackets or "of sampled codes", stays.
     """
     metric, space, rest = name.partition(" ")
     if metric in WORDS:
@@ -100,7 +99,7 @@ def wrapped(text: str, width: int = 24) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Look:
-    """How a method is drawn: a colour, and a marker and a dash that tell it too."""
+    """How a method is drawn: a colour, and a marker and a dash that identify it too."""
 
     colour: str
     marker: str
@@ -132,13 +131,13 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
 
 
 def legend(figure: Figure, axes: Axes, note: str = "") -> None:
-    """Says below the figure what the curves of axes are, if there are several.
+    """Adds a legend below the figure if the axes have several curves.
 
-    The figure grows by what that takes.
+    The figure grows by the space that the legend takes.
 
     Args:
         figure: In constrained layout.
-        axes: Whose labelled parts are named.
+        axes: Axes whose labelled parts are named.
         note: A sentence above the names.
     """
     handles, labels = axes.get_legend_handles_labels()
@@ -203,11 +202,11 @@ def limits(
     """Sets the range of an axis by values and bounds.
 
     Intervals may reach beyond it: those of a mean of two runs are so wide that they
-    would press everything else together.
+    would squeeze everything else together.
 
     Args:
-        axes: Whose range is set.
-        values: Of runs; those that are not finite do not count.
+        axes: Axes whose range is set.
+        values: Values of runs; those that are not finite do not count.
         bounds: As for `score_bounds`.
         axis: "x" or "y".
     """
@@ -231,12 +230,12 @@ def score_bounds(
     """Draws the floor and the ceiling of a score: a line, or a band where runs differ.
 
     Args:
-        axes: With the score on one axis.
+        axes: Axes with the score on one of them.
         bounds: Rows "floor" and "ceiling" with columns "low" and "high"; None draws
             nothing.
         direction: That of the lines: "horizontal" where the score is on the vertical
             axis.
-        named: Whether to write what they are beside them.
+        named: Whether to write beside the lines what they are.
     """
     if bounds is None:
         return
@@ -275,7 +274,7 @@ def setting_ticks(axes: Axes, labels: Sequence[str], columns: int) -> None:
 
     Args:
         axes: One of several side by side.
-        labels: Of the settings.
+        labels: Labels of the settings.
         columns: How many axes are side by side.
     """
     crowded = sum(map(len, labels)) > 42 // columns
@@ -300,14 +299,14 @@ def matrix(
 ) -> None:
     """Draws a matrix as colours with its values, times 100, written into it.
 
-    Blue is below zero, red above, white at zero; what is not known is grey.
+    Blue is below zero, red above, white at zero; unknown values are grey.
 
     Args:
         axes: Empty.
         frame: Rows and columns named.
         limit: The magnitude at which colours end.
-        names: Of the rows and of the columns as they are to be read; None takes the
-            frame's.
+        names: Names of the rows and of the columns as they are to be shown; None takes
+            the frame's.
     """
     import matplotlib
 

@@ -58,11 +58,11 @@ def estimates(
     """Draws estimates with their intervals, a row for each.
 
     Args:
-        axes: Of `rows`.
+        axes: The axes that `rows` made.
         table: A row for each.
         name: The column of the estimates.
-        low: That of the lower ends; those that are NaN are not drawn.
-        high: That of the upper ends.
+        low: The column of the lower ends; those that are NaN are not drawn.
+        high: The column of the upper ends.
         label: What the estimate is called.
     """
     places = range(len(table))

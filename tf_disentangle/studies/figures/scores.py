@@ -30,7 +30,7 @@ def score_against_reconstruction(
     representation: str = "mean",
     reconstruction: str = "reconstruction",
 ) -> Figure:
-    """Pictures a score against the reconstruction error: CHyVAE's figures 2 and 3.
+    """Plots a score against the reconstruction error: CHyVAE's figures 2 and 3.
 
     A small point is a run, a large one the mean of a setting with the 95% intervals of
     both means over seeds; a line joins the settings of a method in their order.
@@ -40,7 +40,7 @@ def score_against_reconstruction(
         table: Results of a study.
         metric: The score.
         data: A data set; None is the only one.
-        representation: Of the codes that were scored.
+        representation: The kind of codes that were scored.
         reconstruction: The term on the horizontal axis.
 
     Returns:
@@ -137,16 +137,16 @@ def score_violins(
     data: str | None = None,
     representation: str = "mean",
 ) -> Figure:
-    """Pictures how a score spreads over all settings and seeds of each method.
+    """Plots how a score spreads over all settings and seeds of each method.
 
-    A small point is a run, the bar the mean, the star the best run. Of ten runs or more
+    A small point is a run, the bar the mean, the star the best run. From ten runs on,
     the outline shows their density.
 
     Args:
         table: Results of a study.
         metric: The score.
         data: A data set; None is the only one.
-        representation: Of the codes that were scored.
+        representation: The kind of codes that were scored.
 
     Returns:
         A matplotlib figure.
@@ -201,16 +201,16 @@ def score_against_strength(
     data: str | None = None,
     representation: str = "mean",
 ) -> Figure:
-    """Pictures a score against the strength of each method, a panel for each.
+    """Plots a score against the strength of each method, a panel for each.
 
-    Where several bindings vary, the settings stand beside each other. The line is
-    the mean over seeds with its 95% interval, a star the best run.
+    Where several bindings vary, the settings are drawn side by side. The line is the
+    mean over seeds with its 95% interval, a star the best run.
 
     Args:
         table: Results of a study.
         metric: The score.
         data: A data set; None is the only one.
-        representation: Of the codes that were scored.
+        representation: The kind of codes that were scored.
 
     Returns:
         A matplotlib figure.

@@ -26,15 +26,15 @@ def variance_shares(
     data: str | None = None,
     representation: str = "mean",
 ) -> Figure:
-    """Pictures the share of variance by objective, strength and seed, a bar per metric.
+    """Plots the share of variance by objective, strength and seed, a bar per metric.
 
     The shares are adjusted for the number of means that are fitted; those below 0 are
-    drawn as 0. What the strength explains is that of the whole setting.
+    drawn as 0. The share of the strength is that of the whole setting.
 
     Args:
         table: Results of a study.
         data: A data set; None is the only one.
-        representation: Of the codes that were scored.
+        representation: The kind of codes that were scored.
 
     Returns:
         A matplotlib figure.

@@ -24,10 +24,10 @@ def curves_over_training(
     *,
     data: str | None = None,
 ) -> Figure:
-    """Pictures the mean of a term or score over seeds as training goes on.
+    """Plots the mean of a term or score over seeds as training goes on.
 
-    The band is the 95% interval of the mean. Of methods with several settings the one
-    with the best mean at the end is drawn, for a term the first and the last.
+    The band is the 95% interval of the mean. For methods with several settings, the one
+    with the best mean at the end is drawn; for a term, the first and the last.
 
     Args:
         table: Results of a study.

@@ -3,14 +3,14 @@
 `fit_boosted_trees(codes, labels, seed=s)` gives the trees of
 `sklearn.ensemble.GradientBoostingClassifier(random_state=s).fit(codes, labels)` with
 its defaults: 100 stages, one tree of depth 3 per class (one in all for two classes),
-learning rate 0.1, every feature tried at every node, deviance. The randomness is the
-order in which a node tries its features, which decides between cuts of equal merit;
-the generator is scikit-learn's too, so that a seed means the same here and there.
-Where a feature has repeated values the order of addition differs, and a cut of equal
-merit may fall to another feature.
+learning rate 0.1, every feature tried at every node, and the deviance as loss. The only
+randomness is the order in which a node tries its features, which decides between cuts
+of equal merit. The generator is scikit-learn's too, so that a seed means the same in
+both. Where a feature has repeated values, the order of addition differs, and among cuts
+of equal merit another feature may win.
 
 What makes it fast: features are sorted once, not in each node; the loops are compiled
-(numba) and run without the GIL, the trees of one stage beside each other.
+(numba) and run without the GIL, the trees of one stage in parallel.
 
 References:
     Friedman (2001), Greedy Function Approximation: A Gradient Boosting Machine,
@@ -99,8 +99,9 @@ def fit_boosted_trees(
 ) -> BoostedTrees:
     """Fits boosted trees to the labels of N codes.
 
-    The result does not depend on the number of threads. Labels of one value give no
-    tree, no importance and that label as every prediction (scikit-learn refuses them).
+    The result does not depend on the number of threads. If all labels are equal, there
+    are no trees and no importances, and every prediction is that label (scikit-learn
+    refuses such labels).
 
     Args:
         codes: [N, L], finite; taken as float32, as scikit-learn does.
@@ -109,8 +110,7 @@ def fit_boosted_trees(
         num_threads: At least 1; None takes the processors that this process may use.
 
     Raises:
-        ArgumentError: If the codes are not finite in float32 or a number breaks its
-            rule.
+        ArgumentError: If the codes are not finite in float32 or a number is invalid.
     """
     integer(seed, "seed", at_least=0)
     require(seed < 2**32, "seed", "be below 2^32", seed)
@@ -174,7 +174,8 @@ def _boost(
                 threads,
                 lambda t: fill(raw, labels, targets, edges[t], edges[t + 1]),
             )
-            # Both wait for their tasks, so that none sees the next stage's names.
+            # Both calls wait for their tasks, so that no task sees the variables of the
+            # next stage.
             _together(
                 pool,
                 growers,
@@ -260,5 +261,5 @@ def _num_threads(num_threads: int | None) -> int:
 def _together(
     pool: ThreadPoolExecutor, count: int, task: Callable[[int], None]
 ) -> None:
-    """Runs task(0) ... task(count - 1) beside each other, and waits for all."""
+    """Runs task(0) ... task(count - 1) in parallel, and waits for all."""
     list(pool.map(task, range(count)))

@@ -1,4 +1,4 @@
-"""Compilation of the loops that numpy cannot take.
+"""Compiles the loops that numpy cannot express.
 
 Only modules that are imported inside functions use it: `import tf_disentangle.metrics`
 neither imports numba nor compiles.
@@ -17,7 +17,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
     numba writes it beside the source or into NUMBA_CACHE_DIR or the user's cache
     folder; where none can be written, each process compiles anew. Arithmetic is
-    IEEE's, in the order of the source: the equality with scikit-learn rests on it.
+    IEEE's, in the order of the source: the equality with scikit-learn depends on it.
     """
     try:
         return numba.njit(nogil=True, cache=True)(function)

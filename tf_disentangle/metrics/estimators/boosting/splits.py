@@ -4,14 +4,14 @@ A cut sends the samples with x <= threshold to the left. It maximises
 
     S_left^2 / n_left + S_right^2 / n_right,       S the sum of the targets,
 
-which is the decrease of the squared error but for a constant. The search equals that
-of scikit-learn's best splitter operation by operation, so that equal merits fall to the
-same feature: features come in the order of the same generator, a feature that was
+which is the decrease of the squared error up to a constant. The search matches
+scikit-learn's best splitter operation by operation, so that the same feature wins among
+equal merits: features come in the order of the same generator, a feature that was
 constant in a node is not tried below it, values within 1e-7 of their neighbour are not
-parted, and sums are added up in the same order.
+separated, and sums are added up in the same order.
 
 The samples of a node lie in the same range [start, end) of every feature's order and of
-`samples`; `tree.py` keeps it so.
+`samples`; `tree.py` preserves this.
 """
 
 # ruff: noqa: ANN001, ANN201 (numba infers the types; shapes are given)
@@ -23,7 +23,7 @@ import numpy as np
 
 from tf_disentangle.metrics.estimators.boosting.jit import compiled
 
-#: Neighbouring values that are nearer than this are not parted, in float32.
+#: Neighbouring float32 values that are closer than this are not separated.
 NEAR = np.float32(1e-7)
 
 # Merits whose bits differ by no more may be equal when computed with divisions.
@@ -190,7 +190,7 @@ def best_cut(work, depth, targets, inverse, total, bounds, num_known, state):
     for p in range(end - start):
         work.reverse[p] = inverse[end - start - p]
     while remaining > num_known + num_found:
-        # Known constants stand first, then those found here, then what is left.
+        # Known constants come first, then those found here, then the other features.
         j = num_drawn + random_below(state, remaining - num_found - num_drawn)
         if j < num_known:
             features[num_drawn], features[j] = features[j], features[num_drawn]

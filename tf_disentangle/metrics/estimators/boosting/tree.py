@@ -1,7 +1,7 @@
 """Growth of one regression tree of limited depth, from presorted features.
 
 Nodes are numbered as in a heap: the children of node i are 2 i + 1 and 2 i + 2. Each
-feature is sorted once for all trees; a cut then parts every feature's order stably, so
+feature is sorted once for all trees; a cut then splits every feature's order stably, so
 that no node is sorted again.
 """
 
@@ -77,7 +77,7 @@ def child_impurities(samples, targets, total, squares, start, position, end):
     if position - start <= end - position:
         for p in range(start, position):
             left_sum += targets[samples[p]]
-    else:  # From the shorter side, as scikit-learn does.
+    else:  # From the shorter side, as in scikit-learn.
         left_sum = total
         for p in range(end - 1, position - 1, -1):
             left_sum -= targets[samples[p]]
@@ -106,8 +106,8 @@ def grow(work, targets, inverse, state, features, thresholds, importances):
         features: int16 [nodes above the last level], receives the feature of each cut;
             -1 for a leaf and for what lies below one.
         thresholds: float64, receives the threshold of each cut.
-        importances: float64 [L], receives the decrease of the squared error that each
-            feature brought, divided by N.
+        importances: float64 [L], receives the decrease of the squared error due to each
+            feature, divided by N.
     """
     num_samples, num_inner = len(targets), len(features)
     features[:] = -1
