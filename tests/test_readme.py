@@ -46,9 +46,9 @@ def test_figures_in_the_text_are_the_ledgers():
     rows = {row.id: row for row in ROWS}
     accuracy = rows["joint_vae_mnist_accuracy"]
     assert (
-        "JointVAE in the paper's setting, which also comes with the library, identifies "
-        f"{accuracy.by_seed[0]:.0%} (seed 0, 30,000 steps), and the paper says "
-        f"{accuracy.published:.0%}" in IN_ONE_LINE
+        "JointVAE in the paper's setting, which also comes with the library, "
+        f"identifies {accuracy.by_seed[0]:.0%} (seed 0, 30,000 steps), and the paper "
+        f"says {accuracy.published:.0%}" in IN_ONE_LINE
     )
     assert (accuracy.seeds[0], accuracy.steps) == (0, 30_000)
     (theirs,) = re.findall(r"seed 0 it identifies ([\d.]+) of the digits", IN_ONE_LINE)

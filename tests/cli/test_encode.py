@@ -349,7 +349,7 @@ class TestGoingOn:
                 lambda: shutil.copy("photos/006.png", "photos/005.png"),
                 "photos/005.png must have the size and time of change",
             ),
-            (lambda: os.utime("photos/002.png", ns=(0, 0)), "photos/002.png must be"),
+            (lambda: os.utime("photos/002.png", ns=(0, 0)), "photos/002.png must have"),
             (
                 lambda: os.remove("photos/more/009.png"),
                 "IMAGES must be the same 30 files as before; received '29 files",

@@ -99,7 +99,7 @@ def test_check_prints_the_plan_and_writes_nothing(here, checked, capsys):
     # What all runs share stands once, above them.
     assert printed.startswith("All runs have\n  train.steps = 100\n")
     assert printed.count("train.steps") == 1
-    assert "when the first of them are done" in printed
+    assert "once the first of them are done" in printed
     assert [len(plan.runs) for plan in checked] == [16]
     assert list(here.iterdir()) == []
 

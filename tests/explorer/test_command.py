@@ -69,7 +69,7 @@ def test_what_is_no_address_is_refused_before_the_run_is_loaded(server, capsys):
     assert main.main(["explore", "nowhere", f"--server={server}"]) == 2
     error = capsys.readouterr().err
     assert "--server must be an address such as http://localhost:8501" in error
-    assert "by gRPC" in error
+    assert "use gRPC" in error
     assert "Loading" not in error
 
 

@@ -162,11 +162,12 @@ def _check_batch(model: LatentModel, batches: Batches, devices: int) -> None:
         f"Raise batch_size to {least * devices} or more.",
     )
     each, images = model.batches_per_step, len(batches.training)
+    taken = "one batch" if each == 1 else f"{each} batches"
     checks.require(
         each * batch_size <= images,
         "batch_size",
-        f"be at most 1/{each} of the {images} training images, since this model takes "
-        f"{each} batches per step",
+        f"be at most {images // each}, since a step of this model takes {taken} of the "
+        f"{images} training images",
         batch_size,
         "Lower batch_size, or CriticTraining.updates of a GAN, or set "
         "CriticTraining.second_batch = False.",
