@@ -19,6 +19,7 @@ def test_there_is_one_of_each():
     assert NAMES == [
         "beta_vae_ellipses",
         "chyvae_ellipses",
+        "factor_vae_dsprites",
         "factor_vae_ellipses",
         "jointvae_invariant_mnist",
         "jointvae_mnist",
