@@ -314,7 +314,7 @@ def _deserialize_keras(config: Mapping[str, Any]) -> Any:
 
 
 def _is_keras(value: Any) -> bool:
-    """Whether Keras serialises it; not importing Keras, which takes seconds."""
+    """Whether Keras serialises it, found without importing Keras (it takes seconds)."""
     keras = sys.modules.get("keras")
     if keras is None:
         return False

@@ -101,7 +101,7 @@ def test_a_server_that_a_page_cannot_ask_is_noticed(answering):
     base, headers = answering
     option = "--rest_api_enable_cors_support"
     assert address.trouble(base, "a b") == (
-        f"{base} refuses requests from web pages: start it with {option}."
+        f"{base} refuses requests from web pages: restart the server with {option}."
     )
     headers["Access-Control-Allow-Origin"] = "*"
     assert address.trouble(base, "a b") == ""

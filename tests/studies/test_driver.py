@@ -273,7 +273,7 @@ def test_ctrl_c_stops_and_a_second_one_kills(tmp_path):
     os.killpg(process.pid, signal.SIGINT)
     _, said = process.communicate(timeout=20)
     assert process.returncode == 130, said
-    assert "Stop once more to kill them" in said
+    assert "Interrupt again to kill them" in said
     tiny.require_none_left(tmp_path, within=3)
     for run in plan.runs[:2]:
         (attempt,) = attempts.read(plan.folder_of(run))

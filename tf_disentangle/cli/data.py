@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from tf_disentangle.interfaces import Dataset
 
 __doc__ = (
-    f"{__doc__}\n{CACHE_HELP}\nA published set needs its source to be made again.\n"
+    f"{__doc__}\n{CACHE_HELP}\n"
+    "But a published set can be made again only from its source.\n"
 )
 
 FLAGS = flags.FlagValues()

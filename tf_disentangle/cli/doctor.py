@@ -133,7 +133,7 @@ def processor(flags: set[str] | None, has_bfloat16: bool) -> Iterator[Line]:
     if flags is None:
         sets = "its instruction sets are not known on this system"
     if not can_import(flags):
-        need = "TensorFlow needs AVX, which it lacks: use another machine"
+        need = "no AVX, which TensorFlow needs: use another machine"
         yield "Processor", f"{_TO_DO}{need}"
         return
     yield "Processor", sets

@@ -44,7 +44,7 @@ class InverseWishart(tfd.Distribution):
         scale_operator: Psi as a `tf.linalg.LinearOperator` [..., p, p] whose hints
             `is_self_adjoint` and `is_positive_definite` are True.
         validate_args: Whether a `df` without a static value is checked too.
-        allow_nan_stats: Whether `mean` is NaN where it does not exist, and no error.
+        allow_nan_stats: Whether `mean` is NaN, not an error, where it does not exist.
         name: Prefix of the operations' names.
 
     Raises:

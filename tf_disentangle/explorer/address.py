@@ -54,4 +54,4 @@ def trouble(base: str, name: str) -> str:
     if allowed in ("*", "null"):
         return ""
     option = "--rest_api_enable_cors_support"
-    return f"{base} refuses requests from web pages: start it with {option}."
+    return f"{base} refuses requests from web pages: restart the server with {option}."

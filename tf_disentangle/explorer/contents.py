@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tf_disentangle.run import Run
 
 NUM_IMAGES, NUM_DRAWS = 60, 200
-# The share of the images on which two categorical latents that match agree.
+# Categorical latents match if they agree on at least this share of the images.
 _LEAST_SHARE = 0.5
 # The range of a latent that the summary has none for.
 _LOW, _HIGH = 0.01, 0.99

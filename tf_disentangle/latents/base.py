@@ -36,8 +36,8 @@ class Latents(ConfiguredLayer):
 
     Attributes:
         num_parameters: How many numbers the encoder emits per image.
-        posterior_type: The class of the TFP distribution q(z|x). A prior whose KL has a
-            closed form for one family only checks it, and refuses all others.
+        posterior_type: The class of the TFP distribution q(z|x). It is checked by a
+            prior whose KL has a closed form for a single family.
 
     Raises:
         ArgumentError: If the prior does not fit L or the family of posteriors.

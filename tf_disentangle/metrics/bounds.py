@@ -75,7 +75,7 @@ class Bounds:
 
 
 class Noise(FactorEncoder):
-    """Codes without information: standard normal, independent for each image.
+    """Codes without information: standard normal, drawn anew for each draw.
 
     Args:
         num_latents: L, at least 1.

@@ -159,8 +159,8 @@ def scored_factors(
         factors: Names of those to score; None is all.
 
     Returns:
-        Their positions, ascending int64, and a note for the protocol's name, such as ",
-        factors=scale+x"; "" where all are scored.
+        Their positions, ascending int64, and a note for the protocol's name, such as
+        ", factors=scale+x"; "" where all are scored.
 
     Raises:
         ArgumentError: If a name is unknown or comes twice, or none is given.

@@ -91,8 +91,8 @@ def conv_transpose(inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """
     _, height, width, _ = inputs.shape
     channels = kernel.shape[2]
-    # 4 x 4 pixels of one channel are 16 outputs, which fill a register. Images of
-    # several channels, or of odd sizes, take tiles of 2.
+    # 4 x 4 pixels of one channel are 16 outputs, which fill a register. With several
+    # channels, or an odd side of the inputs, tiles are 2 x 2.
     tile = 4 if channels == 1 and height % 2 == width % 2 == 0 else 2
 
     @tf.custom_gradient

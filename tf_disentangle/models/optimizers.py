@@ -10,7 +10,7 @@ import tensorflow as tf
 from tf_disentangle import checks
 
 # Keras takes any value of these. The bounds are (above, at least, below), where None is
-# no bound. A value that is absent or None means allowed.
+# no bound. An optimiser may lack one of these settings, or have None for it.
 _BOUNDS = {
     "beta_1": (None, 0.0, 1.0),
     "beta_2": (None, 0.0, 1.0),
@@ -37,7 +37,8 @@ def checked_optimizer(
         prefix: Put before the names of its settings in errors, to tell two apart.
 
     Raises:
-        ArgumentError: If one of the optimiser's numbers is out of range.
+        ArgumentError: If one of the optimiser's numbers is out of range, or its
+            learning rate is a function that needs arguments.
         ArgumentTypeError: If it is not an optimiser, or a number has another type.
     """
     if optimizer is None:

@@ -103,9 +103,8 @@ def conv_decoder(
     The layers are dense ones of `width` and 4 * 4 * 64 units with ReLU, 4 x 4
     transposed convolutions of stride 2 with 64, 32 and 32 channels and ReLU (32 x 32
     images: the first one removed; 128 x 128: another of 64 before it), and a last one
-        that gives the
-    C logits of each pixel. Under "mixed_bfloat16" the logits are computed in bfloat16
-    (8 bits) and then cast.
+    that gives the C logits of each pixel. Under "mixed_bfloat16" the logits are
+    computed in bfloat16 (8 bits) and then cast.
 
     Args:
         num_latents: Number of latents L, at least 1.

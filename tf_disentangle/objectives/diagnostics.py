@@ -7,8 +7,9 @@
     critic_total_correlation    E_q(z)[log D(z) - log(1 - D(z))]    with a critic
 
 all in nats. The first three are stratified estimates and sum to the mean KL at the
-batch's samples; categorical latents enter through their relaxations. A batch holds few
-of the N posteriors that overlap with a given one. So where posteriors are narrow,
+batch's samples; categorical latents enter through their relaxations. Of all N
+posteriors, a batch holds few of those that overlap with a given one. So where they are
+narrow,
 log q(z) comes out too low and I(x; z) too high, up to log N: use these three to compare
 models at equal N and batch size, not as exact values. The fourth is the total
 correlation of a normal distribution with the covariance of the sampled codes. It covers

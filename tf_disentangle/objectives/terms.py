@@ -25,7 +25,7 @@ Parts = Mapping[str, tf.Tensor]
 Bounds = Mapping[str, float] | None
 #: Samples [B, D] -> logits [B, 1], of each sample by itself.
 Critic = Callable[[tf.Tensor], tf.Tensor]
-#: Takes a map of images -> q(z|x) of the batch's images after that map.
+#: Called with a map of images; returns q(z|x) of the batch's images so changed.
 Reencode = Callable[[Callable[[tf.Tensor], tf.Tensor]], "Posterior"]
 
 
@@ -99,7 +99,7 @@ class KLTerm(abc.ABC):
     def uses_kl(self) -> bool:
         """Whether minimising this term trains what only the KL trains.
 
-        A prior may need that (`Prior.requires_kl_term`); False means it is not trained.
+        If False, that stays untrained, which `Prior.requires_kl_term` forbids.
         """
         return True
 

@@ -47,9 +47,9 @@ class InverseWishartPrior(Prior):
     """p(z) = integral of N(z | 0, Sigma) IW(Sigma | Psi, nu) over Sigma.
 
     Psi = max(nu - p - 1, 1) Sigma_0, as in the authors' code. So for nu >= p + 2 the
-    mean of Sigma is Sigma_0. For smaller nu, Psi stays at Sigma_0: for p + 1 < nu < p +
-    2 the mean is Sigma_0 / (nu - p - 1), and for nu <= p + 1 Sigma has no mean (its
-    mode, Sigma_0 / (nu + p + 1), always exists); all formulas hold down to nu > p - 1.
+    mean of Sigma is Sigma_0. For smaller nu, Psi stays at Sigma_0: the mean is
+    Sigma_0 / (nu - p - 1) for p + 1 < nu < p + 2, and for nu <= p + 1 Sigma has no mean
+    (its mode, Sigma_0 / (nu + p + 1), always exists); all formulas hold for nu > p - 1.
 
     Args:
         nu: Degrees of freedom, greater than p - 1. Larger values ask for covariances

@@ -205,8 +205,8 @@ class _Driver:
             folders = map(self.plan.folder_of, self.progress.flying.values())
             number = sum(map(state.is_running, folders))
             self._note(
-                f"Stopping. Runs that first save themselves: {number}. Stop once more "
-                "to kill them."
+                f"Stopping. Runs that are saving themselves first: {number}. Interrupt "
+                "again to kill them."
             )
             self.engine.stop()
 

@@ -25,7 +25,7 @@ import pyarrow as pa
 from tf_disentangle.checks import ArgumentError, message, require
 from tf_disentangle.metrics import METRICS, Bounds, Input
 
-#: Most points of a curve, and most further points with held-out terms.
+#: A curve has at most this many points, and at most as many more with held-out terms.
 CURVE_POINTS = 50
 #: Nats of KL(q(z_d|x) || p(z_d)) above which a latent is active, as for UDR.
 ACTIVE_KL = 0.01

@@ -335,11 +335,11 @@ class StopOnSignal(Action):
             return
         self.received = number
         text = (
-            "\nStopping after this interval, with a checkpoint. Stop once more to end "
-            "at once. Started again, the run resumes.\n"
+            "\nStopping after this interval, with a checkpoint. Interrupt again to end "
+            "at once, without one. Started again, the run resumes.\n"
             if self._is_saved
             else "\nStopping after this interval: the run will be what was trained so "
-            "far. Stop once more to end at once.\n"
+            "far. Interrupt again to end at once.\n"
         )
         os.write(2, text.encode())  # A print may interrupt another one.
 

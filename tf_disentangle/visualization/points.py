@@ -266,8 +266,8 @@ def explained_variance(codes: np.ndarray, values: np.ndarray) -> float:
 
     This is epsilon squared, 1 - s_w^2 / s^2 with the variances within the values and of
     all codes, both without bias. The plain correlation ratio is biased: with 500 codes,
-    it would attribute a tenth of the variance to 50 meaningless values. It is 0 for
-    constant codes.
+    it would attribute a tenth of the variance to 50 meaningless values. For constant
+    codes this function returns 0.
 
     References:
         Kelley (1935), An unbiased correlation ratio measure, PNAS 21.

@@ -35,8 +35,8 @@ class AssignmentAccuracy:
     """Result of `assignment_accuracy`.
 
     Attributes:
-        score: Share of the M test images whose value is assigned to their class, in [0,
-            1].
+        score: Share of the M test images whose value is assigned to their class,
+            in [0, 1].
         interval: Wilson's interval of it: what other test images would give, not what
             another training of the model would.
         assignment: int64 [K], the class of each value; -1 for a value that has none,

@@ -139,7 +139,7 @@ def udr_score(
 
 
 def _checked_codes(codes: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Returns the codes of at least 2 models, each with as many rows."""
+    """Returns the codes of at least 2 models, all with the same number of rows."""
     remedy = "Give a list with the codes of each model."
     require(len(codes) >= 2, "codes", "be of at least 2 models", len(codes), remedy)
     checked = [check_codes(c, argument=f"codes[{i}]")[0] for i, c in enumerate(codes)]

@@ -139,7 +139,7 @@ class Client:
 
         Raises:
             ArgumentTypeError: If an item is not bytes.
-            ServingError: If the server gives no answer, or cannot read one as an image.
+            ServingError: If the server gives no answer, or an item is not an image.
         """
         return self._codes("encode_bytes", {"image_bytes": _bytes_array(files)})
 

@@ -64,8 +64,8 @@ def unsupervised_correlations(
     correlation of sampled codes on held-out images, and every unsupervised metric; the
     Gaussian total correlation is that of sampled codes, where they were scored. Lower
     is considered better for the reconstruction error, the KL and the total
-    correlations, and higher for the ELBO: each correlation has the sign of the number
-    itself.
+    correlations, and higher for the ELBO. No sign is turned for that: each correlation
+    is that of the number itself.
 
     Args:
         table: Results of a study.

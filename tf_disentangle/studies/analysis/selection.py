@@ -138,8 +138,8 @@ def comparable(protocols: pd.Series) -> pd.Series:
     """Returns protocols of one metric, equal where scores may be compared.
 
     If a model has no categorical latents, the protocol does not say how they were
-    treated: "dlib" is the same as "dlib, categorical=as is" if that is what all others
-    say.
+    treated: "dlib" is the same as "dlib, categorical=as is" if all protocols
+    that do say it say the same.
     """
     said = protocols.str.extract("(, categorical=[^,;]*)", expand=False)
     if said.nunique() != 1:

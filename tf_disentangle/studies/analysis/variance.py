@@ -12,9 +12,9 @@ With one category for each group, the fitted values of least squares are the mea
 the groups, whatever their sizes, so missing runs need no special care.
 
 R^2 grows with the number of means that are fitted: were all runs alike, p groups of n
-runs would still explain (p - 1) / (n - 1). The adjusted columns subtract that, 1 - (1 -
-R^2) (n - 1) / (n - p); for the study's 1,800 runs it makes no difference, for 54 runs
-it does.
+runs would still explain (p - 1) / (n - 1). The adjusted columns subtract that,
+1 - (1 - R^2) (n - 1) / (n - p); for the study's 1,800 runs it makes no difference, for
+54 runs it does.
 
 References:
     Locatello et al. (2019), Challenging Common Assumptions, arXiv 1811.12359, section
