@@ -198,5 +198,5 @@ def test_the_command(study, capsys):
     text = capsys.readouterr().out
     assert "udr: 6 of 7 runs" in text
     assert "rooms vae vae.beta=1.0: mean" in text
-    assert "1 without: no other run to compare it with" in text
+    assert "1 without a score: no other run to compare it with" in text
     assert "udr_all_strengths: 7 of 7 runs" in text

@@ -150,7 +150,7 @@ class Objective:
             f"have a KL with the parts {', '.join(self.requires)} for the objective "
             f"{self.name}",
             f"{prior} with {', '.join(latents.kl_names)}",
-            "Use GaussianLatents with InverseWishartPrior(nu=200), or "
+            "Take GaussianLatents with InverseWishartPrior(nu=200), or "
             f"InverseGammaPrior with any latents; or elbo with {prior}. "
             + checks.see("free_combination"),
         )
