@@ -59,7 +59,7 @@ def _of_keras(cls):
 
 def signature_of(function):
     """Returns the parameters with their defaults, as a call sees them."""
-    if isinstance(function, types.GenericAlias):  # a type; from 3.13 on it has some
+    if isinstance(function, types.GenericAlias):  # of a type; Python 3.13 finds one
         return "(...)"
     try:
         # A base's __new__(*args, **kwargs) would hide the arguments.

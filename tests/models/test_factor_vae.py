@@ -313,7 +313,7 @@ def test_a_warm_start_takes_the_critic_along(whole):
 
 
 def test_a_second_batch_needs_twice_the_images(data, tmp_path):
-    words = "at most 32, since .* takes 2 batches of the 64 .*second_batch = False"
+    words = "at most 32, .* 2 x batch_size of the 64 .*second_batch = False"
     with pytest.raises(checks.ArgumentError, match=words):
         undrawn.train(
             functools.partial(

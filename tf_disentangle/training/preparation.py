@@ -162,11 +162,10 @@ def _check_batch(model: LatentModel, batches: Batches, devices: int) -> None:
         f"Raise batch_size to {least * devices} or more.",
     )
     each, images = model.batches_per_step, len(batches.training)
-    taken, most = "one batch" if each == 1 else f"{each} batches", images // each
     checks.require(
         each * batch_size <= images,
         "batch_size",
-        f"be at most {most}, since a step of this model takes {taken} of the "
+        f"be at most {images // each}, since each step takes {each} x batch_size of the "
         f"{images} training images",
         batch_size,
         "Lower batch_size, or CriticTraining.updates of a GAN, or set "
