@@ -165,8 +165,8 @@ def _check_batch(model: LatentModel, batches: Batches, devices: int) -> None:
     checks.require(
         each * batch_size <= images,
         "batch_size",
-        f"be at most {images // each}, since each step takes {each} x batch_size of the "
-        f"{images} training images",
+        f"be at most {images // each}, since each step takes {each} x batch_size of "
+        f"the {images} training images",
         batch_size,
         "Lower batch_size, or CriticTraining.updates of a GAN, or set "
         "CriticTraining.second_batch = False; or train on more images.",
