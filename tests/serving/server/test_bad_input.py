@@ -238,7 +238,7 @@ def test_slow_clients(golden_config):
             answer = answer_of(client)
             assert answer.startswith(b"HTTP/1.1 504"), answer
             assert b"Timed out after 0.5 seconds." in answer
-        answer = golden(url, "spin", [2000])
+        answer = golden(url, "spin", [8000])  # Two seconds on a fast processor.
         refused(answer, "Timed out after 0.5 seconds.", status=504)
 
 
