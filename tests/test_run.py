@@ -72,6 +72,7 @@ def test_the_session_trains_scores_draws_and_exports(session, data, tmp_path):
     assert session.step == session.steps == 5 and session.signal is None
     assert 0 <= session.scores["mig"].score <= 1
     assert {"loss", "val_elbo"} <= set(session.terms)
+    assert not {"step", "scores", "images_per_second"} & set(session.terms)
     assert [row["step"] for row in session.history] == [5, 5]
     assert "VAE" in repr(session) and "step 5" in repr(session)
     names = {path.name for path in session.draw(tmp_path, values=[-1.0, 0.0, 1.0])}

@@ -35,7 +35,7 @@ from tf_disentangle.training.preparation import (
     check_types,
     compiled,
 )
-from tf_disentangle.training.run_folder import Examples
+from tf_disentangle.training.run_folder import Examples, last_terms
 from tf_disentangle.training.user_callbacks import check_callbacks
 
 
@@ -235,10 +235,9 @@ class Run:
         return list(self._loop.rows) if self.folder is None else self.folder.rows()
 
     @property
-    def terms(self) -> dict[str, Any]:
+    def terms(self) -> dict[str, float]:
         """The last loss terms, in nats per image; those of validation as val_NAME."""
-        rows = (row.items() for row in self.history)
-        return {k: v for items in rows for k, v in items if k != "scores"}
+        return last_terms(row for row in self.history if row["step"] <= self.step)
 
     @property
     def scores(self) -> dict[str, Any]:
@@ -288,8 +287,8 @@ class Run:
         a run folder.
 
         Args:
-            *names: Names such as "mig" or "factor_vae", or functions; without any, the
-                run's `metrics`.
+            *names: Names such as "mig", or functions; the name of one of the run's
+                `metrics` keeps its options. Without any, the run's `metrics`.
             data: A data set to score on; None means the run's.
             seeds: Seeds of the metrics' samples; None means each metric's own.
             sampled: Whether codes are drawn from q(z|x) instead of its mean.
@@ -300,7 +299,7 @@ class Run:
         Returns:
             By the metric's name, a score with its protocol, or why there is none.
         """
-        chosen = list(names or self.metrics)
+        chosen = [description.own_metric(self, name) for name in names] or self.metrics
         rule, remedy = "name one metric or more", 'For example run.score("mig", "dci").'
         checks.require(chosen, "names", rule, (), remedy)
         if bounds:

@@ -19,7 +19,7 @@ import tensorflow as tf
 from tf_disentangle import checks, configs, visualization
 from tf_disentangle.metrics.bounds import Bounds
 from tf_disentangle.training.pictures import latent_annotations, random_images
-from tf_disentangle.training.run_folder import NO_TERMS, environment, own_row
+from tf_disentangle.training.run_folder import environment, last_terms
 from tf_disentangle.training.settings import flat_settings, short_name
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def summarize(run: Run) -> dict[str, Any]:
         "num_parameters": int(sum(math.prod(v.shape) for v in weights)),
         "settings": flat_settings(record),
         "latents": _latents(run, rows),
-        "terms": _terms(rows),
+        "terms": last_terms(rows),
         "scores": last_scores(rows, run.step),
         "versions": {"python": record["python"], **record["versions"]},
     }
@@ -179,15 +179,6 @@ def _measured(run: Run) -> tuple[Any, Any, Any, Any]:
 
 
 # ---- Results.
-
-
-def _terms(rows: list[dict[str, Any]]) -> dict[str, float]:
-    """Returns the last value of each term of the run's own rows."""
-    terms: dict[str, float] = {}
-    for row in filter(own_row, rows):
-        is_number = {k: isinstance(v, int | float) for k, v in row.items()}
-        terms |= {k: row[k] for k in row if is_number[k] and k not in NO_TERMS}
-    return terms
 
 
 def last_scores(

@@ -21,6 +21,7 @@ from tf_disentangle import (
     objectives,
     priors,
     registry,
+    store,
 )
 from tf_disentangle.cli import kept_listing, pages
 from tf_disentangle.cli import list as command
@@ -51,11 +52,44 @@ def test_everything_is_listed_under_its_kind(shown):
     assert "  chyvae.gin               CHyVAE on CorrelatedEllipses" in text
 
 
-@pytest.mark.parametrize("name", ["priors", "data_sets", "Data sets", "kl-terms"])
-def test_a_kind_is_listed_alone(name, shown):
+@pytest.mark.parametrize(
+    ("name", "head"),
+    [
+        ("priors", "Priors"),
+        ("data_sets", "Data sets"),
+        ("Data sets", "Data sets"),
+        ("datasets", "Data sets"),
+        ("dataset", "Data sets"),
+        ("kl-terms", "KL terms"),
+    ],
+)
+def test_a_kind_is_listed_alone(name, head, shown):
     text = shown(name)
-    assert text.lower().startswith(re.sub("[_-]", " ", name).lower())
+    assert text.startswith(f"{head}\n")
     assert "beta_vae " not in text
+
+
+def test_a_part_comes_before_the_kind_of_its_name(shown):
+    assert shown("Objective").startswith("Objective (objectives)\n")
+    assert shown("objective").startswith("Objectives\n")
+
+
+@pytest.mark.parametrize(
+    "name", ["chyvae.gin", "gin/chyvae.gin", "studies/chyvae_figure_3.gin"]
+)
+def test_a_gin_file_says_what_it_does(name, shown):
+    text = shown(name)
+    assert text.startswith("CHyVAE")
+    assert "Command:  bin/" in text
+    path = configuration.gin_root() / name.removeprefix("gin/")
+    assert text.endswith(f"\nFile:     {path}\n")
+
+
+def test_a_trained_model_shows_its_page(shown):
+    for name in store.shipped():
+        text = shown(f"{store.PREFIX}{name}")
+        assert text.startswith(f"# {name}\n")
+        assert "## Scores" in text and f"bin/explore {store.PREFIX}{name}" in text
 
 
 def test_a_part_shows_what_it_is_how_to_write_it_and_what_it_takes(shown):
@@ -115,7 +149,13 @@ def test_a_part_comes_before_the_metric_of_its_name(name, shown):
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("beta_tcvea", "Did you mean beta_tcvae"), ("qwertyuiop", "list shows them")],
+    [
+        ("beta_tcvea", "Did you mean beta_tcvae"),
+        ("factorvae", "Did you mean factor_vae or "),
+        ("chyvea.gin", "Did you mean chyvae.gin?"),
+        ("store:chyvae_elipses", "Did you mean chyvae_ellipses"),
+        ("qwertyuiop", "list shows them"),
+    ],
 )
 def test_an_unknown_name_is_answered_with_the_nearest(name, words, capsys):
     assert main(["list", name]) == 2

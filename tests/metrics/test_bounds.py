@@ -16,6 +16,10 @@ NAMES = ["mig", "dci", "explicitness", "unsupervised"]
 OPTIONS = {"num_train": 400, "num_test": 200, "progress": False}
 
 
+class Recorded(known.GridDataset, configs.Configured):
+    """A data set whose record tells its sizes."""
+
+
 def test_place():
     bounds = Bounds(noise=0.2, untrained=0.4, ceiling=0.9)
     assert bounds.floor == 0.4
@@ -63,6 +67,22 @@ def test_the_floor_of_networks_is_their_mean_score():
     assert table["mig"].bounds.floor == np.mean(each)
 
 
+def test_each_bound_is_announced_before_it_is_computed(tmp_path, capsys):
+    data, encode = Recorded(SIZES), known.perfect(SIZES)
+    options = {"bounds": True, "floor_encoders": [encode, encode], "cache": tmp_path}
+    options.update(architecture="a", num_train=60)
+    evaluate(data, encode, ["mig"], **options)
+    lines = [x for x in capsys.readouterr().err.splitlines() if x.startswith("mig, ")]
+    what = ["floor: untrained network 1 of 2", "floor: untrained network 2 of 2"]
+    what += ["floor: noise", "ceiling: the factors"]
+    assert lines == [f"mig, {text} ..." for text in what]
+    # What is kept from before takes no time, and is not announced.
+    evaluate(data, encode, ["mig"], **options)
+    assert "mig, " not in capsys.readouterr().err
+    evaluate(data, encode, ["mig"], progress=False, **{**options, "cache": None})
+    assert "mig, " not in capsys.readouterr().err
+
+
 def test_an_untrained_network_sees_each_image_once_for_all_metrics():
     seen = []
 
@@ -74,10 +94,6 @@ def test_an_untrained_network_sees_each_image_once_for_all_metrics():
     options = {"bounds": True, "floor_encoders": [network], **OPTIONS}
     evaluate(data, known.perfect(SIZES), ["mig", "sap", "irs"], **options)
     assert sum(seen) == 64, "the images of the grid"
-
-
-class Recorded(known.GridDataset, configs.Configured):
-    """A data set whose record tells its sizes."""
 
 
 def test_bounds_are_kept_by_data_architecture_and_protocol(tmp_path):

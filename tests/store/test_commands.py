@@ -1,5 +1,6 @@
 """A published model wherever a command takes a RUN."""
 
+import functools
 import json
 import os
 import pathlib
@@ -64,6 +65,32 @@ def test_evaluate_scores_anew_and_adds_nothing(folder, stored, capsys):
     code, said = told(capsys, "evaluate", stored, "--metrics=active_units")
     assert code == 0 and "active_units" in said.out
     assert state(folder) == before
+
+
+def test_a_metric_has_the_options_that_the_run_was_scored_with(data, tmp_path, capsys):
+    votes = {"num_train_votes": 40, "num_test_votes": 40}
+    metric = functools.partial(
+        td.metrics.factor_vae_score, protocol="chyvae", seed=3, **votes
+    )
+    options = {"metrics": [metric, "mig"], **published.SETTINGS}
+    run = td.train(published.build("chyvae"), data, **options)
+    folder = run.publish(tmp_path / "scored", **published.SMALL)
+    expected = run.scores["factor_vae"]
+    assert expected.protocol.startswith("chyvae")
+    for again in (run, td.load(folder)):
+        score = again.score("factor_vae")["factor_vae"]
+        assert (score.protocol, score.score) == (expected.protocol, expected.score)
+        score = again.score("factor_vae_score", protocol="dlib")["factor_vae"]
+        assert score.protocol.startswith("dlib")
+    command = ("evaluate", folder, "--metrics=factor_vae")
+    code, said = told(capsys, *command)
+    assert code == 0 and f"  {expected.protocol}\n" in said.out
+    # What is given counts, whichever way.
+    code, said = told(capsys, *command, "--protocol=dlib")
+    assert code == 0 and "  dlib" in said.out and "chyvae" not in said.out
+    binding = "factor_vae_score.num_test_votes = 50"
+    code, said = told(capsys, *command, f"--gin_param={binding}")
+    assert code == 0 and "num_test_votes=50" in said.out and "chyvae" in said.out
 
 
 def test_explore_makes_a_page_elsewhere(folder, stored, capsys, monkeypatch):

@@ -4,12 +4,15 @@ bin/list                              everything, by kind
 bin/list priors                       one kind
 bin/list store                        trained models that come with the library
 bin/list beta_tcvae                   what it is, and what can be set on it
+bin/list chyvae.gin                   what a gin file does: its paper, its command
+bin/list store:chyvae_ellipses        a trained model's page
 bin/list --gin_file=mine.gin          also the parts of modules that mine.gin imports
 """
 
 from __future__ import annotations
 
 import inspect
+import itertools
 import re
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +28,7 @@ POSITIONAL = ("name",)
 flags.DEFINE_string(
     "name",
     None,
-    "A part or a kind of parts; may be given without --name=.",
+    "A part, a kind of parts, a gin file or store:MODEL; may be given without --name=.",
     flag_values=FLAGS,
 )
 flags.DEFINE_multi_string(
@@ -88,11 +91,9 @@ _ENTRY = re.compile(r"^ {2,4}\*{0,2}(\w+)(?: \([^)]*\))?: *(.*)")
 
 def main(values: flags.FlagValues) -> int:
     """Runs the command."""
-    if values.name == "store":
-        print(_models())
-        return 0
-    if values.name in datasets.SETS:
-        print(_published(values.name))
+    name = values.name
+    if page := name and _page_of(name):
+        print(page)
         return 0
     startup.require_tensorflow_backend()
     # What stays the same from call to call is kept, since TensorFlow takes seconds.
@@ -102,25 +103,44 @@ def main(values: flags.FlagValues) -> int:
         known = _listing(values.gin_file)
         if _USERS not in known["kinds"]:
             kept_listing.write(known, state)
-    name = values.name
-    kinds = {kind.replace(" ", "_").lower(): kind for kind in known["kinds"]}
-    short = {re.sub("_scores?$", "", name): name for name in known["metrics"]}
     if name is None:
         print(*known["kinds"].values(), sep="\n")
         root = configuration.gin_root()
         print(_gin_files(root), _gin_files(root / "studies"), _models(), sep="\n")
-    elif kind := kinds.get(re.sub("[ -]", "_", name).lower()):
-        print(known["kinds"][kind])
-    elif found := [p for p in (name, short.get(name)) if p in known["parts"]]:
-        # A metric's short name may also be the name of a part, such as beta_vae.
-        print(*(known["parts"][part] for part in found), sep="\n\n\n")
     else:
-        known_names = [*known["parts"], *short, *datasets.SETS]
-        remedy = checks.suggestion(name, known_names)
-        remedy = remedy or "tf_disentangle list shows them."
-        rule = "be a part or a kind of parts"
-        raise checks.ArgumentError(checks.message("NAME", rule, name, remedy))
+        print(*_found(name, known), sep="\n\n\n")
     return 0
+
+
+def _page_of(name: str) -> str | None:
+    """Returns what there is to say of a name without TensorFlow; None for a part."""
+    if name == "store":
+        return _models()
+    if name.startswith(store.PREFIX):
+        return _model(name)
+    if name.endswith(".gin"):
+        return _gin_file(name)
+    return _published(name) if name in datasets.SETS else None
+
+
+def _found(name: str, known: kept_listing.Listing) -> list[str]:
+    """Returns the table of a kind, or the descriptions of the parts of this name."""
+    short = {re.sub("_scores?$", "", name): name for name in known["metrics"]}
+    # A metric's short name may also be the name of a part, such as beta_vae.
+    if found := [p for p in (name, short.get(name)) if p in known["parts"]]:
+        return [known["parts"][part] for part in found]
+    kinds = {_as_one_word(kind): kind for kind in known["kinds"]}
+    if kind := kinds.get(_as_one_word(name)):
+        return [known["kinds"][kind]]
+    names = {*known["parts"], *short, *datasets.SETS}
+    remedy = checks.suggestion(name, names) or "tf_disentangle list shows them."
+    rule = "be a part or a kind of parts"
+    raise checks.ArgumentError(checks.message("NAME", rule, name, remedy))
+
+
+def _as_one_word(kind: str) -> str:
+    """Returns a kind's name as it is compared: data_sets and dataset are one."""
+    return re.sub("[ _-]", "", kind).lower().removesuffix("s")
 
 
 def _listing(gin_files: Sequence[str]) -> kept_listing.Listing:
@@ -161,6 +181,23 @@ def _models() -> str:
     ]
     head = "Trained models, for whatever takes a RUN: bin/explore store:NAME"
     return "\n".join([pages.as_typed(head), *rows])
+
+
+def _model(name: str) -> str:
+    """Returns a trained model's page, without the front matter that a hub reads."""
+    text = (store.locate(name) / "README.md").read_text(encoding="utf-8")
+    page = text.split("\n---\n", 1)[-1].strip()
+    here = f"Here the folder is {name}, as in bin/explore {name}."
+    return f"{page}\n\n{pages.as_typed(here)}"
+
+
+def _gin_file(name: str) -> str:
+    """Returns the comment at the head of a gin file, and where the file is."""
+    source = configuration.named_file(name)
+    lines = configuration.text_of(source).splitlines()
+    head = itertools.takewhile(lambda line: line.startswith("#"), lines)
+    comment = [line.removeprefix("#").removeprefix(" ") for line in head]
+    return pages.as_typed("\n".join([*comment, "", f"File:     {source.path}"]).strip())
 
 
 def _published(name: str) -> str:

@@ -217,7 +217,8 @@ def _parsed(
         raise _bad_value(values, str(error)) from error
     except flags.UnrecognizedFlagError as error:
         rule = f"be one that tf_disentangle {name} --help shows"
-        remedy = checks.suggestion(error.flagname, values)
+        close = [f"--{near}" for near in checks.close_names(error.flagname, values)]
+        remedy = f"Did you mean {' or '.join(close)}?" if close else ""
         if not remedy and name in ("train", "study"):
             binding = f"--gin_param='train.{error.flagname} = VALUE'"
             remedy = f"Settings of a run are given as bindings: {binding}."

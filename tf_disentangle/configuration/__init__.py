@@ -24,6 +24,8 @@ from tf_disentangle.configuration.locations import gin_root as gin_root
 from tf_disentangle.configuration.messages import explained as explained
 from tf_disentangle.configuration.names import parameters as parameters
 from tf_disentangle.configuration.reading import modules as modules
+from tf_disentangle.configuration.reading import named_file as named_file
+from tf_disentangle.configuration.reading import text_of as text_of
 from tf_disentangle.configuration.resolution import Resolved as Resolved
 from tf_disentangle.configuration.resolution import arguments as arguments
 from tf_disentangle.configuration.resolution import literal as literal

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import json
 import math
@@ -30,6 +31,7 @@ from tf_disentangle.interfaces import CodeColumn, Dataset, Encoder
 from tf_disentangle.metrics.calls import Call, columns_for
 from tf_disentangle.metrics.encoding import EncodedFactors, FactorEncoder
 from tf_disentangle.metrics.tables import relabelled, with_labels
+from tf_disentangle.progress import Line
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,6 +120,7 @@ class BoundsOfData:
         architecture: str = "",
         cache: str | os.PathLike | None = None,
         columns: Sequence[CodeColumn] | None = None,
+        progress: bool | None = None,
     ) -> None:
         """Keeps the arguments.
 
@@ -128,8 +131,9 @@ class BoundsOfData:
             architecture: Name of these networks; without it, their scores are not kept.
             cache: Folder in which scores are kept; None keeps none.
             columns: What the columns of the codes hold.
+            progress: False writes no line on each bound that is computed.
         """
-        self.data = data
+        self.data, self.progress = data, progress
         # An untrained network, too, sees each image only once for all metrics.
         self.floor_encoders = [EncodedFactors(data, e) for e in floor_encoders]
         self.architecture, self.columns = architecture, columns
@@ -147,22 +151,40 @@ class BoundsOfData:
         has_bounds = call.metric is not None and call.metric.has_bounds
         if not has_bounds or not self.data.factor_names:
             return None
+        score = functools.partial(self._score, call, values)
+        count = len(self.floor_encoders)
         untrained = [
-            self._score(call, encoder, values, f"untrained {i} {self.architecture}")
+            score(
+                encoder,
+                f"untrained {i} {self.architecture}",
+                f"floor: untrained network {i + 1} of {count}",
+            )
             for i, encoder in enumerate(self.floor_encoders)
         ]
-        noise = f"noise {self.num_latents}"
-        ceiling = FactorCodes(self.data.factor_sizes)
+        noise, ceiling = Noise(self.num_latents), FactorCodes(self.data.factor_sizes)
         return Bounds(
-            noise=self._score(call, Noise(self.num_latents), values, noise),
+            noise=score(noise, f"noise {self.num_latents}", "floor: noise"),
             untrained=float(np.mean(untrained)) if untrained else math.nan,
-            ceiling=self._score(call, ceiling, values, "factors"),
+            ceiling=score(ceiling, "factors", "ceiling: the factors"),
         )
 
     def _score(
-        self, call: Call, encoder: Encoder, values: Mapping[str, Any], what: str
+        self,
+        call: Call,
+        values: Mapping[str, Any],
+        encoder: Encoder,
+        what: str,
+        shown: str,
     ) -> float:
-        """Returns a score, from the cache if it is there; NaN if it is refused."""
+        """Returns a score, from the cache if it is there; NaN if it is refused.
+
+        Args:
+            call: The metric.
+            values: Its options.
+            encoder: What it scores.
+            what: What the encoder is, for the cache.
+            shown: What it is, for the user who waits.
+        """
         passed = {
             k: v for k, v in {**call.options, **values}.items() if k != "progress"
         }
@@ -180,6 +202,8 @@ class BoundsOfData:
             if path is not None and path.exists():
                 kept = json.loads(path.read_text("utf-8"))["score"]
                 return math.nan if kept is None else float(kept)
+            if self.progress is not False:
+                Line().show(f"{call.name}, {shown} ...")
             columns = None if isinstance(encoder, FactorEncoder) else self.columns
             try:
                 result = call.function(

@@ -116,7 +116,7 @@ def evaluate(
     floors = None
     if bounds:
         floors = BoundsOfData(
-            data, encoder, floor_encoders, architecture, cache, columns
+            data, encoder, floor_encoders, architecture, cache, columns, progress
         )
     # Each image is encoded once for all metrics and seeds.
     if not isinstance(encoder, FactorEncoder):

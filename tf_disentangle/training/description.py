@@ -21,7 +21,7 @@ import sys
 import sysconfig
 import types
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import tensorflow as tf
@@ -30,9 +30,13 @@ from tf_disentangle import checks, configs, known_parts
 from tf_disentangle.interfaces import Dataset
 from tf_disentangle.metrics import METRICS
 from tf_disentangle.metrics.calls import Call, calls_of
+from tf_disentangle.metrics.results import display_name
 from tf_disentangle.models import LatentModel
 from tf_disentangle.training.input_pipeline import Batches, split_indices
 from tf_disentangle.training.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from tf_disentangle.run import Run
 
 #: The entries of "training" that may change when a run is resumed.
 MAY_CHANGE = ("steps", "intervals", "device", "metrics", "callbacks", "warm_start")
@@ -209,6 +213,32 @@ def batches_of(folder: RunFolder) -> Batches:
     split = split_indices(*(training[name] for name in names))
     names = ("batch_size", "seed", "with_replacement")
     return Batches(*split, *(training[name] for name in names))
+
+
+def own_metric(run: Run, metric: Any) -> Any:
+    """Returns a metric as a run was scored with it, where it is one of the run's.
+
+    So a name means the same score as the run's record: that of the same protocol.
+
+    Args:
+        run: The run.
+        metric: A metric; only a name is looked up.
+    """
+    if not isinstance(metric, str):
+        return metric
+    options = recorded_options(run).get(display_name(metric))
+    if not options:
+        return metric
+    return functools.partial(METRICS[display_name(metric)].function, **options)
+
+
+def recorded_options(run: Run) -> dict[str, Mapping[str, Any]]:
+    """Returns by metric of the library the options that a run was scored with."""
+    try:
+        calls = calls_of(run.metrics)
+    except (configs.CannotRebuildError, TypeError, ValueError):
+        return {}  # What cannot be called again must not keep others from it.
+    return {call.name: call.options for call in calls if call.metric and call.options}
 
 
 def rebuild_metrics(folder: RunFolder) -> list[Any]:

@@ -21,7 +21,7 @@ import os
 import pathlib
 import platform
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -295,6 +295,15 @@ NO_TERMS = ("step", "seed", "wall_time", "images_per_second")
 def own_row(row: Mapping[str, Any]) -> bool:
     """Whether the run wrote a row; those of `evaluate` name the kind of codes."""
     return "codes" not in row
+
+
+def last_terms(rows: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    """Returns the last value of each loss term in the run's own rows."""
+    terms: dict[str, float] = {}
+    for row in filter(own_row, rows):
+        is_number = {k: isinstance(v, int | float) for k, v in row.items()}
+        terms |= {k: row[k] for k in row if is_number[k] and k not in NO_TERMS}
+    return terms
 
 
 def environment() -> dict[str, Any]:
