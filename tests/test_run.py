@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 
@@ -176,6 +177,18 @@ def test_where_tensorflow_runs_already_a_warning_says_what_it_means():
         "print(json.dumps([text for text in texts if 'bits' in text]))"
     )
     assert len(got) == 1 and "TF_NUM_INTEROP_THREADS=1" in got[0]
+
+
+def test_the_terms_are_there_while_a_callback_looks_at_them(data):
+    seen = []
+    look = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: seen.append(dict(run.terms))
+    )
+    every = td.training.Intervals(log=2)
+    options = {"callbacks": [look], "intervals": every, **SETTINGS}
+    run = td.train(build, data, steps=4, dry_run=True, **options)
+    run.start()
+    assert len(seen) == 2 and all("loss" in terms for terms in seen[1:])
 
 
 def test_without_an_output_nothing_is_written(data, tmp_path, monkeypatch):

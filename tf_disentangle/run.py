@@ -217,11 +217,7 @@ class Run:
 
     @property
     def metrics(self) -> list[Metric]:
-        """The metrics that the run was trained with.
-
-        For a run that was loaded they are those in run.json, without options that gin
-        bound to them: those are in config.gin, from which bin/evaluate takes them.
-        """
+        """The metrics that the run was trained with; of a loaded run, by run.json."""
         if self._loop is not None:
             return list(self._loop.metrics)
         return description.rebuild_metrics(self.folder)
@@ -237,7 +233,10 @@ class Run:
     @property
     def terms(self) -> dict[str, float]:
         """The last loss terms, in nats per image; those of validation as val_NAME."""
-        return last_terms(row for row in self.history if row["step"] <= self.step)
+        rows = self.history
+        if self._loop is None:  # The weights may be those of an earlier checkpoint.
+            rows = [row for row in rows if row["step"] <= self.step]
+        return last_terms(rows)
 
     @property
     def scores(self) -> dict[str, Any]:
@@ -299,7 +298,9 @@ class Run:
         Returns:
             By the metric's name, a score with its protocol, or why there is none.
         """
-        chosen = [description.own_metric(self, name) for name in names] or self.metrics
+        # A protocol that is given stands for all options of the recorded one.
+        own = {} if options.get("protocol") else description.recorded_options(self)
+        chosen = [description.with_options(n, own) for n in names] or self.metrics
         rule, remedy = "name one metric or more", 'For example run.score("mig", "dci").'
         checks.require(chosen, "names", rule, (), remedy)
         if bounds:

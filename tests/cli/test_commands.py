@@ -283,6 +283,8 @@ def test_export_writes_the_next_version(trained, tmp_path, here):
         (["list", "a", "b"], "options must start with --, after one NAME"),
         (["train"], "--gin_file must be given"),
         (["train", "--gin_fil=x"], "Did you mean --gin_file"),
+        (["evaluate", "x", "--noagian"], "Did you mean --noagain?"),
+        (["evaluate", "--hlep"], "Did you mean --help?"),
         (["train", "--gin_file=chyvea.gin"], "Did you mean chyvae.gin"),
         (["train", "chyvae.gin"], "options must start with --"),
         (

@@ -61,6 +61,9 @@ def test_everything_is_listed_under_its_kind(shown):
         ("datasets", "Data sets"),
         ("dataset", "Data sets"),
         ("kl-terms", "KL terms"),
+        ("penalty", "Penalties"),
+        ("gan loss", "GAN losses"),
+        ("GAN_losses", "GAN losses"),
     ],
 )
 def test_a_kind_is_listed_alone(name, head, shown):
@@ -154,6 +157,9 @@ def test_a_part_comes_before_the_metric_of_its_name(name, shown):
         ("factorvae", "Did you mean factor_vae or "),
         ("chyvea.gin", "Did you mean chyvae.gin?"),
         ("store:chyvae_elipses", "Did you mean chyvae_ellipses"),
+        ("chyvae_ellipses", "Did you mean store:chyvae_ellipses?"),
+        ("chyvae_figure_3", "Did you mean studies/chyvae_figure_3.gin"),
+        ("priorz", "priors"),
         ("qwertyuiop", "list shows them"),
     ],
 )

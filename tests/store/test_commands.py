@@ -67,30 +67,55 @@ def test_evaluate_scores_anew_and_adds_nothing(folder, stored, capsys):
     assert state(folder) == before
 
 
+VOTES = {"num_train_votes": 40, "num_test_votes": 30}
+OTHER_VOTES = {"num_train_votes": 20, "num_test_votes": 20}
+
+
+def of_mine(dataset, encode):
+    return td.metrics.unsupervised_scores(encode(dataset.images()[:50]))
+
+
 def test_a_metric_has_the_options_that_the_run_was_scored_with(data, tmp_path, capsys):
-    votes = {"num_train_votes": 40, "num_test_votes": 40}
     metric = functools.partial(
-        td.metrics.factor_vae_score, protocol="chyvae", seed=3, **votes
+        td.metrics.factor_vae_score, protocol="chyvae", seed=3, **VOTES
     )
-    options = {"metrics": [metric, "mig"], **published.SETTINGS}
+    # What a user's own metric needs may be missing, which is nothing to the others.
+    options = {"metrics": [metric, of_mine, "mig"], **published.SETTINGS}
     run = td.train(published.build("chyvae"), data, **options)
     folder = run.publish(tmp_path / "scored", **published.SMALL)
     expected = run.scores["factor_vae"]
-    assert expected.protocol.startswith("chyvae")
+    assert expected.protocol == "chyvae, num_train_votes=40, num_test_votes=30"
     for again in (run, td.load(folder)):
-        score = again.score("factor_vae")["factor_vae"]
-        assert (score.protocol, score.score) == (expected.protocol, expected.score)
-        score = again.score("factor_vae_score", protocol="dlib")["factor_vae"]
-        assert score.protocol.startswith("dlib")
+        for name in ("factor_vae", "factor_vae_score"):
+            score = again.score(name)["factor_vae"]
+            assert (score.protocol, score.score) == (expected.protocol, expected.score)
+        score = again.score("factor_vae", protocol="dlib", **OTHER_VOTES)["factor_vae"]
+        assert score.protocol == "dlib, num_train_votes=20, num_test_votes=20"
     command = ("evaluate", folder, "--metrics=factor_vae")
     code, said = told(capsys, *command)
     assert code == 0 and f"  {expected.protocol}\n" in said.out
     # What is given counts, whichever way.
-    code, said = told(capsys, *command, "--protocol=dlib")
-    assert code == 0 and "  dlib" in said.out and "chyvae" not in said.out
-    binding = "factor_vae_score.num_test_votes = 50"
-    code, said = told(capsys, *command, f"--gin_param={binding}")
-    assert code == 0 and "num_test_votes=50" in said.out and "chyvae" in said.out
+    others = [f"--gin_param=factor_vae_score.{k}={v}" for k, v in OTHER_VOTES.items()]
+    code, said = told(capsys, *command, others[1])
+    wanted = "  chyvae, num_train_votes=40, num_test_votes=20\n"
+    assert code == 0 and wanted in said.out
+    wanted = "  dlib, num_train_votes=20, num_test_votes=20\n"
+    for option in ("--protocol=dlib", "--gin_param=factor_vae_score.protocol='dlib'"):
+        code, said = told(capsys, *command, option, *others)
+        assert code == 0 and wanted in said.out, option
+
+
+def test_of_two_protocols_of_a_metric_its_name_means_the_first(data):
+    calls = [
+        functools.partial(td.metrics.factor_vae_score, protocol=protocol, **VOTES)
+        for protocol in ("chyvae", "dlib")
+    ]
+    options = {"metrics": calls, **published.SETTINGS}
+    run = td.train(published.build("chyvae"), data, **options)
+    _, second = run.scores
+    assert run.score("factor_vae")["factor_vae"].protocol.startswith("chyvae")
+    with pytest.raises(checks.ArgumentError, match="Did you mean factor_vae"):
+        run.score(second)
 
 
 def test_explore_makes_a_page_elsewhere(folder, stored, capsys, monkeypatch):

@@ -270,18 +270,23 @@ def _metrics_of(run: Any, values: flags.FlagValues) -> dict[str, Any]:
     if values.metrics:
         users = configuration.users_parts()
         known: dict[str, Any] = {n: None for n in values.metrics if n in users}
-        # Of a run with a config.gin they are bound by now.
-        recorded = {} if files else description.recorded_options(run)
+        recorded = description.recorded_options(run)
         for name in choose(values.metrics, known | metrics.METRICS):
             metric = metrics.METRICS.get(name)
             registered = metric.function.__name__ if metric else name
+            chosen[name] = configuration.configured(registered)
+            # A protocol that is given stands for all options of the recorded one.
+            known_protocols = metrics.PROTOCOLS.get(name, ())
+            is_other = values.protocol in known_protocols
+            if is_other or configuration.is_bound(f"{registered}.protocol"):
+                continue
             options = {
                 option: value
                 for option, value in recorded.get(name, {}).items()
                 if not configuration.is_bound(f"{registered}.{option}")
             }
-            bound = configuration.configured(registered)
-            chosen[name] = functools.partial(bound, **options) if options else bound
+            if options:
+                chosen[name] = functools.partial(chosen[name], **options)
     elif files and configuration.is_bound("train.metrics"):
         with configuration.explained("train"):
             calls = metrics.calls_of(configuration.built("train.metrics"))

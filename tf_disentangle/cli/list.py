@@ -15,7 +15,7 @@ import inspect
 import itertools
 import re
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from absl import flags
@@ -132,15 +132,26 @@ def _found(name: str, known: kept_listing.Listing) -> list[str]:
     kinds = {_as_one_word(kind): kind for kind in known["kinds"]}
     if kind := kinds.get(_as_one_word(name)):
         return [known["kinds"][kind]]
-    names = {*known["parts"], *short, *datasets.SETS}
-    remedy = checks.suggestion(name, names) or "tf_disentangle list shows them."
-    rule = "be a part or a kind of parts"
+    remedy = checks.suggestion(name, {*known["parts"], *short, *_others(known)})
+    remedy = remedy or "tf_disentangle list shows them."
+    rule = "be a part, a kind of parts, a gin file or store:MODEL"
     raise checks.ArgumentError(checks.message("NAME", rule, name, remedy))
 
 
 def _as_one_word(kind: str) -> str:
     """Returns a kind's name as it is compared: data_sets and dataset are one."""
-    return re.sub("[ _-]", "", kind).lower().removesuffix("s")
+    word = re.sub("[ _-]", "", kind).lower()
+    return re.sub("(ies|y|(?<=ss)es|(?<!s)s)$", "", word)
+
+
+def _others(known: kept_listing.Listing) -> Iterator[str]:
+    """Yields all that can be listed by name and is not a part."""
+    yield from ("store", *datasets.SETS)
+    yield from (kind.replace(" ", "_") for kind in known["kinds"])
+    yield from (f"{store.PREFIX}{model}" for model in store.shipped())
+    root = configuration.gin_root()
+    for pattern in ("*.gin", "studies/*.gin"):
+        yield from (path.relative_to(root).as_posix() for path in root.glob(pattern))
 
 
 def _listing(gin_files: Sequence[str]) -> kept_listing.Listing:
@@ -194,7 +205,7 @@ def _model(name: str) -> str:
 def _gin_file(name: str) -> str:
     """Returns the comment at the head of a gin file, and where the file is."""
     source = configuration.named_file(name)
-    lines = configuration.text_of(source).splitlines()
+    lines = configuration.text_of(source).lstrip().splitlines()
     head = itertools.takewhile(lambda line: line.startswith("#"), lines)
     comment = [line.removeprefix("#").removeprefix(" ") for line in head]
     return pages.as_typed("\n".join([*comment, "", f"File:     {source.path}"]).strip())

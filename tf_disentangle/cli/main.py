@@ -217,7 +217,9 @@ def _parsed(
         raise _bad_value(values, str(error)) from error
     except flags.UnrecognizedFlagError as error:
         rule = f"be one that tf_disentangle {name} --help shows"
-        close = [f"--{near}" for near in checks.close_names(error.flagname, values)]
+        switches = [f"no{option}" for option in values if values[option].boolean]
+        known = [*values, *switches, "help"]
+        close = [f"--{near}" for near in checks.close_names(error.flagname, known)]
         remedy = f"Did you mean {' or '.join(close)}?" if close else ""
         if not remedy and name in ("train", "study"):
             binding = f"--gin_param='train.{error.flagname} = VALUE'"

@@ -151,7 +151,14 @@ class BoundsOfData:
         has_bounds = call.metric is not None and call.metric.has_bounds
         if not has_bounds or not self.data.factor_names:
             return None
-        score = functools.partial(self._score, call, values)
+        line, seed = Line(), values.get("seed")
+        label = call.name if seed is None else f"{call.name}, seed {seed}"
+
+        def tell(text: str) -> None:
+            if self.progress is not False:
+                line.show(f"{label}, {text} ...")
+
+        score = functools.partial(self._score, call, values, tell)
         count = len(self.floor_encoders)
         untrained = [
             score(
@@ -172,6 +179,7 @@ class BoundsOfData:
         self,
         call: Call,
         values: Mapping[str, Any],
+        tell: Callable[[str], object],
         encoder: Encoder,
         what: str,
         shown: str,
@@ -181,6 +189,7 @@ class BoundsOfData:
         Args:
             call: The metric.
             values: Its options.
+            tell: Called with `shown` where a score is computed.
             encoder: What it scores.
             what: What the encoder is, for the cache.
             shown: What it is, for the user who waits.
@@ -202,8 +211,7 @@ class BoundsOfData:
             if path is not None and path.exists():
                 kept = json.loads(path.read_text("utf-8"))["score"]
                 return math.nan if kept is None else float(kept)
-            if self.progress is not False:
-                Line().show(f"{call.name}, {shown} ...")
+            tell(shown)
             columns = None if isinstance(encoder, FactorEncoder) else self.columns
             try:
                 result = call.function(

@@ -25,7 +25,7 @@ def cfactor_vae(
     capacity: Schedule | None = None,
     likelihood: Likelihood | None = None,
 ) -> Objective:
-    """Returns CFactorVAE's objective (Wang, undated).
+    """Returns CFactorVAE's objective (Wang, undated); it needs a critic.
 
     The paper states neither gamma nor C: the defaults are FactorVAE's and
     AnnealedVAE's.

@@ -96,7 +96,7 @@ class CriticTotalCorrelation(BatchPenalty, CriticPenalty):
 
 
 def factor_vae(gamma: float = 35.0, likelihood: Likelihood | None = None) -> Objective:
-    """Returns FactorVAE's objective (Kim & Mnih, 2018).
+    """Returns FactorVAE's objective (Kim & Mnih, 2018); it needs a critic.
 
     Args:
         gamma: Weight of the total correlation, at least 0; 35 is the paper's best for

@@ -78,7 +78,7 @@ def describe(
 
 
 def _metric(call: Call) -> Any:
-    """Returns a metric's record, without what gin binds to it: config.gin has that."""
+    """Returns a metric's record, with its options, also those that gin binds."""
     if call.metric is None:
         return configs.serialize(call.function)
     if not call.options:
@@ -215,30 +215,39 @@ def batches_of(folder: RunFolder) -> Batches:
     return Batches(*split, *(training[name] for name in names))
 
 
-def own_metric(run: Run, metric: Any) -> Any:
-    """Returns a metric as a run was scored with it, where it is one of the run's.
+def recorded_options(run: Run) -> dict[str, Mapping[str, Any]]:
+    """Returns the options that a run was scored with, by metric of the library.
 
-    So a name means the same score as the run's record: that of the same protocol.
+    A user's own metric may need a module that is not there, and is not looked at.
+    """
+    metrics = run.metrics if run.folder is None else _librarys_metrics(run.folder)
+    calls = calls_of(metrics)
+    # Of two calls of one metric the second has another name.
+    return {
+        call.name: call.options
+        for call in calls
+        if call.metric and call.name == call.metric.name and call.options
+    }
+
+
+def _librarys_metrics(folder: RunFolder) -> list[Any]:
+    """Returns those of a run's metrics that are of this library."""
+    known = [configs.serialize(each.function)["function"] for each in METRICS.values()]
+    records = folder.describe()["training"]["metrics"]
+    ours = [r for r in records if isinstance(r, Mapping) and r.get("function") in known]
+    return configs.deserialize(ours)
+
+
+def with_options(metric: Any, options: Mapping[str, Mapping[str, Any]]) -> Any:
+    """Returns a metric that is given by its name with the options of that name.
 
     Args:
-        run: The run.
         metric: A metric; only a name is looked up.
+        options: As `recorded_options` returns them.
     """
-    if not isinstance(metric, str):
+    if not isinstance(metric, str) or (name := display_name(metric)) not in options:
         return metric
-    options = recorded_options(run).get(display_name(metric))
-    if not options:
-        return metric
-    return functools.partial(METRICS[display_name(metric)].function, **options)
-
-
-def recorded_options(run: Run) -> dict[str, Mapping[str, Any]]:
-    """Returns by metric of the library the options that a run was scored with."""
-    try:
-        calls = calls_of(run.metrics)
-    except (configs.CannotRebuildError, TypeError, ValueError):
-        return {}  # What cannot be called again must not keep others from it.
-    return {call.name: call.options for call in calls if call.metric and call.options}
+    return functools.partial(METRICS[name].function, **options[name])
 
 
 def rebuild_metrics(folder: RunFolder) -> list[Any]:
