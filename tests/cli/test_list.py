@@ -50,6 +50,7 @@ def test_everything_is_listed_under_its_kind(shown):
         block = re.search(rf"^{re.escape(kind)}\n((?:  .*\n)+)", text, re.M | re.I)[1]
         assert sorted(re.findall(r"^  (\w+)", block, re.M)) == sorted(table)
     assert "  chyvae.gin               CHyVAE on CorrelatedEllipses" in text
+    assert "  joint_vae_mnist.gin      JointVAE" in text, "those of the papers"
 
 
 @pytest.mark.parametrize(
@@ -143,6 +144,10 @@ def test_a_metric_is_known_by_its_short_name(shown):
     assert text.startswith("mig_score (metrics)")
 
 
+def test_a_metric_that_is_called_by_its_short_name_is_described_once(shown):
+    assert shown("active_units").count("active_units (metrics)") == 1
+
+
 @pytest.mark.parametrize("name", ["beta_vae", "factor_vae"])
 def test_a_part_comes_before_the_metric_of_its_name(name, shown):
     heads = re.findall(rf"^{name}\w* \(.*\)$", text := shown(name), re.M)
@@ -154,7 +159,9 @@ def test_a_part_comes_before_the_metric_of_its_name(name, shown):
     ("name", "words"),
     [
         ("beta_tcvea", "Did you mean beta_tcvae"),
-        ("factorvae", "Did you mean factor_vae or "),
+        ("factorvae", "Did you mean factor_vae?"),
+        ("FactorVAE", "Did you mean factor_vae?"),
+        ("BetaVAE", "Did you mean beta_vae?"),
         ("chyvea.gin", "Did you mean chyvae.gin?"),
         ("store:chyvae_elipses", "Did you mean chyvae_ellipses"),
         ("chyvae_ellipses", "Did you mean store:chyvae_ellipses?"),

@@ -63,7 +63,8 @@ _string(
     None,
     "A named set of settings, for the metrics that know it: dlib is that of "
     "disentanglement_lib, the code of Locatello et al. (2019); chyvae that of CHyVAE's "
-    "authors. Other metrics keep their own protocol, which the table shows.",
+    "authors. At least one of the metrics must know it; others keep their own protocol, "
+    "which the table shows.",
 )
 flags.DEFINE_integer(
     "seeds",

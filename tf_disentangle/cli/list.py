@@ -106,7 +106,8 @@ def main(values: flags.FlagValues) -> int:
     if name is None:
         print(*known["kinds"].values(), sep="\n")
         root = configuration.gin_root()
-        print(_gin_files(root), _gin_files(root / "studies"), _models(), sep="\n")
+        folders = [root, root / "papers", root / "studies"]
+        print(*map(_gin_files, folders), _models(), sep="\n")
     else:
         print(*_found(name, known), sep="\n\n\n")
     return 0
@@ -127,12 +128,16 @@ def _found(name: str, known: kept_listing.Listing) -> list[str]:
     """Returns the table of a kind, or the descriptions of the parts of this name."""
     short = {re.sub("_scores?$", "", name): name for name in known["metrics"]}
     # A metric's short name may also be the name of a part, such as beta_vae.
-    if found := [p for p in (name, short.get(name)) if p in known["parts"]]:
+    both = dict.fromkeys([name, short.get(name, name)])
+    if found := [part for part in both if part in known["parts"]]:
         return [known["parts"][part] for part in found]
     kinds = {_as_one_word(kind): kind for kind in known["kinds"]}
     if kind := kinds.get(_as_one_word(name)):
         return [known["kinds"][kind]]
-    remedy = checks.suggestion(name, {*known["parts"], *short, *_others(known)})
+    # FactorVAE is factor_vae, and nearer to it than to Adafactor.
+    alike = [p for p in known["parts"] if _as_one_word(p) == _as_one_word(name)]
+    names = {*known["parts"], *short, *_others(known)}
+    remedy = checks.suggestion(alike[0] if alike else name, alike or names)
     remedy = remedy or "tf_disentangle list shows them."
     rule = "be a part, a kind of parts, a gin file or store:MODEL"
     raise checks.ArgumentError(checks.message("NAME", rule, name, remedy))
@@ -150,7 +155,7 @@ def _others(known: kept_listing.Listing) -> Iterator[str]:
     yield from (kind.replace(" ", "_") for kind in known["kinds"])
     yield from (f"{store.PREFIX}{model}" for model in store.shipped())
     root = configuration.gin_root()
-    for pattern in ("*.gin", "studies/*.gin"):
+    for pattern in ("*.gin", "papers/*.gin", "studies/*.gin"):
         yield from (path.relative_to(root).as_posix() for path in root.glob(pattern))
 
 
@@ -321,7 +326,9 @@ def example(
         text = re.sub("#.*", "", file.read_text(encoding="utf-8"))
         if re.search(rf"@{name}\b", text):
             return f"bin/train --gin_file=gin/{file.name}{shown}"
-    return f"bin/data sample {name}" if kind == "data sets" and not shown else None
+    empty = inspect.Parameter.empty
+    is_ready = not shown and all(p.default is not empty for p in parameters.values())
+    return f"bin/data sample {name}" if kind == "data sets" and is_ready else None
 
 
 def _plainness(file: Any) -> tuple[int, str]:
