@@ -63,7 +63,7 @@ _string(
     None,
     "A named set of settings, for the metrics that know it: dlib is that of "
     "disentanglement_lib, the code of Locatello et al. (2019); chyvae that of CHyVAE's "
-    "authors. At least one of the metrics must know it; others keep their own protocol, "
+    "authors. At least one metric must know it; others keep their own protocol, "
     "which the table shows.",
 )
 flags.DEFINE_integer(
