@@ -233,10 +233,9 @@ class Run:
     @property
     def terms(self) -> dict[str, float]:
         """The last loss terms, in nats per image; those of validation as val_NAME."""
-        rows = self.history
-        if self._loop is None:  # The weights may be those of an earlier checkpoint.
-            rows = [row for row in rows if row["step"] <= self.step]
-        return last_terms(rows)
+        # The weights of a loaded run may be those of an earlier checkpoint.
+        last = self.step if self._loop is None else self.steps
+        return last_terms(row for row in self.history if row["step"] <= last)
 
     @property
     def scores(self) -> dict[str, Any]:
@@ -298,8 +297,10 @@ class Run:
         Returns:
             By the metric's name, a score with its protocol, or why there is none.
         """
-        # A protocol that is given stands for all options of the recorded one.
-        own = {} if options.get("protocol") else description.recorded_options(self)
+        loop, folder = self._loop, self.folder
+        ours = loop.metrics if loop else description.librarys_metrics(folder)
+        # For a metric that is named, a protocol that is given stands for all options.
+        own = {} if options.get("protocol") else description.options_of(ours)
         chosen = [description.with_options(n, own) for n in names] or self.metrics
         rule, remedy = "name one metric or more", 'For example run.score("mig", "dci").'
         checks.require(chosen, "names", rule, (), remedy)

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import tf_disentangle as td
+from tests import undrawn
 from tests.store import published
 from tests.studies.folders import write_plan
 from tf_disentangle import checks, store
@@ -103,6 +104,37 @@ def test_a_metric_has_the_options_that_the_run_was_scored_with(data, tmp_path, c
     for option in ("--protocol=dlib", "--gin_param=factor_vae_score.protocol='dlib'"):
         code, said = told(capsys, *command, option, *others)
         assert code == 0 and wanted in said.out, option
+
+
+def test_of_a_metric_that_is_named_plainly_first_no_options_are_taken(data, tmp_path):
+    small = functools.partial(td.metrics.mig_score, num_train=50)
+    options = {"metrics": ["mig", small], "output": tmp_path / "run"}
+    options.update(published.SETTINGS)
+    model = published.build("chyvae")
+    begun = td.train(model, data, dry_run=True, **options)
+    assert begun.score("mig")["mig"].protocol == "dlib", "before there is a record"
+    run = undrawn.train(model, data, **options)
+    for again in (run, td.load(run.folder.path)):
+        assert again.score("mig")["mig"].protocol == "dlib"
+
+
+def test_no_module_is_imported_for_the_name_of_a_metric(data, tmp_path):
+    """Options of a published record are made of known parts alone."""
+    small = functools.partial(td.metrics.mig_score, num_train=50)
+    options = {"metrics": [small], **published.SETTINGS}
+    run = td.train(published.build("chyvae"), data, **options)
+    folder = run.publish(tmp_path / "hostile", **published.SMALL)
+    assert td.load(folder).score("mig")["mig"].protocol == "dlib, num_train=50"
+
+    def hostile(record):
+        kwargs = record["training"]["metrics"][0]["kwargs"]
+        kwargs["num_bins"] = {"function": "this.s"}
+
+    published.change_record(folder, hostile)
+    sys.modules.pop("this", None)
+    assert td.load(folder).score("mig")["mig"].protocol == "dlib"
+    assert main.main(["evaluate", str(folder), "--metrics=mig"]) == 0
+    assert "this" not in sys.modules
 
 
 def test_of_two_protocols_of_a_metric_its_name_means_the_first(data):

@@ -271,7 +271,7 @@ def _metrics_of(run: Any, values: flags.FlagValues) -> dict[str, Any]:
     if values.metrics:
         users = configuration.users_parts()
         known: dict[str, Any] = {n: None for n in values.metrics if n in users}
-        recorded = description.recorded_options(run)
+        recorded = description.options_of(description.librarys_metrics(run.folder))
         for name in choose(values.metrics, known | metrics.METRICS):
             metric = metrics.METRICS.get(name)
             registered = metric.function.__name__ if metric else name

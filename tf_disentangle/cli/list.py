@@ -213,7 +213,8 @@ def _gin_file(name: str) -> str:
     lines = configuration.text_of(source).lstrip().splitlines()
     head = itertools.takewhile(lambda line: line.startswith("#"), lines)
     comment = [line.removeprefix("#").removeprefix(" ") for line in head]
-    return pages.as_typed("\n".join([*comment, "", f"File:     {source.path}"]).strip())
+    shown = pages.as_typed("\n".join(comment))
+    return f"{shown}\n\nFile:     {source.path}".strip()
 
 
 def _published(name: str) -> str:

@@ -21,7 +21,7 @@ import sys
 import sysconfig
 import types
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -34,9 +34,6 @@ from tf_disentangle.metrics.results import display_name
 from tf_disentangle.models import LatentModel
 from tf_disentangle.training.input_pipeline import Batches, split_indices
 from tf_disentangle.training.run_folder import RunFolder
-
-if TYPE_CHECKING:
-    from tf_disentangle.run import Run
 
 #: The entries of "training" that may change when a run is resumed.
 MAY_CHANGE = ("steps", "intervals", "device", "metrics", "callbacks", "warm_start")
@@ -215,27 +212,30 @@ def batches_of(folder: RunFolder) -> Batches:
     return Batches(*split, *(training[name] for name in names))
 
 
-def recorded_options(run: Run) -> dict[str, Mapping[str, Any]]:
-    """Returns the options that a run was scored with, by metric of the library.
+def options_of(metrics: Sequence[Any]) -> dict[str, Mapping[str, Any]]:
+    """Returns the options that are bound to metrics of the library, by their names.
+
+    Of several calls of one metric the first counts.
+    """
+    ours = [call for call in calls_of(list(metrics)) if call.metric]
+    return {c.name: c.options for c in ours if c.name == c.metric.name and c.options}
+
+
+def librarys_metrics(folder: RunFolder) -> list[Any]:
+    """Returns those of a run's metrics that are of this library and can be rebuilt.
 
     A user's own metric may need a module that is not there, and is not looked at.
     """
-    metrics = run.metrics if run.folder is None else _librarys_metrics(run.folder)
-    calls = calls_of(metrics)
-    # Of two calls of one metric the second has another name.
-    return {
-        call.name: call.options
-        for call in calls
-        if call.metric and call.name == call.metric.name and call.options
-    }
-
-
-def _librarys_metrics(folder: RunFolder) -> list[Any]:
-    """Returns those of a run's metrics that are of this library."""
     known = [configs.serialize(each.function)["function"] for each in METRICS.values()]
-    records = folder.describe()["training"]["metrics"]
-    ours = [r for r in records if isinstance(r, Mapping) and r.get("function") in known]
-    return configs.deserialize(ours)
+    metrics = []
+    with importing_copies(folder):  # Of an untrusted record only known parts are made.
+        for record in folder.describe()["training"]["metrics"]:
+            path = record.get("function") if isinstance(record, Mapping) else None
+            if path in known or (isinstance(record, str) and record in METRICS):
+                unknown = (configs.CannotRebuildError, TypeError, ValueError)
+                with contextlib.suppress(*unknown):
+                    metrics.append(configs.deserialize(record))
+    return metrics
 
 
 def with_options(metric: Any, options: Mapping[str, Mapping[str, Any]]) -> Any:
@@ -243,7 +243,7 @@ def with_options(metric: Any, options: Mapping[str, Mapping[str, Any]]) -> Any:
 
     Args:
         metric: A metric; only a name is looked up.
-        options: As `recorded_options` returns them.
+        options: As `options_of` returns them.
     """
     if not isinstance(metric, str) or (name := display_name(metric)) not in options:
         return metric
