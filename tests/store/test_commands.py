@@ -135,6 +135,10 @@ def test_no_module_is_imported_for_the_name_of_a_metric(data, tmp_path):
     assert td.load(folder).score("mig")["mig"].protocol == "dlib"
     assert main.main(["evaluate", str(folder), "--metrics=mig"]) == 0
     assert "this" not in sys.modules
+    for nonsense in (None, 3, [3], ["nothing"], [{"function": ["this.s"]}]):
+        record = {"metrics": nonsense}
+        published.change_record(folder, lambda r, m=record: r["training"].update(m))
+        assert td.load(folder).score("mig")["mig"].protocol == "dlib", nonsense
 
 
 def test_of_two_protocols_of_a_metric_its_name_means_the_first(data):

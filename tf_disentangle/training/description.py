@@ -227,9 +227,10 @@ def librarys_metrics(folder: RunFolder) -> list[Any]:
     A user's own metric may need a module that is not there, and is not looked at.
     """
     known = [configs.serialize(each.function)["function"] for each in METRICS.values()]
+    records = folder.describe().get("training", {}).get("metrics")
     metrics = []
     with importing_copies(folder):  # Of an untrusted record only known parts are made.
-        for record in folder.describe()["training"]["metrics"]:
+        for record in records if isinstance(records, list) else []:
             path = record.get("function") if isinstance(record, Mapping) else None
             if path in known or (isinstance(record, str) and record in METRICS):
                 unknown = (configs.CannotRebuildError, TypeError, ValueError)
